@@ -1,0 +1,201 @@
+"""What is known of the pictures: a video, its signals and frames, its scenes, and the clips that questions are about.
+
+Times are seconds from the first frame, from presentation timestamps. Intervals are half-open.
+"""
+
+from enum import StrEnum
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from schemas.record import Record, Series
+
+
+class Video(Record):
+    """One source file, known by its bytes."""
+
+    video_id: str
+    """sha256 of the file's bytes, hex."""
+    name: str
+    """The file's name, without its folder."""
+    size_bytes: int = Field(ge=0)
+    duration_s: float = Field(ge=0)
+    """As the container declares it; 0 where it declares none."""
+    width: int = Field(ge=1)
+    """Pixels, after rotation."""
+    height: int = Field(ge=1)
+    fps: float = Field(ge=0)
+    """Average frame rate as declared; 0 where none is."""
+    rotation_deg: int = 0
+    """Clockwise rotation that the metadata asks for: 0, 90, 180 or 270. It is applied to every frame."""
+    codec: str
+    license: str = "unknown"
+
+
+class QuarantineKind(StrEnum):
+    """Why a source could not be used."""
+
+    UNREADABLE = "unreadable"
+    NO_VIDEO_STREAM = "no_video_stream"
+    TRUNCATED = "truncated"
+    CRASHED = "crashed"
+    TIMEOUT = "timeout"
+    TOO_SHORT = "too_short"
+    TOO_LARGE = "too_large"
+    CHANGED = "changed"
+
+
+class Quarantine(Record):
+    """A source that could not be used: counted, shown, retryable; never replaced by another video."""
+
+    video_id: str
+    name: str
+    kind: QuarantineKind
+    detail: str
+    """What was seen, for a person."""
+
+
+class Span(Record):
+    """Half-open interval [start_s, end_s) of seconds from the first frame."""
+
+    start_s: float
+    end_s: float
+
+
+class CutKind(StrEnum):
+    """How a scene begins."""
+
+    START = "start"
+    """With the video."""
+    CUT = "cut"
+    DISSOLVE = "dissolve"
+    FADE = "fade"
+    """Through black (or another flat picture)."""
+
+
+class Scene(Record):
+    """Half-open interval [start_s, end_s) of a video between two cuts, in seconds from its first frame."""
+
+    scene_id: str
+    """`{video_id}/{index:04d}`; stable across runs with the same cut settings."""
+    video_id: str
+    start_s: float = Field(ge=0)
+    end_s: float
+    cut_kind: CutKind
+    cut_score: float
+    """The detector's score of the cut that begins the scene, 1 = at its threshold; 0 for the first scene."""
+
+    @model_validator(mode="after")
+    def _is_not_empty(self) -> Self:
+        if self.end_s <= self.start_s:
+            raise ValueError(
+                f"scene {self.scene_id}: end_s={self.end_s} must be after start_s={self.start_s}"
+            )
+        return self
+
+
+class FrameRef(Record):
+    """A frame by the hash of its JPEG bytes, and where in its video it was."""
+
+    sha256: str
+    video_id: str
+    time_s: float = Field(ge=0)
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+    phash: str
+    """64-bit perceptual hash, 16 hex digits."""
+
+
+class Keyframe(Record):
+    """A frame as everyone sees it from here on: teacher, verifier, shards, trainer."""
+
+    frame: FrameRef
+    sharpness: float = Field(ge=0)
+    """Variance of the Laplacian of the luma plane at the scan size."""
+    luminance: float = Field(ge=0, le=255)
+    """Mean of the luma plane."""
+    jpeg: bytes
+    """The JPEG file; `frame.sha256` is its hash."""
+
+
+class FrameSignals(Record):
+    """Per-frame measurements of the frames that the scan looked at, in order of time. Each (T,) float32.
+
+    Kept with the footage, so that another cut threshold needs no second decode.
+    """
+
+    time_s: Series
+    content: Series
+    """Colour and luma change against the frame before, 0 … 255 (PySceneDetect's content value)."""
+    histogram: Series
+    """Luma histogram change against the frame before, 0 … 1 (1 − correlation)."""
+    luminance: Series
+    """Mean luma, 0 … 255."""
+    contrast: Series
+    """Standard deviation of luma."""
+    sharpness: Series
+    """Variance of the Laplacian."""
+    motion: Series
+    """Mean absolute luma difference against the frame before, 0 … 255."""
+    signature: Series
+    """A (T, 16) mean-luma thumbnail (4x4), flattened: row t is frame t. For gradual transitions."""
+
+
+class Footage(Record):
+    """One decode of one video: its signals, and the candidate frames that may be shown."""
+
+    video: Video
+    duration_s: float = Field(ge=0)
+    """Decoded: the last frame's time plus its duration."""
+    frame_count: int = Field(ge=1)
+    """Frames that the scan looked at."""
+    signals: FrameSignals
+    candidates: tuple[Keyframe, ...]
+    """In order of time: one per `candidate_every_s` seconds, and at least one between two strong changes."""
+    damaged: tuple[Span, ...] = ()
+    """Spans that could not be decoded."""
+    salvage: str | None = None
+    """What was lost and why, where something was; null for a sound file."""
+
+
+class Storyboard(Record):
+    """The scenes of one video, and the keyframes that stand for each."""
+
+    video_id: str
+    scenes: tuple[Scene, ...]
+    keyframes: tuple[FrameRef, ...]
+    """In order of time, every one inside a scene; chosen among the footage's candidates."""
+
+
+class ClipKind(StrEnum):
+    """How a clip lies in its video."""
+
+    SHORT = "short"
+    """The whole of a short film."""
+    SEGMENT = "segment"
+    """A run of consecutive scenes of a long one."""
+    WHOLE = "whole"
+    """The whole of a long film, with sparse frames."""
+
+
+class Clip(Record):
+    """A run of consecutive scenes and the frames that stand for it: what a question is about."""
+
+    clip_id: str
+    """Hash of video, span and frames: a clip whose frames did not change keeps its id."""
+    video_id: str
+    kind: ClipKind
+    start_s: float = Field(ge=0)
+    end_s: float
+    scenes: tuple[Scene, ...]
+    keyframes: tuple[FrameRef, ...]
+    """The best frames of its scenes, within the budget: what `given` and `asked` questions show."""
+    timeline: tuple[FrameRef, ...]
+    """Evenly spaced frames whose number follows from the duration alone: what `computed` questions show."""
+    motion: Series
+    """Mean motion in equal bins from start to end. (16,) float32"""
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from start to end."""
+        return self.end_s - self.start_s

@@ -1,0 +1,64 @@
+"""What is asked about a clip, what is shown with it, and the answer that counts as right."""
+
+from enum import StrEnum
+
+from schemas.footage import FrameRef
+from schemas.record import Record
+
+
+class Task(StrEnum):
+    """What kind of answer a question wants; `schemas/answer.py` scores each."""
+
+    MULTIPLE_CHOICE = "multiple_choice"
+    NUMERICAL = "numerical"
+    REGRESSION = "regression"
+    OPEN_ENDED = "open_ended"
+    OCR = "ocr"
+    TEMPORAL_GROUNDING = "temporal_grounding"
+    SPATIAL_GROUNDING = "spatial_grounding"
+    ORDERING = "ordering"
+    BOOLEAN = "boolean"
+
+
+class QuestionSource(StrEnum):
+    """Who knows the answer."""
+
+    GIVEN = "given"
+    """It came with the video."""
+    COMPUTED = "computed"
+    """The pipeline made it."""
+    ASKED = "asked"
+    """A teacher wrote it."""
+
+
+class ShownFrame(Record):
+    """A frame as a question shows it."""
+
+    frame: FrameRef
+    shown_s: float | None
+    """The time printed beside it, seconds of the clip's video; null where a time would give the answer away,
+    and the frame is then called by its place (`Frame 1`, `Frame 2`, …)."""
+
+
+class Question(Record):
+    """One question about one clip, with its gold answer and the frames to show, in order."""
+
+    question_id: str
+    """Hash of clip, task, text, options, answer and frames."""
+    clip_id: str
+    video_id: str
+    source: QuestionSource
+    kind: str
+    """Computed: `scene_count`, `frame_order`, `odd_frame`, `foreign_span`, `first_cut`, `reversed` or
+    `motion_half`. Others: the name of their set or of their writer's request."""
+    task: Task
+    text: str
+    options: tuple[str, ...] = ()
+    """Their texts without letters; option i is called by the i-th letter."""
+    answer: str
+    """Gold, in the strict form of its task: `B`, `3`, `2, 1, 3`, `[2.5, 4.0]`, `yes`, …"""
+    tolerance: float | None = None
+    """Numerical questions that state one: the largest absolute difference that still counts as right."""
+    frames: tuple[ShownFrame, ...]
+    split: str | None = None
+    """`train` or `test` where the source says so."""

@@ -1,0 +1,120 @@
+"""What crosses a file or a process: frozen pydantic records, and the Arrow schema that follows from them."""
+
+import types
+import typing
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import Annotated, Any, Literal, TypeVar, Union
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+_ARROW_SCALARS: dict[type, pa.DataType] = {
+    str: pa.string(),
+    bytes: pa.binary(),
+    bool: pa.bool_(),
+    int: pa.int64(),
+    float: pa.float64(),
+}
+
+
+def _as_series(value: Any) -> np.ndarray:
+    series = np.asarray(value, dtype=np.float32)
+    if series.ndim != 1:
+        raise ValueError(f"a series has one dimension, got shape {series.shape}")
+    series = series.view()
+    series.flags.writeable = False
+    return series
+
+
+Series = Annotated[np.ndarray, BeforeValidator(_as_series), PlainSerializer(lambda series: series.tolist())]
+"""One number a frame or a bin, (T,) float32, read-only. Arrow: list<float>."""
+
+
+class Record(BaseModel):
+    """What is written to a file or sent to another process: frozen, with no unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    def __eq__(self, other: object) -> bool:
+        """Equal in type and in every field; arrays by their values."""
+        if type(self) is not type(other):
+            return NotImplemented
+        return self.model_dump() == other.model_dump()
+
+    __hash__ = BaseModel.__hash__
+
+
+R = TypeVar("R", bound=Record)
+
+
+def arrow_schema(record: type[Record]) -> pa.Schema:
+    """The Arrow schema of a record type: one column a field, in order; only `X | None` may be null.
+
+    Raises TypeError for a field whose type has no Arrow form (dicts, unions, …).
+    """
+    return pa.schema(_arrow_fields(record))
+
+
+def to_table(records: Iterable[R], record: type[R]) -> pa.Table:
+    """Records -> a table with `arrow_schema(record)`, one row each."""
+    rows = [_plain(each) for each in records]
+    return pa.Table.from_pylist(rows, schema=arrow_schema(record))
+
+
+def from_table(table: pa.Table, record: type[R]) -> Iterator[R]:
+    """The way back: one record a row. Raises pydantic.ValidationError where a row is not such a record."""
+    for batch in table.to_batches(max_chunksize=1024):
+        for row in batch.to_pylist():
+            yield record.model_validate(row)
+
+
+def _arrow_fields(record: type[Record]) -> list[pa.Field]:
+    return [_arrow_field(name, field.rebuild_annotation()) for name, field in record.model_fields.items()]
+
+
+def _arrow_field(name: str, annotation: Any) -> pa.Field:
+    inner, nullable = _without_none(annotation)
+    return pa.field(name, _arrow_type(inner), nullable=nullable)
+
+
+def _arrow_type(annotation: Any) -> pa.DataType:
+    origin = typing.get_origin(annotation)
+    if origin is Literal:
+        return pa.string()
+    if origin is tuple:
+        element, ellipsis = typing.get_args(annotation)
+        if ellipsis is not Ellipsis:
+            raise TypeError(f"only tuple[X, ...] has an Arrow form, got {annotation}")
+        return pa.list_(_arrow_field("element", element))
+    if isinstance(annotation, type):
+        if annotation is np.ndarray:  # a Series
+            return pa.list_(pa.field("element", pa.float32(), nullable=False))
+        if annotation in _ARROW_SCALARS:
+            return _ARROW_SCALARS[annotation]
+        if issubclass(annotation, StrEnum):
+            return pa.string()
+        if issubclass(annotation, Record):
+            return pa.struct(_arrow_fields(annotation))
+    raise TypeError(f"no Arrow form for type {annotation}; use scalars, tuple[X, ...], Series or records")
+
+
+def _without_none(annotation: Any) -> tuple[Any, bool]:
+    if typing.get_origin(annotation) is Annotated:
+        annotation = typing.get_args(annotation)[0]
+    if typing.get_origin(annotation) not in (Union, types.UnionType):
+        return annotation, False
+    inner = [each for each in typing.get_args(annotation) if each is not type(None)]
+    if len(inner) != 1:
+        raise TypeError(f"only `X | None` has an Arrow form, got {annotation}")
+    return inner[0], True
+
+
+def _plain(value: Any) -> Any:
+    """A record as nested dicts for Arrow, its arrays left as arrays (no Python float a frame)."""
+    if isinstance(value, Record):
+        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return value

@@ -1,0 +1,90 @@
+"""The published rows. Scores are not listed here: every field of every check's record follows as a column."""
+
+from schemas.question import QuestionSource, Task
+from schemas.record import Record
+
+
+class Image(Record):
+    """A frame as `datasets.Image` stores it."""
+
+    bytes: bytes
+    path: str | None = None
+
+
+class ChatPart(Record):
+    """A piece of a published message; `text` is null where `type` is `image`."""
+
+    type: str
+    text: str | None
+
+
+class ChatMessage(Record):
+    """A published message, as TRL's trainers take it; its images stand in `images`, in order."""
+
+    role: str
+    content: tuple[ChatPart, ...]
+
+
+class Row(Record):
+    """What the rows of every config share."""
+
+    sample_id: str
+    video_id: str
+    video: str
+    """The video's file name."""
+    license: str
+    clip_id: str
+    clip_start_s: float
+    clip_end_s: float
+    frame_times_s: tuple[float, ...]
+    """Each shown frame's time in its own video."""
+    frame_sha256: tuple[str, ...]
+    """Of each shown frame's JPEG bytes: what the teacher saw."""
+    question_id: str
+    question_kind: str
+    question_source: QuestionSource
+    task: Task
+    question: str
+    options: tuple[str, ...]
+    answer: str
+    """Gold."""
+    tolerance: float | None
+    policy: str
+    """The policy's name; its full text is in the manifest."""
+
+
+class TraceRow(Row):
+    """What `sft` and `rejected` add: one trace."""
+
+    thought: str
+    said: str | None
+    """The trace's own answer."""
+    teacher: str
+    prompt_id: str
+    request_id: str
+
+
+class SftSample(TraceRow):
+    """Config `sft`: one kept trace with its frames, as a chat."""
+
+    images: tuple[Image, ...]
+    prompt: tuple[ChatMessage, ...]
+    completion: tuple[ChatMessage, ...]
+
+
+class RlSample(Row):
+    """Config `rl`: one verifiable question with its frames, and how often the teacher got it right.
+
+    Its score columns are those that are the same on all of a question's rollouts.
+    """
+
+    images: tuple[Image, ...]
+    prompt: tuple[ChatMessage, ...]
+
+
+class RejectedSample(TraceRow):
+    """Config `rejected`: one trace that was not kept, and every reason. Its frames are named by hash only."""
+
+    text: str
+    """The completion, as it came."""
+    reasons: tuple[str, ...]

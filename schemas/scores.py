@@ -1,0 +1,96 @@
+"""What is measured of a trace: one record type a check, one record a trace, every field a column.
+
+A measurement never decides. A field is null where the check cannot know.
+"""
+
+from pydantic import Field
+
+from schemas.record import Record
+
+
+class Score(Record):
+    """Base of all measurements of one trace."""
+
+    trace_id: str
+
+
+class FormScore(Score):
+    """Was the completion formed as asked?"""
+
+    well_formed: bool
+    """One think block, then one answer block, both with content, nothing else."""
+    finished: bool
+    """It ended by itself, not at the token limit or with an error."""
+    thought_words: int = Field(ge=0)
+
+
+class AnswerScore(Score):
+    """Is the answer right? Each in [0, 1], from `schemas/answer.py`."""
+
+    answer_strict: float = Field(ge=0, le=1)
+    answer_lenient: float = Field(ge=0, le=1)
+    answer_partial: float = Field(ge=0, le=1)
+    """Partial credit where the task has one (subset of letters, Kendall tau), else the lenient score."""
+
+
+class DifficultyScore(Score):
+    """How many of the question's rollouts are right; the same on each of them."""
+
+    pass_count: int = Field(ge=0)
+    rollout_count: int = Field(ge=1)
+    pass_low: float
+    """Wilson 95 % interval of the pass rate."""
+    pass_high: float
+
+
+class TextScore(Score):
+    """Is the thought sound text?"""
+
+    repetition: float = Field(ge=0, le=1)
+    """Share of the thought's 4-grams that occurred before."""
+    foreign_script: float = Field(ge=0, le=1)
+    """Share of the thought's letters in scripts that the question does not use."""
+    leak: bool
+    """The thought speaks of a given or known answer instead of finding it."""
+
+
+class AgreementScore(Score):
+    """Does the thought's own conclusion agree with the answer?"""
+
+    agrees: bool | None
+    """Null where the thought draws no conclusion that can be read."""
+
+
+class CitationScore(Score):
+    """Do the cited times point at something that was shown?"""
+
+    citations: int = Field(ge=0)
+    citations_in_clip: float | None = Field(ge=0, le=1)
+    """Share of the cited times that lie inside the clip; null without citations."""
+    citations_near_frame: float | None = Field(ge=0, le=1)
+    """Share that lie within tolerance of a frame that was shown."""
+
+
+class ProbeScore(Score):
+    """Can the question be answered without its evidence? The same on each of a question's rollouts."""
+
+    blind_passes: int | None
+    """Right answers with no frames at all; null where the probe did not run."""
+    blind_rollouts: int | None
+    single_passes: int | None
+    """… with one frame."""
+    single_rollouts: int | None
+    shuffled_passes: int | None
+    """… with the frames in another order."""
+    shuffled_rollouts: int | None
+
+
+class GroundingScore(Score):
+    """Do the cited frames bear the thought's claims out?"""
+
+    claims: int = Field(ge=0)
+    """Claims that cite a time and that the verifier can judge."""
+    grounded_share: float | None
+    """Share of them that the verifier believes with the cited frames; null without such claims."""
+    worst_margin: float | None
+    """Smallest belief with cited frames minus belief with control frames."""

@@ -1,0 +1,64 @@
+"""A completion read as a chain of thought, what was measured of it, and what was decided."""
+
+from typing import Literal, NamedTuple
+
+from pydantic import Field
+
+from schemas.footage import Clip, Span
+from schemas.question import Question
+from schemas.record import Record
+
+
+class Trace(Record):
+    """A parsed completion: thought, the times it cites, answer."""
+
+    trace_id: str
+    """Its completion's `request_id`."""
+    question_id: str
+    clip_id: str
+    video_id: str
+    prompt_id: str
+    """Hash of the prompt template's text."""
+    model: str
+    sample_index: int
+    text: str
+    """The completion, as it came."""
+    thought: str
+    answer: str | None
+    """What stands in the last answer block; null where there is none."""
+    cited: tuple[Span, ...]
+    """Times and spans that the thought cites, in its order; a point in time is a span of length 0."""
+    finish_reason: str
+    completion_tokens: int = 0
+    mean_logprob: float | None = None
+
+
+class Case(NamedTuple):
+    """One question, its clip, and all its rollouts: what checks look at."""
+
+    clip: Clip
+    question: Question
+    traces: tuple[Trace, ...]
+
+
+class Claim(Record):
+    """One sentence of a thought that cites a time, and what a verifier said of it."""
+
+    trace_id: str
+    index: int = Field(ge=0)
+    text: str
+    cited: tuple[Span, ...]
+    cited_score: float | None = Field(ge=0, le=1)
+    """The verifier's belief with the cited frames; null where it cannot know."""
+    control_score: float | None = Field(ge=0, le=1)
+    """Its belief with control frames from elsewhere in the clip."""
+    verifier: str
+    """`name@revision` of the verifier."""
+
+
+class Verdict(Record):
+    """What became of one trace, with every reason that applied, in the policy's order."""
+
+    trace_id: str
+    kept: Literal["sft", "rl", "rejected"]
+    reasons: tuple[str, ...]
