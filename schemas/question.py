@@ -62,3 +62,31 @@ class Question(Record):
     frames: tuple[ShownFrame, ...]
     split: str | None = None
     """`train` or `test` where the source says so."""
+
+
+class GivenQuestion(Record):
+    """A question that came with a video, its answer already in strict form."""
+
+    kind: str
+    """The name of its set."""
+    question: str
+    options: tuple[str, ...] = ()
+    """Their texts without letters."""
+    answer: str
+    """Gold, in the strict form of its task."""
+    task: Task | None
+    """Null where neither the source nor the answer's form tells."""
+    start_s: float | None = None
+    """It asks about the part of the video from here …"""
+    end_s: float | None = None
+    """… to here; null is the video's start or end."""
+    split: str | None = None
+    """`train` or `test` where the source says so."""
+    completion: str | None = None
+    """A trace that came along, `<think>…</think><answer>…</answer>`."""
+
+
+class GivenRow(GivenQuestion):
+    """… and the video that it came with."""
+
+    video_id: str

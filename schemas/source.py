@@ -1,0 +1,30 @@
+"""Where videos come from: a file as it lies there, and the video that its bytes are."""
+
+from pydantic import Field
+
+from schemas.record import Record
+
+
+class SourceFile(Record):
+    """One file that may be a video, before anyone has read it."""
+
+    url: str
+    """An absolute path, or an fsspec URL."""
+    size_bytes: int = Field(ge=0)
+    version: str
+    """Changes when the content does: modification and change time of a local file in ns, the ETag or modification
+    time of a remote one; empty where the store knows none, and then the file is read anew each time."""
+    license: str = "unknown"
+
+    @property
+    def name(self) -> str:
+        """The file's name, without its folder."""
+        return self.url.rstrip("/").rpartition("/")[2]
+
+
+class SourceIdentity(Record):
+    """A file whose bytes were read: which video it is."""
+
+    video_id: str
+    """sha256 of the bytes, hex."""
+    file: SourceFile
