@@ -147,8 +147,8 @@ class CompletionLog:
             first = error.errors()[0]
             raise ValueError(
                 f"completions log {self._folder}: a line is no completion of this version of reelproof "
-                f"({'.'.join(map(str, first['loc']))}: {first['msg']}); read it with the version that wrote it, "
-                "or move the folder away to ask again"
+                f"({'.'.join(map(str, first['loc']))}: {first['msg']}); read it with the version that "
+                "wrote it, or move the folder away to ask again"
             ) from error
 
 
