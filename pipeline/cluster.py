@@ -1,0 +1,86 @@
+"""Settings -> a Dask cluster: processes of this machine by default, or one that runs already."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dask
+from distributed import Client, LocalCluster
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.errors import UsageError
+
+CONNECT_TIMEOUT_S = 20
+
+
+class ClusterConfig(BaseModel):
+    """Where the parts are worked on. Nothing here changes what a build makes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scheduler: str | None = None
+    """Address of a running Dask scheduler; none starts workers on this machine."""
+    workers: int | None = Field(default=None, ge=1)
+    """Processes on this machine; by default one a core."""
+    teacher_slots: int = Field(default=2, ge=1)
+    """Parts a worker may have at a teacher's server at once, so that its queue does not run dry between parts."""
+    parts_ahead: int = Field(default=3, ge=1)
+    """Parts in the works for each slot of the cluster: bounds memory and the scheduler's queue."""
+    dashboard: str = "127.0.0.1:0"
+    """Where Dask's dashboard listens; port 0 takes a free one."""
+
+
+@contextmanager
+def open_cluster(cfg: ClusterConfig) -> Iterator[Client]:
+    """A client of the cluster; a local one is started first and stopped afterwards.
+
+    Raises UsageError where the scheduler does not answer.
+    """
+    # A worker starts the decoder's child process, which a daemonic process may not.
+    with dask.config.set({"distributed.worker.daemon": False, "distributed.comm.timeouts.connect": "20s"}):
+        if cfg.scheduler is not None:
+            with _connect(cfg.scheduler) as client:
+                yield client
+            return
+        with _local_cluster(cfg) as cluster, Client(cluster) as client:
+            yield client
+
+
+def _connect(address: str) -> Client:
+    try:
+        client = Client(address, timeout=CONNECT_TIMEOUT_S)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise UsageError(f"no Dask scheduler answers at {address} ({error}); start one with `dask scheduler`") from None
+    if not client.scheduler_info()["workers"]:
+        client.close()
+        raise UsageError(f"the scheduler at {address} has no workers; start some with `dask worker {address}`")
+    return client
+
+
+def _local_cluster(cfg: ClusterConfig) -> LocalCluster:
+    return LocalCluster(
+        n_workers=cfg.workers or os.cpu_count() or 1,
+        threads_per_worker=1 + cfg.teacher_slots,
+        processes=True,
+        memory_limit=0,  # tasks hold one part each; a killed worker would lose more than it saves
+        resources={"CPU": 1, "TEACHER": cfg.teacher_slots},
+        host="127.0.0.1",
+        dashboard_address=cfg.dashboard,
+        silence_logs="ERROR",
+    )
+
+
+def declared_resources(client: Client) -> dict[str, float]:
+    """What the cluster's workers declare in all: resource name -> how much. Waits for no one."""
+    totals: dict[str, float] = {}
+    workers: dict[str, dict[str, Any]] = client.scheduler_info(n_workers=-1)["workers"]
+    for worker in workers.values():
+        for name, amount in worker["resources"].items():
+            totals[name] = totals.get(name, 0) + amount
+    return totals
+
+
+def slot_count(client: Client) -> int:
+    """How many tasks the cluster works on at once."""
+    return sum(client.nthreads().values())

@@ -1,0 +1,41 @@
+"""Receipts and counts -> run.json: what the last command did."""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.accounting import TeacherUse
+
+
+class Kept(BaseModel):
+    """Rows of the published configs that hold kept data."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sft: int
+    rl: int
+
+
+class RunSummary(BaseModel):
+    """What a `build` or `refilter` did, as `run.json` holds it and `--json` prints it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    command: str
+    seconds: float
+    videos: int
+    """Videos among the sources, quarantined ones included."""
+    quarantined: int
+    videos_decoded: int
+    teacher_calls: int
+    completions_reused: int
+    kept: Kept
+    rejected: Mapping[str, int]
+    """Reason -> rejected rows that it applies to. A row may have several."""
+    shards_written: int
+    shards_unchanged: int
+    peak_rss_mb: float
+    """Of the largest process, in MB (1e6 bytes)."""
+    dataset_sha256: str
+    use: TeacherUse = TeacherUse()
+    """Calls, tokens and times of all teachers in this run."""

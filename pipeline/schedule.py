@@ -1,0 +1,110 @@
+"""Steps x parts -> tasks on a cluster, a bounded window of parts at a time; receipts come back as they finish."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from distributed import Client, Future, as_completed
+
+from pipeline.cluster import declared_resources, slot_count
+from pipeline.errors import UsageError
+from pipeline.part import PartInputs
+from pipeline.step import Step
+from pipeline.work import Receipt, run_step
+
+
+@dataclass(frozen=True)
+class Todo:
+    """A part, and the steps that have left no file for it yet, in the DAG's order."""
+
+    inputs: PartInputs
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class StepFailed:
+    """A step that raised on a part. The part's later steps did not run."""
+
+    step: str
+    part: int
+    error: BaseException
+
+
+def run_todos(
+    client: Client, todos: Sequence[Todo], store_url: str, parts_ahead: int
+) -> Iterator[Receipt | StepFailed]:
+    """Work through all parts, in order, and yield what became of each step as it finishes.
+
+    The window bounds how far the first steps may run ahead: tasks with resources get no back-pressure from Dask.
+    Raises UsageError where a step wants a resource that no worker declares.
+    """
+    resources = declared_resources(client)
+    _refuse_missing(todos, resources)
+    window = parts_ahead * max(1, slot_count(client))
+    waiting = iter(todos)
+    running = as_completed(with_results=False)
+    tasks: dict[str, tuple[Step, Todo]] = {}
+    unfinished = {}
+
+    def start(todo: Todo) -> None:
+        futures = _submit(client, todo, store_url, resources)
+        unfinished[todo.inputs.part.number] = len(futures)
+        for step, future in zip(todo.steps, futures, strict=True):
+            tasks[future.key] = (step, todo)
+            running.add(future)
+
+    for todo in [each for _, each in zip(range(window), waiting, strict=False)]:
+        start(todo)
+    for future in running:
+        step, todo = tasks.pop(future.key)
+        number = todo.inputs.part.number
+        yield from _outcome(future, step, number)
+        future.release()
+        unfinished[number] -= 1
+        if not unfinished[number]:
+            following = next(waiting, None)
+            if following is not None:
+                start(following)
+
+
+def _submit(client: Client, todo: Todo, store_url: str, resources: dict[str, float]) -> list[Future]:
+    futures: dict[str, Future] = {}
+    for step in todo.steps:
+        above = [futures[each.name] for each in step.ancestors if each.name in futures]
+        futures[step.name] = client.submit(
+            run_step,
+            step,
+            todo.inputs,
+            store_url,
+            *above,
+            key=_key(step, todo.inputs, store_url),
+            resources={step.slot: 1} if step.slot in resources else None,
+            priority=-todo.inputs.part.number,
+            pure=False,
+        )
+    return list(futures.values())
+
+
+def _key(step: Step, inputs: PartInputs, store_url: str) -> str:
+    """`step-<hex>`: Dask queues only keys of that form, and returns an old key's old result."""
+    content = f"{store_url}\n{step.file(inputs)}"
+    return f"{step.name.replace('.', '_').replace('-', '_')}-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
+
+
+def _outcome(future: Future, step: Step, part: int) -> Iterator[Receipt | StepFailed]:
+    if future.status == "finished":
+        yield future.result()
+        return
+    error: Any = future.exception()
+    if future.key == getattr(error, "failed_key", future.key):
+        yield StepFailed(step.name, part, error)
+
+
+def _refuse_missing(todos: Sequence[Todo], resources: dict[str, float]) -> None:
+    wanted = {step.slot for todo in todos for step in todo.steps}
+    if "GPU" in wanted and "GPU" not in resources:
+        raise UsageError(
+            "a teacher that reelproof starts needs workers that declare a GPU, and none does; "
+            "start them with `dask worker ADDRESS --resources GPU=1`, or name a running server as the teacher"
+        )

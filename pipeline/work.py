@@ -1,0 +1,80 @@
+"""One step on one part, in a worker: files above -> stage -> one Parquet file, and a small receipt."""
+
+import itertools
+import resource
+import time
+from collections.abc import Iterable
+from typing import IO
+
+import pyarrow.parquet as pq
+
+from pipeline.accounting import TeacherUse
+from pipeline.part import PartInputs, PartRun
+from pipeline.step import Step
+from pipeline.store import Store
+from schemas.footage import Quarantine
+from schemas.record import Record, arrow_schema, to_table
+
+
+class Receipt(Record):
+    """What one step did to one part. It travels to the client; the results stay on disk."""
+
+    step: str
+    part: int
+    rows: int
+    seconds: float
+    peak_rss_mb: float
+    """Of the worker and of its largest child, since they started."""
+    videos_decoded: int = 0
+    quarantined: int = 0
+    use: TeacherUse = TeacherUse()
+
+
+def run_step(step: Step, inputs: PartInputs, store_url: str, *above: Receipt) -> Receipt:
+    """Run the step on the part and leave its file; `above` are only waited for.
+
+    A file that is there already is done: another worker may have left it.
+    """
+    del above
+    start = time.monotonic()
+    store = Store(store_url)
+    run = PartRun(store, inputs, {each.name: each.file(inputs) for each in step.ancestors})
+    rows = 0
+    if not store.exists(step.file(inputs)):
+        with store.open_write(step.file(inputs)) as file:
+            rows = write_records(file, step.run(run, step.settings), step.makes, step.rows_at_once)
+            if run.quarantine:
+                table = to_table(run.quarantine, Quarantine)
+                store.write_table(quarantine_file(step, inputs), table)
+    return Receipt(
+        step=step.name,
+        part=inputs.part.number,
+        rows=rows,
+        seconds=time.monotonic() - start,
+        peak_rss_mb=peak_rss_mb(),
+        videos_decoded=run.videos_decoded,
+        quarantined=len(run.quarantine),
+        use=run.counter.use,
+    )
+
+
+def quarantine_file(step: Step, inputs: PartInputs) -> str:
+    """Where a step says which of the part's videos it could not use; it is there before the step's own file."""
+    return f"parts/quarantine-{step.fingerprint}/{inputs.name}.parquet"
+
+
+def write_records(file: IO[bytes], records: Iterable[Record], kind: type[Record], rows_at_once: int) -> int:
+    """Write records as Parquet, `rows_at_once` in memory and in a row group. Returns how many there were."""
+    rows = 0
+    waiting = iter(records)
+    with pq.ParquetWriter(file, arrow_schema(kind), compression="zstd") as writer:
+        while batch := list(itertools.islice(waiting, rows_at_once)):
+            writer.write_table(to_table(batch, kind))
+            rows += len(batch)
+    return rows
+
+
+def peak_rss_mb() -> float:
+    """The most memory that this process, or its largest child, has held so far, in MB (1e6 bytes)."""
+    usages = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return max(usages) * 1024 / 1e6
