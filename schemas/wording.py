@@ -1,0 +1,39 @@
+"""Text -> the same without what people overlook: markup, lead-ins, case, punctuation."""
+
+import re
+import unicodedata
+
+LONGEST_VALUE = 2000
+"""Characters. No value that a task asks for needs as many; longer texts are rambling or hostile and are not
+read.
+"""
+
+_LEAD_IN = re.compile(
+    r"^(?:(?:so|therefore|thus|hence|ok|okay|sure|well)\b[,:\s]{0,4})?"
+    r"(?:(?:(?:my|the|your)\s)?(?:(?:final|correct|right|best)\s)?"
+    r"(?:answer|option|choice|result|order|sequence)\b"
+    r"(?:\s(?:is|would be|should be|must be|was))?|"
+    r"(?:i\s(?:choose|pick|select|say|think|believe)(?:\sthat)?)|"
+    r"it(?:\sis|'s)|that(?:\sis|'s))\s{0,4}[:=]?\s{0,4}",
+    re.IGNORECASE,
+)
+_BOXED = re.compile(r"\\(?:boxed|text|mathrm|mathbf)\{([^{}]{0,500})\}")
+
+
+def tidy(text: str) -> str:
+    """Without the wrapping that people overlook: markup, quotes, lead-ins such as "The answer is"."""
+    plain = unicodedata.normalize("NFKC", text[: 2 * LONGEST_VALUE]).replace("−", "-").replace("’", "'")
+    plain = _BOXED.sub(r"\1", plain).replace("**", "").replace("`", "").replace("\\(", "").replace("\\)", "")
+    plain = " ".join(plain.split()).strip("\"'“”‘*_ ")
+    for _ in range(3):
+        shorter = _LEAD_IN.sub("", plain, count=1)
+        if shorter == plain or not shorter:
+            break
+        plain = shorter
+    return plain.strip("\"'“”‘*_ ")
+
+
+def words(text: str) -> list[str]:
+    """Casefolded words without punctuation; each character of a script without spaces is a word."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return re.findall(r"[぀-ヿ㐀-䶿一-鿿豈-﫿]|[^\W_぀-ヿ㐀-䶿一-鿿豈-﫿]+", folded)
