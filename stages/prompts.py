@@ -1,8 +1,8 @@
 """Questions and claims -> chat messages: every prompt in one place, each known by the hash of its text.
 
-The frames come first and the question after them, so that all requests about one clip share their prefix. A
-prompt is a `Prompt` of named pieces; changing any of them changes its `prompt_id`, and with it the fingerprint of
-whatever asks.
+The frames come first and the question after them, so that all requests about one clip share their prefix.
+A prompt is a `Prompt` of named pieces; changing any of them changes its `prompt_id`, and with it the
+fingerprint of whatever asks.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ ANSWER_FORMS: dict[Task, str] = {
     Task.OPEN_ENDED: "a short answer in words",
     Task.OCR: "the text exactly as it is written in the picture",
     Task.TEMPORAL_GROUNDING: "the start and the end in seconds, such as [2.5, 4.0]",
-    Task.SPATIAL_GROUNDING: "a frame's time and a box in its pixels, such as [2.5 s] [left, top, right, bottom]",
+    Task.SPATIAL_GROUNDING: "a frame's time and a box in pixels, such as [2.5 s] [left, top, right, bottom]",
     Task.ORDERING: "the numbers in the right order, such as 2, 1, 3",
     Task.BOOLEAN: "yes or no",
 }
@@ -58,8 +58,8 @@ ROLLOUT = Prompt(
         "Question: {question}\n"
         "{options}"
         "Answer form: {form}.\n"
-        "First think in a few sentences. Say what you see and where: cite times as [12.4 s] or [3.0-5.5 s], and "
-        "frames without a time as Frame 2. Then answer, in exactly this form:\n"
+        "First think in a few sentences. Say what you see and where: cite times as [12.4 s] or [3.0-5.5 s], "
+        "and frames without a time as Frame 2. Then answer, in exactly this form:\n"
         "<think>your thoughts</think><answer>your answer</answer>"
     ),
 )
@@ -70,8 +70,8 @@ CLAIM = Prompt(
     without_frames="No frame of the video is shown.",
     request=(
         "Claim: {claim}\n"
-        "Do the frames above bear this claim out? Judge by what they show and by nothing else. Answer yes, no, "
-        "or unknown where they cannot tell, in exactly this form:\n"
+        "Do the frames above bear this claim out? Judge by what they show and by nothing else. Answer yes, "
+        "no, or unknown where they cannot tell, in exactly this form:\n"
         "<answer>yes</answer>"
     ),
 )
