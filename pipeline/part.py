@@ -18,7 +18,7 @@ from pipeline.store import Store
 from schemas.footage import Footage, Keyframe, Quarantine
 from schemas.question import GivenRow
 from schemas.record import Record, arrow_schema, from_table
-from schemas.source import SourceFile
+from schemas.source import SourceIdentity
 from stages.teacher import Teacher
 
 R = TypeVar("R", bound=Record)
@@ -28,7 +28,7 @@ class PartInputs(Record):
     """A part with what comes from outside: its files, and the questions that came with them."""
 
     part: Part
-    sources: tuple[SourceFile, ...]
+    sources: tuple[SourceIdentity, ...]
     """Of the part's videos that are still among the sources, in the part's order."""
     given: tuple[GivenRow, ...] = ()
 
