@@ -1,4 +1,4 @@
-"""What is known of the pictures: a video, its signals and frames, its scenes, and the clips that questions are about.
+"""What is known of the pictures: a video, its signals, frames and scenes, and the clips questions are about.
 
 Times are seconds from the first frame, from presentation timestamps. Intervals are half-open.
 """
@@ -126,9 +126,9 @@ class FrameSignals(Record):
 
     time_s: Series
     content: Series
-    """Colour and luma change against the frame before, 0 … 255 (PySceneDetect's content value)."""
+    """Hue, saturation and value change against the frame before, 0 … 255 (PySceneDetect's content value)."""
     histogram: Series
-    """Luma histogram change against the frame before, 0 … 1 (1 − correlation)."""
+    """Luma histogram change against the frame before, 0 … 2 (1 − correlation, PySceneDetect's hist_diff)."""
     luminance: Series
     """Mean luma, 0 … 255."""
     contrast: Series
@@ -137,8 +137,8 @@ class FrameSignals(Record):
     """Variance of the Laplacian."""
     motion: Series
     """Mean absolute luma difference against the frame before, 0 … 255."""
-    signature: Series
-    """A (T, 16) mean-luma thumbnail (4x4), flattened: row t is frame t. For gradual transitions."""
+    signature: bytes
+    """A 16x9 luma thumbnail of each frame, (T, 9, 16) uint8 in C order. For gradual transitions and flashes."""
 
 
 class Footage(Record):

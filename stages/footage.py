@@ -1,0 +1,320 @@
+"""Videos -> footage: signals of every frame looked at, and candidate frames as JPEG, in one decode."""
+
+import hashlib
+import io
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from av.video.frame import VideoFrame
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field
+from scenedetect.common import FrameTimecode
+from scenedetect.detectors import ContentDetector, HistogramDetector
+
+from schemas.footage import (
+    Footage,
+    FrameRef,
+    FrameSignals,
+    Keyframe,
+    Quarantine,
+    QuarantineKind,
+    Span,
+    Video,
+)
+from stages.decode import LocalVideo, Reel, TimedFrame, UnusableVideoError, rgb, rotation_deg, small_yuv
+
+VERSION = 1
+
+_THUMBNAIL_SIZE = 16, 9
+_HISTOGRAM_BINS = 128
+_SETTLING_FRAMES = 2  # a frame is a candidate once this many more followed it before the next change
+
+
+class FootageConfig(BaseModel):
+    """How closely a video is looked at, and how its candidate frames are stored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    candidate_every_s: float = Field(default=1.0, ge=0.1, le=60)
+    """One candidate frame is kept per window of this length."""
+    max_candidates: int = Field(default=1800, ge=16, le=100_000)
+    """Past this many the windows double, so that a long film fits in memory."""
+    long_side_px: int = Field(default=512, ge=64, le=4096)
+    """Candidates are shrunk to this; none is enlarged."""
+    jpeg_quality: int = Field(default=85, ge=20, le=100)
+    """Of every candidate, whatever its source."""
+    exact: bool = False
+    """Decode every frame, also where leaving out unreferenced ones would place cuts within two frames."""
+    scan_lines: int = Field(default=90, ge=32, le=720)
+    """Signals are measured on frames sub-sampled to this many lines."""
+    change_content: float = Field(default=12.0, ge=1, le=255)
+    """A window closes where the content value reaches this and stands out from the frames before."""
+    change_histogram: float = Field(default=0.1, ge=0.01, le=2)
+    """A window also closes where the histogram change reaches this."""
+    min_window_s: float = Field(default=0.25, ge=0.05, le=10)
+    """No window is shorter, however often the picture changes."""
+    min_duration_s: float = Field(default=0.5, ge=0)
+    """Shorter videos are quarantined as too short."""
+
+
+def scan_footage(
+    sources: Iterable[LocalVideo], cfg: FootageConfig, threads: int = 1
+) -> Iterator[Footage | Quarantine]:
+    """One Footage or Quarantine per source, in order. Each file is opened and decoded once.
+
+    Args:
+        sources: Files on this machine.
+        cfg: Everything that decides the output.
+        threads: Decoder threads; changes the speed, not the output of a sound file.
+    """
+    for source in sources:
+        try:
+            yield _scan(source, cfg, threads)
+        except UnusableVideoError as error:
+            yield Quarantine(video_id=source.video_id, name=source.name, kind=error.kind, detail=str(error))
+
+
+def _scan(source: LocalVideo, cfg: FootageConfig, threads: int) -> Footage:
+    with Reel(source.path, threads) as reel:
+        log = _SignalLog(cfg.scan_lines)
+        picker = _CandidatePicker(source.video_id, cfg)
+        last: VideoFrame | None = None
+        for timed in reel.frames(cfg.exact):
+            picker.offer(timed, log.measure(timed))
+            last = timed.frame
+        if last is None:
+            raise _nothing_decoded(reel)
+        if len(log.rows) < 2 or reel.end_s < cfg.min_duration_s:
+            detail = (
+                f"{len(log.rows)} frame(s), {reel.end_s:.3f} s; at least {cfg.min_duration_s} s are needed"
+            )
+            raise UnusableVideoError(QuarantineKind.TOO_SHORT, detail)
+        return Footage(
+            video=_video(source, reel, last),
+            duration_s=reel.end_s,
+            frame_count=len(log.rows),
+            signals=log.signals(),
+            candidates=picker.finish(),
+            damaged=_damage(reel),
+            salvage=_salvage(reel),
+        )
+
+
+class _Measures(NamedTuple):
+    """Of one frame; see FrameSignals."""
+
+    time_s: float
+    content: float
+    histogram: float
+    luminance: float
+    contrast: float
+    sharpness: float
+    motion: float
+
+
+class _ContentMeter(ContentDetector):  # type: ignore[misc]  # scenedetect ships no types
+    """PySceneDetect's content value of each frame; cuts are decided later, from the stored values."""
+
+    def __init__(self) -> None:
+        super().__init__(threshold=255.0, min_scene_len=0)
+        self._now = FrameTimecode(0, fps=25.0)
+
+    def measure(self, bgr: np.ndarray) -> float:
+        return float(self._calculate_frame_score(self._now, bgr))
+
+
+class _SignalLog:
+    """Measures each frame against the one before."""
+
+    def __init__(self, scan_lines: int) -> None:
+        self.rows: list[_Measures] = []
+        self._scan_lines = scan_lines
+        self._content = _ContentMeter()
+        self._thumbnails = bytearray()
+        self._luma_before: np.ndarray | None = None
+        self._histogram_before: np.ndarray | None = None
+
+    def measure(self, timed: TimedFrame) -> _Measures:
+        small = small_yuv(timed.frame, self._scan_lines)
+        luma = np.ascontiguousarray(small[:, :, 0])
+        if self._luma_before is not None and self._luma_before.shape != luma.shape:
+            self._forget()  # the stream changed its size
+        bgr = cv2.cvtColor(small[:, :, (0, 2, 1)], cv2.COLOR_YCrCb2BGR)
+        histogram = HistogramDetector.calculate_histogram(bgr, bins=_HISTOGRAM_BINS)
+        mean, deviation = cv2.meanStdDev(luma)
+        row = _Measures(
+            time_s=timed.time_s,
+            content=self._content.measure(bgr),
+            histogram=self._histogram_change(histogram),
+            luminance=float(mean[0, 0]),
+            contrast=float(deviation[0, 0]),
+            sharpness=float(cv2.meanStdDev(cv2.Laplacian(luma, cv2.CV_16S))[1][0, 0]) ** 2,
+            motion=self._motion(luma),
+        )
+        self._luma_before, self._histogram_before = luma, histogram
+        self._thumbnails += cv2.resize(luma, _THUMBNAIL_SIZE, interpolation=cv2.INTER_AREA).tobytes()
+        self.rows.append(row)
+        return row
+
+    def signals(self) -> FrameSignals:
+        columns = np.asarray(self.rows, dtype=np.float32).T
+        series = dict(zip(_Measures._fields, columns, strict=True))
+        return FrameSignals(**series, signature=bytes(self._thumbnails))
+
+    def _forget(self) -> None:
+        self._content, self._luma_before, self._histogram_before = _ContentMeter(), None, None
+
+    def _histogram_change(self, histogram: np.ndarray) -> float:
+        if self._histogram_before is None:
+            return 0.0
+        return 1.0 - float(cv2.compareHist(self._histogram_before, histogram, cv2.HISTCMP_CORREL))
+
+    def _motion(self, luma: np.ndarray) -> float:
+        if self._luma_before is None:
+            return 0.0
+        return float(cv2.norm(luma, self._luma_before, cv2.NORM_L1)) / luma.size
+
+
+class _Held(NamedTuple):
+    """A frame that may become its window's candidate: not yet converted to RGB."""
+
+    timed: TimedFrame
+    measures: _Measures
+
+
+class _CandidatePicker:
+    """The sharpest sound frame of each window; windows close by time and at strong changes of the picture."""
+
+    def __init__(self, video_id: str, cfg: FootageConfig) -> None:
+        self._video_id = video_id
+        self._cfg = cfg
+        self._window_s = cfg.candidate_every_s
+        self._kept: list[Keyframe] = []
+        self._start_s = 0.0
+        self._best: _Held | None = None
+        self._settling: deque[_Held] = deque()
+        self._recent: deque[float] = deque(maxlen=8)
+
+    def offer(self, timed: TimedFrame, measures: _Measures) -> None:
+        age_s = timed.time_s - self._start_s
+        changed = self._is_strong_change(measures) and age_s >= self._cfg.min_window_s
+        if changed or age_s >= self._window_s:
+            self._close(at_change=changed)
+            self._start_s = timed.time_s
+        self._settling.append(_Held(timed, measures))
+        if len(self._settling) > _SETTLING_FRAMES:
+            self._consider(self._settling.popleft())
+        self._recent.append(measures.content)
+
+    def finish(self) -> tuple[Keyframe, ...]:
+        self._close(at_change=False)
+        return tuple(self._kept)
+
+    def _is_strong_change(self, measures: _Measures) -> bool:
+        usual = sum(self._recent) / len(self._recent) if self._recent else 0.0
+        stands_out = measures.content >= self._cfg.change_content and measures.content >= 2 * usual
+        return stands_out or measures.histogram >= self._cfg.change_histogram
+
+    def _close(self, at_change: bool) -> None:
+        """Keep the window's best frame; the last ones before a change only where there is no other."""
+        if not at_change or self._best is None:
+            for held in self._settling:
+                self._consider(held)
+        self._settling.clear()
+        if self._best is not None:
+            self._kept.append(_keyframe(self._best, self._video_id, self._cfg))
+            self._best = None
+        if len(self._kept) > self._cfg.max_candidates:
+            self._kept = self._kept[::2]
+            self._window_s *= 2
+
+    def _consider(self, held: _Held) -> None:
+        if self._best is None or _rank(held) > _rank(self._best):
+            self._best = held
+
+
+class _Rank(NamedTuple):
+    """How well a frame would serve; compared field by field."""
+
+    is_sound: bool
+    is_lit: bool
+    sharpness: float
+
+
+def _rank(held: _Held) -> _Rank:
+    is_lit = held.measures.luminance > 24 and held.measures.contrast > 4
+    return _Rank(not held.timed.is_damaged, is_lit, held.measures.sharpness)
+
+
+def _keyframe(held: _Held, video_id: str, cfg: FootageConfig) -> Keyframe:
+    image = rgb(held.timed.frame, cfg.long_side_px)
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=cfg.jpeg_quality)
+    jpeg = file.getvalue()
+    frame = FrameRef(
+        sha256=hashlib.sha256(jpeg).hexdigest(),
+        video_id=video_id,
+        time_s=held.timed.time_s,
+        width=image.shape[1],
+        height=image.shape[0],
+        phash=perceptual_hash(image),
+    )
+    return Keyframe(
+        frame=frame, sharpness=held.measures.sharpness, luminance=held.measures.luminance, jpeg=jpeg
+    )
+
+
+def perceptual_hash(image: np.ndarray) -> str:
+    """64 bits as 16 hex digits: which low DCT frequencies lie above their median. (H, W, 3) uint8 RGB.
+
+    Source: phash.org's DCT hash, as in the ImageHash library: 32x32 grey, 8x8 lowest frequencies.
+    """
+    grey = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (32, 32), interpolation=cv2.INTER_AREA)
+    low = cv2.dct(grey.astype(np.float32))[:8, :8].ravel()
+    return np.packbits(low > np.median(low)).tobytes().hex()
+
+
+def _video(source: LocalVideo, reel: Reel, frame: VideoFrame) -> Video:
+    rotation = rotation_deg(frame)
+    width, height = (frame.width, frame.height) if rotation % 180 == 0 else (frame.height, frame.width)
+    return Video(
+        video_id=source.video_id,
+        name=source.name,
+        size_bytes=source.size_bytes,
+        duration_s=reel.declared_s,
+        width=width,
+        height=height,
+        fps=reel.fps,
+        rotation_deg=rotation,
+        codec=reel.codec,
+        license=source.license,
+    )
+
+
+def _nothing_decoded(reel: Reel) -> UnusableVideoError:
+    faults = "; ".join(reel.faults) or "the file ends first"
+    kind = QuarantineKind.UNREADABLE if reel.faults else QuarantineKind.TRUNCATED
+    return UnusableVideoError(kind, f"no frame of the {reel.codec} stream could be decoded: {faults}")
+
+
+def _missing_s(reel: Reel) -> float:
+    """Seconds that the container declares and the decoder did not give; 0 within a tolerance."""
+    missing_s = reel.declared_s - reel.end_s
+    return missing_s if missing_s > max(0.5, 0.02 * reel.declared_s) else 0.0
+
+
+def _damage(reel: Reel) -> tuple[Span, ...]:
+    tail = (Span(start_s=reel.end_s, end_s=reel.declared_s),) if _missing_s(reel) else ()
+    return (*reel.damaged, *tail)
+
+
+def _salvage(reel: Reel) -> str | None:
+    notes = list(reel.faults)
+    if reel.damaged:
+        notes.append(f"{sum(span.end_s - span.start_s for span in reel.damaged):.2f} s damaged")
+    if missing_s := _missing_s(reel):
+        notes.append(f"{reel.declared_s:.2f} s declared, {missing_s:.2f} s of them missing at the end")
+    return "; ".join(notes) or None
