@@ -1,0 +1,170 @@
+"""What a policy is: thresholds, bands, quotas and weights by which traces and questions are kept; presets."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+import polars as pl
+from pydantic import Field, model_validator
+
+from schemas.measurements import measurement_schema
+from schemas.question import Task
+from schemas.record import Record
+
+
+class ExtraRule(Record):
+    """A rule of the recipe's own: a trace for which the SQL expression holds is not kept in `sft`."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    where: str
+    """Over measurement columns, such as `task = 'ocr' AND thought_words < 20`."""
+
+
+class PolicyConfig(Record):
+    """Thresholds, bands, quotas and weights. A measurement that is null breaks no rule but `require_…`.
+
+    Give a `preset` and only what differs from it.
+    """
+
+    preset: Literal["strict", "balanced", "permissive"] = "balanced"
+    """Where the values come from that are not given."""
+    name: str = Field(default="balanced", min_length=1)
+    """What the published rows call this policy; by default the preset's name."""
+
+    strict_answers: bool = True
+    """Score answers strictly (exactly the form asked for), not as a lenient reader would."""
+    min_graded_score: float = Field(default=0.5, gt=0, le=1)
+    """Right from here up, for tasks whose score is a degree (spans, boxes, free text)."""
+    require_well_formed: bool = True
+    """One think block, then one answer block, nothing else."""
+    min_thought_words: int = Field(default=5, ge=0)
+    max_thought_words: int = Field(default=2000, ge=1)
+    max_repetition: float = Field(default=0.3, ge=0, le=1)
+    """Largest share of a thought's 4-grams that occurred before."""
+    max_foreign_script: float = Field(default=0.1, ge=0, le=1)
+    """Largest share of a thought's letters in scripts that the question does not use."""
+    require_agreement: bool = False
+    """Reject where it is not known whether the thought's conclusion agrees with the answer."""
+    min_citations: int = Field(default=0, ge=0)
+    """Times that a thought must cite."""
+    min_citations_in_clip: float = Field(default=1.0, ge=0, le=1)
+    """Smallest share of cited times inside the clip."""
+    min_citations_near_frame: float = Field(default=0.5, ge=0, le=1)
+    """Smallest share of cited times near a frame that was shown."""
+    require_grounding: bool = False
+    """Reject where no claim could be verified."""
+    min_grounded_share: float = Field(default=0.5, ge=0, le=1)
+    """Smallest share of claims that a verifier believes with the cited frames."""
+    min_worst_margin: float = Field(default=-1.0, ge=-1, le=1)
+    """Smallest belief with cited minus belief with control frames, over the claims."""
+    require_probes: bool = False
+    """Reject where the question was not asked without its frames."""
+    max_blind_pass_rate: float = Field(default=0.5, ge=0, le=1)
+    """Largest share of right answers with no frames."""
+    max_single_pass_rate: float = Field(default=1.0, ge=0, le=1)
+    """Largest share of right answers with one frame."""
+    max_shuffled_pass_rate: float = Field(default=1.0, ge=0, le=1)
+    """Largest share of right answers with the frames in another order."""
+    keep_duplicates: bool = False
+    """Keep near-duplicate traces and questions."""
+    min_pass_rate: float = Field(default=0.0, ge=0, le=1)
+    """Band of pass rates over a question's rollouts that `sft` takes from."""
+    max_pass_rate: float = Field(default=1.0, ge=0, le=1)
+    extra_rules: tuple[ExtraRule, ...] = Field(default=(), max_length=16)
+
+    rl_tasks: tuple[Task, ...] = tuple(task for task in Task if task is not Task.OPEN_ENDED)
+    """Tasks that a program can verify."""
+    rl_min_pass_rate: float = Field(default=0.0, ge=0, le=1)
+    """Band of pass rates that `rl` takes. Never right and always right are outside, whatever the band."""
+    rl_max_pass_rate: float = Field(default=1.0, ge=0, le=1)
+
+    max_traces_per_question: int | None = Field(default=2, ge=1)
+    """The best ones of a question's rollouts."""
+    max_traces_per_video: int | None = Field(default=None, ge=1)
+    max_traces_per_task: Mapping[Task, int] = Field(default_factory=dict)
+    """Quota by task; a task that is not named has none."""
+    max_rl_questions_per_video: int | None = Field(default=None, ge=1)
+    max_rl_questions_per_task: Mapping[Task, int] = Field(default_factory=dict)
+
+    weight_grounding: float = Field(default=1.0, ge=0)
+    """Weights of the quality by which quotas choose: grounded share,"""
+    weight_margin: float = Field(default=0.5, ge=0)
+    """worst margin,"""
+    weight_citations: float = Field(default=0.5, ge=0)
+    """share of citations near a shown frame,"""
+    weight_repetition: float = Field(default=1.0, ge=0)
+    """and repetition, which counts against. Ties go to the smaller trace id."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_preset(cls, given: Any) -> Any:
+        if isinstance(given, str):
+            given = {"preset": given}
+        if not isinstance(given, Mapping):
+            return given
+        preset = given.get("preset", "balanced")
+        return {"name": preset} | dict(PRESETS.get(preset, {})) | dict(given)
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        for low, high in BANDS:
+            if getattr(self, low) > getattr(self, high):
+                raise ValueError(f"policy: {low}={getattr(self, low)} is above {high}={getattr(self, high)}")
+        for rule in self.extra_rules:
+            checked_expression(rule)
+        return self
+
+
+BANDS = (
+    ("min_thought_words", "max_thought_words"),
+    ("min_pass_rate", "max_pass_rate"),
+    ("rl_min_pass_rate", "rl_max_pass_rate"),
+)
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "strict": {
+        "max_repetition": 0.15,
+        "max_foreign_script": 0.02,
+        "min_citations": 1,
+        "min_citations_near_frame": 1.0,
+        "require_grounding": True,
+        "min_grounded_share": 1.0,
+        "min_worst_margin": 0.0,
+        "require_probes": True,
+        "max_blind_pass_rate": 0.25,
+        "min_graded_score": 0.7,
+        "max_traces_per_question": 1,
+    },
+    "balanced": {},
+    "permissive": {
+        "strict_answers": False,
+        "min_thought_words": 1,
+        "max_repetition": 0.6,
+        "max_foreign_script": 0.5,
+        "min_citations_in_clip": 0.5,
+        "min_citations_near_frame": 0.0,
+        "min_grounded_share": 0.0,
+        "max_blind_pass_rate": 1.0,
+        "max_traces_per_question": None,
+    },
+}
+"""Preset -> what differs from the defaults."""
+
+
+def checked_expression(rule: ExtraRule) -> pl.Expr:
+    """The rule's SQL as an expression. Raises ValueError where it is not one over measurement columns."""
+    schema = measurement_schema()
+    try:
+        fires = pl.sql_expr(rule.where)
+        strange = sorted(set(fires.meta.root_names()) - set(schema))
+        kind = None if strange else pl.DataFrame(schema=schema).select(fires.alias("fires")).schema["fires"]
+    except pl.exceptions.PolarsError as error:
+        raise ValueError(
+            f"policy.extra_rules.{rule.name}: {rule.where!r} is not an SQL condition: {error}"
+        ) from error
+    if strange:
+        raise ValueError(
+            f"policy.extra_rules.{rule.name}: no column {', '.join(strange)}; there are {', '.join(schema)}"
+        )
+    if kind != pl.Boolean:
+        raise ValueError(f"policy.extra_rules.{rule.name}: {rule.where!r} gives {kind}, expected a condition")
+    return fires

@@ -1,0 +1,282 @@
+"""Measurements -> verdicts: what goes into `sft`, what into `rl`, and every reason why a trace does not."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from schemas.measurements import complete
+from schemas.policy import PolicyConfig as PolicyConfig
+from schemas.policy import checked_expression
+from schemas.question import Task
+
+VERSION = 1
+
+GRADED_TASKS = (
+    Task.REGRESSION,
+    Task.OPEN_ENDED,
+    Task.OCR,
+    Task.TEMPORAL_GROUNDING,
+    Task.SPATIAL_GROUNDING,
+)
+"""Tasks whose score is a degree: right from `min_graded_score` up. All others are right at 1 only."""
+
+
+Masks = npt.NDArray[np.uint64]
+Rows = npt.NDArray[np.int64]
+
+
+class Rule(NamedTuple):
+    """One reason not to keep a row."""
+
+    name: str
+    fires: pl.Expr
+    """Boolean over measurement columns; null does not fire."""
+    setting: str | None = None
+    """The policy field that holds its threshold, where it has one."""
+
+
+class Quota(NamedTuple):
+    """A limit on how many of the rows that broke no rule are kept for each value of a column."""
+
+    name: str
+    column: str
+    setting: str
+
+
+SFT_QUOTAS = (
+    Quota("over_question_quota", "question_id", "max_traces_per_question"),
+    Quota("over_video_quota", "video_id", "max_traces_per_video"),
+    Quota("over_task_quota", "task", "max_traces_per_task"),
+)
+RL_QUOTAS = (
+    Quota("over_video_quota", "video_id", "max_rl_questions_per_video"),
+    Quota("over_task_quota", "task", "max_rl_questions_per_task"),
+)
+
+
+def rate(passes: str, rollouts: str) -> pl.Expr:
+    """Share of right answers; null where nothing was asked."""
+    return pl.when(pl.col(rollouts) > 0).then(pl.col(passes) / pl.col(rollouts))
+
+
+PASS_RATE = rate("pass_count", "rollout_count")
+BLIND_PASS_RATE = rate("blind_passes", "blind_rollouts")
+SINGLE_PASS_RATE = rate("single_passes", "single_rollouts")
+SHUFFLED_PASS_RATE = rate("shuffled_passes", "shuffled_rollouts")
+
+
+def sft_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
+    """Why a trace is not one to learn from: wrong, not grounded, or not clean. In order of telling."""
+    score = pl.col("answer_strict" if policy.strict_answers else "answer_lenient")
+    enough = pl.when(pl.col("task").is_in(GRADED_TASKS)).then(policy.min_graded_score).otherwise(1.0)
+    return (
+        Rule("unfinished", ~pl.col("finished")),
+        Rule("malformed", ~pl.col("well_formed") & policy.require_well_formed, "require_well_formed"),
+        Rule("answer_unknown", score.is_null()),
+        Rule("wrong_answer", score < enough, "min_graded_score"),
+        Rule("short_thought", pl.col("thought_words") < policy.min_thought_words, "min_thought_words"),
+        Rule("long_thought", pl.col("thought_words") > policy.max_thought_words, "max_thought_words"),
+        Rule("repetitive", pl.col("repetition") > policy.max_repetition, "max_repetition"),
+        Rule("foreign_script", pl.col("foreign_script") > policy.max_foreign_script, "max_foreign_script"),
+        Rule("leaked_answer", pl.col("leak")),
+        Rule("disagrees", ~pl.col("agrees")),
+        Rule("agreement_unknown", pl.col("agrees").is_null() & policy.require_agreement, "require_agreement"),
+        Rule("few_citations", pl.col("citations") < policy.min_citations, "min_citations"),
+        Rule(
+            "cites_outside_clip",
+            _below("citations_in_clip", policy.min_citations_in_clip),
+            "min_citations_in_clip",
+        ),
+        Rule(
+            "cites_no_frame",
+            _below("citations_near_frame", policy.min_citations_near_frame),
+            "min_citations_near_frame",
+        ),
+        Rule(
+            "grounding_unknown",
+            pl.col("grounded_share").is_null() & policy.require_grounding,
+            "require_grounding",
+        ),
+        Rule("ungrounded", _below("grounded_share", policy.min_grounded_share), "min_grounded_share"),
+        Rule("control_believed", _below("worst_margin", policy.min_worst_margin), "min_worst_margin"),
+        *_shared_rules(policy),
+        Rule("too_hard", policy.min_pass_rate > PASS_RATE, "min_pass_rate"),
+        Rule("too_easy", policy.max_pass_rate < PASS_RATE, "max_pass_rate"),
+        Rule(
+            "duplicate",
+            pl.col("duplicate_of").is_not_null() & (not policy.keep_duplicates),
+            "keep_duplicates",
+        ),
+        *(Rule(rule.name, checked_expression(rule)) for rule in policy.extra_rules),
+    )
+
+
+def rl_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
+    """Why a question is not one to be rewarded for. In order of telling."""
+    passes, rollouts = pl.col("pass_count"), pl.col("rollout_count")
+    return (
+        Rule("not_verifiable", ~pl.col("task").is_in(policy.rl_tasks), "rl_tasks"),
+        Rule("difficulty_unknown", PASS_RATE.is_null()),
+        Rule("never_right", passes == 0),
+        Rule("always_right", passes >= rollouts),
+        Rule("too_hard", policy.rl_min_pass_rate > PASS_RATE, "rl_min_pass_rate"),
+        Rule("too_easy", policy.rl_max_pass_rate < PASS_RATE, "rl_max_pass_rate"),
+        *_shared_rules(policy),
+        Rule("another_rollout", ~pl.col("question_id").is_first_distinct()),
+    )
+
+
+def _shared_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
+    return (
+        Rule("probes_unknown", BLIND_PASS_RATE.is_null() & policy.require_probes, "require_probes"),
+        Rule("answered_blind", policy.max_blind_pass_rate < BLIND_PASS_RATE, "max_blind_pass_rate"),
+        Rule(
+            "answered_from_one_frame", policy.max_single_pass_rate < SINGLE_PASS_RATE, "max_single_pass_rate"
+        ),
+        Rule(
+            "answered_shuffled", policy.max_shuffled_pass_rate < SHUFFLED_PASS_RATE, "max_shuffled_pass_rate"
+        ),
+        Rule(
+            "duplicate_question",
+            pl.col("question_duplicate_of").is_not_null() & (not policy.keep_duplicates),
+            "keep_duplicates",
+        ),
+        Rule("contaminated", pl.col("contaminated")),
+    )
+
+
+def _below(column: str, least: float) -> pl.Expr:
+    return pl.col(column) < least
+
+
+def sft_quality(policy: PolicyConfig) -> pl.Expr:
+    """The higher, the sooner a quota keeps a trace. What is not known counts nothing."""
+    return (
+        pl.col("grounded_share").fill_null(0.0) * policy.weight_grounding
+        + pl.col("worst_margin").fill_null(0.0) * policy.weight_margin
+        + pl.col("citations_near_frame").fill_null(0.0) * policy.weight_citations
+        - pl.col("repetition").fill_null(0.0) * policy.weight_repetition
+    )
+
+
+def rl_quality(_: PolicyConfig) -> pl.Expr:
+    """The higher, the sooner a quota keeps a question: those right half of the time teach most."""
+    return -(PASS_RATE - 0.5).abs()
+
+
+class RuleSet(NamedTuple):
+    """One of the sets that policy cuts."""
+
+    name: str
+    rules: Callable[[PolicyConfig], tuple[Rule, ...]]
+    quotas: tuple[Quota, ...]
+    quality: Callable[[PolicyConfig], pl.Expr]
+    tie: str
+    """Column by whose order equals are ranked."""
+
+
+SFT = RuleSet("sft", sft_rules, SFT_QUOTAS, sft_quality, "trace_id")
+RL = RuleSet("rl", rl_rules, RL_QUOTAS, rl_quality, "question_id")
+SETS = (SFT, RL)
+
+
+def decide(measurements: pl.DataFrame | pl.LazyFrame, policy: PolicyConfig) -> pl.DataFrame:
+    """Measurements of all traces of a build -> one verdict a trace, in the same order.
+
+    Returns columns `trace_id`, `sft` and `rl` (bool; `rl` on the first rollout of each kept question), and
+    `reasons` and `rl_reasons` (lists of rule names, in order; empty where the set keeps the row). A quota
+    is a reason only for rows that broke no rule.
+
+    Raises ValueError where a key column is missing or a column has another type.
+    """
+    frame = _collected(measurements)
+    sft, rl = _judged(frame, policy, SFT), _judged(frame, policy, RL)
+    return pl.DataFrame(
+        {
+            "trace_id": frame["trace_id"],
+            "sft": sft == 0,
+            "rl": rl == 0,
+            "reasons": _named(sft, reason_names(policy, SFT)),
+            "rl_reasons": _named(rl, reason_names(policy, RL)),
+        }
+    )
+
+
+def funnel(measurements: pl.DataFrame | pl.LazyFrame, policy: PolicyConfig) -> pl.DataFrame:
+    """How each rule thins a set out. One row a rule, in order: `set`, `rule`, and counts of rows.
+
+    `fires`: the rule applies; `alone`: and no other does, so that without it the row would be kept (or go to
+    the quotas); `left`: rows to which neither it nor a rule before it applies.
+    """
+    frame = _collected(measurements)
+    return pl.concat([_thinning(_judged(frame, policy, cut), reason_names(policy, cut), cut) for cut in SETS])
+
+
+def reason_names(policy: PolicyConfig, cut: RuleSet) -> tuple[str, ...]:
+    """All reasons that a set's verdicts can give, in order: its rules, then its quotas."""
+    names = [rule.name for rule in cut.rules(policy)] + [quota.name for quota in cut.quotas]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"policy.extra_rules: {', '.join(twice)} is the name of another rule; rename it")
+    return tuple(names)
+
+
+def _collected(measurements: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+    frame = measurements.collect() if isinstance(measurements, pl.LazyFrame) else measurements
+    return complete(frame)
+
+
+def _judged(frame: pl.DataFrame, policy: PolicyConfig, cut: RuleSet) -> pl.Series:
+    """One number a row, (N,) uint64: bit i is set where reason i applies."""
+    rules = cut.rules(policy)
+    fired = frame.select(rule.fires.fill_null(False).alias(rule.name) for rule in rules)
+    masks: Masks = np.zeros(len(frame), dtype=np.uint64)
+    for bit, column in enumerate(fired.iter_columns()):
+        masks |= column.to_numpy().astype(np.uint64) << np.uint64(bit)
+    for bit, quota in enumerate(cut.quotas, start=len(rules)):
+        masks[_over_quota(frame, masks, quota, policy, cut)] |= np.uint64(1) << np.uint64(bit)
+    return pl.Series("masks", masks)
+
+
+def _over_quota(frame: pl.DataFrame, masks: Masks, quota: Quota, policy: PolicyConfig, cut: RuleSet) -> Rows:
+    """Indices of the rows still kept that are more than their group may have; the best of each group stay."""
+    limit = getattr(policy, quota.setting)
+    kept = np.flatnonzero(masks == 0)
+    if limit is None or limit == {} or not len(kept):
+        return np.empty(0, dtype=np.int64)
+    allowed = pl.lit(limit) if isinstance(limit, int) else pl.col("task").replace_strict(limit, default=None)
+    over = (
+        frame.select(*dict.fromkeys((quota.column, cut.tie)), cut.quality(policy).alias("quality"))[kept]
+        .with_columns(pl.Series("row", kept))
+        .filter(pl.len().over(quota.column) > allowed)  # most groups are within, and need no ranking
+        .sort("quality", cut.tie, descending=[True, False])
+        .filter(pl.int_range(pl.len()).over(quota.column) >= allowed)
+    )
+    rows: Rows = over["row"].to_numpy()
+    return rows
+
+
+def _named(masks: pl.Series, names: tuple[str, ...]) -> pl.Series:
+    """Bit masks -> lists of the names of their bits. Each distinct mask is spelled out once."""
+    distinct = masks.unique().to_list()
+    spelled = [[name for bit, name in enumerate(names) if mask >> bit & 1] for mask in distinct]
+    places = masks.replace_strict(distinct, range(len(distinct)), return_dtype=pl.UInt32)
+    return pl.Series(spelled, dtype=pl.List(pl.String)).gather(places)
+
+
+def _thinning(masks: pl.Series, names: tuple[str, ...], cut: RuleSet) -> pl.DataFrame:
+    counted = masks.value_counts(name="rows")
+    mask, rows = counted["masks"].to_numpy(), counted["rows"].to_numpy()
+    bits = [np.uint64(1) << np.uint64(bit) for bit in range(len(names))]
+    return pl.DataFrame(
+        {
+            "set": [cut.name] * len(names),
+            "rule": names,
+            "fires": [int(rows[mask & bit != 0].sum()) for bit in bits],
+            "alone": [int(rows[mask == bit].sum()) for bit in bits],
+            "left": [int(rows[mask & (bit * np.uint64(2) - np.uint64(1)) == 0].sum()) for bit in bits],
+        },
+        schema={"set": pl.String, "rule": pl.String, "fires": pl.Int64, "alone": pl.Int64, "left": pl.Int64},
+    )
