@@ -12,8 +12,9 @@ class SourceFile(Record):
     """An absolute path, or an fsspec URL."""
     size_bytes: int = Field(ge=0)
     version: str
-    """Changes when the content does: modification and change time of a local file in ns, the ETag or modification
-    time of a remote one; empty where the store knows none, and then the file is read anew each time."""
+    """Changes when the content does: modification and change time of a local file in ns, the ETag or
+    modification time of a remote one; empty where the store knows none, and then the file is read anew each
+    time."""
     license: str = "unknown"
 
     @property
