@@ -193,14 +193,15 @@ def decide(measurements: pl.DataFrame | pl.LazyFrame, policy: PolicyConfig) -> p
     Raises ValueError where a key column is missing or a column has another type.
     """
     frame = _collected(measurements)
+    sft_names, rl_names = reason_names(policy, SFT), reason_names(policy, RL)
     sft, rl = _judged(frame, policy, SFT), _judged(frame, policy, RL)
     return pl.DataFrame(
         {
             "trace_id": frame["trace_id"],
             "sft": sft == 0,
             "rl": rl == 0,
-            "reasons": _named(sft, reason_names(policy, SFT)),
-            "rl_reasons": _named(rl, reason_names(policy, RL)),
+            "reasons": _named(sft, sft_names),
+            "rl_reasons": _named(rl, rl_names),
         }
     )
 

@@ -1,0 +1,292 @@
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from schemas.measurements import measurement_schema
+from stages.policy import GRADED_TASKS, PolicyConfig, decide, funnel
+
+SOUND: dict[str, Any] = {
+    "trace_id": "t0", "question_id": "q0", "clip_id": "c0", "video_id": "v0", "sample_index": 0,
+    "task": "multiple_choice", "source": "computed", "kind": "odd_frame",
+    "well_formed": True, "finished": True, "thought_words": 40,
+    "answer_strict": 1.0, "answer_lenient": 1.0, "answer_partial": 1.0,
+    "pass_count": 2, "rollout_count": 4, "pass_low": 0.1, "pass_high": 0.9,
+    "repetition": 0.0, "foreign_script": 0.0, "leak": False, "agrees": True,
+    "citations": 2, "citations_in_clip": 1.0, "citations_near_frame": 1.0,
+    "blind_passes": 0, "blind_rollouts": 4, "single_passes": 1, "single_rollouts": 4,
+    "shuffled_passes": 1, "shuffled_rollouts": 4,
+    "claims": 2, "grounded_share": 1.0, "worst_margin": 0.3,
+    "duplicate_of": None, "question_duplicate_of": None, "contaminated": False,
+}  # fmt: skip
+"""A row that every preset keeps."""
+
+
+def measured(*rows: dict[str, Any]) -> pl.DataFrame:
+    full = [SOUND | {"trace_id": f"t{i}", "question_id": f"q{i}"} | row for i, row in enumerate(rows)]
+    return pl.DataFrame(full, schema=measurement_schema())
+
+
+def only(column: str, *rows: dict[str, Any], policy: PolicyConfig | None = None) -> list[Any]:
+    return decide(measured(*rows), policy or PolicyConfig())[column].to_list()
+
+
+@pytest.mark.parametrize("preset", ["strict", "balanced", "permissive"])
+def test_sound_row_is_kept_by_every_preset(preset):
+    verdict = decide(measured({}), PolicyConfig(preset=preset)).row(0, named=True)
+    assert verdict == {"trace_id": "t0", "sft": True, "rl": True, "reasons": [], "rl_reasons": []}
+
+
+@pytest.mark.parametrize(
+    ("fault", "reasons"),
+    [
+        ({"finished": False}, ["unfinished"]),
+        ({"well_formed": False}, ["malformed"]),
+        ({"answer_strict": None}, ["answer_unknown"]),
+        ({"answer_strict": 0.0}, ["wrong_answer"]),
+        ({"answer_strict": 0.99}, ["wrong_answer"]),
+        ({"task": "temporal_grounding", "answer_strict": 0.5}, []),
+        ({"task": "temporal_grounding", "answer_strict": 0.49}, ["wrong_answer"]),
+        ({"thought_words": 4}, ["short_thought"]),
+        ({"thought_words": 2001}, ["long_thought"]),
+        ({"repetition": 0.31}, ["repetitive"]),
+        ({"foreign_script": 0.2}, ["foreign_script"]),
+        ({"leak": True}, ["leaked_answer"]),
+        ({"agrees": False}, ["disagrees"]),
+        ({"agrees": None}, []),
+        ({"citations_in_clip": 0.9}, ["cites_outside_clip"]),
+        ({"citations_near_frame": 0.4}, ["cites_no_frame"]),
+        ({"citations": 0, "citations_in_clip": None, "citations_near_frame": None}, []),
+        ({"grounded_share": 0.4}, ["ungrounded"]),
+        ({"grounded_share": None, "worst_margin": None}, []),
+        ({"blind_passes": 3}, ["answered_blind"]),
+        ({"blind_passes": None, "blind_rollouts": None}, []),
+        ({"blind_passes": 0, "blind_rollouts": 0}, []),
+        ({"duplicate_of": "t9"}, ["duplicate"]),
+        ({"question_duplicate_of": "q9"}, ["duplicate_question"]),
+        ({"contaminated": True}, ["contaminated"]),
+        ({"contaminated": None}, []),
+        (
+            {"leak": True, "answer_strict": 0.0, "well_formed": False},
+            ["malformed", "wrong_answer", "leaked_answer"],
+        ),
+    ],
+)
+def test_sft_rejects_each_fault_with_all_its_reasons_in_order(fault, reasons):
+    assert only("reasons", fault) == [reasons]
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ({"agrees": None}, []),
+        ({"citations": 0, "citations_in_clip": None, "citations_near_frame": None}, ["few_citations"]),
+        ({"grounded_share": None, "worst_margin": None}, ["grounding_unknown"]),
+        ({"blind_passes": None, "blind_rollouts": None}, ["probes_unknown"]),
+        ({"blind_passes": 2}, ["answered_blind"]),
+    ],
+)
+def test_strict_preset_wants_what_is_unknown_measured(fault, reason):
+    assert only("reasons", fault, policy=PolicyConfig(preset="strict")) == [reason]
+
+
+@pytest.mark.parametrize(
+    ("fault", "reasons"),
+    [
+        ({"task": "open_ended"}, ["not_verifiable"]),
+        ({"pass_count": 0}, ["never_right"]),
+        ({"pass_count": 4}, ["always_right"]),
+        ({"pass_count": None}, ["difficulty_unknown"]),
+        ({"blind_passes": 4}, ["answered_blind"]),
+        ({"answer_strict": 0.0, "leak": True}, []),
+    ],
+)
+def test_rl_takes_verifiable_questions_of_middling_difficulty(fault, reasons):
+    assert only("rl_reasons", fault) == [reasons]
+
+
+def test_rl_keeps_one_row_a_question():
+    rows = [{"question_id": "q"}] * 3 + [{"question_id": "r", "pass_count": 0}] * 2
+    assert only("rl", *rows) == [True, False, False, False, False]
+    assert only("rl_reasons", *rows)[4] == ["never_right", "another_rollout"]
+
+
+def test_question_quota_keeps_the_best_and_breaks_ties_by_id():
+    same = {"question_id": "q"}
+    rows = [
+        same | {"repetition": 0.2},
+        same | {"grounded_share": 0.6},
+        same,
+        same | {"trace_id": "a"},
+        same | {"answer_strict": 0.0},
+    ]
+    verdicts = decide(measured(*rows), PolicyConfig(max_traces_per_question=2))
+    assert verdicts["sft"].to_list() == [False, False, True, True, False]
+    assert verdicts["reasons"].to_list()[:2] == [["over_question_quota"]] * 2
+    assert verdicts["reasons"].to_list()[4] == ["wrong_answer"]
+    one = decide(measured(*rows), PolicyConfig(max_traces_per_question=1))
+    assert one["sft"].to_list() == [False, False, False, True, False]
+
+
+def test_task_quota_limits_only_the_tasks_it_names():
+    rows = [{"task": "numerical"}] * 3 + [{"task": "ordering"}] * 3
+    policy = PolicyConfig(max_traces_per_task={"numerical": 1}, max_rl_questions_per_task={"ordering": 2})
+    verdicts = decide(measured(*rows), policy)
+    assert verdicts["sft"].to_list() == [True, False, False, True, True, True]
+    assert verdicts["rl"].to_list() == [True, True, True, True, True, False]
+
+
+def test_checks_that_did_not_run_are_unknown():
+    bare = measured({}).drop(
+        "grounded_share", "worst_margin", "blind_passes", "blind_rollouts", "contaminated"
+    )
+    assert decide(bare, PolicyConfig())["sft"].to_list() == [True]
+    assert decide(bare, PolicyConfig(preset="strict"))["reasons"].to_list() == [
+        ["grounding_unknown", "probes_unknown"]
+    ]
+
+
+def test_measurements_of_another_shape_are_refused():
+    with pytest.raises(ValueError, match="no column task"):
+        decide(measured({}).drop("task"), PolicyConfig())
+    with pytest.raises(ValueError, match="leak is String, expected Boolean"):
+        decide(measured({}).with_columns(leak=pl.lit("no")), PolicyConfig())
+
+
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [
+        ("thought_words <", "is not an SQL condition"),
+        ("thought_wrods < 3", "no column thought_wrods"),
+        ("thought_words + 1", "gives Int64"),
+        ("task > 3", "is not an SQL condition"),
+    ],
+)
+def test_extra_rules_are_checked_before_they_run(where, error):
+    with pytest.raises(ValidationError, match=error):
+        PolicyConfig(extra_rules=({"name": "mine", "where": where},))
+
+
+def test_extra_rule_rejects_and_is_named():
+    policy = PolicyConfig(extra_rules=({"name": "terse", "where": "task = 'ocr' AND thought_words < 20"},))
+    rows = [{"task": "ocr", "thought_words": 19}, {"thought_words": 19}]
+    assert only("reasons", *rows, policy=policy) == [["terse"], []]
+
+
+def test_extra_rule_may_not_take_the_name_of_another():
+    policy = PolicyConfig(extra_rules=({"name": "malformed", "where": "leak"},))
+    with pytest.raises(ValueError, match="malformed is the name of another rule"):
+        decide(measured({}), policy)
+
+
+def test_preset_gives_what_is_not_given():
+    policy = PolicyConfig.model_validate({"preset": "strict", "max_blind_pass_rate": 0.4})
+    assert (policy.name, policy.max_blind_pass_rate, policy.require_probes) == ("strict", 0.4, True)
+    assert PolicyConfig.model_validate(policy.model_dump()) == policy
+    assert PolicyConfig.model_validate("permissive").strict_answers is False
+    with pytest.raises(ValidationError, match=r"min_pass_rate=0\.9 is above max_pass_rate=0\.1"):
+        PolicyConfig(min_pass_rate=0.9, max_pass_rate=0.1)
+
+
+tenths = st.integers(0, 10).map(lambda tenth: tenth / 10)
+drawn_row = st.fixed_dictionaries(
+    {
+        "question_id": st.sampled_from(["q0", "q1", "q2"]),
+        "task": st.sampled_from(["numerical", "temporal_grounding", "open_ended"]),
+        "finished": st.booleans(),
+        "answer_strict": st.none() | tenths,
+        "pass_count": st.none() | st.integers(0, 4),
+        "repetition": tenths,
+        "agrees": st.none() | st.booleans(),
+        "grounded_share": st.none() | tenths,
+        "blind_passes": st.none() | st.integers(0, 4),
+        "duplicate_of": st.none() | st.just("t9"),
+        "contaminated": st.none() | st.booleans(),
+    }
+)
+drawn_policy = st.builds(
+    PolicyConfig,
+    min_graded_score=tenths.filter(bool),
+    max_repetition=tenths,
+    min_grounded_share=tenths,
+    require_grounding=st.booleans(),
+    require_agreement=st.booleans(),
+    max_blind_pass_rate=tenths,
+    keep_duplicates=st.booleans(),
+    max_traces_per_question=st.none() | st.integers(1, 2),
+)
+
+
+def reference(rows: list[dict[str, Any]], policy: PolicyConfig) -> list[list[str]]:
+    """SFT reasons, a row at a time."""
+    found = []
+    for row in rows:
+        score, enough = row["answer_strict"], policy.min_graded_score if row["task"] in GRADED_TASKS else 1
+        blind, grounded = row["blind_passes"], row["grounded_share"]
+        checks = {
+            "unfinished": not row["finished"],
+            "answer_unknown": score is None,
+            "wrong_answer": score is not None and score < enough,
+            "repetitive": row["repetition"] > policy.max_repetition,
+            "disagrees": row["agrees"] is False,
+            "agreement_unknown": row["agrees"] is None and policy.require_agreement,
+            "grounding_unknown": grounded is None and policy.require_grounding,
+            "ungrounded": grounded is not None and grounded < policy.min_grounded_share,
+            "answered_blind": blind is not None and blind / 4 > policy.max_blind_pass_rate,
+            "contaminated": row["contaminated"] is True,
+            "duplicate": row["duplicate_of"] is not None and not policy.keep_duplicates,
+        }
+        found.append([name for name, fires in checks.items() if fires])
+    best = sorted(
+        range(len(rows)), key=lambda i: (rows[i]["repetition"] - (rows[i]["grounded_share"] or 0), i)
+    )
+    for question in {row["question_id"] for row in rows}:
+        kept = [i for i in best if rows[i]["question_id"] == question and not found[i]]
+        for i in kept[policy.max_traces_per_question or len(rows) :]:
+            found[i] = ["over_question_quota"]
+    return found
+
+
+@settings(max_examples=150, deadline=None)
+@given(rows=st.lists(drawn_row, max_size=8), policy=drawn_policy)
+def test_vectorised_policy_agrees_with_a_row_at_a_time(rows, policy):
+    policy = policy.model_copy(update={"weight_margin": 0.0, "weight_citations": 0.0})
+    verdicts = decide(measured(*rows), policy)
+    assert verdicts["reasons"].to_list() == reference(rows, policy)
+    assert verdicts["sft"].to_list() == [not reasons for reasons in verdicts["reasons"].to_list()]
+    assert verdicts["rl"].to_list() == [not reasons for reasons in verdicts["rl_reasons"].to_list()]
+
+
+@settings(max_examples=30, deadline=None)
+@given(rows=st.lists(drawn_row, max_size=8), policy=drawn_policy)
+def test_funnel_counts_what_each_rule_alone_removes(rows, policy):
+    policy = policy.model_copy(update={"max_traces_per_question": None})
+    told = decide(measured(*rows), policy)["reasons"].to_list()
+    before: set[str] = set()
+    for line in funnel(measured(*rows), policy).filter(pl.col("set") == "sft").iter_rows(named=True):
+        rule = line["rule"]
+        before.add(rule)
+        assert line["fires"] == sum(rule in reasons for reasons in told)
+        assert line["alone"] == sum(reasons == [rule] for reasons in told)
+        assert line["left"] == sum(not before & set(reasons) for reasons in told)
+
+
+@given(rows=st.lists(drawn_row, max_size=8), preset=st.sampled_from(["strict", "balanced", "permissive"]))
+@settings(max_examples=30, deadline=None)
+def test_wrong_rollout_is_never_kept(rows, preset):
+    verdicts = decide(measured(*rows), PolicyConfig(preset=preset))
+    lenient = preset == "permissive"
+    for row, kept in zip(rows, verdicts["sft"].to_list(), strict=True):
+        if not lenient and row["task"] == "numerical" and row["answer_strict"] != 1.0:
+            assert not kept
+
+
+def test_verdicts_do_not_depend_on_the_order_of_rows():
+    rows = [{"question_id": f"q{i % 3}", "repetition": (i % 4) / 20} for i in range(20)]
+    frame = measured(*rows)
+    there = decide(frame, PolicyConfig()).sort("trace_id")
+    back = decide(frame.reverse(), PolicyConfig()).sort("trace_id")
+    assert there["sft"].to_list() == back["sft"].to_list()
