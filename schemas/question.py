@@ -1,6 +1,9 @@
 """What is asked about a clip, what is shown with it, and the answer that counts as right."""
 
+import hashlib
+import json
 from enum import StrEnum
+from typing import Self
 
 from schemas.footage import FrameRef
 from schemas.record import Record
@@ -62,6 +65,13 @@ class Question(Record):
     frames: tuple[ShownFrame, ...]
     split: str | None = None
     """`train` or `test` where the source says so."""
+
+    def with_id(self) -> Self:
+        """The same question, its `question_id` following from what it asks, shows and holds to be right."""
+        said = (self.clip_id, self.task, self.text, self.options, self.answer, self.tolerance)
+        shown = [(each.frame.sha256, each.shown_s) for each in self.frames]
+        digest = hashlib.sha256(json.dumps([said, shown]).encode()).hexdigest()
+        return self.model_copy(update={"question_id": digest[:32]})
 
 
 class GivenQuestion(Record):
