@@ -1,0 +1,241 @@
+import random
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from schemas.answer import gold_fault, strict_score
+from schemas.footage import Clip, CutKind
+from schemas.question import Question, Task
+from stages.computed import ComputedConfig, ComputedKind, computed_questions
+from tests.views import made_clip
+
+FREE = {"same_scene_bits": 64, "changed_bits": 0, "foreign_bits": 10}
+"""Made-up frames have random hashes: neighbours in a scene are as unlike as foreign ones."""
+
+
+def ask(clips: Sequence[Clip], *kinds: ComputedKind, **settings: object) -> list[Question]:
+    cfg = ComputedConfig(**(FREE | {"kinds": kinds or tuple(ComputedKind)} | settings))
+    return list(computed_questions(clips, cfg))
+
+
+def many_clips(count: int) -> list[Clip]:
+    """Films of 20 s with 0 to 4 cuts, motion in one half."""
+    rng = random.Random(1)
+    clips = []
+    for film in range(count):
+        cuts = sorted(rng.sample(range(3, 18, 3), rng.randint(0, 4)))
+        clip = made_clip(f"film{film}", 20.0, [float(cut) for cut in cuts])
+        clips.append(clip.model_copy(update={"motion": clip.motion[:: rng.choice([-1, 1])] * 4}))
+    return clips
+
+
+FILMS = many_clips(240)
+
+
+@pytest.fixture(scope="module")
+def asked() -> dict[str, list[Question]]:
+    by_kind: dict[str, list[Question]] = defaultdict(list)
+    for question in ask(FILMS):
+        by_kind[question.kind].append(question)
+    return by_kind
+
+
+def chi_square(counts: Counter[str]) -> float:
+    expected = counts.total() / len(counts)
+    return sum((count - expected) ** 2 / expected for count in counts.values())
+
+
+CRITICAL = {1: 10.8, 2: 13.8, 3: 16.3, 4: 18.5, 5: 20.5, 6: 22.5, 7: 24.3}
+"""Of chi-square at p = 0.001, by degrees of freedom."""
+
+
+def test_all_seven_kinds_are_asked_of_lively_films(asked):
+    assert set(asked) == set(ComputedKind)
+    assert all(len(questions) >= 80 for questions in asked.values())
+
+
+def test_every_gold_answer_scores_one_against_itself(asked):
+    for questions in asked.values():
+        for each in questions:
+            assert gold_fault(each.task, each.answer, each.options) is None
+            assert strict_score(each.task, each.answer, each.answer, each.options, each.tolerance) == 1
+
+
+@pytest.mark.parametrize("kind", [ComputedKind.ODD_FRAME, ComputedKind.MOTION_HALF, ComputedKind.REVERSED])
+def test_no_answer_is_favoured(asked, kind):
+    counts = Counter(question.answer for question in asked[kind])
+    assert len(counts) == (4 if kind is ComputedKind.ODD_FRAME else 2)
+    assert chi_square(counts) < CRITICAL[len(counts) - 1]
+
+
+def test_no_order_is_favoured():
+    questions = ask(FILMS, ComputedKind.FRAME_ORDER, ordered_frames=3)
+    counts = Counter(question.answer for question in questions)
+    assert len(counts) == 6
+    assert chi_square(counts) < CRITICAL[5]
+
+
+def test_scene_count_is_that_of_the_clip():
+    for cuts in ([], [5.0], [4.0, 9.0, 13.0]):
+        (question,) = ask([made_clip("v", 20.0, cuts)], ComputedKind.SCENE_COUNT)
+        assert question.answer == str(len(cuts) + 1)
+
+
+@pytest.mark.parametrize("kind", [ComputedKind.SCENE_COUNT, ComputedKind.FIRST_CUT])
+def test_doubtful_cuts_are_not_asked_about(kind):
+    assert ask([made_clip("v", 20.0, [8.0], cut_score=1.1)], kind) == []
+    assert len(ask([made_clip("v", 20.0, [8.0], cut_score=1.1)], kind, sure_cut=1.0)) == 1
+
+
+@pytest.mark.parametrize("kind", [ComputedKind.SCENE_COUNT, ComputedKind.FIRST_CUT])
+def test_dissolves_are_not_counted_or_timed(kind):
+    clip = made_clip("v", 20.0, [8.0])
+    soft = clip.scenes[1].model_copy(update={"cut_kind": CutKind.DISSOLVE})
+    assert ask([clip.model_copy(update={"scenes": (clip.scenes[0], soft)})], kind) == []
+
+
+@pytest.mark.parametrize("kind", [ComputedKind.SCENE_COUNT, ComputedKind.FIRST_CUT])
+def test_neighbours_so_unlike_that_a_cut_may_be_missing_stop_the_question(kind):
+    assert ask([made_clip("v", 20.0, [8.0])], kind, same_scene_bits=20) == []
+
+
+def test_scenes_that_no_frame_shows_are_not_counted():
+    clip = made_clip("v", 20.0, [8.0, 9.5])
+    unseen = tuple(frame for frame in clip.timeline if not 8.0 <= frame.time_s < 9.5)
+    assert len(unseen) < len(clip.timeline)
+    assert ask([clip.model_copy(update={"timeline": unseen})], ComputedKind.SCENE_COUNT) == []
+
+
+def test_first_cut_is_within_its_stated_tolerance_of_the_frames_that_bracket_it(asked):
+    for question in asked["first_cut"]:
+        gold = float(question.answer)
+        times = [shown.shown_s for shown in question.frames]
+        after = next(i for i, time in enumerate(times) if time >= gold - 0.05)
+        guess = (times[after - 1] + times[after]) / 2
+        assert f"{question.tolerance:.1f} s" in question.text
+        assert strict_score(question.task, f"{guess:.1f}", question.answer, (), question.tolerance) == 1
+
+
+def test_order_puts_the_shown_frames_in_time(asked):
+    for question in asked["frame_order"]:
+        places = [int(place) - 1 for place in question.answer.split(", ")]
+        times = [question.frames[place].frame.time_s for place in places]
+        assert times == sorted(times)
+        assert sorted(places) == [0, 1, 2, 3]
+
+
+def test_odd_frame_is_the_only_one_of_another_video(asked):
+    for question in asked["odd_frame"]:
+        (odd,) = [each for each in question.frames if each.frame.video_id != question.video_id]
+        right = question.options["ABCD".index(question.answer)]
+        assert right == f"the frame at {odd.shown_s:.1f} s"
+
+
+def test_foreign_span_runs_from_the_first_to_the_last_foreign_frame(asked):
+    for question in asked["foreign_span"]:
+        foreign = [each for each in question.frames if each.frame.video_id != question.video_id]
+        assert question.answer == f"[{foreign[0].shown_s:.1f}, {foreign[-1].shown_s:.1f}]"
+        places = [question.frames.index(each) for each in foreign]
+        assert places == list(range(places[0], places[-1] + 1))
+        assert 2 <= len(places) < len(question.frames) / 2
+        assert len({each.frame.video_id for each in foreign}) == 1
+
+
+def test_reversed_is_yes_where_time_runs_back(asked):
+    for question in asked["reversed"]:
+        times = [shown.frame.time_s for shown in question.frames]
+        assert times == sorted(times, reverse=question.answer == "yes")
+
+
+def test_motion_half_is_the_half_that_moves_more(asked):
+    by_id = {clip.clip_id: clip for clip in FILMS}
+    for question in asked["motion_half"]:
+        motion = by_id[question.clip_id].motion
+        right = question.options["AB".index(question.answer)]
+        assert ("first" in right) == (motion[:8].mean() > motion[8:].mean())
+
+
+def test_halves_that_move_alike_are_not_asked_about():
+    clip = made_clip("v").model_copy(update={"motion": np.full(16, 5.0)})
+    assert ask([clip], ComputedKind.MOTION_HALF) == []
+
+
+def test_number_and_times_of_frames_tell_nothing_of_the_answer(asked):
+    """Films of one duration: each kind shows as many frames of each, whatever the answer."""
+    for questions in asked.values():
+        assert len({len(question.frames) for question in questions}) == 1
+
+
+def test_times_shown_are_those_of_the_timeline_or_none(asked):
+    timelines = {clip.clip_id: [frame.time_s for frame in clip.timeline] for clip in FILMS}
+    for kind, questions in asked.items():
+        for question in questions:
+            times = [shown.shown_s for shown in question.frames]
+            untimed = kind in (ComputedKind.FRAME_ORDER, ComputedKind.REVERSED)
+            assert times == ([None] * len(times) if untimed else timelines[question.clip_id])
+
+
+def test_foreign_frames_lie_anywhere(asked):
+    def place_of(question: Question) -> str:
+        foreign = [i for i, each in enumerate(question.frames) if each.frame.video_id != question.video_id]
+        return str(foreign[0] // 2)
+
+    counts = Counter(place_of(question) for question in asked["odd_frame"])
+    assert len(counts) == 8
+    assert chi_square(counts) < CRITICAL[7]
+
+
+@pytest.mark.parametrize("kind", [ComputedKind.ODD_FRAME, ComputedKind.FOREIGN_SPAN])
+def test_foreign_frames_have_the_size_of_the_others(kind):
+    wide, tall = made_clip("a"), made_clip("b", width=288, height=512)
+    assert ask([wide, tall], kind) == []
+    assert len(ask([wide, tall, made_clip("c")], kind)) == 2
+
+
+@pytest.mark.parametrize("kind", [ComputedKind.ODD_FRAME, ComputedKind.FOREIGN_SPAN])
+def test_foreign_frames_are_not_taken_from_a_copy_of_the_video(kind):
+    clip = made_clip("a")
+    copied = clip.model_copy(
+        update={
+            "clip_id": "copy",
+            "video_id": "copy",
+            "timeline": tuple(f.model_copy(update={"video_id": "copy"}) for f in clip.timeline),
+        }
+    )
+    assert ask([clip, copied], kind) == []
+
+
+def test_frames_that_cannot_be_told_apart_are_not_put_in_order():
+    clip = made_clip("v")
+    still = tuple(frame.model_copy(update={"phash": "0" * 16}) for frame in clip.timeline)
+    frozen = clip.model_copy(update={"timeline": still})
+    kinds = (ComputedKind.FRAME_ORDER, ComputedKind.REVERSED)
+    assert ask([frozen], *kinds, changed_bits=1) == []
+
+
+def test_same_clips_give_the_same_questions_and_another_seed_gives_others():
+    clips = FILMS[:20]
+    assert ask(clips) == ask(clips)
+    assert ask(clips) != ask(clips, seed=1)
+
+
+def test_question_ids_are_unique(asked):
+    ids = [question.question_id for questions in asked.values() for question in questions]
+    assert len(ids) == len(set(ids))
+
+
+def test_very_short_clip_is_asked_nothing():
+    assert ask([made_clip("v", 2.0), made_clip("w", 2.0)]) == []
+
+
+def test_task_of_each_kind_can_be_verified(asked):
+    verifiable = {Task.NUMERICAL, Task.ORDERING, Task.MULTIPLE_CHOICE, Task.BOOLEAN, Task.TEMPORAL_GROUNDING}
+    assert {question.task for questions in asked.values() for question in questions} == verifiable
+
+
+def test_unknown_kind_is_refused():
+    with pytest.raises(ValidationError, match="kinds"):
+        ComputedConfig(kinds=("colour",))
