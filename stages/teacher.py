@@ -1,9 +1,15 @@
-"""Requests -> completions: the protocol behind which every model stands."""
+"""Requests -> completions: the protocol behind which every model stands, and how each kind is set."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Literal, NamedTuple, Protocol
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from schemas.chat import ChatRequest, Completion
+
+_VARIABLE = r"[A-Z_][A-Z0-9_]*"
 
 
 class Teacher(Protocol):
@@ -17,3 +23,94 @@ class Teacher(Protocol):
         `frames` maps the sha256 of every image in the requests to its JPEG bytes.
         """
         ...
+
+
+class TeacherUnavailable(Exception):  # noqa: N818 - says what happened, as BuildFailed does
+    """A model cannot be reached, or cannot do what is asked, and waiting will not help. Says what to do."""
+
+
+class TeacherNeeds(NamedTuple):
+    """What a recipe will ask of a teacher at most: what a check tries out before any video is decoded."""
+
+    images: int = 8
+    """In one request; 0 for a teacher that is asked about text alone."""
+    image_width_px: int = 448
+    image_height_px: int = 448
+    prompt_characters: int = 2000
+    max_tokens: int = 1024
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AskingConfig(_Settings):
+    """How a server is asked. Nothing here changes what it answers."""
+
+    concurrency: int = Field(default=64, ge=1, le=4096)
+    """Requests in flight at one server at once, from each part that is being worked on."""
+    timeout_s: float = Field(default=600, gt=0, le=86_400)
+    """A request without an answer for so long is asked again."""
+    attempts: int = Field(default=5, ge=1, le=100)
+    """A request that fails so often while others are answered is recorded as a failure."""
+    patience_s: float = Field(default=900, ge=0, le=86_400)
+    """With no answer at all for so long, the teacher is unavailable and the build stops."""
+
+
+class ServerTeacherConfig(AskingConfig):
+    """A running server, or several that serve the same model, with the OpenAI protocol."""
+
+    kind: Literal["server"] = "server"
+    model: str = Field(min_length=1)
+    """As the server names it."""
+    revision: str = Field(default="unknown", min_length=1)
+    """What tells this model from an earlier one of the same name. A new revision is asked anew."""
+    urls: tuple[str, ...] = Field(min_length=1)
+    """Such as `http://127.0.0.1:8000/v1`."""
+    key_variable: str = Field(default="OPENAI_API_KEY", pattern=f"^{_VARIABLE}$")
+    """The environment variable that holds the key, never the key itself; unset where none is wanted."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hides_a_key_given_for_its_name(cls, settings: Any) -> Any:
+        """So that no error quotes it."""
+        named = settings.get("key_variable") if isinstance(settings, dict) else None
+        if named is None or (isinstance(named, str) and re.fullmatch(_VARIABLE, named)):
+            return settings
+        return {**settings, "key_variable": "(not shown)"}
+
+    @field_validator("urls")
+    @classmethod
+    def _are_plain_addresses(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_plain_address(url) for url in urls)
+
+    @property
+    def identity(self) -> str:
+        """`name@revision`"""
+        return f"{self.model}@{self.revision}"
+
+
+class TransformersTeacherConfig(_Settings):
+    """A model in this process: a folder on disk, or a name that the Hub's cache holds."""
+
+    kind: Literal["transformers"] = "transformers"
+    model: str = Field(min_length=1)
+    """A folder, or a name on the Hub."""
+    revision: str | None = Field(default=None, min_length=1)
+    """On the Hub; for a folder, by default, a hash of its files."""
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    """`cpu`, `cuda`, `cuda:1`; `auto` takes a GPU where there is one."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    batch: int = Field(default=8, ge=1, le=1024)
+    """Requests in one forward pass."""
+
+
+def _plain_address(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username:
+        shown = re.sub(r"//[^/@]*@", "//…@", url.partition("?")[0])
+        raise ValueError(
+            f"{shown} is no server's address; expected http://HOST:PORT/v1 or https://HOST/v1, "
+            "without user or query"
+        )
+    return url.rstrip("/")

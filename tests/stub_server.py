@@ -1,0 +1,174 @@
+"""An OpenAI-compatible server on loopback that answers at once, late, wrongly or never, as a test wants it.
+
+In a test: `with StubServer(fault=...) as server: server.url`. As a process: `stub_server.py 0.05`
+(seconds of latency) prints its address and serves until it is killed.
+"""
+
+import asyncio
+import json
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Reply(NamedTuple):
+    status: int
+    body: dict
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Hang(NamedTuple):
+    """Nothing is said until the server is closed."""
+
+
+class Drop(NamedTuple):
+    """The connection is closed without a word."""
+
+
+def refusal(status: int, message: str, **headers: str) -> Reply:
+    return Reply(
+        status,
+        {"error": {"message": message, "code": status}},
+        tuple((k.replace("_", "-"), v) for k, v in headers.items()),
+    )
+
+
+def chat_reply(body: dict, texts: list[str], model: str) -> Reply:
+    choices = [
+        {
+            "index": index,
+            "message": {"role": "assistant", "content": text},
+            "finish_reason": "stop",
+            "logprobs": {"content": [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1.5}]}
+            if body.get("logprobs")
+            else None,
+        }
+        for index, text in enumerate(texts)
+    ]
+    usage = {"prompt_tokens": 10, "completion_tokens": 5 * len(texts), "total_tokens": 10 + 5 * len(texts)}
+    return Reply(
+        200, {"id": "c", "object": "chat.completion", "model": model, "choices": choices, "usage": usage}
+    )
+
+
+def last_text(body: dict) -> str:
+    return next(part["text"] for part in reversed(body["messages"][-1]["content"]) if part["type"] == "text")
+
+
+@dataclass
+class StubServer:
+    """Serves one model. `fault(number, body)` may replace the answer to a chat request, counted from 0."""
+
+    fault: Callable[[int, dict], Reply | Hang | Drop | None] = lambda number, body: None
+    latency_s: float = 0.0
+    model: str = "stub"
+    models: Callable[[], Reply] | None = None
+    takes_n: bool = True
+    keep_bodies: bool = True
+    bodies: list[dict] = field(default_factory=list)
+    keys: Counter = field(default_factory=Counter)
+    in_flight: int = 0
+    most_in_flight: int = 0
+    port: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def __enter__(self) -> "StubServer":
+        self._loop = asyncio.new_event_loop()
+        self._number = 0
+        self._server = self._loop.run_until_complete(self.listen())
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(timeout=10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=10)
+        self._loop.close()
+
+    async def listen(self) -> asyncio.Server:
+        server = await asyncio.start_server(self._connection, "127.0.0.1", self.port, limit=1 << 26)
+        self.port = server.sockets[0].getsockname()[1]
+        self._number = 0
+        return server
+
+    async def _stop(self) -> None:
+        self._server.close()
+        connections = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in connections:
+            task.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                path = head.split(" ", 2)[1]
+                headers = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
+                content = await reader.readexactly(int(headers.get("content-length", 0)))
+                self.keys[headers.get("authorization", "")] += 1
+                reply = await self._reply(path, content)
+                if isinstance(reply, Drop):
+                    return
+                if isinstance(reply, Hang):
+                    await asyncio.Event().wait()
+                writer.write(_http(reply))
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    async def _reply(self, path: str, content: bytes) -> Reply | Hang | Drop:
+        if path.endswith("/models"):
+            return (
+                self.models() if self.models else Reply(200, {"object": "list", "data": [{"id": self.model}]})
+            )
+        if not path.endswith("/chat/completions"):
+            return refusal(404, f"no {path} here")
+        body = json.loads(content)
+        number, self._number = self._number, self._number + 1
+        if self.keep_bodies:
+            self.bodies.append(body)
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            if self.latency_s:
+                await asyncio.sleep(self.latency_s)
+            return self.fault(number, body) or self._answer(body)
+        finally:
+            self.in_flight -= 1
+
+    def _answer(self, body: dict) -> Reply:
+        count = body.get("n", 1)
+        if count > 1 and not self.takes_n:
+            return refusal(400, "n must be 1")
+        asked = last_text(body)
+        texts = [f"{asked} seed {body.get('seed', 0) + index}" for index in range(count)]
+        return chat_reply(body, texts, self.model)
+
+
+def _http(reply: Reply) -> bytes:
+    content = json.dumps(reply.body).encode()
+    extra = "".join(f"{name}: {value}\r\n" for name, value in reply.headers)
+    kind = f"content-type: application/json\r\ncontent-length: {len(content)}\r\n"
+    return f"HTTP/1.1 {reply.status} X\r\n{kind}{extra}\r\n".encode() + content
+
+
+async def _serve(latency_s: float) -> None:
+    stub = StubServer(latency_s=latency_s, keep_bodies=False)
+    server = await stub.listen()
+    sys.stdout.write(stub.url + "\n")
+    sys.stdout.flush()
+    async with server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(float(sys.argv[1])))
