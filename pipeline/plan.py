@@ -16,7 +16,7 @@ class PartsConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    videos: int = Field(default=16, ge=1, le=10_000)
+    videos: int = Field(default=8, ge=1, le=10_000)
     """At most so many."""
     megabytes: int = Field(default=256, ge=1)
     """A part is closed when its files together reach this size; about half an hour of 720p."""

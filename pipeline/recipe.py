@@ -13,15 +13,12 @@ from pipeline.child import ChildLimits
 from pipeline.cluster import ClusterConfig
 from pipeline.errors import UsageError
 from pipeline.plan import PartsConfig
-from pipeline.shards import ShardsConfig
 from pipeline.sources import SourcesConfig
 from pipeline.teachers import TeacherConfig
-from stages.checks.registry import ChecksConfig
 from stages.clips import ClipConfig
 from stages.footage import FootageConfig
-from stages.policy import PolicyConfig
+from schemas.policy import PolicyConfig
 from stages.questions import QuestionsConfig
-from stages.splits import SplitsConfig
 from stages.storyboard import StoryboardConfig
 from stages.traces import RolloutConfig
 
@@ -34,6 +31,15 @@ class Recipe(BaseModel):
     name: str = Field(default="dataset", min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """What the dataset is called in its card."""
     sources: SourcesConfig
+    parts: PartsConfig = PartsConfig()
+    footage: FootageConfig = FootageConfig()
+    limits: ChildLimits = ChildLimits()
+    storyboard: StoryboardConfig = StoryboardConfig()
+    clips: ClipConfig = ClipConfig()
+    questions: QuestionsConfig = QuestionsConfig()
+    rollouts: RolloutConfig = RolloutConfig()
+    policy: PolicyConfig = PolicyConfig()
+    cluster: ClusterConfig = ClusterConfig()
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:

@@ -1,0 +1,69 @@
+"""A recipe's sources -> a workplace: which videos there are, which parts they are in, what was asked of them."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pipeline.plan import Plan, SizedVideo, extend_plan
+from pipeline.recipe import Recipe
+from pipeline.sources import distinct_videos, given_rows, identify, list_sources
+from pipeline.store import Store
+from pipeline.workplace import FILES, LOST, PLAN, Workplace, read_records
+from schemas.footage import Quarantine
+from schemas.record import to_table
+from schemas.source import SourceIdentity
+
+Say = Callable[[str], None]
+
+
+class Ingested(NamedTuple):
+    """A workplace, and what its next build has to know of the sources."""
+
+    workplace: Workplace
+    files: tuple[SourceIdentity, ...]
+    """Every file that was read, several names of one video among them."""
+    lost: tuple[Quarantine, ...]
+    """Files that could not be read."""
+
+
+def ingest(store: Store, recipe: Recipe, retry_quarantined: bool, say: Say) -> Ingested:
+    """Look at the sources and plan the parts; nothing is written. Raises SourceError for what cannot be used."""
+    listed = list_sources(recipe.sources)
+    known = read_records(store, FILES, SourceIdentity)
+    identities = identify(listed.files, known)
+    sources = tuple(distinct_videos(identities.found, known))
+    plan = Plan.model_validate_json(store.read_bytes(PLAN)) if store.exists(PLAN) else Plan()
+    given = tuple(given_rows(listed.questions, identities.found))
+    before = Workplace(store, recipe, plan, sources, given)
+    again = set(before.unaccounted())
+    if retry_quarantined:
+        again |= {each.video_id for each in before.quarantined()}
+    sized = [SizedVideo(video_id=each.video_id, size_bytes=each.file.size_bytes) for each in sources]
+    grown = extend_plan(plan, sized, recipe.parts, sorted(again))
+    for line in (*listed.notes, *_replaced(known, identities.found)):
+        say(line)
+    doubles = len(identities.found) - len(sources)
+    say(_counted(len(sources), len(grown.owner().keys() - plan.owner().keys()), doubles, listed.skipped))
+    return Ingested(Workplace(store, recipe, grown, sources, given), identities.found, identities.lost)
+
+
+def save_ingested(ingested: Ingested) -> None:
+    """Write down what is known of the sources, the recipe, and, last, the plan."""
+    store = ingested.workplace.store
+    store.write_table(FILES, to_table(ingested.files, SourceIdentity))
+    store.write_table(LOST, to_table(ingested.lost, Quarantine))
+    ingested.workplace.save()
+
+
+def _replaced(known: list[SourceIdentity], found: tuple[SourceIdentity, ...]) -> list[str]:
+    before = {each.file.url: each.video_id for each in known}
+    return [
+        f"{each.file.url} was replaced since the last build: it is another video now, and the old one's rows go"
+        for each in found
+        if before.get(each.file.url, each.video_id) != each.video_id
+    ]
+
+
+def _counted(videos: int, new: int, doubles: int, skipped: dict[str, int]) -> str:
+    others = [f"{doubles} more name(s) of the same bytes"] if doubles else []
+    others += [f"{count} skipped: {reason.replace('_', ' ')}" for reason, count in skipped.items() if count]
+    return f"sources: {videos} videos, {new} of them new" + (f" ({'; '.join(others)})" if others else "")

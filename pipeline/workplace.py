@@ -1,0 +1,132 @@
+"""A build's folder -> what it knows: its recipe, its sources, its parts, and which steps have left their files."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import yaml
+
+from pipeline.dag import Dag, build_dag
+from pipeline.errors import UsageError
+from pipeline.part import PartInputs
+from pipeline.plan import Plan
+from pipeline.recipe import Recipe, parse_recipe
+from pipeline.schedule import Todo
+from pipeline.store import Store
+from pipeline.work import quarantine_file
+from schemas.footage import Quarantine
+from schemas.question import GivenRow
+from schemas.record import Record, from_table, to_table
+from schemas.source import SourceIdentity
+
+RECIPE, PLAN = "recipe.yaml", "plan.json"
+SOURCES, QUESTIONS = "sources/videos.parquet", "sources/questions.parquet"
+FILES, LOST = "sources/files.parquet", "sources/lost.parquet"
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """What a build's folder holds, as one command sees it."""
+
+    store: Store
+    recipe: Recipe
+    plan: Plan
+    sources: tuple[SourceIdentity, ...]
+    """One a video, in order of video_id: those that the sources hold now."""
+    given: tuple[GivenRow, ...]
+
+    @cached_property
+    def dag(self) -> Dag:
+        """The recipe's steps."""
+        return build_dag(self.recipe)
+
+    @cached_property
+    def parts(self) -> tuple[PartInputs, ...]:
+        """Every part that holds a video of the sources, with that part's files and given questions."""
+        by_id = {source.video_id: source for source in self.sources}
+        owner = self.plan.owner()
+        rows: defaultdict[str, list[GivenRow]] = defaultdict(list)
+        for row in self.given:
+            rows[row.video_id].append(row)
+        parts = []
+        for part in self.plan.parts:
+            mine = [each for each in part.video_ids if each in by_id and owner[each] == part.number]
+            if mine:
+                sources = tuple(by_id[each] for each in mine)
+                asked = tuple(row for each in mine for row in rows[each])
+                parts.append(PartInputs(part=part, sources=sources, given=asked))
+        return tuple(parts)
+
+    def todos(self) -> list[Todo]:
+        """The parts that have steps to do, in order, with those steps."""
+        present = {step.name: set(self.store.names(step.folder)) for step in self.dag.steps}
+        todos = []
+        for part in self.parts:
+            missing = tuple(step for step in self.dag.steps if _name(step.file(part)) not in present[step.name])
+            if missing:
+                todos.append(Todo(part, missing))
+        return todos
+
+    def quarantined(self) -> list[Quarantine]:
+        """Every source that cannot be used, as far as is known: files that could not be read, then the parts' own."""
+        lost = read_records(self.store, LOST, Quarantine)
+        return [*lost, *(each for part in self.parts for each in self.quarantined_in(part))]
+
+    def quarantined_in(self, part: PartInputs) -> list[Quarantine]:
+        """The part's videos that could not be used, without those that a later part tried again."""
+        mine = {source.video_id for source in part.sources}
+        found = read_records(self.store, quarantine_file(self.dag.footage, part), Quarantine)
+        return [each for each in found if each.video_id in mine]
+
+    def unaccounted(self) -> list[str]:
+        """video_ids that their part's footage neither holds nor has in quarantine: absent when it was made."""
+        return [video_id for part in self.parts for video_id in self._unaccounted_in(part)]
+
+    def _unaccounted_in(self, part: PartInputs) -> list[str]:
+        path = self.dag.footage.file(part)
+        if not self.store.exists(path):
+            return []
+        table = self.store.read_table(path, columns=["video.video_id"])
+        held = {row["video"]["video_id"] for row in table.to_pylist()}
+        held |= {each.video_id for each in self.quarantined_in(part)}
+        return [source.video_id for source in part.sources if source.video_id not in held]
+
+    def save(self) -> None:
+        """Write down the recipe, the sources with their questions, and, last, the plan."""
+        self.save_recipe()
+        self.store.write_table(SOURCES, to_table(self.sources, SourceIdentity))
+        self.store.write_table(QUESTIONS, to_table(self.given, GivenRow))
+        self.store.write_bytes(PLAN, self.plan.model_dump_json(indent=1).encode())
+
+    def save_recipe(self) -> None:
+        """Write down the recipe as resolved, with every default."""
+        recipe = yaml.safe_dump(self.recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        self.store.write_bytes(RECIPE, recipe.encode())
+
+
+def open_workplace(build_dir: str, overrides: Sequence[str] = ()) -> Workplace:
+    """The build in a folder, its recipe with overrides applied.
+
+    Raises UsageError where there is no build.
+    """
+    store = Store(build_dir)
+    if not store.exists(RECIPE) or not store.exists(PLAN):
+        raise UsageError(f"{build_dir} holds no build (no {RECIPE} there); make one with `reelproof build`")
+    settings = yaml.safe_load(store.read_bytes(RECIPE))
+    recipe = parse_recipe(settings, overrides, where=f"{build_dir}/{RECIPE}")
+    plan = Plan.model_validate_json(store.read_bytes(PLAN))
+    sources = tuple(read_records(store, SOURCES, SourceIdentity))
+    return Workplace(store, recipe, plan, sources, tuple(read_records(store, QUESTIONS, GivenRow)))
+
+
+def read_records(store: Store, path: str, record: type[R]) -> list[R]:
+    """The records in a file; none where there is no such file."""
+    return list(from_table(store.read_table(path), record)) if store.exists(path) else []
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
