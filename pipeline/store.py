@@ -40,7 +40,7 @@ class DiskFull(BuildFailed):
     """The store takes no more; whoever met it has left nothing half-written."""
 
 
-class StoreInUse(UsageError):
+class StoreInUseError(UsageError):
     """Another process holds the store."""
 
 
@@ -72,11 +72,10 @@ class Store:
     def names(self, folder: str) -> list[str]:
         """Names of the files and folders in a folder, in order; empty where there is none."""
         try:
-            paths = (
-                os.listdir(self.path(folder))
-                if self.is_local
-                else self.fs.ls(self.path(folder), detail=False)
-            )
+            if self.is_local:
+                paths = [str(path) for path in Path(self.path(folder)).iterdir()]
+            else:
+                paths = self.fs.ls(self.path(folder), detail=False)
         except (FileNotFoundError, NotADirectoryError):
             return []
         names = {path.rstrip("/").rpartition("/")[2] for path in paths}
@@ -99,17 +98,12 @@ class Store:
     @contextmanager
     def open_read(self, name: str) -> Iterator[IO[bytes]]:
         """A seekable binary stream. Raises FileNotFoundError."""
-        with (
-            Path(self.path(name)).open("rb")
-            if self.is_local
-            else self.fs.open(self.path(name), "rb") as stream
-        ):
-            yield stream
+        with self.fs.open(self.path(name), "rb") as stream:
+            yield stream.f if self.is_local else stream
 
     @contextmanager
     def open_write(self, name: str) -> Iterator[IO[bytes]]:
-        """A binary stream; the file is there, whole, when the block ends well, and untouched when it does
-        not.
+        """A binary stream; the file is there, whole, once the block ends well, and untouched if it does not.
 
         Raises DiskFull where there is no room.
         """
@@ -126,8 +120,8 @@ class Store:
             if not _says_full(error):
                 raise
             raise DiskFull(
-                f"no room to write {name} in {self.url} ({os.strerror(_full_errno(error))}); what was written before "
-                "is kept and nothing half-written is left: make room and run the same command again"
+                f"no room to write {name} in {self.url} ({os.strerror(_full_errno(error))}); what was there "
+                "before is kept, nothing half-written is left: make room, then run the same command again"
             ) from error
 
     def write_bytes(self, name: str, content: bytes) -> None:
@@ -167,7 +161,7 @@ class Store:
             self.write_bytes(MARKER, b"reelproof keeps this folder; see recipe.yaml for what it holds.\n")
         except PermissionError as error:
             raise UsageError(f"{self.url} cannot be written ({error}); name a folder of yours") from error
-        except FileExistsError as error:
+        except (FileExistsError, NotADirectoryError) as error:
             raise UsageError(f"{self.url} cannot be made: a file is in the way ({error})") from error
         except OSError as error:
             if error.errno != errno.EROFS:
@@ -180,7 +174,7 @@ class Store:
         removed.
 
         An object store has no locks: there, two builds at once do the same work twice, and the files come
-        out the same. Raises StoreInUse, naming the process that holds it.
+        out the same. Raises StoreInUseError, naming the process that holds it.
         """
         if not self.is_local:
             yield
@@ -190,7 +184,7 @@ class Store:
         try:
             lock.acquire()
         except Timeout:
-            raise StoreInUse(
+            raise StoreInUseError(
                 f"{self.url} is in use by {self._owner()}; wait for it, or stop it first"
             ) from None
         try:
@@ -278,9 +272,7 @@ def _says_full(error: BaseException | None) -> bool:
 
 
 def _full_errno(error: BaseException | None) -> int:
-    """The number by which an error, or one that it came from, says that there is no room; 0 where none
-    does.
-    """
+    """The number by which an error, or one it came from, says that there is no room; 0 where none does."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _FULL:
             return error.errno or 0
