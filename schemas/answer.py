@@ -153,9 +153,7 @@ def _amounts(asked: _Asked) -> tuple[Amount | None, Amount | None]:
 
 
 def _comparable(said: Amount, gold: Amount) -> list[tuple[float, float]]:
-    """The values to compare: in seconds where both have units of time, as written and as a share for
-    percents.
-    """
+    """The values to compare: in seconds where both have units of time, both ways for percents."""
     if said.unit_s is not None and gold.unit_s is not None:
         return [(said.value * said.unit_s, gold.value * gold.unit_s)]
     pairs = [(said.value, gold.value)]

@@ -91,9 +91,8 @@ _STRICT_ORDER = re.compile(r"[0-9]{1,4}(?:\s?,\s?[0-9]{1,4})*")
 _ORDER_NOISE = re.compile(
     r"\b(?:frames?|images?|pictures?|shots?|numbers?|scenes?|then|and|next|first|finally|before)\b|no\.|#"
 )
-_ORDER_ITEMS = re.compile(
-    r"(?:\d{1,4}|\b[a-z]\b)(?:(?:\s?(?:,|;|->|-->|→|=>|>|<|-|–|/|\|)\s?,?\s?|\s)(?:\d{1,4}|\b[a-z]\b))*"
-)
+_ORDER_SEPARATORS = re.compile(r"[\s,;|/→<>=–\-()\[\]{}]+")
+_ORDER_ITEM = re.compile(r"\d{1,4}|[a-z]")
 
 
 def strict_order(text: str) -> tuple[str, ...] | None:
@@ -104,22 +103,18 @@ def strict_order(text: str) -> tuple[str, ...] | None:
 
 
 def lenient_order(text: str, expected_items: int) -> tuple[str, ...] | None:
-    """`[2, 1, 3]`, `2 1 3`, `Frame 2, Frame 1, then Frame 3`, `2 → 1 → 3`, `B, A, C`; `213` where three are
-    expected.
-    """
+    """`[2, 1, 3]`, `2 1 3`, `Frame 2, Frame 1, then Frame 3`, `2 → 1 → 3`, `B, A, C`; `213` for three."""
     if len(text) > LONGEST_VALUE:
         return None
-    plain = " ".join(_ORDER_NOISE.sub(" ", tidy(text).casefold()).translate(_NO_BRACKETS).split())
-    plain = re.sub(r"\s?,(?:\s?,)+", ",", plain).strip(" .,:;")
-    if not _ORDER_ITEMS.fullmatch(plain):
+    plain = _ORDER_NOISE.sub(" ", tidy(text).casefold()).strip(" .:")
+    items = [item for item in _ORDER_SEPARATORS.split(plain) if item]
+    if len(items) == 1 and items[0].isdigit() and len(items[0]) == expected_items <= 9:
+        items = list(items[0])
+    if not items or not all(_ORDER_ITEM.fullmatch(item) for item in items):
         return None
-    items = re.findall(r"\d+|[a-z]", plain)
-    if len(items) == 1 and len(plain) == expected_items <= 9:
-        items = list(plain)
     return tuple(str(int(item)) if item.isdigit() else item for item in items)
 
 
-_NO_BRACKETS = str.maketrans("[]()<>{}", "        ")
 _TRUE = frozenset(("yes", "true", "y", "correct", "right"))
 _FALSE = frozenset(("no", "false", "n", "incorrect", "wrong", "untrue"))
 
@@ -130,9 +125,7 @@ def strict_truth(text: str) -> bool | None:
 
 
 def lenient_truth(text: str) -> bool | None:
-    """`Yes.`, `YES`, `True`, `yes, it is`, `No, it is not`; None where a text says both, or neither at its
-    start or end.
-    """
+    """`Yes.`, `YES`, `True`, `yes, it is`, `No, it is not`; None where a text says both."""
     if len(text) > LONGEST_VALUE:
         return None
     said = words(tidy(text))

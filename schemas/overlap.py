@@ -13,9 +13,7 @@ _MOST_WORDS = 4096
 
 
 def token_f1(said: str, gold: str) -> float:
-    """Harmonic mean of the precision and recall of words, articles dropped. Source: SQuAD (arXiv
-    1606.05250).
-    """
+    """Harmonic mean of the precision and recall of words, articles dropped. Source: arXiv 1606.05250."""
     return _f1(_content(said), _content(gold))
 
 
@@ -41,9 +39,7 @@ def word_accuracy(said: Sequence[str], gold: Sequence[str]) -> float:
 
 
 def span_iou(said: Sequence[Interval], gold: Sequence[Interval]) -> float:
-    """Length of the intersection over length of the union, unions of spans on either side; 0 if one is
-    reversed.
-    """
+    """Length of the intersection over length of the union, of unions of spans; 0 if one is reversed."""
     if any(span.end_s < span.start_s for span in (*said, *gold)):
         return 0.0
     one, other = _merged(said), _merged(gold)

@@ -114,9 +114,7 @@ def strict_amount(text: str) -> Amount | None:
 
 
 def lenient_amount(text: str) -> Amount | None:
-    """`3.0`, `three`, `1,000`, `3 s`, `00:03`, `50 %`, `3 apples`, `2 + 1 = 3`; None for two values or a
-    bound.
-    """
+    """`3.0`, `three`, `1,000`, `3 s`, `00:03`, `50 %`, `3 apples`, `2 + 1 = 3`; None for two values."""
     if len(text) > LONGEST_VALUE:
         return None
     plain = tidy(text).casefold().rpartition("=")[2].strip()
@@ -148,9 +146,7 @@ def _digits_amount(found: re.Match[str]) -> Amount | None:
 
 
 def _numeral(text: str) -> float:
-    """`1,000` is a thousand, `3,5` three and a half: a comma groups thousands only where three digits follow
-    it.
-    """
+    """`1,000` is a thousand, `3,5` three and a half: a comma groups only three digits."""
     whole = text.replace(" ", "")
     if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", whole):
         return float(whole.replace(",", ""))
@@ -194,8 +190,9 @@ def strict_spans(text: str) -> tuple[Interval, ...] | None:
 
 
 def lenient_spans(text: str) -> tuple[Interval, ...] | None:
-    """`2.5-4`, `from 2.5 s to 4 s`, `00:02 - 00:04`, `between 1 min 2 s and 70 s`; None for a number that is
-    in no span.
+    """`2.5-4`, `from 2.5 s to 4 s`, `00:02 - 00:04`, `between 1 min 2 s and 70 s`.
+
+    None where a number stands in no span.
     """
     if len(text) > LONGEST_VALUE:
         return None
