@@ -82,5 +82,7 @@ class Completion(Record):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     latency_s: float = 0.0
+    retries: int = 0
+    """How often it was asked again after a passing fault, before this answer."""
     mean_logprob: float | None = None
     """Mean log-probability of the completion's tokens, where asked for."""

@@ -1,0 +1,172 @@
+"""One server that speaks the OpenAI protocol: a body goes in, the reply's bytes or a named fault come out."""
+
+import asyncio
+import json
+import time
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+from openai import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    AsyncOpenAI,
+    DefaultAioHttpClient,
+    OpenAIError,
+)
+
+from stages.teacher import ServerTeacherConfig, TeacherUnavailable
+
+FIRST_WAIT_S = 0.5
+LONGEST_WAIT_S = 30.0
+LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
+NO_KEY = "none"
+"""What is sent where the environment holds no key."""
+
+
+class PassingError(Exception):
+    """A fault that asking again may mend."""
+
+    def __init__(self, what: str, blame: float, pauses: bool = False, pause_s: float | None = None) -> None:
+        super().__init__(what)
+        self.blame = blame
+        """1 where the request itself may be the reason, 0 where it cannot."""
+        self.pauses = pauses
+        """Whether the whole server is to be left alone for a while, for `pause_s` where it said so."""
+        self.pause_s = pause_s
+
+
+class LastingError(Exception):
+    """A failure of this request that asking again would not mend."""
+
+
+class OpenAIServer:
+    """One address, and what is known of it. Lives in one event loop."""
+
+    def __init__(self, url: str, key: str, cfg: ServerTeacherConfig) -> None:
+        self.url = url
+        self.slots = asyncio.Semaphore(cfg.concurrency)
+        """One for each request that may be in flight."""
+        self._cfg = cfg
+        self._key = key
+        limits = httpx2.Limits(max_connections=cfg.concurrency, max_keepalive_connections=cfg.concurrency)
+        http = DefaultAioHttpClient(
+            limits=limits,
+            timeout=httpx2.Timeout(cfg.timeout_s, connect=10),
+            trust_env=urlsplit(url).hostname not in LOOPBACK,  # no proxy stands between us and ourselves
+        )
+        self._client = AsyncOpenAI(base_url=url, api_key=key, max_retries=0, http_client=http)
+        self._faults_in_a_row = 0
+        self._paused_until_s = 0.0
+
+    async def close(self) -> None:
+        """Drop all connections."""
+        await self._client.close()
+
+    @property
+    def pause_left_s(self) -> float:
+        """How long to ask nothing of it; not above 0 when it may be asked."""
+        return self._paused_until_s - time.monotonic()
+
+    def pause(self, seconds: float | None) -> None:
+        """Ask nothing of it for a while: one pause for all the requests that met the same fault."""
+        if seconds is None:
+            if self.pause_left_s > 0:
+                return
+            seconds = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**self._faults_in_a_row)
+            self._faults_in_a_row += 1
+        self._paused_until_s = max(self._paused_until_s, time.monotonic() + seconds)
+
+    async def chat(self, body: bytes) -> Any:
+        """The reply to `POST /chat/completions`, parsed.
+
+        openai's own reading of it into models would cost more than all else together. Raises PassingError,
+        LastingError, and TeacherUnavailable where no request can succeed.
+        """
+        try:
+            async with asyncio.timeout(self._cfg.timeout_s):
+                response = await self._client.post(
+                    "/chat/completions",
+                    cast_to=httpx2.Response,
+                    content=body,
+                    options={"headers": {"Content-Type": "application/json"}},
+                )
+            reply = json.loads(response.content)
+        except (OpenAIError, TimeoutError) as error:
+            raise self._named(error) from None
+        except ValueError:
+            raise PassingError("a reply that is not JSON", blame=1) from None
+        self._faults_in_a_row = 0
+        return reply
+
+    async def models(self) -> list[dict[str, Any]]:
+        """What `GET /models` lists. Raises as `chat` does."""
+        try:
+            async with asyncio.timeout(min(30.0, self._cfg.timeout_s)):
+                response = await self._client.get("/models", cast_to=httpx2.Response)
+            return list(json.loads(response.content)["data"])
+        except (OpenAIError, TimeoutError) as error:
+            raise self._named(error) from None
+        except (ValueError, KeyError, TypeError):
+            raise LastingError("its list of models is not of the OpenAI protocol") from None
+
+    async def is_well(self) -> bool:
+        """Whether it answers the plainest request, so that a fault lies in the request that met it."""
+        turn = {"role": "user", "content": "Say yes."}
+        body = {"model": self._cfg.model, "messages": [turn], "max_tokens": 1}
+        try:
+            await self.chat(json.dumps(body).encode())
+        except (PassingError, LastingError):
+            return False
+        return True
+
+    def _named(self, error: Exception) -> Exception:
+        """What a fault is called here: passing, lasting, or the end of all asking."""
+        if isinstance(error, APIStatusError):
+            return self._named_status(error)
+        if isinstance(error, APITimeoutError | TimeoutError):
+            return PassingError(f"no answer within {self._cfg.timeout_s:g} s", blame=1)
+        if isinstance(error, APIConnectionError):
+            if isinstance(error.__cause__, httpx2.ConnectError):
+                return PassingError("no connection", blame=0, pauses=True)
+            return PassingError("the connection broke", blame=0.5, pauses=True)
+        return error
+
+    def _named_status(self, error: APIStatusError) -> Exception:
+        status = error.status_code
+        what = f"HTTP {status}: {self._without_key(error.message)}"
+        if status == 401:  # its message is not quoted: some servers put a part of the key there
+            variable = self._cfg.key_variable
+            state = "holds none" if self._key == NO_KEY else "holds another"
+            return TeacherUnavailable(
+                f"teacher {self._cfg.identity}: the server at {self.url} wants a valid key (HTTP 401) and "
+                f"the environment variable {variable} {state}; set {variable}"
+            )
+        if status == 404 or error.code == "insufficient_quota":
+            return TeacherUnavailable(f"teacher {self._cfg.identity}: the server at {self.url} says {what}")
+        if status in (429, 503):
+            return PassingError(what, blame=0, pauses=True, pause_s=_retry_after_s(error.response))
+        if status >= 500 or status in (408, 409, 425):
+            return PassingError(what, blame=1)
+        return LastingError(what)
+
+    def _without_key(self, text: str) -> str:
+        text = text if self._key == NO_KEY else text.replace(self._key, "…")
+        return text if len(text) <= 500 else text[:499] + "…"
+
+
+def _retry_after_s(response: httpx2.Response) -> float | None:
+    """What `Retry-After` says, as seconds or as a date, at most ten minutes."""
+    said: str | None = response.headers.get("retry-after")
+    if said is None:
+        return None
+    try:
+        seconds = float(said)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(said).timestamp() - time.time()
+        except ValueError:
+            return None
+    return min(max(seconds, 0.0), 600.0)
