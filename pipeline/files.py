@@ -56,7 +56,7 @@ class Found(NamedTuple):
 
     files: tuple[SourceFile, ...]
     skipped: Mapping[str, int]
-    """Reason -> files: `hidden`, `not_video`, `name_not_utf8`."""
+    """Reason -> files: `hidden`, `not_video`, `name_not_utf8`, `dangling_link`."""
 
 
 def find_videos(place: str, license_name: str) -> Found:
@@ -70,12 +70,11 @@ def find_videos(place: str, license_name: str) -> Found:
     urls, skipped = _local_urls(place) if is_local(place) else _remote_urls(place)
     files: list[SourceFile] = []
     for url in sorted(urls):
-        if not _is_utf8(url):
-            skipped["name_not_utf8"] += 1
-        elif url == place or _is_video(url):
-            files.append(stat_file(url, license_name))
+        outcome = _file_or_reason(url, license_name, named=url == place)
+        if isinstance(outcome, SourceFile):
+            files.append(outcome)
         else:
-            skipped["not_video"] += 1
+            skipped[outcome] += 1
     return Found(tuple(files), dict(skipped))
 
 
@@ -158,6 +157,19 @@ def open_file_system(url: str) -> tuple[Any, str]:
     """
     file_system, path = url_to_fs(url)
     return file_system, path
+
+
+def _file_or_reason(url: str, license_name: str, named: bool) -> SourceFile | str:
+    """The file, or why it is skipped; one that the place names itself is taken or refused, never skipped."""
+    if not _is_utf8(url):
+        return "name_not_utf8"
+    try:
+        file = stat_file(url, license_name)
+    except (FileNotFoundError, IsADirectoryError) as error:
+        if named:
+            raise
+        return "dangling_link" if isinstance(error, FileNotFoundError) else "not_video"
+    return file if named or _is_video(url) else "not_video"
 
 
 def _local_urls(place: str) -> tuple[list[str], Counter[str]]:

@@ -63,7 +63,8 @@ class SourceList(NamedTuple):
     files: tuple[SourceFile, ...]
     questions: tuple[AskedOf, ...]
     skipped: Mapping[str, int]
-    """Reason -> files or rows: `hidden`, `not_video`, `name_not_utf8`, `image_row`, `bad_row`."""
+    """Reason -> files or rows: `hidden`, `not_video`, `name_not_utf8`, `dangling_link`, `image_row`,
+    `bad_row`."""
     notes: tuple[str, ...] = ()
     """For a person: what is wrong with skipped rows, and the columns that were ignored."""
 
@@ -159,7 +160,7 @@ def _list_videos(cfg: SourcesConfig, place: str) -> SourceList:
         there = (
             f"no file there is a video ({_counts(found.skipped)})"
             if any(found.skipped.values())
-            else "it is empty"
+            else "nothing is there"
         )
         raise SourceError(f"sources.videos: {place}: {there}; name a folder, glob or file with videos")
     return SourceList(found.files, (), {reason: count for reason, count in found.skipped.items() if count})
