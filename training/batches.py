@@ -1,0 +1,189 @@
+"""Examples -> what a model takes: its chat prompt, token ids, pixels, and which tokens the loss counts.
+
+Every image is decoded from the JPEG bytes that the teacher saw and handed to the processor as it is.
+"""
+
+import io
+import string
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+import torch
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from schemas.reading import read_completion
+from schemas.sample import ChatMessage, ChatPart
+from training.shards import Example
+
+PromptStyle = Literal["published", "brief", "direct"]
+BRIEF_REQUEST = " Think, then answer."
+DIRECT_REQUEST = " Answer at once."
+
+
+class PromptConfig(BaseModel):
+    """How a row is put to the model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    style: PromptStyle = "published"
+    """`published`: as the teacher was asked; `brief`: question, frames; `direct`: and no thought asked."""
+    max_frames: int | None = Field(default=None, ge=1, le=4096)
+    """Bounds the image tokens: rows with more frames keep this many, evenly spread, each with its label."""
+
+
+class Batch(NamedTuple):
+    """Right-padded sequences of prompt and completion."""
+
+    inputs: dict[str, Tensor]
+    """What the model's forward takes: `input_ids`, `attention_mask` (B, T) and the processor's pixels."""
+    counted: Tensor
+    """(B, T) bool: tokens of the completion, its end included; the loss is over these and no others."""
+
+
+def chat_prompt(example: Example, cfg: PromptConfig) -> list[dict[str, Any]]:
+    """The conversation up to the model's turn, as chat templates take it."""
+    turns = example.prompt if cfg.style == "published" else (_short_turn(example, cfg.style),)
+    return [_plain_turn(turn) for turn in turns]
+
+
+def limit_frames(example: Example, most: int | None) -> Example:
+    """Keep at most so many frames, evenly spread; a dropped frame takes its label along."""
+    count = len(example.images)
+    if most is None or count <= most:
+        return example
+    spread = [round(place * (count - 1) / max(1, most - 1)) for place in range(most)]
+    return keep_frames(example, spread if most > 1 else [count // 2])
+
+
+def keep_frames(example: Example, places: Sequence[int]) -> Example:
+    """The same row with only the frames at `places`."""
+    kept = set(places)
+    seen = -1
+    turns = []
+    for turn in example.prompt:
+        parts: list[ChatPart] = []
+        for part in turn.content:
+            if part.type != "image":
+                parts.append(part)
+                continue
+            seen += 1
+            if seen in kept:
+                parts.append(part)
+            elif parts and _is_label(parts[-1].text):
+                parts.pop()
+        turns.append(turn.model_copy(update={"content": tuple(parts)}))
+    images = tuple(image for place, image in enumerate(example.images) if place in kept)
+    return example._replace(prompt=tuple(turns), images=images)
+
+
+def frame_labels(example: Example) -> list[str]:
+    """The text right before each image: `[12.4 s]` or `Frame 1`; empty where there is none."""
+    labels, before = [], ""
+    for turn in example.prompt:
+        for part in turn.content:
+            if part.type == "image":
+                labels.append(before if _is_label(before) else "")
+            before = part.text or ""
+    return labels
+
+
+def completion_text(example: Example, style: PromptStyle) -> str:
+    """What the model learns to say: the kept completion, or for `direct` its answer block alone."""
+    if example.completion is None:
+        raise ValueError(f"row {example.sample_id} has no completion to learn from; train on subset `sft`")
+    text = "".join(part.text or "" for turn in example.completion for part in turn.content)
+    return f"<answer>{read_completion(text).answer}</answer>" if style == "direct" else text
+
+
+def prompt_batch(processor: Any, examples: Sequence[Example], cfg: PromptConfig, tails: Sequence[str]) -> Any:
+    """Left-padded prompts for generation, each followed by its tail: an answer's beginning, or nothing."""
+    short = [limit_frames(example, cfg.max_frames) for example in examples]
+    texts = [prompt_text(processor, example, cfg) + tail for example, tail in zip(short, tails, strict=True)]
+    images = [picture for example in short for picture in pictures(example)]
+    return processor(
+        text=texts, images=images or None, return_tensors="pt", padding=True, padding_side="left"
+    )
+
+
+def prompt_text(processor: Any, example: Example, cfg: PromptConfig) -> str:
+    """The prompt through the model's chat template, up to where its answer begins."""
+    text = processor.apply_chat_template(
+        chat_prompt(example, cfg), add_generation_prompt=True, tokenize=False
+    )
+    return str(text)
+
+
+def pictures(example: Example) -> Iterator[Image.Image]:
+    """The row's frames as RGB pictures."""
+    for jpeg in example.images:
+        yield Image.open(io.BytesIO(jpeg)).convert("RGB")
+
+
+def sft_batch(processor: Any, examples: Sequence[Example], cfg: PromptConfig) -> Batch:
+    """Prompts and completions in one sequence each, with the completion's tokens counted."""
+    ends = [_ending(processor, example, cfg) for example in examples]
+    return join(processor, prompt_batch(processor, examples, cfg, [""] * len(examples)), ends)
+
+
+def join(processor: Any, prompts: Any, completions: Sequence[Sequence[int]]) -> Batch:
+    """Left-padded prompts and the ids of their completions -> right-padded sequences.
+
+    Whatever else the processor gives for each token (token types, …) is 0 on the completions.
+    """
+    pad = processor.tokenizer.pad_token_id
+    lengths = prompts["attention_mask"].sum(dim=1).tolist()
+    total = max(length + len(said) for length, said in zip(lengths, completions, strict=True))
+    shape = prompts["input_ids"].shape
+    inputs = dict(prompts)
+    for name in [key for key, value in prompts.items() if isinstance(value, Tensor) and value.shape == shape]:
+        filler = pad if name == "input_ids" else 0
+        inputs[name] = torch.full((shape[0], total), filler, dtype=prompts[name].dtype)
+    counted = torch.zeros((shape[0], total), dtype=torch.bool)
+    for row, (length, said) in enumerate(zip(lengths, completions, strict=True)):
+        for name, value in inputs.items():
+            if value.shape == (shape[0], total) and name in prompts:
+                value[row, :length] = prompts[name][row, shape[1] - length :]
+        inputs["input_ids"][row, length : length + len(said)] = torch.tensor(said, dtype=torch.long)
+        inputs["attention_mask"][row, length : length + len(said)] = 1
+        counted[row, length : length + len(said)] = True
+    return Batch(inputs, counted)
+
+
+def _ending(processor: Any, example: Example, cfg: PromptConfig) -> list[int]:
+    """Ids of the completion and of what the chat template puts after it."""
+    turns = chat_prompt(example, cfg)
+    said = completion_text(example, cfg.style)
+    answer = {"role": "assistant", "content": [{"type": "text", "text": said}]}
+    before = str(processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
+    whole = str(processor.apply_chat_template([*turns, answer], tokenize=False))
+    if not whole.startswith(before):
+        raise ValueError(
+            "the model's chat template changes the prompt once an answer follows, so completion-only loss "
+            "cannot be placed. Choose a model whose template only appends"
+        )
+    return list(processor.tokenizer(whole[len(before) :], add_special_tokens=False)["input_ids"])
+
+
+def _short_turn(example: Example, style: PromptStyle) -> ChatMessage:
+    options = "".join(
+        f" {letter}. {text}" for letter, text in zip(string.ascii_uppercase, example.options, strict=False)
+    )
+    request = DIRECT_REQUEST if style == "direct" else BRIEF_REQUEST
+    parts = [ChatPart(type="text", text=example.question + options + request)]
+    for label in frame_labels(example):
+        parts += [ChatPart(type="text", text=label), ChatPart(type="image", text=None)]
+    return ChatMessage(role="user", content=tuple(parts))
+
+
+def _plain_turn(turn: ChatMessage) -> dict[str, Any]:
+    content = [
+        {"type": "image"} if part.type == "image" else {"type": "text", "text": part.text or ""}
+        for part in turn.content
+    ]
+    return {"role": turn.role, "content": content}
+
+
+def _is_label(text: str | None) -> bool:
+    return bool(text) and len(text or "") <= 24 and (text or "").startswith(("[", "Frame "))

@@ -1,0 +1,113 @@
+"""Rewards of groups of rollouts -> advantages and losses: GRPO, Dr. GRPO, DAPO, KL, T-GRPO; pure functions.
+
+Shapes: (P, G) is P prompts with G rollouts each; (N, T) is N = P·G rollouts of T tokens.
+"""
+
+from typing import Literal, NamedTuple
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+Scale = Literal["group_std", "none"]
+Normalise = Literal["sequence", "token", "length_limit"]
+SAME = 1e-6
+"""Rewards nearer than this are the same."""
+
+
+class GrpoConfig(BaseModel):
+    """The policy-gradient objective. The defaults are DAPO's without its overlong filter."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scale: Scale = "group_std"
+    """Divide centred rewards by their group's std (GRPO), or not (Dr. GRPO, arXiv 2503.20783)."""
+    normalise: Normalise = "token"
+    """`sequence`: mean of each rollout's mean (GRPO); `token`: mean over all tokens (DAPO, arXiv 2503.14476);
+    `length_limit`: sum over rollouts × the token limit (Dr. GRPO)."""
+    clip_low: float = Field(default=0.2, ge=0, le=1)
+    clip_high: float = Field(default=0.28, ge=0)
+    """Above `clip_low` for DAPO's clip-higher."""
+    kl: float = Field(default=0.0, ge=0, le=10)
+    """Weight of the divergence from the start; 0 loads no second model."""
+
+
+class PolicyLoss(NamedTuple):
+    """The loss and what to watch."""
+
+    loss: Tensor
+    clipped_share: Tensor
+    """Of the tokens whose ratio left the clip range."""
+    kl: Tensor
+    """Mean divergence a token."""
+
+
+def group_advantages(rewards: Tensor, scale: Scale = "group_std") -> Tensor:
+    """Centre each group on its mean and, for `group_std`, divide by its std. (P, G) -> (P, G).
+
+    A group whose rollouts all score the same teaches nothing: its advantages are 0, not NaN. Source: arXiv
+    2402.03300, eq. 3 (std with G − 1, as in its released code).
+    """
+    centred = rewards - rewards.mean(dim=1, keepdim=True)
+    if scale == "none":
+        return centred
+    std = rewards.std(dim=1, keepdim=True)
+    return torch.where(std > SAME, centred / std.clamp_min(SAME), 0.0)
+
+
+def has_variance(rewards: Tensor) -> Tensor:
+    """Which groups teach anything. (P, G) -> (P,) bool"""
+    return rewards.max(dim=1).values - rewards.min(dim=1).values > SAME
+
+
+def policy_loss(
+    new: Tensor,
+    old: Tensor,
+    advantages: Tensor,
+    counted: Tensor,
+    cfg: GrpoConfig,
+    length_limit: int,
+    reference: Tensor | None = None,
+) -> PolicyLoss:
+    """Clipped surrogate of log-probabilities `new` against `old`, plus `kl` × divergence from `reference`.
+
+    `new`, `old`, `reference`: (N, T); `advantages`: (N,); `counted`: (N, T) bool, tokens of the completions.
+    """
+    ratio = torch.exp(new - old)
+    gain = advantages.unsqueeze(1)
+    clipped = ratio.clamp(1 - cfg.clip_low, 1 + cfg.clip_high)
+    losses = -torch.minimum(ratio * gain, clipped * gain)
+    drift = torch.zeros_like(new) if reference is None else kl_estimate(new, reference)
+    tokens = counted.sum().clamp_min(1)
+    outside = ((ratio != clipped) & counted).sum() / tokens
+    total = average(losses + cfg.kl * drift, counted, cfg.normalise, length_limit)
+    return PolicyLoss(total, outside, (drift * counted).sum() / tokens)
+
+
+def kl_estimate(new: Tensor, reference: Tensor) -> Tensor:
+    """Divergence of new from reference at each token: r − log r − 1 with r = reference / new; never negative.
+
+    Source: Schulman's k3, as in arXiv 2402.03300, eq. 4.
+    """
+    gap = reference - new
+    return torch.exp(gap) - gap - 1
+
+
+def average(losses: Tensor, counted: Tensor, normalise: Normalise, length_limit: int) -> Tensor:
+    """(N, T) -> a scalar, in the way of `GrpoConfig.normalise`."""
+    losses = losses * counted
+    if normalise == "token":
+        return losses.sum() / counted.sum().clamp_min(1)
+    if normalise == "length_limit":
+        return losses.sum() / (losses.shape[0] * length_limit)
+    return (losses.sum(dim=1) / counted.sum(dim=1).clamp_min(1)).mean()
+
+
+def temporal_bonus(right: Tensor, right_shuffled: Tensor, bonus: float, share: float = 1.0) -> Tensor:
+    """T-GRPO: what each rollout gains where order helps. (P, G), (P, S) of 0 or 1 -> (P, G).
+
+    A right rollout gains `bonus` if the share of right ones among the ordered is at least `share` times that
+    among those that saw the frames shuffled. Source: arXiv 2503.21776, eq. 1–2 (`bonus` 0.3 there).
+    """
+    helps = right.mean(dim=1) >= share * right_shuffled.mean(dim=1)
+    return bonus * right * helps.unsqueeze(1)

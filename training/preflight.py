@@ -1,0 +1,160 @@
+"""A model's folder and a dataset -> why they cannot be trained together, before weights are loaded."""
+
+import heapq
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow.parquet as pq
+from PIL import Image
+from transformers import AutoConfig, AutoProcessor
+
+from training.batches import PromptConfig, limit_frames, prompt_text
+from training.shards import Example, Shards, example_of
+
+LONGEST_CHECKED = 16
+"""Rows with the most text whose tokens are counted."""
+
+
+class SetupError(ValueError):
+    """Model, data and settings do not fit together; the message says why and what to do."""
+
+
+class FrameContract(NamedTuple):
+    """The pictures that a dataset holds, and how a processor shows them to its model."""
+
+    sizes_px: tuple[tuple[int, int], ...]
+    """(width, height) of the frames, as found in the first row group of each shard."""
+    seen_px: tuple[tuple[int, int], ...]
+    """(width, height) that the model gets for each of them."""
+    tokens: tuple[int, ...]
+    """Image tokens for each of them."""
+
+
+def load_processor(model: str) -> Any:
+    """The model's processor and a check that it sees. Raises SetupError for a model without vision."""
+    config = AutoConfig.from_pretrained(model)
+    processor = AutoProcessor.from_pretrained(model)  # type: ignore[no-untyped-call]  # transformers is half typed
+    if getattr(config, "vision_config", None) is None or not hasattr(processor, "image_processor"):
+        raise SetupError(
+            f"{model} ({config.model_type}) has no vision: its config names no vision_config. "
+            "Choose a vision-language model"
+        )
+    if getattr(processor, "chat_template", None) is None:
+        raise SetupError(f"{model} has no chat template; choose an instruction-tuned model")
+    if processor.tokenizer.pad_token_id is None:
+        processor.tokenizer.pad_token = processor.tokenizer.eos_token
+    return processor
+
+
+def check_frames(processor: Any, shards: Shards, allow_resize: bool) -> FrameContract:
+    """Raise SetupError where the processor would show other pixels than the frames that the teacher saw."""
+    sizes = tuple(sorted(_frame_sizes(shards)))
+    seen, tokens = [], []
+    for size in sizes:
+        shown, count = _as_shown(processor, size)
+        seen.append(shown)
+        tokens.append(count)
+        # Processors that keep the aspect round each side to whole patches.
+        if max(abs(shown[0] - size[0]), abs(shown[1] - size[1])) > _rounding(processor) and not allow_resize:
+            raise SetupError(
+                f"the frames are {size[0]}x{size[1]} px but the processor shows the model "
+                f"{shown[0]}x{shown[1]} px: it would not see the pixels that the teacher saw. Change the "
+                "processor's size, build with frames of its size (footage.long_side_px), or set allow_resize"
+            )
+    return FrameContract(sizes, tuple(seen), tuple(tokens))
+
+
+def check_length(
+    processor: Any, model: str, shards: Shards, prompt: PromptConfig, frames: FrameContract, room: int
+) -> int:
+    """The longest row in tokens; SetupError where it and `room` tokens of answer exceed the context."""
+    context = _context_tokens(processor, model)
+    longest, sample = 0, ""
+    for example in _longest_texts(shards):
+        short = limit_frames(example, prompt.max_frames)
+        text = prompt_text(processor, short, prompt)
+        said = "".join(part.text or "" for turn in example.completion or () for part in turn.content)
+        ids = processor.tokenizer(text + said, add_special_tokens=False)["input_ids"]
+        length = len(ids) + len(short.images) * (max(frames.tokens) - 1)
+        if length > longest:
+            longest, sample = length, example.sample_id
+    if longest + room > context:
+        raise SetupError(
+            f"row {sample} takes {longest} tokens and the answer may take {room} more, but the context of "
+            f"{model} holds {context}. Show fewer frames (prompt.max_frames), or choose a longer context"
+        )
+    return longest
+
+
+def _context_tokens(processor: Any, model: str) -> int:
+    config = AutoConfig.from_pretrained(model)
+    text = getattr(config, "text_config", config)
+    return min(
+        int(getattr(text, "max_position_embeddings", 1 << 30)),
+        int(processor.tokenizer.model_max_length),
+    )
+
+
+def _frame_sizes(shards: Shards) -> set[tuple[int, int]]:
+    found = set()
+    for shard in shards.files:
+        if not shard.rows:
+            continue
+        with pq.ParquetFile(shard.path) as file:
+            for images in file.read_row_group(0, columns=["images"])["images"].to_pylist():
+                found |= {Image.open(io.BytesIO(image["bytes"])).size for image in images}
+    return found
+
+
+def _as_shown(processor: Any, size: tuple[int, int]) -> tuple[tuple[int, int], int]:
+    """((width, height) in pixels, tokens) of one frame of that size."""
+    picture = Image.fromarray(np.zeros((size[1], size[0], 3), np.uint8))
+    out = processor(text=[_image_token(processor)], images=[picture], return_tensors="pt")
+    tokens = int((out["input_ids"] == _image_token_id(processor)).sum())
+    if "image_grid_thw" in out:  # pixels come as a flat list of patches
+        _, rows, columns = out["image_grid_thw"][0].tolist()
+        patch = int(processor.image_processor.patch_size)
+        return (columns * patch, rows * patch), tokens
+    height, width = out["pixel_values"].shape[-2:]
+    return (int(width), int(height)), tokens
+
+
+def _rounding(processor: Any) -> int:
+    images = processor.image_processor
+    if not hasattr(images, "merge_size"):
+        return 0
+    return int(images.patch_size) * int(images.merge_size) - 1
+
+
+def _image_token(processor: Any) -> str:
+    return str(processor.image_token)
+
+
+def _image_token_id(processor: Any) -> int:
+    return int(processor.tokenizer.convert_tokens_to_ids(_image_token(processor)))
+
+
+def _longest_texts(shards: Shards) -> Iterable[Example]:
+    """The rows with the most text, with empty images: only text columns are read."""
+    best: list[tuple[int, str, Example]] = []
+    for shard in shards.files:
+        with pq.ParquetFile(shard.path) as file:
+            columns = [name for name in file.schema_arrow.names if name != "images"]
+            for batch in file.iter_batches(256, columns=columns):
+                for row in batch.to_pylist():
+                    size = len(json.dumps([row["prompt"], row.get("completion")]))
+                    if len(best) < LONGEST_CHECKED or size > best[0][0]:
+                        frames = [{"bytes": b""}] * len(row["frame_sha256"])
+                        item = (size, row["sample_id"], example_of({**row, "images": frames}))
+                        push = heapq.heappush if len(best) < LONGEST_CHECKED else heapq.heappushpop
+                        push(best, item)
+    return [example for _, _, example in best]
+
+
+def dataset_folder(build_dir: Path) -> Path:
+    """DIR of a build, or the dataset's own folder."""
+    return build_dir / "dataset" if (build_dir / "dataset" / "manifest.json").is_file() else build_dir

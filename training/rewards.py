@@ -1,0 +1,203 @@
+"""Completions -> rewards: named components of what was said, each in [0, 1], weighted into one number.
+
+Answers are read and scored by `schemas/answer.py`, by the very functions that the pipeline filters with.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.answer import cited_spans, lenient_score, partial_score, read_completion, strict_score
+from schemas.question import Task
+from schemas.reading import Reading
+from training.batches import frame_labels
+from training.preflight import SetupError
+from training.shards import Example
+
+SCORERS = {"strict": strict_score, "lenient": lenient_score, "partial": partial_score}
+
+
+class RewardConfig(BaseModel):
+    """Weights of the components; one of weight 0 is measured all the same."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    accuracy: float = Field(default=1.0, ge=0)
+    """The answer's score."""
+    scoring: Literal["strict", "lenient", "partial"] = "strict"
+    format: float = Field(default=0.0, ge=0)
+    """One thought, then one answer, nothing else."""
+    length: float = Field(default=0.0, ge=0)
+    """Words of the thought inside [min_words, max_words]; falls off to 0 at half and at double."""
+    min_words: int = Field(default=8, ge=0)
+    max_words: int = Field(default=400, ge=1)
+    agreement: float = Field(default=0.0, ge=0)
+    """The thought's last sentence speaks for the answer."""
+    grounding: float = Field(default=0.0, ge=0)
+    """Share of cited times near a shown frame; where a span is asked for, IoU of the cited ones with it."""
+    near_s: float = Field(default=0.5, gt=0)
+    """How near."""
+    repetition: float = Field(default=0.0, ge=0)
+    """1 − the share of the thought's 4-grams that came before."""
+    evidence: float = Field(default=0.0, ge=0)
+    """Share of the thought's claims that its cited frames bear out, by the run's judge."""
+    gate_accuracy: bool = False
+    """An answer counts only where it is well formed and the evidence is at least `gate`."""
+    gate: float = Field(default=1.0, ge=0, le=1)
+
+
+class Judge(Protocol):
+    """Looks at the frames: a vision model as a verifier, or a program that can measure the world."""
+
+    def evidence(self, cases: Sequence[tuple[Example, str]]) -> list[float | None]:
+        """For each example and thought, the share of its claims that hold; None where it makes none."""
+        ...
+
+
+class Scored(NamedTuple):
+    """One completion's reward."""
+
+    total: float
+    right: float
+    """The answer's score alone, 1 is right."""
+    components: Mapping[str, float]
+    """By name, before weights."""
+
+
+class _Case(NamedTuple):
+    example: Example
+    said: Reading
+    cfg: RewardConfig
+    evidence: float | None
+
+
+def score_completions(
+    cases: Sequence[tuple[Example, str]], cfg: RewardConfig, judge: Judge | None = None
+) -> list[Scored]:
+    """One reward for each example and completion."""
+    read = [(example, read_completion(text)) for example, text in cases]
+    asked = judge is not None and (cfg.evidence > 0 or cfg.gate_accuracy)
+    shares = (
+        judge.evidence([(example, said.thought) for example, said in read])
+        if judge is not None and asked
+        else [None] * len(read)
+    )
+    return [
+        _score(_Case(example, said, cfg, share)) for (example, said), share in zip(read, shares, strict=True)
+    ]
+
+
+def check_rewards(cfg: RewardConfig, examples: Sequence[Example], judge: Judge | None) -> None:
+    """Raise SetupError for rewards that these questions cannot give."""
+    if judge is None and (cfg.evidence or cfg.gate_accuracy):
+        raise SetupError(
+            "rewards.evidence and rewards.gate_accuracy need a judge; name a verifier, or set them to 0"
+        )
+    if cfg.grounding and not any(_shown_times(example) for example in examples):
+        raise SetupError(
+            "rewards.grounding scores cited times, but no question shows its frames with their times; "
+            "set it to 0, or train on questions that do"
+        )
+    if cfg.agreement and all(example.task is Task.OPEN_ENDED for example in examples):
+        raise SetupError("rewards.agreement cannot be read off open-ended answers; set it to 0")
+    if not any(getattr(cfg, name) for name in COMPONENTS):
+        raise SetupError(
+            "every reward has weight 0: nothing would be learned; give rewards.accuracy a weight"
+        )
+
+
+def _score(case: _Case) -> Scored:
+    components = {name: component(case) for name, component in COMPONENTS.items()}
+    total = sum(getattr(case.cfg, name) * value for name, value in components.items())
+    return Scored(total, _right(case), components)
+
+
+def _right(case: _Case) -> float:
+    example = case.example
+    scorer = SCORERS[case.cfg.scoring]
+    return scorer(example.task, case.said.answer, example.answer, example.options, example.tolerance)
+
+
+def _accuracy(case: _Case) -> float:
+    if case.cfg.gate_accuracy and (not case.said.well_formed or (case.evidence or 0.0) < case.cfg.gate):
+        return 0.0
+    if case.cfg.scoring == "strict" and not case.said.well_formed:
+        return 0.0
+    return _right(case)
+
+
+def _format(case: _Case) -> float:
+    return float(case.said.well_formed)
+
+
+def _length(case: _Case) -> float:
+    words = len(case.said.thought.split())
+    if words < case.cfg.min_words:
+        return max(0.0, 2 * words / case.cfg.min_words - 1)
+    return max(0.0, min(1.0, 2 - words / case.cfg.max_words))
+
+
+def _agreement(case: _Case) -> float:
+    """Does the last sentence hold the answer, its option's text, or its letter, and no other option?"""
+    said, example = case.said, case.example
+    last = _SENTENCE.split(said.thought.strip())[-1].casefold()
+    if said.answer is None or not last:
+        return 0.0
+    answers = [said.answer.strip().casefold()]
+    others: list[str] = []
+    for place, option in enumerate(example.options):
+        chosen = answers[0] in (chr(ord("a") + place), option.casefold())
+        (answers if chosen else others).append(option.casefold())
+    held = any(_holds(last, each) for each in (answers[1:] or answers))
+    return float(held and not any(_holds(last, each) for each in others))
+
+
+def _grounding(case: _Case) -> float:
+    cited = cited_spans(case.said.thought)
+    shown = _shown_times(case.example)
+    if not cited:
+        return 0.0
+    if case.example.task is Task.TEMPORAL_GROUNDING:
+        said = [f"[{span.start_s}, {span.end_s}]" for span in cited if span.end_s > span.start_s]
+        return max(
+            (lenient_score(case.example.task, each, case.example.answer) for each in said), default=0.0
+        )
+    near = [
+        any(span.start_s - case.cfg.near_s <= time_s <= span.end_s + case.cfg.near_s for time_s in shown)
+        for span in cited
+    ]
+    return sum(near) / len(near)
+
+
+def _repetition(case: _Case) -> float:
+    words = case.said.thought.split()
+    grams = [tuple(words[place : place + 4]) for place in range(len(words) - 3)]
+    return len(set(grams)) / len(grams) if grams else 1.0
+
+
+def _evidence(case: _Case) -> float:
+    return case.evidence or 0.0
+
+
+COMPONENTS: dict[str, Callable[[_Case], float]] = {
+    "accuracy": _accuracy,
+    "format": _format,
+    "length": _length,
+    "agreement": _agreement,
+    "grounding": _grounding,
+    "repetition": _repetition,
+    "evidence": _evidence,
+}
+"""Name -> component; a weight of the same name is in RewardConfig."""
+
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
+
+
+def _holds(sentence: str, word: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", sentence) is not None
+
+
+def _shown_times(example: Example) -> list[float]:
+    return [span.start_s for label in frame_labels(example) for span in cited_spans(label)]

@@ -1,0 +1,150 @@
+"""A training run's folder: what it was made from, its metrics, its checkpoints, its result.
+
+RUN/run.json            data, policy, frames, settings, versions, and what came out
+RUN/metrics.jsonl       one line a logged step; RUN/tensorboard the same
+RUN/checkpoints/step-…  the last one, written whole or not at all
+RUN/model               the result, for the Auto classes
+"""
+
+import importlib.metadata
+import json
+import platform
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from torch.utils.tensorboard import SummaryWriter
+
+from training.preflight import SetupError
+
+LIBRARIES = ("reelproof", "torch", "transformers", "accelerate", "peft", "trl", "datasets", "pyarrow")
+
+
+class RunFolder:
+    """Files of one run. Only the process `writes` is true for touches them."""
+
+    def __init__(self, folder: Path, setup: Mapping[str, Any], writes: bool = True) -> None:
+        """Open or begin the run. Raises SetupError where the folder holds a run of another setup."""
+        self.folder = folder
+        self._writes = writes
+        self._setup = json.loads(json.dumps(setup, default=str))
+        self._board: SummaryWriter | None = None
+        file = folder / "run.json"
+        if file.is_file():
+            differing = _differences(json.loads(file.read_text())["setup"], self._setup)
+            if differing:
+                raise SetupError(
+                    f"{folder} holds a run that differs in {', '.join(differing)}; "
+                    "choose another --out, or give the settings it was begun with to go on"
+                )
+        elif writes:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.write_outcome({"state": "running"})
+
+    @property
+    def model(self) -> Path:
+        """Where the result lies."""
+        return self.folder / "model"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._board is not None:
+            self._board.close()
+
+    def log(self, step: int, metrics: Mapping[str, Any]) -> None:
+        """Append one line to metrics.jsonl, and its numbers to TensorBoard."""
+        if not self._writes:
+            return
+        if self._board is None:
+            self._board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=step)
+        with (self.folder / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps({"step": step, **metrics}) + "\n")
+        for name, value in metrics.items():
+            if isinstance(value, int | float):
+                self._board.add_scalar(name, value, step)
+
+    def append(self, name: str, rows: list[dict[str, Any]]) -> None:
+        """Append rows that carry their `step` to another JSONL file of the run."""
+        if self._writes:
+            with (self.folder / name).open("a") as file:
+                file.writelines(json.dumps(row) + "\n" for row in rows)
+
+    def forget_after(self, step: int) -> None:
+        """Drop the lines of steps that a killed process logged after its last checkpoint."""
+        if not self._writes:
+            return
+        for file in self.folder.glob("*.jsonl"):
+            lines = file.read_text().splitlines()
+            kept = [line for line in lines if _step_of(line) <= step]
+            write_whole(file, "".join(line + "\n" for line in kept))
+
+    def latest_checkpoint(self) -> Path | None:
+        """The last complete checkpoint."""
+        found = sorted(self.folder.glob("checkpoints/step-*[0-9]"))
+        return found[-1] if found else None
+
+    def begin_checkpoint(self, step: int) -> Path:
+        """A folder to fill before `finish_checkpoint`."""
+        return self.folder / "checkpoints" / f"step-{step:08d}.partial"
+
+    def finish_checkpoint(self, partial: Path) -> None:
+        """Make a filled folder the latest checkpoint, then drop those before it."""
+        if not self._writes:
+            return
+        done = partial.with_suffix("")
+        shutil.rmtree(done, ignore_errors=True)
+        partial.rename(done)
+        for old in (self.folder / "checkpoints").iterdir():
+            if old != done:
+                shutil.rmtree(old)
+
+    def write_outcome(self, outcome: Mapping[str, Any]) -> None:
+        """Write run.json whole."""
+        if self._writes:
+            content = {"setup": self._setup, "versions": versions(), **outcome}
+            write_whole(self.folder / "run.json", json.dumps(content, indent=1, default=str) + "\n")
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the libraries that decide the result."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write by rename, so that a killed process leaves the old file or the new one."""
+    partial = file.with_name(file.name + ".partial")
+    partial.write_text(text)
+    partial.replace(file)
+
+
+def model_path(model: str) -> str:
+    """A model's name or folder, or the folder of the run that trained it."""
+    inside = Path(model) / "model"
+    return str(inside) if (inside / "config.json").is_file() else model
+
+
+def _step_of(line: str) -> int:
+    try:
+        return int(json.loads(line)["step"])
+    except ValueError:  # the line that was being written
+        return 1 << 62
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    names = []
+    for name in sorted({*old, *new}):
+        before, after = old.get(name), new.get(name)
+        if isinstance(before, dict) and isinstance(after, dict):
+            names += _differences(before, after, f"{prefix}{name}.")
+        elif before != after:
+            names.append(f"{prefix}{name} ({before!r} there, {after!r} now)")
+    return names

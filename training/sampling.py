@@ -1,0 +1,209 @@
+"""Examples -> completions and their log-probabilities, from a model in this process or behind a server."""
+
+import base64
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from openai import OpenAI
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+from transformers import AutoModelForImageTextToText
+
+from training.batches import Batch, PromptConfig, chat_prompt, limit_frames, prompt_batch
+from training.preflight import load_processor
+from training.runs import model_path
+from training.shards import Example
+
+
+class SamplingConfig(BaseModel):
+    """How completions are drawn."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    temperature: float = Field(default=1.0, ge=0, le=2)
+    """0 is greedy."""
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    max_tokens: int = Field(default=512, ge=1, le=32_768)
+    batch_rows: int = Field(default=64, ge=1, le=4096)
+    """Completions drawn at a time in this process, or requests in flight to a server."""
+    seed: int = 0
+
+
+class Ask(NamedTuple):
+    """One completion wanted."""
+
+    example: Example
+    tail: str = ""
+    """The beginning of the completion, to go on from."""
+
+
+class Said(NamedTuple):
+    """One completion."""
+
+    text: str
+    """With the tail that it went on from."""
+    token_ids: tuple[int, ...]
+    """Of what was drawn; empty from a server."""
+    tokens: int
+    """How many were drawn."""
+    mean_logprob: float | None
+    """Of the tokens drawn, at the temperature they were drawn at; null where the server gives none."""
+    finished: bool
+    """It ended by itself."""
+    seconds: float
+    """Its share of its batch's time."""
+
+
+class Sampler(Protocol):
+    """Whatever completes prompts."""
+
+    def sample(self, asks: Sequence[Ask], cfg: SamplingConfig) -> list[Said]:
+        """One completion for each ask, in order; asks that are alike are drawn apart."""
+        ...
+
+
+class LocalSampler:
+    """A model in this process. Image and padding tokens are never drawn."""
+
+    def __init__(self, network: Any, processor: Any, prompt: PromptConfig) -> None:
+        self.network, self.processor, self.prompt = network, processor, prompt
+
+    @classmethod
+    def load(cls, model: str, prompt: PromptConfig) -> "LocalSampler":
+        """From a model's folder or name, or a run that trained one; on the GPU where there is one."""
+        path = model_path(model)
+        processor = load_processor(path)
+        network: Any = AutoModelForImageTextToText.from_pretrained(path)
+        return cls(network.to("cuda" if torch.cuda.is_available() else "cpu").eval(), processor, prompt)
+
+    @torch.no_grad()
+    def sample(self, asks: Sequence[Ask], cfg: SamplingConfig) -> list[Said]:
+        """Draw in batches; `cfg.seed` and the order of the asks decide what is drawn."""
+        said: list[Said] = []
+        with torch.random.fork_rng(devices=list(range(torch.cuda.device_count()))):
+            torch.manual_seed(cfg.seed)
+            for first in range(0, len(asks), cfg.batch_rows):
+                said += self._draw(asks[first : first + cfg.batch_rows], cfg)
+        return said
+
+    def _draw(self, asks: Sequence[Ask], cfg: SamplingConfig) -> Iterator[Said]:
+        began = time.perf_counter()
+        examples, tails = [ask.example for ask in asks], [ask.tail for ask in asks]
+        prompts = prompt_batch(self.processor, examples, self.prompt, tails).to(self.network.device)
+        drawing = (
+            {"do_sample": True, "temperature": cfg.temperature, "top_p": cfg.top_p, "top_k": 0}
+            if cfg.temperature
+            else {"do_sample": False}
+        )
+        out = self.network.generate(
+            **prompts,
+            **drawing,
+            max_new_tokens=cfg.max_tokens,
+            suppress_tokens=forbidden_tokens(self.processor),
+            pad_token_id=self.processor.tokenizer.pad_token_id,
+            return_dict_in_generate=True,
+            output_logits=True,
+        )
+        drawn = out.sequences[:, prompts["input_ids"].shape[1] :]
+        logits = without(torch.stack(out.logits, dim=1), forbidden_tokens(self.processor))
+        chances = token_logprobs(logits / (cfg.temperature or 1.0), drawn)
+        share = (time.perf_counter() - began) / len(asks)
+        ends = set(_as_list(self.network.generation_config.eos_token_id))
+        for ask, ids, logprobs in zip(asks, drawn.tolist(), chances.tolist(), strict=True):
+            length = next((place + 1 for place, each in enumerate(ids) if each in ends), len(ids))
+            text = self.processor.tokenizer.decode(ids[:length], skip_special_tokens=True)
+            finished = ids[length - 1] in ends
+            mean = sum(logprobs[:length]) / length
+            yield Said(ask.tail + text, tuple(ids[:length]), length, mean, finished, share)
+
+
+class ServerSampler:
+    """A model behind an OpenAI-compatible server: vLLM, SGLang, llama.cpp, a hosted one."""
+
+    def __init__(self, url: str, model: str, prompt: PromptConfig, key: str = "none") -> None:
+        self._client = OpenAI(base_url=url, api_key=key, max_retries=4)
+        self._model, self._prompt = model, prompt
+
+    def sample(self, asks: Sequence[Ask], cfg: SamplingConfig) -> list[Said]:
+        """One request an ask, `cfg.batch_rows` in flight."""
+        with ThreadPoolExecutor(cfg.batch_rows) as pool:
+            return list(pool.map(lambda place: self._ask(asks[place], place, cfg), range(len(asks))))
+
+    def _ask(self, ask: Ask, place: int, cfg: SamplingConfig) -> Said:
+        began = time.perf_counter()
+        example = limit_frames(ask.example, self._prompt.max_frames)
+        messages = with_data_urls(chat_prompt(example, self._prompt), example.images)
+        extra: dict[str, Any] = {}
+        if ask.tail:  # vLLM's way of going on from a given beginning
+            messages.append({"role": "assistant", "content": ask.tail})
+            extra = {"add_generation_prompt": False, "continue_final_message": True}
+        reply: Any = self._client.chat.completions.create(
+            model=self._model,
+            messages=messages,  # type: ignore[arg-type]  # plain dicts of the same form
+            temperature=cfg.temperature,
+            top_p=cfg.top_p,
+            max_tokens=cfg.max_tokens,
+            seed=cfg.seed + place,
+            logprobs=True,
+            extra_body=extra,
+        )
+        choice = reply.choices[0]
+        chances = [each.logprob for each in (choice.logprobs.content or [])] if choice.logprobs else []
+        return Said(
+            text=ask.tail + (choice.message.content or ""),
+            token_ids=(),
+            tokens=reply.usage.completion_tokens if reply.usage else len(chances),
+            mean_logprob=sum(chances) / len(chances) if chances else None,
+            finished=choice.finish_reason == "stop",
+            seconds=time.perf_counter() - began,
+        )
+
+
+def with_data_urls(turns: list[dict[str, Any]], images: Sequence[bytes]) -> list[dict[str, Any]]:
+    """Chat turns with each image in its place, as the OpenAI protocol takes them."""
+    left = iter(images)
+
+    def part(each: dict[str, Any]) -> dict[str, Any]:
+        if each["type"] != "image":
+            return each
+        url = "data:image/jpeg;base64," + base64.b64encode(next(left)).decode()
+        return {"type": "image_url", "image_url": {"url": url}}
+
+    return [{"role": turn["role"], "content": [part(each) for each in turn["content"]]} for turn in turns]
+
+
+def forbidden_tokens(processor: Any) -> list[int]:
+    """Ids that no completion may hold: images and padding."""
+    tokenizer = processor.tokenizer
+    found = {tokenizer.convert_tokens_to_ids(processor.image_token)}
+    if tokenizer.pad_token_id != tokenizer.eos_token_id:
+        found.add(tokenizer.pad_token_id)
+    return sorted(found)
+
+
+def without(logits: Tensor, forbidden: Sequence[int]) -> Tensor:
+    """Logits (…, V) under which the forbidden tokens have no chance."""
+    logits = logits.float().clone()
+    logits[..., list(forbidden)] = -torch.inf
+    return logits
+
+
+def token_logprobs(logits: Tensor, ids: Tensor) -> Tensor:
+    """Log-probability of each id: (…, V), (…) -> (…). A forbidden id (padding after the end) gives −inf."""
+    picked = logits.gather(-1, ids.unsqueeze(-1)).squeeze(-1)
+    return picked - logits.logsumexp(dim=-1)
+
+
+def completion_logprobs(network: Any, batch: Batch, forbidden: Sequence[int], temperature: float) -> Tensor:
+    """Log-probability of each counted token of (B, T) given those before it, else 0. (B, T − 1), with gradient."""
+    logits = network(**batch.inputs, use_cache=False).logits[:, :-1]
+    logits = without(logits, forbidden) / temperature
+    counted = batch.counted[:, 1:]
+    return torch.where(counted, token_logprobs(logits, batch.inputs["input_ids"][:, 1:]), 0.0)
+
+
+def _as_list(ids: int | list[int] | None) -> list[int]:
+    return [] if ids is None else [ids] if isinstance(ids, int) else list(ids)

@@ -1,0 +1,286 @@
+"""Kept traces -> a model that reasons like them: supervised fine-tuning on the completions, from the shards.
+
+The loop reads top to bottom; one process or many (`accelerate launch` brings DDP, FSDP or DeepSpeed).
+"""
+
+import inspect
+import itertools
+import math
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from peft import LoraConfig, PeftModel, get_peft_model
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
+from transformers import AutoModelForImageTextToText
+
+from training.batches import Batch, PromptConfig, sft_batch
+from training.preflight import check_frames, check_length, dataset_folder, load_processor
+from training.runs import RunFolder, model_path
+from training.shards import Example, ShardsConfig, open_shards, stream_examples
+
+
+class OptimizerConfig(BaseModel):
+    """AdamW and its learning rate."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    learning_rate: float = Field(default=1e-5, gt=0, le=1)
+    schedule: Literal["constant", "linear", "cosine"] = "cosine"
+    """After the warm-up; `linear` and `cosine` end at 0."""
+    warmup_steps: int = Field(default=10, ge=0)
+    weight_decay: float = Field(default=0.0, ge=0, le=1)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+
+
+class LoraSettings(BaseModel):
+    """Train low-rank additions instead of all weights (arXiv 2106.09685)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rank: int = Field(default=16, ge=1, le=1024)
+    alpha: int = Field(default=32, ge=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    target_modules: str | tuple[str, ...] = "all-linear"
+
+
+class SftConfig(BaseModel):
+    """One run of supervised fine-tuning."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shards: ShardsConfig = ShardsConfig()
+    prompt: PromptConfig = PromptConfig()
+    steps: int = Field(default=1000, ge=1)
+    """Optimizer steps."""
+    batch_rows: int = Field(default=4, ge=1, le=4096)
+    """Rows a forward pass, on each device."""
+    accumulate: int = Field(default=1, ge=1, le=4096)
+    """Forward passes an optimizer step."""
+    optimizer: OptimizerConfig = OptimizerConfig()
+    lora: LoraSettings | None = None
+    """Null trains all weights."""
+    gradient_checkpointing: bool = False
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    """Mixed precision; `no` computes in float32."""
+    log_every_steps: int = Field(default=10, ge=1)
+    checkpoint_every_steps: int = Field(default=100, ge=1)
+    allow_resize: bool = False
+    """Train although the processor shows other pixels than the teacher saw."""
+    seed: int = 0
+    """Of dropout and new weights; the rows' order has its own in `shards`."""
+
+
+class TrainSummary(NamedTuple):
+    """What a run left."""
+
+    model: Path
+    steps: int
+    loss: float
+    """Of the last step."""
+    seconds: float
+    tokens_per_s: float
+    """All tokens that went through the model, padding not counted."""
+
+
+def train_sft(build_dir: Path, model: str, out: Path, cfg: SftConfig) -> TrainSummary:
+    """Fine-tune `model` on DIR's `sft` rows into `out`; a killed run goes on from its last checkpoint.
+
+    Raises DatasetError and SetupError, before weights are loaded, where data, model and settings do not fit.
+    """
+    shards = open_shards(dataset_folder(build_dir), cfg.shards)
+    processor = load_processor(model_path(model))
+    frames = check_frames(processor, shards, cfg.allow_resize)
+    check_length(processor, model_path(model), shards, cfg.prompt, frames, room=0)
+    accelerator = Accelerator(mixed_precision=cfg.precision)
+    setup = {
+        "command": "train sft",
+        "model": model,
+        "dataset_sha256": shards.dataset_sha256,
+        "policy": shards.policy,
+        "frames": frames._asdict(),
+        "config": cfg.model_dump(mode="json"),
+        "processes": accelerator.num_processes,
+    }
+    with RunFolder(out, setup, accelerator.is_main_process) as run:
+        set_seed(cfg.seed)
+        network = load_network(model_path(model), cfg.lora, cfg.gradient_checkpointing)
+        trainer = Trainer(accelerator, network, cfg.optimizer, cfg.steps)
+        first = trainer.resume(run)
+        rows_a_step = cfg.batch_rows * cfg.accumulate * accelerator.num_processes
+        rows = stream_examples(shards, cfg.shards, first * rows_a_step)
+        began, tokens, loss = time.perf_counter(), 0, math.nan
+        for step in range(first + 1, cfg.steps + 1):
+            batches = [
+                sft_batch(processor, mine, cfg.prompt)
+                for mine in _share(rows, rows_a_step, cfg.batch_rows, accelerator)
+            ]
+            update = trainer.step(batches)
+            tokens, loss = tokens + update.tokens, update.loss
+            if step % cfg.log_every_steps == 0 or step == cfg.steps:
+                spent = time.perf_counter() - began
+                run.log(step, {**update._asdict(), "tokens_per_s": tokens / spent, "seconds": spent})
+            if step % cfg.checkpoint_every_steps == 0 and step < cfg.steps:
+                trainer.checkpoint(run, step)
+        spent = time.perf_counter() - began
+        save_network(accelerator, trainer.network, processor, run)
+        summary = TrainSummary(run.model, cfg.steps, loss, spent, tokens / max(spent, 1e-9))
+        run.write_outcome({"state": "done", **summary._asdict()})
+    return summary
+
+
+def completion_loss(logits: Tensor, batch: Batch) -> Tensor:
+    """Sum of −log p over the counted tokens. `logits` are those of the last K places of (B, T): (B, K, V).
+
+    Logits at one place foretell the next token; divide by the number of counted tokens for the mean.
+    """
+    width = logits.shape[1]
+    wanted = batch.inputs["input_ids"][:, -width:][:, 1:]
+    counted = batch.counted[:, -width:][:, 1:]
+    flat = logits[:, :-1][counted].float()
+    return torch.nn.functional.cross_entropy(flat, wanted[counted], reduction="sum")
+
+
+def logits_needed(network: Any, batch: Batch) -> dict[str, int]:
+    """Ask the model for the last places only: those of prompts and images feed no loss, and cost the most."""
+    if "logits_to_keep" not in inspect.signature(_innermost(network).forward).parameters:
+        return {}
+    first = int(batch.counted.int().argmax(dim=1).min())
+    return {"logits_to_keep": batch.counted.shape[1] - first + 1}
+
+
+def load_network(model: str, lora: LoraSettings | None, gradient_checkpointing: bool) -> Any:
+    """The weights in float32, ready to train."""
+    network: Any = AutoModelForImageTextToText.from_pretrained(model, dtype=torch.float32)
+    if lora is not None:
+        modules = lora.target_modules
+        network = get_peft_model(
+            network,
+            LoraConfig(
+                r=lora.rank,
+                lora_alpha=lora.alpha,
+                lora_dropout=lora.dropout,
+                target_modules=modules if isinstance(modules, str) else list(modules),
+            ),
+        )
+    if gradient_checkpointing:
+        network.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        network.config.use_cache = False
+    return network.train()
+
+
+def save_network(accelerator: Accelerator, network: Any, processor: Any, run: RunFolder) -> None:
+    """Write RUN/model whole, with its processor; of LoRA also the additions alone, in RUN/adapter."""
+    accelerator.wait_for_everyone()
+    state = accelerator.get_state_dict(network)
+    plain = accelerator.unwrap_model(network)
+    if not accelerator.is_main_process:
+        return
+    if isinstance(plain, PeftModel):
+        plain.save_pretrained(str(run.folder / "adapter"), state_dict=state)
+        plain, state = plain.merge_and_unload(), None
+    plain.config.use_cache = True
+    plain.save_pretrained(run.model, state_dict=state)
+    processor.save_pretrained(run.model)
+
+
+class Update(NamedTuple):
+    """What one optimizer step did."""
+
+    loss: float
+    """Mean over the counted tokens of all devices."""
+    learning_rate: float
+    grad_norm: float
+    tokens: int
+
+
+class Trainer:
+    """Model, optimizer and schedule, as accelerate has prepared them."""
+
+    def __init__(self, accelerator: Accelerator, network: Any, cfg: OptimizerConfig, steps: int) -> None:
+        self.accelerator = accelerator
+        self.max_grad_norm = cfg.max_grad_norm
+        trained = [weight for weight in network.parameters() if weight.requires_grad]
+        optimizer = torch.optim.AdamW(trained, lr=cfg.learning_rate, weight_decay=cfg.weight_decay)
+        self.network, self.optimizer = accelerator.prepare(network, optimizer)
+        # Not prepared: accelerate would step it once a process.
+        self.schedule = LambdaLR(optimizer, lambda step: learning_rate_share(step, steps, cfg))
+        accelerator.register_for_checkpointing(self.schedule)
+
+    def step(self, batches: list[Batch]) -> Update:
+        """One optimizer step on the mean loss over all tokens of all batches and devices."""
+        device = self.accelerator.device
+        counted = torch.tensor(sum(int(batch.counted.sum()) for batch in batches), device=device)
+        everywhere = int(self.accelerator.reduce(counted, "sum"))
+        total = torch.zeros((), device=device)
+        for place, batch in enumerate(batches):
+            last = place == len(batches) - 1
+            with nullcontext() if last else self.accelerator.no_sync(self.network):
+                batch = _to(batch, device)
+                out = self.network(**batch.inputs, **logits_needed(self.network, batch), use_cache=False)
+                loss = completion_loss(out.logits, batch) / everywhere
+                # Devices' gradients are averaged, the loss is a sum over devices.
+                self.accelerator.backward(loss * self.accelerator.num_processes)
+                total += loss.detach()
+        norm = self.accelerator.clip_grad_norm_(self.network.parameters(), self.max_grad_norm)
+        rate = self.schedule.get_last_lr()[0]
+        self.optimizer.step()
+        self.schedule.step()
+        self.optimizer.zero_grad()
+        tokens = sum(int(batch.inputs["attention_mask"].sum()) for batch in batches)
+        loss_everywhere = float(self.accelerator.reduce(total, "sum"))
+        return Update(loss_everywhere, rate, float(norm or 0.0), tokens * self.accelerator.num_processes)
+
+    def checkpoint(self, run: RunFolder, step: int) -> None:
+        """Save weights, optimizer, schedule and random states."""
+        partial = run.begin_checkpoint(step)
+        self.accelerator.save_state(str(partial))
+        self.accelerator.wait_for_everyone()
+        run.finish_checkpoint(partial)
+
+    def resume(self, run: RunFolder) -> int:
+        """Steps already done: those of the last checkpoint, now loaded; 0 without one."""
+        found = run.latest_checkpoint()
+        step = int(found.name.removeprefix("step-")) if found else 0
+        if found:
+            self.accelerator.load_state(str(found))
+        run.forget_after(step)
+        return step
+
+
+def learning_rate_share(step: int, steps: int, cfg: OptimizerConfig) -> float:
+    """The learning rate's factor in [0, 1] at a step from 0."""
+    if step < cfg.warmup_steps:
+        return (step + 1) / cfg.warmup_steps
+    done = (step - cfg.warmup_steps) / max(1, steps - cfg.warmup_steps)
+    if cfg.schedule == "linear":
+        return 1 - done
+    return (1 + math.cos(math.pi * done)) / 2 if cfg.schedule == "cosine" else 1.0
+
+
+def _share(
+    rows: Iterator[Example], count: int, batch_rows: int, accelerator: Accelerator
+) -> Iterator[list[Example]]:
+    """This process's batches of the next `count` rows."""
+    taken = list(itertools.islice(rows, count))
+    mine = taken[accelerator.process_index :: accelerator.num_processes]
+    for first in range(0, len(mine), batch_rows):
+        yield mine[first : first + batch_rows]
+
+
+def _to(batch: Batch, device: torch.device) -> Batch:
+    moved = {name: value.to(device) for name, value in batch.inputs.items()}
+    return Batch(moved, batch.counted.to(device))
+
+
+def _innermost(network: Any) -> Any:
+    """The model inside the wrappers of accelerate and peft."""
+    inner = getattr(network, "module", network)
+    return inner.get_base_model() if isinstance(inner, PeftModel) else inner
