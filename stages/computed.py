@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.footage import Clip, CutKind, FrameRef
+from schemas.footage import Clip, CutKind, FrameRef, Scene
 from schemas.question import Question, QuestionSource, ShownFrame, Task
 
 VERSION = 1
@@ -41,6 +41,9 @@ class ComputedConfig(BaseModel):
     """Each is asked once of every clip that allows it; none switches them off."""
     seed: int = Field(default=0, ge=0)
     """Of all draws: orders, letters, places, foreign frames."""
+    lone_scene_share: float = Field(default=0.34, ge=0, le=1)
+    """Share of the clips without a cut whose scenes are counted: most footage has none, and 1 would nearly
+    always be right."""
     ordered_frames: int = Field(default=4, ge=3, le=8)
     """Frames to put in order."""
     odd_options: int = Field(default=4, ge=2, le=16)
@@ -54,7 +57,7 @@ class ComputedConfig(BaseModel):
     """Frames to be put in order differ from each other in at least so many bits."""
     foreign_bits: int = Field(default=18, ge=0, le=64)
     """A foreign frame differs from each of the clip's own in at least so many bits."""
-    motion_ratio: float = Field(default=1.4, ge=1, le=100)
+    motion_ratio: float = Field(default=1.15, ge=1, le=100)
     """One half holds the most motion if it has at least so many times that of the other …"""
     motion_floor: float = Field(default=0.5, ge=0, le=255)
     """… and at least this much, in grey levels a frame."""
@@ -111,21 +114,27 @@ def _question(clip: Clip, kind: ComputedKind, draft: _Draft) -> Question:
 
 
 def _scene_count(table: _Table) -> _Draft | None:
-    """Only where every cut is certain, and every scene is seen."""
-    clip = table.clip
+    """Only where every cut is certain, none may be missing, and every scene is seen."""
+    clip, cfg = table.clip, table.cfg
+    if len(clip.scenes) == 1 and table.rng.random() >= cfg.lone_scene_share:
+        return None
+    if not all(_is_sure(scene, cfg) for scene in clip.scenes[1:]) or _may_hide_cuts(clip, clip.end_s, cfg):
+        return None
     seen = [_count_in(clip, scene.start_s, scene.end_s) for scene in clip.scenes]
-    if not _cuts_are_sure(table, until_s=clip.end_s) or min(seen) == 0 or len(clip.timeline) < 4:
+    if min(seen) == 0 or len(clip.timeline) < 4:
         return None
     text = "How many scenes does the clip consist of? A scene runs from one cut to the next."
     return _Draft(Task.NUMERICAL, text, str(len(clip.scenes)), _timed(clip.timeline))
 
 
 def _first_cut(table: _Table) -> _Draft | None:
-    """Only where it is certain, and frames are seen on both sides of it."""
-    clip, scenes = table.clip, table.clip.scenes
-    if len(scenes) < 2 or len(clip.timeline) < 4 or not _cuts_are_sure(table, until_s=scenes[1].end_s):
+    """Only where it is certain, none may be missing before it, and frames are seen on both sides."""
+    clip, scenes, cfg = table.clip, table.clip.scenes, table.cfg
+    if len(clip.timeline) < 4 or len(scenes) < 2 or not _is_sure(scenes[1], cfg):
         return None
-    if 0 in (_count_in(clip, scene.start_s, scene.end_s) for scene in scenes[:2]):
+    if _may_hide_cuts(clip, scenes[1].start_s, cfg):
+        return None
+    if not 0 < _count_in(clip, clip.start_s, scenes[1].start_s) < len(clip.timeline):
         return None
     tolerance_s = math.ceil(10 * clip.duration_s / len(clip.timeline)) / 10
     text = (
@@ -221,22 +230,18 @@ _MAKERS: dict[ComputedKind, Callable[[_Table], _Draft | None]] = {
 }
 
 
-def _cuts_are_sure(table: _Table, until_s: float) -> bool:
-    """Whether every cut before `until_s` is a hard one beyond doubt, and none seems to have been missed."""
-    clip, cfg = table.clip, table.cfg
-    cuts = [scene for scene in clip.scenes[1:] if scene.start_s < until_s]
-    if any(scene.cut_kind is not CutKind.CUT or scene.cut_score < cfg.sure_cut for scene in cuts):
-        return False
-    scene_of = {frame.time_s: _scene_place(clip, frame.time_s) for frame in clip.timeline}
-    return all(
-        _hash_distance(a, b) <= cfg.same_scene_bits
+def _is_sure(scene: Scene, cfg: ComputedConfig) -> bool:
+    """Whether it begins with a hard cut beyond doubt."""
+    return scene.cut_kind is CutKind.CUT and scene.cut_score >= cfg.sure_cut
+
+
+def _may_hide_cuts(clip: Clip, until_s: float, cfg: ComputedConfig) -> bool:
+    """Whether neighbouring frames of one scene before `until_s` are too unlike for one."""
+    return any(
+        _hash_distance(a, b) > cfg.same_scene_bits
         for a, b in itertools.pairwise(clip.timeline)
-        if b.time_s < until_s and scene_of[a.time_s] == scene_of[b.time_s]
+        if b.time_s < until_s and not any(a.time_s < scene.start_s <= b.time_s for scene in clip.scenes)
     )
-
-
-def _scene_place(clip: Clip, time_s: float) -> int:
-    return sum(scene.start_s <= time_s for scene in clip.scenes)
 
 
 def _count_in(clip: Clip, start_s: float, end_s: float) -> int:
