@@ -32,15 +32,27 @@ from schemas.reading import Reading, cited_spans, read_completion
 from schemas.wording import words
 
 __all__ = [
+    "GRADED_TASKS",
     "Reading",
     "cited_spans",
     "gold_fault",
+    "is_right",
     "lenient_score",
     "partial_score",
     "read_completion",
     "rouge_mean",
     "strict_score",
+    "unread",
 ]
+
+GRADED_TASKS = (
+    Task.REGRESSION,
+    Task.OPEN_ENDED,
+    Task.OCR,
+    Task.TEMPORAL_GROUNDING,
+    Task.SPATIAL_GROUNDING,
+)
+"""Tasks whose score is a degree: right from a chosen score up. All others are right at 1 only."""
 
 FRAME_TOLERANCE_S = 0.5
 """How far from the gold frame a box may be claimed, on both sides, where the question states no tolerance."""
@@ -92,6 +104,11 @@ def partial_score(
     return whole
 
 
+def is_right(task: Task, score: float, min_graded_score: float) -> bool:
+    """Whether a score counts as right: from `min_graded_score` up where it is a degree, else at 1."""
+    return score >= (min_graded_score if task in GRADED_TASKS else 1.0)
+
+
 def gold_fault(task: Task, gold: str, options: Sequence[str] = ()) -> str | None:
     """Why a gold answer cannot be scored against, or None: to ask of every given question."""
     readings = _READINGS.get(task)
@@ -103,6 +120,12 @@ def gold_fault(task: Task, gold: str, options: Sequence[str] = ()) -> str | None
     if spans and any(span.end_s <= span.start_s for span in spans):
         return f"a gold span must end after it starts, got {gold!r}"
     return None
+
+
+def unread(task: Task, said: str, options: Sequence[str] = ()) -> bool:
+    """Whether a text does not read as one answer to such a question, however leniently."""
+    readings = _READINGS.get(task)
+    return not words(said) if readings is None else readings.lenient(said, options) is None
 
 
 def _score(task: Task, said: str | None, asked: _Asked) -> float:

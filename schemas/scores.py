@@ -37,7 +37,8 @@ class DifficultyScore(Score):
     """How many of the question's rollouts are right; the same on each of them."""
 
     pass_count: int = Field(ge=0)
-    rollout_count: int = Field(ge=1)
+    rollout_count: int = Field(ge=0)
+    """Without those that failed: a request that got no answer says nothing of the question."""
     pass_low: float
     """Wilson 95 % interval of the pass rate."""
     pass_high: float

@@ -33,14 +33,6 @@ class Trace(Record):
     mean_logprob: float | None = None
 
 
-class Case(NamedTuple):
-    """One question, its clip, and all its rollouts: what checks look at."""
-
-    clip: Clip
-    question: Question
-    traces: tuple[Trace, ...]
-
-
 class Claim(Record):
     """One sentence of a thought that cites a time, and what a verifier said of it."""
 
@@ -54,6 +46,35 @@ class Claim(Record):
     """Its belief with control frames from elsewhere in the clip."""
     verifier: str
     """`name@revision` of the verifier."""
+
+
+class ProbeResult(Record):
+    """How often one question is answered right without its evidence; null where a probe cannot be asked."""
+
+    question_id: str
+    model: str
+    """`name@revision` of who was asked."""
+    blind_passes: int | None
+    """With no frames."""
+    blind_rollouts: int | None
+    single_passes: int | None
+    """With one frame; null for questions that show no more than one."""
+    single_rollouts: int | None
+    shuffled_passes: int | None
+    """With the frames in another order under the same times; null for questions that show fewer than two."""
+    shuffled_rollouts: int | None
+
+
+class Case(NamedTuple):
+    """One question, its clip, and all its rollouts: what checks look at."""
+
+    clip: Clip
+    question: Question
+    traces: tuple[Trace, ...]
+    probe: ProbeResult | None = None
+    """Where the probes ran."""
+    claims: tuple[Claim, ...] = ()
+    """Of all its rollouts, where a verifier judged them."""
 
 
 class Verdict(Record):

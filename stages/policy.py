@@ -7,22 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from schemas.answer import GRADED_TASKS as GRADED_TASKS
 from schemas.measurements import complete
 from schemas.policy import PolicyConfig as PolicyConfig
 from schemas.policy import checked_expression
-from schemas.question import Task
 
 VERSION = 1
-
-GRADED_TASKS = (
-    Task.REGRESSION,
-    Task.OPEN_ENDED,
-    Task.OCR,
-    Task.TEMPORAL_GROUNDING,
-    Task.SPATIAL_GROUNDING,
-)
-"""Tasks whose score is a degree: right from `min_graded_score` up. All others are right at 1 only."""
-
 
 Masks = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]

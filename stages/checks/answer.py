@@ -1,0 +1,42 @@
+"""Traces -> how right their answers are: strictly, leniently, and with part credit."""
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from schemas.answer import lenient_score, partial_score, rouge_mean, strict_score
+from schemas.question import Question, Task
+from schemas.scores import AnswerScore
+from schemas.trace import Case, Trace
+
+VERSION = 1
+
+
+class AnswerConfig(BaseModel):
+    """How free text is compared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    open_ended: Literal["f1", "rouge"] = "f1"
+    """F1 of words, or the mean of ROUGE-1, ROUGE-2 and ROUGE-L."""
+
+
+def measure_answer(cases: Iterable[Case], cfg: AnswerConfig) -> Iterator[AnswerScore]:
+    """One score a trace, in order; 0 without an answer."""
+    for case in cases:
+        for trace in case.traces:
+            yield _score(trace, case.question, cfg)
+
+
+def _score(trace: Trace, question: Question, cfg: AnswerConfig) -> AnswerScore:
+    if question.task is Task.OPEN_ENDED and cfg.open_ended == "rouge":
+        strict = lenient = partial = rouge_mean(trace.answer or "", question.answer)
+    else:
+        strict, lenient, partial = (
+            score(question.task, trace.answer, question.answer, question.options, question.tolerance)
+            for score in (strict_score, lenient_score, partial_score)
+        )
+    return AnswerScore(
+        trace_id=trace.trace_id, answer_strict=strict, answer_lenient=lenient, answer_partial=partial
+    )

@@ -1,0 +1,51 @@
+"""Traces -> do the times that they cite lie in the clip, and near a frame that was shown?"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.footage import Clip, Span
+from schemas.scores import CitationScore
+from schemas.trace import Case, Trace
+
+VERSION = 1
+
+
+class CitationConfig(BaseModel):
+    """How exactly a time must be cited."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    clip_tolerance_s: float = Field(default=0.05, ge=0)
+    """How far outside the clip a cited time may lie: printed times are rounded to 0.1 s."""
+    frame_tolerance_s: float = Field(default=0.25, ge=0)
+    """How far from a shown frame a cited time may lie."""
+
+
+def measure_citations(cases: Iterable[Case], cfg: CitationConfig) -> Iterator[CitationScore]:
+    """One score a trace, in order. Only frames shown with their times have times near them."""
+    for case in cases:
+        times_s = [shown.shown_s for shown in case.question.frames if shown.shown_s is not None]
+        for trace in case.traces:
+            yield _score(trace, case.clip, times_s, cfg)
+
+
+def _score(trace: Trace, clip: Clip, times_s: Sequence[float], cfg: CitationConfig) -> CitationScore:
+    inside = [lies_in_clip(span, clip, cfg.clip_tolerance_s) for span in trace.cited]
+    near = [lies_near_frame(span, times_s, cfg.frame_tolerance_s) for span in trace.cited]
+    return CitationScore(
+        trace_id=trace.trace_id,
+        citations=len(trace.cited),
+        citations_in_clip=sum(inside) / len(inside) if inside else None,
+        citations_near_frame=sum(near) / len(near) if near else None,
+    )
+
+
+def lies_in_clip(span: Span, clip: Clip, tolerance_s: float) -> bool:
+    """Whether both ends do."""
+    return clip.start_s - tolerance_s <= span.start_s and span.end_s <= clip.end_s + tolerance_s
+
+
+def lies_near_frame(span: Span, times_s: Sequence[float], tolerance_s: float) -> bool:
+    """Whether a shown frame lies in the span, or within the tolerance of it."""
+    return any(span.start_s - tolerance_s <= time_s <= span.end_s + tolerance_s for time_s in times_s)

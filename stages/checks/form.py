@@ -1,0 +1,33 @@
+"""Traces -> were they formed as asked, did they end by themselves, how long are their thoughts?"""
+
+from collections.abc import Iterable, Iterator
+
+from pydantic import BaseModel, ConfigDict
+
+from schemas.reading import read_completion
+from schemas.scores import FormScore
+from schemas.trace import Case
+from schemas.wording import words
+
+VERSION = 1
+
+
+class FormConfig(BaseModel):
+    """Nothing to choose."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def measure_form(
+    cases: Iterable[Case],
+    cfg: FormConfig,  # noqa: ARG001 - all checks are called alike
+) -> Iterator[FormScore]:
+    """One score a trace, in order. Characters of scripts without spaces count as words."""
+    for case in cases:
+        for trace in case.traces:
+            yield FormScore(
+                trace_id=trace.trace_id,
+                well_formed=read_completion(trace.text).well_formed,
+                finished=trace.finish_reason == "stop",
+                thought_words=len(words(trace.thought)),
+            )

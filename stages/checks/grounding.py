@@ -1,0 +1,44 @@
+"""Judged claims -> how many of a thought's claims its frames bear out, and better than others do."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.scores import GroundingScore
+from schemas.trace import Case, Claim
+
+VERSION = 1
+
+
+class GroundingConfig(BaseModel):
+    """When a claim counts as grounded."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_belief: float = Field(default=0.5, gt=0, le=1)
+    """The verifier's belief with the cited frames from which it does."""
+
+
+def measure_grounding(cases: Iterable[Case], cfg: GroundingConfig) -> Iterator[GroundingScore]:
+    """One score a trace, in order. Claims that the verifier cannot judge are not counted."""
+    for case in cases:
+        by_trace: dict[str, list[Claim]] = {}
+        for claim in case.claims:
+            by_trace.setdefault(claim.trace_id, []).append(claim)
+        for trace in case.traces:
+            yield _score(trace.trace_id, by_trace.get(trace.trace_id, ()), cfg)
+
+
+def _score(trace_id: str, claims: Sequence[Claim], cfg: GroundingConfig) -> GroundingScore:
+    beliefs = [claim.cited_score for claim in claims if claim.cited_score is not None]
+    margins = [
+        claim.cited_score - claim.control_score
+        for claim in claims
+        if claim.cited_score is not None and claim.control_score is not None
+    ]
+    return GroundingScore(
+        trace_id=trace_id,
+        claims=len(beliefs),
+        grounded_share=sum(each >= cfg.min_belief for each in beliefs) / len(beliefs) if beliefs else None,
+        worst_margin=min(margins) if margins else None,
+    )

@@ -1,0 +1,35 @@
+"""Probe results -> pass counts without the evidence, on each of a question's traces."""
+
+from collections.abc import Iterable, Iterator
+
+from pydantic import BaseModel, ConfigDict
+
+from schemas.scores import ProbeScore
+from schemas.trace import Case
+
+VERSION = 1
+
+
+class ProbeScoreConfig(BaseModel):
+    """Nothing to choose: what is asked is the probes' own setting."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def measure_probes(
+    cases: Iterable[Case],
+    cfg: ProbeScoreConfig,  # noqa: ARG001 - all checks are called alike
+) -> Iterator[ProbeScore]:
+    """One score a trace, in order; all null where the probes of its question did not run."""
+    for case in cases:
+        probe = case.probe
+        for trace in case.traces:
+            yield ProbeScore(
+                trace_id=trace.trace_id,
+                blind_passes=probe.blind_passes if probe else None,
+                blind_rollouts=probe.blind_rollouts if probe else None,
+                single_passes=probe.single_passes if probe else None,
+                single_rollouts=probe.single_rollouts if probe else None,
+                shuffled_passes=probe.shuffled_passes if probe else None,
+                shuffled_rollouts=probe.shuffled_rollouts if probe else None,
+            )

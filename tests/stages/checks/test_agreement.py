@@ -1,0 +1,80 @@
+import pytest
+
+from schemas.question import Task
+from stages.checks.agreement import AgreementConfig, measure_agreement
+from tests.cases import completion, made_case
+
+MC, NUM, REG, OPEN, OCR = Task.MULTIPLE_CHOICE, Task.NUMERICAL, Task.REGRESSION, Task.OPEN_ENDED, Task.OCR
+TIME, BOX, ORDER, TRUTH = Task.TEMPORAL_GROUNDING, Task.SPATIAL_GROUNDING, Task.ORDERING, Task.BOOLEAN
+
+CASES = [
+    (NUM, "3 sharp changes make 4 scenes. So the answer is 4.", "4", True),
+    (NUM, "3 sharp changes make 4 scenes. So the answer is 4.", "5", False),
+    (NUM, "I see cuts at [3.0 s], [5.0 s] and [9.0 s], so there are 4 scenes.", "4", True),
+    (NUM, "I see cuts at [3.0 s], [5.0 s] and [9.0 s], so there are 4 scenes.", "5", False),
+    (NUM, "There are 4 scenes. The last one begins at [9.0 s].", "5", False),
+    (NUM, "There are four scenes in total.", "4", True),
+    (NUM, "Therefore, I count 4.", "four", True),
+    (NUM, "So I first thought 3. But no, that makes 4 scenes.", "4", True),
+    (NUM, "So the answer is 3. Wait, one more cut at [9.0 s]. So the answer is 4.", "4", True),
+    (NUM, "So the answer is 3. Wait, one more cut at [9.0 s]. So the answer is 4.", "3", False),
+    (NUM, "So the first cut is at [3.2 s].", "3.2", True),
+    (NUM, "So the first cut is at [3.2 s].", "4.0", False),
+    (NUM, "Cuts at [3.0 s] and [5.0 s].", "3", None),
+    (NUM, "The man walks to the door.", "3", None),
+    (NUM, "So it is hard to tell.", "3", None),
+    (NUM, "", "3", None),
+    (REG, "So it lasts about 10.2 s.", "10", True),
+    (REG, "So it lasts about 20 s.", "10", False),
+    (MC, "The car is red. So the answer is B.", "B", True),
+    (MC, "The car is red. So the answer is B.", "A", False),
+    (MC, "The car is red. So the answer is (B) red.", "b", True),
+    (MC, "Therefore the car is red.", "B", True),
+    (MC, "Therefore the car is red.", "A", False),
+    (MC, "Thus it is either red or blue.", "A", None),
+    (MC, "Option B fits best, so I choose it.", "B", None),
+    (MC, "So the answer is A and C.", "A, C", True),
+    (ORDER, "So the order is 2, 1, 3.", "2, 1, 3", True),
+    (ORDER, "So the order is Frame 2, Frame 1, Frame 3.", "2, 1, 3", True),
+    (ORDER, "So the order is 2, 1, 3.", "1, 2, 3", False),
+    (ORDER, "So the answer is 2, 1, 3.", "2 1 3", True),
+    (TRUTH, "So the answer is yes.", "yes", True),
+    (TRUTH, "So the answer is yes.", "no", False),
+    (TRUTH, "Therefore no.", "No", True),
+    (TRUTH, "So it is played backwards.", "yes", None),
+    (TIME, "So it is shown from 3.0 to 5.5 s.", "[3.0, 5.5]", True),
+    (TIME, "So the answer is [3.0, 5.5].", "[3.0, 5.5]", True),
+    (TIME, "So it is shown during [3.0-5.5 s].", "[3.0, 5.5]", True),
+    (TIME, "So it is shown during [3.0-5.5 s].", "[8.0, 9.5]", False),
+    (BOX, "So the answer is [1.0 s] [0, 0, 10, 10].", "[1.0 s] [0, 0, 10, 10]", True),
+    (BOX, "So the answer is [1.0 s] [0, 0, 10, 10].", "[1.0 s] [90, 90, 99, 99]", False),
+    (OPEN, "So a dog chases the ball.", "a dog chases the ball", True),
+    (OPEN, "So the dog happily chases the big ball.", "dog chases ball", True),
+    (OPEN, "So the answer is a cat.", "a dog", False),
+    (OPEN, "So something moves.", "a dog", None),
+    (OCR, "So the sign says STOP.", "STOP", True),
+    (OCR, "The answer is EXIT.", "STOP", False),
+]
+
+
+@pytest.mark.parametrize(("task", "thought", "answer", "agrees"), CASES)
+def test_the_last_conclusion_is_held_against_the_answer(task, thought, answer, agrees):
+    case = made_case(
+        [completion(thought, answer)], task=task, options=("blue", "red", "green") if task is MC else ()
+    )
+    (score,) = measure_agreement([case], AgreementConfig())
+    assert score.agrees is agrees
+
+
+def test_agreement_is_unknown_without_an_answer():
+    case = made_case(
+        ["<think>So the answer is 4.</think>", "<think>So the answer is 4.</think><answer></answer>"]
+    )
+    assert [score.agrees for score in measure_agreement([case], AgreementConfig())] == [None, None]
+
+
+def test_only_the_last_sentences_conclude():
+    thought = "So the answer is 4. " + "The man walks on. " * 3
+    case = made_case([completion(thought, "5")])
+    looked = [next(measure_agreement([case], AgreementConfig(sentences=n))).agrees for n in (3, 4)]
+    assert looked == [None, False]
