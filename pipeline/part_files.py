@@ -1,0 +1,91 @@
+"""The files that a part's steps left -> one table of measurements over all parts, for policy."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
+
+from pipeline.store import Store
+
+TRACE_KEYS = ("trace_id", "question_id", "clip_id", "video_id", "sample_index")
+QUESTION_KEYS = ("question_id", "task", "source", "kind")
+
+
+@dataclass(frozen=True)
+class PartFiles:
+    """Where one part's records are: names in the build's store."""
+
+    footage: str
+    clips: str
+    questions: str
+    traces: str
+    scores: Mapping[str, str] = field(default_factory=dict)
+    """Check -> its file: one row a trace, in the traces file's order."""
+
+    @property
+    def identity(self) -> str:
+        """Folder and name of each file: what they hold, since folders carry fingerprints."""
+        paths = (self.footage, self.clips, self.questions, self.traces, *self.scores.values())
+        return "\n".join("/".join(PurePosixPath(path).parts[-2:]) for path in paths)
+
+
+def read_measurements(store: Store, parts: Sequence[PartFiles]) -> pl.DataFrame:
+    """Keys and scores of every trace, parts in order and rows as in their files.
+
+    Raises ValueError where a score file does not fit its traces file, or two checks have a column in common.
+    """
+    frames = [_measured(store, part) for part in parts]
+    return pl.concat(frames, how="vertical_relaxed", rechunk=True) if frames else pl.DataFrame()
+
+
+def read_columns(store: Store, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Columns of a Parquet file, each in one piece. `columns` may be dotted paths."""
+    wanted = None if columns is None else list(columns)
+    fs = arrow_file_system(store.fs)
+    with pq.ParquetFile(store.path(name), filesystem=fs) as file:
+        return file.read(columns=wanted).combine_chunks()
+
+
+def read_metadata(store: Store, name: str) -> pq.FileMetaData:
+    """A Parquet file's footer."""
+    return pq.read_metadata(store.path(name), filesystem=arrow_file_system(store.fs))
+
+
+def arrow_file_system(fs: Any) -> pafs.FileSystem:
+    """An fsspec file system as Arrow reads it, without Python in between where the files are local."""
+    if isinstance(fs, LocalFileSystem):
+        return pafs.LocalFileSystem()
+    return pafs.PyFileSystem(pafs.FSSpecHandler(fs))
+
+
+def read_scores(store: Store, part: PartFiles, trace_ids: pa.ChunkedArray) -> pa.Table:
+    """All checks' columns side by side, without `trace_id`."""
+    columns: dict[str, pa.ChunkedArray] = {}
+    for check, path in part.scores.items():
+        table = read_columns(store, path)
+        if not table["trace_id"].equals(trace_ids):
+            raise ValueError(
+                f"{path} has {table.num_rows} rows that do not follow the traces of {part.traces} "
+                f"({len(trace_ids)} rows) one by one; delete it, and the check {check} runs again"
+            )
+        table = table.drop_columns(["trace_id"])
+        if common := sorted(set(columns) & set(table.column_names)):
+            raise ValueError(f"check {check} has columns of another check: {', '.join(common)}; rename them")
+        columns |= dict(zip(table.column_names, table.columns, strict=True))
+    return pa.table(columns)
+
+
+def _measured(store: Store, part: PartFiles) -> pl.DataFrame:
+    traces = read_columns(store, part.traces, TRACE_KEYS)
+    questions = read_columns(store, part.questions, QUESTION_KEYS)
+    scores = read_scores(store, part, traces["trace_id"])
+    measured = dict(zip(scores.column_names, scores.columns, strict=True))
+    rows = pl.DataFrame(pa.table({name: traces[name] for name in TRACE_KEYS} | measured))
+    kinds = pl.DataFrame(questions)
+    return rows.join(kinds, on="question_id", how="left", maintain_order="left")

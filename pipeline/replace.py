@@ -1,0 +1,97 @@
+"""Finished shards -> the dataset's folder, so that nothing false is believed if we die in between."""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from pipeline.store import Store
+from schemas.manifest import Manifest, ManifestFile
+
+MANIFEST = "manifest.json"
+_STAGING = ".staging"
+_REPLACING = ".replacing"
+"""There while files are being replaced: the manifest may then name bytes that are no longer there."""
+
+
+def read_manifest(store: Store, folder: str = "dataset") -> Manifest | None:
+    """The dataset's manifest; None where there is none, or none that this version can read."""
+    try:
+        return Manifest.model_validate_json(store.read_bytes(f"{folder}/{MANIFEST}"))
+    except (FileNotFoundError, NotADirectoryError, ValidationError):
+        return None
+
+
+def trusted_files(store: Store, folder: str) -> dict[str, ManifestFile]:
+    """Path -> entry of the files that are as the manifest says: by size, or by hash after an interruption."""
+    manifest = read_manifest(store, folder)
+    if manifest is None:
+        return {}
+    by_hash = store.exists(f"{folder}/{_REPLACING}")
+    return {
+        each.path: each for each in manifest.files if _is_there(store, f"{folder}/{each.path}", each, by_hash)
+    }
+
+
+@contextmanager
+def open_staging(store: Store, folder: str) -> Iterator[Path]:
+    """A folder of this machine for files that are not finished; it is gone afterwards."""
+    if not store.is_local:
+        with tempfile.TemporaryDirectory(prefix="reelproof-shards-") as spool:
+            yield Path(spool)
+        return
+    staging = Path(store.path(f"{folder}/{_STAGING}"))
+    shutil.rmtree(staging, ignore_errors=True)
+    try:
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def replace_files(store: Store, folder: str, staged: Mapping[str, Path], manifest: Manifest) -> None:
+    """Put staged files in their places, then the manifest, then remove what it does not name.
+
+    A manifest that says what the one there says is left alone.
+    """
+    if staged:
+        store.write_bytes(f"{folder}/{_REPLACING}", b"Files are being replaced.\n")
+    for name, path in staged.items():
+        _move(store, path, f"{folder}/{name}")
+    text = manifest.model_dump_json(indent=2).encode() + b"\n"
+    with suppress(FileNotFoundError):
+        if store.read_bytes(f"{folder}/{MANIFEST}") == text:
+            text = b""
+    if text:
+        store.write_bytes(f"{folder}/{MANIFEST}", text)
+    _remove_others(store, folder, {each.path for each in manifest.files})
+    store.remove(f"{folder}/{_REPLACING}")
+
+
+def _is_there(store: Store, name: str, entry: ManifestFile, by_hash: bool) -> bool:
+    if not store.exists(name) or store.fs.size(store.path(name)) != entry.size_bytes:
+        return False
+    if not by_hash:
+        return True
+    with store.open_read(name) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest() == entry.sha256  # type: ignore[arg-type]
+
+
+def _move(store: Store, path: Path, name: str) -> None:
+    if store.is_local:
+        target = Path(store.path(name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(target)
+        return
+    with path.open("rb") as source, store.open_write(name) as target_stream:
+        shutil.copyfileobj(source, target_stream)
+
+
+def _remove_others(store: Store, folder: str, named: set[str]) -> None:
+    for config in store.names(f"{folder}/data"):
+        for file in store.names(f"{folder}/data/{config}"):
+            if file.endswith(".parquet") and f"data/{config}/{file}" not in named:
+                store.remove(f"{folder}/data/{config}/{file}")

@@ -1,0 +1,271 @@
+"""One part's records -> published rows, in Arrow columns, without a Python object a row."""
+
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.part_files import PartFiles, read_columns, read_scores
+from pipeline.store import Store
+from schemas.measurements import QUESTION_SCORES, score_columns
+from schemas.question import Task
+from schemas.record import Record, arrow_schema
+from schemas.sample import RejectedSample, RlSample, SftSample
+from stages.prompts import ANSWER_FORMS, FRAME_AT_PLACE, FRAME_AT_TIME, ROLLOUT
+
+Places = npt.NDArray[np.int64]
+
+SAMPLES: dict[str, type[Record]] = {"sft": SftSample, "rl": RlSample, "rejected": RejectedSample}
+"""Config -> its published row."""
+
+_TRACE_COLUMNS = ("trace_id", "question_id", "prompt_id", "model", "text", "thought", "answer")
+_MESSAGE = arrow_schema(SftSample).field("prompt").type.value_type
+_PART = _MESSAGE.field("content").type.value_type
+
+
+class Frames(NamedTuple):
+    """Which frames each of some rows shows: row i shows `places[offsets[i]:offsets[i + 1]]` of `jpegs`."""
+
+    offsets: Places
+    places: Places
+    jpegs: pa.Array
+    """binary; each frame of the part once."""
+
+    def of(self, rows: Places) -> "Frames":
+        """The frames of some of the rows."""
+        counts = self.offsets[rows + 1] - self.offsets[rows]
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
+        return Frames(offsets, self.places[np.repeat(self.offsets[rows], counts) + within], self.jpegs)
+
+
+class Rows(NamedTuple):
+    """Some rows of one config: all columns but `images`, and what belongs there (nothing in `rejected`)."""
+
+    table: pa.Table
+    frames: Frames | None
+
+
+@dataclass(frozen=True)
+class PartRows:
+    """One part's columns, ready to be taken from."""
+
+    traces: pa.Table
+    """Columns of `TraceRow` and the completion's text, one row a trace."""
+    questions: pa.Table
+    """Columns of `Row`, and `prompt`, one row a question."""
+    frames: Frames
+    """One row a question."""
+    scores: pa.Table
+    question_of_trace: Places
+
+    def take(self, config: str, rows: Places, reasons: pa.Array, policy: str) -> Rows:
+        """Published rows of a config from rows of the traces file, with their `reasons` and policy."""
+        schema = table_schema(config, self.scores.schema)
+        questions = self.question_of_trace[rows]
+        columns = _taken(self.questions, questions, schema) | _taken(self.scores, rows, schema)
+        if config == "rl":
+            columns["sample_id"] = columns["question_id"]
+        else:
+            columns |= _taken(self.traces, rows, schema)
+            columns["sample_id"] = columns["request_id"]
+        if config == "sft":
+            columns["completion"] = _as_turns("assistant", self.traces["text"].take(rows).combine_chunks())
+        columns["policy"] = pa.repeat(pa.scalar(policy), len(rows))
+        columns["reasons"] = reasons
+        frames = None if config == "rejected" else self.frames.of(questions)
+        return Rows(pa.table([columns[name] for name in schema.names], schema=schema), frames)
+
+
+def table_schema(config: str, scores: pa.Schema) -> pa.Schema:
+    """Columns of a config's rows but `images`: those of its record, then every score; all may be null."""
+    kept = set(score_columns(QUESTION_SCORES)) if config == "rl" else set(scores.names)
+    fields = [field for field in arrow_schema(SAMPLES[config]) if field.name != "images"]
+    fields += [field for field in scores if field.name in kept]
+    return pa.schema([pa.field(field.name, nullable(field.type)) for field in fields])
+
+
+def nullable(kind: pa.DataType) -> pa.DataType:
+    """The same type with everything inside it nullable, as `datasets` has it."""
+    if pa.types.is_list(kind):
+        return pa.list_(pa.field("element", nullable(kind.value_type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([pa.field(each.name, nullable(each.type)) for each in kind])
+    return kind
+
+
+def read_part(store: Store, part: PartFiles, wants_images: bool) -> PartRows:
+    """Read all that a part's rows are made of. Without images, `frames` shows nothing.
+
+    Raises ValueError where a record names another that is not in the part.
+    """
+    traces = read_columns(store, part.traces, _TRACE_COLUMNS)
+    questions = read_columns(store, part.questions)
+    scores = read_scores(store, part, traces["trace_id"])
+    of_trace = _found(traces["question_id"], questions["question_id"], part.traces, "question")
+    shown = questions["frames"].combine_chunks()
+    offsets = shown.offsets.to_numpy().astype(np.int64)
+    flat = shown.values.slice(offsets[0], offsets[-1] - offsets[0])
+    offsets = offsets - offsets[0]
+    return PartRows(
+        traces=_trace_columns(traces),
+        questions=_question_columns(store, part, questions, offsets, flat),
+        frames=_frames(store, part, offsets, flat) if wants_images else _no_frames(len(offsets) - 1),
+        scores=scores,
+        question_of_trace=of_trace,
+    )
+
+
+def _trace_columns(traces: pa.Table) -> pa.Table:
+    renamed = {"answer": "said", "model": "teacher", "trace_id": "request_id"}
+    traces = traces.drop_columns(["question_id"])
+    return traces.rename_columns([renamed.get(name, name) for name in traces.column_names])
+
+
+def _question_columns(
+    store: Store, part: PartFiles, questions: pa.Table, offsets: Places, shown: pa.Array
+) -> pa.Table:
+    clips = read_columns(store, part.clips, ("clip_id", "start_s", "end_s"))
+    clip = clips.take(_found(questions["clip_id"], clips["clip_id"], part.questions, "clip"))
+    videos = pa.Table.from_struct_array(read_columns(store, part.footage, ("video",))["video"])
+    video = videos.take(_found(questions["video_id"], videos["video_id"], part.questions, "video"))
+    text = questions["text"].combine_chunks()
+    columns = {
+        "video_id": questions["video_id"],
+        "video": video["name"],
+        "license": video["license"],
+        "clip_id": questions["clip_id"],
+        "clip_start_s": clip["start_s"],
+        "clip_end_s": clip["end_s"],
+        "frame_times_s": _lists(offsets, pc.struct_field(shown, ["frame", "time_s"])),
+        "frame_sha256": _lists(offsets, pc.struct_field(shown, ["frame", "sha256"])),
+        "question_id": questions["question_id"],
+        "question_kind": questions["kind"],
+        "question_source": questions["source"],
+        "task": questions["task"],
+        "question": text,
+        "options": questions["options"],
+        "answer": questions["answer"],
+        "tolerance": questions["tolerance"],
+        "prompt": _prompts(questions, clip, offsets, pc.struct_field(shown, "shown_s")),
+    }
+    return pa.table(columns)
+
+
+def _frames(store: Store, part: PartFiles, offsets: Places, shown: pa.Array) -> Frames:
+    names = ("candidates.list.element.frame.sha256", "candidates.list.element.jpeg")
+    candidates = pc.list_flatten(read_columns(store, part.footage, names)["candidates"].combine_chunks())
+    held = pc.struct_field(candidates, ["frame", "sha256"])
+    places = _found(pc.struct_field(shown, ["frame", "sha256"]), held, part.questions, "frame")
+    return Frames(offsets, places, pc.struct_field(candidates, "jpeg"))
+
+
+def _no_frames(questions: int) -> Frames:
+    nothing = np.zeros(0, dtype=np.int64)
+    return Frames(np.zeros(questions + 1, dtype=np.int64), nothing, pa.array([], pa.binary()))
+
+
+def _prompts(questions: pa.Table, clip: pa.Table, offsets: Places, shown_s: pa.Array) -> pa.Array:
+    """`stages.prompts.rollout_messages` of each question, as published: text, (name, image) a frame, text."""
+    counts = np.diff(offsets)
+    times = shown_s.to_numpy(zero_copy_only=False)
+    place = np.arange(len(times)) - np.repeat(offsets[:-1], counts)
+    untimed = np.add.reduceat(np.append(np.isnan(times), 0), np.minimum(offsets[:-1], len(times)))
+    untimed = np.where(counts > 0, untimed, 0)
+    labels, label_of = _labels(times, place)
+    intros = [
+        _intro(count, missing == 0, start, end)
+        for count, missing, start, end in zip(
+            counts.tolist(),
+            untimed.tolist(),
+            clip["start_s"].to_pylist(),
+            clip["end_s"].to_pylist(),
+            strict=True,
+        )
+    ]
+    requests = [
+        _request(text, options, task)
+        for text, options, task in zip(
+            questions["text"].to_pylist(),
+            questions["options"].to_pylist(),
+            questions["task"].to_pylist(),
+            strict=True,
+        )
+    ]
+    sizes = 2 * counts + 2
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    frame_at = np.repeat(starts[:-1], counts) + 1 + 2 * place
+    words = pa.array([*labels, *intros, *requests], pa.string())
+    word = np.full(starts[-1], -1, dtype=np.int64)
+    word[frame_at] = label_of
+    word[starts[:-1]] = len(labels) + np.arange(len(intros))
+    word[starts[1:] - 1] = len(labels) + len(intros) + np.arange(len(requests))
+    kind = pa.array(["image", "text"]).take(pa.array((word >= 0).astype(np.int8)))
+    texts = words.take(pa.array(word, mask=word < 0))
+    content = _lists(starts, pa.StructArray.from_arrays([kind, texts], names=["type", "text"]))
+    return _turns("user", content)
+
+
+def _labels(times: npt.NDArray[np.float64], place: Places) -> tuple[list[str], Places]:
+    """What stands before each frame: the distinct texts, and which of them (frames,)."""
+    moments, moment_of = np.unique(times, return_inverse=True)
+    most = int(place.max()) + 1 if len(place) else 0
+    timed = [FRAME_AT_TIME.format(time_s=moment) for moment in moments.tolist()]
+    placed = [FRAME_AT_PLACE.format(place=number) for number in range(1, most + 1)]
+    return timed + placed, np.where(np.isnan(times), len(timed) + place, moment_of)
+
+
+def _intro(count: int, timed: bool, start_s: float, end_s: float) -> str:
+    if not count:
+        return ROLLOUT.without_frames
+    return (ROLLOUT.with_times if timed else ROLLOUT.with_places).format(start_s=start_s, end_s=end_s)
+
+
+def _request(text: str, options: Sequence[str], task: str) -> str:
+    lettered = zip(string.ascii_uppercase, options, strict=False)
+    listed = "".join(f"{letter}. {option}\n" for letter, option in lettered)
+    return ROLLOUT.request.format(question=text, options=listed, form=ANSWER_FORMS[Task(task)])
+
+
+def _as_turns(role: str, texts: pa.Array) -> pa.Array:
+    """One message of one text each."""
+    kind = pa.repeat(pa.scalar("text"), len(texts))
+    parts = pa.StructArray.from_arrays([kind, texts], names=["type", "text"])
+    return _turns(role, _lists(np.arange(len(texts) + 1), parts))
+
+
+def _turns(role: str, content: pa.Array) -> pa.Array:
+    """Lists of message parts -> lists of one message."""
+    roles = pa.repeat(pa.scalar(role), len(content))
+    messages = pa.StructArray.from_arrays([roles, content], names=["role", "content"])
+    return _lists(np.arange(len(content) + 1), messages)
+
+
+def _lists(offsets: Places, values: pa.Array) -> pa.Array:
+    kind = pa.list_(pa.field("element", values.type))
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values, type=kind)
+
+
+def _taken(table: pa.Table, rows: Places, schema: pa.Schema) -> dict[str, pa.Array]:
+    """Rows of those columns that a schema has."""
+    wanted = [name for name in table.column_names if name in schema.names]
+    taken = table.select(wanted).take(rows)
+    return {name: taken[name].combine_chunks() for name in wanted}
+
+
+def _found(keys: pa.Array, among: pa.Array, file: str, what: str) -> Places:
+    """Place of each key among others. Raises ValueError for one that is not there."""
+    places = pc.index_in(keys, value_set=among)
+    if places.null_count:
+        missing = keys.filter(pc.is_null(places))[0].as_py()
+        raise ValueError(
+            f"{file} names the {what} {missing}, which its part does not hold ({places.null_count} of "
+            f"{len(keys)} do not fit): these files are of different builds; delete the file and build again"
+        )
+    found: Places = places.to_numpy().astype(np.int64)
+    return found

@@ -1,0 +1,249 @@
+"""Rows -> one Parquet shard: JPEGs stored once a row group, text compressed, laid out for the Hub."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.rows import Frames, Rows, nullable
+from schemas.record import arrow_schema
+from schemas.sample import SftSample
+
+VERSION = 1
+"""Bumped when the same rows come out as other bytes."""
+
+IMAGE_ROWS = 100
+"""Rows of a row group with images: what the Hub's viewer reads to show one of them."""
+TEXT_ROWS = 10_000
+"""Rows of a row group without."""
+FLUSH_BYTES = 4_000_000
+"""At the end of a part, rows that take less than this wait for those of the next part."""
+
+JPEG = "images.list.element.bytes"
+LONG_TEXT = frozenset(
+    (
+        "text",
+        "thought",
+        "completion.list.element.content.list.element.text",
+        "question",
+        "request_id",
+        "sample_id",
+    )
+)
+"""Leaf columns that hardly repeat: not dictionary encoded."""
+WITHOUT_STATISTICS = (
+    "images.",
+    "prompt.",
+    "completion.",
+    "text",
+    "thought",
+    "question",
+    "options.",
+    "frame_sha256.",
+)
+_DICTIONARY_BYTES = 256_000_000
+"""Page limit of a dictionary; beyond it Parquet falls back to storing a frame once for each row."""
+_IMAGES = nullable(arrow_schema(SftSample).field("images").type)
+
+
+class WrittenShard(NamedTuple):
+    """A finished file."""
+
+    rows: int
+    size_bytes: int
+    sha256: str
+
+
+class ShardWriter:
+    """Writes one shard, row groups as they fill. Its bytes follow from the rows and their order alone."""
+
+    def __init__(self, path: Path, schema: pa.Schema, with_images: bool) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._schema = file_schema(schema, with_images)
+        self._sink = _HashingFile(path)
+        self._parquet = _open_parquet(self._sink, self._schema)
+        self._waiting: list[Rows] = []
+        self._waiting_rows = 0
+        self._rows = 0
+
+    def add(self, rows: Rows) -> None:
+        """Take a part's rows; whatever makes less than a row group of `FLUSH_BYTES` waits for more."""
+        for piece in self._pieces(rows):
+            self._waiting.append(piece)
+            self._waiting_rows += piece.table.num_rows
+            if self._waiting_rows >= self._limit(piece):
+                self._flush()
+        if sum(_size(each) for each in self._waiting) >= FLUSH_BYTES:
+            self._flush()
+
+    def close(self) -> WrittenShard:
+        """Write the rest. A shard without rows is a file, too."""
+        self._flush()
+        self._parquet.close()
+        self._sink.close()
+        return WrittenShard(self._rows, self._sink.size_bytes, self._sink.sha256.hexdigest())
+
+    def abandon(self) -> None:
+        """Let go of a file that is not to be finished; nothing happens to one that is."""
+        self._sink.discards = True
+        self._parquet.close()
+        self._sink.close()
+
+    def _pieces(self, rows: Rows) -> Iterator[Rows]:
+        start = 0
+        while start < rows.table.num_rows:
+            room = max(self._limit(rows) - self._waiting_rows, 1)
+            yield _piece(rows, start, room)
+            start += room
+
+    def _limit(self, rows: Rows) -> int:
+        shows = any(each.frames is not None and len(each.frames.places) for each in (rows, *self._waiting))
+        return IMAGE_ROWS if shows else TEXT_ROWS
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        table = pa.concat_tables([each.table for each in self._waiting]).combine_chunks()
+        frames = [each.frames for each in self._waiting if each.frames is not None]
+        if frames:
+            table = table.append_column("images", _images(frames))
+        self._parquet.write_table(table.select(self._schema.names), row_group_size=table.num_rows)
+        self._rows += table.num_rows
+        self._waiting, self._waiting_rows = [], 0
+
+
+class _HashingFile:
+    """A file that knows the hash of what was written to it."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        self.sha256 = hashlib.sha256()
+        self.size_bytes = 0
+        self.discards = False
+        """Take what comes and write nothing."""
+
+    @property
+    def closed(self) -> bool:
+        return self._file.closed
+
+    def write(self, data: Any) -> int:
+        if self.discards:
+            return len(data)
+        self.sha256.update(data)
+        self.size_bytes += len(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def file_schema(schema: pa.Schema, with_images: bool) -> pa.Schema:
+    """A config's columns as its files have them."""
+    if not with_images:
+        return schema
+    return schema.insert(schema.get_field_index("prompt"), pa.field("images", _IMAGES))
+
+
+def hub_features(schema: pa.Schema) -> dict[str, Any]:
+    """The columns as `datasets` describes them; `images` decode."""
+    image_list = {"_type": "List", "feature": {"_type": "Image"}}
+    return {each.name: image_list if each.name == "images" else _feature(each.type) for each in schema}
+
+
+def leaf_paths(schema: pa.Schema) -> list[str]:
+    """Parquet's dotted names of all leaf columns."""
+    return [path for field in schema for path in _leaves(field.name, field.type)]
+
+
+def _open_parquet(sink: _HashingFile, schema: pa.Schema) -> pq.ParquetWriter:
+    leaves = leaf_paths(schema)
+    writer = pq.ParquetWriter(
+        sink,
+        _stored(schema),
+        compression={leaf: "none" if leaf == JPEG else "zstd" for leaf in leaves},
+        use_dictionary=[leaf for leaf in leaves if leaf not in LONG_TEXT],
+        dictionary_pagesize_limit=_DICTIONARY_BYTES,
+        write_statistics=[leaf for leaf in leaves if not leaf.startswith(WITHOUT_STATISTICS)],
+        write_page_index=True,
+        use_content_defined_chunking=True,
+        store_schema=False,  # it would say that images are dictionaries, which is how they are handed over
+    )
+    features = {"info": {"features": hub_features(schema)}}
+    writer.add_key_value_metadata({"huggingface": json.dumps(features)})
+    return writer
+
+
+def _stored(schema: pa.Schema) -> pa.Schema:
+    place = schema.get_field_index("images")
+    if place < 0:
+        return schema
+    image = pa.struct(
+        [pa.field("bytes", pa.dictionary(pa.int32(), pa.binary())), pa.field("path", pa.string())]
+    )
+    return schema.set(place, pa.field("images", pa.list_(pa.field("element", image))))
+
+
+def _piece(rows: Rows, start: int, count: int) -> Rows:
+    table = rows.table.slice(start, count)
+    if rows.frames is None:
+        return Rows(table, None)
+    frames = rows.frames.of(np.arange(start, start + table.num_rows))
+    held, places = np.unique(frames.places, return_inverse=True)
+    return Rows(table, Frames(frames.offsets, places, frames.jpegs.take(pa.array(held))))
+
+
+def _images(pieces: list[Frames]) -> pa.Array:
+    """Frames of consecutive rows -> list<struct<bytes, path>>, each distinct JPEG once in a dictionary."""
+    firsts = np.cumsum([0, *(len(each.jpegs) for each in pieces)])
+    places = np.concatenate([each.places + first for each, first in zip(pieces, firsts, strict=False)])
+    jpegs = pa.concat_arrays([_array(each.jpegs) for each in pieces]).dictionary_encode()
+    indices = jpegs.indices.take(pa.array(places))
+    encoded = pa.DictionaryArray.from_arrays(indices, jpegs.dictionary)
+    images = pa.StructArray.from_arrays(
+        [encoded, pa.nulls(len(encoded), pa.string())], names=["bytes", "path"]
+    )
+    counts = np.concatenate([np.diff(each.offsets) for each in pieces])
+    offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32())
+    return pa.ListArray.from_arrays(offsets, images, type=pa.list_(pa.field("element", images.type)))
+
+
+def _array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _size(rows: Rows) -> int:
+    jpegs = 0 if rows.frames is None else rows.frames.jpegs.nbytes
+    return int(rows.table.nbytes + jpegs)
+
+
+def _feature(kind: pa.DataType) -> Any:
+    if pa.types.is_list(kind):
+        return {"_type": "List", "feature": _feature(kind.value_type)}
+    if pa.types.is_struct(kind):
+        return {field.name: _feature(field.type) for field in kind}
+    names = {"double": "float64"}
+    return {"_type": "Value", "dtype": names.get(str(kind), str(kind))}
+
+
+def _leaves(name: str, kind: pa.DataType) -> Iterator[str]:
+    if pa.types.is_list(kind):
+        yield from _leaves(f"{name}.list.element", kind.value_type)
+    elif pa.types.is_struct(kind):
+        for field in kind:
+            yield from _leaves(f"{name}.{field.name}", field.type)
+    else:
+        yield name

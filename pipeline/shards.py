@@ -1,0 +1,212 @@
+"""Parts and verdicts -> the dataset's shards and manifest; only shards whose rows changed are written."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.part_files import PartFiles
+from pipeline.replace import open_staging, replace_files, trusted_files
+from pipeline.rows import PartRows, Places, read_part, table_schema
+from pipeline.shard_files import ShardWriter, WrittenShard
+from pipeline.shard_plan import Layout, Shard, part_slices, plan_shards, read_layout
+from pipeline.store import Store
+from schemas.manifest import BuildFacts, Manifest, ManifestFile
+from schemas.policy import PolicyConfig
+
+
+class ShardsConfig(BaseModel):
+    """How large shards become."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    megabytes: int = Field(default=200, ge=1, le=500)
+    """Size that shards stay below even if everything is kept; their number is a power of two."""
+
+
+class SplitRows(NamedTuple):
+    """How many rows a split has."""
+
+    config: str
+    split: str
+    rows: int
+
+
+class ShardReceipt(NamedTuple):
+    """What writing the dataset came to."""
+
+    written: int
+    unchanged: int
+    dataset_sha256: str
+    rows: tuple[SplitRows, ...]
+
+
+def write_dataset(
+    store: Store,
+    parts: Sequence[PartFiles],
+    measurements: pl.DataFrame,
+    verdicts: pl.DataFrame,
+    splits: Mapping[str, str],
+    policy: PolicyConfig,
+    cfg: ShardsConfig,
+    facts: BuildFacts,
+    folder: str = "dataset",
+) -> ShardReceipt:
+    """Write `data/{sft,rl,rejected}/{train,test}-…parquet` and `manifest.json` under the store's `folder`.
+
+    `measurements` (of `read_measurements`) and `verdicts` (of `decide`) have one row a trace, parts in order;
+    `splits` names each video's split. A shard with the same rows as before is not touched. In memory are
+    one part, the next one, and up to a row group for each shard that is being written.
+
+    Raises ValueError where tables and parts do not fit each other, OSError where there is no room; the
+    dataset that was there before is then as it was.
+    """
+    layout = read_layout(store, parts)
+    _check_fit(layout, measurements, verdicts)
+    shards = list(plan_shards(layout, measurements, verdicts, splits, policy.name, cfg.megabytes))
+    held = trusted_files(store, folder)
+    changed = [shard for shard in shards if not _is_held(shard, held)]
+    with open_staging(store, folder) as staging:
+        written = (
+            _write_shards(store, layout, changed, verdicts["reasons"], policy.name, staging)
+            if changed
+            else {}
+        )
+        entries = tuple(_entry(shard, written.get(shard.path), held) for shard in shards)
+        moved = {each.path: staging / each.path for each in entries if _is_new(each, held)}
+        manifest = Manifest(
+            dataset_sha256=dataset_sha256(entries),
+            policy=policy,
+            files=tuple(sorted(entries, key=lambda each: each.path)),
+            rejected=_reason_counts(verdicts),
+            facts=facts,
+        )
+        replace_files(store, folder, moved, manifest)
+    return ShardReceipt(len(moved), len(entries) - len(moved), manifest.dataset_sha256, _split_rows(entries))
+
+
+def dataset_sha256(files: Sequence[ManifestFile]) -> str:
+    """One hash for all data: over `{path} {sha256}` lines, sorted by path."""
+    lines = "".join(f"{each.path} {each.sha256}\n" for each in sorted(files, key=lambda each: each.path))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _check_fit(layout: Layout, measurements: pl.DataFrame, verdicts: pl.DataFrame) -> None:
+    if not len(measurements) == len(verdicts) == layout.starts[-1]:
+        raise ValueError(
+            f"the parts hold {layout.starts[-1]} traces, but there are {len(measurements)} measurements and "
+            f"{len(verdicts)} verdicts; read and decide all parts again"
+        )
+    if len(verdicts) and not verdicts["trace_id"].equals(measurements["trace_id"]):
+        raise ValueError("verdicts are not in the order of the measurements; decide again")
+
+
+def _write_shards(
+    store: Store, layout: Layout, shards: Sequence[Shard], reasons: pl.Series, policy: str, staging: Path
+) -> dict[str, WrittenShard]:
+    """Write shards side by side, a part at a time, the next one being read meanwhile."""
+    work = _work_by_part(layout, shards)
+    writers = {shard.path: _open_writer(layout, shard, staging) for shard in shards}
+    try:
+        with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
+            for part, rows in _read_ahead(store, layout, work, pool):
+                first = int(layout.starts[part])
+                added = [
+                    pool.submit(_add, writers[shard.path], rows, shard, own, reasons, first, policy)
+                    for shard, own in work[part]
+                ]
+                for each in added:
+                    each.result()
+            closed = {path: pool.submit(writer.close) for path, writer in writers.items()}
+            return {path: each.result() for path, each in closed.items()}
+    finally:
+        for writer in writers.values():
+            writer.abandon()
+
+
+def _work_by_part(layout: Layout, shards: Sequence[Shard]) -> dict[int, list[tuple[Shard, Places]]]:
+    """Part -> the shards that get rows from it, and which; parts without any are left out."""
+    work: dict[int, list[tuple[Shard, Places]]] = {}
+    for shard in shards:
+        for part, rows in part_slices(layout, shard.rows):
+            work.setdefault(part, []).append((shard, rows))
+    return dict(sorted(work.items()))
+
+
+def _read_ahead(
+    store: Store, layout: Layout, work: Mapping[int, list[tuple[Shard, Places]]], pool: ThreadPoolExecutor
+) -> Iterator[tuple[int, PartRows]]:
+    def read(part: int) -> Future[PartRows]:
+        images = any(shard.config != "rejected" for shard, _ in work[part])
+        return pool.submit(read_part, store, layout.parts[part], images)
+
+    wanted = list(work)
+    reading = read(wanted[0]) if wanted else None
+    for part, following in zip(wanted, [*wanted[1:], None], strict=True):
+        rows = reading.result() if reading else None
+        reading = None if following is None else read(following)
+        if rows is not None:
+            yield part, rows
+
+
+def _open_writer(layout: Layout, shard: Shard, staging: Path) -> ShardWriter:
+    schema = table_schema(shard.config, layout.scores)
+    return ShardWriter(staging / shard.path, schema, with_images=shard.config != "rejected")
+
+
+def _add(
+    writer: ShardWriter,
+    part: PartRows,
+    shard: Shard,
+    rows: Places,
+    reasons: pl.Series,
+    first: int,
+    policy: str,
+) -> None:
+    told = None
+    if shard.config == "rejected":
+        told = reasons.gather(rows + first).to_arrow().cast(pa.list_(pa.string()))
+    writer.add(part.take(shard.config, rows, told, policy))
+
+
+def _is_held(shard: Shard, held: Mapping[str, ManifestFile]) -> bool:
+    return shard.path in held and held[shard.path].fingerprint == shard.fingerprint
+
+
+def _entry(shard: Shard, written: WrittenShard | None, held: Mapping[str, ManifestFile]) -> ManifestFile:
+    if written is None:
+        return held[shard.path]
+    return ManifestFile(
+        path=shard.path,
+        config=shard.config,
+        split=shard.split,
+        rows=written.rows,
+        size_bytes=written.size_bytes,
+        sha256=written.sha256,
+        fingerprint=shard.fingerprint,
+    )
+
+
+def _is_new(entry: ManifestFile, held: Mapping[str, ManifestFile]) -> bool:
+    return entry.path not in held or held[entry.path].sha256 != entry.sha256
+
+
+def _reason_counts(verdicts: pl.DataFrame) -> dict[str, int]:
+    counted = verdicts["reasons"].explode().drop_nulls().value_counts(name="traces").sort("reasons")
+    return dict(counted.iter_rows())
+
+
+def _split_rows(entries: Sequence[ManifestFile]) -> tuple[SplitRows, ...]:
+    splits = dict.fromkeys((each.config, each.split) for each in entries)
+    return tuple(
+        SplitRows(
+            config, split, sum(each.rows for each in entries if (each.config, each.split) == (config, split))
+        )
+        for config, split in splits
+    )

@@ -1,0 +1,206 @@
+"""A small build's part files, as its steps would leave them, with real JPEGs and scores of every check."""
+
+import hashlib
+import io
+
+import numpy as np
+from PIL import Image
+
+from pipeline.part_files import PartFiles
+from pipeline.store import Store
+from schemas.footage import Clip, ClipKind, CutKind, Footage, FrameRef, FrameSignals, Keyframe, Scene, Video
+from schemas.measurements import SCORES
+from schemas.question import Question, QuestionSource, ShownFrame, Task
+from schemas.record import Record, to_table
+from schemas.scores import (
+    AgreementScore,
+    AnswerScore,
+    CitationScore,
+    DifficultyScore,
+    FormScore,
+    GroundingScore,
+    ProbeScore,
+    TextScore,
+)
+from schemas.trace import Trace
+from stages.prompts import ROLLOUT
+
+ROLLOUTS = 4
+VIDEOS = 2
+QUESTIONS = 3
+FRAMES = 4
+
+
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def keyframe(video_id: str, second: int, seed: int) -> Keyframe:
+    pixels = np.random.default_rng([seed, second]).integers(0, 255, (24, 32, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=80)
+    jpeg = file.getvalue()
+    frame = FrameRef(
+        sha256=hashlib.sha256(jpeg).hexdigest(),
+        video_id=video_id,
+        time_s=second * 1.25,
+        width=32,
+        height=24,
+        phash="0" * 16,
+    )
+    return Keyframe(frame=frame, sharpness=1.0, luminance=100.0, jpeg=jpeg)
+
+
+def footage(number: int) -> Footage:
+    video_id = sha(f"video {number}")
+    video = Video(
+        video_id=video_id,
+        name=f"film {number}.mp4",
+        size_bytes=1000,
+        duration_s=10,
+        width=32,
+        height=24,
+        fps=25,
+        codec="h264",
+        license="CC-BY-4.0" if number % 2 else "unknown",
+    )
+    flat = np.zeros(4, dtype=np.float32)
+    names = list(FrameSignals.model_fields)
+    return Footage(
+        video=video,
+        duration_s=10.0,
+        frame_count=250,
+        signals=FrameSignals(**(dict.fromkeys(names, flat) | {"signature": bytes(64)})),
+        candidates=tuple(keyframe(video_id, second, number) for second in range(8)),
+    )
+
+
+def clip_of(film: Footage) -> Clip:
+    video_id = film.video.video_id
+    frames = tuple(each.frame for each in film.candidates[:FRAMES])
+    scenes = tuple(
+        Scene(
+            scene_id=f"{video_id}/{i:04d}",
+            video_id=video_id,
+            start_s=start,
+            end_s=end,
+            cut_kind=CutKind.CUT,
+            cut_score=1.0,
+        )
+        for i, (start, end) in enumerate([(0.0, 4.0), (4.0, 10.0)])
+    )
+    return Clip(
+        clip_id=sha(f"clip {video_id}")[:16],
+        video_id=video_id,
+        kind=ClipKind.SHORT,
+        start_s=0.0,
+        end_s=10.0,
+        scenes=scenes,
+        keyframes=frames,
+        timeline=frames,
+        motion=np.zeros(16, dtype=np.float32),
+    )
+
+
+def questions_of(clip: Clip, foreign: FrameRef) -> list[Question]:
+    """One of each look: timed with options, called by place with a foreign frame, without frames."""
+    timed = tuple(ShownFrame(frame=frame, shown_s=frame.time_s) for frame in clip.keyframes)
+    placed = tuple(ShownFrame(frame=frame, shown_s=None) for frame in (*clip.timeline[:2], foreign))
+    looks = [
+        (Task.MULTIPLE_CHOICE, ("red", "green {x}"), "B", timed),
+        (Task.NUMERICAL, (), "3", placed),
+        (Task.OPEN_ENDED, (), "a cat", ()),
+    ]
+    return [
+        Question(
+            question_id=sha(f"{clip.clip_id} {task}")[:16],
+            clip_id=clip.clip_id,
+            video_id=clip.video_id,
+            source=QuestionSource.COMPUTED if frames else QuestionSource.GIVEN,
+            kind="odd_frame",
+            task=task,
+            text=f"What of {clip.clip_id[:4]}?",
+            options=options,
+            answer=answer,
+            frames=frames,
+            tolerance=0.5 if task is Task.NUMERICAL else None,
+        )
+        for task, options, answer, frames in looks
+    ]
+
+
+def traces_of(question: Question) -> list[Trace]:
+    made = []
+    for index in range(ROLLOUTS):
+        answer = question.answer if index % 2 else "no"
+        thought = f"At [1.2 s] I see it, rollout {index} of {question.question_id}."
+        trace_id = sha(f"{question.question_id} {index}")[:32]
+        made.append(
+            Trace(
+                trace_id=trace_id,
+                question_id=question.question_id,
+                clip_id=question.clip_id,
+                video_id=question.video_id,
+                prompt_id=ROLLOUT.prompt_id,
+                model="signals@1",
+                sample_index=index,
+                text=f"<think>{thought}</think><answer>{answer}</answer>",
+                thought=thought,
+                answer=answer if index else None,
+                cited=(),
+                finish_reason="stop",
+            )
+        )
+    return made
+
+
+def scores_of(trace: Trace, blind: int | None) -> list[Record]:
+    right, trace_id = float(trace.sample_index % 2), trace.trace_id
+    bits = int(sha(trace_id)[:4], 16)
+    return [
+        FormScore(trace_id=trace_id, well_formed=True, finished=True, thought_words=8 + bits % 40),
+        AnswerScore(trace_id=trace_id, answer_strict=right, answer_lenient=right, answer_partial=right),
+        DifficultyScore(
+            trace_id=trace_id, pass_count=2, rollout_count=ROLLOUTS, pass_low=0.15, pass_high=0.85
+        ),
+        TextScore(trace_id=trace_id, repetition=bits % 7 / 20, foreign_script=0.0, leak=False),
+        AgreementScore(trace_id=trace_id, agrees=True if bits % 3 else None),
+        CitationScore(trace_id=trace_id, citations=1, citations_in_clip=1.0, citations_near_frame=1.0),
+        ProbeScore(
+            trace_id=trace_id,
+            blind_passes=blind,
+            blind_rollouts=None if blind is None else 4,
+            single_passes=None,
+            single_rollouts=None,
+            shuffled_passes=None,
+            shuffled_rollouts=None,
+        ),
+        GroundingScore(
+            trace_id=trace_id, claims=1, grounded_share=bits % 11 / 10, worst_margin=bits % 5 / 10
+        ),
+    ]
+
+
+def write_part(store: Store, number: int, fingerprint: str = "f0", videos: int = VIDEOS) -> PartFiles:
+    """Write one part's files into the store."""
+    films = [footage(number * VIDEOS + i) for i in range(videos)]
+    clips = [clip_of(film) for film in films]
+    foreign = films[-1].candidates[-1].frame
+    questions = [question for clip in clips for question in questions_of(clip, foreign)]
+    traces = [trace for question in questions for trace in traces_of(question)]
+    blind = {question.question_id: int(sha(question.question_id)[:2], 16) % 5 for question in questions}
+    scores = [scores_of(trace, blind[trace.question_id]) for trace in traces]
+    made: dict[str, tuple[list, type[Record]]] = {
+        "footage": (films, Footage),
+        "clips": (clips, Clip),
+        "questions": (questions, Question),
+        "traces": (traces, Trace),
+    }
+    for place, record in enumerate(SCORES):
+        made[f"score.{record.__name__}"] = ([each[place] for each in scores], record)
+    names = {}
+    for step, (records, record) in made.items():
+        names[step] = f"parts/{step}-{fingerprint}/part-{number:05d}.parquet"
+        store.write_table(names[step], to_table(records, record))
+    checks = {step.removeprefix("score."): name for step, name in names.items() if step.startswith("score.")}
+    return PartFiles(names["footage"], names["clips"], names["questions"], names["traces"], checks)
