@@ -1,13 +1,18 @@
-"""The `reelproof` command: what the user typed -> a call of one plain function; errors -> one message and an exit code."""
+"""The `reelproof` command: what was typed -> a call of one plain function; errors -> one message, an exit code."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-EXIT_DONE, EXIT_UNFINISHED, EXIT_USAGE = 0, 1, 2
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipeline.recipe import Recipe
+    from pipeline.run_summary import RunSummary
+
+EXIT_UNFINISHED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 OVERRIDES = click.option(
     "--set", "overrides", multiple=True, metavar="A.B=C", help="Override a setting of the recipe; may be repeated."
@@ -15,11 +20,13 @@ OVERRIDES = click.option(
 JSON = click.option("--json", "as_json", is_flag=True, help="Print what run.json holds on standard output.")
 BUILD_DIR = click.argument("build_dir", metavar="DIR")
 
+# Every command imports what it needs when it runs, so that `--help` answers at once.
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="reelproof")
 def cli() -> None:
-    """Video reasoning data you can prove: raw videos in, curated chain-of-thought shards and trained models out."""
+    """Video reasoning data you can prove: raw videos in, curated chain-of-thought shards and models out."""
 
 
 @cli.command()
@@ -31,14 +38,29 @@ def cli() -> None:
 @click.option("--retry-quarantined", is_flag=True, help="Try quarantined videos again.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, why, and what it would cost; run nothing.")
 @JSON
-def build(recipe: str, out: str, **options: Any) -> int:
+def build(
+    recipe: str,
+    out: str,
+    overrides: tuple[str, ...],
+    scheduler: str | None,
+    workers: int | None,
+    retry_quarantined: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
     """Build a dataset from RECIPE: a YAML file, or a folder, glob or manifest of videos.
 
     Run it again after any change: only what the change calls for is done.
     """
-    from pipeline.build import BuildOptions, run_build
+    from pipeline.build import build as run
+    from pipeline.build import dry_run as estimate
 
-    return run_build(recipe, out, BuildOptions(**options))
+    settings = [f"cluster.scheduler={scheduler}"] if scheduler else []
+    settings += [f"cluster.workers={workers}"] if workers else []
+    read = _recipe(recipe, (*overrides, *settings))
+    if dry_run:
+        return estimate(read, out, retry_quarantined, _console())
+    return _report(run(read, out, retry_quarantined, _console()), out, read, as_json)
 
 
 @cli.command()
@@ -47,19 +69,60 @@ def build(recipe: str, out: str, **options: Any) -> int:
 @JSON
 def refilter(build_dir: str, overrides: tuple[str, ...], as_json: bool) -> int:
     """Decide anew which rows are kept, from the scores that DIR holds: no decoding, no teacher."""
-    from pipeline.build import run_refilter
+    from pipeline.build import refilter as run
 
-    return run_refilter(build_dir, overrides, as_json)
+    summary, recipe = run(build_dir, overrides, _console())
+    return _report(summary, build_dir, recipe, as_json)
+
+
+@cli.command()
+@BUILD_DIR
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def status(build_dir: str, as_json: bool) -> None:
+    """How far the build in DIR is, what is in quarantine, and what its dataset holds."""
+    from pipeline.status import build_status, print_status
+    from pipeline.workplace import open_workplace
+
+    found = build_status(open_workplace(build_dir))
+    if as_json:
+        click.echo(found.model_dump_json(indent=2))
+    else:
+        print_status(found, _console(stderr=False))
+
+
+@cli.command()
+@BUILD_DIR
+@click.argument("subject", metavar="ID")
+def explain(build_dir: str, subject: str) -> None:
+    """Tell the whole story of ID: a sample, question, clip or video, by its id, the start of it, or a file name.
+
+    For a video, a contact sheet is drawn: scenes, the curve of change, and the keyframes with their times.
+    """
+    from pipeline.explain import explain as tell
+    from pipeline.workplace import open_workplace
+
+    tell(open_workplace(build_dir), subject, _console(stderr=False))
+
+
+@cli.command()
+@click.argument("recipe", required=False)
+@OVERRIDES
+def doctor(recipe: str | None, overrides: tuple[str, ...]) -> int:
+    """Check this machine, and what RECIPE asks for: sources, teachers, cluster."""
+    from pipeline.doctor import examine, report
+
+    read = _recipe(recipe, overrides) if recipe else None
+    return EXIT_UNFINISHED if report(examine(read), _console(stderr=False)) else 0
 
 
 def main() -> None:
-    """Entry point of the `reelproof` command."""
+    """Entry point of the `reelproof` command. Exit code 0 done, 1 unfinished, 2 bad usage."""
     from pipeline.errors import BuildFailed, UsageError
 
     try:
-        sys.exit(cli(standalone_mode=False) or EXIT_DONE)
-    except click.exceptions.Abort:
-        sys.exit(130)
+        sys.exit(cli(standalone_mode=False))
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(EXIT_INTERRUPTED)
     except click.ClickException as error:
         error.show()
         sys.exit(EXIT_USAGE)
@@ -69,3 +132,39 @@ def main() -> None:
     except BuildFailed as error:
         click.echo(f"reelproof: {error}", err=True)
         sys.exit(EXIT_UNFINISHED)
+
+
+def _recipe(named: str, overrides: tuple[str, ...]) -> "Recipe":
+    """The recipe in a YAML file, or the default one for a place with videos or a manifest."""
+    from pipeline.recipe import load_recipe, recipe_for_videos
+
+    path = Path(named)
+    if path.suffix in (".yaml", ".yml"):
+        return load_recipe(path, overrides)
+    return recipe_for_videos(named, overrides)
+
+
+def _console(stderr: bool = True) -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=stderr, soft_wrap=True)
+
+
+def _report(summary: "RunSummary", out: str, recipe: "Recipe", as_json: bool) -> int:
+    """Say what was done; 1 where too many sources could not be used."""
+    from pipeline.run_summary import describe
+
+    if as_json:
+        click.echo(summary.model_dump_json(indent=2))
+    else:
+        click.echo(describe(summary, out))
+    allowed = recipe.max_quarantined_share * summary.videos
+    if summary.quarantined > allowed:
+        click.echo(
+            f"reelproof: {summary.quarantined} of {summary.videos} videos are in quarantine, more than the "
+            f"allowed share of {recipe.max_quarantined_share} (max_quarantined_share); "
+            f"`reelproof status {out}` lists them",
+            err=True,
+        )
+        return EXIT_UNFINISHED
+    return 0

@@ -1,12 +1,16 @@
 """The whole DAG, top to bottom: what each step makes, out of what, and what its results depend on."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pipeline import steps
 from pipeline.recipe import Recipe
-from pipeline.step import Step
+from pipeline.step import Slot, Step
+from pipeline.teachers import TeacherConfig, needs_gpu_worker, teacher_identity
 from schemas.footage import Clip, Footage, Storyboard
-from stages import clips, footage, storyboard
+from schemas.question import Question
+from schemas.trace import Trace
+from stages import clips, computed, footage, prompts, questions, storyboard, traces
 
 
 @dataclass(frozen=True)
@@ -44,4 +48,36 @@ def build_dag(recipe: Recipe) -> Dag:
         run=steps.clip_videos,
         after=(scan, boards),
     )
-    return Dag(steps=(scan, boards, cut), footage=scan)
+    posed = Step(
+        name="questions",
+        version=questions.VERSION + computed.VERSION,
+        settings=recipe.questions,
+        makes=Question,
+        run=steps.pose_questions,
+        after=(cut,),
+        rests_on_given=True,
+    )
+    answered = Step(
+        name="traces",
+        version=traces.VERSION,
+        settings=steps.TraceSettings(teachers=recipe.teachers, rollouts=recipe.rollouts),
+        identity=(_identities(recipe), recipe.rollouts, prompts.ROLLOUT.prompt_id),
+        makes=Trace,
+        run=steps.trace_questions,
+        after=(scan, cut, posed),
+        slot=_slot(each.teacher for each in recipe.teachers),
+    )
+    return Dag(steps=(scan, boards, cut, posed, answered), footage=scan)
+
+
+def _identities(recipe: Recipe) -> list[tuple[str, float]]:
+    """Models and shares: what of the teachers' settings decides who says what."""
+    return [(teacher_identity(each.teacher), each.share) for each in recipe.teachers]
+
+
+def _slot(teachers: Iterable[TeacherConfig]) -> Slot:
+    """Where a step runs that asks them: beside a server that we started, or waiting for one, or as plain work."""
+    kinds = {needs_gpu_worker(each): each.kind for each in teachers}
+    if True in kinds:
+        return "GPU"
+    return "TEACHER" if "server" in kinds.values() else "CPU"

@@ -15,6 +15,7 @@ from pipeline.accounting import UseCounter
 from pipeline.completions import CompletionLog, RememberingTeacher
 from pipeline.plan import Part
 from pipeline.store import Store
+from pipeline.teachers import TeacherConfig, open_teacher
 from schemas.footage import Footage, Keyframe, Quarantine
 from schemas.question import GivenRow
 from schemas.record import Record, arrow_schema, from_table
@@ -73,9 +74,12 @@ class PartRun:
             return read_frames(pq.ParquetFile(file), wanted)
 
     @contextmanager
-    def remembering(self, teacher: Teacher) -> Iterator[Teacher]:
+    def open_teacher(self, cfg: TeacherConfig) -> Iterator[Teacher]:
         """The teacher, never asked for what this part's log already holds."""
-        with CompletionLog(self.store.fs, self.store.path(f"completions/{self.inputs.name}")) as log:
+        with (
+            open_teacher(cfg) as teacher,
+            CompletionLog(self.store.fs, self.store.path(f"completions/{self.inputs.name}")) as log,
+        ):
             yield RememberingTeacher(teacher, log, self.counter)
 
 

@@ -4,22 +4,23 @@ import difflib
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.child import ChildLimits
 from pipeline.cluster import ClusterConfig
 from pipeline.errors import UsageError
 from pipeline.plan import PartsConfig
+from pipeline.settings import QuestionSources, SharedTeacher
 from pipeline.sources import SourcesConfig
-from pipeline.teachers import TeacherConfig
+from pipeline.teachers import SignalsTeacherConfig, TeacherConfig
+from schemas.policy import PolicyConfig
 from stages.clips import ClipConfig
 from stages.footage import FootageConfig
-from schemas.policy import PolicyConfig
-from stages.questions import QuestionsConfig
 from stages.storyboard import StoryboardConfig
+from stages.teacher import TeacherNeeds
 from stages.traces import RolloutConfig
 
 
@@ -31,15 +32,33 @@ class Recipe(BaseModel):
     name: str = Field(default="dataset", min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """What the dataset is called in its card."""
     sources: SourcesConfig
+    max_quarantined_share: float = Field(default=0.5, ge=0, le=1)
+    """A build with more of its videos in quarantine ends with exit code 1."""
     parts: PartsConfig = PartsConfig()
     footage: FootageConfig = FootageConfig()
     limits: ChildLimits = ChildLimits()
     storyboard: StoryboardConfig = StoryboardConfig()
     clips: ClipConfig = ClipConfig()
-    questions: QuestionsConfig = QuestionsConfig()
+    questions: QuestionSources = QuestionSources()
+    teachers: tuple[SharedTeacher, ...] = Field(
+        default=(SharedTeacher(teacher=SignalsTeacherConfig()),), min_length=1
+    )
     rollouts: RolloutConfig = RolloutConfig()
     policy: PolicyConfig = PolicyConfig()
     cluster: ClusterConfig = ClusterConfig()
+
+    def all_teachers(self) -> tuple[TeacherConfig, ...]:
+        """Every model that a build asks, each once."""
+        return tuple(dict.fromkeys(each.teacher for each in self.teachers))
+
+    def teacher_needs(self) -> TeacherNeeds:
+        """The most that one request can ask of them."""
+        return TeacherNeeds(
+            images=max(self.questions.given.max_frames, self.clips.max_timeline),
+            image_width_px=self.footage.long_side_px,
+            image_height_px=self.footage.long_side_px * 9 // 16,
+            max_tokens=self.rollouts.max_tokens,
+        )
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -75,7 +94,9 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"recipe {path} is not YAML: {error}") from None
     if not isinstance(settings, dict):
-        raise UsageError(f"recipe {path}: expected sections such as `sources:`, got {type(settings).__name__}")
+        raise UsageError(
+            f"recipe {path}: expected sections such as `sources:`, got {type(settings).__name__}"
+        )
     return settings
 
 

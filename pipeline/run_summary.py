@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.accounting import TeacherUse
 
+RUN = "run.json"
+
 
 class Kept(BaseModel):
     """Rows of the published configs that hold kept data."""
@@ -24,7 +26,7 @@ class RunSummary(BaseModel):
     command: str
     seconds: float
     videos: int
-    """Videos among the sources, quarantined ones included."""
+    """Among the sources, quarantined ones included."""
     quarantined: int
     videos_decoded: int
     teacher_calls: int
@@ -39,3 +41,18 @@ class RunSummary(BaseModel):
     dataset_sha256: str
     use: TeacherUse = TeacherUse()
     """Calls, tokens and times of all teachers in this run."""
+
+    def told(self) -> str:
+        """The same in a few lines for a person."""
+        reasons = sorted(self.rejected.items(), key=lambda item: (-item[1], item[0]))
+        return "\n".join(
+            (
+                f"{self.command}: {self.seconds:.1f} s, {self.videos_decoded} videos decoded, "
+                f"{self.teacher_calls} teacher calls, {self.completions_reused} completions reused, "
+                f"{self.quarantined} of {self.videos} videos in quarantine",
+                f"kept: {self.kept.sft} sft, {self.kept.rl} rl; rejected for: "
+                + (", ".join(f"{reason} {count}" for reason, count in reasons) or "nothing"),
+                f"shards: {self.shards_written} written, {self.shards_unchanged} unchanged; "
+                f"dataset {self.dataset_sha256[:16]}",
+            )
+        )

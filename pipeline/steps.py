@@ -1,18 +1,25 @@
 """Each step of the DAG as a function of one part: what a stage reads from the files above, and what it yields."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.child import ChildLimits, scan_in_child
 from pipeline.files import local_copy, stat_file
 from pipeline.part import PartRun
+from pipeline.settings import QuestionSources, SharedTeacher
 from schemas.footage import Clip, Footage, Quarantine, QuarantineKind, Storyboard
+from schemas.question import Question
 from schemas.source import SourceIdentity
+from schemas.trace import Trace
 from stages.clips import ClipConfig, VideoView, cut_clips
+from stages.computed import computed_questions
 from stages.decode import LocalVideo
 from stages.footage import FootageConfig
+from stages.questions import given_questions
 from stages.storyboard import StoryboardConfig, cut_scenes
+from stages.traces import Asked, RolloutConfig, TeacherShare, ask_rollouts
 
 
 class ScanSettings(BaseModel):
@@ -68,6 +75,44 @@ def board_videos(run: PartRun, cfg: StoryboardConfig) -> Iterator[Storyboard]:
 def clip_videos(run: PartRun, cfg: ClipConfig) -> Iterator[Clip]:
     """Clips from storyboards."""
     return cut_clips(_views(run), cfg)
+
+
+def pose_questions(run: PartRun, cfg: QuestionSources) -> Iterator[Question]:
+    """Questions that came with the videos, then those that the pipeline can compute the answers of."""
+    cut = list(run.read("clips", Clip))
+    yield from given_questions(cut, run.inputs.given, cfg.given)
+    yield from computed_questions(cut, cfg.computed)
+
+
+class TraceSettings(BaseModel):
+    """Who answers, and how often."""
+
+    model_config = ConfigDict(frozen=True)
+
+    teachers: tuple[SharedTeacher, ...]
+    rollouts: RolloutConfig
+
+
+def trace_questions(run: PartRun, settings: TraceSettings) -> Iterator[Trace]:
+    """k rollouts of each question."""
+    asked = asked_of(run)
+    with ExitStack() as stack:
+        teachers = [
+            TeacherShare(stack.enter_context(run.open_teacher(each.teacher)), each.share)
+            for each in settings.teachers
+        ]
+        yield from ask_rollouts(asked, teachers, settings.rollouts, frames_of(run, asked))
+
+
+def asked_of(run: PartRun) -> list[Asked]:
+    """The part's questions with their clips, in order."""
+    cut = {clip.clip_id: clip for clip in run.read("clips", Clip)}
+    return [Asked(cut[question.clip_id], question) for question in run.read("questions", Question)]
+
+
+def frames_of(run: PartRun, asked: list[Asked]) -> dict[str, bytes]:
+    """JPEG bytes of every frame that the questions show."""
+    return run.frames({shown.frame.sha256 for each in asked for shown in each.question.frames})
 
 
 def _views(run: PartRun) -> Iterator[VideoView]:

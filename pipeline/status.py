@@ -1,0 +1,69 @@
+"""A build's folder -> how far it is: steps by part, what is in quarantine, what the dataset holds."""
+
+from collections import Counter
+
+from pydantic import BaseModel, ConfigDict
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.run_summary import RUN, RunSummary
+from pipeline.workplace import Workplace
+from schemas.footage import Quarantine
+
+
+class StepProgress(BaseModel):
+    """How many of the parts have been through a step."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step: str
+    folder: str
+    done: int
+    parts: int
+
+
+class BuildStatus(BaseModel):
+    """What `reelproof status --json` prints."""
+
+    model_config = ConfigDict(frozen=True)
+
+    videos: int
+    parts: int
+    steps: tuple[StepProgress, ...]
+    quarantine: tuple[Quarantine, ...]
+    last_run: RunSummary | None
+    """What `run.json` holds; null before the first command came to its end."""
+
+
+def build_status(workplace: Workplace) -> BuildStatus:
+    """Look at the folder; nothing is written."""
+    todo = Counter(step.name for todo in workplace.todos() for step in todo.steps)
+    parts = len(workplace.parts)
+    steps = (
+        StepProgress(step=step.name, folder=step.folder, done=parts - todo[step.name], parts=parts)
+        for step in workplace.dag.steps
+    )
+    store = workplace.store
+    last = RunSummary.model_validate_json(store.read_bytes(RUN)) if store.exists(RUN) else None
+    return BuildStatus(
+        videos=len(workplace.sources),
+        parts=parts,
+        steps=tuple(steps),
+        quarantine=tuple(workplace.quarantined()),
+        last_run=last,
+    )
+
+
+def print_status(status: BuildStatus, console: Console) -> None:
+    """The same for a person."""
+    console.print(f"{status.videos} videos in {status.parts} parts, {len(status.quarantine)} in quarantine")
+    table = Table("step", "parts done", "folder", box=None, pad_edge=False)
+    for step in status.steps:
+        table.add_row(step.step, f"{step.done}/{step.parts}", step.folder)
+    console.print(table)
+    if status.quarantine:
+        console.print("\nin quarantine (try again with `reelproof build … --retry-quarantined`):")
+        for each in status.quarantine:
+            console.print(f"  {each.kind}: {each.name}: {each.detail}", highlight=False, markup=False)
+    if status.last_run is not None:
+        console.print(f"\n{status.last_run.told()}", highlight=False, markup=False)
