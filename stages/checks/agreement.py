@@ -18,16 +18,18 @@ from schemas.wording import words
 VERSION = 1
 
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|(?<=[。！？])|\n+")
+_ANSWER_IS = r"(?:answer|option|choice)\s?(?:is|must be|should be|would be|:|=)"
 _CONCLUDES = re.compile(
-    r"(?:\b(?:(?:final|correct|right|best|my|the)\s)?(?:answer|option|choice)\s?(?:is|must be|should be|would be|:|=)"
+    rf"\b{_ANSWER_IS}"
     r"|\b(?:so|therefore|thus|hence|consequently|accordingly|in conclusion|to conclude|i conclude(?: that)?"
-    r"|this means(?: that)?|which means(?: that)?|that means(?: that)?|in total|altogether|in all|overall)\b"
-    r"|\b(?:makes?|gives?|leaves?|yields?|count|choose|pick|select|go with|there (?:are|is|were|must be))\b)",
+    r"|(?:this|which|that) means(?: that)?|in total|altogether|in all|overall)\b",
     re.IGNORECASE,
 )
-_EXPLICIT = re.compile(
-    r"\b(?:answer|option|choice)\s?(?:is|must be|should be|would be|:|=)\s?", re.IGNORECASE
+_MAY_CONCLUDE = re.compile(
+    r"\b(?:makes?|gives?|leaves?|yields?|count|choose|pick|select|go with|there (?:are|is|were|must be))\b",
+    re.IGNORECASE,
 )
+_EXPLICIT = re.compile(rf"\b{_ANSWER_IS}\s?", re.IGNORECASE)
 _CITATION = re.compile(r"\[([^\[\]]{0,40}?)\s?s\]|\[(\d{1,3}:[\d:.]{1,12})\]")
 _NUMBER_LIST = re.compile(r"\d{1,4}(?:\s?(?:, and|, then|,|;|->|→|>|then|and)\s?\d{1,4}){1,40}")
 
@@ -56,7 +58,7 @@ def measure_agreement(cases: Iterable[Case], cfg: AgreementConfig) -> Iterator[A
 def agreement(thought: str, answer: str, question: Question, cfg: AgreementConfig) -> bool | None:
     """Whether the thought's last readable conclusion is the answer; None where there is none."""
     if question.task in (Task.OPEN_ENDED, Task.OCR):
-        return _words_agree(thought, answer, cfg)
+        return _words_agree(thought, answer, question, cfg)
     conclusion = conclude(thought, question, cfg.sentences)
     if conclusion is None or unread(question.task, answer, question.options):
         return None
@@ -68,7 +70,7 @@ def agreement(thought: str, answer: str, question: Question, cfg: AgreementConfi
 def conclude(thought: str, question: Question, sentences: int) -> str | None:
     """The last conclusion of a thought that reads as an answer to the question, as the text that does."""
     for sentence in reversed(_last_sentences(thought, sentences)):
-        for tail in _tails(sentence):
+        for tail in _tails(sentence, question):
             for text in _spellings(tail, question):
                 if not unread(question.task, text, question.options):
                     return text
@@ -80,14 +82,27 @@ def _last_sentences(thought: str, count: int) -> list[str]:
     return [each.strip() for each in _SENTENCE_END.split(thought[-4000:]) if each.strip()][-count:]
 
 
-def _tails(sentence: str) -> Iterator[str]:
-    """What follows the concluding words of a sentence, the last of them first."""
-    for found in reversed(list(_CONCLUDES.finditer(sentence))[-8:]):
-        yield sentence[found.end() :].strip(" ,:;.")
+def _tails(sentence: str, question: Question) -> Iterator[str]:
+    """What follows the concluding words of a sentence, the last of them first.
+
+    Words that need not conclude ("there are …") do where what follows is short or speaks of what is asked.
+    """
+    found = [(each.end(), True) for each in _CONCLUDES.finditer(sentence)]
+    found += [(each.end(), False) for each in _MAY_CONCLUDE.finditer(sentence)]
+    for end, surely in sorted(found, reverse=True)[:8]:
+        tail = sentence[end:].strip(" ,:;.")
+        if surely or _is_asked_for(tail, question):
+            yield tail
+
+
+def _is_asked_for(tail: str, question: Question) -> bool:
+    said = words(tail)
+    asked = {word for word in words(question.text) if len(word) > 3}
+    return len(said) <= 2 or not asked.isdisjoint(said)
 
 
 def _spellings(tail: str, question: Question) -> Iterator[str]:
-    """Ways to read a tail: without citations, with them as plain times, and the part that has the task's form."""
+    """Ways to read a tail: without citations, with them as plain times, by the part that has the form."""
     bare = " ".join(_CITATION.sub(" ", tail).split()).strip(" ,:;.")
     plain = _CITATION.sub(lambda found: _as_plain(found), tail)
     if question.task is Task.ORDERING:
@@ -122,11 +137,11 @@ def _options_named(tail: str, options: Sequence[str]) -> Iterator[str]:
         yield chr(ord("A") + named[0])
 
 
-def _words_agree(thought: str, answer: str, cfg: AgreementConfig) -> bool | None:
+def _words_agree(thought: str, answer: str, question: Question, cfg: AgreementConfig) -> bool | None:
     """Free text agrees where the conclusion holds the answer's words; only an explicit one can disagree."""
     said = words(answer)
     for sentence in reversed(_last_sentences(thought, cfg.sentences)):
-        for tail in _tails(sentence):
+        for tail in _tails(sentence, question):
             concluded = words(tail)
             if said and set(said) <= set(concluded):
                 return True

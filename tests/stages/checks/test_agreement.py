@@ -24,6 +24,7 @@ CASES = [
     (NUM, "The man walks to the door.", "3", None),
     (NUM, "So it is hard to tell.", "3", None),
     (NUM, "", "3", None),
+    (NUM, "There are 2 men at the door.", "3", None),
     (REG, "So it lasts about 10.2 s.", "10", True),
     (REG, "So it lasts about 20 s.", "10", False),
     (MC, "The car is red. So the answer is B.", "B", True),
