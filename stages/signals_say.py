@@ -50,11 +50,11 @@ def say(view: View) -> Said:
 
 def _count_scenes(view: View) -> Said:
     changes = _sharp_changes(view)
-    seen = [_changes_sharply(view, step) for step in changes[:_MOST_CITED]]
+    seen = _sharp_sentences(view, changes[:_MOST_CITED])
     if len(changes) > _MOST_CITED:
         seen.append(f"After that it changes sharply {len(changes) - _MOST_CITED} more times.")
     if not changes:
-        seen.append("From frame to frame the picture changes little, so I see no cut.")
+        seen += [_changes_most(view), "But even there it changes little, so I see no cut."]
     count = len(changes) + 1
     seen.append(f"That makes {count} {'scenes' if count > 1 else 'scene'}.")
     return _said(seen, str(count))
@@ -67,7 +67,7 @@ def _first_cut(view: View) -> Said:
     before, after = view.asked.shown[step], view.asked.shown[step + 1]
     if before.time_s is None or after.time_s is None:
         return _guess(view)
-    seen = [_changes_sharply(view, step) if changes else _changes_most(view)]
+    seen = _sharp_sentences(view, changes[:1]) or [_changes_most(view)]
     if changes and step:
         seen.append("Before that each frame is much like the next.")
     seen.append("The cut lies in between, I take the middle.")
@@ -152,11 +152,7 @@ def _foreign_span(view: View) -> Said | None:
     if len(shown) < 4 or shown[0].time_s is None:
         return None
     first, last = max(_runs(len(shown)), key=lambda run: _foreignness(content, run))
-    seen = []
-    if first:
-        seen.append(_changes_sharply(view, first - 1))
-    if last + 1 < len(shown):
-        seen.append(_changes_sharply(view, last))
+    seen = _sharp_sentences(view, [step for step in (first - 1, last) if 0 <= step < len(shown) - 1])
     seen.append("What lies outside goes together, and what lies inside does not go with it.")
     return _said(seen, f"[{shown[first].time_s:.1f}, {shown[last].time_s:.1f}]")
 
@@ -210,9 +206,13 @@ def _sharp_changes(view: View) -> list[int]:
     return [int(step) for step in np.flatnonzero(view.measured.content_steps() > view.sharp)]
 
 
-def _changes_sharply(view: View, step: int) -> str:
-    before, after = view.asked.shown[step], view.asked.shown[step + 1]
-    return f"The picture changes sharply between {before.label} and {after.label}."
+def _sharp_sentences(view: View, steps: Sequence[int]) -> list[str]:
+    said = itertools.chain(("The picture changes",), itertools.repeat("It also changes"))
+    pairs = [(view.asked.shown[step].label, view.asked.shown[step + 1].label) for step in steps]
+    return [
+        f"{start} sharply between {before} and {after}."
+        for start, (before, after) in zip(said, pairs, strict=False)
+    ]
 
 
 def _changes_most(view: View) -> str:

@@ -1,0 +1,272 @@
+import hashlib
+import io
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from schemas.answer import lenient_score, read_completion
+from schemas.chat import ChatRequest, Message, Sampling, TextPart
+from schemas.footage import Clip, ClipKind, CutKind, FrameRef, Scene
+from schemas.question import Question, QuestionSource, ShownFrame, Task
+from schemas.trace import Trace
+from stages.computed import ComputedConfig, ComputedKind, computed_questions
+from stages.prompts import claim_messages, rollout_messages
+from stages.signals import SignalsTeacher
+from stages.traces import Asked, RolloutConfig, TeacherShare, ask_rollouts
+from tests.films import picture
+
+
+class Film(NamedTuple):
+    clip: Clip
+    jpegs: dict[str, bytes]
+
+
+def film(video_id: str, looks: Sequence[int], shifts_px: Sequence[float] | None = None) -> Film:
+    """A clip with a frame a second: each of its look, its disc moved on; a cut where the look changes."""
+    shifts = shifts_px or range(0, 12 * len(looks), 12)
+    jpegs, timeline = {}, []
+    for second, (look, shift) in enumerate(zip(looks, shifts, strict=True)):
+        file = io.BytesIO()
+        Image.fromarray(picture(look, 256, 144, shift)).save(file, "JPEG", quality=85)
+        sha256 = hashlib.sha256(file.getvalue() + video_id.encode()).hexdigest()
+        jpegs[sha256] = file.getvalue()
+        frame = FrameRef(
+            sha256=sha256, video_id=video_id, time_s=second + 0.5, width=256, height=144, phash=sha256[:16]
+        )
+        timeline.append(frame)
+    edges = [0, *(i for i in range(1, len(looks)) if looks[i] != looks[i - 1]), len(looks)]
+    scenes = tuple(
+        Scene(
+            scene_id=f"{video_id}/{i:04d}",
+            video_id=video_id,
+            start_s=start_s,
+            end_s=end_s,
+            cut_kind=CutKind.CUT if i else CutKind.START,
+            cut_score=3.0 if i else 0.0,
+        )
+        for i, (start_s, end_s) in enumerate(itertools.pairwise(edges))
+    )
+    clip = Clip(
+        clip_id=f"clip of {video_id}",
+        video_id=video_id,
+        kind=ClipKind.SHORT,
+        start_s=0,
+        end_s=len(looks),
+        scenes=scenes,
+        keyframes=tuple(timeline),
+        timeline=tuple(timeline),
+        motion=np.repeat(np.abs(np.diff(shifts)).astype(float), 16)[:: len(looks) - 1][:16],
+    )
+    return Film(clip, jpegs)
+
+
+CUTS = film("cuts", [1] * 3 + [2] * 4 + [3] * 3)
+CALM = film("calm", [11] * 10)
+LIVELY = film("lively", [5] * 10, [0, 1, 2, 3, 4, 24, 54, 84, 114, 144])
+JPEGS = CUTS.jpegs | CALM.jpegs | LIVELY.jpegs
+
+
+def questions(films: Sequence[Film], *kinds: ComputedKind, seed: int = 0) -> list[Asked]:
+    cfg = ComputedConfig(
+        kinds=kinds, seed=seed, same_scene_bits=64, changed_bits=0, foreign_bits=0, lone_scene_share=1.0
+    )
+    clips = [each.clip for each in films]
+    by_id = {clip.clip_id: clip for clip in clips}
+    return [Asked(by_id[each.clip_id], each) for each in computed_questions(clips, cfg)]
+
+
+def answers(
+    asked: Sequence[Asked], rollouts: int = 1, temperature: float = 0.0, seed: int = 0
+) -> list[Trace]:
+    cfg = RolloutConfig(rollouts=rollouts, temperature=temperature, seed=seed)
+    return list(ask_rollouts(asked, [TeacherShare(SignalsTeacher(), 1)], cfg, JPEGS))
+
+
+def ask_text(question: str, task: Task, options: Sequence[str] = (), frames: int = 4) -> Trace:
+    shown = tuple(ShownFrame(frame=f, shown_s=f.time_s) for f in CUTS.clip.timeline[:frames])
+    given = Question(
+        question_id=question,
+        clip_id=CUTS.clip.clip_id,
+        video_id="cuts",
+        source=QuestionSource.GIVEN,
+        kind="set",
+        task=task,
+        text=question,
+        options=tuple(options),
+        answer="A",
+        frames=shown,
+    )
+    (trace,) = answers([Asked(CUTS.clip, given)])
+    return trace
+
+
+def is_right(asked: Asked, trace: Trace) -> bool:
+    question = asked.question
+    return (
+        lenient_score(question.task, trace.answer, question.answer, question.options, question.tolerance) == 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("films", "kind"),
+    [
+        ([CUTS], ComputedKind.SCENE_COUNT),
+        ([CALM], ComputedKind.SCENE_COUNT),
+        ([CUTS], ComputedKind.FIRST_CUT),
+        ([CALM, LIVELY], ComputedKind.ODD_FRAME),
+        ([CALM, LIVELY], ComputedKind.FOREIGN_SPAN),
+        ([LIVELY], ComputedKind.MOTION_HALF),
+    ],
+)
+def test_clear_pictures_are_answered_right(films, kind):
+    for seed in range(4):
+        asked = questions(films, kind, seed=seed)
+        assert len(asked) == len(films)
+        traces = answers(asked)
+        wrong = [trace.thought for one, trace in zip(asked, traces, strict=True) if not is_right(one, trace)]
+        assert wrong == []
+
+
+def test_order_is_found_up_to_its_direction():
+    rising = film("rising", [21] * 8, [0, 9, 18, 27, 36, 45, 54, 63])
+    JPEGS.update(rising.jpegs)
+    for seed in range(4):
+        (asked,) = questions([rising], ComputedKind.FRAME_ORDER, seed=seed)
+        (trace,) = answers([asked])
+        gold = asked.question.answer
+        assert trace.answer in (gold, ", ".join(reversed(gold.split(", "))))
+
+
+def test_every_computed_kind_is_understood_and_none_is_left_to_guessing_outright():
+    asked = questions([CUTS, CALM, LIVELY], *ComputedKind)
+    assert {one.question.kind for one in asked} == set(ComputedKind)
+    for trace in answers(asked):
+        assert "does not tell the answer" not in trace.thought
+
+
+def test_answers_have_the_asked_form_and_conclude_what_they_answer():
+    for trace in answers(questions([CUTS, CALM, LIVELY], *ComputedKind), rollouts=3, temperature=1.0):
+        assert read_completion(trace.text).well_formed
+        assert trace.thought.endswith(f"So the answer is {trace.answer}.")
+
+
+def test_cited_times_are_those_of_shown_frames():
+    asked = questions([CUTS, CALM, LIVELY], *ComputedKind)
+    times = {frame.time_s for frame in CUTS.clip.timeline}
+    cited = [span.start_s for trace in answers(asked, rollouts=3, temperature=1.0) for span in trace.cited]
+    assert len(cited) > 30
+    assert set(cited) <= times
+
+
+def test_greedy_rollouts_are_the_same_and_warm_ones_differ():
+    asked = questions([CUTS, CALM, LIVELY], *ComputedKind)
+    greedy = answers(asked, rollouts=3)
+    assert len({(trace.question_id, trace.text) for trace in greedy}) == len(asked)
+    warm = answers(asked, rollouts=3, temperature=1.0)
+    assert len({(trace.question_id, trace.text) for trace in warm}) > 1.5 * len(asked)
+
+
+def test_same_request_gets_the_same_answer_whatever_else_is_asked():
+    asked = questions([CUTS, CALM, LIVELY], *ComputedKind)
+    together = {trace.trace_id: trace.text for trace in answers(asked, temperature=1.0)}
+    alone = {t.trace_id: t.text for one in reversed(asked) for t in answers([one], temperature=1.0)}
+    assert alone == together
+
+
+def test_answer_follows_the_frames_and_not_their_names():
+    (asked,) = questions([CUTS], ComputedKind.SCENE_COUNT)
+    shown = asked.question.frames
+    swapped = dict(zip((s.frame.sha256 for s in shown), CALM.jpegs.values(), strict=True))
+    request = ChatRequest(
+        model="signals@1",
+        messages=rollout_messages(asked.clip, asked.question, shown),
+        sampling=Sampling(temperature=0),
+    )
+    said = [next(SignalsTeacher().complete([request], frames)).text for frames in (JPEGS, swapped)]
+    assert [read_completion(text).answer for text in said] == ["3", "1"]
+
+
+@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("frames", [0, 1, 4])
+def test_what_it_cannot_know_is_guessed_in_the_asked_form_and_called_a_guess(task, frames):
+    options = ("a cat", "a dog") if task is Task.MULTIPLE_CHOICE else ()
+    trace = ask_text("What does he say to her?", task, options, frames)
+    gold = {Task.OPEN_ENDED: "unknown", Task.OCR: "unknown"}.get(task, trace.answer)
+    assert "guess" in trace.thought
+    assert lenient_score(task, trace.answer, gold, options) == 1
+
+
+def test_question_without_frames_is_answered_blindly():
+    trace = ask_text("How many scenes does the clip consist of?", Task.NUMERICAL, frames=0)
+    assert "nothing to measure" in trace.thought
+    assert trace.answer
+
+
+def test_request_that_is_no_question_is_refused_for_good():
+    message = Message(role="user", content=(TextPart(text="Write five questions."),))
+    request = ChatRequest(model="signals@1", messages=(message,), sampling=Sampling())
+    (completion,) = SignalsTeacher().complete([request], {})
+    assert (completion.finish_reason, completion.text) == ("error", "")
+    assert "cannot do" in completion.error
+
+
+def test_frame_that_is_no_picture_is_an_error_that_says_so():
+    (asked,) = questions([CUTS], ComputedKind.SCENE_COUNT)
+    broken: Mapping[str, bytes] = dict.fromkeys(CUTS.jpegs, b"no picture")
+    cfg = RolloutConfig(rollouts=1)
+    with pytest.raises(ValueError, match="no JPEG"):
+        list(ask_rollouts([asked], [TeacherShare(SignalsTeacher(), 1)], cfg, broken))
+
+
+SHARP = "The picture changes sharply between [2.5 s] and [3.5 s]."
+UNLIKE = "The frame at [3.5 s] looks unlike those at [1.5 s] and [2.5 s]."
+MOVES = "The picture moves more between [6.5 s] and [7.5 s] than between [1.5 s] and [2.5 s]."
+
+
+@pytest.mark.parametrize(
+    ("claim", "source", "seconds", "verdict"),
+    [
+        (SHARP, CUTS, [2, 3], "yes"),
+        (SHARP, CUTS, [0, 1], "no"),  # control frames, shown under their own times
+        (SHARP, CUTS, [2], "unknown"),
+        ("It also changes sharply between [6.5 s] and [7.5 s].", CUTS, [6, 7], "yes"),
+        ("It also changes sharply between [6.5 s] and [7.5 s].", CUTS, [4, 5, 6, 7], "yes"),
+        (UNLIKE, CUTS, [1, 2, 3], "yes"),
+        (UNLIKE, CUTS, [4, 5, 6], "no"),
+        (MOVES, LIVELY, [1, 2, 6, 7], "yes"),
+        (MOVES, CALM, [1, 2], "unknown"),
+        ("A man opens the door at [2.5 s].", CUTS, [2], "unknown"),
+        (SHARP, CUTS, [], "unknown"),
+    ],
+)
+def test_claims_are_judged_by_the_frames_that_are_shown(claim, source, seconds, verdict):
+    shown = [ShownFrame(frame=f, shown_s=f.time_s) for f in (source.clip.timeline[s] for s in seconds)]
+    request = ChatRequest(
+        model="signals-verifier@1", messages=claim_messages(claim, shown), sampling=Sampling(temperature=0)
+    )
+    (completion,) = SignalsTeacher("signals-verifier").complete([request], JPEGS)
+    assert read_completion(completion.text).answer == verdict
+    assert completion.model == "signals-verifier@1"
+
+
+def test_own_claims_are_borne_out_by_the_frames_that_they_cite():
+    """Of clear pictures: every sentence of a kind that can be judged is true of its cited frames."""
+    asked = questions([CUTS, CALM, LIVELY], *ComputedKind)
+    verdicts = []
+    for one, trace in zip(asked, answers(asked), strict=True):
+        by_time = {shown.shown_s: shown for shown in one.question.frames}
+        for sentence in trace.thought.replace(". ", ".\n").splitlines():
+            times = [time for time in by_time if time is not None and f"[{time} s]" in sentence]
+            request = ChatRequest(
+                model="signals-verifier@1",
+                messages=claim_messages(sentence, [by_time[time] for time in times]),
+                sampling=Sampling(temperature=0),
+            )
+            (completion,) = SignalsTeacher().complete([request], JPEGS)
+            verdicts.append(read_completion(completion.text).answer)
+    assert verdicts.count("yes") > 10
+    assert verdicts.count("no") <= 1
