@@ -5,20 +5,25 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from pipeline.accounting import total_use
 from pipeline.cluster import open_cluster
-from pipeline.errors import BuildFailed
+from pipeline.curate import Curated, curate
+from pipeline.errors import BuildFailed, UsageError
 from pipeline.ingest import ingest, save_ingested
 from pipeline.progress import show_progress
 from pipeline.recipe import Recipe
+from pipeline.run_summary import RUN, Kept, RunSummary
 from pipeline.schedule import StepFailed, Todo, run_todos
 from pipeline.store import Store
-from pipeline.work import Receipt
-from pipeline.workplace import Workplace
+from pipeline.teachers import check_teacher
+from pipeline.work import Receipt, peak_rss_mb
+from pipeline.workplace import Workplace, open_workplace
+from stages.teacher import TeacherUnavailable
 
 SHOWN_FAILURES = 5
 
 
-def build(recipe: Recipe, out: str, retry_quarantined: bool, console: Console) -> list[Receipt]:
+def build(recipe: Recipe, out: str, retry_quarantined: bool, console: Console) -> RunSummary:
     """Make the dataset that the recipe describes, doing only what is not done yet.
 
     Raises UsageError for what cannot be done as asked, BuildFailed where the work stopped short of its end.
@@ -28,11 +33,68 @@ def build(recipe: Recipe, out: str, retry_quarantined: bool, console: Console) -
     store.claim()
     with store.lock():
         ingested = ingest(store, recipe, retry_quarantined, console.print)
+        check_teachers(recipe)
         save_ingested(ingested)
         workplace = ingested.workplace
         receipts = work_through(workplace, workplace.todos(), console)
-    print(time.monotonic()-started)
-    return receipts
+        return summarise("build", started, workplace, receipts, curate(workplace))
+
+
+def refilter(build_dir: str, overrides: Sequence[str]) -> tuple[RunSummary, Recipe]:
+    """Decide anew from the scores that a build left, and publish. Returns also the recipe as it is now.
+
+    Raises UsageError where there is no build, or where the overrides call for more than deciding.
+    """
+    started = time.monotonic()
+    before = open_workplace(build_dir)
+    with before.store.lock():
+        workplace = open_workplace(build_dir, overrides)
+        missing = workplace.todos()
+        if missing:
+            step = missing[0].steps[0].name
+            raise UsageError(
+                f"{len(missing)} part(s) of {build_dir} have steps to do, {step} first; "
+                "run `reelproof build` to do them"
+            )
+        workplace.save_recipe()
+        summary = summarise("refilter", started, workplace, [], curate(workplace))
+    return summary, workplace.recipe
+
+
+def check_teachers(recipe: Recipe) -> None:
+    """Ask every teacher for a sign of life before a video is decoded. Raises UsageError."""
+    for cfg in recipe.all_teachers():
+        try:
+            check_teacher(cfg, recipe.teacher_needs())
+        except TeacherUnavailable as error:
+            raise UsageError(str(error)) from None
+
+
+def summarise(
+    command: str, started: float, workplace: Workplace, receipts: Sequence[Receipt], curated: Curated
+) -> RunSummary:
+    """Write and return what the command did."""
+    use = total_use(receipt.use for receipt in receipts)
+    quarantined = workplace.quarantined()
+    unread = sum(each.video_id.startswith("unread-") for each in quarantined)
+    summary = RunSummary(
+        command=command,
+        seconds=round(time.monotonic() - started, 3),
+        videos=len(workplace.sources) + unread,
+        quarantined=len(quarantined),
+        videos_decoded=sum(receipt.videos_decoded for receipt in receipts),
+        teacher_calls=use.calls,
+        completions_reused=use.reused,
+        kept=Kept(sft=curated.sft, rl=curated.rl),
+        rejected=curated.rejected,
+        shards_written=curated.receipt.written,
+        shards_unchanged=curated.receipt.unchanged,
+        peak_rss_mb=round(max([peak_rss_mb(), *(receipt.peak_rss_mb for receipt in receipts)]), 1),
+        dataset_sha256=curated.receipt.dataset_sha256,
+        use=use,
+    )
+    workplace.store.write_bytes(RUN, (summary.model_dump_json(indent=2) + "\n").encode())
+    return summary
 
 
 def work_through(workplace: Workplace, todos: Sequence[Todo], console: Console) -> list[Receipt]:

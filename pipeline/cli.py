@@ -53,13 +53,14 @@ def build(
     Run it again after any change: only what the change calls for is done.
     """
     from pipeline.build import build as run
-    from pipeline.build import dry_run as estimate
+    from pipeline.dry_run import dry_run as estimate
 
     settings = [f"cluster.scheduler={scheduler}"] if scheduler else []
     settings += [f"cluster.workers={workers}"] if workers else []
     read = _recipe(recipe, (*overrides, *settings))
     if dry_run:
-        return estimate(read, out, retry_quarantined, _console())
+        estimate(read, out, retry_quarantined, _console(stderr=False))
+        return 0
     return _report(run(read, out, retry_quarantined, _console()), out, read, as_json)
 
 
@@ -71,7 +72,7 @@ def refilter(build_dir: str, overrides: tuple[str, ...], as_json: bool) -> int:
     """Decide anew which rows are kept, from the scores that DIR holds: no decoding, no teacher."""
     from pipeline.build import refilter as run
 
-    summary, recipe = run(build_dir, overrides, _console())
+    summary, recipe = run(build_dir, overrides)
     return _report(summary, build_dir, recipe, as_json)
 
 
@@ -152,12 +153,7 @@ def _console(stderr: bool = True) -> "Console":
 
 def _report(summary: "RunSummary", out: str, recipe: "Recipe", as_json: bool) -> int:
     """Say what was done; 1 where too many sources could not be used."""
-    from pipeline.run_summary import describe
-
-    if as_json:
-        click.echo(summary.model_dump_json(indent=2))
-    else:
-        click.echo(describe(summary, out))
+    click.echo(summary.model_dump_json(indent=2) if as_json else summary.told())
     allowed = recipe.max_quarantined_share * summary.videos
     if summary.quarantined > allowed:
         click.echo(

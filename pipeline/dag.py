@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from pipeline import steps
 from pipeline.recipe import Recipe
@@ -11,6 +12,7 @@ from schemas.footage import Clip, Footage, Storyboard
 from schemas.question import Question
 from schemas.trace import Trace
 from stages import clips, computed, footage, prompts, questions, storyboard, traces
+from stages.checks.registry import CHECKS
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,18 @@ def build_dag(recipe: Recipe) -> Dag:
         after=(scan, cut, posed),
         slot=_slot(each.teacher for each in recipe.teachers),
     )
-    return Dag(steps=(scan, boards, cut, posed, answered), footage=scan)
+    scores = tuple(
+        Step(
+            name=f"score.{check.name}",
+            version=check.version,
+            settings=getattr(recipe.checks, check.name),
+            makes=check.score,
+            run=partial(steps.measure, check),
+            after=(cut, posed, answered),
+        )
+        for check in CHECKS
+    )
+    return Dag(steps=(scan, boards, cut, posed, answered, *scores), footage=scan)
 
 
 def _identities(recipe: Recipe) -> list[tuple[str, float]]:

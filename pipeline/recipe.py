@@ -13,12 +13,14 @@ from pipeline.child import ChildLimits
 from pipeline.cluster import ClusterConfig
 from pipeline.errors import UsageError
 from pipeline.plan import PartsConfig
-from pipeline.settings import QuestionSources, SharedTeacher
+from pipeline.settings import ChecksConfig, QuestionSources, SharedTeacher
+from pipeline.shards import ShardsConfig
 from pipeline.sources import SourcesConfig
 from pipeline.teachers import SignalsTeacherConfig, TeacherConfig
 from schemas.policy import PolicyConfig
 from stages.clips import ClipConfig
 from stages.footage import FootageConfig
+from stages.splits import SplitsConfig
 from stages.storyboard import StoryboardConfig
 from stages.teacher import TeacherNeeds
 from stages.traces import RolloutConfig
@@ -44,7 +46,10 @@ class Recipe(BaseModel):
         default=(SharedTeacher(teacher=SignalsTeacherConfig()),), min_length=1
     )
     rollouts: RolloutConfig = RolloutConfig()
+    checks: ChecksConfig = ChecksConfig()  # type: ignore[valid-type]  # a model made from the registry
+    splits: SplitsConfig = SplitsConfig()
     policy: PolicyConfig = PolicyConfig()
+    shards: ShardsConfig = ShardsConfig()
     cluster: ClusterConfig = ClusterConfig()
 
     def all_teachers(self) -> tuple[TeacherConfig, ...]:

@@ -1,8 +1,11 @@
 """Settings of steps that put several stages' configs together."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from pipeline.teachers import TeacherConfig
+from stages.checks.registry import CHECKS
 from stages.computed import ComputedConfig
 from stages.questions import QuestionsConfig
 
@@ -25,3 +28,11 @@ class SharedTeacher(BaseModel):
 
     teacher: TeacherConfig
     share: float = Field(default=1.0, gt=0)
+
+
+_CHECK_FIELDS: dict[str, Any] = {check.name: (check.config, check.config()) for check in CHECKS}
+
+ChecksConfig: type[BaseModel] = create_model(
+    "ChecksConfig", __config__=ConfigDict(frozen=True, extra="forbid"), **_CHECK_FIELDS
+)
+"""One section for each check of the registry, called as the check is."""

@@ -1,5 +1,6 @@
 """Each step of the DAG as a function of one part: what a stage reads from the files above, and what it yields."""
 
+import itertools
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -12,7 +13,9 @@ from pipeline.settings import QuestionSources, SharedTeacher
 from schemas.footage import Clip, Footage, Quarantine, QuarantineKind, Storyboard
 from schemas.question import Question
 from schemas.source import SourceIdentity
-from schemas.trace import Trace
+from schemas.scores import Score
+from schemas.trace import Case, Trace
+from stages.checks.registry import Check
 from stages.clips import ClipConfig, VideoView, cut_clips
 from stages.computed import computed_questions
 from stages.decode import LocalVideo
@@ -102,6 +105,18 @@ def trace_questions(run: PartRun, settings: TraceSettings) -> Iterator[Trace]:
             for each in settings.teachers
         ]
         yield from ask_rollouts(asked, teachers, settings.rollouts, frames_of(run, asked))
+
+
+def measure(check: Check, run: PartRun, cfg: BaseModel) -> Iterator[Score]:
+    """One check's scores, a row a trace in the order of the traces file."""
+    return check.measure(cases_of(run), cfg)
+
+
+def cases_of(run: PartRun) -> Iterator[Case]:
+    """The part's questions with clip and rollouts, in the order of the traces file."""
+    asked = {each.question.question_id: each for each in asked_of(run)}
+    for question_id, traces in itertools.groupby(run.read("traces", Trace), lambda trace: trace.question_id):
+        yield Case(asked[question_id].clip, asked[question_id].question, tuple(traces))
 
 
 def asked_of(run: PartRun) -> list[Asked]:

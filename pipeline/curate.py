@@ -1,0 +1,74 @@
+"""A finished build's scores -> verdicts, shards, manifest and card. No decoding, no teacher: what `refilter` runs."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import polars as pl
+import yaml
+
+from pipeline.part import PartInputs
+from pipeline.part_files import PartFiles, read_measurements
+from pipeline.shards import ShardReceipt, write_dataset
+from pipeline.teachers import teacher_identity
+from pipeline.workplace import Workplace
+from schemas.manifest import BuildFacts
+from stages.policy import decide
+from stages.prompts import ROLLOUT
+from stages.splits import assign_splits
+
+
+class Curated(NamedTuple):
+    """What was decided and written."""
+
+    receipt: ShardReceipt
+    sft: int
+    rl: int
+    rejected: Mapping[str, int]
+
+
+def curate(workplace: Workplace) -> Curated:
+    """Decide over all parts and publish into `dataset/`. Every part must be complete."""
+    store, recipe = workplace.store, workplace.recipe
+    files = [part_files(workplace, part) for part in workplace.parts]
+    measurements = read_measurements(store, files)
+    verdicts = decide(measurements, recipe.policy)
+    receipt = write_dataset(
+        store,
+        files,
+        measurements,
+        verdicts,
+        _splits(workplace, measurements),
+        recipe.policy,
+        recipe.shards,
+        _facts(workplace),
+    )
+    return Curated(receipt, verdicts["sft"].sum(), verdicts["rl"].sum(), {})
+
+
+def part_files(workplace: Workplace, part: PartInputs) -> PartFiles:
+    """Where the part's records are."""
+    names = {step.name: step.file(part) for step in workplace.dag.steps}
+    scores = {name.removeprefix("score."): file for name, file in names.items() if name.startswith("score.")}
+    return PartFiles(names["footage"], names["clips"], names["questions"], names["traces"], scores)
+
+
+def _splits(workplace: Workplace, measurements: pl.DataFrame) -> dict[str, str]:
+    said = {row.video_id: row.split for row in workplace.given if row.split is not None}
+    cfg = workplace.recipe.splits
+    return assign_splits(measurements["video_id"].unique(), {}, cfg.test_share, cfg.seed, said)
+
+
+def _facts(workplace: Workplace) -> BuildFacts:
+    recipe = workplace.recipe
+    settings = recipe.model_dump(mode="json", exclude={"cluster", "limits"})
+    quarantined = Counter(str(each.kind) for each in workplace.quarantined())
+    return BuildFacts(
+        name=recipe.name,
+        recipe=yaml.safe_dump(settings, sort_keys=False, allow_unicode=True),
+        fingerprints={step.name: step.fingerprint for step in workplace.dag.steps},
+        teachers=tuple(teacher_identity(each.teacher) for each in recipe.teachers),
+        prompt_ids=(ROLLOUT.prompt_id,),
+        prompt_text=ROLLOUT.request,
+        quarantined=dict(sorted(quarantined.items())),
+    )
