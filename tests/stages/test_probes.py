@@ -1,0 +1,113 @@
+from collections.abc import Iterator, Mapping, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.chat import ChatRequest, Completion
+from schemas.question import Task
+from schemas.trace import Case
+from stages.probes import Probe, ProbeConfig, probe_questions, shown_instead
+from tests.cases import made_case
+from tests.views import made_clip
+
+
+class SightedTeacher:
+    """Answers 4 where it sees all frames in order, and what it is told where it does not."""
+
+    model = "sighted@1"
+
+    def __init__(
+        self, blind: str = "1", single: str = "2", shuffled: str = "3", finish: str = "stop"
+    ) -> None:
+        self.says = {0: blind, 1: single, 2: shuffled}
+        self.finish = finish
+        self.requests: list[ChatRequest] = []
+
+    def complete(self, requests: Sequence[ChatRequest], frames: Mapping[str, bytes]) -> Iterator[Completion]:
+        self.requests += requests
+        for request in reversed(requests):
+            said = self.says[min(len(request.images), 2)]
+            text = f"<think>so</think><answer>{said}</answer>"
+            yield Completion(
+                request_id=request.request_id, model=self.model, text=text, finish_reason=self.finish
+            )
+
+
+def cases(count: int = 3, seconds: float = 20.0) -> list[Case]:
+    return [made_case([], name=f"q{i}", clip=made_clip(f"film{i}", seconds)) for i in range(count)]
+
+
+def test_each_question_is_asked_blind_from_one_frame_and_shuffled():
+    teacher = SightedTeacher(blind="4", shuffled="four")
+    results = list(probe_questions(cases(), teacher, ProbeConfig(rollouts=3), {}))
+    assert [each.question_id for each in results] == ["q0", "q1", "q2"]
+    assert {(each.blind_passes, each.single_passes, each.shuffled_passes) for each in results} == {(3, 0, 3)}
+    assert {(each.blind_rollouts, each.single_rollouts, each.shuffled_rollouts) for each in results} == {
+        (3, 3, 3)
+    }
+    assert len({request.request_id for request in teacher.requests}) == 27
+
+
+def test_probes_that_are_not_asked_are_null():
+    (result,) = probe_questions(cases(1), SightedTeacher(), ProbeConfig(probes=(Probe.SINGLE,)), {})
+    assert (result.blind_passes, result.shuffled_rollouts) == (None, None)
+    assert (result.single_passes, result.single_rollouts) == (0, 4)
+
+
+def test_failed_requests_are_no_rollouts():
+    (result,) = probe_questions(cases(1), SightedTeacher("4", "4", "4", finish="error"), ProbeConfig(), {})
+    assert (result.blind_passes, result.blind_rollouts) == (0, 0)
+
+
+def test_a_question_with_one_frame_is_only_asked_blind():
+    case = cases(1)[0]
+    question = case.question.model_copy(update={"frames": case.question.frames[:1]})
+    (result,) = probe_questions([case._replace(question=question)], SightedTeacher(), ProbeConfig(), {})
+    assert (result.blind_rollouts, result.single_rollouts, result.shuffled_rollouts) == (4, None, None)
+
+
+def test_graded_answers_pass_from_the_configured_score_up():
+    case = made_case([], task=Task.TEMPORAL_GROUNDING, answer="[0, 10]")
+    passes = []
+    for enough in (0.6, 0.61):
+        cfg = ProbeConfig(min_graded_score=enough, rollouts=1)
+        (result,) = probe_questions([case], SightedTeacher(blind="[0, 6]"), cfg, {})
+        passes.append(result.blind_passes)
+    assert passes == [1, 0]
+
+
+def test_an_unanswered_probe_is_an_error():
+    class Silent(SightedTeacher):
+        def complete(self, requests, frames):
+            return super().complete(requests[1:], frames)
+
+    with pytest.raises(RuntimeError, match="left 1 of 12 probes unanswered"):
+        list(probe_questions(cases(1), Silent(), ProbeConfig(), {}))
+
+
+@given(seed=st.integers(0, 10**6), seconds=st.floats(3, 60), timed=st.booleans())
+def test_shuffling_keeps_times_and_frames_but_not_their_order(seed, seconds, timed):
+    question = made_case([], clip=made_clip("film", seconds), timed=timed).question
+    shown = shown_instead(Probe.SHUFFLED, question, seed)
+    assert shown is not None
+    assert [each.shown_s for each in shown] == [each.shown_s for each in question.frames]
+    assert [each.frame for each in shown] != [each.frame for each in question.frames]
+    assert sorted(each.frame.sha256 for each in shown) == sorted(
+        each.frame.sha256 for each in question.frames
+    )
+    (single,) = shown_instead(Probe.SINGLE, question, seed)
+    assert single in question.frames
+
+
+def test_a_still_picture_cannot_be_shuffled():
+    question = made_case([]).question
+    still = question.model_copy(update={"frames": question.frames[:1] * 5})
+    assert shown_instead(Probe.SHUFFLED, still, 0) is None
+
+
+def test_probes_do_not_depend_on_the_company_of_a_question():
+    alone, together = SightedTeacher(), SightedTeacher()
+    list(probe_questions(cases()[1:2], alone, ProbeConfig(), {}))
+    list(probe_questions(cases(), together, ProbeConfig(), {}))
+    assert {each.request_id for each in alone.requests} < {each.request_id for each in together.requests}
