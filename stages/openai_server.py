@@ -3,15 +3,16 @@
 import asyncio
 import json
 import time
+from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
 import httpx2
 from openai import (
     APIConnectionError,
     APIStatusError,
-    APITimeoutError,
     AsyncOpenAI,
     DefaultAioHttpClient,
     OpenAIError,
@@ -114,7 +115,7 @@ class OpenAIServer:
 
     async def is_well(self) -> bool:
         """Whether it answers the plainest request, so that a fault lies in the request that met it."""
-        turn = {"role": "user", "content": "Say yes."}
+        turn = {"role": "user", "content": [{"type": "text", "text": "Say yes."}]}
         body = {"model": self._cfg.model, "messages": [turn], "max_tokens": 1}
         try:
             await self.chat(json.dumps(body).encode())
@@ -126,11 +127,12 @@ class OpenAIServer:
         """What a fault is called here: passing, lasting, or the end of all asking."""
         if isinstance(error, APIStatusError):
             return self._named_status(error)
-        if isinstance(error, APITimeoutError | TimeoutError):
+        causes = tuple(_causes(error))
+        if any(isinstance(cause, aiohttp.ClientConnectorError) for cause in causes):
+            return PassingError("no connection", blame=0, pauses=True)
+        if any(isinstance(cause, TimeoutError) for cause in causes):
             return PassingError(f"no answer within {self._cfg.timeout_s:g} s", blame=1)
         if isinstance(error, APIConnectionError):
-            if isinstance(error.__cause__, httpx2.ConnectError):
-                return PassingError("no connection", blame=0, pauses=True)
             return PassingError("the connection broke", blame=0.5, pauses=True)
         return error
 
@@ -155,6 +157,13 @@ class OpenAIServer:
     def _without_key(self, text: str) -> str:
         text = text if self._key == NO_KEY else text.replace(self._key, "…")
         return text if len(text) <= 500 else text[:499] + "…"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what led to it: openai and httpx call a refused or a broken connection a time-out."""
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
 def _retry_after_s(response: httpx2.Response) -> float | None:

@@ -1,7 +1,7 @@
 """Requests -> completions through servers that speak the OpenAI protocol: many at once, again where it helps.
 
 An event loop in a thread of its own stands behind the synchronous protocol. Each server has as many workers
-as it may have requests in flight; they draw from one queue: a slow server gets less and a dead one nothing.
+as it may have requests in flight; they draw from one stack: a slow server gets less and a dead one nothing.
 """
 
 import asyncio
@@ -49,7 +49,8 @@ class _Job:
     frames: Mapping[str, bytes]
     open: int
     """Groups without an answer yet."""
-    waiting: asyncio.Queue[_Ask] = field(default_factory=asyncio.Queue)
+    waiting: asyncio.LifoQueue[_Ask] = field(default_factory=asyncio.LifoQueue)
+    """The next one on top; what is asked again goes first."""
     results: queue.SimpleQueue[list[Completion] | BaseException | None] = field(
         default_factory=queue.SimpleQueue
     )
@@ -66,7 +67,7 @@ class _Job:
 
     def split(self, ask: _Ask) -> None:
         """Ask for the members of a group one by one instead."""
-        for group in ask.group.alone():
+        for group in reversed(ask.group.alone()):
             self.waiting.put_nowait(_Ask(group, tries=ask.tries, split=True))
         self.open += len(ask.group.requests) - 1
 
@@ -140,7 +141,7 @@ class OpenAITeacher:
         await asyncio.gather(*rest, return_exceptions=True)
 
     async def _run(self, job: _Job, groups: Sequence[Rollouts]) -> None:
-        for group in groups:
+        for group in reversed(groups):
             job.waiting.put_nowait(_Ask(group))
         count = min(self._cfg.concurrency, sum(len(group.requests) for group in groups))
         workers = [

@@ -20,11 +20,13 @@ class Reply(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-class Hang(NamedTuple):
+@dataclass(frozen=True)
+class Hang:
     """Nothing is said until the server is closed."""
 
 
-class Drop(NamedTuple):
+@dataclass(frozen=True)
+class Drop:
     """The connection is closed without a word."""
 
 

@@ -1,0 +1,294 @@
+"""The client against a stub on loopback: what is asked, asked again, given up, and never said."""
+
+import threading
+import time
+
+import pytest
+
+from schemas.chat import ChatRequest, ImagePart, Message, Sampling, TextPart
+from stages import openai_server, openai_teacher
+from stages.openai_teacher import OpenAITeacher
+from stages.teacher import ServerTeacherConfig, TeacherUnavailable
+from tests.stub_server import Drop, Hang, StubServer, chat_reply, last_text, refusal
+
+SECRET = "sk-test-0123456789abcdef"
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch):
+    for module in (openai_server, openai_teacher):
+        monkeypatch.setattr(module, "FIRST_WAIT_S", 0.01)
+        monkeypatch.setattr(module, "LONGEST_WAIT_S", 0.05)
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+
+
+def request(
+    text: str = "hello", sample_index: int = 0, images: tuple[str, ...] = (), **sampling
+) -> ChatRequest:
+    parts = (*(ImagePart(sha256=sha256) for sha256 in images), TextPart(text=text))
+    return ChatRequest(
+        model="stub@unknown",
+        messages=(Message(role="user", content=parts),),
+        sampling=Sampling(**{"seed": 7, **sampling}),
+        sample_index=sample_index,
+    )
+
+
+def config(*servers: StubServer, **settings) -> ServerTeacherConfig:
+    settings = {"model": "stub", "concurrency": 8, "timeout_s": 5, "patience_s": 20, "attempts": 3} | settings
+    return ServerTeacherConfig(urls=tuple(server.url for server in servers), **settings)
+
+
+def ask(requests, *servers, frames=None, **settings):
+    with OpenAITeacher(config(*servers, **settings)) as teacher:
+        return {each.request_id: each for each in teacher.complete(requests, frames or {})}
+
+
+def test_every_request_is_answered_once_with_what_was_asked():
+    requests = [request(f"question {index}") for index in range(100)]
+    with StubServer() as server:
+        said = ask(requests, server)
+    assert {each.request_id: f"question {index} seed 7" for index, each in enumerate(requests)} == {
+        request_id: completion.text for request_id, completion in said.items()
+    }
+    assert {each.model for each in said.values()} == {"stub@unknown"}
+    assert len(server.bodies) == 100
+    assert set(server.keys) == {f"bearer {SECRET}"}
+
+
+def test_rollouts_of_a_question_are_one_request_with_the_seeds_that_single_ones_would_have():
+    together = [request(sample_index=index) for index in (0, 1, 2, 5)]
+    with StubServer() as server:
+        said = ask(together, server)
+        alone = {
+            each.request_id: completion.text
+            for each in together
+            for completion in ask([each], server).values()
+        }
+    assert {request_id: completion.text for request_id, completion in said.items()} == alone
+    assert sorted(body.get("n", 1) for body in server.bodies[:2]) == [1, 3]
+    assert sum(each.prompt_tokens for each in said.values()) == 20
+    assert sum(each.completion_tokens for each in said.values()) == 20
+
+
+def test_greedy_rollouts_are_asked_for_once_and_paid_once():
+    with StubServer() as server:
+        said = ask([request(sample_index=index, temperature=0) for index in range(4)], server)
+    assert len(said) == 4
+    assert len(server.bodies) == 1
+    assert {each.text for each in said.values()} == {"hello seed 7"}
+    assert sum(each.completion_tokens for each in said.values()) == 5
+
+
+@pytest.mark.parametrize("refuses", [True, False], ids=["refuses n", "ignores n"])
+def test_a_server_that_gives_one_choice_only_is_asked_one_by_one(refuses):
+    def one_choice(number, body):
+        return chat_reply(body, [f"{last_text(body)} seed {body['seed']}"], "stub")
+
+    requests = [request(text, sample_index=index) for text in ("a", "b", "c") for index in range(4)]
+    fault = {} if refuses else {"fault": one_choice}
+    with StubServer(takes_n=False, **fault) as server:
+        said = ask(requests, server, concurrency=1)
+    assert len(said) == 12
+    assert len({each.text for each in said.values()}) == 12
+    assert all(each.error is None for each in said.values())
+    assert sum(body.get("n", 1) > 1 for body in server.bodies) < 3
+
+
+def test_frames_schema_and_log_probabilities_reach_the_server_and_come_back():
+    schema = '{"type":"object","properties":{"answer":{"type":"string"}}}'
+    frames = {"a" * 64: b"\xff\xd8jpeg"}
+    with StubServer() as server:
+        said = ask([request(images=("a" * 64,), json_schema=schema, logprobs=True)], server, frames=frames)
+    (body,) = server.bodies
+    image = body["messages"][0]["content"][0]
+    assert image == {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,/9hqcGVn"}}
+    assert body["response_format"]["json_schema"]["schema"]["properties"] == {"answer": {"type": "string"}}
+    assert [each.mean_logprob for each in said.values()] == [-1.0]
+
+
+@pytest.mark.parametrize(
+    ("replaced", "text"),
+    [
+        ({"content": "B", "reasoning": "I see"}, "<think>I see</think>B"),
+        ({"content": "<think>x</think>B", "reasoning": "x"}, "<think>x</think>B"),
+        ({"content": None}, ""),
+    ],
+)
+def test_thoughts_that_a_server_keeps_apart_are_put_back(replaced, text):
+    def apart(number, body):
+        reply = chat_reply(body, ["-"], "stub")
+        reply.body["choices"][0]["message"].update(replaced)
+        return reply
+
+    with StubServer(fault=apart) as server:
+        assert [each.text for each in ask([request()], server).values()] == [text]
+
+
+def test_passing_faults_are_asked_again_and_counted():
+    def often_faulty(number, body):
+        if number % 5 == 0:
+            return refusal(500, "out of memory")
+        if number % 7 == 0:
+            return refusal(429, "slow down", retry_after="0.01")
+        if number % 11 == 0:
+            return Drop()
+        return None
+
+    requests = [request(f"question {index}") for index in range(60)]
+    with StubServer(fault=often_faulty) as server:
+        said = ask(requests, server, attempts=30)
+    assert len(said) == 60
+    assert all(each.error is None for each in said.values())
+    assert sum(each.retries for each in said.values()) == len(server.bodies) - 60 > 10
+
+
+def test_a_hang_is_timed_out_and_asked_again():
+    with StubServer(fault=lambda number, body: Hang() if number == 1 else None) as server:
+        said = ask([request(f"question {index}") for index in range(6)], server, timeout_s=0.3)
+    assert len(said) == 6
+    assert sorted(each.retries for each in said.values()) == [0, 0, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        lambda number, body: refusal(400, "longer than the context of 4096"),
+        lambda number, body: refusal(422, "no such field"),
+        lambda number, body: refusal(413, "too large"),
+    ],
+)
+def test_what_asking_again_would_not_mend_is_recorded_at_once(fault):
+    with StubServer(fault=fault) as server:
+        (said,) = ask([request()], server).values()
+    assert (said.finish_reason, said.text) == ("error", "")
+    assert said.error.startswith("HTTP 4")
+    assert len(server.bodies) == 1
+
+
+def test_a_refused_answer_is_a_recorded_failure():
+    def filtered(number, body):
+        reply = chat_reply(body, [""], "stub")
+        reply.body["choices"][0]["finish_reason"] = "content_filter"
+        return reply
+
+    with StubServer(fault=filtered) as server:
+        (said,) = ask([request()], server).values()
+    assert (said.finish_reason, said.error) == ("error", "refused: content filter")
+
+
+def test_a_request_that_alone_fails_is_given_up_and_the_others_are_not():
+    def poisoned(number, body):
+        return refusal(500, "illegal memory access") if last_text(body) == "poison" else None
+
+    with StubServer(fault=poisoned) as server:
+        said = ask([request("poison"), *(request(str(index)) for index in range(5))], server)
+        alone = ask([request("poison")], server)
+    assert sorted(each.error is None for each in said.values()) == [False] + [True] * 5
+    assert next(iter(alone.values())).error.startswith(
+        "failed 3 times while other requests did not: HTTP 500"
+    )
+
+
+def test_an_outage_is_waited_for_and_blamed_on_no_request():
+    until_s = time.monotonic() + 1.0
+
+    def outage(number, body):
+        return refusal(500, "starting") if time.monotonic() < until_s else None
+
+    with StubServer(fault=outage) as server:
+        said = ask([request(str(index)) for index in range(20)], server, attempts=2)
+    assert [each.error for each in said.values()] == [None] * 20
+
+
+def test_of_two_servers_both_are_used_and_a_dead_one_is_done_without():
+    requests = [request(str(index)) for index in range(40)]
+    with StubServer(latency_s=0.01) as one, StubServer(latency_s=0.01) as other:
+        assert len(ask(requests, one, other, concurrency=4)) == 40
+        assert min(len(one.bodies), len(other.bodies)) > 5
+    with StubServer() as alive:
+        said = ask(requests, one, alive)
+    assert all(each.error is None for each in said.values())
+
+
+def test_no_more_than_the_concurrency_is_in_flight_even_from_two_threads():
+    with StubServer(latency_s=0.02) as server, OpenAITeacher(config(server, concurrency=4)) as teacher:
+        threads = [
+            threading.Thread(target=lambda name: list(teacher.complete(batch(name), {})), args=(name,))
+            for name in "ab"
+        ]
+
+        def batch(name):
+            return [request(f"{name} {index}") for index in range(12)]
+
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert server.most_in_flight == 4
+    assert len(server.bodies) == 24
+
+
+def test_a_server_that_stays_away_is_one_clear_error():
+    with StubServer() as server:
+        pass
+    with pytest.raises(TeacherUnavailable, match=r"no answer for .* no connection; see to the server"):
+        ask([request(str(index)) for index in range(20)], server, patience_s=0.2)
+
+
+def test_waiting_ends_where_the_server_is_known_to_be_broken():
+    with StubServer() as server:
+        pass
+    with (
+        OpenAITeacher(config(server), broken=lambda: "the server gave up: out of memory") as teacher,
+        pytest.raises(TeacherUnavailable, match="gave up: out of memory"),
+    ):
+        list(teacher.complete([request()], {}))
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "told"),
+    [
+        (401, f"Incorrect API key provided: {SECRET[:8]}***", r"wants a valid key .* set OPENAI_API_KEY"),
+        (404, "The model `stub` does not exist", "does not exist"),
+    ],
+)
+def test_what_no_request_can_succeed_with_ends_the_call(status, message, told):
+    with (
+        StubServer(fault=lambda number, body: refusal(status, message)) as server,
+        pytest.raises(TeacherUnavailable, match=told),
+    ):
+        ask([request()], server)
+
+
+def test_the_key_is_in_no_record_error_or_repr(caplog):
+    caplog.set_level("DEBUG")
+    echo = refusal(400, f"bad request by {SECRET} at all")
+    with StubServer(fault=lambda number, body: echo) as server:
+        cfg = config(server)
+        teacher = OpenAITeacher(cfg)
+        with teacher:
+            said = list(teacher.complete([request()], {}))
+    denied = refusal(401, f"the key {SECRET} is wrong")
+    with (
+        StubServer(fault=lambda number, body: denied) as server,
+        pytest.raises(TeacherUnavailable) as told,
+    ):
+        ask([request()], server)
+    shown = f"{said} {cfg!r} {cfg.model_dump_json()} {teacher!r} {vars(teacher)} {told.value} {caplog.text}"
+    assert SECRET not in shown
+    assert "bad request by … at all" in shown
+
+
+def test_a_frame_that_is_missing_is_an_error_not_a_hang():
+    with StubServer() as server, pytest.raises(KeyError):
+        ask([request(images=("b" * 64,))], server)
+
+
+def test_a_call_that_is_dropped_half_way_leaves_the_teacher_usable():
+    with StubServer(latency_s=0.01) as server, OpenAITeacher(config(server, concurrency=2)) as teacher:
+        first = teacher.complete([request(str(index)) for index in range(50)], {})
+        next(first)
+        first.close()
+        assert len(list(teacher.complete([request("after")], {}))) == 1
+    assert len(server.bodies) < 30
