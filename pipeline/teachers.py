@@ -6,6 +6,7 @@ Each heavy library is imported where its kind is opened: a recipe is read, and `
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -63,9 +64,8 @@ def open_teacher(cfg: TeacherConfig) -> Iterator[Teacher]:
 
                 yield stack.enter_context(OpenAITeacher(cfg))
             case VllmTeacherConfig():
-                from stages.openai_teacher import OpenAITeacher
-
                 from pipeline.vllm_server import use_vllm_server
+                from stages.openai_teacher import OpenAITeacher
 
                 server = stack.enter_context(use_vllm_server(cfg))
                 asked = server_config(cfg, server.url)
@@ -102,18 +102,19 @@ def check_teacher(cfg: TeacherConfig, needs: TeacherNeeds) -> None:
         case SignalsTeacherConfig():
             return
         case ServerTeacherConfig():
-            from stages.openai_teacher import OpenAITeacher
+            _check_packages("openai", "aiohttp", extra="server")
+            from pipeline.server_check import check_server
 
-            with OpenAITeacher(cfg) as teacher:
-                teacher.check(needs)
+            check_server(cfg, needs)
         case VllmTeacherConfig():
             from pipeline.vllm_server import check_vllm
 
+            _check_packages("openai", "aiohttp", extra="server")
             teacher_identity(cfg)
             check_vllm(cfg)
         case TransformersTeacherConfig():
+            _check_packages("torch", "transformers", extra="train")
             teacher_identity(cfg)
-            _check_transformers()
 
 
 def teacher_plugins(cfgs: Iterable[TeacherConfig]) -> list[Any]:
@@ -178,12 +179,10 @@ def folder_revision(folder: Path) -> str:
 _MODEL_FILES = frozenset((".json", ".safetensors", ".bin", ".jinja", ".txt", ".model"))
 
 
-def _check_transformers() -> None:
-    from importlib.util import find_spec
-
-    for package in ("torch", "transformers"):
-        if find_spec(package) is None:
-            raise TeacherUnavailable(
-                f"a transformers teacher needs {package}, which is not installed; "
-                "`pip install reelproof[train]`"
-            )
+def _check_packages(*packages: str, extra: str) -> None:
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing:
+        raise TeacherUnavailable(
+            f"this kind of teacher needs {' and '.join(missing)}, not installed here; "
+            f"`pip install reelproof[{extra}]`"
+        )

@@ -1,0 +1,78 @@
+"""What is wrong with a server is said in one message, before anything is built."""
+
+import pytest
+
+from pipeline.teachers import ServerTeacherConfig, check_teacher
+from stages.teacher import TeacherNeeds, TeacherUnavailable
+from tests.stub_server import Reply, StubServer, chat_reply, refusal
+
+NEEDS = TeacherNeeds(images=4, prompt_characters=100, max_tokens=64)
+
+
+def images_in(body: dict) -> int:
+    return sum(part["type"] == "image_url" for part in body["messages"][-1]["content"])
+
+
+def check(server: StubServer, model: str = "stub") -> None:
+    check_teacher(ServerTeacherConfig(model=model, urls=(server.url,), timeout_s=5), NEEDS)
+
+
+def without_vision(number: int, body: dict) -> Reply | None:
+    return refusal(400, "stub is not a multimodal model") if images_in(body) else None
+
+
+def two_images_at_most(number: int, body: dict) -> Reply | None:
+    return refusal(400, "At most 2 image(s) may be provided") if images_in(body) > 2 else None
+
+
+def long_prompt(number: int, body: dict) -> Reply | None:
+    reply = chat_reply(body, ["yes"], "stub")
+    reply.body["usage"]["prompt_tokens"] = 4000
+    return reply
+
+
+def context_of_4000(body: dict) -> Reply:
+    return Reply(200, {"data": [{"id": "stub", "max_model_len": 4000}]})
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"model": "another"}, r"does not serve 'stub'; it serves 'another'; set the teacher's `model`"),
+        (
+            {"fault": without_vision},
+            r"takes no images: HTTP 400.*not a multimodal model.*serve a model that sees",
+        ),
+        ({"fault": two_images_at_most}, r"does not take a request of 4 images.*At most 2 image.*fewer"),
+        (
+            {"fault": long_prompt, "models": lambda: context_of_4000({})},
+            r"has a context of 4000 tokens, but the largest prompt takes 4000 and the answer up to 64",
+        ),
+        ({"models": lambda: refusal(401, "no key")}, r"wants a valid key .*OPENAI_API_KEY holds none"),
+        (
+            {"fault": lambda number, body: refusal(500, "no memory")},
+            r"does not answer a plain question: HTTP 500",
+        ),
+    ],
+)
+def test_a_server_that_cannot_serve_the_build_is_told_in_one_message(settings, told, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with StubServer(**settings) as server, pytest.raises(TeacherUnavailable, match=told) as error:
+        check(server)
+    assert "\n" not in str(error.value)
+
+
+def test_a_server_that_is_not_there_is_told_with_its_address():
+    with StubServer() as server:
+        pass
+    with pytest.raises(
+        TeacherUnavailable, match=rf"127.0.0.1:{server.port}/v1 does not answer \(no connection\)"
+    ):
+        check(server)
+
+
+@pytest.mark.parametrize("models", [None, lambda: refusal(404, "no such path")], ids=["listed", "not listed"])
+def test_a_server_that_can_serve_the_build_passes(models):
+    with StubServer(models=models) as server:
+        check(server)
+    assert [images_in(body) for body in server.bodies] == [0, 1, 4]
