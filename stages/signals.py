@@ -18,7 +18,7 @@ from stages.signals_say import SHARP, View, say
 
 VERSION = 1
 
-_BLUR = 0.3
+_BLUR = 0.2
 """Spread of each measurement's error at temperature 1, as a share of it."""
 _WAVERING = 0.25
 """Spread of the threshold for a sharp change at temperature 1."""

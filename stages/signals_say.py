@@ -79,16 +79,16 @@ def _order_frames(view: View) -> Said | None:
     count = len(view.asked.shown)
     if count > _MOST_ORDERED:
         return None
-    content = view.measured.content
+    motion = view.measured.motion
     paths = [path for path in itertools.permutations(range(count)) if path[0] < path[-1]]
-    best = min(paths, key=lambda path: sum(content[a, b] for a, b in itertools.pairwise(path)))
+    best = min(paths, key=lambda path: sum(motion[a, b] for a, b in itertools.pairwise(path)))
     if not view.greedy and view.rng.random() < 0.5:
         best = best[::-1]
     names = [view.asked.shown[place].label for place in best]
-    steps = [f"{content[a, b]:.0f}" for a, b in itertools.pairwise(best)]
+    steps = [f"{motion[a, b]:.1f}" for a, b in itertools.pairwise(best)]
     seen = [
         f"The smoothest way through the frames is {', '.join(names)}.",
-        f"Its steps measure {_list(steps)} of 100.",
+        f"From one to the next the picture moves by {_list(steps)} grey levels.",
         "It would be as smooth backwards, so where it begins is a guess.",
     ]
     return _said(seen, ", ".join(str(place + 1) for place in best))
