@@ -11,8 +11,6 @@ import numpy as np
 from av.video.frame import VideoFrame
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
-from scenedetect.common import FrameTimecode
-from scenedetect.detectors import ContentDetector, HistogramDetector
 
 from schemas.footage import (
     Footage,
@@ -24,12 +22,12 @@ from schemas.footage import (
     Span,
     Video,
 )
+from stages.cuts import Meter
 from stages.decode import LocalVideo, Reel, TimedFrame, UnusableVideoError, rgb, rotation_deg, small_yuv
 
 VERSION = 1
 
 _THUMBNAIL_SIZE = 16, 9
-_HISTOGRAM_BINS = 128
 _SETTLING_FRAMES = 2  # a frame is a candidate once this many more followed it before the next change
 
 
@@ -115,27 +113,15 @@ class _Measures(NamedTuple):
     motion: float
 
 
-class _ContentMeter(ContentDetector):  # type: ignore[misc]  # scenedetect ships no types
-    """PySceneDetect's content value of each frame; cuts are decided later, from the stored values."""
-
-    def __init__(self) -> None:
-        super().__init__(threshold=255.0, min_scene_len=0)
-        self._now = FrameTimecode(0, fps=25.0)
-
-    def measure(self, bgr: np.ndarray) -> float:
-        return float(self._calculate_frame_score(self._now, bgr))
-
-
 class _SignalLog:
     """Measures each frame against the one before."""
 
     def __init__(self, scan_lines: int) -> None:
         self.rows: list[_Measures] = []
         self._scan_lines = scan_lines
-        self._content = _ContentMeter()
+        self._meter = Meter()
         self._thumbnails = bytearray()
         self._luma_before: np.ndarray | None = None
-        self._histogram_before: np.ndarray | None = None
 
     def measure(self, timed: TimedFrame) -> _Measures:
         small = small_yuv(timed.frame, self._scan_lines)
@@ -143,18 +129,17 @@ class _SignalLog:
         if self._luma_before is not None and self._luma_before.shape != luma.shape:
             self._forget()  # the stream changed its size
         bgr = cv2.cvtColor(small[:, :, (0, 2, 1)], cv2.COLOR_YCrCb2BGR)
-        histogram = HistogramDetector.calculate_histogram(bgr, bins=_HISTOGRAM_BINS)
         mean, deviation = cv2.meanStdDev(luma)
         row = _Measures(
             time_s=timed.time_s,
-            content=self._content.measure(bgr),
-            histogram=self._histogram_change(histogram),
+            content=self._meter.content(bgr),
+            histogram=self._meter.histogram_change(bgr),
             luminance=float(mean[0, 0]),
             contrast=float(deviation[0, 0]),
             sharpness=float(cv2.meanStdDev(cv2.Laplacian(luma, cv2.CV_16S))[1][0, 0]) ** 2,
             motion=self._motion(luma),
         )
-        self._luma_before, self._histogram_before = luma, histogram
+        self._luma_before = luma
         self._thumbnails += cv2.resize(luma, _THUMBNAIL_SIZE, interpolation=cv2.INTER_AREA).tobytes()
         self.rows.append(row)
         return row
@@ -165,12 +150,7 @@ class _SignalLog:
         return FrameSignals(**series, signature=bytes(self._thumbnails))
 
     def _forget(self) -> None:
-        self._content, self._luma_before, self._histogram_before = _ContentMeter(), None, None
-
-    def _histogram_change(self, histogram: np.ndarray) -> float:
-        if self._histogram_before is None:
-            return 0.0
-        return 1.0 - float(cv2.compareHist(self._histogram_before, histogram, cv2.HISTCMP_CORREL))
+        self._meter, self._luma_before = Meter(), None
 
     def _motion(self, luma: np.ndarray) -> float:
         if self._luma_before is None:
