@@ -51,10 +51,14 @@ def _connect(address: str) -> Client:
     try:
         client = Client(address, timeout=CONNECT_TIMEOUT_S)
     except (OSError, TimeoutError, ValueError) as error:
-        raise UsageError(f"no Dask scheduler answers at {address} ({error}); start one with `dask scheduler`") from None
+        raise UsageError(
+            f"no Dask scheduler answers at {address} ({error}); start one with `dask scheduler`"
+        ) from None
     if not client.scheduler_info()["workers"]:
         client.close()
-        raise UsageError(f"the scheduler at {address} has no workers; start some with `dask worker {address}`")
+        raise UsageError(
+            f"the scheduler at {address} has no workers; start some with `dask worker {address}`"
+        )
     return client
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from pipeline.part import PartInputs
 from pipeline.part_files import PartFiles, read_measurements
-from pipeline.shards import ShardReceipt, write_dataset
+from pipeline.shards import ShardReceipt, reason_counts, write_dataset
 from pipeline.teachers import teacher_identity
 from pipeline.workplace import Workplace
 from schemas.manifest import BuildFacts
@@ -32,7 +32,7 @@ def curate(workplace: Workplace) -> Curated:
     store, recipe = workplace.store, workplace.recipe
     files = [part_files(workplace, part) for part in workplace.parts]
     measurements = read_measurements(store, files)
-    verdicts = decide(measurements, recipe.policy)
+    verdicts = _verdicts(workplace, measurements)
     receipt = write_dataset(
         store,
         files,
@@ -43,7 +43,30 @@ def curate(workplace: Workplace) -> Curated:
         recipe.shards,
         _facts(workplace),
     )
-    return Curated(receipt, verdicts["sft"].sum(), verdicts["rl"].sum(), {})
+    return Curated(receipt, int(verdicts["sft"].sum()), int(verdicts["rl"].sum()), reason_counts(verdicts))
+
+
+def _verdicts(workplace: Workplace, measurements: pl.DataFrame) -> pl.DataFrame:
+    """Verdicts of all traces; those of videos that left the sources, or moved to another part, are not published."""
+    here = [(index, each.video_id) for index, part in enumerate(workplace.parts) for each in part.sources]
+    current = pl.DataFrame(here, schema={"part": pl.UInt32, "video_id": pl.String}, orient="row")
+    published = (
+        measurements.select("part", "video_id")
+        .join(
+            current.with_columns(published=pl.lit(True)),
+            on=["part", "video_id"],
+            how="left",
+            maintain_order="left",
+        )["published"]
+        .fill_null(False)
+    )
+    places = pl.Series("place", range(len(published)), dtype=pl.UInt32).filter(published)
+    decided = decide(measurements.filter(published), workplace.recipe.policy).with_columns(places)
+    rows = measurements.select("trace_id", published.alias("published")).with_row_index("place")
+    verdicts = rows.join(decided.drop("trace_id"), on="place", how="left", maintain_order="left").drop(
+        "place"
+    )
+    return verdicts.with_columns(pl.col("sft", "rl").fill_null(False), pl.col("reasons").fill_null([]))
 
 
 def part_files(workplace: Workplace, part: PartInputs) -> PartFiles:

@@ -10,8 +10,8 @@ from pipeline.step import Slot, Step
 from pipeline.teachers import TeacherConfig, needs_gpu_worker, teacher_identity
 from schemas.footage import Clip, Footage, Storyboard
 from schemas.question import Question
-from schemas.trace import Trace
-from stages import clips, computed, footage, prompts, questions, storyboard, traces
+from schemas.trace import Claim, ProbeResult, Trace
+from stages import claims, clips, computed, footage, probes, prompts, questions, storyboard, traces
 from stages.checks.registry import CHECKS
 
 
@@ -69,6 +69,27 @@ def build_dag(recipe: Recipe) -> Dag:
         after=(scan, cut, posed),
         slot=_slot(each.teacher for each in recipe.teachers),
     )
+    probed = Step(
+        name="probes",
+        version=probes.VERSION,
+        settings=steps.ProbeSettings(teacher=recipe.prober, probes=recipe.probes),
+        identity=(teacher_identity(recipe.prober), recipe.probes, prompts.ROLLOUT.prompt_id),
+        makes=ProbeResult,
+        run=steps.probe_part,
+        after=(scan, cut, posed),
+        slot=_slot([recipe.prober]),
+    )
+    verified = Step(
+        name="claims",
+        version=claims.VERSION,
+        settings=steps.ClaimSettings(verifier=recipe.verifier, claims=recipe.claims),
+        identity=(teacher_identity(recipe.verifier), recipe.claims, prompts.CLAIM.prompt_id),
+        makes=Claim,
+        run=steps.verify_part,
+        after=(scan, cut, posed, answered),
+        slot=_slot([recipe.verifier]),
+    )
+    needs = {"traces": (), "probes": (probed,), "claims": (verified,)}
     scores = tuple(
         Step(
             name=f"score.{check.name}",
@@ -76,11 +97,11 @@ def build_dag(recipe: Recipe) -> Dag:
             settings=getattr(recipe.checks, check.name),
             makes=check.score,
             run=partial(steps.measure, check),
-            after=(cut, posed, answered),
+            after=(cut, posed, answered, *needs[check.needs]),
         )
         for check in CHECKS
     )
-    return Dag(steps=(scan, boards, cut, posed, answered, *scores), footage=scan)
+    return Dag(steps=(scan, boards, cut, posed, answered, probed, verified, *scores), footage=scan)
 
 
 def _identities(recipe: Recipe) -> list[tuple[str, float]]:

@@ -36,11 +36,13 @@ class PartFiles:
 
 
 def read_measurements(store: Store, parts: Sequence[PartFiles]) -> pl.DataFrame:
-    """Keys and scores of every trace, parts in order and rows as in their files.
+    """Keys and scores of every trace, and its part's place; parts in order and rows as in their files.
 
     Raises ValueError where a score file does not fit its traces file, or two checks have a column in common.
     """
-    frames = [_measured(store, part) for part in parts]
+    frames = [
+        _measured(store, part).with_columns(part=pl.lit(index, pl.UInt32)) for index, part in enumerate(parts)
+    ]
     return pl.concat(frames, how="vertical_relaxed", rechunk=True) if frames else pl.DataFrame()
 
 

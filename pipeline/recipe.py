@@ -18,8 +18,10 @@ from pipeline.shards import ShardsConfig
 from pipeline.sources import SourcesConfig
 from pipeline.teachers import SignalsTeacherConfig, TeacherConfig
 from schemas.policy import PolicyConfig
+from stages.claims import ClaimConfig
 from stages.clips import ClipConfig
 from stages.footage import FootageConfig
+from stages.probes import ProbeConfig
 from stages.splits import SplitsConfig
 from stages.storyboard import StoryboardConfig
 from stages.teacher import TeacherNeeds
@@ -46,15 +48,24 @@ class Recipe(BaseModel):
         default=(SharedTeacher(teacher=SignalsTeacherConfig()),), min_length=1
     )
     rollouts: RolloutConfig = RolloutConfig()
+    probes: ProbeConfig = ProbeConfig()
+    verifier: TeacherConfig = SignalsTeacherConfig()
+    """Who judges the claims of thoughts."""
+    claims: ClaimConfig = ClaimConfig()
     checks: ChecksConfig = ChecksConfig()  # type: ignore[valid-type]  # a model made from the registry
     splits: SplitsConfig = SplitsConfig()
     policy: PolicyConfig = PolicyConfig()
     shards: ShardsConfig = ShardsConfig()
     cluster: ClusterConfig = ClusterConfig()
 
+    @property
+    def prober(self) -> TeacherConfig:
+        """Who is asked questions without their evidence: the first teacher."""
+        return self.teachers[0].teacher
+
     def all_teachers(self) -> tuple[TeacherConfig, ...]:
         """Every model that a build asks, each once."""
-        return tuple(dict.fromkeys(each.teacher for each in self.teachers))
+        return tuple(dict.fromkeys((*(each.teacher for each in self.teachers), self.verifier)))
 
     def teacher_needs(self) -> TeacherNeeds:
         """The most that one request can ask of them."""
@@ -110,6 +121,8 @@ def _apply(settings: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise UsageError(f"--set {override}: expected section.field=value, such as policy.preset=strict")
+    if key == "policy.preset":  # a preset is a starting point: what was set before it goes
+        settings["policy"] = {}
     *folders, last = key.split(".")
     place: Any = settings
     for folder in folders:

@@ -89,7 +89,9 @@ def _submit(client: Client, todo: Todo, store_url: str, resources: dict[str, flo
 def _key(step: Step, inputs: PartInputs, store_url: str) -> str:
     """`step-<hex>`: Dask queues only keys of that form, and returns an old key's old result."""
     content = f"{store_url}\n{step.file(inputs)}"
-    return f"{step.name.replace('.', '_').replace('-', '_')}-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
+    return (
+        f"{step.name.replace('.', '_').replace('-', '_')}-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
+    )
 
 
 def _outcome(future: Future, step: Step, part: int) -> Iterator[Receipt | StepFailed]:

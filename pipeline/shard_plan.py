@@ -78,7 +78,8 @@ def plan_shards(
 ) -> Iterator[Shard]:
     """All shards of all configs and splits, those without rows as well.
 
-    `keys` (`clip_id`, `video_id`) and `verdicts` have one row a trace, parts in order. `policy` is its name.
+    `keys` (`clip_id`, `video_id`) and `verdicts` have one row a trace, parts in order; rows whose verdict says
+    that they are not `published` are in no shard. `policy` is its name.
     Raises ValueError for a video without a split.
     """
     videos = keys["video_id"].unique(maintain_order=True)
@@ -88,8 +89,9 @@ def plan_shards(
     in_test = np.array([splits[each] == "test" for each in videos.to_list()], dtype=bool)[place]
     hashes = np.array([_stable_hash(each) for each in videos.to_list()], dtype=np.uint64)[place]
     order, reasons = _side_by_side(keys, layout), _reason_codes(verdicts)
+    published = verdicts["published"].to_numpy()
     for config in CONFIGS:
-        kept = verdicts["sft" if config != "rl" else "rl"].to_numpy() ^ (config == "rejected")
+        kept = published & (verdicts["sft" if config != "rl" else "rl"].to_numpy() ^ (config == "rejected"))
         columns = file_schema(table_schema(config, layout.scores), config != "rejected")
         for split in SPLITS:
             inside = in_test == (split == "test")

@@ -1,5 +1,6 @@
 """Each step of the DAG as a function of one part: what a stage reads from the files above, and what it yields."""
 
+import collections
 import itertools
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -10,16 +11,19 @@ from pipeline.child import ChildLimits, scan_in_child
 from pipeline.files import local_copy, stat_file
 from pipeline.part import PartRun
 from pipeline.settings import QuestionSources, SharedTeacher
+from pipeline.teachers import TeacherConfig
 from schemas.footage import Clip, Footage, Quarantine, QuarantineKind, Storyboard
 from schemas.question import Question
 from schemas.source import SourceIdentity
 from schemas.scores import Score
-from schemas.trace import Case, Trace
+from schemas.trace import Case, Claim, ProbeResult, Trace
 from stages.checks.registry import Check
+from stages.claims import ClaimConfig, verify_claims
 from stages.clips import ClipConfig, VideoView, cut_clips
 from stages.computed import computed_questions
 from stages.decode import LocalVideo
 from stages.footage import FootageConfig
+from stages.probes import ProbeConfig, probe_questions
 from stages.questions import given_questions
 from stages.storyboard import StoryboardConfig, cut_scenes
 from stages.traces import Asked, RolloutConfig, TeacherShare, ask_rollouts
@@ -107,16 +111,58 @@ def trace_questions(run: PartRun, settings: TraceSettings) -> Iterator[Trace]:
         yield from ask_rollouts(asked, teachers, settings.rollouts, frames_of(run, asked))
 
 
+class ProbeSettings(BaseModel):
+    """Who is asked without the evidence, and how often."""
+
+    model_config = ConfigDict(frozen=True)
+
+    teacher: TeacherConfig
+    probes: ProbeConfig
+
+
+def probe_part(run: PartRun, settings: ProbeSettings) -> Iterator[ProbeResult]:
+    """Each question blind, with one frame, and with its frames shuffled."""
+    asked = asked_of(run)
+    with run.open_teacher(settings.teacher) as teacher:
+        cases = (Case(each.clip, each.question, ()) for each in asked)
+        yield from probe_questions(cases, teacher, settings.probes, frames_of(run, asked))
+
+
+class ClaimSettings(BaseModel):
+    """Who judges claims, and how."""
+
+    model_config = ConfigDict(frozen=True)
+
+    verifier: TeacherConfig
+    claims: ClaimConfig
+
+
+def verify_part(run: PartRun, settings: ClaimSettings) -> Iterator[Claim]:
+    """Each claim of each thought, with the cited frames and with others."""
+    frames = frames_of(run, asked_of(run))
+    with run.open_teacher(settings.verifier) as verifier:
+        yield from verify_claims(cases_of(run), verifier, settings.claims, frames)
+
+
 def measure(check: Check, run: PartRun, cfg: BaseModel) -> Iterator[Score]:
     """One check's scores, a row a trace in the order of the traces file."""
     return check.measure(cases_of(run), cfg)
 
 
 def cases_of(run: PartRun) -> Iterator[Case]:
-    """The part's questions with clip and rollouts, in the order of the traces file."""
+    """The part's questions with all that is known of their rollouts, in the order of the traces file."""
     asked = {each.question.question_id: each for each in asked_of(run)}
-    for question_id, traces in itertools.groupby(run.read("traces", Trace), lambda trace: trace.question_id):
-        yield Case(asked[question_id].clip, asked[question_id].question, tuple(traces))
+    probes = (
+        {each.question_id: each for each in run.read("probes", ProbeResult)} if "probes" in run.above else {}
+    )
+    claims = collections.defaultdict[str, list[Claim]](list)
+    for claim in run.read("claims", Claim) if "claims" in run.above else ():
+        claims[claim.trace_id].append(claim)
+    for question_id, group in itertools.groupby(run.read("traces", Trace), lambda trace: trace.question_id):
+        clip, question = asked[question_id]
+        rollouts = tuple(group)
+        mine = tuple(claim for trace in rollouts for claim in claims[trace.trace_id])
+        yield Case(clip, question, rollouts, probes.get(question_id), mine)
 
 
 def asked_of(run: PartRun) -> list[Asked]:

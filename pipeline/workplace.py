@@ -66,7 +66,9 @@ class Workplace:
         present = {step.name: set(self.store.names(step.folder)) for step in self.dag.steps}
         todos = []
         for part in self.parts:
-            missing = tuple(step for step in self.dag.steps if _name(step.file(part)) not in present[step.name])
+            missing = tuple(
+                step for step in self.dag.steps if _name(step.file(part)) not in present[step.name]
+            )
             if missing:
                 todos.append(Todo(part, missing))
         return todos

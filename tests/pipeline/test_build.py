@@ -1,0 +1,103 @@
+"""The main job as a user runs it: what a second command does again, and what it leaves alone."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.conftest import SMALL, film, reelproof
+
+pytestmark = [pytest.mark.real, pytest.mark.xdist_group("builds")]
+
+
+def shard_files(build: Path) -> dict[str, tuple[int, bytes]]:
+    """Path in the dataset -> inode and bytes of every shard."""
+    data = build / "dataset" / "data"
+    return {
+        str(each.relative_to(data)): (each.stat().st_ino, each.read_bytes())
+        for each in data.rglob("*.parquet")
+    }
+
+
+def test_build_again_does_nothing(films, build_copy):
+    before = shard_files(build_copy)
+    again = reelproof("build", films, "--out", build_copy, *SMALL, "--json").summary
+    assert (again["videos_decoded"], again["teacher_calls"], again["shards_written"]) == (0, 0, 0)
+    assert shard_files(build_copy) == before
+
+
+def test_refilter_writes_only_shards_whose_rows_changed(films, build_copy, tmp_path):
+    before = shard_files(build_copy)
+    override = ("--set", "policy.min_thought_words=38")
+    filtered = reelproof("refilter", build_copy, *override, "--json").summary
+    after = shard_files(build_copy)
+    assert (filtered["videos_decoded"], filtered["teacher_calls"]) == (0, 0)
+    untouched = [name for name in before if after[name] == before[name]]
+    assert len(untouched) == filtered["shards_unchanged"] > 0
+    assert len(after) - len(untouched) == filtered["shards_written"] > 0
+    assert all(after[name][1] != before[name][1] for name in set(before) - set(untouched))
+    scratch = reelproof("build", films, "--out", tmp_path / "scratch", *SMALL, *override, "--json").summary
+    assert scratch["dataset_sha256"] == filtered["dataset_sha256"]
+    back = reelproof("refilter", build_copy, "--set", "policy.min_thought_words=5", "--json").summary
+    assert {name: content for name, (_, content) in shard_files(build_copy).items()} == {
+        name: content for name, (_, content) in before.items()
+    }
+    assert back["dataset_sha256"] != filtered["dataset_sha256"]
+
+
+def test_added_videos_alone_are_decoded_and_asked_about(films_copy, build_copy):
+    films = films_copy()
+    calls_before = len(logged_ids(build_copy))
+    film(films, 10)
+    film(films, 11)
+    grown = reelproof("build", films, "--out", build_copy, *SMALL, "--json").summary
+    assert grown["videos_decoded"] == 2
+    assert grown["completions_reused"] == 0
+    assert len(logged_ids(build_copy)) == calls_before + grown["teacher_calls"]
+
+
+def logged_ids(build: Path) -> list[str]:
+    """Request ids in the completions logs, as often as they stand there."""
+    lines = [
+        line for log in (build / "completions").rglob("*.jsonl") for line in log.read_text().splitlines()
+    ]
+    return [line.split('"')[3] for line in lines]
+
+
+def test_scene_threshold_asks_only_about_clips_that_changed(films, build_copy):
+    known = set(logged_ids(build_copy))
+    changed = reelproof(
+        "build", films, "--out", build_copy, *SMALL, "--set", "storyboard.keyframe_every_s=0.9", "--json"
+    ).summary
+    assert changed["videos_decoded"] == 0
+    ids = logged_ids(build_copy)
+    assert len(ids) == len(set(ids)) == len(known) + changed["teacher_calls"]
+    assert changed["completions_reused"] > 0
+
+
+def test_more_rollouts_ask_only_for_the_further_ones(films, build_copy):
+    known = logged_ids(build_copy)
+    more = reelproof(
+        "build", films, "--out", build_copy, *SMALL, "--set", "rollouts.rollouts=5", "--json"
+    ).summary
+    assert more["videos_decoded"] == 0
+    assert more["completions_reused"] == len(known) == 4 * more["teacher_calls"]
+
+
+def test_number_of_workers_does_not_change_the_dataset(films, built, tmp_path):
+    one = reelproof("build", films, "--out", tmp_path / "one", *SMALL, "--workers", "1", "--json").summary
+    again = reelproof("refilter", shutil.copytree(built, tmp_path / "two"), "--json").summary
+    assert one["dataset_sha256"] == again["dataset_sha256"]
+
+
+def test_replaced_video_is_a_new_one_and_the_old_rows_go(films_copy, tmp_path):
+    films = films_copy()
+    out = tmp_path / "replaced"
+    first = reelproof("build", films, "--out", out, *SMALL, "--json").summary
+    film(films, 20).replace(films / "film 0.mp4")
+    second = reelproof("build", films, "--out", out, *SMALL, "--json")
+    assert "film 0.mp4 was replaced" in second.err
+    assert (second.summary["videos"], second.summary["videos_decoded"]) == (6, 1)
+    assert second.summary["dataset_sha256"] != first["dataset_sha256"]
+    fresh = reelproof("build", films, "--out", tmp_path / "fresh", *SMALL, "--json").summary
+    assert sum(second.summary["kept"].values()) == sum(fresh["kept"].values())
