@@ -40,7 +40,8 @@ def one_claim(verifier: FrameReader, thought: str, **settings: object):
 
 
 def test_sentences_that_cite_times_are_statements():
-    thought = "A car stops at [1.0 s]. It is red. Then [2.0-3.5 s] it turns; at [4.0 s] it is gone! So 4.\nEnd [0:05]"
+    thought = "A car stops at [1.0 s]. It is red. Then [2.0-3.5 s] it turns; at [4.0 s] it is gone!"
+    thought += " So 4.\nEnd [0:05]"
     statements = cited_statements(thought)
     assert [each.text for each in statements] == [
         "A car stops at [1.0 s].", "Then [2.0-3.5 s] it turns;", "at [4.0 s] it is gone!", "End [0:05]",

@@ -1,0 +1,191 @@
+import random
+
+import numpy as np
+import polars as pl
+import pytest
+from datasketch import MinHash
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stages.duplicates import (
+    DuplicateConfig,
+    duplicate_clips,
+    duplicate_questions,
+    duplicate_traces,
+    duplicate_videos,
+)
+from stages.duplicates_frames import alike
+from stages.duplicates_text import agreement, runs, signatures, word_hashes
+
+WORDS = [f"w{i}" for i in range(500)]
+CFG = DuplicateConfig()
+
+
+def sentence(rng: random.Random, count: int = 60) -> list[str]:
+    return rng.choices(WORDS, k=count)
+
+
+def jaccard(one: str, other: str, size: int) -> float:
+    sets = []
+    for text in (one, other):
+        said = text.lower().split()
+        sets.append({tuple(said[i : i + size]) for i in range(max(1, len(said) - size + 1))})
+    return len(sets[0] & sets[1]) / len(sets[0] | sets[1])
+
+
+@given(st.lists(st.lists(st.sampled_from("abcde"), max_size=9), max_size=6), st.integers(1, 4))
+def test_runs_of_words_are_those_of_a_plain_loop(rows, size):
+    grams = runs(word_hashes(pl.Series([" ".join(row) for row in rows], dtype=pl.String)), size)
+    found = [grams.values[a:b].tolist() for a, b in zip(grams.starts, grams.starts[1:], strict=False)]
+    expected = [
+        [tuple(row[i : i + size]) for i in range(max(1, len(row) - size + 1))] if row else [] for row in rows
+    ]
+    assert [len(row) for row in found] == [len(row) for row in expected]
+    meaning: dict[int, tuple[str, ...]] = {}
+    for hashes, grams_said in zip(found, expected, strict=True):
+        for value, said in zip(hashes, grams_said, strict=True):
+            assert meaning.setdefault(value, said) == said
+    assert len(set(meaning.values())) == len(meaning)
+
+
+@pytest.mark.parametrize("changed", [0, 3, 10, 30, 60])
+def test_signatures_estimate_similarity_as_well_as_datasketch_does(changed):
+    rng = random.Random(changed)
+    ours, theirs, truth = [], [], []
+    for _ in range(60):
+        one = sentence(rng)
+        other = list(one)
+        other[:changed] = sentence(rng, changed)
+        texts = [" ".join(one), " ".join(other)]
+        ours.append(agreement(signatures(pl.Series(texts), 3), np.array([[0, 1]]))[0])
+        hashed = []
+        for said in (one, other):
+            sketch = MinHash(num_perm=64)
+            sketch.update_batch([" ".join(said[i : i + 3]).encode() for i in range(len(said) - 2)])
+            hashed.append(sketch)
+        theirs.append(hashed[0].jaccard(hashed[1]))
+        truth.append(jaccard(*texts, 3))
+    off = [np.abs(np.array(each) - truth).mean() for each in (ours, theirs)]
+    assert off[0] <= max(1.3 * off[1], 0.01)
+
+
+def test_traces_that_repeat_an_earlier_one_of_their_question_are_its_duplicates():
+    rng = random.Random(1)
+    one, other = sentence(rng), sentence(rng)
+    nearly = [*one[:-2], "quite", "different"]
+    texts = [" ".join(each) for each in (one, other, one, nearly, one)]
+    traces = pl.DataFrame(
+        {"trace_id": list("abcde"), "question_id": ["q", "q", "q", "q", "r"], "text": [*texts[:4], texts[4]]}
+    )
+    found = duplicate_traces(traces, CFG)
+    assert found["trace_id"].to_list() == list("abcde")
+    assert found["duplicate_of"].to_list() == [None, None, "a", "a", None]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("qr"), st.lists(st.sampled_from("abcdefghij"), max_size=12)),
+        min_size=1,
+        max_size=12,
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_duplicates_are_real_and_equal_texts_are_never_missed(rows):
+    texts = [" ".join(row) for _, row in rows]
+    keys = [str(i) for i in range(len(rows))]
+    traces = pl.DataFrame(
+        {"trace_id": keys, "question_id": [question for question, _ in rows], "text": texts}
+    )
+    found = dict(duplicate_traces(traces, CFG).iter_rows())
+    for i, (question, said) in enumerate(rows):
+        first = found[str(i)]
+        if first is not None:
+            assert int(first) < i
+            assert rows[int(first)][0] == question
+            assert found[first] is None
+            assert jaccard(texts[i], texts[int(first)], 3) >= 0.85
+        elif said:
+            assert (question, said) not in rows[:i]
+
+
+def test_empty_thoughts_and_empty_builds_have_no_duplicates():
+    traces = pl.DataFrame({"trace_id": ["a", "b"], "question_id": ["q", "q"], "text": ["", ""]})
+    assert duplicate_traces(traces, CFG)["duplicate_of"].to_list() == [None, None]
+    assert duplicate_traces(traces[:0], CFG).is_empty()
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), max_size=40), st.integers(0, 7), st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_hashes_alike_are_those_of_a_plain_loop(hashes, most_bits, rng):
+    others = [value ^ sum(1 << bit for bit in rng.sample(range(64), rng.randint(0, 9))) for value in hashes]
+    one, other = np.array(hashes, np.uint64), np.array(others, np.uint64)
+    pairs = alike(one, other, most_bits)
+    expected = {
+        (i, j) for i, a in enumerate(hashes) for j, b in enumerate(others) if (a ^ b).bit_count() <= most_bits
+    }
+    assert set(zip(pairs.one.tolist(), pairs.other.tolist(), strict=True)) == expected
+
+
+def shots(rng: random.Random, count: int = 12) -> list[int]:
+    return [rng.getrandbits(64) for _ in range(count)]
+
+
+def frames(owner: str, films: dict[str, list[int]]) -> pl.DataFrame:
+    rows = [(name, f"{value:016x}") for name, film in films.items() for value in film]
+    return pl.DataFrame(rows, schema={owner: pl.String, "phash": pl.String}, orient="row")
+
+
+def flipped(film: list[int], rng: random.Random, bits: int = 3) -> list[int]:
+    """The same film, encoded again."""
+    return [value ^ sum(1 << bit for bit in rng.sample(range(64), bits)) for value in film]
+
+
+def test_clips_that_show_the_same_form_groups_called_by_their_smallest():
+    rng = random.Random(2)
+    film = shots(rng)
+    films = {
+        "b": film,
+        "a": flipped(film, rng),
+        "c": flipped(film, rng),
+        "d": shots(rng),
+        "e": film[:4] + shots(rng),
+    }
+    found = duplicate_clips(frames("clip_id", films), CFG)
+    assert dict(found.iter_rows()) == {"a": "a", "b": "a", "c": "a"}
+
+
+def test_a_part_of_a_video_goes_with_it_but_a_part_of_a_clip_does_not():
+    rng = random.Random(3)
+    film = shots(rng, 20)
+    films = {"whole": film, "part": film[5:11], "other": shots(rng)}
+    assert dict(duplicate_videos(frames("video_id", films), CFG).iter_rows()) == {
+        "part": "part",
+        "whole": "part",
+    }
+    assert duplicate_clips(frames("clip_id", films), CFG).is_empty()
+
+
+def test_flat_frames_and_titles_that_many_show_make_nothing_alike():
+    rng = random.Random(4)
+    flat = {name: [0, 1, 2**64 - 1] for name in "ab"}
+    assert duplicate_clips(frames("clip_id", flat), CFG).is_empty()
+    title = shots(rng, 3)
+    titled = {f"v{i}": title + shots(rng, 1) for i in range(10)}
+    assert duplicate_clips(frames("clip_id", titled), CFG).height == 10
+    assert duplicate_clips(frames("clip_id", titled), CFG.model_copy(update={"most_owners": 9})).is_empty()
+
+
+def test_questions_are_duplicates_only_about_what_looks_the_same():
+    rng = random.Random(5)
+    film = shots(rng)
+    films = {"x": film, "y": flipped(film, rng), "z": shots(rng)}
+    asked = "How many scenes does the clip consist of? A scene runs from one cut to the next."
+    questions = pl.DataFrame(
+        {
+            "question_id": ["1", "2", "3", "4", "5"],
+            "clip_id": ["x", "y", "z", "x", "x"],
+            "text": [asked, asked, asked, "When is the first cut, in seconds?", asked + " Say."],
+        }
+    )
+    found = duplicate_questions(questions, frames("clip_id", films), CFG)
+    assert found["duplicate_of"].to_list() == [None, "1", None, None, "1"]
