@@ -5,7 +5,7 @@ import json
 from enum import StrEnum
 from typing import Self
 
-from schemas.footage import FrameRef
+from schemas.footage import FrameRef, Span
 from schemas.record import Record
 
 
@@ -72,6 +72,25 @@ class Question(Record):
         shown = [(each.frame.sha256, each.shown_s) for each in self.frames]
         digest = hashlib.sha256(json.dumps([said, shown]).encode()).hexdigest()
         return self.model_copy(update={"question_id": digest[:32]})
+
+
+class WrittenQuestion(Record):
+    """What came of one question that a teacher was asked to write."""
+
+    clip_id: str
+    request_id: str
+    """Of the request to the writer."""
+    writer: str
+    """`name@revision`"""
+    task: Task
+    """That was asked for."""
+    question: Question | None
+    """Null where there is none to use, and `failure` says why."""
+    evidence: tuple[Span, ...]
+    """Where in the clip the writer says that the answer is proven."""
+    failure: str | None
+    agreement: float | None
+    """Share of the answers given without the key that agree with it; null where none was asked for."""
 
 
 class GivenQuestion(Record):

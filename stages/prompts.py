@@ -41,12 +41,15 @@ class Prompt(NamedTuple):
     """Where no frame is shown."""
     request: str
     """After the frames."""
+    notes: tuple[str, ...] = ()
+    """Further text that may be filled in."""
 
     @property
     def prompt_id(self) -> str:
         """sha256 of all text that the prompt can hold, 16 hex digits."""
         forms = tuple(f"{task}: {form}" for task, form in ANSWER_FORMS.items())
-        text = "\x00".join((*self, FRAME_AT_TIME, FRAME_AT_PLACE, *forms))
+        pieces = (self.with_times, self.with_places, self.without_frames, self.request, *self.notes)
+        text = "\x00".join((*pieces, FRAME_AT_TIME, FRAME_AT_PLACE, *forms))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -75,6 +78,48 @@ CLAIM = Prompt(
         "<answer>yes</answer>"
     ),
 )
+
+WRITER_HINTS: dict[Task, str] = {
+    Task.MULTIPLE_CHOICE: (
+        "multiple choice: four options in `options`, without letters, all plausible to someone who did not "
+        "watch; `answer` is the full text of the only right one"
+    ),
+    Task.NUMERICAL: "counting or reading off a number; `answer` is that number",
+    Task.REGRESSION: "estimating a quantity; `answer` is one number",
+    Task.OPEN_ENDED: "an open question; `answer` is a few words",
+    Task.OCR: "reading text that is visible; `answer` is that text, exactly as it is written",
+    Task.TEMPORAL_GROUNDING: "when something happens; `answer` is [start, end] in seconds",
+    Task.SPATIAL_GROUNDING: "where something is at one time; `answer` is [t s] [left, top, right, bottom]",
+    Task.ORDERING: (
+        "putting three to six events in order: the question lists them with numbers, not in their order; "
+        "`answer` is the numbers in the right order"
+    ),
+    Task.BOOLEAN: "a yes or no question; `answer` is yes or no",
+}
+
+WRITER = Prompt(
+    with_times="Frames of a video clip that runs from {start_s:.1f} s to {end_s:.1f} s, each after its time:",
+    with_places="Frames of a video clip, each after its name:",
+    without_frames="No frame of the video clip is shown.",
+    request=(
+        "Write {count} about this clip, for someone who watches it closely: what happens, in which order, "
+        "why, how often, how it changes. None may be answerable without watching, none from a single frame, "
+        "and each has one right answer that the frames prove. Do not speak of frames.\n"
+        "Kind: {hint}.\n"
+        "Name as `evidence` the stretches of the clip, in seconds, that prove the answer.\n"
+        "Reply with JSON and nothing else:\n"
+        '{{"questions": [{{"question": "…", "options": [], "answer": "…", '
+        '"evidence": [{{"start_s": 3.0, "end_s": 5.5}}]}}]}}'
+    ),
+    notes=tuple(WRITER_HINTS.values()),
+)
+
+
+def writer_messages(clip: Clip, task: Task, count: int, frames: Sequence[ShownFrame]) -> tuple[Message, ...]:
+    """Ask for questions of one task about a clip, with answers and evidence, as JSON."""
+    questions = "one question" if count == 1 else f"{count} questions that differ from each other"
+    request = WRITER.request.format(count=questions, hint=WRITER_HINTS[task])
+    return _one_turn(_intro(WRITER, frames, clip.start_s, clip.end_s), frames, request)
 
 
 def rollout_messages(clip: Clip, question: Question, frames: Sequence[ShownFrame]) -> tuple[Message, ...]:

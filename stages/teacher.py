@@ -25,6 +25,20 @@ class Teacher(Protocol):
         ...
 
 
+def complete_all(
+    teacher: Teacher, requests: Sequence[ChatRequest], frames: Mapping[str, bytes]
+) -> dict[str, Completion]:
+    """Every request's completion, by its `request_id`. Raises RuntimeError where the teacher left one out."""
+    completions = {each.request_id: each for each in teacher.complete(requests, frames)}
+    missing = [each.request_id for each in requests if each.request_id not in completions]
+    if missing:
+        raise RuntimeError(
+            f"teacher {teacher.model} answered {len(requests) - len(missing)} of {len(requests)} requests; "
+            f"expected one completion each, the first without is {missing[0]}"
+        )
+    return completions
+
+
 class TeacherUnavailable(Exception):  # noqa: N818 - says what happened, as BuildFailed does
     """A model cannot be reached, or cannot do what is asked, and waiting will not help. Says what to do."""
 

@@ -12,7 +12,7 @@ from schemas.question import Question
 from schemas.reading import cited_spans, read_completion
 from schemas.trace import Trace
 from stages.prompts import ROLLOUT, rollout_messages
-from stages.teacher import Teacher
+from stages.teacher import Teacher, complete_all
 
 VERSION = 1
 
@@ -84,7 +84,7 @@ def ask_rollouts(
     completions: dict[str, Completion] = {}
     for place, each in enumerate(teachers):
         requests = [rollout.request for rollout in rollouts if rollout.teacher == place]
-        completions |= _answers(each.teacher, requests, frames)
+        completions |= complete_all(each.teacher, requests, frames) if requests else {}
     for rollout in rollouts:
         yield read_trace(rollout.question, rollout.request, completions[rollout.request.request_id])
 
@@ -145,21 +145,6 @@ def _whose_turn(draw: float, teachers: Sequence[TeacherShare]) -> int:
         if left < 0:
             return place
     return max(place for place, each in enumerate(teachers) if each.share > 0)
-
-
-def _answers(
-    teacher: Teacher, requests: Sequence[ChatRequest], frames: Mapping[str, bytes]
-) -> dict[str, Completion]:
-    if not requests:
-        return {}
-    completions = {each.request_id: each for each in teacher.complete(requests, frames)}
-    missing = [each.request_id for each in requests if each.request_id not in completions]
-    if missing:
-        raise RuntimeError(
-            f"teacher {teacher.model} answered {len(requests) - len(missing)} of {len(requests)} requests; "
-            f"expected one completion each, the first without is {missing[0]}"
-        )
-    return completions
 
 
 def _hash32(*key: object) -> int:
