@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 EXIT_UNFINISHED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 OVERRIDES = click.option(
-    "--set", "overrides", multiple=True, metavar="A.B=C", help="Override a setting of the recipe; may be repeated."
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="A.B=C",
+    help="Override a setting of the recipe; may be repeated.",
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print what run.json holds on standard output.")
 BUILD_DIR = click.argument("build_dir", metavar="DIR")
@@ -33,8 +37,12 @@ def cli() -> None:
 @click.argument("recipe")
 @click.option("--out", required=True, metavar="DIR", help="Where the build goes: a folder, or an fsspec URL.")
 @OVERRIDES
-@click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler; by default this machine's cores.")
-@click.option("--workers", type=click.IntRange(1), help="Worker processes on this machine; by default one a core.")
+@click.option(
+    "--scheduler", metavar="ADDRESS", help="A running Dask scheduler; by default this machine's cores."
+)
+@click.option(
+    "--workers", type=click.IntRange(1), help="Worker processes on this machine; by default one a core."
+)
 @click.option("--retry-quarantined", is_flag=True, help="Try quarantined videos again.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, why, and what it would cost; run nothing.")
 @JSON
@@ -102,7 +110,8 @@ def explain(build_dir: str, subject: str) -> None:
     from pipeline.explain import explain as tell
     from pipeline.workplace import open_workplace
 
-    tell(open_workplace(build_dir), subject, _console(stderr=False))
+    for line in tell(open_workplace(build_dir), subject):
+        click.echo(line)
 
 
 @cli.command()

@@ -25,29 +25,37 @@ class Curated(NamedTuple):
     sft: int
     rl: int
     rejected: Mapping[str, int]
+    """Reason -> traces."""
+
+
+class Judged(NamedTuple):
+    """All parts together: their files, and one row a trace of measurements and verdicts, in the same order."""
+
+    files: tuple[PartFiles, ...]
+    measurements: pl.DataFrame
+    verdicts: pl.DataFrame
+    """As `stages.policy.decide` gives it, and `published`: false for videos that are no longer among the sources."""
 
 
 def curate(workplace: Workplace) -> Curated:
     """Decide over all parts and publish into `dataset/`. Every part must be complete."""
     store, recipe = workplace.store, workplace.recipe
-    files = [part_files(workplace, part) for part in workplace.parts]
-    measurements = read_measurements(store, files)
-    verdicts = _verdicts(workplace, measurements)
-    receipt = write_dataset(
-        store,
-        files,
-        measurements,
-        verdicts,
-        _splits(workplace, measurements),
-        recipe.policy,
-        recipe.shards,
-        _facts(workplace),
-    )
+    judged = judge(workplace)
+    splits = _splits(workplace, judged.measurements)
+    receipt = write_dataset(store, *judged, splits, recipe.policy, recipe.shards, _facts(workplace))
+    verdicts = judged.verdicts
     return Curated(receipt, int(verdicts["sft"].sum()), int(verdicts["rl"].sum()), reason_counts(verdicts))
 
 
+def judge(workplace: Workplace) -> Judged:
+    """Read what was measured and decide; nothing is written."""
+    files = tuple(part_files(workplace, part) for part in workplace.parts)
+    measurements = read_measurements(workplace.store, files)
+    return Judged(files, measurements, _verdicts(workplace, measurements))
+
+
 def _verdicts(workplace: Workplace, measurements: pl.DataFrame) -> pl.DataFrame:
-    """Verdicts of all traces; those of videos that left the sources, or moved to another part, are not published."""
+    """Verdicts of all traces. A video that was tried again in a later part is published from there alone."""
     here = [(index, each.video_id) for index, part in enumerate(workplace.parts) for each in part.sources]
     current = pl.DataFrame(here, schema={"part": pl.UInt32, "video_id": pl.String}, orient="row")
     published = (

@@ -22,6 +22,10 @@ class Dag:
     steps: tuple[Step, ...]
     footage: Step
 
+    def named(self, name: str) -> Step:
+        """The step of that name. Raises KeyError."""
+        return {step.name: step for step in self.steps}[name]
+
 
 def build_dag(recipe: Recipe) -> Dag:
     """The recipe's steps with their fingerprints. Opens nothing."""

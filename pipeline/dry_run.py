@@ -70,7 +70,8 @@ def _table(workplace: Workplace, todos: Sequence[Todo]) -> Table:
     for step in workplace.dag.steps:
         mine = [todo.inputs.name for todo in todos if step in todo.steps]
         reasons = Counter(
-            "settings or what is above changed" if name in known[step.name] else "not done yet" for name in mine
+            "settings or what is above changed" if name in known[step.name] else "not done yet"
+            for name in mine
         )
         if mine:
             because = ", ".join(f"{reason} ({count})" for reason, count in reasons.items())
@@ -97,7 +98,11 @@ def _ask_text(workplace: Workplace, todos: Sequence[Todo]) -> str:
     parts = [todo.inputs for todo in todos if any(step.name == "traces" for step in todo.steps)]
     if not parts:
         return "nothing"
-    known = {part.name: count for part in workplace.parts if (count := _question_count(workplace, part)) is not None}
+    known = {
+        part.name: count
+        for part in workplace.parts
+        if (count := _question_count(workplace, part)) is not None
+    }
     per_video = _questions_per_video(workplace, known)
     unknown = [part for part in parts if part.name not in known]
     if unknown and per_video is None:
@@ -108,13 +113,14 @@ def _ask_text(workplace: Workplace, todos: Sequence[Todo]) -> str:
     text = f"up to {calls:,} rollouts of {questions:,} questions; the logs hold {logged:,} completions"
     expected = _last_use(workplace.store).expected(calls)
     if expected is not None:
-        text += f"; like those of the last run, {expected.prompt_tokens + expected.completion_tokens:,} tokens"
+        text += (
+            f"; like those of the last run, {expected.prompt_tokens + expected.completion_tokens:,} tokens"
+        )
     return text
 
 
 def _question_count(workplace: Workplace, part: PartInputs) -> int | None:
-    (step,) = (step for step in workplace.dag.steps if step.name == "questions")
-    path = step.file(part)
+    path = workplace.dag.named("questions").file(part)
     return read_metadata(workplace.store, path).num_rows if workplace.store.exists(path) else None
 
 

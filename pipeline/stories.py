@@ -1,0 +1,169 @@
+"""A video, clip, question or sample -> its story in lines: frames, request, claims, every score, every rule."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from pipeline.contact_sheet import draw_contact_sheet
+from pipeline.curate import judge
+from pipeline.part import PartInputs, PartRun
+from pipeline.workplace import Workplace
+from schemas.footage import Clip, Footage, Storyboard
+from schemas.measurements import SCORES, SetMeasurements, score_columns
+from schemas.question import Question
+from schemas.record import from_table
+from schemas.trace import Claim, Trace
+from stages.policy import RL, SFT, reason_names
+
+
+class Subject(NamedTuple):
+    """Something that an id names."""
+
+    kind: str
+    """`video`, `clip`, `question` or `sample`."""
+    id: str
+    part: PartInputs
+
+
+def _run(workplace: Workplace, part: PartInputs) -> PartRun:
+    return PartRun(workplace.store, part, {step.name: step.file(part) for step in workplace.dag.steps})
+
+
+def tell_video(workplace: Workplace, subject: Subject) -> Iterator[str]:
+    source = next(each for each in subject.part.sources if each.video_id == subject.id)
+    yield f"video {subject.id}"
+    yield f"  file {source.file.url}, {source.file.size_bytes:,} bytes, licence {source.file.license}"
+    yield f"  in {subject.part.name}"
+    for each in workplace.quarantined_in(subject.part):
+        if each.video_id == subject.id:
+            yield f"  in quarantine: {each.kind}: {each.detail}"
+            return
+    run = _run(workplace, subject.part)
+    board = next((each for each in run.read("storyboards", Storyboard) if each.video_id == subject.id), None)
+    footage = _footage_of(run, subject.id)
+    if footage is None or board is None:
+        yield "  not scanned yet: build again"
+        return
+    yield from _tell_footage(footage, board)
+    clips = [each for each in run.read("clips", Clip) if each.video_id == subject.id]
+    questions = [each for each in run.read("questions", Question) if each.video_id == subject.id]
+    for clip in clips:
+        mine = [each for each in questions if each.clip_id == clip.clip_id]
+        yield f"  clip {clip.clip_id}: {clip.kind}, [{clip.start_s:.1f}, {clip.end_s:.1f}) s, {len(mine)} questions"
+    path = f"report/contact-{subject.id[:16]}.png"
+    workplace.store.write_bytes(path, draw_contact_sheet(footage, board))
+    yield f"  contact sheet: {workplace.store.path(path)}"
+
+
+def _footage_of(run: PartRun, video_id: str) -> Footage | None:
+    """One video's footage, with its JPEG bytes."""
+    with run.store.open_read(run.above["footage"]) as file:
+        parquet = pq.ParquetFile(file)
+        for group in range(parquet.num_row_groups):
+            for each in from_table(parquet.read_row_group(group), Footage):
+                if each.video.video_id == video_id:
+                    return each
+    return None
+
+
+def _tell_footage(footage: Footage, board: Storyboard) -> Iterator[str]:
+    video = footage.video
+    yield (
+        f"  {video.codec}, {video.width}x{video.height}, {video.fps:.2f} fps, declared {video.duration_s:.2f} s, "
+        f"decoded {footage.duration_s:.2f} s, {footage.frame_count} frames looked at, "
+        f"{len(footage.candidates)} kept as JPEG"
+    )
+    if footage.salvage:
+        yield f"  salvaged: {footage.salvage}"
+    for scene in board.scenes:
+        times = [
+            f"{each.time_s:.1f}" for each in board.keyframes if scene.start_s <= each.time_s < scene.end_s
+        ]
+        yield (
+            f"  scene [{scene.start_s:.2f}, {scene.end_s:.2f}) s, {scene.cut_kind} {scene.cut_score:.2f}, "
+            f"keyframes at {', '.join(times) or 'none'} s"
+        )
+
+
+def tell_clip(workplace: Workplace, subject: Subject) -> Iterator[str]:
+    run = _run(workplace, subject.part)
+    clip = next(each for each in run.read("clips", Clip) if each.clip_id == subject.id)
+    yield f"clip {clip.clip_id}: {clip.kind}, [{clip.start_s:.2f}, {clip.end_s:.2f}) s of video {clip.video_id}"
+    yield f"  {len(clip.scenes)} scenes, {len(clip.keyframes)} keyframes, {len(clip.timeline)} frames evenly spaced"
+    for question in run.read("questions", Question):
+        if question.clip_id == clip.clip_id:
+            yield f"  question {question.question_id}: {question.kind}: {question.text}"
+
+
+def tell_question(workplace: Workplace, subject: Subject) -> Iterator[str]:
+    run = _run(workplace, subject.part)
+    question = next(each for each in run.read("questions", Question) if each.question_id == subject.id)
+    yield from _question_lines(question)
+    for trace in run.read("traces", Trace):
+        if trace.question_id == question.question_id:
+            yield f"  sample {trace.trace_id}: said {trace.answer!r}"
+
+
+def _question_lines(question: Question) -> Iterator[str]:
+    yield f"question {question.question_id}: {question.source} {question.kind}, {question.task}"
+    yield f"  {question.text}"
+    for letter, option in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", question.options, strict=False):
+        yield f"    {letter}. {option}"
+    yield f"  gold: {question.answer}" + (
+        f" ± {question.tolerance}" if question.tolerance is not None else ""
+    )
+    for place, shown in enumerate(question.frames, start=1):
+        label = f"[{shown.shown_s:.1f} s]" if shown.shown_s is not None else f"Frame {place}"
+        elsewhere = (
+            "" if shown.frame.video_id == question.video_id else f" of video {shown.frame.video_id[:16]}"
+        )
+        yield f"  {label} is {shown.frame.sha256} from {shown.frame.time_s:.3f} s{elsewhere}"
+
+
+def tell_sample(workplace: Workplace, subject: Subject) -> Iterator[str]:
+    run = _run(workplace, subject.part)
+    trace = next(each for each in run.read("traces", Trace) if each.trace_id == subject.id)
+    question = next(each for each in run.read("questions", Question) if each.question_id == trace.question_id)
+    clip = next(each for each in run.read("clips", Clip) if each.clip_id == trace.clip_id)
+    source = next((each for each in subject.part.sources if each.video_id == trace.video_id), None)
+    yield f"sample {trace.trace_id}: rollout {trace.sample_index} of {trace.model}, prompt {trace.prompt_id}"
+    yield f"video {trace.video_id}: {source.file.url if source else 'no longer among the sources'}"
+    yield f"clip {clip.clip_id}: [{clip.start_s:.2f}, {clip.end_s:.2f}) s, {len(clip.scenes)} scenes"
+    yield from _question_lines(question)
+    yield f"thought: {trace.thought}"
+    yield f"answer: {trace.answer!r} (finish: {trace.finish_reason}, {trace.completion_tokens} tokens)"
+    for claim in run.read("claims", Claim):
+        if claim.trace_id == trace.trace_id:
+            yield (
+                f"claim: {claim.text!r}: {_belief(claim.cited_score)} with the cited frames, "
+                f"{_belief(claim.control_score)} with others ({claim.verifier})"
+            )
+    yield from _tell_verdict(workplace, subject)
+
+
+def _belief(score: float | None) -> str:
+    return "unknown" if score is None else f"believed {score:.2f}"
+
+
+def _tell_verdict(workplace: Workplace, subject: Subject) -> Iterator[str]:
+    """Every measurement, then for both sets every rule and whether it applies."""
+    if workplace.todos():
+        yield "not judged yet: the build is not finished"
+        return
+    judged = judge(workplace)
+    here = pl.col("trace_id") == subject.id
+    scores = judged.measurements.filter(here).row(0, named=True)
+    verdict = judged.verdicts.filter(here).row(0, named=True)
+    yield "scores:"
+    for name in (*score_columns(SCORES), *SetMeasurements.model_fields):
+        yield f"  {name}: {scores.get(name)}"
+    policy = workplace.recipe.policy
+    for cut, reasons in ((SFT, verdict["reasons"]), (RL, verdict["rl_reasons"])):
+        kept = verdict[cut.name]
+        yield f"{cut.name} by policy {policy.name}: {'kept' if kept else 'rejected for ' + ', '.join(reasons)}"
+        names = reason_names(policy, cut)
+        yield f"  rules that do not apply: {', '.join(name for name in names if name not in reasons)}"
+    if not verdict["published"]:
+        yield "not published: its video is no longer among the sources, or was tried again in a later part"
