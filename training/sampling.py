@@ -198,7 +198,7 @@ def token_logprobs(logits: Tensor, ids: Tensor) -> Tensor:
 
 
 def completion_logprobs(network: Any, batch: Batch, forbidden: Sequence[int], temperature: float) -> Tensor:
-    """Log-probability of each counted token of (B, T) given those before it, else 0. (B, T − 1), with gradient."""
+    """Log-probability of each counted token of (B, T) given those before it, else 0. (B, T − 1)"""
     logits = network(**batch.inputs, use_cache=False).logits[:, :-1]
     logits = without(logits, forbidden) / temperature
     counted = batch.counted[:, 1:]

@@ -201,6 +201,13 @@ class Update(NamedTuple):
     tokens: int
 
 
+class Applied(NamedTuple):
+    """The rate and the gradient's norm, before clipping, of one step."""
+
+    learning_rate: float
+    grad_norm: float
+
+
 class Trainer:
     """Model, optimizer and schedule, as accelerate has prepared them."""
 
@@ -229,14 +236,21 @@ class Trainer:
                 # Devices' gradients are averaged, the loss is a sum over devices.
                 self.accelerator.backward(loss * self.accelerator.num_processes)
                 total += loss.detach()
-        norm = self.accelerator.clip_grad_norm_(self.network.parameters(), self.max_grad_norm)
+        applied = self.apply()
+        tokens = sum(int(batch.inputs["attention_mask"].sum()) for batch in batches)
+        loss_everywhere = float(self.accelerator.reduce(total, "sum"))
+        return Update(
+            loss_everywhere, applied.learning_rate, applied.grad_norm, tokens * self.accelerator.num_processes
+        )
+
+    def apply(self) -> "Applied":
+        """Clip the gradients that lie ready, step, and clear them."""
+        norm: Any = self.accelerator.clip_grad_norm_(self.network.parameters(), self.max_grad_norm)
         rate = self.schedule.get_last_lr()[0]
         self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad()
-        tokens = sum(int(batch.inputs["attention_mask"].sum()) for batch in batches)
-        loss_everywhere = float(self.accelerator.reduce(total, "sum"))
-        return Update(loss_everywhere, rate, float(norm or 0.0), tokens * self.accelerator.num_processes)
+        return Applied(float(rate), float(norm or 0.0))
 
     def checkpoint(self, run: RunFolder, step: int) -> None:
         """Save weights, optimizer, schedule and random states."""

@@ -1,0 +1,99 @@
+"""Stored pass counts -> which questions are asked next: the ones that are neither hopeless nor done.
+
+The teacher's pass counts are only where it starts: each question's rate follows the policy's own rollouts.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, Protocol, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from training.shards import Example, Shards, read_rows
+
+
+class CurriculumConfig(BaseModel):
+    """How questions are chosen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    order: Literal["uniform", "easy_first", "half_right"] = "uniform"
+    """`easy_first`: from high pass rates to low as training goes on; `half_right`: mostly near one half."""
+    memory: float = Field(default=0.5, ge=0, le=1)
+    """Weight of what was known when a question's rate is refreshed; 1 keeps the stored counts for ever."""
+    floor: float = Field(default=0.1, gt=0, le=1)
+    """Least weight of a question, so that none is forgotten."""
+    steps: int = Field(default=100, ge=1)
+    """Over which `easy_first` goes from easy to hard."""
+
+
+class Rolled(Protocol):
+    """A question's rollouts, as far as the curriculum looks at them."""
+
+    @property
+    def example(self) -> Example:
+        """The question."""
+        ...
+
+    @property
+    def scored(self) -> Sequence[Any]:
+        """What each rollout scored; `right` is the answer's."""
+        ...
+
+
+class Curriculum:
+    """Pass rates of all questions. Accelerate saves and loads it with a checkpoint."""
+
+    def __init__(self, ids: Sequence[str], rates: np.ndarray, cfg: CurriculumConfig, seed: int) -> None:
+        self.ids, self.rates, self.cfg, self.seed = list(ids), rates, cfg, seed
+        self._place = {question_id: place for place, question_id in enumerate(self.ids)}
+
+    @classmethod
+    def of(cls, examples: Iterable[Example], cfg: CurriculumConfig, seed: int) -> Self:
+        """From the rows as they lie; a row without counts starts at one half."""
+        ids, rates = [], []
+        for example in examples:
+            passes, rollouts = example.scores.get("pass_count"), example.scores.get("rollout_count")
+            ids.append(example.question_id)
+            rates.append(passes / rollouts if passes is not None and rollouts else 0.5)
+        return cls(ids, np.array(rates, dtype=np.float64), cfg, seed)
+
+    def weights(self, step: int) -> np.ndarray:
+        """Chance of each question at a step. (Q,), sums to 1"""
+        if self.cfg.order == "uniform":
+            raw = np.ones_like(self.rates)
+        elif self.cfg.order == "half_right":
+            raw = 4 * self.rates * (1 - self.rates)
+        else:
+            wanted = 1 - min(1.0, step / self.cfg.steps)
+            raw = np.exp(-(((self.rates - wanted) / 0.25) ** 2))
+        raw = np.maximum(raw, self.cfg.floor)
+        chances: np.ndarray = raw / raw.sum()
+        return chances
+
+    def draw(self, shards: Shards, count: int, step: int, again: int) -> list[Example]:
+        """Questions of a step, each at most once while there are enough."""
+        rng = np.random.default_rng([self.seed, step, again])
+        size = min(count, len(self.ids))
+        places = rng.choice(len(self.ids), size, replace=False, p=self.weights(step))
+        return read_rows(shards, [int(place) for place in places])
+
+    def sample_examples(self, shards: Shards, count: int = 64) -> list[Example]:
+        """Evenly spread questions, to check settings against."""
+        step = max(1, len(self.ids) // count)
+        return read_rows(shards, list(range(0, len(self.ids), step))[:count])
+
+    def refresh(self, groups: Sequence[Rolled]) -> None:
+        """Move the rates of questions that were asked towards what the policy now gets right."""
+        for group in groups:
+            now = sum(each.right == 1 for each in group.scored) / len(group.scored)
+            place = self._place[group.example.question_id]
+            self.rates[place] = self.cfg.memory * self.rates[place] + (1 - self.cfg.memory) * now
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint holds."""
+        return {"rates": self.rates.tolist()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The way back."""
+        self.rates = np.array(state["rates"], dtype=np.float64)

@@ -1,0 +1,164 @@
+"""A model and a dataset's questions -> accuracy per task with intervals, viewing budget and baselines."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.answer import lenient_score, read_completion, strict_score
+from training.batches import PromptConfig, PromptStyle, limit_frames
+from training.intervals import Interval, wilson
+from training.preflight import dataset_folder
+from training.rewards import Judge, RewardConfig, score_completions
+from training.runs import write_whole
+from training.sampling import Ask, Said, Sampler, SamplingConfig
+from training.shards import Example, ShardsConfig, open_shards, stream_in_order
+from training.tables import text_table
+from training.tts import BackendConfig, open_sampler
+
+
+class EvaluateConfig(BaseModel):
+    """Which rows are asked, and how."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shards: ShardsConfig = ShardsConfig(subset="rl", split="test")
+    max_rows: int | None = Field(default=None, ge=1)
+    styles: tuple[PromptStyle, ...] = ("published", "direct")
+    """Each is one evaluation: with a thought, and answering at once."""
+    max_frames: int | None = Field(default=None, ge=1)
+    backend: BackendConfig = BackendConfig()
+    sampling: SamplingConfig = SamplingConfig(temperature=0.0)
+
+
+class TaskReport(NamedTuple):
+    """One style on the questions of one task; `all` for every task together."""
+
+    style: str
+    task: str
+    questions: int
+    strict: Interval
+    lenient: Interval
+    constant: float
+    """Strict score of always giving the commonest gold answer."""
+    agreement: float
+    """Share of thoughts whose last sentence speaks for the answer."""
+    evidence: float | None
+    """Share of claims that the judge bears out; null without one."""
+    thought_words: float
+    completion_tokens: float
+    frames: float
+    finished: float
+
+
+def evaluate_model(
+    build_dir: Path, model: str, out: Path, cfg: EvaluateConfig, judge: Judge | None = None
+) -> list[TaskReport]:
+    """Ask DIR's questions in each style; leaves evaluate.json and evaluate.md in `out`."""
+    shards = open_shards(dataset_folder(build_dir), cfg.shards)
+    examples = list(stream_in_order(shards))[: cfg.max_rows]
+    reports = []
+    for style in cfg.styles:
+        prompt = PromptConfig(style=style, max_frames=cfg.max_frames)
+        sampler = open_sampler(model, cfg.backend, prompt)
+        reports += evaluate_examples(sampler, examples, style, cfg, judge)
+    out.mkdir(parents=True, exist_ok=True)
+    plain = [{**r._asdict(), "strict": r.strict._asdict(), "lenient": r.lenient._asdict()} for r in reports]
+    content = {"model": model, "dataset_sha256": shards.dataset_sha256, "reports": plain}
+    write_whole(out / "evaluate.json", json.dumps(content, indent=1) + "\n")
+    write_whole(out / "evaluate.md", _table(reports))
+    return reports
+
+
+def evaluate_examples(
+    sampler: Sampler, examples: Sequence[Example], style: str, cfg: EvaluateConfig, judge: Judge | None = None
+) -> list[TaskReport]:
+    """One report a task, then one for all where there are several."""
+    said = sampler.sample([Ask(example) for example in examples], cfg.sampling)
+    tasks = sorted({example.task for example in examples})
+    reports = []
+    for task in tasks:
+        places = [place for place, example in enumerate(examples) if example.task is task]
+        reports.append(_report(style, str(task), examples, said, places, cfg, judge))
+    if len(tasks) > 1:
+        reports.append(_report(style, "all", examples, said, list(range(len(examples))), cfg, judge))
+    return reports
+
+
+def _report(
+    style: str,
+    task: str,
+    examples: Sequence[Example],
+    said: Sequence[Said],
+    places: Sequence[int],
+    cfg: EvaluateConfig,
+    judge: Judge | None,
+) -> TaskReport:
+    asked = [examples[place] for place in places]
+    texts = [said[place].text for place in places]
+    readings = [read_completion(text) for text in texts]
+    pairs = list(zip(asked, readings, strict=True))
+    strict = sum(strict_score(e.task, r.answer, e.answer, e.options, e.tolerance) for e, r in pairs)
+    lenient = sum(lenient_score(e.task, r.answer, e.answer, e.options, e.tolerance) for e, r in pairs)
+    weights = RewardConfig(evidence=1.0 if judge is not None else 0.0)
+    scored = score_completions(list(zip(asked, texts, strict=True)), weights, judge)
+    count = len(places)
+    return TaskReport(
+        style=style,
+        task=task,
+        questions=count,
+        strict=wilson(strict, count),
+        lenient=wilson(lenient, count),
+        constant=constant_baseline(asked),
+        agreement=sum(each.components["agreement"] for each in scored) / count,
+        evidence=sum(each.components["evidence"] for each in scored) / count if judge is not None else None,
+        thought_words=sum(len(reading.thought.split()) for reading in readings) / count,
+        completion_tokens=sum(said[place].tokens for place in places) / count,
+        frames=sum(len(limit_frames(example, cfg.max_frames).images) for example in asked) / count,
+        finished=sum(said[place].finished for place in places) / count,
+    )
+
+
+def constant_baseline(examples: Sequence[Example]) -> float:
+    """Mean strict score of the one gold answer that does best on all."""
+    golds = Counter(example.answer for example in examples).most_common(20)
+    return max(
+        sum(strict_score(e.task, gold, e.answer, e.options, e.tolerance) for e in examples) / len(examples)
+        for gold, _ in golds
+    )
+
+
+def _table(reports: Sequence[TaskReport]) -> str:
+    head = [
+        "style",
+        "task",
+        "n",
+        "strict",
+        "95 %",
+        "lenient",
+        "constant",
+        "agrees",
+        "words",
+        "tokens",
+        "frames",
+    ]
+    rows = [
+        [
+            each.style,
+            each.task,
+            str(each.questions),
+            f"{each.strict.value:.3f}",
+            f"{each.strict.low:.3f}–{each.strict.high:.3f}",
+            f"{each.lenient.value:.3f}",
+            f"{each.constant:.3f}",
+            f"{each.agreement:.3f}",
+            f"{each.thought_words:.1f}",
+            f"{each.completion_tokens:.1f}",
+            f"{each.frames:.1f}",
+        ]
+        for each in reports
+    ]
+    return text_table(head, rows)

@@ -1,0 +1,334 @@
+"""Verifiable questions -> a policy that gets them right: GRPO on the model's own rollouts, from the shards.
+
+Each step draws groups of rollouts, rewards them, drops groups that teach nothing, and takes one or more
+optimizer steps on the rest. Logged apart: every reward component, dropped groups, and example rollouts.
+"""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+from transformers import AutoModelForImageTextToText
+
+from training.batches import Batch, PromptConfig, join, prompt_batch
+from training.curriculum import Curriculum, CurriculumConfig
+from training.grpo import GrpoConfig, group_advantages, has_variance, policy_loss, temporal_bonus
+from training.preflight import SetupError, check_frames, check_length, dataset_folder, load_processor
+from training.rewards import Judge, RewardConfig, Scored, check_rewards, score_completions
+from training.runs import RunFolder, model_path
+from training.sampling import (
+    Ask,
+    LocalSampler,
+    Said,
+    SamplingConfig,
+    completion_logprobs,
+    forbidden_tokens,
+)
+from training.sft import LoraSettings, OptimizerConfig, Trainer, TrainSummary, load_network, save_network
+from training.shards import Example, ShardsConfig, open_shards, stream_in_order
+
+
+class TemporalConfig(BaseModel):
+    """T-GRPO's contrast with shuffled frames (arXiv 2503.21776)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bonus: float = Field(default=0.3, gt=0)
+    """What a right rollout gains where the ordered frames do at least as well as the shuffled."""
+    share: float = Field(default=1.0, gt=0)
+    """… as this share of the shuffled."""
+    rollouts: int = Field(default=4, ge=1, le=128)
+    """With shuffled frames, for each question; they are not trained on."""
+
+
+class RlConfig(BaseModel):
+    """One run of reinforcement learning."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shards: ShardsConfig = ShardsConfig(subset="rl")
+    prompt: PromptConfig = PromptConfig()
+    steps: int = Field(default=200, ge=1)
+    """Rounds of rollouts."""
+    questions: int = Field(default=32, ge=1, le=4096)
+    """A step."""
+    rollouts: int = Field(default=8, ge=2, le=256)
+    """A question."""
+    updates: int = Field(default=1, ge=1, le=16)
+    """Optimizer steps a round; from the second on the clip range matters."""
+    sampling: SamplingConfig = SamplingConfig()
+    rewards: RewardConfig = RewardConfig()
+    grpo: GrpoConfig = GrpoConfig()
+    temporal: TemporalConfig | None = None
+    curriculum: CurriculumConfig = CurriculumConfig()
+    refill_rounds: int = Field(default=0, ge=0, le=16)
+    """How often more questions are drawn in place of groups without variance."""
+    optimizer: OptimizerConfig = OptimizerConfig(learning_rate=1e-6, schedule="constant")
+    lora: LoraSettings | None = None
+    gradient_checkpointing: bool = False
+    batch_rows: int = Field(default=64, ge=1, le=4096)
+    """Rollouts a forward pass of training."""
+    checkpoint_every_steps: int = Field(default=20, ge=1)
+    examples_every_steps: int = Field(default=10, ge=1)
+    """Some rollouts with their components go to RUN/rollouts.jsonl."""
+    allow_resize: bool = False
+    seed: int = 0
+
+
+class Group(NamedTuple):
+    """One question's rollouts."""
+
+    example: Example
+    said: tuple[Said, ...]
+    scored: tuple[Scored, ...]
+    rewards: tuple[float, ...]
+    """Totals, with the temporal bonus where there is one."""
+
+
+def train_rl(
+    build_dir: Path, model: str, out: Path, cfg: RlConfig, judge: Judge | None = None
+) -> TrainSummary:
+    """Train `model` on DIR's `rl` rows into `out`; a killed run goes on from its last checkpoint.
+
+    `judge` gives the evidence reward. Raises DatasetError and SetupError, before weights are loaded, where
+    data, model, rewards and settings do not fit. One process: rollouts are not spread over devices.
+    """
+    path = model_path(model)
+    shards = open_shards(dataset_folder(build_dir), cfg.shards)
+    processor = load_processor(path)
+    frames = check_frames(processor, shards, cfg.allow_resize)
+    check_length(processor, path, shards, cfg.prompt, frames, room=cfg.sampling.max_tokens)
+    curriculum = Curriculum.of(stream_in_order(shards), cfg.curriculum, cfg.seed)
+    check_rewards(cfg.rewards, curriculum.sample_examples(shards), judge)
+    accelerator = Accelerator()
+    if accelerator.num_processes > 1:
+        raise SetupError("train rl runs in one process; start it without `accelerate launch`")
+    setup = {
+        "command": "train rl",
+        "model": model,
+        "dataset_sha256": shards.dataset_sha256,
+        "policy": shards.policy,
+        "frames": frames._asdict(),
+        "config": cfg.model_dump(mode="json"),
+    }
+    with RunFolder(out, setup, accelerator.is_main_process) as run:
+        set_seed(cfg.seed)
+        network = load_network(path, cfg.lora, cfg.gradient_checkpointing)
+        reference = _frozen(path, accelerator) if cfg.grpo.kl else None
+        trainer = Trainer(accelerator, network, cfg.optimizer, cfg.steps * cfg.updates)
+        accelerator.register_for_checkpointing(curriculum)
+        first = trainer.resume(run)
+        sampler = LocalSampler(accelerator.unwrap_model(trainer.network), processor, cfg.prompt)
+        learner = _Learner(cfg, trainer, sampler, reference, judge)
+        began, loss, tokens = time.perf_counter(), math.nan, 0
+        for step in range(first + 1, cfg.steps + 1):
+            groups, drawn = learner.collect(curriculum, shards, step)
+            curriculum.refresh(groups)
+            kept = [group for group in groups if _teaches(group)]
+            report = learner.learn(kept) if kept else {}
+            loss = report.get("loss", loss)
+            tokens += sum(said.tokens for group in groups for said in group.said)
+            spent = time.perf_counter() - began
+            counts = {
+                "groups": len(groups),
+                "groups_without_variance": len(groups) - len(kept),
+                "drawn": drawn,
+            }
+            run.log(step, {**report, **components(groups), **counts, "seconds": spent})
+            if step % cfg.examples_every_steps == 0 or step == 1:
+                run.append("rollouts.jsonl", [_example_row(step, group) for group in groups[:4]])
+            if step % cfg.checkpoint_every_steps == 0 and step < cfg.steps:
+                trainer.checkpoint(run, step)
+        spent = time.perf_counter() - began
+        save_network(accelerator, trainer.network, processor, run)
+        summary = TrainSummary(run.model, cfg.steps, loss, spent, tokens / max(spent, 1e-9))
+        run.write_outcome({"state": "done", **summary._asdict()})
+    return summary
+
+
+def components(groups: Sequence[Group]) -> dict[str, float]:
+    """Mean of every reward component over all rollouts, of the totals, and of the answers' own scores."""
+    scored = [each for group in groups for each in group.scored]
+    means = {
+        f"reward/{name}": sum(each.components[name] for each in scored) / len(scored)
+        for name in scored[0].components
+    }
+    totals = [reward for group in groups for reward in group.rewards]
+    said = [each for group in groups for each in group.said]
+    return {
+        **means,
+        "reward/total": sum(totals) / len(totals),
+        "right": sum(each.right for each in scored) / len(scored),
+        "completion_tokens": sum(each.tokens for each in said) / len(said),
+        "finished": sum(each.finished for each in said) / len(said),
+    }
+
+
+def shuffle_frames(example: Example, seed: int) -> Example:
+    """The same row with its pictures in another order under the same labels."""
+    key = int.from_bytes(example.question_id.encode()[-8:].rjust(8, b"\0"))
+    order = np.random.default_rng([seed, key]).permutation(len(example.images))
+    if len(order) > 1 and (order == np.arange(len(order))).all():
+        order = np.roll(order, 1)
+    return example._replace(images=tuple(example.images[place] for place in order))
+
+
+class _Learner:
+    """One step: rollouts, rewards, update."""
+
+    def __init__(
+        self, cfg: RlConfig, trainer: Trainer, sampler: LocalSampler, reference: Any, judge: Judge | None
+    ) -> None:
+        self.cfg, self.trainer, self.sampler = cfg, trainer, sampler
+        self.reference, self.judge = reference, judge
+        self.forbidden = forbidden_tokens(sampler.processor)
+
+    def collect(self, curriculum: Curriculum, shards: Any, step: int) -> tuple[list[Group], int]:
+        """Groups of a step and how many questions were drawn for them."""
+        groups = self.roll_out(curriculum.draw(shards, self.cfg.questions, step, 0), step, 0)
+        drawn = len(groups)
+        for again in range(1, self.cfg.refill_rounds + 1):
+            missing = sum(not _teaches(group) for group in groups)
+            if not missing:
+                break
+            more = self.roll_out(curriculum.draw(shards, missing, step, again), step, again)
+            drawn += len(more)
+            groups = [group for group in groups if _teaches(group)] + more
+        return groups, drawn
+
+    def roll_out(self, examples: Sequence[Example], step: int, again: int) -> list[Group]:
+        """Draw, read and reward `rollouts` completions of each question."""
+        cfg, count = self.cfg, self.cfg.rollouts
+        seed = cfg.sampling.seed + 1_000_003 * step + 101 * again
+        sampling = cfg.sampling.model_copy(update={"seed": seed})
+        self.sampler.network.eval()
+        said = self.sampler.sample([Ask(each) for each in examples for _ in range(count)], sampling)
+        cases = [(examples[place // count], each.text) for place, each in enumerate(said)]
+        scored = score_completions(cases, cfg.rewards, self.judge)
+        totals = torch.tensor([each.total for each in scored]).view(-1, count)
+        if cfg.temporal is not None:
+            right = (
+                (torch.tensor([each.components["accuracy"] for each in scored]) == 1).float().view(-1, count)
+            )
+            totals += temporal_bonus(
+                right, self._shuffled(examples, sampling, seed), cfg.temporal.bonus, cfg.temporal.share
+            )
+        return [
+            Group(
+                example,
+                tuple(said[place * count : (place + 1) * count]),
+                tuple(scored[place * count : (place + 1) * count]),
+                tuple(totals[place].tolist()),
+            )
+            for place, example in enumerate(examples)
+        ]
+
+    def _shuffled(self, examples: Sequence[Example], sampling: SamplingConfig, seed: int) -> Tensor:
+        """Which answers are right with the frames in another order. (P, S) of 0 or 1"""
+        count = self.cfg.temporal.rollouts if self.cfg.temporal else 0
+        asks = [Ask(shuffle_frames(each, seed)) for each in examples for _ in range(count)]
+        said = self.sampler.sample(asks, sampling)
+        cases = [(asks[place].example, each.text) for place, each in enumerate(said)]
+        scored = score_completions(cases, self.cfg.rewards.model_copy(update={"gate_accuracy": False}))
+        return (torch.tensor([each.components["accuracy"] for each in scored]) == 1).float().view(-1, count)
+
+    def learn(self, groups: Sequence[Group]) -> dict[str, float]:
+        """Optimizer steps on the groups' rollouts, all of them in each."""
+        cfg = self.cfg
+        rewards = torch.tensor([group.rewards for group in groups])
+        advantages = group_advantages(rewards, cfg.grpo.scale).flatten()
+        batches = list(self._batches(groups))
+        self.trainer.network.train()
+        network = self.trainer.network if cfg.updates > 1 else None  # the first update is on policy
+        old = self._logprobs(network, batches)
+        reference = self._logprobs(self.reference, batches)
+        report: dict[str, float] = {}
+        for _ in range(cfg.updates):
+            report = self._update(batches, advantages, old, reference)
+        return report
+
+    @torch.no_grad()
+    def _logprobs(self, network: Any, batches: Sequence[Batch]) -> list[Tensor | None]:
+        if network is None:
+            return [None] * len(batches)
+        temperature = self.cfg.sampling.temperature or 1.0
+        return [completion_logprobs(network, each, self.forbidden, temperature) for each in batches]
+
+    def _update(
+        self,
+        batches: list[Batch],
+        advantages: Tensor,
+        old: Sequence[Tensor | None],
+        reference: Sequence[Tensor | None],
+    ) -> dict[str, float]:
+        cfg, device = self.cfg, self.trainer.accelerator.device
+        tokens = sum(int(batch.counted.sum()) for batch in batches)
+        sums = {"loss": 0.0, "clipped_share": 0.0, "kl": 0.0}
+        first = 0
+        for batch, before, start in zip(batches, old, reference, strict=True):
+            rows = batch.counted.shape[0]
+            now = completion_logprobs(
+                self.trainer.network, batch, self.forbidden, cfg.sampling.temperature or 1.0
+            )
+            gains = advantages[first : first + rows].to(device)
+            counted = batch.counted[:, 1:]
+            out = policy_loss(
+                now,
+                now.detach() if before is None else before,
+                gains,
+                counted,
+                cfg.grpo,
+                cfg.sampling.max_tokens,
+                start,
+            )
+            # Pieces add up to the loss over all rollouts at once.
+            by_token = cfg.grpo.normalise == "token"
+            weight = float(counted.sum()) / tokens if by_token else rows / len(advantages)
+            self.trainer.accelerator.backward(out.loss * weight)
+            for name, value in out._asdict().items():
+                sums[name] += float(value.detach()) * weight
+            first += rows
+        update = self.trainer.apply()
+        return {**sums, "grad_norm": update.grad_norm, "learning_rate": update.learning_rate}
+
+    def _batches(self, groups: Sequence[Group]) -> Iterator[Batch]:
+        rollouts = [(group.example, said) for group in groups for said in group.said]
+        device = self.trainer.accelerator.device
+        for first in range(0, len(rollouts), self.cfg.batch_rows):
+            piece = rollouts[first : first + self.cfg.batch_rows]
+            examples = [example for example, _ in piece]
+            prompts = prompt_batch(self.sampler.processor, examples, self.cfg.prompt, [""] * len(piece))
+            batch = join(self.sampler.processor, prompts, [said.token_ids for _, said in piece])
+            moved = {name: value.to(device) for name, value in batch.inputs.items()}
+            yield Batch(moved, batch.counted.to(device))
+
+
+def _teaches(group: Group) -> bool:
+    return bool(has_variance(torch.tensor([group.rewards]))[0])
+
+
+def _frozen(model: str, accelerator: Accelerator) -> Any:
+    network: Any = AutoModelForImageTextToText.from_pretrained(model, dtype=torch.float32)
+    return network.to(accelerator.device).eval().requires_grad_(False)
+
+
+def _example_row(step: int, group: Group) -> dict[str, Any]:
+    rollouts = [
+        {"text": said.text, "reward": reward, "components": dict(scored.components)}
+        for said, reward, scored in zip(group.said, group.rewards, group.scored, strict=True)
+    ]
+    return {
+        "step": step,
+        "question_id": group.example.question_id,
+        "question": group.example.question,
+        "answer": group.example.answer,
+        "rollouts": rollouts,
+    }
