@@ -45,7 +45,7 @@ def duplicate_traces(traces: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame
         cfg: What counts as nearly the same.
 
     Returns:
-        Columns `trace_id`, `duplicate_of` (null for the first of its kind), one row a trace, in the same order.
+        Columns `trace_id`, `duplicate_of` (null for the first of its kind), in the order of `traces`.
     """
     return _duplicates(traces, "trace_id", "question_id", cfg.trace_run_words, cfg.trace_similarity)
 
