@@ -1,6 +1,5 @@
 """JPEG frames -> how much each differs from each: colours, brightness and position, on small pictures."""
 
-import itertools
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
@@ -61,11 +60,10 @@ def look_at(jpeg: bytes) -> Look:
 
 def differences(looks: Sequence[Look]) -> Differences:
     """Compare each frame with each."""
-    count = len(looks)
-    content, motion = np.zeros((count, count)), np.zeros((count, count))
-    for i, j in itertools.combinations(range(count), 2):
-        moved = float(np.abs(looks[i].luma - looks[j].luma).mean())
-        recoloured = float(np.abs(looks[i].colours - looks[j].colours).sum()) / 2
-        motion[i, j] = motion[j, i] = moved
-        content[i, j] = content[j, i] = 50 * recoloured + 50 * min(1.0, moved / 64)
-    return Differences(content, motion)
+    if not looks:
+        return Differences(np.zeros((0, 0)), np.zeros((0, 0)))
+    luma = np.stack([look.luma for look in looks])
+    colours = np.stack([look.colours for look in looks])
+    motion = np.stack([np.abs(luma - each).mean(axis=1) for each in luma]).astype(np.float64)
+    recoloured = np.stack([np.abs(colours - each).sum(axis=1) for each in colours]) / 2
+    return Differences(50 * recoloured + 50 * np.minimum(1.0, motion / 64), motion)

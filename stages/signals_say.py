@@ -31,6 +31,13 @@ class View(NamedTuple):
     greedy: bool
 
 
+class _Run(NamedTuple):
+    """Frames from the first to the last, by their places."""
+
+    first: int
+    last: int
+
+
 class Said(NamedTuple):
     """What is answered and why."""
 
@@ -148,7 +155,7 @@ def _odd_frame(view: View) -> Said | None:
 
 def _foreign_span(view: View) -> Said | None:
     """The run that is unlike all around it, while what is before and after it is alike."""
-    shown, content = view.asked.shown, view.measured.content
+    shown, content = view.asked.shown, view.measured.content.tolist()
     if len(shown) < 4 or shown[0].time_s is None:
         return None
     first, last = max(_runs(len(shown)), key=lambda run: _foreignness(content, run))
@@ -221,25 +228,30 @@ def _changes_most(view: View) -> str:
     return f"The largest change is that from {before.label} to {after.label}."
 
 
-def _runs(count: int) -> list[tuple[int, int]]:
-    """First and last place of every run of at least two frames and less than half of all."""
+def _runs(count: int) -> list[_Run]:
+    """Every run of at least two frames and less than half of all."""
     longest = max((count - 1) // 2, 2)
     return [
-        (first, first + length - 1) for length in range(2, longest + 1) for first in range(count - length + 1)
+        _Run(first, first + length - 1)
+        for length in range(2, longest + 1)
+        for first in range(count - length + 1)
     ]
 
 
-def _foreignness(content: np.ndarray, run: tuple[int, int]) -> float:
+def _foreignness(content: Sequence[Sequence[float]], run: _Run) -> float:
     """How much less the run goes with the rest than both go together in themselves."""
-    inside = np.zeros(len(content), bool)
-    inside[run[0] : run[1] + 1] = True
-    across = float(content[inside][:, ~inside].min(axis=1).mean())
-    within = float(np.diagonal(content, 1)[run[0] : run[1]].mean())
-    edges = [
-        content[a, b] for a, b in ((run[0] - 1, run[0]), (run[1], run[1] + 1)) if a >= 0 and b < len(content)
-    ]
-    bridge = content[run[0] - 1, run[1] + 1] if run[0] and run[1] + 1 < len(content) else within
-    return across + float(np.mean(edges)) - 0.7 * within - 0.7 * float(bridge)
+    first, last = run
+    inside, outside = range(first, last + 1), [*range(first), *range(last + 1, len(content))]
+    across = _mean([min(content[i][j] for j in outside) for i in inside])
+    within = _mean([content[i][i + 1] for i in range(first, last)])
+    steps_in = [content[first - 1][first]] if first else []
+    steps_out = [content[last][last + 1]] if last + 1 < len(content) else []
+    bridge = content[first - 1][last + 1] if steps_in and steps_out else within
+    return across + _mean(steps_in + steps_out) - 0.7 * within - 0.7 * bridge
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _letters_of(view: View, words: Sequence[str]) -> list[str] | None:
