@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.part_files import PartFiles, read_columns, read_scores
+from pipeline.part_files import PartFiles, read_columns
 from pipeline.store import Store
 from schemas.measurements import QUESTION_SCORES, score_columns
 from schemas.question import Task
@@ -99,14 +99,13 @@ def nullable(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def read_part(store: Store, part: PartFiles, wants_images: bool) -> PartRows:
-    """Read all that a part's rows are made of. Without images, `frames` shows nothing.
+def read_part(store: Store, part: PartFiles, scores: pa.Table, wants_images: bool) -> PartRows:
+    """Read all that a part's rows are made of but its scores. Without images, `frames` shows nothing.
 
     Raises ValueError where a record names another that is not in the part.
     """
     traces = read_columns(store, part.traces, _TRACE_COLUMNS)
     questions = read_columns(store, part.questions)
-    scores = read_scores(store, part, traces["trace_id"])
     of_trace = _found(traces["question_id"], questions["question_id"], part.traces, "question")
     shown = questions["frames"].combine_chunks()
     offsets = shown.offsets.to_numpy().astype(np.int64)

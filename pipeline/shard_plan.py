@@ -78,8 +78,8 @@ def plan_shards(
 ) -> Iterator[Shard]:
     """All shards of all configs and splits, those without rows as well.
 
-    `keys` (`clip_id`, `video_id`) and `verdicts` have one row a trace, parts in order; rows whose verdict says
-    that they are not `published` are in no shard. `policy` is its name.
+    `keys` (`clip_id`, `video_id`) and `verdicts` have one row a trace, parts in order; rows whose verdict, if
+    it has that column, says that they are not `published` are in no shard. `policy` is its name.
     Raises ValueError for a video without a split.
     """
     videos = keys["video_id"].unique(maintain_order=True)
@@ -89,7 +89,7 @@ def plan_shards(
     in_test = np.array([splits[each] == "test" for each in videos.to_list()], dtype=bool)[place]
     hashes = np.array([_stable_hash(each) for each in videos.to_list()], dtype=np.uint64)[place]
     order, reasons = _side_by_side(keys, layout), _reason_codes(verdicts)
-    published = verdicts["published"].to_numpy()
+    published = _published(verdicts)
     for config in CONFIGS:
         kept = published & (verdicts["sft" if config != "rl" else "rl"].to_numpy() ^ (config == "rejected"))
         columns = file_schema(table_schema(config, layout.scores), config != "rejected")
@@ -114,6 +114,12 @@ def part_slices(layout: Layout, rows: Places) -> Iterator[tuple[int, Places]]:
 def rows_part(layout: Layout, rows: Places) -> Places:
     """Which part each row is of."""
     return np.searchsorted(layout.starts, rows, side="right") - 1
+
+
+def _published(verdicts: pl.DataFrame) -> npt.NDArray[np.bool_]:
+    if "published" not in verdicts.columns:
+        return np.ones(len(verdicts), dtype=bool)
+    return verdicts["published"].to_numpy()
 
 
 def _side_by_side(keys: pl.DataFrame, layout: Layout) -> Places:

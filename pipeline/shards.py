@@ -72,19 +72,16 @@ def write_dataset(
     shards = list(plan_shards(layout, measurements, verdicts, splits, policy.name, cfg.megabytes))
     held = trusted_files(store, folder)
     changed = [shard for shard in shards if not _is_held(shard, held)]
+    judged = measurements.select(*layout.scores.names, verdicts["reasons"])
     with open_staging(store, folder) as staging:
-        written = (
-            _write_shards(store, layout, changed, verdicts["reasons"], policy.name, staging)
-            if changed
-            else {}
-        )
+        written = _write_shards(store, layout, changed, judged, policy.name, staging) if changed else {}
         entries = tuple(_entry(shard, written.get(shard.path), held) for shard in shards)
         moved = {each.path: staging / each.path for each in entries if _is_new(each, held)}
         manifest = Manifest(
             dataset_sha256=dataset_sha256(entries),
             policy=policy,
             files=tuple(sorted(entries, key=lambda each: each.path)),
-            rejected=_reason_counts(verdicts),
+            rejected=reason_counts(verdicts),
             facts=facts,
         )
         replace_files(store, folder, moved, manifest)
@@ -108,17 +105,17 @@ def _check_fit(layout: Layout, measurements: pl.DataFrame, verdicts: pl.DataFram
 
 
 def _write_shards(
-    store: Store, layout: Layout, shards: Sequence[Shard], reasons: pl.Series, policy: str, staging: Path
+    store: Store, layout: Layout, shards: Sequence[Shard], judged: pl.DataFrame, policy: str, staging: Path
 ) -> dict[str, WrittenShard]:
     """Write shards side by side, a part at a time, the next one being read meanwhile."""
     work = _work_by_part(layout, shards)
     writers = {shard.path: _open_writer(layout, shard, staging) for shard in shards}
     try:
         with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
-            for part, rows in _read_ahead(store, layout, work, pool):
+            for part, rows in _read_ahead(store, layout, work, judged, pool):
                 first = int(layout.starts[part])
                 added = [
-                    pool.submit(_add, writers[shard.path], rows, shard, own, reasons, first, policy)
+                    pool.submit(_add, writers[shard.path], rows, shard, own, judged["reasons"], first, policy)
                     for shard, own in work[part]
                 ]
                 for each in added:
@@ -140,19 +137,24 @@ def _work_by_part(layout: Layout, shards: Sequence[Shard]) -> dict[int, list[tup
 
 
 def _read_ahead(
-    store: Store, layout: Layout, work: Mapping[int, list[tuple[Shard, Places]]], pool: ThreadPoolExecutor
+    store: Store,
+    layout: Layout,
+    work: Mapping[int, list[tuple[Shard, Places]]],
+    judged: pl.DataFrame,
+    pool: ThreadPoolExecutor,
 ) -> Iterator[tuple[int, PartRows]]:
     def read(part: int) -> Future[PartRows]:
+        start, end = layout.starts[part : part + 2].tolist()
+        scores = judged[start:end].select(layout.scores.names).to_arrow().cast(layout.scores)
         images = any(shard.config != "rejected" for shard, _ in work[part])
-        return pool.submit(read_part, store, layout.parts[part], images)
+        return pool.submit(read_part, store, layout.parts[part], scores, images)
 
+    reading: Future[PartRows] | None = None
     wanted = list(work)
-    reading = read(wanted[0]) if wanted else None
     for part, following in zip(wanted, [*wanted[1:], None], strict=True):
-        rows = reading.result() if reading else None
+        rows = (reading or read(part)).result()
         reading = None if following is None else read(following)
-        if rows is not None:
-            yield part, rows
+        yield part, rows
 
 
 def _open_writer(layout: Layout, shard: Shard, staging: Path) -> ShardWriter:
@@ -197,7 +199,8 @@ def _is_new(entry: ManifestFile, held: Mapping[str, ManifestFile]) -> bool:
     return entry.path not in held or held[entry.path].sha256 != entry.sha256
 
 
-def _reason_counts(verdicts: pl.DataFrame) -> dict[str, int]:
+def reason_counts(verdicts: pl.DataFrame) -> dict[str, int]:
+    """Reason -> traces that it keeps out of `sft`; a trace counts for each of its reasons."""
     counted = verdicts["reasons"].explode().drop_nulls().value_counts(name="traces").sort("reasons")
     return dict(counted.iter_rows())
 

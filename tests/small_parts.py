@@ -9,7 +9,6 @@ from PIL import Image
 from pipeline.part_files import PartFiles
 from pipeline.store import Store
 from schemas.footage import Clip, ClipKind, CutKind, Footage, FrameRef, FrameSignals, Keyframe, Scene, Video
-from schemas.measurements import SCORES
 from schemas.question import Question, QuestionSource, ShownFrame, Task
 from schemas.record import Record, to_table
 from schemas.scores import (
@@ -51,7 +50,7 @@ def keyframe(video_id: str, second: int, seed: int) -> Keyframe:
     return Keyframe(frame=frame, sharpness=1.0, luminance=100.0, jpeg=jpeg)
 
 
-def footage(number: int) -> Footage:
+def footage(number: int, candidates: int) -> Footage:
     video_id = sha(f"video {number}")
     video = Video(
         video_id=video_id,
@@ -71,7 +70,7 @@ def footage(number: int) -> Footage:
         duration_s=10.0,
         frame_count=250,
         signals=FrameSignals(**(dict.fromkeys(names, flat) | {"signature": bytes(64)})),
-        candidates=tuple(keyframe(video_id, second, number) for second in range(8)),
+        candidates=tuple(keyframe(video_id, second, number) for second in range(candidates)),
     )
 
 
@@ -181,9 +180,11 @@ def scores_of(trace: Trace, blind: int | None) -> list[Record]:
     ]
 
 
-def write_part(store: Store, number: int, fingerprint: str = "f0", videos: int = VIDEOS) -> PartFiles:
+def write_part(
+    store: Store, number: int, fingerprint: str = "f0", videos: int = VIDEOS, candidates: int = 8
+) -> PartFiles:
     """Write one part's files into the store."""
-    films = [footage(number * VIDEOS + i) for i in range(videos)]
+    films = [footage(number * VIDEOS + i, candidates) for i in range(videos)]
     clips = [clip_of(film) for film in films]
     foreign = films[-1].candidates[-1].frame
     questions = [question for clip in clips for question in questions_of(clip, foreign)]
@@ -196,7 +197,7 @@ def write_part(store: Store, number: int, fingerprint: str = "f0", videos: int =
         "questions": (questions, Question),
         "traces": (traces, Trace),
     }
-    for place, record in enumerate(SCORES):
+    for place, record in enumerate(type(score) for score in scores[0]):
         made[f"score.{record.__name__}"] = ([each[place] for each in scores], record)
     names = {}
     for step, (records, record) in made.items():

@@ -1,0 +1,166 @@
+"""Part files of a build that never ran: text-only traces of realistic lengths, written column by column."""
+
+import hashlib
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.part_files import PartFiles
+from pipeline.store import Store
+from schemas.footage import Clip, Footage
+from schemas.measurements import SCORES
+from schemas.question import Question
+from schemas.record import arrow_schema
+from schemas.trace import Trace
+
+ROLLOUTS = 8
+QUESTIONS_PER_VIDEO = 125
+VIDEOS_PER_PART = 16
+TRACES_PER_PART = ROLLOUTS * QUESTIONS_PER_VIDEO * VIDEOS_PER_PART
+MEAN_THOUGHT_CHARACTERS = 700
+_TASKS = ("multiple_choice", "numerical", "ordering", "temporal_grounding", "boolean")
+
+
+def write_synthetic_parts(store: Store, traces: int) -> list[PartFiles]:
+    """`traces` traces, 16,000 a part and fewer in the last one."""
+    rng = np.random.default_rng(0)
+    letters = np.frombuffer(b"etaoinshrdlucmfwypvbgk", dtype=np.uint8)
+    lengths = rng.integers(2, 10, 4000)
+    words = [bytes(rng.choice(letters, size)) for size in lengths]
+    corpus = np.frombuffer(b" ".join(words[i] for i in rng.zipf(1.3, 2_000_000) % len(words)), dtype=np.uint8)
+    starts = range(0, traces, TRACES_PER_PART)
+    return [
+        _write_part(store, number, min(TRACES_PER_PART, traces - start), corpus)
+        for number, start in enumerate(starts)
+    ]
+
+
+def _write_part(store: Store, number: int, traces: int, corpus: np.ndarray) -> PartFiles:
+    rng = np.random.default_rng([1, number])
+    questions = -(-traces // ROLLOUTS)
+    videos = -(-questions // QUESTIONS_PER_VIDEO)
+    of_question = np.arange(traces) // ROLLOUTS
+    video_of = np.arange(questions) // QUESTIONS_PER_VIDEO
+    video_ids = [hashlib.sha256(f"{number} {i}".encode()).hexdigest() for i in range(videos)]
+    question_ids = pa.array([hashlib.md5(f"{number} q{i}".encode()).hexdigest() for i in range(questions)])
+    trace_ids = pa.array([hashlib.md5(f"{number} t{i}".encode()).hexdigest() for i in range(traces)])
+    clip_ids = [video_id[:16] for video_id in video_ids]
+    task = [_TASKS[i % len(_TASKS)] for i in range(questions)]
+    right = rng.random(traces) < 0.5
+    thought = _texts(corpus, rng, rng.poisson(MEAN_THOUGHT_CHARACTERS, traces))
+    text = pa.compute.binary_join_element_wise("<think>", thought, "</think><answer>B</answer>", "")
+    tables = {
+        "footage": _filled(Footage, videos, {"video": _videos(video_ids)}),
+        "clips": _filled(Clip, videos, {"clip_id": clip_ids, "video_id": video_ids}),
+        "questions": _filled(
+            Question,
+            questions,
+            {
+                "question_id": question_ids,
+                "clip_id": pa.array(clip_ids).take(video_of),
+                "video_id": pa.array(video_ids).take(video_of),
+                "source": ["computed"] * questions,
+                "kind": ["frame_order"] * questions,
+                "task": task,
+                "text": _texts(corpus, rng, rng.poisson(120, questions)),
+                "answer": ["B"] * questions,
+            },
+        ),
+        "traces": _filled(
+            Trace,
+            traces,
+            {
+                "trace_id": trace_ids,
+                "question_id": question_ids.take(of_question),
+                "clip_id": pa.array(clip_ids).take(video_of[of_question]),
+                "video_id": pa.array(video_ids).take(video_of[of_question]),
+                "prompt_id": ["0123456789abcdef"] * traces,
+                "model": ["signals@1"] * traces,
+                "sample_index": np.arange(traces) % ROLLOUTS,
+                "text": text,
+                "thought": thought,
+                "answer": ["B"] * traces,
+                "finish_reason": ["stop"] * traces,
+            },
+        ),
+    }
+    for record in SCORES:
+        columns = {"trace_id": trace_ids} | _scores(rng, right)
+        names = arrow_schema(record).names
+        tables[record.__name__] = _filled(record, traces, {n: c for n, c in columns.items() if n in names})
+    names = {}
+    for step, table in tables.items():
+        names[step] = f"parts/{step}-f0/part-{number:05d}.parquet"
+        with store.open_write(names[step]) as file:
+            pq.write_table(table, file, compression="zstd", row_group_size=4096)
+    scores = {record.__name__: names.pop(record.__name__) for record in SCORES}
+    return PartFiles(names["footage"], names["clips"], names["questions"], names["traces"], scores)
+
+
+def _scores(rng: np.random.Generator, right: np.ndarray) -> dict:
+    traces = len(right)
+    passes = np.add.reduceat(right, np.arange(0, traces, ROLLOUTS))
+    blind = rng.binomial(4, 0.2, len(passes))
+    of_question = np.arange(traces) // ROLLOUTS
+    return {
+        "well_formed": rng.random(traces) < 0.97,
+        "finished": rng.random(traces) < 0.99,
+        "thought_words": rng.integers(40, 200, traces),
+        "answer_strict": right * 1.0,
+        "answer_lenient": right * 1.0,
+        "answer_partial": right * 1.0,
+        "pass_count": passes[of_question],
+        "rollout_count": np.full(traces, ROLLOUTS),
+        "repetition": rng.random(traces) ** 4,
+        "leak": rng.random(traces) < 0.01,
+        "agrees": pa.array(rng.random(traces) < 0.9, mask=rng.random(traces) < 0.2),
+        "citations": rng.integers(0, 6, traces),
+        "citations_in_clip": np.where(rng.random(traces) < 0.95, 1.0, 0.5),
+        "citations_near_frame": rng.random(traces) ** 0.3,
+        "blind_passes": blind[of_question],
+        "blind_rollouts": np.full(traces, 4),
+        "claims": rng.integers(0, 5, traces),
+        "grounded_share": pa.array(rng.random(traces), mask=rng.random(traces) < 0.2),
+        "worst_margin": pa.array(rng.random(traces), mask=rng.random(traces) < 0.2),
+    }
+
+
+def _texts(corpus: np.ndarray, rng: np.random.Generator, lengths: np.ndarray) -> pa.Array:
+    """Pieces of the corpus as a string array."""
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    starts = rng.integers(0, len(corpus) - lengths.max(), len(lengths))
+    places = np.arange(offsets[-1]) - np.repeat(offsets[:-1] - starts, lengths)
+    buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(corpus[places])]
+    return pa.Array.from_buffers(pa.string(), len(lengths), buffers)
+
+
+def _videos(video_ids: list[str]) -> list[dict]:
+    return [
+        {"video_id": each, "name": f"{each[:8]}.mp4", "license": "unknown", "size_bytes": 1,
+         "duration_s": 60.0, "width": 64, "height": 36, "fps": 25.0, "rotation_deg": 0, "codec": "h264"}
+        for each in video_ids
+    ]  # fmt: skip
+
+
+def _filled(record: type, rows: int, columns: dict) -> pa.Table:
+    """A record's table; columns that are not given hold zeros, empty lists and empty texts."""
+    schema = arrow_schema(record)
+    arrays = []
+    for field in schema:
+        given = columns.get(field.name)
+        if given is None:
+            given = pa.nulls(rows, field.type) if field.nullable else pa.repeat(_empty(field.type), rows)
+        array = given if isinstance(given, pa.Array | pa.ChunkedArray) else pa.array(given, field.type)
+        arrays.append(array.cast(field.type))
+    return pa.table(arrays, schema=schema)
+
+
+def _empty(kind: pa.DataType) -> pa.Scalar:
+    if pa.types.is_struct(kind):
+        return pa.scalar({field.name: _empty(field.type).as_py() for field in kind}, kind)
+    if pa.types.is_list(kind):
+        return pa.scalar([], kind)
+    if pa.types.is_string(kind) or pa.types.is_binary(kind):
+        return pa.scalar("" if pa.types.is_string(kind) else b"", kind)
+    return pa.scalar(0, pa.int64()).cast(kind)

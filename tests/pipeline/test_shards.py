@@ -1,0 +1,260 @@
+import hashlib
+import json
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.part_files import PartFiles, read_measurements
+from pipeline.replace import read_manifest
+from pipeline.rows import SAMPLES
+from pipeline.shards import ShardReceipt, ShardsConfig, write_dataset
+from pipeline.store import Store
+from schemas.footage import Clip
+from schemas.manifest import BuildFacts, Manifest
+from schemas.question import Question
+from schemas.record import from_table
+from schemas.sample import ChatMessage, SftSample
+from stages.policy import PolicyConfig, decide
+from stages.prompts import rollout_messages
+from tests.small_parts import write_part
+
+BALANCED = PolicyConfig(name="mine")
+STRICTER = PolicyConfig(name="mine", min_grounded_share=0.9)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> tuple[Store, list[PartFiles]]:
+    store = Store(str(tmp_path_factory.mktemp("build")))
+    return store, [write_part(store, number) for number in range(4)]
+
+
+def dataset(
+    store: Store, parts: list[PartFiles], policy: PolicyConfig, megabytes: int = 200, folder: str = "dataset"
+) -> ShardReceipt:
+    measured = read_measurements(store, parts)
+    videos = measured["video_id"].unique(maintain_order=True).to_list()
+    splits = {video: "test" if video[0] in "01234" else "train" for video in videos}
+    facts = BuildFacts(name="small")
+    verdicts = decide(measured, policy)
+    cfg = ShardsConfig(megabytes=megabytes)
+    return write_dataset(store, parts, measured, verdicts, splits, policy, cfg, facts, folder)
+
+
+def inodes(store: Store, folder: str = "dataset") -> dict[str, int]:
+    root = Path(store.path(folder))
+    return {str(file.relative_to(root)): file.stat().st_ino for file in sorted(root.rglob("*.parquet"))}
+
+
+def rows_of(store: Store, config: str, folder: str = "dataset") -> pl.DataFrame:
+    files = sorted(Path(store.path(f"{folder}/data/{config}")).glob("*.parquet"))
+    return pl.concat(pl.read_parquet(file) for file in files)
+
+
+def test_every_trace_is_published_once_with_what_was_decided(built):
+    store, parts = built
+    dataset(store, parts, BALANCED)
+    verdicts = decide(read_measurements(store, parts), BALANCED)
+    sft, rejected, rl = (rows_of(store, config) for config in ("sft", "rejected", "rl"))
+    assert set(sft["sample_id"]) == set(verdicts.filter("sft")["trace_id"])
+    told = dict(zip(rejected["sample_id"], rejected["reasons"].to_list(), strict=True))
+    refused = verdicts.filter(~pl.col("sft"))
+    assert told == dict(zip(refused["trace_id"], refused["reasons"].to_list(), strict=True))
+    assert len(rl) == verdicts["rl"].sum() == rl["question_id"].n_unique() > 0
+    assert "answer_strict" not in rl.columns
+    assert {"pass_count", "blind_passes"} <= set(rl.columns)
+
+
+def test_rows_hold_what_the_records_say(built):
+    store, parts = built
+    dataset(store, parts, BALANCED)
+    questions = {
+        q.question_id: q for part in parts for q in from_table(store.read_table(part.questions), Question)
+    }
+    clips = {clip.clip_id: clip for part in parts for clip in from_table(store.read_table(part.clips), Clip)}
+    texts = {t["trace_id"]: t for part in parts for t in store.read_table(part.traces).to_pylist()}
+    seen = set()
+    for file in Path(store.path("dataset/data/sft")).glob("*.parquet"):
+        for row in pq.read_table(file).to_pylist():
+            sample = SftSample.model_validate({name: row[name] for name in SftSample.model_fields})
+            question, clip, trace = (
+                questions[sample.question_id],
+                clips[sample.clip_id],
+                texts[sample.sample_id],
+            )
+            shown = [each.frame.sha256 for each in question.frames]
+            assert [hashlib.sha256(image.bytes).hexdigest() for image in sample.images] == shown
+            assert list(sample.frame_sha256) == shown
+            assert sample.frame_times_s == tuple(each.frame.time_s for each in question.frames)
+            assert sample.prompt == tuple(
+                ChatMessage.model_validate(
+                    {
+                        "role": turn.role,
+                        "content": [{"type": p.type, "text": getattr(p, "text", None)} for p in turn.content],
+                    }
+                )
+                for turn in rollout_messages(clip, question, question.frames)
+            )
+            assert sample.completion[0].content[0].text == trace["text"]
+            assert (sample.thought, sample.said, sample.answer) == (
+                trace["thought"],
+                trace["answer"],
+                question.answer,
+            )
+            assert (sample.options, sample.tolerance) == (question.options, question.tolerance)
+            assert sample.policy == "mine"
+            seen.add(question.task)
+    assert len(seen) == 3
+
+
+@pytest.mark.parametrize("config", SAMPLES)
+def test_score_columns_follow_the_record(built, config):
+    store, parts = built
+    dataset(store, parts, BALANCED)
+    names = rows_of(store, config).columns
+    fields = list(SAMPLES[config].model_fields)
+    assert [name for name in names if name in fields] == fields
+
+
+def test_same_policy_again_touches_nothing(built):
+    store, parts = built
+    first = dataset(store, parts, BALANCED)
+    before, manifest = inodes(store), Path(store.path("dataset/manifest.json")).stat().st_ino
+    again = dataset(store, parts, BALANCED)
+    assert (again.written, again.dataset_sha256) == (0, first.dataset_sha256)
+    assert inodes(store) == before
+    assert Path(store.path("dataset/manifest.json")).stat().st_ino == manifest
+
+
+def test_threshold_rewrites_only_shards_whose_rows_changed_and_ends_as_from_scratch(built):
+    store, parts = built
+    dataset(store, parts, BALANCED)
+    before, kept_before = inodes(store), {config: rows_of(store, config) for config in SAMPLES}
+    receipt = dataset(store, parts, STRICTER)
+    scratch = dataset(store, parts, STRICTER, folder="scratch")
+    assert receipt.dataset_sha256 == scratch.dataset_sha256
+    assert receipt.unchanged > 0 < receipt.written
+    after = inodes(store)
+    assert sum(after[path] != before[path] for path in after) == receipt.written
+    assert rows_of(store, "rl").equals(kept_before["rl"])
+    assert len(rows_of(store, "sft")) < len(kept_before["sft"])
+    assert all(after[path] == before[path] for path in after if path.startswith("data/rl/"))
+
+
+def test_shard_count_doubles_with_the_parts_and_never_with_the_policy(tmp_path):
+    store = Store(str(tmp_path))
+    parts = [write_part(store, number, candidates=400) for number in range(4)]
+    counts = []
+    for some in (parts[:1], parts):
+        for policy in (BALANCED, STRICTER):
+            dataset(store, some, policy, megabytes=1)
+            counts.append(len(list((tmp_path / "dataset/data/sft").glob("train-*"))))
+    assert counts[0] == counts[1] < counts[2] == counts[3]
+    assert all(count & (count - 1) == 0 for count in counts)
+    assert read_manifest(store) is not None
+    on_disk = {
+        str(file.relative_to(tmp_path / "dataset")) for file in (tmp_path / "dataset").rglob("*.parquet")
+    }
+    assert on_disk == {each.path for each in read_manifest(store).files}
+    videos = [
+        set(pl.read_parquet(file)["video_id"]) for file in (tmp_path / "dataset/data/rejected").glob("*")
+    ]
+    assert sum(map(len, videos)) == len(set.union(*videos))
+
+
+def test_manifest_says_what_is_there(built):
+    store, parts = built
+    receipt = dataset(store, parts, BALANCED)
+    manifest = Manifest.model_validate(json.loads(store.read_bytes("dataset/manifest.json")))
+    for entry in manifest.files:
+        content = store.read_bytes(f"dataset/{entry.path}")
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (entry.size_bytes, entry.sha256)
+        assert pq.read_metadata(store.path(f"dataset/{entry.path}")).num_rows == entry.rows
+    assert manifest.dataset_sha256 == receipt.dataset_sha256
+    assert manifest.policy == BALANCED
+    reasons = rows_of(store, "rejected")["reasons"].explode().value_counts()
+    assert manifest.rejected == dict(reasons.sort("reasons").iter_rows())
+
+
+def test_interrupted_replacement_is_noticed(built):
+    store, parts = built
+    wanted = dataset(store, parts, BALANCED)
+    old = store.read_bytes("dataset/manifest.json")
+    dataset(store, parts, STRICTER)
+    store.write_bytes("dataset/manifest.json", old)  # killed after the shards, before the manifest
+    store.write_bytes("dataset/.replacing", b"")
+    again = dataset(store, parts, BALANCED)
+    assert again.dataset_sha256 == wanted.dataset_sha256
+    assert again.written > 0 < again.unchanged
+    assert not store.exists("dataset/.replacing")
+    manifest = read_manifest(store)
+    for entry in manifest.files:
+        assert hashlib.sha256(store.read_bytes(f"dataset/{entry.path}")).hexdigest() == entry.sha256
+
+
+def test_damaged_shard_is_written_again(built):
+    store, parts = built
+    wanted = dataset(store, parts, BALANCED)
+    path = Path(store.path("dataset/data/sft/train-00000-of-00001.parquet"))
+    path.write_bytes(path.read_bytes()[:-5])
+    assert dataset(store, parts, BALANCED) == wanted._replace(
+        written=1, unchanged=wanted.unchanged + wanted.written - 1
+    )
+
+
+def test_failure_leaves_the_dataset_as_it_was(built):
+    store, parts = built
+    dataset(store, parts, BALANCED)
+    before, manifest = inodes(store), store.read_bytes("dataset/manifest.json")
+    broken = PartFiles(parts[0].footage, parts[1].clips, parts[0].questions, parts[0].traces, parts[0].scores)
+    with pytest.raises(ValueError, match=r"names the clip .* which its part does not hold"):
+        dataset(store, [broken, *parts[1:]], STRICTER)
+    assert (inodes(store), store.read_bytes("dataset/manifest.json")) == (before, manifest)
+    assert not Path(store.path("dataset/.staging")).exists()
+
+
+def test_parts_that_do_not_fit_are_refused(built):
+    store, parts = built
+    measured = read_measurements(store, parts)
+    verdicts = decide(measured, BALANCED)
+    splits = dict.fromkeys(measured["video_id"], "train")
+    rest = (BALANCED, ShardsConfig(), BuildFacts())
+    with pytest.raises(ValueError, match="the parts hold 96 traces, but there are 95 measurements"):
+        write_dataset(store, parts, measured[:-1], verdicts[:-1], splits, *rest)
+    with pytest.raises(ValueError, match="not in the order"):
+        write_dataset(store, parts, measured, verdicts.reverse(), splits, *rest)
+    with pytest.raises(ValueError, match="8 videos have no split"):
+        write_dataset(store, parts, measured, verdicts, {}, *rest)
+    swapped = PartFiles(
+        *(getattr(parts[0], each) for each in ("footage", "clips", "questions", "traces")), parts[1].scores
+    )
+    with pytest.raises(ValueError, match="do not follow the traces"):
+        read_measurements(store, [swapped])
+
+
+def test_shards_suit_the_hubs_viewer(built):
+    store, parts = built
+    dataset(store, parts, BALANCED)
+    file = pq.ParquetFile(store.path("dataset/data/sft/train-00000-of-00001.parquet"))
+    group = file.metadata.row_group(0)
+    columns = {group.column(i).path_in_schema: group.column(i) for i in range(group.num_columns)}
+    assert all(column.has_offset_index for column in columns.values())
+    jpeg = columns["images.list.element.bytes"]
+    assert (jpeg.compression, columns["thought"].compression) == ("UNCOMPRESSED", "ZSTD")
+    images = pl.read_parquet(store.path("dataset/data/sft/train-00000-of-00001.parquet"))["images"]
+    bytes_shown = images.explode().struct.field("bytes").drop_nulls()
+    assert (
+        jpeg.total_compressed_size < 0.8 * bytes_shown.bin.size().sum()
+    )  # a frame of several rows is there once
+
+
+def test_object_store_gets_the_same_dataset(built, tmp_path):
+    local, parts = built
+    remote = Store(f"memory://{tmp_path.name}")
+    for part in parts:
+        for name in (part.footage, part.clips, part.questions, part.traces, *part.scores.values()):
+            remote.write_bytes(name, local.read_bytes(name))
+    there = dataset(remote, parts, BALANCED)
+    assert there.dataset_sha256 == dataset(local, parts, BALANCED, folder="again").dataset_sha256
+    assert dataset(remote, parts, BALANCED).written == 0
