@@ -15,7 +15,7 @@ from pipeline.recipe import Recipe
 from pipeline.run_summary import RUN, Kept, RunSummary
 from pipeline.schedule import StepFailed, Todo, run_todos
 from pipeline.store import Store
-from pipeline.teachers import check_teacher
+from pipeline.teachers import check_teacher, teacher_plugins
 from pipeline.work import Receipt, peak_rss_mb
 from pipeline.workplace import Workplace, open_workplace
 from stages.teacher import TeacherUnavailable
@@ -105,6 +105,8 @@ def work_through(workplace: Workplace, todos: Sequence[Todo], console: Console) 
     receipts: list[Receipt] = []
     failures: list[StepFailed] = []
     with open_cluster(cluster) as client, show_progress(todos, console) as advance:
+        for plugin in teacher_plugins(workplace.recipe.all_teachers()):
+            client.register_plugin(plugin)
         console.print(f"dashboard: {client.dashboard_link}", highlight=False)
         for outcome in run_todos(client, todos, workplace.store.url, cluster.parts_ahead):
             if isinstance(outcome, StepFailed):

@@ -11,6 +11,7 @@ from pipeline.part import PartInputs
 from pipeline.part_files import PartFiles, read_measurements
 from pipeline.shards import ShardReceipt, reason_counts, write_dataset
 from pipeline.teachers import teacher_identity
+from pipeline.whole_set import WholeSet, examine_whole_set
 from pipeline.workplace import Workplace
 from schemas.manifest import BuildFacts
 from stages.policy import decide
@@ -35,23 +36,36 @@ class Judged(NamedTuple):
     measurements: pl.DataFrame
     verdicts: pl.DataFrame
     """As `stages.policy.decide` gives it, and `published`: false for videos that are no longer among the sources."""
+    whole: WholeSet
 
 
 def curate(workplace: Workplace) -> Curated:
     """Decide over all parts and publish into `dataset/`. Every part must be complete."""
     store, recipe = workplace.store, workplace.recipe
     judged = judge(workplace)
-    splits = _splits(workplace, judged.measurements)
-    receipt = write_dataset(store, *judged, splits, recipe.policy, recipe.shards, _facts(workplace))
+    splits = _splits(workplace, judged)
     verdicts = judged.verdicts
+    receipt = write_dataset(
+        store,
+        judged.files,
+        judged.measurements,
+        verdicts,
+        splits,
+        recipe.policy,
+        recipe.shards,
+        _facts(workplace),
+    )
     return Curated(receipt, int(verdicts["sft"].sum()), int(verdicts["rl"].sum()), reason_counts(verdicts))
 
 
 def judge(workplace: Workplace) -> Judged:
     """Read what was measured and decide; nothing is written."""
     files = tuple(part_files(workplace, part) for part in workplace.parts)
-    measurements = read_measurements(workplace.store, files)
-    return Judged(files, measurements, _verdicts(workplace, measurements))
+    whole = examine_whole_set(workplace.store, files, workplace.recipe.duplicates)
+    measurements = read_measurements(workplace.store, files).join(
+        whole.questions, on="question_id", how="left", maintain_order="left"
+    )
+    return Judged(files, measurements, _verdicts(workplace, measurements), whole)
 
 
 def _verdicts(workplace: Workplace, measurements: pl.DataFrame) -> pl.DataFrame:
@@ -84,10 +98,12 @@ def part_files(workplace: Workplace, part: PartInputs) -> PartFiles:
     return PartFiles(names["footage"], names["clips"], names["questions"], names["traces"], scores)
 
 
-def _splits(workplace: Workplace, measurements: pl.DataFrame) -> dict[str, str]:
+def _splits(workplace: Workplace, judged: Judged) -> dict[str, str]:
+    """video_id -> `train` or `test`; near-duplicates together, whatever the manifest says of one of them."""
     said = {row.video_id: row.split for row in workplace.given if row.split is not None}
+    groups = dict(judged.whole.videos.select("video_id", "group").iter_rows())
     cfg = workplace.recipe.splits
-    return assign_splits(measurements["video_id"].unique(), {}, cfg.test_share, cfg.seed, said)
+    return assign_splits(judged.measurements["video_id"].unique(), groups, cfg.test_share, cfg.seed, said)
 
 
 def _facts(workplace: Workplace) -> BuildFacts:

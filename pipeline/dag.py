@@ -6,12 +6,27 @@ from functools import partial
 
 from pipeline import steps
 from pipeline.recipe import Recipe
+from pipeline.settings import AskedSource
 from pipeline.step import Slot, Step
 from pipeline.teachers import TeacherConfig, needs_gpu_worker, teacher_identity
 from schemas.footage import Clip, Footage, Storyboard
-from schemas.question import Question
+from schemas.question import Question, WrittenQuestion
+from schemas.scores import RepeatScore
 from schemas.trace import Claim, ProbeResult, Trace
-from stages import claims, clips, computed, footage, probes, prompts, questions, storyboard, traces
+from stages import (
+    asked,
+    claims,
+    clips,
+    computed,
+    duplicates,
+    footage,
+    probes,
+    prompts,
+    questions,
+    storyboard,
+    traces,
+)
+from stages.teacher import ServerTeacherConfig
 from stages.checks.registry import CHECKS
 
 
@@ -54,20 +69,26 @@ def build_dag(recipe: Recipe) -> Dag:
         run=steps.clip_videos,
         after=(scan, boards),
     )
+    written = _asked(recipe.questions.asked, scan, cut)
     posed = Step(
         name="questions",
         version=questions.VERSION + computed.VERSION,
         settings=recipe.questions,
+        identity=recipe.questions.model_dump(
+            mode="json", exclude={"asked": {"writer", "answerer", "wanted"}}
+        ),
         makes=Question,
         run=steps.pose_questions,
-        after=(cut,),
+        after=(cut, *written),
         rests_on_given=True,
     )
     answered = Step(
         name="traces",
         version=traces.VERSION,
-        settings=steps.TraceSettings(teachers=recipe.teachers, rollouts=recipe.rollouts),
-        identity=(_identities(recipe), recipe.rollouts, prompts.ROLLOUT.prompt_id),
+        settings=steps.TraceSettings(
+            given=recipe.given_traces, teachers=recipe.teachers, rollouts=recipe.rollouts
+        ),
+        identity=(recipe.given_traces, _identities(recipe), recipe.rollouts, prompts.ROLLOUT.prompt_id),
         makes=Trace,
         run=steps.trace_questions,
         after=(scan, cut, posed),
@@ -105,7 +126,39 @@ def build_dag(recipe: Recipe) -> Dag:
         )
         for check in CHECKS
     )
-    return Dag(steps=(scan, boards, cut, posed, answered, probed, verified, *scores), footage=scan)
+    repeats = Step(
+        name="score.repeats",
+        version=duplicates.VERSION,
+        settings=recipe.duplicates,
+        makes=RepeatScore,
+        run=steps.find_repeats,
+        after=(answered,),
+    )
+    in_order = (scan, boards, cut, *written, posed, answered, probed, verified, *scores, repeats)
+    return Dag(steps=in_order, footage=scan)
+
+
+def _asked(source: AskedSource | None, scan: Step, cut: Step) -> tuple[Step, ...]:
+    """The step in which a teacher writes questions, where the recipe wants any."""
+    if source is None:
+        return ()
+    models = [source.writer, source.answerer or source.writer]
+    step = Step(
+        name="asked",
+        version=asked.VERSION,
+        settings=source,
+        identity=(
+            [teacher_identity(each) for each in models],
+            source.wanted,
+            prompts.WRITER.prompt_id,
+            prompts.ROLLOUT.prompt_id,
+        ),
+        makes=WrittenQuestion,
+        run=steps.write_asked,
+        after=(scan, cut),
+        slot=_slot(models),
+    )
+    return (step,)
 
 
 def _identities(recipe: Recipe) -> list[tuple[str, float]]:
@@ -115,7 +168,7 @@ def _identities(recipe: Recipe) -> list[tuple[str, float]]:
 
 def _slot(teachers: Iterable[TeacherConfig]) -> Slot:
     """Where a step runs that asks them: beside a server that we started, or waiting for one, or as plain work."""
-    kinds = {needs_gpu_worker(each): each.kind for each in teachers}
-    if True in kinds:
+    asked = list(teachers)
+    if any(needs_gpu_worker(each) for each in asked):
         return "GPU"
-    return "TEACHER" if "server" in kinds.values() else "CPU"
+    return "TEACHER" if any(isinstance(each, ServerTeacherConfig) for each in asked) else "CPU"

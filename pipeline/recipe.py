@@ -20,7 +20,9 @@ from pipeline.teachers import SignalsTeacherConfig, TeacherConfig
 from schemas.policy import PolicyConfig
 from stages.claims import ClaimConfig
 from stages.clips import ClipConfig
+from stages.duplicates import DuplicateConfig
 from stages.footage import FootageConfig
+from stages.given_traces import GivenTracesConfig
 from stages.probes import ProbeConfig
 from stages.splits import SplitsConfig
 from stages.storyboard import StoryboardConfig
@@ -44,6 +46,7 @@ class Recipe(BaseModel):
     storyboard: StoryboardConfig = StoryboardConfig()
     clips: ClipConfig = ClipConfig()
     questions: QuestionSources = QuestionSources()
+    given_traces: GivenTracesConfig = GivenTracesConfig()
     teachers: tuple[SharedTeacher, ...] = Field(
         default=(SharedTeacher(teacher=SignalsTeacherConfig()),), min_length=1
     )
@@ -53,6 +56,7 @@ class Recipe(BaseModel):
     """Who judges the claims of thoughts."""
     claims: ClaimConfig = ClaimConfig()
     checks: ChecksConfig = ChecksConfig()  # type: ignore[valid-type]  # a model made from the registry
+    duplicates: DuplicateConfig = DuplicateConfig()
     splits: SplitsConfig = SplitsConfig()
     policy: PolicyConfig = PolicyConfig()
     shards: ShardsConfig = ShardsConfig()
@@ -65,7 +69,10 @@ class Recipe(BaseModel):
 
     def all_teachers(self) -> tuple[TeacherConfig, ...]:
         """Every model that a build asks, each once."""
-        return tuple(dict.fromkeys((*(each.teacher for each in self.teachers), self.verifier)))
+        asked = self.questions.asked
+        writers = (asked.writer, asked.answerer) if asked else ()
+        named = (*writers, *(each.teacher for each in self.teachers), self.verifier)
+        return tuple(dict.fromkeys(each for each in named if each is not None))
 
     def teacher_needs(self) -> TeacherNeeds:
         """The most that one request can ask of them."""

@@ -1,7 +1,7 @@
 """Steps x parts -> tasks on a cluster, a bounded window of parts at a time; receipts come back as they finish."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,12 @@ from distributed import Client, Future, as_completed
 from pipeline.cluster import declared_resources, slot_count
 from pipeline.errors import UsageError
 from pipeline.part import PartInputs
-from pipeline.step import Step
+from pipeline.step import Slot, Step
 from pipeline.work import Receipt, run_step
+
+
+AMOUNTS: Mapping[Slot, float] = {"CPU": 1, "TEACHER": 1, "GPU": 0.25}
+"""What a task takes of its slot: four parts share a GPU's server, so that its queue does not run dry between them."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,8 @@ def run_todos(
     window = parts_ahead * max(1, slot_count(client))
     waiting = iter(todos)
     running = as_completed(with_results=False)
-    tasks: dict[str, tuple[Step, Todo]] = {}
-    unfinished = {}
+    tasks: dict[object, tuple[Step, Todo]] = {}
+    unfinished: dict[int, int] = {}
 
     def start(todo: Todo) -> None:
         futures = _submit(client, todo, store_url, resources)
@@ -68,8 +72,8 @@ def run_todos(
                 start(following)
 
 
-def _submit(client: Client, todo: Todo, store_url: str, resources: dict[str, float]) -> list[Future]:
-    futures: dict[str, Future] = {}
+def _submit(client: Client, todo: Todo, store_url: str, resources: dict[str, float]) -> list[Future[Receipt]]:
+    futures: dict[str, Future[Receipt]] = {}
     for step in todo.steps:
         above = [futures[each.name] for each in step.ancestors if each.name in futures]
         futures[step.name] = client.submit(
@@ -79,7 +83,7 @@ def _submit(client: Client, todo: Todo, store_url: str, resources: dict[str, flo
             store_url,
             *above,
             key=_key(step, todo.inputs, store_url),
-            resources={step.slot: 1} if step.slot in resources else None,
+            resources={step.slot: AMOUNTS[step.slot]} if step.slot in resources else None,
             priority=-todo.inputs.part.number,
             pure=False,
         )
@@ -94,7 +98,7 @@ def _key(step: Step, inputs: PartInputs, store_url: str) -> str:
     )
 
 
-def _outcome(future: Future, step: Step, part: int) -> Iterator[Receipt | StepFailed]:
+def _outcome(future: Future[Receipt], step: Step, part: int) -> Iterator[Receipt | StepFailed]:
     if future.status == "finished":
         yield future.result()
         return

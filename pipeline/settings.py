@@ -5,9 +5,23 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from pipeline.teachers import TeacherConfig
+from stages.asked import AskedConfig
 from stages.checks.registry import CHECKS
 from stages.computed import ComputedConfig
 from stages.questions import QuestionsConfig
+
+
+class AskedSource(BaseModel):
+    """Questions that a teacher writes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    writer: TeacherConfig
+    answerer: TeacherConfig | None = None
+    """Who answers them again without their key; by default the writer."""
+    wanted: AskedConfig = AskedConfig()
+    min_agreement: float = Field(default=0.5, ge=0, le=1)
+    """Smallest share of those answers that agree with the key, for a question to be used."""
 
 
 class QuestionSources(BaseModel):
@@ -19,6 +33,8 @@ class QuestionSources(BaseModel):
     """What is shown with questions that came with the videos."""
     computed: ComputedConfig = ComputedConfig()
     """Questions that the pipeline knows the answers of."""
+    asked: AskedSource | None = None
+    """Questions that a teacher writes; none by default."""
 
 
 class SharedTeacher(BaseModel):

@@ -5,24 +5,28 @@ import itertools
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.child import ChildLimits, scan_in_child
 from pipeline.files import local_copy, stat_file
 from pipeline.part import PartRun
-from pipeline.settings import QuestionSources, SharedTeacher
+from pipeline.settings import AskedSource, QuestionSources, SharedTeacher
 from pipeline.teachers import TeacherConfig
 from schemas.footage import Clip, Footage, Quarantine, QuarantineKind, Storyboard
-from schemas.question import Question
+from schemas.question import Question, WrittenQuestion
 from schemas.source import SourceIdentity
-from schemas.scores import Score
+from schemas.scores import RepeatScore, Score
 from schemas.trace import Case, Claim, ProbeResult, Trace
+from stages.asked import ask_questions, surviving
 from stages.checks.registry import Check
 from stages.claims import ClaimConfig, verify_claims
 from stages.clips import ClipConfig, VideoView, cut_clips
 from stages.computed import computed_questions
 from stages.decode import LocalVideo
+from stages.duplicates import DuplicateConfig, duplicate_traces
 from stages.footage import FootageConfig
+from stages.given_traces import GivenTracesConfig, given_traces
 from stages.probes import ProbeConfig, probe_questions
 from stages.questions import given_questions
 from stages.storyboard import StoryboardConfig, cut_scenes
@@ -84,11 +88,24 @@ def clip_videos(run: PartRun, cfg: ClipConfig) -> Iterator[Clip]:
     return cut_clips(_views(run), cfg)
 
 
+def write_asked(run: PartRun, settings: AskedSource) -> Iterator[WrittenQuestion]:
+    """Have questions written about each clip, and answered again without their key."""
+    cut = list(run.read("clips", Clip))
+    frames = run.frames({frame.sha256 for clip in cut for frame in clip.keyframes})
+    with (
+        run.open_teacher(settings.writer) as writer,
+        run.open_teacher(settings.answerer or settings.writer) as answerer,
+    ):
+        yield from ask_questions(cut, writer, answerer, settings.wanted, frames)
+
+
 def pose_questions(run: PartRun, cfg: QuestionSources) -> Iterator[Question]:
-    """Questions that came with the videos, then those that the pipeline can compute the answers of."""
+    """Questions that came with the videos, those that can be computed, and those that a teacher wrote."""
     cut = list(run.read("clips", Clip))
     yield from given_questions(cut, run.inputs.given, cfg.given)
     yield from computed_questions(cut, cfg.computed)
+    if cfg.asked:
+        yield from surviving(run.read("asked", WrittenQuestion), cfg.asked.min_agreement)
 
 
 class TraceSettings(BaseModel):
@@ -96,13 +113,20 @@ class TraceSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    given: GivenTracesConfig
     teachers: tuple[SharedTeacher, ...]
     rollouts: RolloutConfig
 
 
 def trace_questions(run: PartRun, settings: TraceSettings) -> Iterator[Trace]:
-    """k rollouts of each question."""
-    asked = asked_of(run)
+    """Traces that came with the questions as they are; k rollouts of every other question."""
+    every = asked_of(run)
+    came = list(given_traces([each.question for each in every], run.inputs.given, settings.given))
+    yield from came
+    answered = {trace.question_id for trace in came}
+    asked = [each for each in every if each.question.question_id not in answered]
+    if not asked:
+        return
     with ExitStack() as stack:
         teachers = [
             TeacherShare(stack.enter_context(run.open_teacher(each.teacher)), each.share)
@@ -147,6 +171,16 @@ def verify_part(run: PartRun, settings: ClaimSettings) -> Iterator[Claim]:
 def measure(check: Check, run: PartRun, cfg: BaseModel) -> Iterator[Score]:
     """One check's scores, a row a trace in the order of the traces file."""
     return check.measure(cases_of(run), cfg)
+
+
+def find_repeats(run: PartRun, cfg: DuplicateConfig) -> Iterator[RepeatScore]:
+    """Which thoughts say nearly what an earlier rollout of the same question says."""
+    columns = ["trace_id", "question_id", "thought"]
+    traces = pl.DataFrame(run.store.read_table(run.above["traces"], columns=columns)).rename(
+        {"thought": "text"}
+    )
+    for row in duplicate_traces(traces, cfg).iter_rows(named=True):
+        yield RepeatScore(**row)
 
 
 def cases_of(run: PartRun) -> Iterator[Case]:

@@ -13,6 +13,7 @@ from schemas.scores import (
     FormScore,
     GroundingScore,
     ProbeScore,
+    RepeatScore,
     TextScore,
 )
 
@@ -25,6 +26,7 @@ SCORES: tuple[type[Record], ...] = (
     CitationScore,
     ProbeScore,
     GroundingScore,
+    RepeatScore,
 )
 """The records of the checks that policy knows."""
 
@@ -48,8 +50,6 @@ class Keys(Record):
 class SetMeasurements(Record):
     """What only all parts together can tell of a trace."""
 
-    duplicate_of: str | None
-    """An earlier trace of the same question that says nearly the same; null where there is none."""
     question_duplicate_of: str | None
     """An earlier question that asks nearly the same of nearly the same clip; null where there is none."""
     contaminated: bool | None

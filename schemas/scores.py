@@ -95,3 +95,10 @@ class GroundingScore(Score):
     """Share of them that the verifier believes with the cited frames; null without such claims."""
     worst_margin: float | None
     """Smallest belief with cited frames minus belief with control frames."""
+
+
+class RepeatScore(Score):
+    """Does another rollout of the same question say the same?"""
+
+    duplicate_of: str | None
+    """An earlier trace of the same question that says nearly the same; null where there is none."""
