@@ -1,0 +1,88 @@
+"""A published dataset -> the same rows in another project's layout, with what it takes to start its
+trainer.
+"""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.errors import UsageError
+from pipeline.export_layouts import LAYOUTS, Layout
+from pipeline.export_rows import read_manifest_file, read_rows
+from pipeline.export_starts import STARTS
+from schemas.manifest import Manifest, ManifestFile
+
+
+class Exported(NamedTuple):
+    """What an export left."""
+
+    target: Path
+    rows: Mapping[str, int]
+    """`sft/train` -> rows."""
+    skipped: Mapping[str, int]
+    """`sft/train` -> rows that the layout has no place for."""
+    starts: tuple[str, ...]
+    """Files that show how to start the trainer."""
+
+
+def export(dataset: Path, target: Path, layout: str) -> Exported:
+    """Write a dataset's rows to a new folder in a layout of `LAYOUTS`; the folder is there whole or not at
+    all.
+
+    Every row passes through memory once, a few at a time. `dataset` is the folder of a build or its
+    `dataset` folder. Raises UsageError for an unknown layout, a folder that is no dataset, a target that
+    holds something, and a dataset without rows for the layout.
+    """
+    if layout not in LAYOUTS:
+        raise UsageError(f"there is no layout {layout!r}; it may be one of: {', '.join(LAYOUTS)}")
+    dataset = dataset / "dataset" if (dataset / "dataset" / "manifest.json").is_file() else dataset
+    shards = _shards(read_manifest_file(dataset), layout)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UsageError(f"{target} is there already and not empty; name a new folder for the export")
+    staging = target.with_name(f".{target.name}.export-{os.getpid()}")
+    try:
+        staging.mkdir(parents=True)
+        rows, skipped = _write(dataset, shards, staging, LAYOUTS[layout])
+        starts = _write_starts(staging, layout)
+        if target.exists():
+            target.rmdir()
+        staging.rename(target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return Exported(target, rows, skipped, starts)
+
+
+def _shards(manifest: Manifest, layout: str) -> list[ManifestFile]:
+    wanted = LAYOUTS[layout].configs
+    shards = [file for file in manifest.files if file.config in wanted and file.rows]
+    if not shards:
+        held = sorted({file.config for file in manifest.files if file.rows})
+        raise UsageError(
+            f"layout {layout} takes rows of {' and '.join(wanted)}; this dataset has rows in "
+            f"{', '.join(held) or 'none of its configs'}"
+        )
+    return sorted(shards, key=lambda file: (file.config, file.split, file.path))
+
+
+def _write(
+    dataset: Path, shards: list[ManifestFile], root: Path, layout: Layout
+) -> tuple[dict[str, int], dict[str, int]]:
+    rows: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
+    for config, split in dict.fromkeys((shard.config, shard.split) for shard in shards):
+        writer = layout.open(root, config, split)
+        for shard in shards:
+            if (shard.config, shard.split) == (config, split):
+                for row in read_rows(dataset, shard):
+                    (rows if writer.add(row) else skipped)[f"{config}/{split}"] += 1
+        writer.close()
+    return dict(rows), dict(skipped)
+
+
+def _write_starts(root: Path, layout: str) -> tuple[str, ...]:
+    for name, text in STARTS[layout].items():
+        (root / name).write_text(text, encoding="utf-8")
+    return tuple(STARTS[layout])

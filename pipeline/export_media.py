@@ -1,0 +1,114 @@
+"""Frames as other projects want them: files in a folder, members of a tar, a video of the same JPEGs."""
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+from PIL import Image
+
+from pipeline.export_rows import PublishedRow
+
+_MILLISECONDS = 1000
+_TAR_BYTES = 500_000_000
+_TIME_BASE = Fraction(1, _MILLISECONDS)
+
+
+class FrameFolder:
+    """A folder of JPEG files named by their hashes, each written once."""
+
+    def __init__(self, root: Path, name: str = "frames") -> None:
+        self._root, self._name = root, name
+
+    def save(self, row: PublishedRow) -> list[str]:
+        """The paths of a row's frames from the root, in the order shown."""
+        paths = []
+        for sha256, jpeg in zip(row.frame_sha256, row.jpegs, strict=True):
+            path = f"{self._name}/{sha256[:2]}/{sha256}.jpg"
+            file = self._root / path
+            if not file.exists():
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(jpeg)
+            paths.append(path)
+        return paths
+
+
+def save_clip(root: Path, row: PublishedRow) -> str:
+    """A row's frames as Motion-JPEG video: each packet is a frame's JPEG file, so no pixel changes.
+
+    Frames stand at their own times where those increase, else one second apart. Returns the path from the
+    root. Raises ValueError where there is no frame.
+    """
+    if not row.jpegs:
+        raise ValueError(f"sample {row.sample_id} shows no frame")
+    times_ms = _times_ms(row.frame_times_s)
+    content = json.dumps([row.frame_sha256, times_ms])
+    name = hashlib.sha256(content.encode()).hexdigest()[:32]
+    path = root / "clips" / name[:2] / f"{name}.mp4"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_clip(path, row.jpegs, times_ms)
+    return path.relative_to(root).as_posix()
+
+
+def _times_ms(times_s: Sequence[float]) -> list[int]:
+    times_ms = [round((time_s - times_s[0]) * _MILLISECONDS) for time_s in times_s]
+    if all(one < other for one, other in pairwise(times_ms)):
+        return times_ms
+    return [place * _MILLISECONDS for place in range(len(times_s))]
+
+
+def _write_clip(path: Path, jpegs: Sequence[bytes], times_ms: Sequence[int]) -> None:
+    with Image.open(io.BytesIO(jpegs[0])) as first:
+        width, height = first.size
+    with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
+        stream = container.add_mux_stream("mjpeg", rate=1, width=width, height=height, time_base=_TIME_BASE)
+        for jpeg, time_ms, next_ms in zip(jpegs, times_ms, [*times_ms[1:], None], strict=True):
+            packet = av.Packet(jpeg)
+            packet.stream = stream
+            packet.time_base = _TIME_BASE
+            packet.pts = packet.dts = time_ms
+            packet.duration = _MILLISECONDS if next_ms is None else next_ms - time_ms
+            packet.is_keyframe = True
+            container.mux(packet)
+
+
+class TarShards:
+    """Samples as members of tar files `NAME-000000.tar`, …: a JSON file and its frames each, in one order."""
+
+    def __init__(self, root: Path, name: str) -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        self._root, self._name = root, name
+        self._number, self._bytes = 0, 0
+        self._tar = self._open()
+
+    def add(self, key: str, row: Any, jpegs: Sequence[bytes]) -> None:
+        """Write one sample; a new file begins where this one is large enough."""
+        if self._bytes >= _TAR_BYTES:
+            self._tar.close()
+            self._number, self._bytes = self._number + 1, 0
+            self._tar = self._open()
+        self._write(f"{key}.json", json.dumps(row, ensure_ascii=False, sort_keys=True).encode())
+        for place, jpeg in enumerate(jpegs):
+            self._write(f"{key}.{place:03d}.jpg", jpeg)
+
+    def close(self) -> None:
+        """Finish the last file."""
+        self._tar.close()
+
+    def _open(self) -> tarfile.TarFile:
+        return tarfile.open(
+            self._root / f"{self._name}-{self._number:06d}.tar", "w", format=tarfile.USTAR_FORMAT
+        )
+
+    def _write(self, name: str, content: bytes) -> None:
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        self._tar.addfile(member, io.BytesIO(content))
+        self._bytes += len(content)
