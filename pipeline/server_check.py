@@ -89,8 +89,9 @@ def _check_context(reply: Any, models: list[dict[str, Any]], needs: TeacherNeeds
     prompt = usage.get("prompt_tokens")
     if context and prompt and prompt + needs.max_tokens > context:
         raise TeacherUnavailable(
-            f"{where} has a context of {context} tokens, but the largest prompt takes {prompt} and the "
-            f"answer up to {needs.max_tokens}; give it a longer context, show fewer frames or lower `max_tokens`"
+            f"{where} has a context of {context} tokens, but the largest prompt takes {prompt} and "
+            f"the answer up to {needs.max_tokens}; give it a longer context, show fewer frames, "
+            "or lower max_tokens"
         )
 
 

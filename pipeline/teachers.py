@@ -67,8 +67,9 @@ def open_teacher(cfg: TeacherConfig) -> Iterator[Teacher]:
                 from pipeline.vllm_server import use_vllm_server
                 from stages.openai_teacher import OpenAITeacher
 
-                server = stack.enter_context(use_vllm_server(cfg))
-                asked = server_config(cfg, server.url)
+                name, _, revision = teacher_identity(cfg).rpartition("@")
+                server = stack.enter_context(use_vllm_server(cfg, name))
+                asked = _server_config(cfg, name, revision, server.url)
                 yield stack.enter_context(OpenAITeacher(asked, broken=server.broken))
             case TransformersTeacherConfig():
                 from stages.transformers_teacher import TransformersTeacher
@@ -111,7 +112,7 @@ def check_teacher(cfg: TeacherConfig, needs: TeacherNeeds) -> None:
 
             _check_packages("openai", "aiohttp", extra="server")
             teacher_identity(cfg)
-            check_vllm(cfg)
+            check_vllm(cfg, needs)
         case TransformersTeacherConfig():
             _check_packages("torch", "transformers", extra="train")
             teacher_identity(cfg)
@@ -119,12 +120,13 @@ def check_teacher(cfg: TeacherConfig, needs: TeacherNeeds) -> None:
 
 def teacher_plugins(cfgs: Iterable[TeacherConfig]) -> list[Any]:
     """Dask worker plugins that start the vLLM servers among them: one a worker that declares GPUs."""
-    wanted = sorted({cfg for cfg in cfgs if isinstance(cfg, VllmTeacherConfig)}, key=repr)
+    wanted = [cfg for cfg in cfgs if isinstance(cfg, VllmTeacherConfig)]
     if not wanted:
         return []
     from pipeline.vllm_server import VllmServerPlugin
 
-    return [VllmServerPlugin(cfg) for cfg in wanted]
+    plugins = [VllmServerPlugin(cfg, teacher_identity(cfg).rpartition("@")[0]) for cfg in wanted]
+    return list({plugin.name: plugin for plugin in plugins}.values())
 
 
 def needs_gpu_worker(cfg: TeacherConfig) -> bool:
@@ -132,9 +134,8 @@ def needs_gpu_worker(cfg: TeacherConfig) -> bool:
     return isinstance(cfg, VllmTeacherConfig)
 
 
-def server_config(cfg: VllmTeacherConfig, url: str) -> ServerTeacherConfig:
+def _server_config(cfg: VllmTeacherConfig, name: str, revision: str, url: str) -> ServerTeacherConfig:
     """How the server that we started is asked."""
-    name, _, revision = teacher_identity(cfg).rpartition("@")
     return ServerTeacherConfig(
         model=name,
         revision=revision,

@@ -1,10 +1,15 @@
-"""What a vLLM server that we start can be set to, and the command line that follows."""
+"""What a vLLM server that we start can be set to, and the command line and environment that follow."""
 
+import json
+import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
+from pipeline.orphans import MARK
 from stages.teacher import AskingConfig
 
 
@@ -30,3 +35,37 @@ class VllmTeacherConfig(AskingConfig):
     """The Python of the environment that holds vLLM; it can be another than reelproof's."""
     start_timeout_s: float = Field(default=1800, gt=0)
     """Loading the weights and compiling may take so long."""
+
+
+def vllm_command(cfg: VllmTeacherConfig, served_name: str, port: int) -> tuple[str, ...]:
+    """The server's command line, on loopback.
+
+    `vllm serve` looks for a distribution called vllm, which the CPU build is not; its module does not.
+    """
+    folder = Path(cfg.model).expanduser()
+    settings = {
+        "--model": str(folder.resolve()) if folder.is_dir() else cfg.model,
+        "--served-model-name": served_name,
+        "--host": "127.0.0.1",
+        "--port": str(port),
+        "--dtype": cfg.dtype,
+        "--tensor-parallel-size": str(cfg.tensor_parallel),
+        "--gpu-memory-utilization": str(cfg.gpu_memory_utilization),
+        "--limit-mm-per-prompt": json.dumps({"image": cfg.limit_images, "video": 0}),
+    }
+    if cfg.revision is not None and not folder.is_dir():
+        settings["--revision"] = cfg.revision
+    if cfg.max_model_len is not None:
+        settings["--max-model-len"] = str(cfg.max_model_len)
+    words = [word for setting in settings.items() for word in setting]
+    return (cfg.executable, "-m", "vllm.entrypoints.openai.api_server", *words, *cfg.extra_args)
+
+
+def vllm_environment(devices: Sequence[str], mark: str) -> dict[str, str]:
+    """Ours, with the devices to use, no usage reports, and the mark that its processes are known by."""
+    environment = dict(os.environ) | {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", MARK: mark}
+    for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):  # the server's Python is another one
+        environment.pop(name, None)
+    if devices:
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
+    return environment

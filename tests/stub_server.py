@@ -1,9 +1,10 @@
 """An OpenAI-compatible server on loopback that answers at once, late, wrongly or never, as a test wants it.
 
-In a test: `with StubServer(fault=...) as server: server.url`. As a process: `stub_server.py 0.05`
-(seconds of latency) prints its address and serves until it is killed.
+In a test: `with StubServer(fault=...) as server: server.url`. As a process: `stub_server.py --latency 0.05`
+prints its address and serves until it is killed; it also takes vLLM's command line in vLLM's place.
 """
 
+import argparse
 import asyncio
 import json
 import sys
@@ -132,6 +133,8 @@ class StubServer:
             return (
                 self.models() if self.models else Reply(200, {"object": "list", "data": [{"id": self.model}]})
             )
+        if path == "/health":
+            return Reply(200, {})
         if not path.endswith("/chat/completions"):
             return refusal(404, f"no {path} here")
         body = json.loads(content)
@@ -163,8 +166,10 @@ def _http(reply: Reply) -> bytes:
     return f"HTTP/1.1 {reply.status} X\r\n{kind}{extra}\r\n".encode() + content
 
 
-async def _serve(latency_s: float) -> None:
-    stub = StubServer(latency_s=latency_s, keep_bodies=False)
+async def _serve(arguments: argparse.Namespace) -> None:
+    stub = StubServer(
+        latency_s=arguments.latency, port=arguments.port, model=arguments.served_model_name, keep_bodies=False
+    )
     server = await stub.listen()
     sys.stdout.write(stub.url + "\n")
     sys.stdout.flush()
@@ -173,4 +178,9 @@ async def _serve(latency_s: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(float(sys.argv[1])))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("-m")
+    parser.add_argument("--latency", type=float, default=0.0)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--served-model-name", default="stub")
+    asyncio.run(_serve(parser.parse_known_args()[0]))

@@ -1,0 +1,52 @@
+"""The GPUs of a machine -> those that this process may use, each claimed by one process at a time."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from stages.teacher import TeacherUnavailable
+
+_held: dict[str, FileLock] = {}
+"""Device -> its lock, for as long as this process lives: its servers share the devices that it holds."""
+
+
+def claim_gpus(count: int, lock_folder: Path) -> tuple[str, ...]:
+    """So many devices, by index or UUID; none where the machine has none (a CPU build of vLLM).
+
+    Where CUDA_VISIBLE_DEVICES names some, only those. Raises TeacherUnavailable where too few are free.
+    """
+    present = visible_gpus()
+    if not present:
+        return ()
+    for device in present:
+        if len(_held) >= count:
+            break
+        if device not in _held:
+            lock = FileLock(lock_folder / f"gpu-{device}.lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                continue
+            _held[device] = lock
+    if len(_held) < count:
+        raise TeacherUnavailable(
+            f"a vLLM server needs {count} GPUs, but of {len(present)} here only {len(_held)} are free; "
+            "start fewer workers with GPU resources, or lower tensor_parallel"
+        )
+    return tuple(sorted(_held))[:count]
+
+
+def visible_gpus() -> tuple[str, ...]:
+    """Those named by CUDA_VISIBLE_DEVICES, else all that the driver knows."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return tuple(each.strip() for each in named.split(",") if each.strip())
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return ()
+    command = [tool, "--query-gpu=index", "--format=csv,noheader"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no shell
+    return tuple(listed.stdout.split()) if listed.returncode == 0 else ()
