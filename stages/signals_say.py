@@ -117,17 +117,19 @@ def _motion_half(view: View) -> Said | None:
     letters = _letters_of(view, ("first", "second"))
     if letters is None or len(shown) < 4 or shown[0].time_s is None:
         return None
-    # a cut is a large step, but not motion
-    steps = np.where(view.measured.content_steps() > view.sharp, 0.0, view.measured.motion_steps())
-    halves = np.array_split(np.arange(len(steps)), 2)
-    sums = [float(steps[half].mean()) for half in halves]
-    most = int(np.argmax(sums))
-    strong = halves[most][int(np.argmax(steps[halves[most]]))]
-    weak = halves[1 - most][int(np.argmin(steps[halves[1 - most]]))]
+    moves = view.measured.motion_steps()
+    is_cut = view.measured.content_steps() > view.sharp  # a large step, but not motion
+    halves = [half[~is_cut[half]] for half in np.array_split(np.arange(len(moves)), 2)]
+    if not all(len(half) for half in halves):
+        return None
+    means = [float(moves[half].mean()) for half in halves]
+    most = int(np.argmax(means))
+    strong = halves[most][int(np.argmax(moves[halves[most]]))]
+    weak = halves[1 - most][int(np.argmin(moves[halves[1 - most]]))]
     names = [f"{shown[place].label} and {shown[place + 1].label}" for place in (strong, weak)]
     seen = [
         f"The picture moves more between {names[0]} than between {names[1]}.",
-        f"On average a step is {sums[0]:.1f} grey levels in the first half and {sums[1]:.1f} in the second.",
+        f"A step is {means[0]:.1f} grey levels on average in the first half and {means[1]:.1f} in the second.",
     ]
     return _said(seen, letters[most])
 
