@@ -129,7 +129,7 @@ def _motion_half(view: View) -> Said | None:
     names = [f"{shown[place].label} and {shown[place + 1].label}" for place in (strong, weak)]
     seen = [
         f"The picture moves more between {names[0]} than between {names[1]}.",
-        f"A step is {means[0]:.1f} grey levels on average in the first half and {means[1]:.1f} in the second.",
+        f"A step is {means[0]:.1f} grey levels on average in the first half, {means[1]:.1f} in the second.",
     ]
     return _said(seen, letters[most])
 
