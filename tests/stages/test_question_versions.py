@@ -1,0 +1,45 @@
+import hashlib
+from collections.abc import Iterable
+
+import pytest
+
+from schemas.footage import Clip
+from schemas.question import GivenRow, Question
+from schemas.record import Record
+from stages import clips, computed, questions
+from tests.views import made_view
+
+VIEWS = [made_view("a", 20.0, [7.0, 12.0]), made_view("b", 30.0), made_view("c", 130.0, [31.0, 62.0, 95.0])]
+ROW = GivenRow(kind="set", video_id="a", question="Who?", options=("I", "you"), answer="B", task=None)
+
+
+def made_clips() -> list[Clip]:
+    return list(clips.cut_clips(VIEWS, clips.ClipConfig()))
+
+
+def made_given() -> list[Question]:
+    return list(questions.given_questions(made_clips(), [ROW], questions.QuestionsConfig()))
+
+
+def made_computed() -> list[Question]:
+    cfg = computed.ComputedConfig(same_scene_bits=64, lone_scene_share=1.0)
+    return list(computed.computed_questions(made_clips(), cfg))
+
+
+def digest(records: Iterable[Record]) -> str:
+    return hashlib.sha256("\n".join(each.model_dump_json() for each in records).encode()).hexdigest()[:16]
+
+
+@pytest.mark.parametrize(
+    ("stage", "records", "version", "golden"),
+    [
+        (clips, made_clips, 1, "3a845dc26f346ad4"),
+        (questions, made_given, 1, "27406b4320f1b5a8"),
+        (computed, made_computed, 1, "0dcdf0ee0befdad7"),
+    ],
+)
+def test_output_changes_only_with_the_version(stage, records, version, golden):
+    """The fingerprint of a step holds its VERSION: where the output changed, bump it and renew the line above."""
+    made = list(records())
+    assert made
+    assert (stage.VERSION, digest(made)) == (version, golden)
