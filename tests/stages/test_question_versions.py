@@ -39,7 +39,7 @@ def digest(records: Iterable[Record]) -> str:
     ],
 )
 def test_output_changes_only_with_the_version(stage, records, version, golden):
-    """The fingerprint of a step holds its VERSION: where the output changed, bump it and renew the line above."""
+    """The fingerprint of a step holds its VERSION: where this changed, bump it and renew the table."""
     made = list(records())
     assert made
     assert (stage.VERSION, digest(made)) == (version, golden)
