@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.export_media import FrameFolder, TarShards, save_clip
-from pipeline.export_rows import PublishedRow, placeholder_text
+from pipeline.export_rows import PublishedRow, defused, placeholder_text
 from schemas.question import Task
 
 _ROWS_A_GROUP = 100
@@ -71,7 +71,7 @@ class _JsonLines:
     def _line(self, row: PublishedRow) -> dict[str, Any]:
         turns = [{"role": turn.role, "content": placeholder_text(turn)} for turn in row.prompt]
         if row.completion is not None:
-            turns.append({"role": "assistant", "content": row.completion})
+            turns.append({"role": "assistant", "content": defused(row.completion)})
         return {"messages": turns, "images": self._frames.save(row)}
 
 

@@ -65,13 +65,15 @@ def read_rows(dataset: Path, shard: ManifestFile) -> Iterator[PublishedRow]:
 
 
 def placeholder_text(message: ChatMessage) -> str:
-    """A message as one text, `<image>` where a frame stands. Such words in a question are put in round
-    brackets.
-    """
+    """A message as one text, `<image>` where a frame stands and nowhere else."""
     return "".join(
-        "<image>" if part.type == "image" else _PLACEHOLDER.sub(r"(\1)", part.text or "")
-        for part in message.content
+        "<image>" if part.type == "image" else defused(part.text or "") for part in message.content
     )
+
+
+def defused(text: str) -> str:
+    """Text with `(image)` for `<image>` and so on, so that no loader takes what was said for media."""
+    return _PLACEHOLDER.sub(r"(\1)", text)
 
 
 def _check(path: Path, shard: ManifestFile) -> None:

@@ -1,0 +1,255 @@
+import ast
+import importlib.util
+import io
+import json
+import subprocess
+import tarfile
+from pathlib import Path
+from types import ModuleType
+
+import av
+import datasets
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from PIL import Image
+
+from pipeline.errors import UsageError
+from pipeline.export import export
+from pipeline.export_layouts import LAYOUTS
+from pipeline.export_rows import placeholder_text
+from pipeline.sources import SourcesConfig, given_rows, identify, list_sources
+from schemas.sample import ChatMessage, ChatPart
+from tests.published import jpeg, publish
+
+ROWS = 10
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory) -> Path:
+    return publish(tmp_path_factory.mktemp("build") / "dataset", ROWS)
+
+
+@pytest.fixture(scope="module")
+def exported(dataset, tmp_path_factory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("exports")
+    return {layout: export(dataset, root / layout, layout).target for layout in LAYOUTS}
+
+
+def json_lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def hashed(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_export_is_the_same_bytes_each_time(layout, dataset, exported, tmp_path):
+    again = export(dataset.parent, tmp_path / "again", layout)
+    assert hashed(again.target) == hashed(exported[layout])
+    assert sum(again.rows.values()) + sum(again.skipped.values()) == ROWS * len(LAYOUTS[layout].configs)
+    assert all((again.target / name).exists() for name in again.starts)
+    assert [path.name for path in tmp_path.iterdir()] == ["again"]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_starting_scripts_are_sound(layout, exported):
+    for path in exported[layout].iterdir():
+        if path.suffix == ".py":
+            ast.parse(path.read_text())
+        elif path.suffix == ".sh":
+            subprocess.run(["sh", "-n", path], check=True)
+        elif path.suffix in (".yaml", ".json") and path.stat().st_size < 10_000:
+            assert yaml.safe_load(path.read_text())
+
+
+def test_words_that_mean_pictures_elsewhere_are_defused():
+    parts = [("text", "a <image> and <video>"), ("image", None), ("text", "<b> <audio>")]
+    message = ChatMessage(role="user", content=tuple(ChatPart(type=kind, text=text) for kind, text in parts))
+    assert placeholder_text(message) == "a (image) and (video)<image><b> (audio)"
+
+
+@pytest.mark.parametrize(("layout", "configs"), [("llama-factory", ["sft"]), ("ms-swift", ["sft", "rl"])])
+def test_json_lines_hold_a_placeholder_for_every_picture(layout, configs, exported):
+    for config in configs:
+        lines = json_lines(exported[layout] / f"{config}_train.jsonl")
+        assert len(lines) == ROWS - 1
+        for line in lines:
+            assert (
+                sum(turn["content"].count("<image>") for turn in line["messages"]) == len(line["images"]) == 3
+            )
+            assert "<video>" not in line["messages"][0]["content"]
+            for path in line["images"]:
+                assert Image.open(exported[layout] / path).size == (36, 36)
+
+
+def test_llama_factory_finds_each_column_and_tag_that_its_info_names(exported):
+    root = exported["llama-factory"]
+    (info,) = json.loads((root / "dataset_info.json").read_text()).values()
+    start = yaml.safe_load((root / "reelproof_sft.yaml").read_text())
+    assert start["dataset"] in json.loads((root / "dataset_info.json").read_text())
+    columns, tags = info["columns"], info["tags"]
+    for line in json_lines(root / info["file_name"]):
+        assert set(line) == set(columns.values())
+        turns = line[columns["messages"]]
+        assert [turn[tags["role_tag"]] for turn in turns] == [tags["user_tag"], tags["assistant_tag"]]
+        assert turns[1][tags["content_tag"]].startswith("<think>")
+        assert all((root / start["media_dir"] / path).is_file() for path in line[columns["images"]])
+
+
+def test_swift_rewards_get_the_gold_and_no_assistant_turn(exported):
+    for line in json_lines(exported["ms-swift"] / "rl_train.jsonl"):
+        assert [turn["role"] for turn in line["messages"]] == ["user"]
+        assert line["solution"] == f"<answer>{line['answer']}</answer>"
+        assert {"task", "options", "tolerance"} <= set(line)
+
+
+def loaded(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"reward_of_{path.parent.name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(("answer", "score"), [("B", 1.0), ("b.", 1.0), ("A", 0.0)])
+def test_reward_files_score_as_the_filter_did(answer, score, exported, tmp_path, monkeypatch):
+    (tmp_path / "swift").mkdir()
+    (tmp_path / "swift" / "rewards.py").write_text("class ORM: ...\n\norms = {}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    text = f"<think>t</think><answer>{answer}</answer>"
+    gold = {"answer": ["B"], "task": ["multiple_choice"], "options": [["x", "y"]], "tolerance": [None]}
+    known = {name: values[0] for name, values in gold.items()}
+    trl = loaded(exported["trl"] / "reward.py").answer_reward([[{"content": text}]], prompts=[], **gold)
+    swift = loaded(exported["ms-swift"] / "reward.py").orms["reelproof_answer"]()([text], solution=[], **gold)
+    verl = loaded(exported["verl"] / "reward.py").compute_score("reelproof", text, "B", known)
+    assert trl == swift == [verl] == [score]
+
+
+def test_verl_rows_load_as_its_dataset_reads_them(exported):
+    # What verl does: load_dataset("parquet"), split the content at <image>, open the bytes of each image.
+    path = exported["verl"] / "train.parquet"
+    rows = datasets.load_dataset(
+        "parquet", data_files=str(path), cache_dir=str(exported["verl"].parent / "cache")
+    )
+    for index, row in enumerate(rows["train"]):
+        assert row["prompt"][0]["content"].count("<image>") == len(row["images"]) == 3
+        assert Image.open(io.BytesIO(row["images"][0]["bytes"])).size == (36, 36)
+        assert set(row) == {"data_source", "prompt", "images", "ability", "reward_model", "extra_info"}
+        assert row["reward_model"]["ground_truth"] == row["extra_info"]["answer"]
+        assert row["extra_info"]["index"] == index
+
+
+@pytest.mark.parametrize(
+    ("config", "columns"), [("sft", {"completion"}), ("rl", {"answer", "task", "options"})]
+)
+def test_trl_takes_the_rows_as_chats_with_pictures(config, columns, exported):
+    data_utils = pytest.importorskip("trl.data_utils")
+    path = exported["trl"] / config / "train.parquet"
+    rows = datasets.load_dataset(
+        "parquet", data_files=str(path), cache_dir=str(exported["trl"].parent / "cache")
+    )
+    row = rows["train"][0]
+    assert columns <= set(row)
+    assert data_utils.is_conversational(row)
+    turns = data_utils.prepare_multimodal_messages(row["prompt"], images=row["images"])
+    shown = [part["image"] for part in turns[0]["content"] if part["type"] == "image"]
+    assert [picture.size for picture in shown] == [(36, 36)] * 3
+
+
+def test_trl_trains_on_the_collated_rows(exported):
+    trainer = pytest.importorskip("trl.trainer.sft_trainer")
+    tiny = importlib.import_module("training.tiny_model")
+    path = exported["trl"] / "sft" / "train.parquet"
+    rows = datasets.load_dataset(
+        "parquet", data_files=str(path), cache_dir=str(exported["trl"].parent / "cache")
+    )
+    texts = [part["text"] for row in rows["train"] for part in row["prompt"][0]["content"] if part["text"]]
+    model = tiny.build_tiny_model(texts, tiny.TinyModelConfig())
+    collate = trainer.DataCollatorForVisionLanguageModeling(model.processor)
+    batch = collate([rows["train"][0], rows["train"][1]])
+    assert len(batch["input_ids"]) == 2
+    assert len(batch["pixel_values"]) == 6
+    assert (batch["labels"] != -100).any()
+    assert model.model(**batch).loss.isfinite()
+
+
+def test_video_r1_rows_hold_its_columns_and_only_tasks_it_rewards(exported):
+    rows = json.loads((exported["video-r1"] / "sft_train.json").read_text(encoding="utf-8"))
+    assert {row["problem_type"] for row in rows} == {"multiple choice", "numerical", "free-form"}
+    for row in rows:
+        assert row["data_type"] == "video"
+        assert row["path"].startswith("./")
+        assert row["process"].startswith("<think>")
+        assert (exported["video-r1"] / row["path"]).is_file()
+
+
+def test_video_r1_clip_is_made_of_the_very_jpegs(exported):
+    row = json.loads((exported["video-r1"] / "rl_train.json").read_text())[0]
+    with av.open(str(exported["video-r1"] / row["path"])) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        assert [bytes(packet) for packet in packets] == [jpeg(place) for place in range(3)]
+    with av.open(str(exported["video-r1"] / row["path"])) as container:
+        frames = list(container.decode(video=0))
+    assert [frame.time for frame in frames] == [0.0, 1.0, 2.0]
+    truth = np.asarray(Image.open(io.BytesIO(jpeg(0))).convert("RGB"), int)
+    assert np.abs(frames[0].to_ndarray(format="rgb24").astype(int) - truth).max() <= 4
+
+
+def test_video_r1_export_is_a_source_with_its_thoughts_again(exported):
+    sources = list_sources(SourcesConfig(manifest=str(exported["video-r1"] / "sft_train.json")))
+    rows = list(given_rows(sources.questions, identify(sources.files).found))
+    assert len(rows) == len(json.loads((exported["video-r1"] / "sft_train.json").read_text()))
+    assert rows[0].answer == "B"
+    assert rows[0].completion == "<think>At [0.5 s] I see 0.</think>\n<answer>B</answer>"
+
+
+def test_tar_members_of_a_sample_stand_together_and_load_with_datasets(exported):
+    path = exported["webdataset"] / "sft" / "train-000000.tar"
+    with tarfile.open(path) as tar:
+        keys = [member.name.partition(".")[0] for member in tar.getmembers()]
+        assert {(member.mtime, member.uid) for member in tar.getmembers()} == {(0, 0)}
+    assert len(keys) == 4 * (ROWS - 1)
+    assert keys == sorted(keys)
+    rows = list(datasets.load_dataset("webdataset", data_files=str(path), split="train", streaming=True))
+    assert len(rows) == ROWS - 1
+    assert rows[0]["json"]["answer"] == "B"
+    assert rows[0]["002.jpg"].size == (36, 36)
+
+
+def test_rows_of_every_split_arrive(exported):
+    assert pq.read_metadata(exported["verl"] / "train.parquet").num_rows == ROWS - 1
+    assert pq.read_metadata(exported["verl"] / "test.parquet").num_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "layout", "message"),
+    [
+        ("nowhere", "trl", "holds no dataset"),
+        ("dataset", "pytorch", "there is no layout 'pytorch'; it may be one of: trl, llama-factory"),
+    ],
+)
+def test_export_of_what_is_not_there_is_a_usage_error(dataset, tmp_path, place, layout, message):
+    with pytest.raises(UsageError, match=message):
+        export(dataset.parent / place, tmp_path / "out", layout)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_export_leaves_a_full_folder_alone(dataset, tmp_path):
+    (tmp_path / "mine").write_text("x")
+    with pytest.raises(UsageError, match="not empty"):
+        export(dataset, tmp_path, "trl")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_changed_shard_stops_the_export_and_leaves_nothing(tmp_path):
+    dataset = publish(tmp_path / "dataset", ROWS)
+    (dataset / "data" / "sft" / "train-00001-of-00002.parquet").write_bytes(b"x")
+    with pytest.raises(UsageError, match="not the file that the manifest names"):
+        export(dataset, tmp_path / "out", "llama-factory")
+    assert [path.name for path in tmp_path.iterdir()] == ["dataset"]
