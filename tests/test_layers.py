@@ -35,7 +35,7 @@ NOT_FOR_STAGES = {
 CHOOSE_WHAT_TO_LOAD = {"pipeline.cli", "pipeline.teachers"}
 HOMES = {
     "accelerate": {"training"},
-    "av": {"stages.decode", "stages.footage", "pipeline.doctor"},
+    "av": {"stages.decode", "stages.footage", "pipeline.doctor", "pipeline.export_media"},
     "cv2": {"stages.cuts", "stages.decode", "stages.footage", "stages.signals_measure", "pipeline.decoding"},
     "dask": {"pipeline"},
     "decord": {"stages.decode"},
