@@ -1,0 +1,233 @@
+"""Manifest and stats -> the dataset's card: `README.md` with the Hub's metadata, every number computed."""
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jinja2
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.card_examples import Example, write_examples
+from pipeline.hub_metadata import Features, HubWords, hub_yaml, loadable_splits, read_features
+from pipeline.part_files import PartFiles
+from pipeline.replace import read_manifest
+from pipeline.stats import count_build, count_policy
+from pipeline.store import Store
+from schemas.manifest import Manifest
+from schemas.stats import Stats
+
+TEMPLATE = Path(__file__).parent.parent / "data_cards" / "card_template.md"
+
+_MARKDOWN = re.compile(r"(^[-+#=]|[\\`*\[\]|~$@:<>&])")
+
+
+class CardConfig(BaseModel):
+    """What only a person can know of a dataset."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str = ""
+    """Of the card; by default the recipe's name."""
+    summary: str = "Chains of thought about video, each checked against the frames that it cites."
+    languages: tuple[str, ...] = ("en",)
+    """Of questions and thoughts, as two-letter codes."""
+    license: str = ""
+    """Of the dataset as a whole; by default what the videos' licences come to."""
+    tags: tuple[str, ...] = ()
+    intended_use: str = "Supervised fine-tuning and reinforcement learning of models that reason about video."
+    limitations: tuple[str, ...] = ()
+    """What a user must know that no number says. The card adds what follows from the build."""
+    examples: int = Field(default=2, ge=0, le=10)
+    """Rows of `sft` that are shown with their frames."""
+
+
+class CardFacts(NamedTuple):
+    """What a card is rendered from."""
+
+    manifest: Manifest
+    stats: Stats
+    features: Features
+    examples: Sequence[Example] = ()
+    plots: Sequence[Mapping[str, str]] = ()
+    study: Mapping[str, Any] | None = None
+
+
+def write_card(
+    store: Store,
+    parts: Sequence[PartFiles],
+    measurements: pl.DataFrame,
+    verdicts: pl.DataFrame,
+    cfg: CardConfig,
+    study: Mapping[str, Any] | None = None,
+    folder: str = "dataset",
+) -> Stats:
+    """Leave `stats.json`, `README.md` and the examples' frames beside the shards; what says the same stays.
+
+    Raises FileNotFoundError where there is no manifest.
+    """
+    manifest = read_manifest(store, folder)
+    if manifest is None:
+        raise FileNotFoundError(
+            f"{store.url}/{folder} has no manifest.json that this version reads; refilter first"
+        )
+    gone = frozenset[str]()
+    if "published" in verdicts.columns:
+        ids = measurements["video_id"]
+        gone = frozenset(ids.filter(~verdicts["published"]).unique()) - frozenset(
+            ids.filter(verdicts["published"]).unique()
+        )
+    held = read_stats(store, folder)
+    stats = Stats(
+        build=count_build(store, parts, gone, held.build if held else None),
+        policy=count_policy(measurements, verdicts, manifest.policy, manifest),
+    )
+    put_file(store, f"{folder}/stats.json", (stats.model_dump_json(indent=2) + "\n").encode())
+    facts = CardFacts(
+        manifest=manifest,
+        stats=stats,
+        features=read_features(store, manifest, folder),
+        examples=write_examples(store, manifest, cfg.examples, folder),
+        plots=_plots(store, folder),
+        study=study,
+    )
+    put_file(store, f"{folder}/README.md", render_card(facts, cfg).encode())
+    return stats
+
+
+def read_stats(store: Store, folder: str = "dataset") -> Stats | None:
+    """The dataset's stats; None where there are none, or none that this version can read."""
+    try:
+        return Stats.model_validate_json(store.read_bytes(f"{folder}/stats.json"))
+    except (FileNotFoundError, NotADirectoryError, ValidationError):
+        return None
+
+
+def put_file(store: Store, name: str, content: bytes) -> None:
+    """Write a file unless it holds the same already."""
+    if not store.exists(name) or store.read_bytes(name) != content:
+        store.write_bytes(name, content)
+
+
+def render_card(facts: CardFacts, cfg: CardConfig) -> str:
+    """The card's text."""
+    manifest, stats = facts.manifest, facts.stats
+    loader = jinja2.Environment(  # noqa: S701 it makes Markdown, not HTML; foreign text goes through `plain`
+        trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    loader.filters["plain_text"] = plain
+    template = loader.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    words = HubWords(cfg.title or manifest.facts.name, cfg.languages, cfg.license, cfg.tags)
+    kept = sum(each.rows for each in manifest.files if each.config == "sft")
+    text = template.render(
+        hub_yaml=hub_yaml(manifest, stats, facts.features, words),
+        title=words.title,
+        summary=cfg.summary,
+        gists=_gists(facts, kept),
+        loadable=[(config, splits[0]) for config, splits in loadable_splits(manifest).items()],
+        flow=_flow(manifest),
+        yields=_yields(stats, kept),
+        footage=_duration(stats.build.duration_s),
+        kept_rows=kept,
+        intended_use=cfg.intended_use,
+        limitations=(*cfg.limitations, *_limits(facts)),
+        facts=_fenced(manifest),
+        policy_config=manifest.policy,
+        manifest=manifest,
+        build=stats.build,
+        policy=stats.policy,
+        examples=facts.examples,
+        plots=facts.plots,
+        study=facts.study,
+        number=lambda count: f"{count:,}",
+        percent=lambda part, whole: f"{100 * part / whole:.0f} %" if whole else "–",
+        rate=lambda share: "–" if share is None else f"{100 * share:.1f} %",
+        quarters=lambda bins: [sum(bins[i * len(bins) // 4 : (i + 1) * len(bins) // 4]) for i in range(4)],
+        plain=plain,
+    )
+    return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
+
+
+def plain(text: str) -> str:
+    """Text as Markdown that shows just that, on one line: no markup, no tags, no links of its own."""
+    return _MARKDOWN.sub(_entity, " ".join(text.split()))
+
+
+def _entity(found: re.Match[str]) -> str:
+    return f"&#{ord(found[1])};"
+
+
+def _plots(store: Store, folder: str) -> list[dict[str, str]]:
+    names = [name for name in store.names(f"{folder}/plots") if name.endswith(".png")]
+    return [
+        {"file": f"plots/{name}", "caption": name.removesuffix(".png").replace("_", " ")} for name in names
+    ]
+
+
+def _flow(manifest: Manifest) -> list[str]:
+    """The DAG as Mermaid: steps of the build in their order, then what runs over all parts."""
+    steps = [*manifest.facts.fingerprints, "policy", "shards", "card"]
+    named = [f'{index}["{re.sub(r"[^A-Za-z0-9_. ]", " ", step)}"]' for index, step in enumerate(steps)]
+    return [f"s{left} --> s{right}" for left, right in itertools.pairwise(named)]
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("hours", 3600), ("minutes", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} seconds"
+
+
+def _yields(stats: Stats, kept: int) -> list[tuple[str, int]]:
+    build, policy = stats.build, stats.policy
+    return [
+        ("videos", build.videos),
+        ("scenes", build.scenes),
+        ("clips", build.clips),
+        ("questions", build.questions),
+        ("traces", policy.traces),
+        ("questions with a kept trace", policy.kept_questions),
+        ("rows in `sft`", kept),
+    ]
+
+
+def _gists(facts: CardFacts, kept: int) -> list[str]:
+    build, policy = facts.stats.build, facts.stats.policy
+    rl = sum(each.rows for each in policy.splits if each.config == "rl")
+    return [
+        f"{kept:,} reasoning traces about {policy.kept_videos:,} videos, kept of {policy.traces:,} written",
+        f"{rl:,} verifiable questions for reinforcement learning",
+        f"every rejected trace is there, too, with every reason; {build.questions:,} questions in all",
+    ]
+
+
+def _limits(facts: CardFacts) -> list[str]:
+    """What follows from the build."""
+    build, policy = facts.stats.build, facts.stats.policy
+    limits = ["Thoughts are a model's: they can be wrong where no check looked."]
+    if any(each.value.startswith("signals") for each in build.teachers):
+        limits.append(
+            "`signals` is no language model: it measures differences, histograms and motion and fills "
+            "sentences with what it found. Its thoughts are true to the frames and poor in words."
+        )
+    if all(each.blind is None for each in policy.probes):
+        limits.append("No question was asked without its frames: some may be answerable blind.")
+    if policy.contaminated is None:
+        limits.append("It was not compared with any evaluation set.")
+    if any(each.alarm for each in build.answer_keys):
+        limits.append("In at least one task a constant answer beats chance: see the table above.")
+    if any(each.value == "unknown" for each in build.licenses):
+        limits.append("Some videos' licences are unknown: clear them before you publish their frames.")
+    return limits
+
+
+def _fenced(manifest: Manifest) -> Any:
+    """The facts, with texts that stand in code fences unable to close them."""
+    facts = manifest.facts
+    return facts.model_copy(
+        update={
+            name: getattr(facts, name).rstrip().replace("```", "'''") for name in ("recipe", "prompt_text")
+        }
+    )

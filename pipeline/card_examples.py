@@ -1,0 +1,85 @@
+"""The first kept rows of a dataset -> examples for its card, with their frames as files."""
+
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+import pyarrow.parquet as pq
+
+from pipeline.store import Store
+from schemas.manifest import Manifest
+
+_FOLDER = "examples"
+_FRAMES = 8
+"""Shown of one example, evenly picked."""
+
+
+class ExampleFrame(NamedTuple):
+    """A frame as a file beside the card."""
+
+    file: str
+    caption: str
+
+
+class Example(NamedTuple):
+    """One row, for people."""
+
+    video: str
+    clip_start_s: float
+    clip_end_s: float
+    task: str
+    question: str
+    options: tuple[str, ...]
+    thought: str
+    answer: str
+    frames: tuple[ExampleFrame, ...]
+
+
+def write_examples(store: Store, manifest: Manifest, wanted: int, folder: str) -> list[Example]:
+    """The first row of `sft` of as many tasks, their frames as files in `examples/`; older ones go."""
+    rows = _first_rows(store, manifest, wanted, folder)
+    jpegs: dict[str, bytes] = {}
+    examples = []
+    for row in rows:
+        picked = _picked(len(row["images"]))
+        names = [f"{_FOLDER}/{row['frame_sha256'][place][:16]}.jpg" for place in picked]
+        jpegs |= {name: row["images"][place]["bytes"] for name, place in zip(names, picked, strict=True)}
+        captions = [f"{row['frame_times_s'][place]:.1f} s" for place in picked]
+        examples.append(
+            Example(
+                video=row["video"],
+                clip_start_s=row["clip_start_s"],
+                clip_end_s=row["clip_end_s"],
+                task=row["task"],
+                question=row["question"],
+                options=tuple(row["options"]),
+                thought=row["thought"],
+                answer=row["said"] or row["answer"],
+                frames=tuple(
+                    ExampleFrame(name, caption) for name, caption in zip(names, captions, strict=True)
+                ),
+            )
+        )
+    for old in store.names(f"{folder}/{_FOLDER}"):
+        if f"{_FOLDER}/{old}" not in jpegs and PurePosixPath(old).suffix == ".jpg":
+            store.remove(f"{folder}/{_FOLDER}/{old}")
+    for name, jpeg in jpegs.items():
+        if not store.exists(f"{folder}/{name}"):
+            store.write_bytes(f"{folder}/{name}", jpeg)
+    return examples
+
+
+def _first_rows(store: Store, manifest: Manifest, wanted: int, folder: str) -> list[dict]:  # type: ignore[type-arg]
+    """Rows with frames, from the first row group of the first shard that has any: one a task."""
+    for entry in manifest.files:
+        if entry.config != "sft" or not entry.rows or not wanted:
+            continue
+        with store.open_read(f"{folder}/{entry.path}") as stream:
+            rows = pq.ParquetFile(stream).read_row_group(0).slice(0, 100).to_pylist()
+        by_task = {row["task"]: row for row in reversed(rows) if row["images"]}
+        if by_task:
+            return list(by_task.values())[::-1][:wanted]
+    return []
+
+
+def _picked(count: int) -> list[int]:
+    return sorted({round(place * (count - 1) / max(_FRAMES - 1, 1)) for place in range(min(count, _FRAMES))})
