@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from scenedetect.common import FrameTimecode, Timecode
-from scenedetect.detectors import AdaptiveDetector, ContentDetector, HistogramDetector
+from scenedetect.detectors import AdaptiveDetector
 
 from schemas.footage import CutKind, FrameSignals
 
@@ -65,22 +65,26 @@ class Transition(NamedTuple):
     """1 is the threshold."""
 
 
-class Meter(ContentDetector):  # type: ignore[misc]  # scenedetect ships no types
-    """PySceneDetect's per-frame values, without its cuts: those are decided later, from the stored values."""
+class Meter:
+    """Changes from frame to frame, the values that PySceneDetect's content and histogram detectors compare.
+
+    Only the values: cuts are decided later, from the stored ones.
+    """
 
     def __init__(self) -> None:
-        super().__init__(threshold=255.0, min_scene_len=0)
-        self._now = FrameTimecode(0, fps=25.0)
+        self._channels: Sequence[np.ndarray] = ()
         self._histogram: np.ndarray | None = None
 
     def content(self, bgr: np.ndarray) -> float:
         """Mean change of hue, saturation and value since the last call, 0 … 255. (h, w, 3) uint8"""
-        return float(self._calculate_frame_score(self._now, bgr))
+        before, self._channels = self._channels, cv2.split(cv2.cvtColor(bgr, cv2.COLOR_BGR2HSV))
+        change = sum(cv2.norm(a, b, cv2.NORM_L1) for a, b in zip(before, self._channels, strict=False))
+        return float(change) / bgr.size
 
-    def histogram_change(self, bgr: np.ndarray) -> float:
-        """1 − correlation of the luma histograms of this call and the last, 0 … 2. (h, w, 3) uint8"""
+    def histogram_change(self, luma: np.ndarray) -> float:
+        """1 − correlation of the luma histograms of this call and the last, 0 … 2. (h, w) uint8"""
         before = self._histogram
-        self._histogram = HistogramDetector.calculate_histogram(bgr, bins=_HISTOGRAM_BINS)
+        self._histogram = cv2.calcHist([luma], [0], None, [_HISTOGRAM_BINS], [0, 256])
         if before is None:
             return 0.0
         return 1.0 - float(cv2.compareHist(before, self._histogram, cv2.HISTCMP_CORREL))
@@ -150,7 +154,8 @@ def _is_undone(cut: Transition, film: _Film, cfg: CutConfig) -> bool:
 
 
 def _fades(film: _Film, cfg: CutConfig) -> list[Transition]:
-    """Runs of flat frames and the slopes to both sides; the new scene begins where its picture begins to show.
+    """Runs of flat frames and the slopes to both sides; the new scene begins where its picture shows first.
+
 
     Flashes, and runs at either end of the film, score 0: they part no scenes, but no cut lies in them either.
     """

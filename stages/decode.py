@@ -13,6 +13,7 @@ from av.codec.context import ThreadType
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
+from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from schemas.footage import QuarantineKind, Span
@@ -23,6 +24,11 @@ _CODECS_WITH_DISPOSABLE_FRAMES = {"h264", "hevc"}
 _PROBED_PACKETS = 240
 _MAX_READ_ERRORS = 16
 _MAX_JUMP_S = 10.0
+_UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED: players take BT.709 for HD, swscale would take BT.601
+_HD_LINES = 720
+_AREA = (
+    Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.BITEXACT
+)
 
 
 class LocalVideo(NamedTuple):
@@ -71,6 +77,9 @@ class Reel:
         context.thread_type = ThreadType.AUTO if threads > 1 else ThreadType.NONE
         self.codec: str = _codec_name(self._stream)
         self.fps = float(self._stream.average_rate or self._stream.guessed_rate or 0)
+        aspect = float(self._stream.sample_aspect_ratio or 1)
+        self.pixel_aspect = aspect if 0.2 <= aspect <= 5 else 1.0
+        """Width of a pixel by its height."""
         self.declared_s = _declared_duration_s(self._container, self._stream)
         self.end_s = 0.0
         """Last frame's time plus its duration, in seconds from the first frame."""
@@ -95,7 +104,7 @@ class Reel:
         head = list(islice(packets, _PROBED_PACKETS))
         if not exact and _can_skip(self.codec, head, self._stream.codec_context.extradata):
             self._stream.codec_context.skip_frame = "NONREF"
-        clock = _Clock(self.fps, self.declared_s)
+        clock = _Clock(self.fps, self.declared_s, float(self._stream.time_base or 0))
         bad: list[Span] = []
         for frame in self._decode(head, packets, clock, bad):
             time_s = clock.tell(frame)
@@ -145,7 +154,8 @@ class Reel:
 class _Clock:
     """Presentation times that start at 0 and rise strictly, whatever the timestamps do."""
 
-    def __init__(self, fps: float, declared_s: float) -> None:
+    def __init__(self, fps: float, declared_s: float, tick_s: float) -> None:
+        self._tick_s = tick_s
         self.step_s = 1 / fps if 0 < fps <= 1000 else 0.04
         self.end_s = 0.0
         self._declared_s = declared_s
@@ -155,17 +165,18 @@ class _Clock:
 
     def see(self, packet: "Packet[VideoStream]") -> None:
         if packet.pts is not None and not packet.is_discard:
-            length = packet.duration * packet.time_base if packet.duration else self.step_s
-            self._packet_end_s = max(self._packet_end_s, float(packet.pts * packet.time_base + length))
+            end_s = (packet.pts + (packet.duration or 0)) * self._tick_s
+            self._packet_end_s = max(self._packet_end_s, end_s)
 
     def of_packet(self, packet: "Packet[VideoStream]") -> float:
         if packet.pts is None or self._base_s is None:
             return max(self._last_s, 0.0)
-        return max(float(packet.pts * packet.time_base) - self._base_s, 0.0)
+        return max(packet.pts * self._tick_s - self._base_s, 0.0)
 
     def tell(self, frame: VideoFrame) -> float:
         """The frame's time. Backward and absurd forward jumps are taken as a clock that started anew."""
-        stamp_s = _stamp_s(frame)
+        stamp = frame.pts if frame.pts is not None else frame.dts
+        stamp_s = stamp * self._tick_s if stamp is not None else None
         if self._base_s is None:
             self._base_s = stamp_s if stamp_s is not None else 0.0
         time_s = self._last_s + self.step_s if stamp_s is None else stamp_s - self._base_s
@@ -183,7 +194,7 @@ class _Clock:
         return time_s
 
     def _note_end(self, frame: VideoFrame, time_s: float) -> None:
-        length_s = float(frame.duration * frame.time_base) if frame.time_base else 0.0
+        length_s = frame.duration * self._tick_s
         self.end_s = time_s + (length_s if 0 < length_s < _MAX_JUMP_S else self.step_s)
         # Skipped frames at the very end are part of the video all the same.
         packet_end_s = self._packet_end_s - (self._base_s or 0.0)
@@ -204,33 +215,47 @@ def rotation_deg(frame: VideoFrame) -> int:
     return round(-frame.rotation / 90) * 90 % 360
 
 
-def rgb(frame: VideoFrame, long_side_px: int | None = None) -> np.ndarray:
-    """A frame as people see it: upright, square pixels, one field of interlaced footage. (H, W, 3) uint8.
+class RgbConverter:
+    """Frames as people see them: upright, in their colours, of interlaced footage one field.
 
-    Args:
-        frame: As decoded.
-        long_side_px: Shrink so that the longer side is at most this. None keeps the size.
+    One for all frames of a video: setting up the scaler costs several times what scaling does.
     """
-    width, height = frame.width, frame.height
-    aspect = frame.sample_aspect_ratio if hasattr(frame, "sample_aspect_ratio") else None
-    shown_width = round(width * float(aspect)) if aspect and 0.1 < float(aspect) < 10 else width
-    shrink = min(1.0, long_side_px / max(shown_width, height)) if long_side_px else 1.0
-    size = max(1, round(shown_width * shrink)), max(1, round(height * shrink))
-    image: np.ndarray = frame.to_ndarray(format="rgb24")
-    if frame.interlaced_frame and height > 2:
-        image = image[::2]
-    if size != (image.shape[1], image.shape[0]):
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return rotated(image, rotation_deg(frame))
+
+    def __init__(self, long_side_px: int | None = None, pixel_aspect: float = 1.0) -> None:
+        """Shrink so that the longer side is at most `long_side_px`; None keeps the size."""
+        self._long_side_px = long_side_px
+        self._pixel_aspect = pixel_aspect
+        self._scaler = VideoReformatter()
+
+    def convert(self, frame: VideoFrame) -> np.ndarray:
+        """(H, W, 3) uint8 RGB."""
+        width = frame.width * self._pixel_aspect
+        shrink = min(1.0, self._long_side_px / max(width, frame.height)) if self._long_side_px else 1.0
+        size = max(1, round(width * shrink)), max(1, round(frame.height * shrink))
+        is_interlaced = frame.interlaced_frame and frame.height > 2
+        scaled = self._scaler.reformat(
+            frame,
+            width=size[0],
+            height=frame.height if is_interlaced else size[1],
+            format="rgb24",
+            interpolation=_AREA,
+            src_colorspace=Colorspace.ITU709
+            if frame.colorspace == _UNSPECIFIED and frame.height >= _HD_LINES
+            else None,
+        )
+        image: np.ndarray = scaled.to_ndarray()
+        if is_interlaced:
+            image = cv2.resize(image[::2], size, interpolation=cv2.INTER_AREA)
+        return rotated(image, rotation_deg(frame))
 
 
-def small_yuv(frame: VideoFrame, lines: int) -> np.ndarray:
-    """A frame sub-sampled to about `lines` on its shorter side, not rotated. (h, w, 3) uint8 of Y, Cb, Cr."""
+def small_ycrcb(frame: VideoFrame, lines: int) -> np.ndarray:
+    """A frame sub-sampled to about `lines` on its shorter side, not rotated. (h, w, 3) uint8 of Y, Cr, Cb."""
     shrink = max(1.0, min(frame.width, frame.height) / lines)
     size = max(1, round(frame.width / shrink)), max(1, round(frame.height / shrink))
     if frame.format.name not in _PLANAR_8_BIT:
         frame = frame.reformat(width=size[0], height=size[1], format="yuv444p", interpolation="POINT")
-    planes = [_plane(frame, index) for index in range(3)]
+    planes = [_plane(frame, index) for index in (0, 2, 1)]
     return cv2.merge([cv2.resize(plane, size, interpolation=cv2.INTER_NEAREST) for plane in planes])
 
 
@@ -252,16 +277,17 @@ def frames_at(path: str, times_s: Sequence[float], long_side_px: int | None = No
     found: dict[float, np.ndarray] = {}
     with Reel(path) as reel:
         shown: VideoFrame | None = None
+        converter = RgbConverter(long_side_px, reel.pixel_aspect)
         for timed in reel.frames(exact=True):
             while len(found) < len(wanted) and shown is not None and wanted[len(found)] < timed.time_s:
-                found[wanted[len(found)]] = rgb(shown, long_side_px)
+                found[wanted[len(found)]] = converter.convert(shown)
             if len(found) == len(wanted):
                 break
             shown = timed.frame
     if shown is None:
         raise UnusableVideoError(QuarantineKind.UNREADABLE, f"{Path(path).name}: no frame could be decoded")
     for time_s in wanted[len(found) :]:
-        found[time_s] = rgb(shown, long_side_px)
+        found[time_s] = converter.convert(shown)
     return [found[time_s] for time_s in times_s]
 
 
@@ -378,11 +404,6 @@ def _merged(spans: list[Span], within_s: float, end_s: float) -> tuple[Span, ...
         elif span.start_s < end_s:
             merged.append(span)
     return tuple(merged)
-
-
-def _stamp_s(frame: VideoFrame) -> float | None:
-    stamp = frame.pts if frame.pts is not None else frame.dts
-    return float(stamp * frame.time_base) if stamp is not None and frame.time_base else None
 
 
 def _chain(

@@ -23,7 +23,15 @@ from schemas.footage import (
     Video,
 )
 from stages.cuts import Meter
-from stages.decode import LocalVideo, Reel, TimedFrame, UnusableVideoError, rgb, rotation_deg, small_yuv
+from stages.decode import (
+    LocalVideo,
+    Reel,
+    RgbConverter,
+    TimedFrame,
+    UnusableVideoError,
+    rotation_deg,
+    small_ycrcb,
+)
 
 VERSION = 1
 
@@ -78,7 +86,7 @@ def scan_footage(
 def _scan(source: LocalVideo, cfg: FootageConfig, threads: int) -> Footage:
     with Reel(source.path, threads) as reel:
         log = _SignalLog(cfg.scan_lines)
-        picker = _CandidatePicker(source.video_id, cfg)
+        picker = _CandidatePicker(source.video_id, cfg, reel.pixel_aspect)
         last: VideoFrame | None = None
         for timed in reel.frames(cfg.exact):
             picker.offer(timed, log.measure(timed))
@@ -124,16 +132,16 @@ class _SignalLog:
         self._luma_before: np.ndarray | None = None
 
     def measure(self, timed: TimedFrame) -> _Measures:
-        small = small_yuv(timed.frame, self._scan_lines)
-        luma = np.ascontiguousarray(small[:, :, 0])
+        small = small_ycrcb(timed.frame, self._scan_lines)
+        luma = cv2.extractChannel(small, 0)
         if self._luma_before is not None and self._luma_before.shape != luma.shape:
             self._forget()  # the stream changed its size
-        bgr = cv2.cvtColor(small[:, :, (0, 2, 1)], cv2.COLOR_YCrCb2BGR)
+        bgr = cv2.cvtColor(small, cv2.COLOR_YCrCb2BGR)
         mean, deviation = cv2.meanStdDev(luma)
         row = _Measures(
             time_s=timed.time_s,
             content=self._meter.content(bgr),
-            histogram=self._meter.histogram_change(bgr),
+            histogram=self._meter.histogram_change(luma),
             luminance=float(mean[0, 0]),
             contrast=float(deviation[0, 0]),
             sharpness=float(cv2.meanStdDev(cv2.Laplacian(luma, cv2.CV_16S))[1][0, 0]) ** 2,
@@ -168,8 +176,9 @@ class _Held(NamedTuple):
 class _CandidatePicker:
     """The sharpest sound frame of each window; windows close by time and at strong changes of the picture."""
 
-    def __init__(self, video_id: str, cfg: FootageConfig) -> None:
+    def __init__(self, video_id: str, cfg: FootageConfig, pixel_aspect: float) -> None:
         self._video_id = video_id
+        self._converter = RgbConverter(cfg.long_side_px, pixel_aspect)
         self._cfg = cfg
         self._window_s = cfg.candidate_every_s
         self._kept: list[Keyframe] = []
@@ -205,7 +214,8 @@ class _CandidatePicker:
                 self._consider(held)
         self._settling.clear()
         if self._best is not None:
-            self._kept.append(_keyframe(self._best, self._video_id, self._cfg))
+            image = self._converter.convert(self._best.timed.frame)
+            self._kept.append(_keyframe(image, self._best, self._video_id, self._cfg.jpeg_quality))
             self._best = None
         if len(self._kept) > self._cfg.max_candidates:
             self._kept = self._kept[::2]
@@ -229,10 +239,9 @@ def _rank(held: _Held) -> _Rank:
     return _Rank(not held.timed.is_damaged, is_lit, held.measures.sharpness)
 
 
-def _keyframe(held: _Held, video_id: str, cfg: FootageConfig) -> Keyframe:
-    image = rgb(held.timed.frame, cfg.long_side_px)
+def _keyframe(image: np.ndarray, held: _Held, video_id: str, jpeg_quality: int) -> Keyframe:
     file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", quality=cfg.jpeg_quality)
+    Image.fromarray(image).save(file, "JPEG", quality=jpeg_quality)
     jpeg = file.getvalue()
     frame = FrameRef(
         sha256=hashlib.sha256(jpeg).hexdigest(),
