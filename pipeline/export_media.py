@@ -58,7 +58,7 @@ def save_clip(root: Path, row: PublishedRow) -> str:
 
 
 def _times_ms(times_s: Sequence[float]) -> list[int]:
-    times_ms = [round((time_s - times_s[0]) * _MILLISECONDS) for time_s in times_s]
+    times_ms = [round(time_s * _MILLISECONDS) for time_s in times_s]
     if all(one < other for one, other in pairwise(times_ms)):
         return times_ms
     return [place * _MILLISECONDS for place in range(len(times_s))]

@@ -196,7 +196,7 @@ def test_video_r1_clip_is_made_of_the_very_jpegs(exported):
         assert [bytes(packet) for packet in packets] == [jpeg(place) for place in range(3)]
     with av.open(str(exported["video-r1"] / row["path"])) as container:
         frames = list(container.decode(video=0))
-    assert [frame.time for frame in frames] == [0.0, 1.0, 2.0]
+    assert [frame.time for frame in frames] == [0.5, 1.5, 2.5]
     truth = np.asarray(Image.open(io.BytesIO(jpeg(0))).convert("RGB"), int)
     assert np.abs(frames[0].to_ndarray(format="rgb24").astype(int) - truth).max() <= 4
 
