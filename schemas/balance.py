@@ -36,8 +36,10 @@ class KeyBalance(Record):
     """Lower end of the Wilson 95 % interval of that share."""
     chance: float | None
     """Share that a guess answers right; null where the answers are not a closed set."""
+    constant_p_value: float | None
+    """Chance that the best of as many constant answers would do as well by chance; null without `chance`."""
     alarm: bool
-    """The constant answer beats chance by more than chance allows."""
+    """Letters are favoured, or the constant answer beats chance, by more than chance explains."""
 
 
 class Contamination(Record):

@@ -27,7 +27,7 @@ class BalanceConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     least_p_value: float = Field(default=0.001, gt=0, lt=1)
-    """Letters are favoured if chance alone would be so uneven more rarely than this."""
+    """An alarm is raised if chance alone would favour letters, or a constant answer, so much more rarely."""
     least_questions: int = Field(default=30, ge=2)
     """With fewer questions of a task no alarm is raised."""
 
@@ -37,6 +37,8 @@ class Baseline(NamedTuple):
 
     answer: str
     score: float
+    tried: int
+    """Answers among which it is the best: one of many beats chance more easily."""
 
 
 def measure_balance(questions: Iterable[Question], cfg: BalanceConfig) -> Iterator[KeyBalance]:
@@ -56,8 +58,9 @@ def _balance(task: Task, questions: Sequence[Question], cfg: BalanceConfig) -> K
     constant = constant_baseline(questions)
     low = _wilson_low(constant.score, len(questions))
     chance = _chance(task, questions)
-    uneven = p_value is not None and p_value < cfg.least_p_value
-    beaten = chance is not None and low > chance
+    passes = round(constant.score * len(questions))
+    tail = None if chance is None else constant.tried * binomial_tail(passes, len(questions), chance)
+    rare = [each for each in (p_value, tail) if each is not None and each < cfg.least_p_value]
     return KeyBalance(
         task=task,
         questions=len(questions),
@@ -68,7 +71,8 @@ def _balance(task: Task, questions: Sequence[Question], cfg: BalanceConfig) -> K
         constant_score=min(1.0, constant.score),
         constant_low=low,
         chance=chance,
-        alarm=len(questions) >= cfg.least_questions and (beaten or uneven),
+        constant_p_value=None if tail is None else min(1.0, tail),
+        alarm=len(questions) >= cfg.least_questions and bool(rare),
     )
 
 
@@ -80,10 +84,11 @@ def constant_baseline(questions: Sequence[Question]) -> Baseline:
     golds = Counter(question.answer for question in questions)
     likely = sorted(golds, key=lambda answer: (-golds[answer], answer))[:_MOST_CANDIDATES]
     if questions[0].task not in GRADED_TASKS:
-        return Baseline(likely[0], golds[likely[0]] / len(questions))
+        return Baseline(likely[0], golds[likely[0]] / len(questions), len(golds))
     tried = questions[:: math.ceil(len(questions) / _MOST_TRIED)]
     return max(
-        (Baseline(answer, _mean_score(answer, tried)) for answer in likely), key=lambda each: each.score
+        (Baseline(answer, _mean_score(answer, tried), len(golds)) for answer in likely),
+        key=lambda each: each.score,
     )
 
 
@@ -112,6 +117,24 @@ def chi_square_tail(statistic: float, degrees: int) -> float:
         tail += math.exp(power * math.log(half) - half - math.lgamma(power + 1))
         power += 1
     return min(1.0, tail)
+
+
+def binomial_tail(passes: int, rollouts: int, chance: float) -> float:
+    """P(X >= passes) where each of `rollouts` passes with probability `chance`. Exact."""
+    if passes <= 0 or chance >= 1:
+        return 1.0
+    if chance <= 0:
+        return 0.0
+    log_choices = (_log_choose(rollouts, k) for k in range(passes, rollouts + 1))
+    logs = (
+        ways + k * math.log(chance) + (rollouts - k) * math.log1p(-chance)
+        for k, ways in enumerate(log_choices, start=passes)
+    )
+    return min(1.0, math.fsum(math.exp(each) for each in logs))
+
+
+def _log_choose(total: int, chosen: int) -> float:
+    return math.lgamma(total + 1) - math.lgamma(chosen + 1) - math.lgamma(total - chosen + 1)
 
 
 def _letters(questions: Sequence[Question]) -> tuple[LetterCount, ...]:

@@ -3,10 +3,10 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import chi2
+from scipy.stats import binom, chi2
 
 from schemas.question import Question, Task
-from stages.balance import BalanceConfig, chi_square_tail, constant_baseline, measure_balance
+from stages.balance import BalanceConfig, binomial_tail, chi_square_tail, constant_baseline, measure_balance
 from tests.cases import made_case
 from tests.views import made_clip
 
@@ -25,6 +25,13 @@ def asked(task: Task, answers: list[str], options: int = 0) -> list[Question]:
 def test_chi_square_tail_is_scipys(statistic, degrees):
     assert chi_square_tail(statistic, degrees) == pytest.approx(
         chi2.sf(statistic, degrees), rel=1e-9, abs=1e-300
+    )
+
+
+@given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.floats(0.01, 0.99))
+def test_binomial_tail_is_scipys(counts, chance):
+    assert binomial_tail(*counts, chance) == pytest.approx(
+        binom.sf(counts[0] - 1, counts[1], chance), rel=1e-6, abs=1e-300
     )
 
 
@@ -83,4 +90,4 @@ def test_tasks_are_told_apart_in_their_order():
 
 def test_constant_answers_are_scored_in_part_where_the_task_is():
     questions = asked(Task.TEMPORAL_GROUNDING, ["[0, 10]", "[0, 5]", "[0, 5]"])
-    assert constant_baseline(questions) == ("[0, 5]", pytest.approx(2.5 / 3))
+    assert constant_baseline(questions) == ("[0, 5]", pytest.approx(2.5 / 3), 2)
