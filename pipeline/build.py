@@ -33,6 +33,9 @@ def build(recipe: Recipe, out: str, retry_quarantined: bool, console: Console) -
     store.claim()
     with store.lock():
         ingested = ingest(store, recipe, retry_quarantined, console.print)
+        if not ingested.workplace.parts:
+            told = "; ".join(f"{each.name}: {each.detail}" for each in ingested.lost[:SHOWN_FAILURES])
+            raise BuildFailed(f"none of the sources could be read ({told}); mend them, and build again")
         check_teachers(recipe)
         save_ingested(ingested)
         workplace = ingested.workplace
@@ -98,7 +101,7 @@ def summarise(
 
 
 def work_through(workplace: Workplace, todos: Sequence[Todo], console: Console) -> list[Receipt]:
-    """Do every step that is missing, on the recipe's cluster. Raises BuildFailed after the others are done."""
+    """Do every step that is missing, on the recipe's cluster. Raises BuildFailed, the others being done."""
     if not todos:
         return []
     cluster = workplace.recipe.cluster

@@ -1,4 +1,4 @@
-"""The `reelproof` command: what was typed -> a call of one plain function; errors -> one message, an exit code."""
+"""The `reelproof` command: what was typed -> one function call; errors -> a message and an exit code."""
 
 import sys
 from pathlib import Path
@@ -103,7 +103,7 @@ def status(build_dir: str, as_json: bool) -> None:
 @BUILD_DIR
 @click.argument("subject", metavar="ID")
 def explain(build_dir: str, subject: str) -> None:
-    """Tell the whole story of ID: a sample, question, clip or video, by its id, the start of it, or a file name.
+    """Tell the whole story of ID: a sample, question, clip or video, by the start of its id or a file name.
 
     For a video, a contact sheet is drawn: scenes, the curve of change, and the keyframes with their times.
     """
@@ -146,12 +146,12 @@ def main() -> None:
 
 def _recipe(named: str, overrides: tuple[str, ...]) -> "Recipe":
     """The recipe in a YAML file, or the default one for a place with videos or a manifest."""
-    from pipeline.recipe import load_recipe, recipe_for_videos
+    from pipeline.recipe import load_recipe, recipe_for_sources
 
     path = Path(named)
     if path.suffix in (".yaml", ".yml"):
         return load_recipe(path, overrides)
-    return recipe_for_videos(named, overrides)
+    return recipe_for_sources(named, overrides)
 
 
 def _console(stderr: bool = True) -> "Console":

@@ -24,7 +24,7 @@ class ClusterConfig(BaseModel):
     workers: int | None = Field(default=None, ge=1)
     """Processes on this machine; by default one a core."""
     teacher_slots: int = Field(default=2, ge=1)
-    """Parts a worker may have at a teacher's server at once, so that its queue does not run dry between parts."""
+    """Parts a worker may have at a server at once, so that its queue does not run dry between them."""
     parts_ahead: int = Field(default=3, ge=1)
     """Parts in the works for each slot of the cluster: bounds memory and the scheduler's queue."""
     dashboard: str = "127.0.0.1:0"

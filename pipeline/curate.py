@@ -1,4 +1,4 @@
-"""A finished build's scores -> verdicts, shards, manifest and card. No decoding, no teacher: what `refilter` runs."""
+"""A finished build's scores -> verdicts, shards, manifest and card: what `refilter` runs, with no teacher."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -30,12 +30,12 @@ class Curated(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """All parts together: their files, and one row a trace of measurements and verdicts, in the same order."""
+    """All parts together: their files, and one row a trace of measurements and of verdicts."""
 
     files: tuple[PartFiles, ...]
     measurements: pl.DataFrame
     verdicts: pl.DataFrame
-    """As `stages.policy.decide` gives it, and `published`: false for videos that are no longer among the sources."""
+    """As `decide` gives it, and `published`: false for videos that are no longer among the sources."""
     whole: WholeSet
 
 

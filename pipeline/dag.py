@@ -26,8 +26,8 @@ from stages import (
     storyboard,
     traces,
 )
-from stages.teacher import ServerTeacherConfig
 from stages.checks.registry import CHECKS
+from stages.teacher import ServerTeacherConfig
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def _identities(recipe: Recipe) -> list[tuple[str, float]]:
 
 
 def _slot(teachers: Iterable[TeacherConfig]) -> Slot:
-    """Where a step runs that asks them: beside a server that we started, or waiting for one, or as plain work."""
+    """Where a step runs that asks them: beside a server that we started, waiting for one, or as plain work."""
     asked = list(teachers)
     if any(needs_gpu_worker(each) for each in asked):
         return "GPU"

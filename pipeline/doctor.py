@@ -22,7 +22,7 @@ from pipeline.teachers import check_teacher, needs_gpu_worker
 from schemas.footage import Footage
 from stages.decode import LocalVideo
 from stages.footage import FootageConfig
-from stages.teacher import TeacherNeeds, TeacherUnavailable
+from stages.teacher import TeacherUnavailable
 
 LOW_DISK_GB = 5
 LOW_MEMORY_GB = 4

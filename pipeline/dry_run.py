@@ -1,4 +1,4 @@
-"""A recipe and a folder -> what a build would do there, why, and what it would cost; nothing runs or is written."""
+"""A recipe and a folder -> what a build would do there, why, and at what cost; nothing is run or written."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,7 +41,7 @@ def dry_run(recipe: Recipe, out: str, retry_quarantined: bool, console: Console)
 
 
 def changed_settings(store: Store, recipe: Recipe) -> Iterator[str]:
-    """`section.field: old -> new` of every setting by which the build in the folder differs from the recipe."""
+    """`section.field: old -> new` of every setting in which the folder's build differs from the recipe."""
     if not store.exists(RECIPE):
         return
     before = dict(_leaves(yaml.safe_load(store.read_bytes(RECIPE))))
@@ -94,7 +94,7 @@ def _decode_text(workplace: Workplace, todos: Sequence[Todo]) -> str:
 
 
 def _ask_text(workplace: Workplace, todos: Sequence[Todo]) -> str:
-    """Rollouts to ask, less what the logs hold; by the average of other parts where questions are not known yet."""
+    """Rollouts to ask, and what the logs hold; by other parts' average where questions are not known yet."""
     parts = [todo.inputs for todo in todos if any(step.name == "traces" for step in todo.steps)]
     if not parts:
         return "nothing"

@@ -1,9 +1,9 @@
-"""The two ways a command ends badly by no fault of the code: it was used wrongly, or what it needs is not there."""
+"""The two ways a command ends badly by no fault of the code: used wrongly, or stopped short of its end."""
 
 
 class UsageError(Exception):
-    """What was asked cannot be done as asked: exit code 2. The message says what, got/expected, what to do."""
+    """What was asked cannot be done as asked: exit code 2. Says what, got and expected, what to do."""
 
 
-class BuildFailed(Exception):
-    """The work stopped short of its end: exit code 1. What was done is kept; the same command goes on from there."""
+class BuildFailed(Exception):  # noqa: N818 - says what happened
+    """The work stopped short of its end: exit code 1. What was done is kept, and the same command goes on."""

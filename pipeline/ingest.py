@@ -1,6 +1,6 @@
-"""A recipe's sources -> a workplace: which videos there are, which parts they are in, what was asked of them."""
+"""A recipe's sources -> a workplace: which videos there are, in which parts, and what was asked of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from pipeline.plan import Plan, SizedVideo, extend_plan
@@ -26,7 +26,7 @@ class Ingested(NamedTuple):
 
 
 def ingest(store: Store, recipe: Recipe, retry_quarantined: bool, say: Say) -> Ingested:
-    """Look at the sources and plan the parts; nothing is written. Raises SourceError for what cannot be used."""
+    """Look at the sources and plan the parts; nothing is written. Raises SourceError where that fails."""
     listed = list_sources(recipe.sources)
     known = read_records(store, FILES, SourceIdentity)
     identities = identify(listed.files, known)
@@ -57,13 +57,13 @@ def save_ingested(ingested: Ingested) -> None:
 def _replaced(known: list[SourceIdentity], found: tuple[SourceIdentity, ...]) -> list[str]:
     before = {each.file.url: each.video_id for each in known}
     return [
-        f"{each.file.url} was replaced since the last build: it is another video now, and the old one's rows go"
+        f"{each.file.url} was replaced since the last build: another video now, and the old one's rows go"
         for each in found
         if before.get(each.file.url, each.video_id) != each.video_id
     ]
 
 
-def _counted(videos: int, new: int, doubles: int, skipped: dict[str, int]) -> str:
+def _counted(videos: int, new: int, doubles: int, skipped: Mapping[str, int]) -> str:
     others = [f"{doubles} more name(s) of the same bytes"] if doubles else []
     others += [f"{count} skipped: {reason.replace('_', ' ')}" for reason, count in skipped.items() if count]
     return f"sources: {videos} videos, {new} of them new" + (f" ({'; '.join(others)})" if others else "")

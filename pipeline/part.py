@@ -1,4 +1,4 @@
-"""What a step may touch while it works on one part: the files above it, the part's frames, its completions log."""
+"""What a step may touch while it works on one part: the files above it, the frames, the completions log."""
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
@@ -93,7 +93,7 @@ def _read_without_jpegs(file: pq.ParquetFile) -> Iterator[Footage]:
 
 
 def read_frames(file: pq.ParquetFile, wanted: Collection[str]) -> dict[str, bytes]:
-    """JPEG bytes by sha256 from a footage file: the wanted ones that it holds, one row group in memory at a time."""
+    """JPEG bytes by sha256 from a footage file: the wanted ones that it holds, one row group at a time."""
     names = pa.array(sorted(wanted), pa.string())
     found: dict[str, bytes] = {}
     columns = ["candidates.list.element.frame.sha256", "candidates.list.element.jpeg"]

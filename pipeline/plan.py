@@ -1,7 +1,7 @@
 """Sources -> parts: fixed groups of videos, the unit of work, of caching and of retry.
 
-A part never changes once it is written down. New videos open new parts; so do quarantined ones that are tried again,
-and then the later part counts.
+A part never changes once it is written down. New videos open new parts; so do quarantined ones that are tried
+again, and then the later part counts.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Receipts -> how far each step has come: bars on a terminal, plain lines elsewhere. All of it on standard error."""
+"""Receipts -> how far each step has come: bars on a terminal, plain lines elsewhere."""
 
 import time
 from collections import Counter

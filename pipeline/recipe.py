@@ -1,4 +1,4 @@
-"""A YAML file, or a folder of videos -> a recipe: every setting of a build, checked whole before anything runs."""
+"""A YAML file, or a folder of videos -> a recipe: every setting of a build, checked before anything runs."""
 
 import difflib
 import typing
@@ -29,6 +29,8 @@ from stages.storyboard import StoryboardConfig
 from stages.teacher import TeacherNeeds
 from stages.traces import RolloutConfig
 
+MANIFEST_ENDINGS = frozenset(("jsonl", "json", "csv", "parquet"))
+
 
 class Recipe(BaseModel):
     """Every setting of a build. Sections in the order in which the data flows through them."""
@@ -55,7 +57,7 @@ class Recipe(BaseModel):
     verifier: TeacherConfig = SignalsTeacherConfig()
     """Who judges the claims of thoughts."""
     claims: ClaimConfig = ClaimConfig()
-    checks: ChecksConfig = ChecksConfig()  # type: ignore[valid-type]  # a model made from the registry
+    checks: ChecksConfig = ChecksConfig()
     duplicates: DuplicateConfig = DuplicateConfig()
     splits: SplitsConfig = SplitsConfig()
     policy: PolicyConfig = PolicyConfig()
@@ -92,9 +94,11 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     return parse_recipe(_read_yaml(path), overrides, where=str(path))
 
 
-def recipe_for_videos(videos: str, overrides: Sequence[str] = ()) -> Recipe:
-    """The default recipe for a folder, a glob or a manifest of videos."""
-    return parse_recipe({"sources": {"videos": videos}}, overrides, where="the default recipe")
+def recipe_for_sources(place: str, overrides: Sequence[str] = ()) -> Recipe:
+    """The default recipe for a manifest, known by its ending, or for a folder, a file or a glob of videos."""
+    is_manifest = place.rpartition(".")[2].casefold() in MANIFEST_ENDINGS
+    sources = {"manifest" if is_manifest else "videos": place}
+    return parse_recipe({"sources": sources}, overrides, where="the default recipe")
 
 
 def parse_recipe(settings: Mapping[str, Any], overrides: Sequence[str] = (), where: str = "recipe") -> Recipe:
@@ -188,7 +192,7 @@ def _section(loc: tuple[int | str, ...]) -> type[BaseModel] | None:
     section: type[BaseModel] = Recipe
     for part in loc:
         if isinstance(part, str) and part in section.model_fields:
-            models = [each for each in _types_in(section.model_fields[part].annotation)]
+            models = _types_in(section.model_fields[part].annotation)
             if len(models) != 1:
                 return None
             section = models[0]

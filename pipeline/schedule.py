@@ -1,4 +1,4 @@
-"""Steps x parts -> tasks on a cluster, a bounded window of parts at a time; receipts come back as they finish."""
+"""Steps x parts -> tasks on a cluster, a bounded window of parts at a time; receipts come back."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,9 +13,8 @@ from pipeline.part import PartInputs
 from pipeline.step import Slot, Step
 from pipeline.work import Receipt, run_step
 
-
 AMOUNTS: Mapping[Slot, float] = {"CPU": 1, "TEACHER": 1, "GPU": 0.25}
-"""What a task takes of its slot: four parts share a GPU's server, so that its queue does not run dry between them."""
+"""What a task takes of its slot. Four parts share a GPU's server: its queue does not run dry between them."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def run_todos(
 ) -> Iterator[Receipt | StepFailed]:
     """Work through all parts, in order, and yield what became of each step as it finishes.
 
-    The window bounds how far the first steps may run ahead: tasks with resources get no back-pressure from Dask.
+    The window bounds how far the first steps run ahead: tasks with resources get no back-pressure.
     Raises UsageError where a step wants a resource that no worker declares.
     """
     resources = declared_resources(client)

@@ -85,7 +85,8 @@ def plan_shards(
     videos = keys["video_id"].unique(maintain_order=True)
     if missing := [each for each in videos.to_list() if splits.get(each) not in SPLITS]:
         raise ValueError(f"{len(missing)} videos have no split, such as {missing[0]}; expected train or test")
-    place = keys["video_id"].replace_strict(videos, range(len(videos)), return_dtype=pl.UInt32).to_numpy()
+    place = keys["video_id"].replace_strict(videos, range(len(videos)), return_dtype=pl.Int64).to_numpy()
+    place = place.astype(np.int64)  # an empty column comes as float
     in_test = np.array([splits[each] == "test" for each in videos.to_list()], dtype=bool)[place]
     hashes = np.array([_stable_hash(each) for each in videos.to_list()], dtype=np.uint64)[place]
     order, reasons = _side_by_side(keys, layout), _reason_codes(verdicts)

@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -151,7 +152,7 @@ def _read_ahead(
 
     reading: Future[PartRows] | None = None
     wanted = list(work)
-    for part, following in zip(wanted, [*wanted[1:], None], strict=True):
+    for part, following in zip_longest(wanted, wanted[1:]):
         rows = (reading or read(part)).result()
         reading = None if following is None else read(following)
         yield part, rows

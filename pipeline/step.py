@@ -13,7 +13,7 @@ StepFunction = Callable[[PartRun, Any], Iterator[Record]]
 """The part and the step's settings in, records out."""
 
 Slot = Literal["CPU", "TEACHER", "GPU"]
-"""The worker resource that a step takes one of, where workers declare it: TEACHER waits for a server, GPU holds one."""
+"""The worker resource that a step takes where one is declared: TEACHER waits for a server, GPU holds one."""
 
 
 @dataclass(frozen=True)

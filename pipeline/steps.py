@@ -1,4 +1,4 @@
-"""Each step of the DAG as a function of one part: what a stage reads from the files above, and what it yields."""
+"""Each step of the DAG as a function of one part: what its stage is given, and what it yields."""
 
 import collections
 import itertools
@@ -15,8 +15,8 @@ from pipeline.settings import AskedSource, QuestionSources, SharedTeacher
 from pipeline.teachers import TeacherConfig
 from schemas.footage import Clip, Footage, Quarantine, QuarantineKind, Storyboard
 from schemas.question import Question, WrittenQuestion
-from schemas.source import SourceIdentity
 from schemas.scores import RepeatScore, Score
+from schemas.source import SourceIdentity
 from schemas.trace import Case, Claim, ProbeResult, Trace
 from stages.asked import ask_questions, surviving
 from stages.checks.registry import Check
@@ -53,7 +53,7 @@ def scan_videos(run: PartRun, settings: ScanSettings) -> Iterator[Footage]:
 
 
 def _local_videos(run: PartRun) -> Iterator[LocalVideo]:
-    """The part's files on this machine's disk, one at a time; a file that changed since it was read is set aside."""
+    """The part's files on this machine's disk, one at a time; one that has changed is set aside."""
     for source in run.inputs.sources:
         try:
             if source.file.version and stat_file(source.file.url, source.file.license) != source.file:

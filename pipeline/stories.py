@@ -1,4 +1,4 @@
-"""A video, clip, question or sample -> its story in lines: frames, request, claims, every score, every rule."""
+"""A video, clip, question or sample -> its story in lines: frames, claims, every score, every rule."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -32,6 +32,7 @@ def _run(workplace: Workplace, part: PartInputs) -> PartRun:
 
 
 def tell_video(workplace: Workplace, subject: Subject) -> Iterator[str]:
+    """A file, its scenes and its clips; draws its contact sheet."""
     source = next(each for each in subject.part.sources if each.video_id == subject.id)
     yield f"video {subject.id}"
     yield f"  file {source.file.url}, {source.file.size_bytes:,} bytes, licence {source.file.license}"
@@ -51,7 +52,7 @@ def tell_video(workplace: Workplace, subject: Subject) -> Iterator[str]:
     questions = [each for each in run.read("questions", Question) if each.video_id == subject.id]
     for clip in clips:
         mine = [each for each in questions if each.clip_id == clip.clip_id]
-        yield f"  clip {clip.clip_id}: {clip.kind}, [{clip.start_s:.1f}, {clip.end_s:.1f}) s, {len(mine)} questions"
+        yield f"  clip {clip.clip_id}: {clip.kind}, {_span(clip)}, {len(mine)} questions"
     path = f"report/contact-{subject.id[:16]}.png"
     workplace.store.write_bytes(path, draw_contact_sheet(footage, board))
     yield f"  contact sheet: {workplace.store.path(path)}"
@@ -71,7 +72,8 @@ def _footage_of(run: PartRun, video_id: str) -> Footage | None:
 def _tell_footage(footage: Footage, board: Storyboard) -> Iterator[str]:
     video = footage.video
     yield (
-        f"  {video.codec}, {video.width}x{video.height}, {video.fps:.2f} fps, declared {video.duration_s:.2f} s, "
+        f"  {video.codec}, {video.width}x{video.height}, {video.fps:.2f} fps, "
+        f"declared {video.duration_s:.2f} s, "
         f"decoded {footage.duration_s:.2f} s, {footage.frame_count} frames looked at, "
         f"{len(footage.candidates)} kept as JPEG"
     )
@@ -88,16 +90,19 @@ def _tell_footage(footage: Footage, board: Storyboard) -> Iterator[str]:
 
 
 def tell_clip(workplace: Workplace, subject: Subject) -> Iterator[str]:
+    """A clip and its questions."""
     run = _run(workplace, subject.part)
     clip = next(each for each in run.read("clips", Clip) if each.clip_id == subject.id)
-    yield f"clip {clip.clip_id}: {clip.kind}, [{clip.start_s:.2f}, {clip.end_s:.2f}) s of video {clip.video_id}"
-    yield f"  {len(clip.scenes)} scenes, {len(clip.keyframes)} keyframes, {len(clip.timeline)} frames evenly spaced"
+    yield f"clip {clip.clip_id}: {clip.kind}, {_span(clip)} of video {clip.video_id}"
+    counts = len(clip.scenes), len(clip.keyframes), len(clip.timeline)
+    yield "  {} scenes, {} keyframes, {} frames evenly spaced".format(*counts)
     for question in run.read("questions", Question):
         if question.clip_id == clip.clip_id:
             yield f"  question {question.question_id}: {question.kind}: {question.text}"
 
 
 def tell_question(workplace: Workplace, subject: Subject) -> Iterator[str]:
+    """A question, what it shows, and what was answered."""
     run = _run(workplace, subject.part)
     question = next(each for each in run.read("questions", Question) if each.question_id == subject.id)
     yield from _question_lines(question)
@@ -123,6 +128,7 @@ def _question_lines(question: Question) -> Iterator[str]:
 
 
 def tell_sample(workplace: Workplace, subject: Subject) -> Iterator[str]:
+    """A trace with all that it rests on, all that was measured of it, and what was decided."""
     run = _run(workplace, subject.part)
     trace = next(each for each in run.read("traces", Trace) if each.trace_id == subject.id)
     question = next(each for each in run.read("questions", Question) if each.question_id == trace.question_id)
@@ -130,7 +136,7 @@ def tell_sample(workplace: Workplace, subject: Subject) -> Iterator[str]:
     source = next((each for each in subject.part.sources if each.video_id == trace.video_id), None)
     yield f"sample {trace.trace_id}: rollout {trace.sample_index} of {trace.model}, prompt {trace.prompt_id}"
     yield f"video {trace.video_id}: {source.file.url if source else 'no longer among the sources'}"
-    yield f"clip {clip.clip_id}: [{clip.start_s:.2f}, {clip.end_s:.2f}) s, {len(clip.scenes)} scenes"
+    yield f"clip {clip.clip_id}: {_span(clip)}, {len(clip.scenes)} scenes"
     yield from _question_lines(question)
     yield f"thought: {trace.thought}"
     yield f"answer: {trace.answer!r} (finish: {trace.finish_reason}, {trace.completion_tokens} tokens)"
@@ -141,6 +147,10 @@ def tell_sample(workplace: Workplace, subject: Subject) -> Iterator[str]:
                 f"{_belief(claim.control_score)} with others ({claim.verifier})"
             )
     yield from _tell_verdict(workplace, subject)
+
+
+def _span(clip: Clip) -> str:
+    return f"[{clip.start_s:.2f}, {clip.end_s:.2f}) s"
 
 
 def _belief(score: float | None) -> str:
@@ -162,7 +172,8 @@ def _tell_verdict(workplace: Workplace, subject: Subject) -> Iterator[str]:
     policy = workplace.recipe.policy
     for cut, reasons in ((SFT, verdict["reasons"]), (RL, verdict["rl_reasons"])):
         kept = verdict[cut.name]
-        yield f"{cut.name} by policy {policy.name}: {'kept' if kept else 'rejected for ' + ', '.join(reasons)}"
+        decided = "kept" if kept else f"rejected for {', '.join(reasons)}"
+        yield f"{cut.name} by policy {policy.name}: {decided}"
         names = reason_names(policy, cut)
         yield f"  rules that do not apply: {', '.join(name for name in names if name not in reasons)}"
     if not verdict["published"]:

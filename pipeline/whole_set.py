@@ -1,4 +1,4 @@
-"""All parts together -> what no part can tell alone: repeated questions, near-duplicate videos, contamination."""
+"""All parts together -> what no part can tell alone: repeated questions, near-duplicate videos."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class WholeSet:
 
 
 def examine_whole_set(store: Store, parts: Sequence[PartFiles], cfg: DuplicateConfig) -> WholeSet:
-    """Compare questions and videos across all parts; an earlier result for the same parts is taken as it is."""
+    """Compare questions and videos across all parts; an earlier result for the same parts is reused."""
     key = fingerprint("whole-set", duplicates.VERSION, cfg, [part.identity for part in parts])
     names = {table: f"parts/whole-set-{key}/{table}.parquet" for table in ("questions", "videos")}
     if not all(store.exists(name) for name in names.values()):

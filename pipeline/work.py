@@ -59,7 +59,7 @@ def run_step(step: Step, inputs: PartInputs, store_url: str, *above: Receipt) ->
 
 
 def quarantine_file(step: Step, inputs: PartInputs) -> str:
-    """Where a step says which of the part's videos it could not use; it is there before the step's own file."""
+    """Where a step says which videos it could not use; it is there before the step's own file."""
     return f"parts/quarantine-{step.fingerprint}/{inputs.name}.parquet"
 
 

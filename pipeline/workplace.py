@@ -1,4 +1,4 @@
-"""A build's folder -> what it knows: its recipe, its sources, its parts, and which steps have left their files."""
+"""A build's folder -> what it knows: its recipe, its sources, its parts, and which steps are done."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -74,7 +74,7 @@ class Workplace:
         return todos
 
     def quarantined(self) -> list[Quarantine]:
-        """Every source that cannot be used, as far as is known: files that could not be read, then the parts' own."""
+        """Every source that cannot be used: files that could not be read, then those of the parts."""
         lost = read_records(self.store, LOST, Quarantine)
         return [*lost, *(each for part in self.parts for each in self.quarantined_in(part))]
 
@@ -85,7 +85,7 @@ class Workplace:
         return [each for each in found if each.video_id in mine]
 
     def unaccounted(self) -> list[str]:
-        """video_ids that their part's footage neither holds nor has in quarantine: absent when it was made."""
+        """Videos that their part's footage neither holds nor has in quarantine: absent when it was made."""
         return [video_id for part in self.parts for video_id in self._unaccounted_in(part)]
 
     def _unaccounted_in(self, part: PartInputs) -> list[str]:

@@ -1,0 +1,165 @@
+"""Builds that are killed, given broken files, or asked for what cannot be done: nothing is lost, all is said."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.films import FOOTAGE, make_audio, make_film, truncate
+from tests.pipeline.conftest import COMMAND, SMALL, reelproof
+from tests.pipeline.test_build import logged_ids
+
+pytestmark = [pytest.mark.real, pytest.mark.xdist_group("survives")]
+
+KILLS = int(os.environ.get("REELPROOF_KILLS", "3"))
+
+
+def test_killed_build_goes_on_to_the_same_dataset(films, built, tmp_path):
+    """`kill -9` of the whole process tree at random moments, then the same command."""
+    out, moments = tmp_path / "killed", random.Random(11)
+    logged = 0
+    for _ in range(KILLS):
+        with subprocess.Popen(
+            [COMMAND, "build", films, "--out", out, *SMALL],
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as build:
+            try:
+                build.wait(timeout=moments.uniform(1.0, 6.0))
+            except subprocess.TimeoutExpired:
+                os.killpg(build.pid, signal.SIGKILL)
+        assert len(logged_ids(out)) >= logged
+        logged = len(logged_ids(out))
+    done = reelproof("build", films, "--out", out, *SMALL, "--json").summary
+    assert done["dataset_sha256"] == json.loads((built / "run.json").read_text())["dataset_sha256"]
+    ids = logged_ids(out)
+    assert len(ids) == len(set(ids))
+
+
+def test_broken_files_are_in_quarantine_with_their_kind(tmp_path):
+    folder = tmp_path / "mixed videos é"
+    folder.mkdir()
+    good = make_film(folder / "good one.mp4", fps=10)
+    make_audio(folder / "sound.mp4")
+    (folder / "empty.mp4").write_bytes(b"")
+    (folder / "text.avi").write_text("This is no video.\n" * 100)
+    make_film(folder / "blink.mp4", [(5, 0.2)], fps=10)
+    truncate(good, folder / "no end.mp4", 0.3)  # the index stood at the end
+    out = tmp_path / "out"
+    ran = reelproof("build", folder, "--out", out)
+    assert ran.code == 1
+    assert "5 of 6 videos are in quarantine" in ran.err
+    told = json.loads(reelproof("status", out, "--json").out)
+    assert {each["name"]: each["kind"] for each in told["quarantine"]} == {
+        "sound.mp4": "no_video_stream",
+        "empty.mp4": "unreadable",
+        "text.avi": "unreadable",
+        "blink.mp4": "too_short",
+        "no end.mp4": "unreadable",
+    }
+    allowed = reelproof("build", folder, "--out", out, "--set", "max_quarantined_share=1", "--json").summary
+    assert (allowed["videos_decoded"], allowed["quarantined"]) == (0, 5)
+    again = reelproof(
+        "build", folder, "--out", out, "--retry-quarantined", "--set", "max_quarantined_share=1", "--json"
+    ).summary
+    assert (again["videos_decoded"], again["quarantined"]) == (5, 5)
+    assert again["dataset_sha256"] == allowed["dataset_sha256"]
+
+
+@pytest.mark.skipif(not FOOTAGE.is_dir(), reason="no real footage here")
+def test_real_footage_all_yields_clips(tmp_path):
+    out = tmp_path / "out"
+    summary = reelproof("build", FOOTAGE, "--out", out, "--json", "--set", "probes.probes=[]").summary
+    assert summary["quarantined"] == 0
+    for path in FOOTAGE.iterdir():
+        if path.suffix != ".md":
+            assert "clip " in reelproof("explain", out, path.name).out
+
+
+def yaml_file(folder: Path, text: str) -> Path:
+    path = folder / "recipe.yaml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        ("sources: {videos: nowhere}", "nowhere does not exist"),
+        ("sources: {videos: .}\nstoryboard: {adaptive_ration: 2}", "did you mean adaptive_ratio?"),
+        ("sources: {videos: .}\nrollouts: {rollouts: 0}", "rollouts.rollouts: got 0"),
+        ("sources: {videos: .}\npolicy: {preset: harsh}", "policy.preset: got 'harsh'"),
+        ("sources: {videos: .}\nsurces: 1", "surces: there is no such field (did you mean sources?)"),
+        ("sources: [", "is not YAML"),
+        ("just text", "expected sections"),
+        ("name: x", "sources: missing"),
+        (
+            "sources: {videos: .}\nteachers: [{teacher: {kind: server, model: m, urls: ['http://127.0.0.1:9/v1']}}]",
+            "127.0.0.1:9",
+        ),
+    ],
+)
+def test_wrong_recipe_is_refused_in_one_message(tmp_path, recipe, said):
+    make_film(tmp_path / "film.mp4", [(1, 1.0)], fps=10)
+    path = yaml_file(tmp_path, recipe.replace("videos: .", f"videos: '{tmp_path}/film.mp4'"))
+    ran = reelproof("build", path, "--out", tmp_path / "out")
+    assert ran.code == 2
+    assert said in ran.err
+    assert "Traceback" not in ran.err
+    assert not (tmp_path / "out" / "plan.json").exists()
+
+
+def test_folder_without_videos_is_refused(tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    nothing = reelproof("build", empty, "--out", tmp_path / "out")
+    (empty / "notes.txt").write_text("no video")
+    no_video = reelproof("build", empty, "--out", tmp_path / "out")
+    assert (nothing.code, no_video.code) == (2, 2)
+    assert "nothing is there" in nothing.err
+    assert "no file there is a video" in no_video.err
+
+
+def test_folder_with_something_else_is_not_touched(films, tmp_path):
+    (tmp_path / "thesis.txt").write_text("all my work")
+    ran = reelproof("build", films, "--out", tmp_path)
+    assert ran.code == 2
+    assert "thesis.txt" in ran.err
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_manifest_errors_name_their_lines(tmp_path):
+    make_film(tmp_path / "film.mp4", [(1, 1.0)], fps=10)
+    manifest = tmp_path / "questions.jsonl"
+    manifest.write_text('{"video": "film.mp4"}\n{"video": "gone.mp4"}\n{broken\n')
+    ran = reelproof("build", manifest, "--out", tmp_path / "out")
+    assert ran.code == 2
+    assert "line 2: no such file" in ran.err
+    assert "line 3" in ran.err
+
+
+def test_second_build_at_once_is_refused(films, build_copy):
+    from pipeline.store import Store
+
+    with Store(str(build_copy)).lock():
+        ran = reelproof("build", films, "--out", build_copy, *SMALL)
+    assert ran.code == 2
+    assert f"in use by process {os.getpid()}" in ran.err
+
+
+def test_refilter_of_no_build_is_refused(tmp_path):
+    ran = reelproof("refilter", tmp_path)
+    assert ran.code == 2
+    assert "holds no build" in ran.err
+
+
+def test_refilter_refuses_settings_that_call_for_a_build(build_copy):
+    ran = reelproof("refilter", build_copy, "--set", "rollouts.rollouts=9")
+    assert ran.code == 2
+    assert "run `reelproof build`" in ran.err
+    assert reelproof("refilter", build_copy).code == 0
