@@ -6,6 +6,7 @@ Times are seconds from the first frame, from presentation timestamps. Intervals 
 from enum import StrEnum
 from typing import Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from schemas.record import Record, Series
@@ -138,7 +139,7 @@ class FrameSignals(Record):
     motion: Series
     """Mean absolute luma difference against the frame before, 0 … 255."""
     signature: bytes
-    """A 16x9 luma thumbnail of each frame, (T, 9, 16) uint8 in C order. For gradual transitions and flashes."""
+    """A 16x9 luma thumbnail of each frame, (T, 9, 16) uint8 in C order. For gradual changes and flashes."""
 
 
 class Footage(Record):
@@ -194,6 +195,9 @@ class Clip(Record):
     """Evenly spaced frames whose number follows from the duration alone: what `computed` questions show."""
     motion: Series
     """Mean motion in equal bins from start to end. (16,) float32"""
+    unrest: Series = Field(default_factory=lambda: np.zeros(0, np.float32))
+    """For each scene, the largest change inside it from one scanned frame to the next: from about 1 on it is
+    as large and as sudden as a cut. Empty where nobody measured. (scenes,) float32"""
 
     @property
     def duration_s(self) -> float:

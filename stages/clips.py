@@ -14,6 +14,9 @@ from schemas.footage import Clip, ClipKind, Footage, FrameRef, Scene, Span, Stor
 VERSION = 1
 
 _MOTION_BINS = 16
+_CUT_CONTENT = 15.0
+_CUT_HISTOGRAM = 0.2
+_SUDDEN = 4.0
 
 T = TypeVar("T")
 
@@ -63,13 +66,25 @@ class VideoView(NamedTuple):
     """Of the frames that were scanned. (T,) float32"""
     motion: np.ndarray
     """Of the same frames, as in FrameSignals. (T,) float32"""
+    content: np.ndarray
+    """… and their content value. (T,) float32"""
+    histogram: np.ndarray
+    """… and their histogram change. (T,) float32"""
 
     @classmethod
     def of(cls, footage: Footage, storyboard: Storyboard) -> "VideoView":
         """The view of one video, without its JPEG bytes."""
         candidates = tuple(each.frame for each in footage.candidates)
         signals = footage.signals
-        return cls(storyboard, footage.duration_s, candidates, signals.time_s, signals.motion)
+        return cls(
+            storyboard=storyboard,
+            duration_s=footage.duration_s,
+            candidates=candidates,
+            time_s=signals.time_s,
+            motion=signals.motion,
+            content=signals.content,
+            histogram=signals.histogram,
+        )
 
 
 def cut_clips(views: Iterable[VideoView], cfg: ClipConfig) -> Iterator[Clip]:
@@ -117,16 +132,18 @@ def _clip(view: VideoView, span: Span, kind: ClipKind, cfg: ClipConfig) -> Clip 
         return None
     timeline = _timeline(candidates, span, cfg)
     keyframes = _keyframes(view.storyboard, candidates, span, cfg)
+    scenes = tuple(_scenes_in(view.storyboard.scenes, span))
     return Clip(
         clip_id=_clip_id(view.storyboard.video_id, span, keyframes, timeline),
         video_id=view.storyboard.video_id,
         kind=kind,
         start_s=span.start_s,
         end_s=span.end_s,
-        scenes=tuple(_scenes_in(view.storyboard.scenes, span)),
+        scenes=scenes,
         keyframes=tuple(keyframes),
         timeline=tuple(timeline),
         motion=_motion_bins(view, span),
+        unrest=np.asarray([_unrest(view, scene) for scene in scenes]),
     )
 
 
@@ -210,6 +227,18 @@ def _motion_bins(view: VideoView, span: Span) -> np.ndarray:
     if not len(filled):
         return np.zeros(_MOTION_BINS)
     return np.interp(np.arange(_MOTION_BINS), filled, sums[filled] / counts[filled])
+
+
+def _unrest(view: VideoView, scene: Scene) -> float:
+    """Largest step inside a scene: as a share of a cut's and, by content, of one that stands out."""
+    first, end = np.searchsorted(view.time_s, [scene.start_s, scene.end_s])
+    inside = slice(int(first) + 2 if first else 1, int(end) - 1)  # the steps at the cuts are its neighbours'
+    content, histogram = view.content[inside], view.histogram[inside]
+    if not len(content):
+        return 0.0
+    usual = max(float(np.median(content)), 1e-6)
+    sudden = np.minimum(content / _CUT_CONTENT, content / (_SUDDEN * usual))
+    return float(np.maximum(sudden, histogram / _CUT_HISTOGRAM).max())
 
 
 def _holds(span: Span, time_s: float) -> bool:

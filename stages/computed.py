@@ -1,7 +1,6 @@
 """Clips -> questions whose answers are known exactly, because the pipeline made what is shown."""
 
 import hashlib
-import itertools
 import math
 import random
 import string
@@ -14,10 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.footage import Clip, CutKind, FrameRef, Scene
 from schemas.question import Question, QuestionSource, ShownFrame, Task
+from stages.computed_frames import all_differ, foreign_run, replaced, spread, timed
 
 VERSION = 1
-
-_FOREIGN_TRIES = 64
 
 
 class ComputedKind(StrEnum):
@@ -50,9 +48,9 @@ class ComputedConfig(BaseModel):
     """Frames to choose the odd one from."""
     sure_cut: float = Field(default=1.25, ge=1, le=10)
     """A cut is certain if its score is at least this; 1 is the detector's threshold."""
-    same_scene_bits: int = Field(default=26, ge=0, le=64)
-    """Two neighbouring frames of one scene whose perceptual hashes differ in more bits may hide a missed cut:
-    cuts are then neither counted nor timed."""
+    calm_scene: float = Field(default=0.85, gt=0, le=10)
+    """A scene with a sudden change of this size or more, 1 being a cut's, may hide a missed cut: cuts are
+    then neither counted nor timed."""
     changed_bits: int = Field(default=6, ge=0, le=64)
     """Frames to be put in order differ from each other in at least so many bits."""
     foreign_bits: int = Field(default=18, ge=0, le=64)
@@ -118,21 +116,22 @@ def _scene_count(table: _Table) -> _Draft | None:
     clip, cfg = table.clip, table.cfg
     if len(clip.scenes) == 1 and table.rng.random() >= cfg.lone_scene_share:
         return None
-    if not all(_is_sure(scene, cfg) for scene in clip.scenes[1:]) or _may_hide_cuts(clip, clip.end_s, cfg):
+    if not all(_is_sure(scene, cfg) for scene in clip.scenes[1:]):
         return None
-    seen = [_count_in(clip, scene.start_s, scene.end_s) for scene in clip.scenes]
-    if min(seen) == 0 or len(clip.timeline) < 4:
+    if len(clip.timeline) < 4 or not _are_calm(clip, len(clip.scenes), cfg):
+        return None
+    if any(_count_in(clip, scene.start_s, scene.end_s) == 0 for scene in clip.scenes):
         return None
     text = "How many scenes does the clip consist of? A scene runs from one cut to the next."
-    return _Draft(Task.NUMERICAL, text, str(len(clip.scenes)), _timed(clip.timeline))
+    return _Draft(Task.NUMERICAL, text, str(len(clip.scenes)), timed(clip.timeline))
 
 
 def _first_cut(table: _Table) -> _Draft | None:
     """Only where it is certain, none may be missing before it, and frames are seen on both sides."""
     clip, scenes, cfg = table.clip, table.clip.scenes, table.cfg
-    if len(clip.timeline) < 4 or len(scenes) < 2 or not _is_sure(scenes[1], cfg):
+    if len(clip.timeline) < 4 or len(scenes) < 2:
         return None
-    if _may_hide_cuts(clip, scenes[1].start_s, cfg):
+    if not _is_sure(scenes[1], cfg) or not _are_calm(clip, 1, cfg):
         return None
     if not 0 < _count_in(clip, clip.start_s, scenes[1].start_s) < len(clip.timeline):
         return None
@@ -141,14 +140,14 @@ def _first_cut(table: _Table) -> _Draft | None:
         "When is the first cut, in seconds? An answer that is off by no more than "
         f"{tolerance_s:.1f} s counts as right."
     )
-    frames = _timed(clip.timeline)
+    frames = timed(clip.timeline)
     return _Draft(Task.NUMERICAL, text, f"{scenes[1].start_s:.1f}", frames, tolerance=tolerance_s)
 
 
 def _frame_order(table: _Table) -> _Draft | None:
     """Only of frames that can be told apart."""
-    frames = _spread(table.clip.timeline, table.cfg.ordered_frames)
-    if frames is None or not _all_differ(frames, table.cfg.changed_bits):
+    frames = spread(table.clip.timeline, table.cfg.ordered_frames)
+    if frames is None or not all_differ(frames, table.cfg.changed_bits):
         return None
     places = list(range(len(frames)))
     table.rng.shuffle(places)
@@ -163,8 +162,8 @@ def _frame_order(table: _Table) -> _Draft | None:
 
 def _reversed(table: _Table) -> _Draft | None:
     """Only of clips whose frames differ: a picture that stands still has no direction."""
-    frames = _spread(table.clip.timeline, min(8, len(table.clip.timeline)))
-    if frames is None or len(frames) < 4 or not _all_differ(frames, 1):
+    frames = spread(table.clip.timeline, min(8, len(table.clip.timeline)))
+    if frames is None or len(frames) < 4 or not all_differ(frames, 1):
         return None
     backwards = table.rng.random() < 0.5
     in_order = frames[::-1] if backwards else frames
@@ -183,20 +182,20 @@ def _motion_half(table: _Table) -> _Draft | None:
     middle_s = (clip.start_s + clip.end_s) / 2
     options = [f"the first half, up to {middle_s:.1f} s", f"the second half, from {middle_s:.1f} s"]
     text = "Which half of the clip holds more motion? Cuts do not count."
-    return _choice(table, text, options, halves.index(most), _timed(clip.timeline))
+    return _choice(table, text, options, halves.index(most), timed(clip.timeline))
 
 
 def _odd_frame(table: _Table) -> _Draft | None:
     """One frame of the timeline is taken from another video of the part."""
     own, count = list(table.clip.timeline), table.cfg.odd_options
-    foreign = _foreign_run(table, 1) if len(own) >= max(count, 4) else None
+    foreign = _foreign(table, 1) if len(own) >= max(count, 4) else None
     if foreign is None:
         return None
     candidates = table.rng.sample(range(len(own)), count)
     options = [f"the frame at {own[place].time_s:.1f} s" for place in candidates]
     if len(set(options)) < count:
         return None
-    frames = _replaced(own, candidates[0], foreign)
+    frames = replaced(own, candidates[0], foreign)
     text = "One of the frames comes from another video. Which one?"
     return _choice(table, text, options, 0, frames)
 
@@ -208,7 +207,7 @@ def _foreign_span(table: _Table) -> _Draft | None:
         return None
     length = table.rng.randint(2, (len(own) - 1) // 2)
     first = table.rng.randint(0, len(own) - length)
-    foreign = _foreign_run(table, length)
+    foreign = _foreign(table, length)
     if foreign is None:
         return None
     text = (
@@ -216,7 +215,7 @@ def _foreign_span(table: _Table) -> _Draft | None:
         "of its last frame."
     )
     answer = f"[{own[first].time_s:.1f}, {own[first + length - 1].time_s:.1f}]"
-    return _Draft(Task.TEMPORAL_GROUNDING, text, answer, _replaced(own, first, foreign))
+    return _Draft(Task.TEMPORAL_GROUNDING, text, answer, replaced(own, first, foreign))
 
 
 _MAKERS: dict[ComputedKind, Callable[[_Table], _Draft | None]] = {
@@ -235,46 +234,19 @@ def _is_sure(scene: Scene, cfg: ComputedConfig) -> bool:
     return scene.cut_kind is CutKind.CUT and scene.cut_score >= cfg.sure_cut
 
 
-def _may_hide_cuts(clip: Clip, until_s: float, cfg: ComputedConfig) -> bool:
-    """Whether neighbouring frames of one scene before `until_s` are too unlike for one."""
-    return any(
-        _hash_distance(a, b) > cfg.same_scene_bits
-        for a, b in itertools.pairwise(clip.timeline)
-        if b.time_s < until_s and not any(a.time_s < scene.start_s <= b.time_s for scene in clip.scenes)
-    )
+def _are_calm(clip: Clip, scenes: int, cfg: ComputedConfig) -> bool:
+    """Whether no cut can have been missed in so many scenes from the first on."""
+    return len(clip.unrest) >= scenes and bool((clip.unrest[:scenes] < cfg.calm_scene).all())
 
 
 def _count_in(clip: Clip, start_s: float, end_s: float) -> int:
     return sum(start_s <= frame.time_s < end_s for frame in clip.timeline)
 
 
-def _foreign_run(table: _Table, length: int) -> list[FrameRef] | None:
-    """Consecutive timeline frames of another video: of the same size, and like none of the clip's own."""
-    own, rng = table.clip.timeline, table.rng
-    others = [
-        each.timeline
-        for each in table.part
-        if each.video_id != table.clip.video_id and len(each.timeline) >= length and _fits(each, table.clip)
-    ]
-    for _ in range(_FOREIGN_TRIES if others else 0):
-        frames = rng.choice(others)
-        first = rng.randint(0, len(frames) - length)
-        run = frames[first : first + length]
-        if all(_hash_distance(a, b) >= table.cfg.foreign_bits for a in run for b in own):
-            return list(run)
-    return None
-
-
-def _fits(one: Clip, other: Clip) -> bool:
-    """Whether all frames of both have one size: a frame of another shape would tell itself."""
-    return len({(frame.width, frame.height) for frame in (*one.timeline, *other.timeline)}) == 1
-
-
-def _replaced(own: Sequence[FrameRef], first: int, foreign: Sequence[FrameRef]) -> tuple[ShownFrame, ...]:
-    """The timeline with foreign frames from `first` on, under the times of those that they replace."""
-    frames = [*own[:first], *foreign, *own[first + len(foreign) :]]
-    pairs = zip(frames, own, strict=True)
-    return tuple(ShownFrame(frame=frame, shown_s=place.time_s) for frame, place in pairs)
+def _foreign(table: _Table, length: int) -> list[FrameRef] | None:
+    clip, bits = table.clip, table.cfg.foreign_bits
+    others = [each.timeline for each in table.part if each.video_id != clip.video_id]
+    return foreign_run(clip.timeline, others, length, bits, table.rng)
 
 
 def _choice(
@@ -286,26 +258,6 @@ def _choice(
     letter = string.ascii_uppercase[order.index(right)]
     shuffled = tuple(options[place] for place in order)
     return _Draft(Task.MULTIPLE_CHOICE, text, letter, frames, options=shuffled)
-
-
-def _timed(frames: Sequence[FrameRef]) -> tuple[ShownFrame, ...]:
-    return tuple(ShownFrame(frame=frame, shown_s=frame.time_s) for frame in frames)
-
-
-def _spread(frames: Sequence[FrameRef], count: int) -> list[FrameRef] | None:
-    """So many frames, evenly chosen; None where there are fewer."""
-    if not count or len(frames) < count:
-        return None
-    return [frames[int((i + 0.5) * len(frames) / count)] for i in range(count)]
-
-
-def _all_differ(frames: Sequence[FrameRef], bits: int) -> bool:
-    return all(_hash_distance(a, b) >= bits for a, b in itertools.combinations(frames, 2))
-
-
-def _hash_distance(a: FrameRef, b: FrameRef) -> int:
-    """Bits in which two frames' perceptual hashes differ, 0 … 64."""
-    return (int(a.phash, 16) ^ int(b.phash, 16)).bit_count()
 
 
 def _generator(*key: object) -> random.Random:

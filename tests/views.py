@@ -60,7 +60,8 @@ def made_view(
     )
     storyboard = Storyboard(video_id=video_id, scenes=scenes, keyframes=candidates)
     time_s = np.arange(0, duration_s, 0.04, dtype=np.float32)
-    return VideoView(storyboard, duration_s, candidates, time_s, time_s / np.float32(duration_s))
+    calm = np.zeros_like(time_s)
+    return VideoView(storyboard, duration_s, candidates, time_s, time_s / np.float32(duration_s), calm, calm)
 
 
 def made_clip(video_id: str, duration_s: float = 20.0, cuts_s: Sequence[float] = (), **how: float) -> Clip:

@@ -131,6 +131,27 @@ def test_motion_is_binned_without_the_jumps_at_cuts():
     assert clip.motion.tolist() == [2.0] * 16
 
 
+def test_unrest_is_that_of_a_missed_cut_and_not_of_steady_motion_or_of_found_cuts():
+    view = made_view("v", 20.0, [8.0])
+    steady = np.full_like(view.time_s, 12.0)
+    for content, low, high in [(0.0, 0.0, 0.1), (12.0, 0.2, 0.3)]:
+        steps = steady * 0 + content
+        steps[np.searchsorted(view.time_s, 8.0)] = 60.0
+        (clip,) = cut_clips([view._replace(content=steps)], ClipConfig())
+        assert all(low <= unrest <= high for unrest in clip.unrest)
+        steps[300] = 60.0
+        (clip,) = cut_clips([view._replace(content=steps)], ClipConfig())
+        assert clip.unrest[0] < 0.5 < 1 < clip.unrest[1]
+
+
+def test_jump_of_the_histogram_is_unrest():
+    view = made_view("v", 20.0)
+    jump = np.zeros_like(view.time_s)
+    jump[200] = 0.3
+    (clip,) = cut_clips([view._replace(histogram=jump)], ClipConfig())
+    assert clip.unrest.tolist() == pytest.approx([1.5])
+
+
 def test_stretch_without_frames_gives_no_clip():
     assert list(cut_clips([made_view("v", 20.0)._replace(candidates=())], ClipConfig())) == []
 

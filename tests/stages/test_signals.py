@@ -60,6 +60,7 @@ def film(video_id: str, looks: Sequence[int], shifts_px: Sequence[float] | None 
         keyframes=tuple(timeline),
         timeline=tuple(timeline),
         motion=np.repeat(np.abs(np.diff(shifts)).astype(float), 16)[:: len(looks) - 1][:16],
+        unrest=np.zeros(len(scenes)),
     )
     return Film(clip, jpegs)
 
@@ -71,9 +72,7 @@ JPEGS = CUTS.jpegs | CALM.jpegs | LIVELY.jpegs
 
 
 def questions(films: Sequence[Film], *kinds: ComputedKind, seed: int = 0) -> list[Asked]:
-    cfg = ComputedConfig(
-        kinds=kinds, seed=seed, same_scene_bits=64, changed_bits=0, foreign_bits=0, lone_scene_share=1.0
-    )
+    cfg = ComputedConfig(kinds=kinds, seed=seed, changed_bits=0, foreign_bits=0, lone_scene_share=1.0)
     clips = [each.clip for each in films]
     by_id = {clip.clip_id: clip for clip in clips}
     return [Asked(by_id[each.clip_id], each) for each in computed_questions(clips, cfg)]
