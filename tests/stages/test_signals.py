@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from schemas.answer import lenient_score, read_completion
@@ -16,6 +18,7 @@ from schemas.trace import Trace
 from stages.computed import ComputedConfig, ComputedKind, computed_questions
 from stages.prompts import claim_messages, rollout_messages
 from stages.signals import SignalsTeacher
+from stages.signals_read import read_request
 from stages.traces import Asked, RolloutConfig, TeacherShare, ask_rollouts
 from tests.films import picture
 
@@ -269,3 +272,39 @@ def test_own_claims_are_borne_out_by_the_frames_that_they_cite():
             verdicts.append(read_completion(completion.text).answer)
     assert verdicts.count("yes") > 10
     assert verdicts.count("no") <= 1
+
+
+line = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=40).map(
+    lambda text: " ".join(text.split()) or "?"
+)
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    text=line,
+    options=st.lists(line, max_size=8),
+    task=st.sampled_from(list(Task)),
+    times=st.lists(st.floats(0, 9999) | st.none(), max_size=4),
+)
+def test_request_is_read_back_as_it_was_asked(text, options, task, times):
+    frames = CUTS.clip.timeline
+    shown = [ShownFrame(frame=frame, shown_s=time) for frame, time in zip(frames, times, strict=False)]
+    question = Question(
+        question_id="q",
+        clip_id="c",
+        video_id="v",
+        source=QuestionSource.GIVEN,
+        kind="set",
+        task=task,
+        text=text,
+        options=tuple(options),
+        answer="A",
+        frames=tuple(shown),
+    )
+    messages = rollout_messages(CUTS.clip, question, shown)
+    read = read_request(ChatRequest(model="m@1", messages=messages, sampling=Sampling()))
+    assert (read.text, read.options, read.task) == (text, tuple(options), task)
+    assert [each.sha256 for each in read.shown] == [each.frame.sha256 for each in shown]
+    assert [each.time_s for each in read.shown] == [
+        None if time is None else pytest.approx(time, abs=0.051) for time in times
+    ]
