@@ -29,10 +29,13 @@ _LEAKS = re.compile(
     re.IGNORECASE,
 )
 _STARTS_FROM_ANSWER = re.compile(
-    rf"\s{{0,9}}(?:since|because|given that|as|knowing)\s(?:that\s)?(?:the\s){_THE_ANSWER}\s(?:is|was)\b"
-    r"|<answer",
-    re.IGNORECASE,
+    rf"\s*(?:since|because|given that|as|knowing)\s(?:that\s)?the\s{_THE_ANSWER}\s(?:is|was)\b", re.IGNORECASE
 )
+_SENTENCE_END = re.compile(r"[.!?]\s|\n")
+_KEYWORD = re.compile(
+    "answer|solution|option|label|response|truth|prompt|hint|metadata|annotation", re.IGNORECASE
+)
+"""Of one of them speaks every sentence that leaks; others need no closer look."""
 
 
 class TextConfig(BaseModel):
@@ -75,7 +78,10 @@ def foreign_script(thought: str, allowed: frozenset[str]) -> float:
 
 def speaks_of_given_answer(thought: str) -> bool:
     """Whether the thought names an answer that it was given or knew, or quotes an answer block."""
-    return bool(_LEAKS.search(" ".join(thought.split())) or _STARTS_FROM_ANSWER.search(thought))
+    if "<answer" in thought:
+        return True
+    sentences = (" ".join(each.split()) for each in _SENTENCE_END.split(thought) if _KEYWORD.search(each))
+    return any(_LEAKS.search(each) or _STARTS_FROM_ANSWER.match(each) for each in sentences)
 
 
 def scripts(text: str) -> frozenset[str]:
