@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 from schemas.answer import GRADED_TASKS as GRADED_TASKS
 from schemas.measurements import complete
@@ -225,7 +226,8 @@ def _judged(frame: pl.DataFrame, policy: PolicyConfig, cut: RuleSet) -> pl.Serie
     fired = frame.select(rule.fires.fill_null(False).alias(rule.name) for rule in rules)
     masks: Masks = np.zeros(len(frame), dtype=np.uint64)
     for bit, column in enumerate(fired.iter_columns()):
-        masks |= column.to_numpy().astype(np.uint64) << np.uint64(bit)
+        if column.any():
+            masks |= column.to_numpy().astype(np.uint64) << np.uint64(bit)
     for bit, quota in enumerate(cut.quotas, start=len(rules)):
         masks[_over_quota(frame, masks, quota, policy, cut)] |= np.uint64(1) << np.uint64(bit)
     return pl.Series("masks", masks)
@@ -251,10 +253,12 @@ def _over_quota(frame: pl.DataFrame, masks: Masks, quota: Quota, policy: PolicyC
 
 def _named(masks: pl.Series, names: tuple[str, ...]) -> pl.Series:
     """Bit masks -> lists of the names of their bits. Each distinct mask is spelled out once."""
-    distinct = masks.unique().to_list()
-    spelled = [[name for bit, name in enumerate(names) if mask >> bit & 1] for mask in distinct]
-    places = masks.replace_strict(distinct, range(len(distinct)), return_dtype=pl.UInt32)
-    return pl.Series(spelled, dtype=pl.List(pl.String)).gather(places)
+    distinct = masks.unique()
+    bits = distinct.to_numpy()[:, None] >> np.arange(len(names), dtype=np.uint64) & np.uint64(1)
+    offsets = np.concatenate([[0], np.cumsum(bits.sum(axis=1))])
+    told = pa.array(names, pa.string()).take(pa.array(np.nonzero(bits)[1]))
+    spelled = pl.Series(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), told))
+    return spelled.gather(masks.replace_strict(distinct, range(len(distinct)), return_dtype=pl.UInt32))
 
 
 def _thinning(masks: pl.Series, names: tuple[str, ...], cut: RuleSet) -> pl.DataFrame:

@@ -1,0 +1,132 @@
+"""How fast a policy decides, and a whole refilter beside polars reading and writing the same rows."""
+
+import json
+import multiprocessing
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypedDict
+
+import polars as pl
+
+from pipeline.card import CardConfig, write_card
+from pipeline.part_files import PartFiles, read_measurements
+from pipeline.shards import ShardsConfig, write_dataset
+from pipeline.store import Store
+from schemas.manifest import BuildFacts
+from stages.policy import PolicyConfig, decide
+from stages.splits import assign_splits
+from tests.benchmarks.synthetic_parts import write_synthetic_parts
+
+ROUNDS = 3
+SIZES = (100_000, 1_000_000)
+
+
+class Row(TypedDict):
+    """One line of the benchmark table."""
+
+    value: float
+    unit: str
+    goal: str
+    holds: bool
+    against: str
+
+
+def bench_policy() -> dict[str, Row]:
+    """Rows a second of the policy alone, on measurements in memory."""
+    rows: dict[str, Row] = {}
+    for traces in SIZES:
+        with tempfile.TemporaryDirectory() as folder:
+            store = Store(folder)
+            measurements = read_measurements(store, write_synthetic_parts(store, traces))
+        seconds = [timed(lambda measured=measurements: decide(measured, PolicyConfig())) for _ in range(15)]
+        took = statistics.median(seconds[1:])
+        if traces == SIZES[0]:
+            speed = traces / took / 1e6
+            rows["policy, 100,000 traces"] = Row(
+                value=round(speed, 2),
+                unit="million rows/s",
+                goal=">= 3",
+                holds=speed >= 3,
+                against="in memory",
+            )
+        else:
+            rows["policy, 1,000,000 traces"] = Row(
+                value=round(took, 3), unit="s", goal="< 2", holds=took < 2, against="in memory"
+            )
+    return rows
+
+
+def bench_refilter() -> dict[str, Row]:
+    """A threshold changed: read the measurements, decide, write shards, manifest, stats and card."""
+    rows: dict[str, Row] = {}
+    for traces in SIZES:
+        with multiprocessing.get_context("spawn").Pool(
+            1
+        ) as pool:  # a process of its own, for its peak memory
+            found = pool.apply(measure_refilter, (traces,))
+        ratio = found["refilter_s"] / found["polars_s"]
+        against = f"polars reading and writing the same rows: {found['polars_s']:.2f} s"
+        rows[f"refilter, {traces:,} traces"] = Row(
+            value=round(found["refilter_s"], 2), unit="s", goal="", holds=True, against=against
+        )
+        rows[f"refilter ratio, {traces:,} traces"] = Row(
+            value=round(ratio, 2), unit="times polars", goal="<= 1.5", holds=ratio <= 1.5, against=against
+        )
+        rows[f"refilter memory, {traces:,} traces"] = Row(
+            value=round(found["peak_mb"]),
+            unit="MB",
+            goal="< 2000",
+            holds=found["peak_mb"] < 2000,
+            against="peak RSS",
+        )
+    return rows
+
+
+def measure_refilter(traces: int) -> dict[str, float]:
+    """Median seconds of a refilter and of polars, taking turns, and the peak memory before polars began."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(folder)
+        parts = write_synthetic_parts(store, traces)
+        refilter(store, parts, 0.9)
+        ours, plain, peak_mb = [], [], 0.0
+        for turn in range(ROUNDS):
+            ours.append(timed(lambda limit=0.2 + turn / 4: refilter(store, parts, limit)))
+            peak_mb = peak_mb or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            plain.append(timed(lambda: copy_with_polars(store)))
+        return {
+            "refilter_s": statistics.median(ours),
+            "polars_s": statistics.median(plain),
+            "peak_mb": peak_mb,
+        }
+
+
+def refilter(store: Store, parts: list[PartFiles], max_blind_pass_rate: float) -> None:
+    """All that `reelproof refilter` does with a build's files."""
+    policy = PolicyConfig(max_blind_pass_rate=max_blind_pass_rate)
+    measurements = read_measurements(store, parts)
+    verdicts = decide(measurements, policy)
+    splits = assign_splits(measurements["video_id"].unique(), {}, 0.05, 0)
+    write_dataset(store, parts, measurements, verdicts, splits, policy, ShardsConfig(), BuildFacts())
+    write_card(store, parts, measurements, verdicts, CardConfig())
+
+
+def copy_with_polars(store: Store) -> None:
+    """The dataset's files, read and written as polars does by default."""
+    target = Path(store.path("copy.parquet"))
+    for file in sorted(Path(store.path("dataset/data")).rglob("*.parquet")):
+        pl.read_parquet(file).write_parquet(target)
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Wall-clock seconds."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    print(json.dumps(bench_policy() | bench_refilter(), indent=2))  # noqa: T201
