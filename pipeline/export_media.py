@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 from PIL import Image
 
 from pipeline.export_rows import PublishedRow
+from stages.prompts import FRAME_AT_PLACE
 
 _MILLISECONDS = 1000
 _TAR_BYTES = 500_000_000
@@ -39,42 +40,51 @@ class FrameFolder:
         return paths
 
 
+class _Moment(NamedTuple):
+    time_ms: int
+    jpeg: bytes
+
+
 def save_clip(root: Path, row: PublishedRow) -> str:
     """A row's frames as Motion-JPEG video: each packet is a frame's JPEG file, so no pixel changes.
 
-    Frames stand at their own times where those increase, else one second apart. Returns the path from the
-    root. Raises ValueError where there is no frame.
+    Frames that the prompt shows with their times stand at those times from the video's start, and the first
+    one at 0 as well, since players and decoders count from the first frame. Others stand one second apart.
+    Returns the path from the root. Raises ValueError where there is no frame.
     """
     if not row.jpegs:
         raise ValueError(f"sample {row.sample_id} shows no frame")
-    times_ms = _times_ms(row.frame_times_s)
-    content = json.dumps([row.frame_sha256, times_ms])
+    moments = _moments(row)
+    content = json.dumps([row.frame_sha256, [moment.time_ms for moment in moments]])
     name = hashlib.sha256(content.encode()).hexdigest()[:32]
     path = root / "clips" / name[:2] / f"{name}.mp4"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_clip(path, row.jpegs, times_ms)
+        _write_clip(path, moments)
     return path.relative_to(root).as_posix()
 
 
-def _times_ms(times_s: Sequence[float]) -> list[int]:
-    times_ms = [round(time_s * _MILLISECONDS) for time_s in times_s]
-    if all(one < other for one, other in pairwise(times_ms)):
-        return times_ms
-    return [place * _MILLISECONDS for place in range(len(times_s))]
+def _moments(row: PublishedRow) -> list[_Moment]:
+    times_ms = [round(time_s * _MILLISECONDS) for time_s in row.frame_times_s]
+    named = any(part.text == FRAME_AT_PLACE.format(place=1) for turn in row.prompt for part in turn.content)
+    if named or any(one >= other for one, other in pairwise(times_ms)):
+        return [_Moment(place * _MILLISECONDS, jpeg) for place, jpeg in enumerate(row.jpegs)]
+    first = [_Moment(0, row.jpegs[0])] if times_ms[0] > 0 else []
+    return [*first, *map(_Moment, times_ms, row.jpegs)]
 
 
-def _write_clip(path: Path, jpegs: Sequence[bytes], times_ms: Sequence[int]) -> None:
-    with Image.open(io.BytesIO(jpegs[0])) as first:
+def _write_clip(path: Path, moments: Sequence[_Moment]) -> None:
+    with Image.open(io.BytesIO(moments[0].jpeg)) as first:
         width, height = first.size
     with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
         stream = container.add_mux_stream("mjpeg", rate=1, width=width, height=height, time_base=_TIME_BASE)
-        for jpeg, time_ms, next_ms in zip(jpegs, times_ms, [*times_ms[1:], None], strict=True):
-            packet = av.Packet(jpeg)
+        ends_ms = [each.time_ms for each in moments[1:]] + [moments[-1].time_ms + _MILLISECONDS]
+        for moment, end_ms in zip(moments, ends_ms, strict=True):
+            packet = av.Packet(moment.jpeg)
             packet.stream = stream
             packet.time_base = _TIME_BASE
-            packet.pts = packet.dts = time_ms
-            packet.duration = _MILLISECONDS if next_ms is None else next_ms - time_ms
+            packet.pts = packet.dts = moment.time_ms
+            packet.duration = end_ms - moment.time_ms
             packet.is_keyframe = True
             container.mux(packet)
 

@@ -186,7 +186,7 @@ Then, in `src/scripts/run_sft_video.sh` and `src/scripts/run_grpo_video.sh`, set
     --dataset_name "./Video-R1-data/rl_train.json"      # reinforcement learning
 
 Every clip is a Motion-JPEG video whose packets are the frames that the teacher saw, unchanged.
-A frame's presentation time is its time in the original video, which is what questions and thoughts speak of.
+Frames keep the times that questions and thoughts speak of; the first also stands at 0 s, the video's start.
 Tasks that Video-R1 has no reward for (orders, spans of time, boxes) are left out.
 """
 

@@ -9,6 +9,7 @@ from types import ModuleType
 
 import av
 import datasets
+import decord
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -18,7 +19,8 @@ from PIL import Image
 from pipeline.errors import UsageError
 from pipeline.export import export
 from pipeline.export_layouts import LAYOUTS
-from pipeline.export_rows import placeholder_text
+from pipeline.export_media import save_clip
+from pipeline.export_rows import placeholder_text, read_manifest_file, read_rows
 from pipeline.sources import SourcesConfig, given_rows, identify, list_sources
 from schemas.sample import ChatMessage, ChatPart
 from tests.published import jpeg, publish
@@ -189,16 +191,34 @@ def test_video_r1_rows_hold_its_columns_and_only_tasks_it_rewards(exported):
         assert (exported["video-r1"] / row["path"]).is_file()
 
 
-def test_video_r1_clip_is_made_of_the_very_jpegs(exported):
+def test_video_r1_clip_is_made_of_the_very_jpegs_at_their_times(exported):
     row = json.loads((exported["video-r1"] / "rl_train.json").read_text())[0]
-    with av.open(str(exported["video-r1"] / row["path"])) as container:
-        packets = [packet for packet in container.demux(video=0) if packet.size]
-        assert [bytes(packet) for packet in packets] == [jpeg(place) for place in range(3)]
-    with av.open(str(exported["video-r1"] / row["path"])) as container:
+    path = str(exported["video-r1"] / row["path"])
+    shown = [jpeg(place) for place in (0, 0, 1, 2)]
+    with av.open(path) as container:
+        assert [bytes(packet) for packet in container.demux(video=0) if packet.size] == shown
+    with av.open(path) as container:
         frames = list(container.decode(video=0))
-    assert [frame.time for frame in frames] == [0.5, 1.5, 2.5]
-    truth = np.asarray(Image.open(io.BytesIO(jpeg(0))).convert("RGB"), int)
-    assert np.abs(frames[0].to_ndarray(format="rgb24").astype(int) - truth).max() <= 4
+    assert [frame.time for frame in frames] == [0.0, 0.5, 1.5, 2.5]
+    reader = decord.VideoReader(path)
+    assert [reader.get_frame_timestamp(place)[0] for place in range(4)] == pytest.approx([0.0, 0.5, 1.5, 2.5])
+    for pixels, content in zip(reader.get_batch(range(4)).asnumpy(), shown, strict=True):
+        truth = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"), int)
+        assert np.abs(pixels.astype(int) - truth).max() <= 4
+
+
+def test_clip_of_frames_without_times_has_one_a_second(dataset, tmp_path):
+    shard = next(file for file in read_manifest_file(dataset).files if file.config == "rl")
+    row = next(iter(read_rows(dataset, shard)))
+    named = [
+        part.model_copy(update={"text": "Frame 1"}) if part.text == "[0.5 s]" else part
+        for part in row.prompt[0].content
+    ]
+    placed = row._replace(prompt=(row.prompt[0].model_copy(update={"content": tuple(named)}),))
+    turned = row._replace(frame_times_s=row.frame_times_s[::-1])
+    for each in (placed, turned):
+        with av.open(str(tmp_path / save_clip(tmp_path, each))) as container:
+            assert [frame.time for frame in container.decode(video=0)] == [0.0, 1.0, 2.0]
 
 
 def test_video_r1_export_is_a_source_with_its_thoughts_again(exported):
