@@ -1,0 +1,85 @@
+"""A policy setting and a range of values -> how many rows each value would keep. Nothing is written."""
+
+import re
+from collections.abc import Iterator, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import polars as pl
+from pydantic import ValidationError
+
+from pipeline.errors import UsageError
+from schemas.policy import PolicyConfig
+from stages.policy import decide
+
+MOST_VALUES = 1000
+
+
+def parse_values(text: str) -> list[float | int]:
+    """`0:1:0.1` (start, end and step, both ends in) or `1,2,4` -> the values.
+
+    Raises UsageError for anything else.
+    """
+    try:
+        numbers = [Decimal(each) for each in re.split("[:,]", text)]
+    except InvalidOperation:
+        numbers = []
+    if not numbers or not all(each.is_finite() for each in numbers):
+        raise UsageError(
+            f"{text!r} is no range of values; give start:end:step, such as 0:1:0.1, or a list, such as 1,2,4"
+        )
+    if ":" not in text:
+        return [_number(each) for each in numbers]
+    if len(numbers) != 3 or "," in text or numbers[2] <= 0 or numbers[1] < numbers[0]:
+        raise UsageError(f"{text!r}: expected start:end:step with end >= start and step > 0, such as 0:1:0.1")
+    start, end, step = numbers
+    count = int((end - start) / step) + 1
+    if count > MOST_VALUES:
+        raise UsageError(f"{text!r} makes {count:,} values; give a larger step for at most {MOST_VALUES:,}")
+    return [_number(start + step * place) for place in range(count)]
+
+
+def sweep(
+    measurements: pl.DataFrame, policy: PolicyConfig, setting: str, values: Sequence[Any]
+) -> pl.DataFrame:
+    """Rows kept for each value of one setting, the others as they are: `value`, `sft`, `rl`, `rejected`.
+
+    `setting` is a field of the policy, with or without `policy.` before it. Raises UsageError for a field
+    that there is not, and for a value that it may not have.
+    """
+    name = setting.removeprefix("policy.")
+    if name not in PolicyConfig.model_fields:
+        raise UsageError(
+            f"policy has no field {name}; it may be one of: {', '.join(PolicyConfig.model_fields)}"
+        )
+    policies = [_with(policy, name, value) for value in values]
+    return pl.DataFrame(
+        [{"value": value, **_kept(measurements, each)} for value, each in zip(values, policies, strict=True)],
+        schema_overrides={"sft": pl.Int64, "rl": pl.Int64, "rejected": pl.Int64},
+    )
+
+
+def tell_sweep(found: pl.DataFrame, setting: str, width: int = 40) -> Iterator[str]:
+    """The sweep as a table with bars, in lines."""
+    most = max(found["sft"].max() or 1, 1)
+    yield f"{setting:>24} {'sft':>10} {'rl':>10}"
+    for value, sft, rl, _ in found.iter_rows():
+        yield f"{value:>24} {sft:>10,} {rl:>10,} {'█' * round(width * sft / most)}"
+
+
+def _with(policy: PolicyConfig, name: str, value: Any) -> PolicyConfig:
+    try:
+        return PolicyConfig.model_validate(policy.model_dump() | {name: value})
+    except ValidationError as error:
+        what = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        raise UsageError(f"policy.{name} cannot be {value}: {what}") from None
+
+
+def _kept(measurements: pl.DataFrame, policy: PolicyConfig) -> dict[str, int]:
+    verdicts = decide(measurements, policy)
+    sft = int(verdicts["sft"].sum())
+    return {"sft": sft, "rl": int(verdicts["rl"].sum()), "rejected": len(verdicts) - sft}
+
+
+def _number(value: Decimal) -> float | int:
+    return int(value) if value == value.to_integral_value() else float(value)

@@ -1,0 +1,58 @@
+import polars as pl
+import pytest
+
+from pipeline.diff import NOT_THERE, diff_datasets, tell_diff
+from pipeline.errors import UsageError
+from pipeline.part_files import read_measurements
+from pipeline.shards import ShardsConfig, write_dataset
+from pipeline.store import Store
+from schemas.manifest import BuildFacts
+from stages.policy import PolicyConfig, decide
+from tests.small_parts import write_part
+
+LOOSE = PolicyConfig(min_grounded_share=0.0)
+TIGHT = PolicyConfig(min_grounded_share=0.9, max_traces_per_question=1)
+
+
+def built(folder, parts: int, policy: PolicyConfig) -> tuple[Store, pl.DataFrame]:
+    store = Store(str(folder))
+    files = [write_part(store, number) for number in range(parts)]
+    measured = read_measurements(store, files)
+    verdicts = decide(measured, policy)
+    splits = dict.fromkeys(measured["video_id"], "train")
+    write_dataset(store, files, measured, verdicts, splits, policy, ShardsConfig(), BuildFacts())
+    return store, verdicts
+
+
+def test_diff_names_each_row_that_came_or_went_with_the_reasons(tmp_path):
+    before, old = built(tmp_path / "a", 2, LOOSE)
+    after, new = built(tmp_path / "b", 3, TIGHT)
+    diff = diff_datasets(before, after)
+    sft = diff.configs[0]
+    kept_before, kept_after = set(old.filter("sft")["trace_id"]), set(new.filter("sft")["trace_id"])
+    rows = {kind: sft.rows.filter(pl.col("change") == kind) for kind in ("came", "went")}
+    assert set(rows["went"]["sample_id"]) == kept_before - kept_after
+    assert set(rows["came"]["sample_id"]) == kept_after - kept_before
+    told = dict(zip(rows["went"]["sample_id"], rows["went"]["why"].to_list(), strict=True))
+    assert told == {i: r for i, r in zip(new["trace_id"], new["reasons"].to_list(), strict=True) if i in told}
+    assert all(why == [NOT_THERE] for why in rows["came"]["why"].to_list())
+    assert (sft.before, sft.after) == (len(kept_before), len(kept_after))
+    assert sft.tally("went")["ungrounded"] == sum("ungrounded" in why for why in told.values())
+    changed = {each.setting: (each.before, each.after) for each in diff.policy}
+    assert changed == {"min_grounded_share": (0.0, 0.9), "max_traces_per_question": (2, 1)}
+    lines = "\n".join(tell_diff(diff))
+    assert f"sft: {len(kept_before)} -> {len(kept_after)} rows" in lines
+    assert "policy.min_grounded_share: 0.0 -> 0.9" in lines
+
+
+def test_diff_of_the_same_is_empty(tmp_path):
+    store, _ = built(tmp_path, 1, LOOSE)
+    diff = diff_datasets(store, store)
+    assert diff.same_data
+    assert not diff.policy
+    assert all(len(each.rows) == 0 for each in diff.configs)
+
+
+def test_diff_wants_two_datasets(tmp_path):
+    with pytest.raises(UsageError, match=r"holds no dataset/manifest\.json"):
+        diff_datasets(Store(str(tmp_path)), Store(str(tmp_path)))

@@ -1,0 +1,70 @@
+import polars as pl
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.part_files import read_measurements
+from pipeline.store import Store
+from pipeline.sweep import parse_values, sweep, tell_sweep
+from stages.policy import PolicyConfig
+from tests.small_parts import write_part
+
+
+@pytest.fixture(scope="module")
+def measurements(tmp_path_factory) -> pl.DataFrame:
+    store = Store(str(tmp_path_factory.mktemp("build")))
+    return read_measurements(store, [write_part(store, number) for number in range(4)])
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("0:1:0.25", [0, 0.25, 0.5, 0.75, 1]),
+        ("0:1:0.3", [0, 0.3, 0.6, 0.9]),
+        ("1:5:2", [1, 3, 5]),
+        ("0.1", [0.1]),
+        ("4,1,2", [4, 1, 2]),
+        ("-1:0:0.5", [-1, -0.5, 0]),
+    ],
+)
+def test_values_are_read_without_rounding_errors(text, values):
+    assert parse_values(text) == values
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "0:1", "1:0:0.1", "0:1:0", "0:1:0.0001", "0:1:0.1:2", "1,2:3", "nan", "0:inf:1"]
+)
+def test_what_is_no_range_is_refused(text):
+    with pytest.raises(UsageError):
+        parse_values(text)
+
+
+def test_sweep_counts_what_each_threshold_keeps(measurements):
+    found = sweep(
+        measurements,
+        PolicyConfig(max_traces_per_question=None),
+        "policy.max_blind_pass_rate",
+        parse_values("0:1:0.1"),
+    )
+    right = pl.col("answer_strict") == 1
+    sound = measurements.filter(right & (pl.col("grounded_share") >= 0.5))
+    rate = sound["blind_passes"] / sound["blind_rollouts"]
+    assert found["sft"].to_list() == [int((rate <= value).sum()) for value in found["value"]]
+    assert found["sft"].is_sorted()
+    assert found["sft"].n_unique() > 2
+    assert set(found["sft"] + found["rejected"]) == {len(measurements)}
+
+
+def test_sweep_names_a_wrong_field_and_a_wrong_value(measurements):
+    with pytest.raises(UsageError, match="policy has no field max_blind; it may be one of: preset"):
+        sweep(measurements, PolicyConfig(), "max_blind", [0])
+    with pytest.raises(
+        UsageError, match=r"policy\.max_blind_pass_rate cannot be 2: Input should be less than"
+    ):
+        sweep(measurements, PolicyConfig(), "policy.max_blind_pass_rate", [2])
+
+
+def test_sweep_is_told_in_lines(measurements):
+    found = sweep(measurements, PolicyConfig(), "min_grounded_share", [0, 1])
+    lines = list(tell_sweep(found, "min_grounded_share"))
+    assert len(lines) == 3
+    assert "█" * 40 in lines[1]
