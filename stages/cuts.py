@@ -156,7 +156,6 @@ def _is_undone(cut: Transition, film: _Film, cfg: CutConfig) -> bool:
 def _fades(film: _Film, cfg: CutConfig) -> list[Transition]:
     """Runs of flat frames and the slopes to both sides; the new scene begins where its picture shows first.
 
-
     Flashes, and runs at either end of the film, score 0: they part no scenes, but no cut lies in them either.
     """
     flat = np.concatenate([[False], film.contrast < cfg.fade_contrast, [False]])

@@ -1,6 +1,5 @@
-"""A video file -> its frames in order of time, or those at given times: the one wrapper of av and decord."""
+"""A video file -> its frames in order of time, and what was wrong with it: the one wrapper of av."""
 
-import struct
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -17,13 +16,14 @@ from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from schemas.footage import QuarantineKind, Span
+from stages.bitstream import is_cut_off, is_referred_to, nal_length_bytes
+from stages.clock import Clock
 
 # Playlists and the like would make one "video" read other files.
 _INDIRECT_FORMATS = {"hls", "dash", "concat", "image2", "lavfi", "sdp", "rtsp", "ffmetadata", "tty"}
 _CODECS_WITH_DISPOSABLE_FRAMES = {"h264", "hevc"}
 _PROBED_PACKETS = 240
 _MAX_READ_ERRORS = 16
-_MAX_JUMP_S = 10.0
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED: players take BT.709 for HD, swscale would take BT.601
 _HD_LINES = 720
 _AREA = (
@@ -57,6 +57,15 @@ class TimedFrame(NamedTuple):
     frame: VideoFrame
     is_damaged: bool
     """The decoder concealed errors in it."""
+
+
+class Look(NamedTuple):
+    """What a first look at a video says about showing its frames."""
+
+    pixel_aspect: float
+    """Width of a pixel by its height, after rotation."""
+    is_plain: bool
+    """Every packet is a frame that is shown as it is: no edit list, no fields, timestamps throughout."""
 
 
 class Reel:
@@ -104,16 +113,29 @@ class Reel:
         head = list(islice(packets, _PROBED_PACKETS))
         if not exact and _can_skip(self.codec, head, self._stream.codec_context.extradata):
             self._stream.codec_context.skip_frame = "NONREF"
-        clock = _Clock(self.fps, self.declared_s, float(self._stream.time_base or 0))
+        clock = Clock(self.fps, self.declared_s, float(self._stream.time_base or 0))
         bad: list[Span] = []
         for frame in self._decode(head, packets, clock, bad):
-            time_s = clock.tell(frame)
+            stamp = frame.pts if frame.pts is not None else frame.dts
+            time_s = clock.tell(stamp, frame.duration)
             is_damaged = bool(frame.is_corrupt)
             if is_damaged:
                 bad.append(Span(start_s=time_s, end_s=time_s + clock.step_s))
             yield TimedFrame(time_s, frame, is_damaged)
         self.end_s = clock.end_s
         self.damaged = _merged(bad, within_s=0.5, end_s=self.end_s)
+
+    def look(self) -> "Look":
+        """What the first frame tells; uses the reel up. Raises UnusableVideoError where there is none."""
+        head = list(islice(self._packets(), _PROBED_PACKETS))
+        clock = Clock(self.fps, self.declared_s, 0.0)
+        first = next(self._decode(list(head), iter(()), clock, []), None)
+        if first is None:
+            raise UnusableVideoError(QuarantineKind.UNREADABLE, f"no frame could be decoded: {self.faults}")
+        stamps_known = all(packet.pts is not None and not packet.is_discard for packet in head)
+        is_plain = stamps_known and not first.interlaced_frame and not self.faults
+        is_upright = rotation_deg(first) % 180 == 0
+        return Look(self.pixel_aspect if is_upright else 1 / self.pixel_aspect, is_plain)
 
     def _packets(self) -> "Iterator[Packet[VideoStream]]":
         """The stream's packets, reading on after damage where the container allows it."""
@@ -130,16 +152,17 @@ class Reel:
         self,
         head: "list[Packet[VideoStream]]",
         rest: "Iterator[Packet[VideoStream]]",
-        clock: "_Clock",
+        clock: Clock,
         bad: list[Span],
     ) -> Iterator[VideoFrame]:
         for packet in _chain(head, rest):
-            clock.see(packet)
+            if packet.pts is not None and not packet.is_discard:
+                clock.expect(packet.pts, packet.duration or 0)
             try:
                 yield from self._stream.codec_context.decode(packet)
             except (av.error.FFmpegError, ValueError) as error:
                 self._complain(f"decoding: {_short(error)}")
-                start_s = clock.of_packet(packet)
+                start_s = clock.look(packet.pts)
                 bad.append(Span(start_s=start_s, end_s=start_s + clock.step_s))
         try:
             yield from self._stream.codec_context.decode(None)
@@ -149,60 +172,6 @@ class Reel:
     def _complain(self, text: str) -> None:
         if text not in self.faults:
             self.faults.append(text)
-
-
-class _Clock:
-    """Presentation times that start at 0 and rise strictly, whatever the timestamps do."""
-
-    def __init__(self, fps: float, declared_s: float, tick_s: float) -> None:
-        self._tick_s = tick_s
-        self.step_s = 1 / fps if 0 < fps <= 1000 else 0.04
-        self.end_s = 0.0
-        self._declared_s = declared_s
-        self._base_s: float | None = None
-        self._last_s = -1.0
-        self._packet_end_s = 0.0
-
-    def see(self, packet: "Packet[VideoStream]") -> None:
-        if packet.pts is not None and not packet.is_discard:
-            end_s = (packet.pts + (packet.duration or 0)) * self._tick_s
-            self._packet_end_s = max(self._packet_end_s, end_s)
-
-    def of_packet(self, packet: "Packet[VideoStream]") -> float:
-        if packet.pts is None or self._base_s is None:
-            return max(self._last_s, 0.0)
-        return max(packet.pts * self._tick_s - self._base_s, 0.0)
-
-    def tell(self, frame: VideoFrame) -> float:
-        """The frame's time. Backward and absurd forward jumps are taken as a clock that started anew."""
-        stamp = frame.pts if frame.pts is not None else frame.dts
-        stamp_s = stamp * self._tick_s if stamp is not None else None
-        if self._base_s is None:
-            self._base_s = stamp_s if stamp_s is not None else 0.0
-        time_s = self._last_s + self.step_s if stamp_s is None else stamp_s - self._base_s
-        if self._last_s < 0:
-            time_s = 0.0
-        elif time_s <= self._last_s or self._is_absurd(time_s):
-            if stamp_s is not None and abs(time_s - self._last_s) > 1.0:
-                self._base_s = stamp_s - self._last_s - self.step_s
-                time_s = self._last_s + self.step_s
-            else:
-                time_s = self._last_s + 0.001
-        time_s = round(time_s, 3)
-        self._last_s = time_s
-        self._note_end(frame, time_s)
-        return time_s
-
-    def _note_end(self, frame: VideoFrame, time_s: float) -> None:
-        length_s = frame.duration * self._tick_s
-        self.end_s = time_s + (length_s if 0 < length_s < _MAX_JUMP_S else self.step_s)
-        # Skipped frames at the very end are part of the video all the same.
-        packet_end_s = self._packet_end_s - (self._base_s or 0.0)
-        if self.end_s < packet_end_s <= self.end_s + 4 * self.step_s:
-            self.end_s = packet_end_s
-
-    def _is_absurd(self, time_s: float) -> bool:
-        return time_s > self._last_s + _MAX_JUMP_S and 0 < self._declared_s < time_s - _MAX_JUMP_S
 
 
 def rotated(image: np.ndarray, rotation_deg: int) -> np.ndarray:
@@ -268,29 +237,6 @@ def _plane(frame: VideoFrame, index: int) -> np.ndarray:
     return rows.reshape(plane.height, plane.line_size)[:, : plane.width]
 
 
-def frames_at(path: str, times_s: Sequence[float], long_side_px: int | None = None) -> list[np.ndarray]:
-    """The frames shown at these times (seconds from the first frame), in the order asked. (H, W, 3) uint8
-
-    A time past the end gives the last frame. Raises UnusableVideoError where the file cannot be decoded.
-    """
-    wanted = sorted(set(times_s))
-    found: dict[float, np.ndarray] = {}
-    with Reel(path) as reel:
-        shown: VideoFrame | None = None
-        converter = RgbConverter(long_side_px, reel.pixel_aspect)
-        for timed in reel.frames(exact=True):
-            while len(found) < len(wanted) and shown is not None and wanted[len(found)] < timed.time_s:
-                found[wanted[len(found)]] = converter.convert(shown)
-            if len(found) == len(wanted):
-                break
-            shown = timed.frame
-    if shown is None:
-        raise UnusableVideoError(QuarantineKind.UNREADABLE, f"{Path(path).name}: no frame could be decoded")
-    for time_s in wanted[len(found) :]:
-        found[time_s] = converter.convert(shown)
-    return [found[time_s] for time_s in times_s]
-
-
 def _open_container(path: str) -> InputContainer:
     try:
         container = av.open(path, options={"protocol_whitelist": "file"}, metadata_errors="replace")
@@ -313,8 +259,8 @@ def _pick_stream(container: InputContainer) -> VideoStream:
         kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "none"
         detail = f"no video stream; streams in the file: {kinds}"
         raise UnusableVideoError(QuarantineKind.NO_VIDEO_STREAM, detail)
-    default = av.stream.Disposition.default
-    stream = max(streams, key=lambda each: (bool(each.disposition & default), -each.index))
+    best = container.streams.best("video")
+    stream = best if best in streams else streams[0]
     if stream.codec_context is None:
         raise UnusableVideoError(QuarantineKind.UNREADABLE, "no decoder for the video stream's codec")
     return stream
@@ -330,70 +276,17 @@ def _declared_duration_s(container: InputContainer, stream: VideoStream) -> floa
     return container.duration / av.time_base if container.duration and container.duration > 0 else 0.0
 
 
-def is_cut_off(path: str) -> bool:
-    """Whether an ISO media file (MP4, MOV) ends inside one of its boxes, or before its index.
-
-    Source: ISO/IEC 14496-12, 4.2: a box is a 32-bit size and a type; size 1 has 64 bits more, size 0 runs to
-    the end.
-    """
-    end, offset, kinds = Path(path).stat().st_size, 0, []
-    with Path(path).open("rb") as file:
-        while offset + 8 <= end:
-            file.seek(offset)
-            header = file.read(16)
-            size, kind = struct.unpack(">I4s", header[:8])
-            if size == 1 and len(header) == 16:
-                size = struct.unpack(">Q", header[8:])[0]
-            kinds.append(kind)
-            if kinds[0] != b"ftyp" or size < 8:
-                break
-            offset += size
-    return bool(kinds) and kinds[0] == b"ftyp" and (offset > end or b"moov" not in kinds)
-
-
 def _can_skip(codec: str, packets: "Sequence[Packet[VideoStream]]", extradata: bytes | None) -> bool:
     """Whether leaving out the frames that none refers to leaves no gap of more than three frames."""
     if codec not in _CODECS_WITH_DISPOSABLE_FRAMES or len(packets) < 8:
         return False
     if any(packet.pts is None for packet in packets):
         return False
-    length_bytes = _nal_length_bytes(codec, extradata)
+    length_bytes = nal_length_bytes(codec, extradata)
     by_time = sorted(packets, key=lambda packet: packet.pts or 0)
-    kept = [i for i, packet in enumerate(by_time) if _is_referred_to(codec, bytes(packet), length_bytes)]
+    kept = [i for i, packet in enumerate(by_time) if is_referred_to(codec, bytes(packet), length_bytes)]
     gaps = np.diff(kept)
     return len(kept) > 1 and len(kept) < len(packets) and int(gaps.max()) <= 3
-
-
-def _nal_length_bytes(codec: str, extradata: bytes | None) -> int:
-    """How many bytes hold a NAL unit's length; 0 where start codes separate them (Annex B)."""
-    if not extradata or extradata[0] != 1:
-        return 0
-    where = 4 if codec == "h264" else 21
-    return (extradata[where] & 3) + 1 if len(extradata) > where else 0
-
-
-def _is_referred_to(codec: str, packet: bytes, length_bytes: int) -> bool:
-    """Whether other frames refer to this one. Unsure means yes.
-
-    Source: H.264 7.4.1 (nal_ref_idc of slices is 0 for frames that none refers to); H.265 table 7-1 (even
-    types below 16 are sub-layer non-reference pictures).
-    """
-    for start in _nal_starts(packet, length_bytes):
-        head = packet[start]
-        if codec == "h264" and head & 0x1F in (1, 2, 5):
-            return bool(head >> 5 & 3)
-        if codec == "hevc" and (kind := head >> 1 & 0x3F) < 32:
-            return kind >= 16 or kind % 2 == 1
-    return True
-
-
-def _nal_starts(packet: bytes, length_bytes: int) -> Iterator[int]:
-    offset = 0
-    while length_bytes and offset + length_bytes < len(packet):
-        yield offset + length_bytes
-        offset += length_bytes + int.from_bytes(packet[offset : offset + length_bytes], "big")
-    while not length_bytes and (offset := packet.find(b"\0\0\1", offset) + 3) > 2 and offset < len(packet):
-        yield offset
 
 
 def _merged(spans: list[Span], within_s: float, end_s: float) -> tuple[Span, ...]:
