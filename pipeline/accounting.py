@@ -26,6 +26,8 @@ class TeacherUse(Record):
     """Completions taken from the log, which cost nothing."""
     failed: int = 0
     """Of the calls, those that ended in a lasting failure."""
+    retries: int = 0
+    """How often they were asked again after a passing fault: the server erred, hung or went away."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     """Tokens of the calls alone: what was reused was paid for before."""
@@ -42,6 +44,7 @@ class TeacherUse(Record):
             calls=self.calls + other.calls,
             reused=self.reused + other.reused,
             failed=self.failed + other.failed,
+            retries=self.retries + other.retries,
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,
             completion_tokens=self.completion_tokens + other.completion_tokens,
             latency_s=self.latency_s + other.latency_s,
@@ -114,6 +117,7 @@ class UseCounter:
             update={
                 "calls": use.calls + 1,
                 "failed": use.failed + (completion.error is not None),
+                "retries": use.retries + completion.retries,
                 "prompt_tokens": use.prompt_tokens + completion.prompt_tokens,
                 "completion_tokens": use.completion_tokens + completion.completion_tokens,
                 "latency_s": use.latency_s + completion.latency_s,
