@@ -36,7 +36,9 @@ class ComputedConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kinds: tuple[ComputedKind, ...] = tuple(ComputedKind)
-    """Each is asked once of every clip that allows it; none switches them off."""
+    """Each is asked of every clip that allows it; none switches them off."""
+    repeats: int = Field(default=1, ge=1, le=64)
+    """How often a kind is asked of a clip that draws its frames or their places anew each time."""
     seed: int = Field(default=0, ge=0)
     """Of all draws: orders, letters, places, foreign frames."""
     lone_scene_share: float = Field(default=0.34, ge=0, le=1)
@@ -83,16 +85,26 @@ class _Draft(NamedTuple):
 
 
 def computed_questions(part: Sequence[Clip], cfg: ComputedConfig) -> Iterator[Question]:
-    """The questions of each clip in turn, one of a kind at most; foreign frames come from the other videos.
+    """The questions of each clip in turn, a kind's together; foreign frames come from the other videos.
 
     What is shown is the clip's timeline, or as many of its frames as the settings say: number and spacing
     follow from the duration, never from the answer. Times are left out where they would tell it.
     """
     for clip in part:
         for kind in cfg.kinds:
-            draft = _MAKERS[kind](_Table(clip, part, cfg, _generator(cfg.seed, clip.clip_id, kind)))
-            if draft:
-                yield _question(clip, kind, draft)
+            yield from _unlike([_question(clip, kind, draft) for draft in _drafts(clip, kind, part, cfg)])
+
+
+def _drafts(clip: Clip, kind: ComputedKind, part: Sequence[Clip], cfg: ComputedConfig) -> Iterator[_Draft]:
+    for turn in range(cfg.repeats if kind in _DRAWN else 1):
+        draft = _MAKERS[kind](_Table(clip, part, cfg, _generator(cfg.seed, clip.clip_id, kind, turn)))
+        if draft:
+            yield draft
+
+
+def _unlike(questions: Sequence[Question]) -> Iterator[Question]:
+    """Each question once: a small clip does not allow many draws."""
+    yield from {each.question_id: each for each in questions}.values()
 
 
 def _question(clip: Clip, kind: ComputedKind, draft: _Draft) -> Question:
@@ -146,7 +158,7 @@ def _first_cut(table: _Table) -> _Draft | None:
 
 def _frame_order(table: _Table) -> _Draft | None:
     """Only of frames that can be told apart."""
-    frames = spread(table.clip.timeline, table.cfg.ordered_frames)
+    frames = spread(table.clip.timeline, table.cfg.ordered_frames, table.rng)
     if frames is None or not all_differ(frames, table.cfg.changed_bits):
         return None
     places = list(range(len(frames)))
@@ -162,7 +174,7 @@ def _frame_order(table: _Table) -> _Draft | None:
 
 def _reversed(table: _Table) -> _Draft | None:
     """Only of clips whose frames differ: a picture that stands still has no direction."""
-    frames = spread(table.clip.timeline, min(8, len(table.clip.timeline)))
+    frames = spread(table.clip.timeline, min(8, len(table.clip.timeline)), table.rng)
     if frames is None or len(frames) < 4 or not all_differ(frames, 1):
         return None
     backwards = table.rng.random() < 0.5
@@ -227,6 +239,11 @@ _MAKERS: dict[ComputedKind, Callable[[_Table], _Draft | None]] = {
     ComputedKind.REVERSED: _reversed,
     ComputedKind.MOTION_HALF: _motion_half,
 }
+
+
+_DRAWN = frozenset(
+    (ComputedKind.FRAME_ORDER, ComputedKind.ODD_FRAME, ComputedKind.FOREIGN_SPAN, ComputedKind.REVERSED)
+)
 
 
 def _is_sure(scene: Scene, cfg: ComputedConfig) -> bool:

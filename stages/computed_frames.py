@@ -15,11 +15,12 @@ def timed(frames: Sequence[FrameRef]) -> tuple[ShownFrame, ...]:
     return tuple(ShownFrame(frame=frame, shown_s=frame.time_s) for frame in frames)
 
 
-def spread(frames: Sequence[FrameRef], count: int) -> list[FrameRef] | None:
-    """So many of the frames, evenly chosen; None where there are fewer."""
+def spread(frames: Sequence[FrameRef], count: int, rng: random.Random) -> list[FrameRef] | None:
+    """One frame drawn from each of so many equal stretches; None where there are fewer frames."""
     if not count or len(frames) < count:
         return None
-    return [frames[int((i + 0.5) * len(frames) / count)] for i in range(count)]
+    edges = [i * len(frames) // count for i in range(count + 1)]
+    return [frames[rng.randrange(a, b)] for a, b in itertools.pairwise(edges)]
 
 
 def all_differ(frames: Sequence[FrameRef], bits: int) -> bool:

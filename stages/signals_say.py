@@ -144,7 +144,9 @@ def _odd_frame(view: View) -> Said | None:
     loneliness = [float(np.sort(np.delete(content[place], place))[:2].mean()) for place in places]
     choice = int(np.argmax(loneliness))
     odd = places[choice]
-    before, after = shown[odd - 1 if odd else 2], shown[odd + 1 if odd + 1 < len(shown) else odd - 2]
+    near = [(odd - 2, odd - 1), (odd - 1, odd + 1), (odd + 1, odd + 2)]
+    pairs = [(a, b) for a, b in near if a >= 0 and b < len(shown)]
+    before, after = (shown[place] for place in min(pairs, key=lambda pair: content[pair]))
     seen = [
         f"The frame at {shown[odd].label} looks unlike those at {before.label} and {after.label}.",
         f"Even from those that it is most like it differs by {loneliness[choice]:.0f} of 100.",

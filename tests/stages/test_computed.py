@@ -238,6 +238,20 @@ def test_same_clips_give_the_same_questions_and_another_seed_gives_others():
     assert ask(clips) != ask(clips, seed=1)
 
 
+def test_kinds_that_draw_are_asked_as_often_as_wanted_and_never_the_same_twice():
+    questions = ask(FILMS[:20], repeats=5)
+    counts = Counter((question.clip_id, question.kind) for question in questions)
+    assert {kind for (_, kind), count in counts.items() if count > 1} == {
+        ComputedKind.FRAME_ORDER,
+        ComputedKind.ODD_FRAME,
+        ComputedKind.FOREIGN_SPAN,
+        ComputedKind.REVERSED,
+    }
+    assert max(counts.values()) == 5
+    assert len({question.question_id for question in questions}) == len(questions)
+    assert {question.question_id for question in ask(FILMS[:20])} < {q.question_id for q in questions}
+
+
 def test_question_ids_are_unique(asked):
     ids = [question.question_id for questions in asked.values() for question in questions]
     assert len(ids) == len(set(ids))

@@ -270,7 +270,7 @@ def test_own_claims_are_borne_out_by_the_frames_that_they_cite():
             )
             (completion,) = SignalsTeacher().complete([request], JPEGS)
             verdicts.append(read_completion(completion.text).answer)
-    assert verdicts.count("yes") > 10
+    assert verdicts.count("yes") >= 8
     assert verdicts.count("no") <= 1
 
 
