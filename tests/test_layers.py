@@ -16,7 +16,14 @@ MAY_IMPORT = {
     "training": {"schemas", "training"},
     "pipeline": {"schemas", "stages", "training", "pipeline"},
 }
-WRAPPERS = {"stages.cuts", "stages.decode", "stages.teacher", "stages.prompts"}
+WRAPPERS = {
+    "stages.bitstream",
+    "stages.clock",
+    "stages.cuts",
+    "stages.decode",
+    "stages.teacher",
+    "stages.prompts",
+}
 READS_ITS_KEY = {"stages.openai_teacher"}
 REGISTRIES = {"stages.checks.registry"}
 LIBRARIES_OF_SCHEMAS = {"numpy", "polars", "pyarrow", "pydantic"}
@@ -36,9 +43,16 @@ CHOOSE_WHAT_TO_LOAD = {"pipeline.cli", "pipeline.teachers"}
 HOMES = {
     "accelerate": {"training"},
     "av": {"stages.decode", "stages.footage", "pipeline.doctor", "pipeline.export_media"},
-    "cv2": {"stages.cuts", "stages.decode", "stages.footage", "stages.signals_measure", "pipeline.decoding"},
+    "cv2": {
+        "stages.cuts",
+        "stages.decode",
+        "stages.footage",
+        "stages.random_access",
+        "stages.signals_measure",
+        "pipeline.decoding",
+    },
     "dask": {"pipeline"},
-    "decord": {"stages.decode"},
+    "decord": {"stages.random_access"},
     "distributed": {"pipeline"},
     "openai": {"stages.openai_server", "training"},
     "peft": {"training"},
