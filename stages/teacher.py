@@ -86,12 +86,17 @@ class ServerTeacherConfig(AskingConfig):
 
     @model_validator(mode="before")
     @classmethod
-    def _hides_a_key_given_for_its_name(cls, settings: Any) -> Any:
-        """So that no error quotes it."""
-        named = settings.get("key_variable") if isinstance(settings, dict) else None
-        if named is None or (isinstance(named, str) and re.fullmatch(_VARIABLE, named)):
+    def _hides_secrets_in_the_wrong_place(cls, settings: Any) -> Any:
+        """A key given for its variable's name, or in an address: it is refused, and no error quotes it."""
+        if not isinstance(settings, dict):
             return settings
-        return {**settings, "key_variable": "(not shown)"}
+        shown = dict(settings)
+        named = shown.get("key_variable", "")
+        if named and not (isinstance(named, str) and re.fullmatch(_VARIABLE, named)):
+            shown["key_variable"] = "(not shown)"
+        if isinstance(shown.get("urls"), list | tuple):
+            shown["urls"] = [_without_secret(url) for url in shown["urls"]]
+        return shown
 
     @field_validator("urls")
     @classmethod
@@ -119,12 +124,15 @@ class TransformersTeacherConfig(_Settings):
     """Requests in one forward pass."""
 
 
+def _without_secret(url: Any) -> Any:
+    return re.sub(r"\?.*", "?…", re.sub(r"//[^/@]*@", "//…@", url)) if isinstance(url, str) else url
+
+
 def _plain_address(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username:
-        shown = re.sub(r"//[^/@]*@", "//…@", url.partition("?")[0])
         raise ValueError(
-            f"{shown} is no server's address; expected http://HOST:PORT/v1 or https://HOST/v1, "
+            f"{url} is no server's address; expected http://HOST:PORT/v1 or https://HOST/v1, "
             "without user or query"
         )
     return url.rstrip("/")
