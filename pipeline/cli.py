@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli_options import BUILD_DIR, JSON, OVERRIDES
+from pipeline.cli_train import evaluate, train, tts
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -13,16 +16,6 @@ if TYPE_CHECKING:
     from pipeline.run_summary import RunSummary
 
 EXIT_UNFINISHED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
-
-OVERRIDES = click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="A.B=C",
-    help="Override a setting of the recipe; may be repeated.",
-)
-JSON = click.option("--json", "as_json", is_flag=True, help="Print what run.json holds on standard output.")
-BUILD_DIR = click.argument("build_dir", metavar="DIR")
 
 # Every command imports what it needs when it runs, so that `--help` answers at once.
 
@@ -123,6 +116,11 @@ def doctor(recipe: str | None, overrides: tuple[str, ...]) -> int:
 
     read = _recipe(recipe, overrides) if recipe else None
     return EXIT_UNFINISHED if report(examine(read), _console(stderr=False)) else 0
+
+
+cli.add_command(train)
+cli.add_command(tts)
+cli.add_command(evaluate)
 
 
 def main() -> None:

@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 import yaml
 
+from pipeline.card import write_card
 from pipeline.part import PartInputs
 from pipeline.part_files import PartFiles, read_measurements
 from pipeline.shards import ShardReceipt, reason_counts, write_dataset
@@ -17,6 +18,8 @@ from schemas.manifest import BuildFacts
 from stages.policy import decide
 from stages.prompts import ROLLOUT
 from stages.splits import assign_splits
+
+STUDY = "study.json"
 
 
 class Curated(NamedTuple):
@@ -55,6 +58,7 @@ def curate(workplace: Workplace) -> Curated:
         recipe.shards,
         _facts(workplace),
     )
+    write_card(store, judged.files, judged.measurements, verdicts, recipe.card, _study(workplace))
     return Curated(receipt, int(verdicts["sft"].sum()), int(verdicts["rl"].sum()), reason_counts(verdicts))
 
 
@@ -104,6 +108,11 @@ def _splits(workplace: Workplace, judged: Judged) -> dict[str, str]:
     groups = dict(judged.whole.videos.select("video_id", "group").iter_rows())
     cfg = workplace.recipe.splits
     return assign_splits(judged.measurements["video_id"].unique(), groups, cfg.test_share, cfg.seed, said)
+
+
+def _study(workplace: Workplace) -> Any:
+    """What a study of this dataset found, where one was put beside it."""
+    return workplace.store.read_json(STUDY) if workplace.store.exists(STUDY) else None
 
 
 def _facts(workplace: Workplace) -> BuildFacts:

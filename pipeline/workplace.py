@@ -12,7 +12,7 @@ from pipeline.dag import Dag, build_dag
 from pipeline.errors import UsageError
 from pipeline.part import PartInputs
 from pipeline.plan import Plan
-from pipeline.recipe import Recipe, parse_recipe
+from pipeline.recipe import Recipe, recipe_of_build
 from pipeline.schedule import Todo
 from pipeline.store import Store
 from pipeline.work import quarantine_file
@@ -118,8 +118,7 @@ def open_workplace(build_dir: str, overrides: Sequence[str] = ()) -> Workplace:
     store = Store(build_dir)
     if not store.exists(RECIPE) or not store.exists(PLAN):
         raise UsageError(f"{build_dir} holds no build (no {RECIPE} there); make one with `reelproof build`")
-    settings = yaml.safe_load(store.read_bytes(RECIPE))
-    recipe = parse_recipe(settings, overrides, where=f"{build_dir}/{RECIPE}")
+    recipe = recipe_of_build(store.read_bytes(RECIPE), overrides, where=f"{build_dir}/{RECIPE}")
     plan = Plan.model_validate_json(store.read_bytes(PLAN))
     sources = tuple(read_records(store, SOURCES, SourceIdentity))
     return Workplace(store, recipe, plan, sources, tuple(read_records(store, QUESTIONS, GivenRow)))

@@ -1,0 +1,12 @@
+"""Options and arguments that several commands share."""
+
+from pathlib import Path
+
+import click
+
+OVERRIDES = click.option(
+    "--set", "overrides", multiple=True, metavar="A.B=C", help="Override a setting; may be repeated."
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print what run.json holds on standard output.")
+BUILD_DIR = click.argument("build_dir", metavar="DIR")
+DATASET_DIR = click.argument("build_dir", metavar="DIR", type=click.Path(path_type=Path))

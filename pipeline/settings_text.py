@@ -1,0 +1,118 @@
+"""YAML and `--set a.b=c` -> a pydantic model, or one message that names every wrong field."""
+
+import difflib
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from pipeline.errors import UsageError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def parse_settings(model: type[M], settings: Mapping[str, Any], overrides: Sequence[str], where: str) -> M:
+    """Settings as YAML gives them, with `section.field=value` overrides applied -> a model.
+
+    Raises UsageError naming every wrong field, what it got and what it may be.
+    """
+    merged = dict(settings)
+    for override in overrides:
+        _apply(merged, override)
+    try:
+        return model.model_validate(merged)
+    except ValidationError as error:
+        lines = "\n".join(f"  {line}" for line in _explained(error, model))
+        raise UsageError(f"{where} cannot be used:\n{lines}") from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file. Raises UsageError where it is none."""
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not YAML: {error}") from None
+    if not isinstance(settings, dict):
+        raise UsageError(f"{path}: expected sections such as `sources:`, got {type(settings).__name__}")
+    return settings
+
+
+def _apply(settings: dict[str, Any], override: str) -> None:
+    """Set `a.b.c=value` in nested dicts, the value read as YAML; `teachers.0.model=…` reaches into a list."""
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise UsageError(f"--set {override}: expected section.field=value, such as policy.preset=strict")
+    *folders, last = key.split(".")
+    place: Any = settings
+    for folder in folders:
+        place = _step_into(place, folder, override)
+    value = yaml.safe_load(text)
+    if isinstance(place, list):
+        place[_index(place, last, override)] = value
+    else:
+        place[last] = value
+
+
+def _step_into(place: Any, folder: str, override: str) -> Any:
+    if isinstance(place, list):
+        return place[_index(place, folder, override)]
+    below = place.get(folder)
+    if below is None:
+        below = place[folder] = {}
+    if not isinstance(below, (dict, list)):
+        raise UsageError(f"--set {override}: {folder} is {below!r}, which has no fields")
+    return below
+
+
+def _index(place: list[Any], text: str, override: str) -> int:
+    if not text.isdigit() or int(text) >= len(place):
+        raise UsageError(f"--set {override}: {text} is no place in a list of {len(place)}")
+    return int(text)
+
+
+def _explained(error: ValidationError, model: type[BaseModel]) -> list[str]:
+    return [_explain(each, model) for each in error.errors(include_url=False)]
+
+
+def _explain(error: Any, model: type[BaseModel]) -> str:
+    field = ".".join(str(part) for part in error["loc"]) or "settings"
+    got = repr(error["input"])
+    got = got if len(got) <= 60 else got[:57] + "…"
+    if error["type"] == "extra_forbidden":
+        return f"{field}: there is no such field{_may_be(error['loc'], model)}"
+    if error["type"] == "missing":
+        return f"{field}: missing"
+    return f"{field}: got {got}; {error['msg'].removeprefix('Value error, ')}"
+
+
+def _may_be(loc: tuple[int | str, ...], model: type[BaseModel]) -> str:
+    """The fields that the section of an unknown field does have, the nearest name first."""
+    section = _section(loc[:-1], model)
+    if section is None:
+        return ""
+    names = list(section.model_fields)
+    near = difflib.get_close_matches(str(loc[-1]), names, n=1)
+    guess = f" (did you mean {near[0]}?)" if near else ""
+    return f"{guess}; it may be one of: {', '.join(names)}"
+
+
+def _section(loc: tuple[int | str, ...], section: type[BaseModel]) -> type[BaseModel] | None:
+    for part in loc:
+        if isinstance(part, str) and part in section.model_fields:
+            models = _types_in(section.model_fields[part].annotation)
+            if len(models) != 1:
+                return None
+            section = models[0]
+    return section
+
+
+def _types_in(annotation: Any) -> list[type[BaseModel]]:
+    """The models named in an annotation such as `X | None` or `tuple[X, ...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for each in typing.get_args(annotation) for model in _types_in(each)]
