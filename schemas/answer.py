@@ -176,10 +176,12 @@ def _amounts(asked: _Asked) -> tuple[Amount | None, Amount | None]:
 
 
 def _comparable(said: Amount, gold: Amount) -> list[tuple[float, float]]:
-    """The values to compare: in seconds where both have units of time, both ways for percents."""
+    """The values to compare: in seconds where both have units of time, both ways where one has none."""
     if said.unit_s is not None and gold.unit_s is not None:
         return [(said.value * said.unit_s, gold.value * gold.unit_s)]
     pairs = [(said.value, gold.value)]
+    if said.unit_s is not None:
+        pairs.append((said.value * said.unit_s, gold.value))
     if said.percent != gold.percent:
         pairs.append((said.value / 100, gold.value) if said.percent else (said.value, gold.value / 100))
     return pairs

@@ -87,9 +87,10 @@ def _in_range(letters: frozenset[str], options: Sequence[str]) -> frozenset[str]
     return letters if letters and letters <= known else None
 
 
-_STRICT_ORDER = re.compile(r"[0-9]{1,4}(?:\s?,\s?[0-9]{1,4})*")
+_STRICT_ORDER = re.compile(r"[0-9]{1,4}(?:\s?,\s?[0-9]{1,4})*|[A-Z](?:\s?,\s?[A-Z])*")
 _ORDER_NOISE = re.compile(
-    r"\b(?:frames?|images?|pictures?|shots?|numbers?|scenes?|then|and|next|first|finally|before)\b|no\.|#"
+    r"\b(?:frames?|images?|pictures?|shots?|numbers?|scenes?|no\.)(?![a-z])"
+    r"|\b(?:then|and|next|first|finally|before)\b|#"
 )
 _ORDER_SEPARATORS = re.compile(r"[\s,;|/→<>=–\-()\[\]{}]+")
 _ORDER_ITEM = re.compile(r"\d{1,4}|[a-z]")
@@ -99,7 +100,7 @@ def strict_order(text: str) -> tuple[str, ...] | None:
     """`2, 1, 3`"""
     if len(text) > LONGEST_VALUE or not _STRICT_ORDER.fullmatch(text.strip()):
         return None
-    return tuple(str(int(item)) for item in re.findall(r"\d+", text))
+    return tuple(_item(each) for each in re.findall(r"\d+|[A-Z]", text))
 
 
 def lenient_order(text: str, expected_items: int) -> tuple[str, ...] | None:
@@ -108,15 +109,20 @@ def lenient_order(text: str, expected_items: int) -> tuple[str, ...] | None:
         return None
     plain = _ORDER_NOISE.sub(" ", tidy(text).casefold()).strip(" .:")
     items = [item for item in _ORDER_SEPARATORS.split(plain) if item]
-    if len(items) == 1 and items[0].isdigit() and len(items[0]) == expected_items <= 9:
+    if len(items) == 1 and len(items[0]) == expected_items <= 9:
         items = list(items[0])
     if not items or not all(_ORDER_ITEM.fullmatch(item) for item in items):
         return None
-    return tuple(str(int(item)) if item.isdigit() else item for item in items)
+    return tuple(_item(each) for each in items)
 
 
-_TRUE = frozenset(("yes", "true", "y", "correct", "right"))
-_FALSE = frozenset(("no", "false", "n", "incorrect", "wrong", "untrue"))
+def _item(said: str) -> str:
+    """`01` is `1`, `A` is `a`."""
+    return str(int(said)) if said.isdigit() else said.casefold()
+
+
+_TRUE = frozenset(("yes", "true", "y", "yeah", "yep", "correct", "right"))
+_FALSE = frozenset(("no", "false", "n", "nope", "incorrect", "wrong", "untrue"))
 
 
 def strict_truth(text: str) -> bool | None:

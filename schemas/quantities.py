@@ -177,8 +177,11 @@ _UNIT = r"(?:ms|s|secs?|seconds?|m|mins?|minutes?|h|hours?)"
 _NUMBER = r"\d{1,9}(?:\.\d{1,9})?"
 _MINUTES_SECONDS = rf"\d{{1,9}}\s?(?:min|mins|minutes?|m)\s(?:and\s)?{_NUMBER}\s?(?:s|secs?|seconds?)\b"
 _MOMENT = rf"(?:{CLOCK}|{_MINUTES_SECONDS}|{_NUMBER}(?:\s?{_UNIT}\b)?)"
-_TO = r"(?:-|–|—|~|,|;|to|until|till|through|and|→|->)"
-_LENIENT_SPAN = re.compile(rf"({_MOMENT})[\])]?\s?{_TO}\s?(?:at\s)?[\[(]?({_MOMENT})")
+_TO = r"(?:-{0,2}>|-|–|—|~|,|;|to|until|till|through|and|→)"
+_LENIENT_SPAN = re.compile(
+    rf"({_MOMENT})[\])]?\s?{_TO}\s?(?:(?:ends?|ending)\s?[:=]?\s?)?(?:at\s)?[\[(]?({_MOMENT})"
+)
+_TWO_NUMBERS = re.compile(rf"({_NUMBER})\s({_NUMBER})")
 
 
 def strict_spans(text: str) -> tuple[Interval, ...] | None:
@@ -197,9 +200,10 @@ def lenient_spans(text: str) -> tuple[Interval, ...] | None:
     if len(text) > LONGEST_VALUE:
         return None
     plain = tidy(text).casefold()
-    bracketed = _BRACKETED_SPAN.findall(plain)
-    if bracketed:
-        return _intervals([(float(first), float(last)) for first, last in bracketed])
+    bare = _TWO_NUMBERS.fullmatch(plain)
+    ends = [bare.groups()] if bare else _BRACKETED_SPAN.findall(plain)
+    if ends:
+        return _intervals([(float(first), float(last)) for first, last in ends])
     rest = _LENIENT_SPAN.sub(" ", plain)
     if re.search(r"\d", rest):
         return None
@@ -232,6 +236,7 @@ _STRICT_BOXES = re.compile(
     rf"(?:(?:\[{_PLAIN} s\] )?\[{_PLAIN}, ?{_PLAIN}, ?{_PLAIN}, ?{_PLAIN}\](?:[,;] (?=\[)| (?=\[)|$))+"
 )
 _LENIENT_BOX = re.compile(_BOX)
+_BARE_BOX = re.compile(rf"{_PLAIN}(?:\s?,\s?{_PLAIN}){{3}}")
 _BOX_TIME = re.compile(rf"({CLOCK})|({_PLAIN})\s?(?:s|sec|secs|seconds?)\b")
 
 
@@ -249,6 +254,7 @@ def lenient_boxes(text: str) -> tuple[Box, ...] | None:
     if len(text) > LONGEST_VALUE:
         return None
     plain = " ".join(text.casefold().split())
+    plain = f"[{plain}]" if _BARE_BOX.fullmatch(plain) else plain
     boxes: list[Box] = []
     before = 0
     time_s: float | None = None

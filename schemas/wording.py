@@ -17,13 +17,14 @@ _LEAD_IN = re.compile(
     r"it(?:\sis|'s)|that(?:\sis|'s))\s{0,4}[:=]?\s{0,4}",
     re.IGNORECASE,
 )
+_MARKUP = re.compile(r"</?[a-z][a-z0-9]{0,9}>|\*\*|`|\\\(|\\\)", re.IGNORECASE)
 _BOXED = re.compile(r"\\(?:boxed|text|mathrm|mathbf)\{([^{}]{0,500})\}")
 
 
 def tidy(text: str) -> str:
     """Without the wrapping that people overlook: markup, quotes, lead-ins such as "The answer is"."""
     plain = unicodedata.normalize("NFKC", text[: 2 * LONGEST_VALUE]).replace("−", "-").replace("’", "'")
-    plain = _BOXED.sub(r"\1", plain).replace("**", "").replace("`", "").replace("\\(", "").replace("\\)", "")
+    plain = _MARKUP.sub("", _BOXED.sub(r"\1", plain))
     plain = " ".join(plain.split()).strip("\"'“”‘*_ ")
     for _ in range(3):
         shorter = _LEAD_IN.sub("", plain, count=1)
