@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 
 import jinja2
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.card_examples import Example, write_examples
 from pipeline.hub_metadata import Features, HubWords, hub_yaml, loadable_splits, read_features
 from pipeline.part_files import PartFiles
-from pipeline.replace import read_manifest
-from pipeline.stats import count_build, count_policy
+from pipeline.stats_files import Plot, known_manifest, known_stats, put_file, read_plots, write_stats
 from pipeline.store import Store
 from schemas.manifest import Manifest
 from schemas.stats import Stats
@@ -51,7 +50,7 @@ class CardFacts(NamedTuple):
     stats: Stats
     features: Features
     examples: Sequence[Example] = ()
-    plots: Sequence[Mapping[str, str]] = ()
+    plots: Sequence[Plot] = ()
     study: Mapping[str, Any] | None = None
 
 
@@ -66,49 +65,30 @@ def write_card(
 ) -> Stats:
     """Leave `stats.json`, `README.md` and the examples' frames beside the shards; what says the same stays.
 
-    Raises FileNotFoundError where there is no manifest.
+    Raises UsageError where there is no manifest.
     """
-    manifest = read_manifest(store, folder)
-    if manifest is None:
-        raise FileNotFoundError(
-            f"{store.url}/{folder} has no manifest.json that this version reads; refilter first"
-        )
-    gone = frozenset[str]()
-    if "published" in verdicts.columns:
-        ids = measurements["video_id"]
-        gone = frozenset(ids.filter(~verdicts["published"]).unique()) - frozenset(
-            ids.filter(verdicts["published"]).unique()
-        )
-    held = read_stats(store, folder)
-    stats = Stats(
-        build=count_build(store, parts, gone, held.build if held else None),
-        policy=count_policy(measurements, verdicts, manifest.policy, manifest),
-    )
-    put_file(store, f"{folder}/stats.json", (stats.model_dump_json(indent=2) + "\n").encode())
+    stats = write_stats(store, parts, measurements, verdicts, folder)
+    write_readme(store, cfg, study, folder)
+    return stats
+
+
+def write_readme(
+    store: Store, cfg: CardConfig, study: Mapping[str, Any] | None = None, folder: str = "dataset"
+) -> None:
+    """Leave `README.md` beside `manifest.json` and `stats.json`, with the plots that are of these stats.
+
+    Raises UsageError where one of them is missing.
+    """
+    manifest, stats = known_manifest(store, folder), known_stats(store, folder)
     facts = CardFacts(
         manifest=manifest,
         stats=stats,
         features=read_features(store, manifest, folder),
         examples=write_examples(store, manifest, cfg.examples, folder),
-        plots=_plots(store, folder),
+        plots=read_plots(store, stats, folder),
         study=study,
     )
     put_file(store, f"{folder}/README.md", render_card(facts, cfg).encode())
-    return stats
-
-
-def read_stats(store: Store, folder: str = "dataset") -> Stats | None:
-    """The dataset's stats; None where there are none, or none that this version can read."""
-    try:
-        return Stats.model_validate_json(store.read_bytes(f"{folder}/stats.json"))
-    except (FileNotFoundError, NotADirectoryError, ValidationError):
-        return None
-
-
-def put_file(store: Store, name: str, content: bytes) -> None:
-    """Write a file unless it holds the same already."""
-    if not store.exists(name) or store.read_bytes(name) != content:
-        store.write_bytes(name, content)
 
 
 def render_card(facts: CardFacts, cfg: CardConfig) -> str:
@@ -157,13 +137,6 @@ def plain(text: str) -> str:
 
 def _entity(found: re.Match[str]) -> str:
     return f"&#{ord(found[1])};"
-
-
-def _plots(store: Store, folder: str) -> list[dict[str, str]]:
-    names = [name for name in store.names(f"{folder}/plots") if name.endswith(".png")]
-    return [
-        {"file": f"plots/{name}", "caption": name.removesuffix(".png").replace("_", " ")} for name in names
-    ]
 
 
 def _flow(manifest: Manifest) -> list[str]:

@@ -1,0 +1,105 @@
+"""Where a dataset's counts lie: `stats.json`, and the plots that were drawn from it."""
+
+import hashlib
+from collections.abc import Sequence
+
+import polars as pl
+from pydantic import ValidationError
+
+from pipeline.errors import UsageError
+from pipeline.part_files import PartFiles
+from pipeline.replace import read_manifest
+from pipeline.stats import count_build, count_policy
+from pipeline.store import Store
+from schemas.manifest import Manifest
+from schemas.record import Record
+from schemas.stats import Stats
+
+PLOTS = "plots/plots.json"
+
+
+class Plot(Record):
+    """One picture beside the card."""
+
+    file: str
+    """From the dataset's folder."""
+    caption: str
+
+
+class PlotList(Record):
+    """What `plots/` holds, and which stats it was drawn from."""
+
+    stats_sha256: str
+    plots: tuple[Plot, ...]
+
+
+def write_stats(
+    store: Store,
+    parts: Sequence[PartFiles],
+    measurements: pl.DataFrame,
+    verdicts: pl.DataFrame,
+    folder: str = "dataset",
+) -> Stats:
+    """Count, and leave `stats.json`. Raises UsageError where there is no manifest."""
+    manifest, held = known_manifest(store, folder), read_stats(store, folder)
+    gone = gone_videos(measurements, verdicts)
+    stats = Stats(
+        build=count_build(store, parts, gone, held.build if held else None),
+        policy=count_policy(measurements, verdicts, manifest.policy, manifest),
+    )
+    put_file(store, f"{folder}/stats.json", (stats.model_dump_json(indent=2) + "\n").encode())
+    return stats
+
+
+def gone_videos(measurements: pl.DataFrame, verdicts: pl.DataFrame) -> frozenset[str]:
+    """Videos of which no row is published any more."""
+    if "published" not in verdicts.columns or verdicts["published"].all():
+        return frozenset()
+    ids, published = measurements["video_id"], verdicts["published"]
+    return frozenset(ids.filter(~published).unique()) - frozenset(ids.filter(published).unique())
+
+
+def known_manifest(store: Store, folder: str = "dataset") -> Manifest:
+    """The dataset's manifest. Raises UsageError where there is none."""
+    manifest = read_manifest(store, folder)
+    if manifest is None:
+        raise UsageError(
+            f"{store.url} holds no {folder}/manifest.json that this version reads; refilter first"
+        )
+    return manifest
+
+
+def known_stats(store: Store, folder: str = "dataset") -> Stats:
+    """The dataset's stats. Raises UsageError where there are none."""
+    stats = read_stats(store, folder)
+    if stats is None:
+        raise UsageError(f"{store.url} holds no {folder}/stats.json that this version reads; refilter first")
+    return stats
+
+
+def read_stats(store: Store, folder: str = "dataset") -> Stats | None:
+    """The dataset's stats; None where there are none, or none that this version can read."""
+    try:
+        return Stats.model_validate_json(store.read_bytes(f"{folder}/stats.json"))
+    except (FileNotFoundError, NotADirectoryError, ValidationError):
+        return None
+
+
+def read_plots(store: Store, stats: Stats, folder: str = "dataset") -> tuple[Plot, ...]:
+    """The plots that were drawn from just these stats."""
+    try:
+        held = PlotList.model_validate_json(store.read_bytes(f"{folder}/{PLOTS}"))
+    except (FileNotFoundError, NotADirectoryError, ValidationError):
+        return ()
+    return held.plots if held.stats_sha256 == stats_sha256(stats) else ()
+
+
+def stats_sha256(stats: Stats) -> str:
+    """Hash of the stats' content."""
+    return hashlib.sha256(stats.model_dump_json().encode()).hexdigest()
+
+
+def put_file(store: Store, name: str, content: bytes) -> None:
+    """Write a file unless it holds the same already."""
+    if not store.exists(name) or store.read_bytes(name) != content:
+        store.write_bytes(name, content)
