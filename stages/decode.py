@@ -22,7 +22,7 @@ from stages.clock import Clock
 # Playlists and the like would make one "video" read other files.
 _INDIRECT_FORMATS = {"hls", "dash", "concat", "image2", "lavfi", "sdp", "rtsp", "ffmetadata", "tty"}
 _CODECS_WITH_DISPOSABLE_FRAMES = {"h264", "hevc"}
-_PROBED_PACKETS = 240
+_PROBED_PACKETS = 96
 _MAX_READ_ERRORS = 16
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED: players take BT.709 for HD, swscale would take BT.601
 _HD_LINES = 720
@@ -92,6 +92,8 @@ class Reel:
         self.declared_s = _declared_duration_s(self._container, self._stream)
         self.end_s = 0.0
         """Last frame's time plus its duration, in seconds from the first frame."""
+        self.packet_count = 0
+        """Packets that the file gave to the decoder."""
         self.damaged: tuple[Span, ...] = ()
         self.faults: list[str] = []
         """What the decoder complained about, each complaint once, in order."""
@@ -110,8 +112,10 @@ class Reel:
         within two frames.
         """
         packets = self._packets()
-        head = list(islice(packets, _PROBED_PACKETS))
-        if not exact and _can_skip(self.codec, head, self._stream.codec_context.extradata):
+        head: list[Packet[VideoStream]] = []
+        if not exact and self.codec in _CODECS_WITH_DISPOSABLE_FRAMES:
+            head = list(islice(packets, _PROBED_PACKETS))
+        if _can_skip(self.codec, head, self._stream.codec_context.extradata):
             self._stream.codec_context.skip_frame = "NONREF"
         clock = Clock(self.fps, self.declared_s, float(self._stream.time_base or 0))
         bad: list[Span] = []
@@ -156,6 +160,7 @@ class Reel:
         bad: list[Span],
     ) -> Iterator[VideoFrame]:
         for packet in _chain(head, rest):
+            self.packet_count += 1
             if packet.pts is not None and not packet.is_discard:
                 clock.expect(packet.pts, packet.duration or 0)
             try:
@@ -278,7 +283,7 @@ def _declared_duration_s(container: InputContainer, stream: VideoStream) -> floa
 
 def _can_skip(codec: str, packets: "Sequence[Packet[VideoStream]]", extradata: bytes | None) -> bool:
     """Whether leaving out the frames that none refers to leaves no gap of more than three frames."""
-    if codec not in _CODECS_WITH_DISPOSABLE_FRAMES or len(packets) < 8:
+    if len(packets) < 8:
         return False
     if any(packet.pts is None for packet in packets):
         return False

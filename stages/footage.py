@@ -284,9 +284,10 @@ def _video(source: LocalVideo, reel: Reel, frame: VideoFrame) -> Video:
 
 
 def _nothing_decoded(reel: Reel) -> UnusableVideoError:
-    faults = "; ".join(reel.faults) or "the file ends first"
-    kind = QuarantineKind.UNREADABLE if reel.faults else QuarantineKind.TRUNCATED
-    return UnusableVideoError(kind, f"no frame of the {reel.codec} stream could be decoded: {faults}")
+    kind = QuarantineKind.UNREADABLE if reel.packet_count else QuarantineKind.TRUNCATED
+    faults = "".join(f"; {fault}" for fault in reel.faults)
+    detail = f"no frame could be decoded from {reel.packet_count} packets of {reel.codec}{faults}"
+    return UnusableVideoError(kind, detail)
 
 
 def _missing_s(reel: Reel) -> float:

@@ -65,6 +65,7 @@ def make_film(
     codec: str = "libx264",
     pix_fmt: str = "yuv420p",
     options: dict[str, str] | None = None,
+    container_options: dict[str, str] | None = None,
     times_s: Sequence[float] | None = None,
     rotation_deg: int = 0,
     with_audio: bool = False,
@@ -79,12 +80,13 @@ def make_film(
         codec: An FFmpeg encoder.
         pix_fmt: An FFmpeg pixel format.
         options: The encoder's options.
+        container_options: The container's, movflags for one.
         times_s: Presentation times, one a frame, for a variable frame rate.
         rotation_deg: Clockwise rotation to declare (90, 180, 270).
         with_audio: Add a silent track.
     """
     full = [shot if isinstance(shot, Shot) else Shot(*shot) for shot in shots]
-    with av.open(str(path), "w") as out:
+    with av.open(str(path), "w", options=container_options or {}) as out:
         stream = out.add_stream(codec, rate=Fraction(fps).limit_denominator(1001), options=options or {})
         stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
         if times_s is not None:
@@ -128,11 +130,13 @@ def truncate(source: Path, path: Path, share: float) -> Path:
     return path
 
 
-def flip_bits(source: Path, path: Path, flips: int, seed: int = 0, start_share: float = 0.05) -> Path:
-    """A file with some of its bits turned over, none in its first `start_share`."""
+def flip_bits(
+    source: Path, path: Path, flips: int, seed: int = 0, start_share: float = 0.1, end_share: float = 0.7
+) -> Path:
+    """A file with some bits turned over between two shares of its length (an MP4's index comes last)."""
     data = np.frombuffer(source.read_bytes(), np.uint8).copy()
     random = np.random.default_rng(seed)
-    where = random.integers(int(len(data) * start_share), len(data), flips)
+    where = random.integers(int(len(data) * start_share), int(len(data) * end_share), flips)
     data[where] ^= 1 << random.integers(0, 8, flips).astype(np.uint8)
     path.write_bytes(data.tobytes())
     return path
