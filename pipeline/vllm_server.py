@@ -19,12 +19,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from distributed import WorkerPlugin, get_worker
+from distributed import Client, WorkerPlugin, get_worker
 from filelock import FileLock
 
 from pipeline import keeper
 from pipeline.gpu_claims import claim_gpus
 from pipeline.orphans import end_orphans, own_mark
+from pipeline.server_load import LoadWatch, ServerLoad
 from pipeline.vllm_settings import VllmTeacherConfig, vllm_command, vllm_environment
 from stages.teacher import AskingConfig, TeacherNeeds, TeacherUnavailable
 
@@ -47,6 +48,7 @@ class VllmServer:
         self.restarts = 0
         self._port = 0
         self._was_ready = False
+        self._watch = LoadWatch()
         self._ready = threading.Event()
         self._stopping = threading.Event()
         self._broken: str | None = None
@@ -60,6 +62,10 @@ class VllmServer:
     def broken(self) -> str | None:
         """Why it will not come back, if so."""
         return self._broken
+
+    def load(self) -> ServerLoad:
+        """How busy it was so far."""
+        return self._watch.load(self.url, self.restarts)
 
     def start(self) -> None:
         """Begin to start it; returns at once."""
@@ -107,7 +113,7 @@ class VllmServer:
                 self._was_ready = True
                 self._ready.set()
                 while process.poll() is None and not self._stopping.wait(LOOK_EVERY_S):
-                    pass
+                    self._watch.look(self.url)
         finally:
             self._ready.clear()
             process.terminate()  # the keeper, which ends the whole tree
@@ -202,6 +208,17 @@ def use_vllm_server(cfg: VllmTeacherConfig, served_name: str) -> Iterator[VllmSe
         yield server
     finally:
         server.stop()
+
+
+def server_loads(client: Client) -> list[ServerLoad]:
+    """Of all the servers that plugins keep on a cluster's workers."""
+    found = client.run(_loads_of_worker)
+    return [load for loads in found.values() for load in loads]
+
+
+def _loads_of_worker(dask_worker: Any) -> list[ServerLoad]:
+    plugins = [each for each in dask_worker.plugins.values() if isinstance(each, VllmServerPlugin)]
+    return [plugin.server.load() for plugin in plugins if plugin.server is not None]
 
 
 def check_vllm(cfg: VllmTeacherConfig, needs: TeacherNeeds) -> None:
