@@ -37,12 +37,14 @@ class FrameContract(NamedTuple):
 def load_processor(model: str) -> Any:
     """The model's processor and a check that it sees. Raises SetupError for a model without vision."""
     config = AutoConfig.from_pretrained(model)
-    processor = AutoProcessor.from_pretrained(model)  # type: ignore[no-untyped-call]  # transformers is half typed
-    if getattr(config, "vision_config", None) is None or not hasattr(processor, "image_processor"):
+    if getattr(config, "vision_config", None) is None:
         raise SetupError(
             f"{model} ({config.model_type}) has no vision: its config names no vision_config. "
             "Choose a vision-language model"
         )
+    processor = AutoProcessor.from_pretrained(model)  # type: ignore[no-untyped-call]  # half typed
+    if not hasattr(processor, "image_processor"):
+        raise SetupError(f"{model} has no image processor beside its weights; add its own")
     if getattr(processor, "chat_template", None) is None:
         raise SetupError(f"{model} has no chat template; choose an instruction-tuned model")
     if processor.tokenizer.pad_token_id is None:

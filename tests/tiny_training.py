@@ -1,0 +1,114 @@
+"""A dataset folder and a model that train in seconds: frames of one colour, and thoughts that name it."""
+
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from PIL import Image as Picture
+
+from schemas.question import QuestionSource, Task
+from schemas.record import Record, to_table
+from schemas.sample import ChatMessage, ChatPart, Image, RlSample, Row, SftSample
+from training.tiny_model import TinyModelConfig, build_tiny_model, save_tiny_model
+
+COLOURS = ("red", "green", "blue", "yellow")
+OPTIONS = COLOURS
+QUESTION = "Which colour comes last?"
+TINY = TinyModelConfig(
+    image_px=16, patch_px=8, width=32, vision_width=32, layers=1, heads=2, context_tokens=256
+)
+
+
+def jpeg(colour: str, side_px: int = 16) -> bytes:
+    file = io.BytesIO()
+    Picture.new("RGB", (side_px, side_px), colour).save(file, "JPEG")
+    return file.getvalue()
+
+
+def row_fields(number: int, frames: int = 2, side_px: int = 16) -> dict:
+    colours = [COLOURS[(number + place) % 4] for place in range(frames)]
+    jpegs = [jpeg(colour, side_px) for colour in colours]
+    parts = [ChatPart(type="text", text="Frames:")]
+    for place in range(frames):
+        parts += [ChatPart(type="text", text=f"[{place:.1f} s]"), ChatPart(type="image", text=None)]
+    parts.append(ChatPart(type="text", text=QUESTION))
+    return {
+        "sample_id": f"s{number:04d}",
+        "video_id": f"v{number}",
+        "video": f"v{number}.mp4",
+        "license": "CC0-1.0",
+        "clip_id": f"c{number}",
+        "clip_start_s": 0.0,
+        "clip_end_s": float(frames),
+        "frame_times_s": tuple(float(place) for place in range(frames)),
+        "frame_sha256": tuple(hashlib.sha256(each).hexdigest() for each in jpegs),
+        "question_id": f"q{number:04d}",
+        "question_kind": "colour",
+        "question_source": QuestionSource.GIVEN,
+        "task": Task.MULTIPLE_CHOICE,
+        "question": QUESTION,
+        "options": OPTIONS,
+        "answer": "ABCD"[COLOURS.index(colours[-1])],
+        "tolerance": None,
+        "policy": "test",
+        "images": tuple(Image(bytes=each) for each in jpegs),
+        "prompt": (ChatMessage(role="user", content=tuple(parts)),),
+    }
+
+
+def sft_row(number: int, **changes: int) -> SftSample:
+    fields = row_fields(number, **changes)
+    last = OPTIONS["ABCD".index(fields["answer"])]
+    thought = f"{last} at [{len(fields['images']) - 1:.1f} s]. " + "and " * (number % 3) + f"So {last}."
+    text = f"<think>{thought}</think><answer>{fields['answer']}</answer>"
+    said = ChatMessage(role="assistant", content=(ChatPart(type="text", text=text),))
+    return SftSample(
+        **fields,
+        thought=thought,
+        said=fields["answer"],
+        teacher="t@1",
+        prompt_id="p",
+        request_id="r",
+        completion=(said,),
+    )
+
+
+def rl_row(number: int) -> RlSample:
+    return RlSample(**row_fields(number))
+
+
+def write_dataset(
+    folder: Path, subset: str, rows: Sequence[Row], record: type[Record], shards: int = 2, group_rows: int = 4
+) -> Path:
+    files = []
+    for shard in range(shards):
+        file = folder / f"data/{subset}/train-{shard:05d}-of-{shards:05d}.parquet"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        mine = rows[shard::shards]
+        pq.write_table(to_table(mine, record), file, row_group_size=group_rows)
+        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+        files.append({"path": str(file.relative_to(folder)), "sha256": sha256, "rows": len(mine)})
+    manifest = {"dataset_sha256": "d" * 64, "policy": {"name": "test"}, "files": files}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def write_sft(folder: Path, count: int = 24, **changes: int) -> Path:
+    return write_dataset(folder, "sft", [sft_row(number, **changes) for number in range(count)], SftSample)
+
+
+def write_rl(folder: Path, count: int = 8) -> Path:
+    return write_dataset(folder, "rl", [rl_row(number) for number in range(count)], RlSample)
+
+
+def write_model(folder: Path, seed: int = 0) -> str:
+    texts = [
+        *(f"[{place:.1f} s] {colour}. So {colour}." for place in range(4) for colour in COLOURS),
+        QUESTION,
+        "A. B. C. D.",
+    ]
+    save_tiny_model(build_tiny_model(texts * 4, TINY.model_copy(update={"seed": seed})), folder)
+    return str(folder)

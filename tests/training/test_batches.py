@@ -1,0 +1,72 @@
+import pytest
+import torch
+from transformers import AutoProcessor
+
+from tests.tiny_training import sft_row, write_model
+from training.batches import (
+    PromptConfig,
+    chat_prompt,
+    completion_text,
+    frame_labels,
+    keep_frames,
+    limit_frames,
+    sft_batch,
+)
+from training.shards import example_of
+
+
+@pytest.fixture(scope="module")
+def processor(tmp_path_factory):
+    return AutoProcessor.from_pretrained(write_model(tmp_path_factory.mktemp("model")))
+
+
+def example(number, **changes):
+    return example_of(sft_row(number, **changes).model_dump(mode="python"))
+
+
+@pytest.mark.parametrize("style", ["published", "brief", "direct"])
+def test_only_the_completion_and_its_end_are_counted(processor, style):
+    examples = [example(number, frames=2 + number % 3) for number in range(5)]
+    batch = sft_batch(processor, examples, PromptConfig(style=style))
+    image, pad = processor.image_token_id, processor.tokenizer.pad_token_id
+    for row, each in enumerate(examples):
+        said = processor.tokenizer.decode(batch.inputs["input_ids"][row][batch.counted[row]])
+        assert said == completion_text(each, style) + "<|end|>"
+    assert not (batch.counted & (batch.inputs["input_ids"] == image)).any()
+    assert not (batch.counted & (batch.inputs["input_ids"] == pad)).any()
+    assert not (batch.counted & (batch.inputs["attention_mask"] == 0)).any()
+    assert (batch.inputs["input_ids"] == image).sum() == 4 * sum(len(each.images) for each in examples)
+
+
+def test_padding_changes_nothing_for_the_row(processor):
+    short, long = example(0, frames=1), example(1, frames=4)
+    alone = sft_batch(processor, [short], PromptConfig())
+    beside = sft_batch(processor, [short, long], PromptConfig())
+    length = alone.inputs["input_ids"].shape[1]
+    assert torch.equal(alone.inputs["input_ids"][0], beside.inputs["input_ids"][0, :length])
+    assert beside.inputs["attention_mask"][0].sum() == length
+
+
+def test_pixels_are_the_frames_of_the_shard(processor):
+    each = example(0)
+    batch = sft_batch(processor, [each], PromptConfig())
+    assert batch.inputs["pixel_values"].shape == (2, 3, 16, 16)
+    red = batch.inputs["pixel_values"][0].mean(dim=(1, 2))
+    assert red[0] > 0.9
+    assert red[1] < -0.9
+
+
+def test_dropped_frames_take_their_labels_along():
+    each = example(0, frames=5)
+    fewer = limit_frames(each, 3)
+    assert frame_labels(fewer) == ["[0.0 s]", "[2.0 s]", "[4.0 s]"]
+    assert fewer.images == (each.images[0], each.images[2], each.images[4])
+    assert frame_labels(keep_frames(each, [3])) == ["[3.0 s]"]
+    assert limit_frames(each, 5) is each
+
+
+def test_direct_style_asks_and_learns_no_thought():
+    each = example(2)
+    text = str(chat_prompt(each, PromptConfig(style="direct")))
+    assert "Answer at once" in text
+    assert completion_text(each, "direct") == f"<answer>{each.answer}</answer>"

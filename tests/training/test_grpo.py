@@ -1,0 +1,93 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.grpo import (
+    GrpoConfig,
+    average,
+    group_advantages,
+    has_variance,
+    kl_estimate,
+    policy_loss,
+    temporal_bonus,
+)
+
+ONES = torch.ones(1, 2, dtype=torch.bool)
+
+
+def test_advantages_by_hand():
+    rewards = torch.tensor([[1.0, 0.0, 0.0, 1.0], [1.0, 1.0, 1.0, 1.0]])
+    std = math.sqrt((4 * 0.25) / 3)
+    assert group_advantages(rewards)[0].tolist() == pytest.approx(
+        [0.5 / std, -0.5 / std, -0.5 / std, 0.5 / std]
+    )
+    assert group_advantages(rewards)[1].tolist() == [0, 0, 0, 0]
+    assert group_advantages(rewards, "none")[0].tolist() == [0.5, -0.5, -0.5, 0.5]
+    assert has_variance(rewards).tolist() == [True, False]
+
+
+@given(st.lists(st.lists(st.floats(0, 3), min_size=4, max_size=4), min_size=1, max_size=5))
+def test_advantages_of_a_group_sum_to_nothing(rewards):
+    advantages = group_advantages(torch.tensor(rewards, dtype=torch.float64))
+    assert torch.isfinite(advantages).all()
+    assert advantages.sum(dim=1).abs().max() < 1e-5
+
+
+def test_three_ways_to_average_by_hand():
+    losses = torch.tensor([[1.0, 2.0, 3.0], [4.0, 9.0, 9.0]])
+    counted = torch.tensor([[True, True, True], [True, False, False]])
+    assert average(losses, counted, "sequence", 5) == pytest.approx((2.0 + 4.0) / 2)
+    assert average(losses, counted, "token", 5) == pytest.approx(10 / 4)
+    assert average(losses, counted, "length_limit", 5) == pytest.approx(10 / (2 * 5))
+
+
+def test_clipping_by_hand():
+    """Ratios 1.5 and 0.5: a gain stops at 1 + 0.28 and a loss at 1 − 0.2, the other sides are not clipped."""
+    old = torch.zeros(1, 2)
+    new = torch.log(torch.tensor([[1.5, 0.5]]))
+    cfg = GrpoConfig(clip_low=0.2, clip_high=0.28)
+    up = policy_loss(new, old, torch.tensor([1.0]), ONES, cfg, 2)
+    assert up.loss == pytest.approx(-(1.28 + 0.5) / 2)
+    assert up.clipped_share == 1
+    down = policy_loss(new, old, torch.tensor([-1.0]), ONES, cfg, 2)
+    assert down.loss == pytest.approx((1.5 + 0.8) / 2)
+
+
+def test_kl_by_hand():
+    new, reference = torch.tensor([[0.0, math.log(0.5)]]), torch.tensor([[0.0, 0.0]])
+    assert kl_estimate(new, reference)[0].tolist() == pytest.approx([0.0, 2 - math.log(2) - 1])
+    out = policy_loss(new, new, torch.tensor([0.0]), ONES, GrpoConfig(kl=0.1), 2, reference)
+    assert out.loss == pytest.approx(0.1 * (1 - math.log(2)) / 2)
+    assert out.kl == pytest.approx((1 - math.log(2)) / 2)
+
+
+def test_loss_equals_a_ten_line_reference():
+    generator = torch.Generator().manual_seed(0)
+    new, old, reference = (torch.randn(6, 5, generator=generator) * 0.3 - 1 for _ in range(3))
+    rewards = torch.rand(2, 3, generator=generator)
+    counted = torch.rand(6, 5, generator=generator) > 0.3
+    cfg = GrpoConfig(kl=0.05)
+    expected, tokens = 0.0, 0
+    for row in range(6):
+        group = rewards[row // 3]
+        gain = float((rewards.flatten()[row] - group.mean()) / group.std())
+        for place in range(5):
+            if counted[row, place]:
+                ratio = math.exp(new[row, place] - old[row, place])
+                surrogate = min(ratio * gain, min(max(ratio, 0.8), 1.28) * gain)
+                gap = float(reference[row, place] - new[row, place])
+                expected += -surrogate + 0.05 * (math.exp(gap) - gap - 1)
+                tokens += 1
+    out = policy_loss(new, old, group_advantages(rewards).flatten(), counted, cfg, 5, reference)
+    assert float(out.loss) == pytest.approx(expected / tokens, rel=1e-5)
+
+
+def test_temporal_bonus_by_hand():
+    """Of two questions one is right more often in order, the other more often shuffled."""
+    right = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    shuffled = torch.tensor([[0.0, 1.0], [1.0, 1.0]])
+    assert temporal_bonus(right, shuffled, 0.3).tolist() == [pytest.approx([0.3, 0.3, 0.0]), [0, 0, 0]]
+    assert temporal_bonus(right, shuffled, 0.3, share=0.3)[1].tolist() == pytest.approx([0.3, 0.0, 0.0])

@@ -1,0 +1,93 @@
+import pytest
+
+import schemas.answer
+from schemas.question import Task
+from tests.tiny_training import rl_row
+from training import rewards
+from training.preflight import SetupError
+from training.rewards import RewardConfig, check_rewards, score_completions
+from training.shards import example_of
+
+EXAMPLE = example_of(rl_row(0).model_dump(mode="python"))  # frames at 0 and 1 s, red then green: B
+
+
+class HalfJudge:
+    def evidence(self, cases):
+        return [0.5 for _ in cases]
+
+
+def components(text, cfg=None, judge=None, example=EXAMPLE):
+    return score_completions([(example, text)], cfg or RewardConfig(), judge)[0].components
+
+
+def test_answers_are_scored_by_the_functions_that_the_filter_uses():
+    assert {
+        "strict": schemas.answer.strict_score,
+        "lenient": schemas.answer.lenient_score,
+        "partial": schemas.answer.partial_score,
+    } == rewards.SCORERS
+    assert rewards.read_completion is schemas.answer.read_completion
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ("<think>Green.</think><answer>B</answer>", "accuracy", 1),
+        ("<think>Green.</think><answer>(b)</answer>", "accuracy", 0),
+        ("<answer>B</answer>", "accuracy", 0),  # strict: the form counts
+        ("<think>Green.</think><answer>B</answer>", "format", 1),
+        ("<think>Green.</think>B", "format", 0),
+        ("<think>First red. So green.</think><answer>B</answer>", "agreement", 1),
+        ("<think>First green. So red.</think><answer>B</answer>", "agreement", 0),
+        ("<think>So red or green.</think><answer>B</answer>", "agreement", 0),
+        ("<think>[0.0 s] red. [1.2 s] green.</think><answer>B</answer>", "grounding", 1),
+        ("<think>[0.0 s] red. [7.0 s] green.</think><answer>B</answer>", "grounding", 0.5),
+        ("<think>No time is cited.</think><answer>B</answer>", "grounding", 0),
+        ("<think>a b c d e</think><answer>B</answer>", "repetition", 1),
+        ("<think>a b c d a b c d</think><answer>B</answer>", "repetition", 0.8),
+    ],
+)
+def test_component(text, name, value):
+    assert components(text)[name] == pytest.approx(value)
+
+
+@pytest.mark.parametrize(("words", "value"), [(4, 0.0), (6, 0.5), (8, 1.0), (20, 1.0), (30, 0.5), (40, 0.0)])
+def test_length_falls_off_to_nothing_at_half_and_at_double(words, value):
+    cfg = RewardConfig(min_words=8, max_words=20)
+    text = f"<think>{'w ' * words}</think><answer>B</answer>"
+    assert components(text, cfg)["length"] == pytest.approx(value)
+
+
+def test_span_asked_for_is_compared_with_the_spans_cited():
+    example = EXAMPLE._replace(task=Task.TEMPORAL_GROUNDING, answer="[2.0, 4.0]", options=())
+    assert components("<think>At [1.0-3.0 s].</think><answer>[2, 4]</answer>", example=example)[
+        "grounding"
+    ] == pytest.approx(1 / 3)
+
+
+def test_total_is_the_weighted_sum_and_right_stands_apart():
+    cfg = RewardConfig(accuracy=2.0, format=0.5, evidence=1.0)
+    scored = score_completions([(EXAMPLE, "<think>x</think><answer>B</answer>")], cfg, HalfJudge())[0]
+    assert scored.total == pytest.approx(2.0 + 0.5 + 0.5)
+    assert scored.right == 1
+
+
+def test_gate_lets_an_answer_count_only_on_checked_evidence():
+    text = "<think>x</think><answer>B</answer>"
+    closed = score_completions([(EXAMPLE, text)], RewardConfig(gate_accuracy=True), HalfJudge())[0]
+    ajar = score_completions([(EXAMPLE, text)], RewardConfig(gate_accuracy=True, gate=0.5), HalfJudge())[0]
+    assert (closed.components["accuracy"], closed.right, ajar.components["accuracy"]) == (0, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("cfg", "example", "message"),
+    [
+        (RewardConfig(evidence=1.0), EXAMPLE, "need a judge"),
+        (RewardConfig(grounding=1.0), EXAMPLE._replace(prompt=()), "rewards.grounding"),
+        (RewardConfig(agreement=1.0), EXAMPLE._replace(task=Task.OPEN_ENDED), "rewards.agreement"),
+        (RewardConfig(accuracy=0.0), EXAMPLE, "weight 0"),
+    ],
+)
+def test_rewards_that_the_questions_cannot_give_are_refused(cfg, example, message):
+    with pytest.raises(SetupError, match=message):
+        check_rewards(cfg, [example], None)

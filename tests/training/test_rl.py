@@ -1,0 +1,155 @@
+import json
+
+import pytest
+import torch
+
+from tests.tiny_training import write_model, write_rl
+from training.batches import PromptConfig, join, prompt_batch
+from training.curriculum import Curriculum, CurriculumConfig
+from training.grpo import GrpoConfig
+from training.preflight import SetupError
+from training.rewards import RewardConfig
+from training.rl import RlConfig, TemporalConfig, shuffle_frames, train_rl
+from training.sampling import Ask, LocalSampler, SamplingConfig, completion_logprobs, forbidden_tokens
+from training.sft import OptimizerConfig
+from training.shards import ShardsConfig, open_shards, stream_in_order
+
+CFG = RlConfig(
+    steps=4,
+    questions=2,
+    rollouts=4,
+    sampling=SamplingConfig(max_tokens=6, batch_rows=8),
+    rewards=RewardConfig(accuracy=0.0, length=1.0, min_words=6, max_words=8),
+    grpo=GrpoConfig(kl=0.02),
+    optimizer=OptimizerConfig(learning_rate=1e-3, schedule="constant", warmup_steps=0),
+    checkpoint_every_steps=1,
+    examples_every_steps=2,
+)
+
+
+class EvenJudge:
+    """Believes every other thought; dies after so many calls."""
+
+    def __init__(self, calls=10**6):
+        self.left = calls
+
+    def evidence(self, cases):
+        if not self.left:
+            raise KeyboardInterrupt
+        self.left -= 1
+        return [float(place % 2) for place, _ in enumerate(cases)]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return write_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return write_rl(tmp_path_factory.mktemp("data"))
+
+
+def lines(run, name="metrics.jsonl"):
+    return [json.loads(line) for line in (run / name).open()]
+
+
+def stable(run):
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in lines(run)]
+
+
+def test_interrupted_run_goes_on_with_the_same_losses(model, dataset, tmp_path):
+    cfg = CFG.model_copy(update={"rewards": RewardConfig(evidence=1.0)})
+    train_rl(dataset, model, tmp_path / "whole", cfg, EvenJudge())
+    with pytest.raises(KeyboardInterrupt):
+        train_rl(dataset, model, tmp_path / "cut", cfg, EvenJudge(calls=2))
+    train_rl(dataset, model, tmp_path / "cut", cfg, EvenJudge())
+    assert stable(tmp_path / "cut") == stable(tmp_path / "whole")
+    assert [line["step"] for line in stable(tmp_path / "cut")] == [1, 2, 3, 4]
+    assert len({line["loss"] for line in stable(tmp_path / "cut")}) == 4
+
+
+def test_components_dropped_groups_and_rollouts_are_logged_apart(model, dataset, tmp_path):
+    cfg = CFG.model_copy(update={"steps": 2, "rewards": RewardConfig(evidence=1.0)})
+    train_rl(dataset, model, tmp_path, cfg, EvenJudge())
+    named = {"reward/accuracy", "reward/format", "reward/evidence", "reward/total", "right", "kl"}
+    for line in lines(tmp_path):
+        assert named <= set(line)
+        assert 0 <= line["groups_without_variance"] <= line["groups"] == 2
+    shown = lines(tmp_path, "rollouts.jsonl")
+    assert len(shown[0]["rollouts"]) == 4
+    assert set(shown[0]["rollouts"][0]) == {"text", "reward", "components"}
+
+
+def test_groups_without_variance_teach_nothing_and_are_counted(model, dataset, tmp_path):
+    """An untrained model is never right, so every group scores the same and the weights stay."""
+    cfg = CFG.model_copy(update={"rewards": RewardConfig(), "steps": 1, "refill_rounds": 1})
+    train_rl(dataset, model, tmp_path, cfg)
+    assert lines(tmp_path)[0]["groups_without_variance"] == 2
+    assert lines(tmp_path)[0]["drawn"] == 4
+    start, end = (LocalSampler.load(each, PromptConfig()).network for each in (model, str(tmp_path)))
+    assert torch.equal(start.lm_head.weight, end.lm_head.weight)
+
+
+def test_temporal_contrast_runs_and_shuffles_the_pictures_alone(model, dataset, tmp_path):
+    cfg = CFG.model_copy(update={"temporal": TemporalConfig(rollouts=2), "steps": 1})
+    train_rl(dataset, model, tmp_path, cfg)
+    example = next(stream_in_order(open_shards(dataset, ShardsConfig(subset="rl"))))
+    shuffled = shuffle_frames(example, 1)
+    assert shuffled.images == example.images[::-1]
+    assert shuffled.prompt == example.prompt
+
+
+def test_rewards_without_their_judge_are_refused_before_weights_are_loaded(dataset, model, tmp_path):
+    with pytest.raises(SetupError, match="need a judge"):
+        train_rl(dataset, model, tmp_path, CFG.model_copy(update={"rewards": RewardConfig(evidence=1.0)}))
+    assert not (tmp_path / "run.json").exists()
+
+
+def test_log_probabilities_of_training_are_those_of_sampling(model, dataset):
+    sampler = LocalSampler.load(model, PromptConfig())
+    examples = list(stream_in_order(open_shards(dataset, ShardsConfig(subset="rl"))))[:4]
+    said = sampler.sample([Ask(each) for each in examples], SamplingConfig(temperature=0.7, max_tokens=6))
+    prompts = prompt_batch(sampler.processor, examples, PromptConfig(), [""] * 4)
+    batch = join(sampler.processor, prompts, [each.token_ids for each in said])
+    forbidden = forbidden_tokens(sampler.processor)
+    chances = completion_logprobs(sampler.network, batch, forbidden, 0.7)
+    for row, each in enumerate(said):
+        assert float(chances[row].sum()) / each.tokens == pytest.approx(each.mean_logprob, abs=1e-4)
+        assert not set(forbidden) & set(each.token_ids)
+
+
+def test_sampling_follows_its_seed(model, dataset):
+    sampler = LocalSampler.load(model, PromptConfig())
+    asks = [Ask(each) for each in stream_in_order(open_shards(dataset, ShardsConfig(subset="rl")))]
+
+    def texts(seed):
+        return [each.text for each in sampler.sample(asks, SamplingConfig(max_tokens=6, seed=seed))]
+
+    assert texts(1) == texts(1) != texts(2)
+
+
+def test_curriculum_asks_for_what_is_half_right_and_follows_the_policy(dataset):
+    shards = open_shards(dataset, ShardsConfig(subset="rl"))
+    examples = list(stream_in_order(shards))
+    counts = [
+        example._replace(scores={"pass_count": n, "rollout_count": 8}) for n, example in enumerate(examples)
+    ]
+    half = Curriculum.of(counts, CurriculumConfig(order="half_right", floor=0.01), seed=0)
+    assert half.weights(0).argmax() == 4
+    easy = Curriculum.of(counts, CurriculumConfig(order="easy_first", steps=10, floor=0.01), seed=0)
+    assert easy.weights(0).argmax() == 7
+    assert easy.weights(10).argmax() == 0
+    drawn = half.draw(shards, 5, step=1, again=0)
+    assert len({each.question_id for each in drawn}) == 5
+    assert [each.question_id for each in drawn] == [e.question_id for e in half.draw(shards, 5, 1, 0)]
+
+    class Rolled:
+        example = counts[4]
+        scored = (type("One", (), {"right": 1.0}),) * 2
+
+    half.refresh([Rolled()])
+    assert half.rates[4] == 0.75
+    again = Curriculum.of(counts, CurriculumConfig(), seed=0)
+    again.load_state_dict(half.state_dict())
+    assert again.rates.tolist() == half.rates.tolist()

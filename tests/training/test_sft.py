@@ -1,0 +1,205 @@
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from transformers import AutoModelForImageTextToText, AutoProcessor, LlamaConfig
+
+from tests.tiny_training import TINY, sft_row, write_model, write_sft
+from training.batches import PromptConfig, sft_batch
+from training.preflight import SetupError
+from training.sft import (
+    LoraSettings,
+    OptimizerConfig,
+    SftConfig,
+    Trainer,
+    completion_loss,
+    learning_rate_share,
+    logits_needed,
+    train_sft,
+)
+from training.shards import ShardsConfig, example_of
+
+CFG = SftConfig(
+    steps=6,
+    batch_rows=3,
+    accumulate=2,
+    optimizer=OptimizerConfig(learning_rate=1e-3, warmup_steps=2),
+    log_every_steps=1,
+    checkpoint_every_steps=2,
+)
+RUN_IT = (
+    "import sys; from pathlib import Path; from training.sft import SftConfig, train_sft; "
+    "train_sft(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), SftConfig.model_validate_json(sys.argv[4]))"
+)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return write_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return write_sft(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def plain_run(model, dataset, tmp_path_factory):
+    out = tmp_path_factory.mktemp("run") / "plain"
+    train_sft(dataset, model, out, CFG)
+    return out
+
+
+def curve(run):
+    return {line["step"]: line["loss"] for line in map(json.loads, (run / "metrics.jsonl").open())}
+
+
+def batches(model):
+    processor = AutoProcessor.from_pretrained(model)
+    examples = [example_of(sft_row(number, frames=1 + number % 3).model_dump()) for number in range(6)]
+    return [sft_batch(processor, part, PromptConfig()) for part in (examples[:2], examples[2:])]
+
+
+def test_loss_equals_a_ten_line_reference(model):
+    network = AutoModelForImageTextToText.from_pretrained(model)
+    total, tokens = 0.0, 0
+    for batch in batches(model):
+        chances = network(**batch.inputs).logits.log_softmax(dim=-1)
+        for row in range(batch.counted.shape[0]):
+            for place in batch.counted[row].nonzero().flatten().tolist():
+                total -= float(chances[row, place - 1, batch.inputs["input_ids"][row, place]])
+                tokens += 1
+    trainer = Trainer(Accelerator(cpu=True), network, OptimizerConfig(), 1)
+    assert trainer.step(batches(model)).loss == pytest.approx(total / tokens, rel=1e-5)
+
+
+def test_leaving_out_unneeded_logits_changes_neither_loss_nor_gradient(model):
+    network = AutoModelForImageTextToText.from_pretrained(model)
+    batch = batches(model)[1]
+    gradients = []
+    for needed in ({}, logits_needed(network, batch)):
+        network.zero_grad()
+        loss = completion_loss(network(**batch.inputs, **needed).logits, batch)
+        loss.backward()
+        gradients.append((loss.item(), network.lm_head.weight.grad.clone()))
+    assert logits_needed(network, batch)["logits_to_keep"] < batch.counted.shape[1]
+    assert gradients[0][0] == pytest.approx(gradients[1][0], rel=1e-6)
+    assert torch.allclose(gradients[0][1], gradients[1][1], atol=1e-5)
+
+
+def test_accumulated_batches_make_the_step_of_one_large_batch(model):
+    processor = AutoProcessor.from_pretrained(model)
+    examples = [example_of(sft_row(number, frames=1 + number % 3).model_dump()) for number in range(6)]
+    weights = []
+    for cuts in ([(0, 6)], [(0, 1), (1, 6)]):
+        network = AutoModelForImageTextToText.from_pretrained(model)
+        trainer = Trainer(Accelerator(cpu=True), network, OptimizerConfig(learning_rate=0.1), 1)
+        trainer.step([sft_batch(processor, examples[a:b], PromptConfig()) for a, b in cuts])
+        weights.append(network.lm_head.weight.grad or network.lm_head.weight.detach().clone())
+    assert torch.allclose(weights[0], weights[1], atol=1e-4)
+
+
+def test_run_learns_and_records_what_it_was_made_from(plain_run, dataset):
+    losses = curve(plain_run)
+    assert list(losses) == [1, 2, 3, 4, 5, 6]
+    assert losses[6] < losses[1]
+    run = json.loads((plain_run / "run.json").read_text())
+    assert run["state"] == "done"
+    assert run["setup"]["dataset_sha256"] == "d" * 64
+    assert json.loads(run["setup"]["policy"]) == {"name": "test"}
+    assert run["setup"]["frames"]["sizes_px"] == [[16, 16]]
+    assert run["versions"]["torch"] == torch.__version__.split("+")[0] or run["versions"]["torch"]
+    assert list((plain_run / "tensorboard").iterdir())
+    AutoModelForImageTextToText.from_pretrained(plain_run / "model")
+
+
+@pytest.mark.real
+def test_killed_run_goes_on_with_the_same_losses(model, dataset, plain_run, tmp_path):
+    out = tmp_path / "killed"
+    slow = CFG.model_dump_json()
+    child = subprocess.Popen([sys.executable, "-c", RUN_IT, str(dataset), model, str(out), slow])
+    deadline = time.monotonic() + 60
+    while (
+        not list(out.glob("checkpoints/step-*[0-9]")) and time.monotonic() < deadline and child.poll() is None
+    ):
+        os.sched_yield()
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert not (out / "model" / "config.json").exists()
+    train_sft(dataset, model, out, CFG)
+    assert curve(out) == curve(plain_run)
+
+
+def test_run_of_another_setup_is_not_gone_on_with(model, dataset, plain_run):
+    with pytest.raises(SetupError, match=r"config.steps \(6 there, 7 now\)"):
+        train_sft(dataset, model, plain_run, CFG.model_copy(update={"steps": 7}))
+
+
+def test_lora_trains_additions_and_leaves_a_merged_model(model, dataset, tmp_path):
+    cfg = CFG.model_copy(
+        update={"steps": 2, "lora": LoraSettings(rank=2, alpha=4), "gradient_checkpointing": True}
+    )
+    train_sft(dataset, model, tmp_path / "run", cfg)
+    before = AutoModelForImageTextToText.from_pretrained(model).state_dict()
+    after = AutoModelForImageTextToText.from_pretrained(tmp_path / "run" / "model").state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert any("q_proj" in name for name in changed)
+    assert not any("norm" in name or "embed" in name for name in changed)
+    assert (tmp_path / "run" / "adapter" / "adapter_config.json").is_file()
+
+
+def test_bf16_trains(model, dataset, tmp_path):
+    AcceleratorState._reset_state(True)  # one precision a process
+    summary = train_sft(dataset, model, tmp_path, CFG.model_copy(update={"steps": 1, "precision": "bf16"}))
+    AcceleratorState._reset_state(True)
+    assert math.isfinite(summary.loss)
+
+
+def test_frames_of_another_size_are_refused_before_weights_are_loaded(model, tmp_path):
+    dataset = write_sft(tmp_path / "data", 4, side_px=24)
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for file in Path(model).iterdir():
+        if file.suffix != ".safetensors":
+            (folder / file.name).write_bytes(file.read_bytes())
+    processor = AutoProcessor.from_pretrained(folder)
+    processor.image_processor.do_resize = True
+    processor.save_pretrained(folder)
+    with pytest.raises(SetupError, match="frames are 24x24 px but the processor shows the model 16x16 px"):
+        train_sft(dataset, str(folder), tmp_path / "run", CFG)
+
+
+def test_prompt_longer_than_the_context_is_refused(model, tmp_path):
+    dataset = write_sft(tmp_path / "data", 2, frames=40)
+    with pytest.raises(SetupError, match=f"the context of .* holds {TINY.context_tokens}"):
+        train_sft(dataset, model, tmp_path / "run", CFG)
+
+
+def test_model_without_vision_is_refused(dataset, model, tmp_path):
+    LlamaConfig().save_pretrained(tmp_path / "blind")
+    AutoProcessor.from_pretrained(model).tokenizer.save_pretrained(tmp_path / "blind")
+    with pytest.raises(SetupError, match="has no vision"):
+        train_sft(dataset, str(tmp_path / "blind"), tmp_path / "run", CFG)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "step", "share"),
+    [("cosine", 0, 0.5), ("cosine", 1, 1.0), ("cosine", 6, 0.5), ("linear", 4, 0.75), ("constant", 9, 1.0)],
+)
+def test_learning_rate_by_hand(schedule, step, share):
+    cfg = OptimizerConfig(schedule=schedule, warmup_steps=2)
+    assert learning_rate_share(step, 10, cfg) == pytest.approx(share)
+
+
+def test_rows_order_has_its_own_seed(model, dataset, plain_run, tmp_path):
+    train_sft(dataset, model, tmp_path, CFG.model_copy(update={"shards": ShardsConfig(seed=9)}))
+    assert curve(tmp_path) != curve(plain_run)

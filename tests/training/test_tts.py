@@ -1,0 +1,146 @@
+import json
+
+import numpy as np
+import pytest
+
+from schemas.question import Task
+from tests.tiny_training import rl_row, write_model, write_rl
+from training.batches import PromptConfig
+from training.evaluate import EvaluateConfig, constant_baseline, evaluate_model
+from training.intervals import mean_over_seeds, paired_difference, wilson
+from training.sampling import Said, SamplingConfig
+from training.shards import example_of
+from training.tts import TtsConfig, count_votes, scale_test_time, try_strategies, vote
+
+EXAMPLE = example_of(rl_row(0).model_dump())  # the answer is B, green
+THOUGHT = {"B": "So green.", "A": "So red.", "C": "So blue."}
+
+
+class Scripted:
+    """Says the script's letters in turn, whatever is asked; remembers how many frames it saw."""
+
+    def __init__(self, script):
+        self.script, self.place, self.frames, self.tails = script, 0, [], []
+
+    def sample(self, asks, cfg):
+        said = []
+        for ask in asks:
+            letter = self.script[self.place % len(self.script)]
+            self.place += 1
+            self.frames.append(len(ask.example.images))
+            self.tails.append(ask.tail)
+            text = f"<think>{THOUGHT[letter]}</think><answer>{letter}</answer>"
+            said.append(Said(ask.tail + text, (), 5, -0.1 if letter == "B" else -3.0, True, 0.5))
+        return said
+
+
+class Believing:
+    """Believes thoughts that speak of green."""
+
+    def evidence(self, cases):
+        return [0.9 if "green" in thought else 0.1 for _, thought in cases]
+
+
+def outcome(strategy, script, examples=(EXAMPLE,), **changes):
+    cfg = TtsConfig(strategies=(strategy,), samples=5, **changes)
+    return try_strategies(Scripted(script), examples, cfg, Believing())[0]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "script", "right"),
+    [
+        ("greedy", "B", 1),
+        ("one_sample", "ABBBB", 0),
+        ("majority", "AABBB", 1),
+        ("majority", "AAABB", 0),
+        ("weighted_logprob", "AAABB", 1),
+        ("weighted_evidence", "AAAAB", 1),
+        ("best_of_n", "AAAAB", 1),
+        ("early_stop", "BBBAA", 1),
+        ("early_stop", "AAABB", 0),
+    ],
+)
+def test_strategy_answers_as_its_rule_says(strategy, script, right):
+    assert outcome(strategy, script).right == (right,)
+
+
+def test_early_stop_costs_only_what_it_drew():
+    assert outcome("early_stop", "BBBAA").samples == 3
+    assert outcome("early_stop", "ABABB").samples == 5
+    assert outcome("majority", "BBBAA").samples == 5
+    assert outcome("majority", "BBBAA").tokens == 25
+
+
+def test_budget_forcing_goes_on_where_the_thought_would_end():
+    sampler = Scripted("AB")
+    cfg = TtsConfig(strategies=("budget_forcing",), waits=1, wait=" Wait,")
+    result = try_strategies(sampler, [EXAMPLE], cfg)[0]
+    assert sampler.tails == ["", "<think>So red. Wait,"]
+    assert (result.samples, result.tokens, result.right) == (2, 10, (1,))
+
+
+def test_more_frames_are_shown_only_where_votes_split():
+    example = example_of(rl_row(0).model_dump())
+    sampler = Scripted("ABAB" + "BBBB")
+    cfg = TtsConfig(strategies=("more_frames",), samples=4, first_frames=1)
+    result = try_strategies(sampler, [example], cfg)[0]
+    assert sampler.frames == [1] * 4 + [2] * 4
+    assert (result.samples, result.frames, result.right) == (8, 3, (1,))
+    agreed = try_strategies(Scripted("B"), [example], cfg)[0]
+    assert (agreed.samples, agreed.frames) == (4, 1)
+
+
+def test_votes_count_answers_that_mean_the_same_together():
+    assert count_votes(EXAMPLE, ["B", "(b)", "green", "A", None], [1.0] * 5) == [("B", 3.0), ("A", 1.0)]
+    number = EXAMPLE._replace(task=Task.NUMERICAL, options=())
+    assert vote(number, ["4", "3", "three", "3.0"], [1.0] * 4) == "3"
+    assert vote(EXAMPLE, ["A", "B", "B"], [0.0, 0.0, 0.0]) == "B"
+    assert vote(EXAMPLE, [None, None], [1.0, 1.0]) is None
+
+
+def test_strategies_that_need_a_verifier_are_refused_without():
+    with pytest.raises(ValueError, match="best_of_n need a verifier"):
+        try_strategies(Scripted("B"), [EXAMPLE], TtsConfig(strategies=("best_of_n",)))
+
+
+def test_model_is_evaluated_and_scaled_from_shards(tmp_path):
+    model, dataset = write_model(tmp_path / "model"), write_rl(tmp_path / "data")
+    sampling = SamplingConfig(max_tokens=4)
+    shards = TtsConfig().shards.model_copy(update={"split": "train"})
+    reports = evaluate_model(
+        dataset, model, tmp_path / "eval", EvaluateConfig(shards=shards, sampling=sampling)
+    )
+    shown = [(each.style, each.questions, each.frames) for each in reports]
+    assert shown == [("published", 8, 2), ("direct", 8, 2)]
+    assert reports[0].constant == 0.25
+    assert json.loads((tmp_path / "eval" / "evaluate.json").read_text())["dataset_sha256"] == "d" * 64
+    cfg = TtsConfig(shards=shards, sampling=sampling, samples=2, strategies=("greedy", "majority"))
+    outcomes = scale_test_time(dataset, model, tmp_path / "tts", cfg)
+    assert [each.samples for each in outcomes] == [1, 2]
+    assert {file.name for file in (tmp_path / "tts").iterdir()} == {"tts.json", "tts.md", "tts.png"}
+    assert PromptConfig().style == "published"
+
+
+def test_constant_baseline_is_the_best_single_answer():
+    examples = [EXAMPLE._replace(answer=answer) for answer in "BBBA"]
+    assert constant_baseline(examples) == 0.75
+
+
+@pytest.mark.parametrize(
+    ("right", "total", "low", "high"),
+    [(8, 10, 0.4902, 0.9433), (0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (0, 0, 0.0, 1.0)],
+)
+def test_wilson_interval_by_the_published_formula(right, total, low, high):
+    interval = wilson(right, total)
+    assert (interval.low, interval.high) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+
+
+def test_pairing_narrows_the_interval_of_a_difference():
+    rng = np.random.default_rng(0)
+    theirs = (rng.random((3, 300)) < 0.5).astype(float)
+    ours = np.maximum(theirs, (rng.random((3, 300)) < 0.2).astype(float))
+    gap = paired_difference(ours, theirs, draws=500)
+    assert 0 < gap.low < gap.value < gap.high
+    one, other = mean_over_seeds(ours, draws=500), mean_over_seeds(theirs, draws=500)
+    assert gap.high - gap.low < (one.high - one.low) + (other.high - other.low)
+    assert paired_difference(ours, ours, draws=50) == (0, 0, 0)
