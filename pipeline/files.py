@@ -155,7 +155,7 @@ def open_file_system(url: str) -> tuple[Any, str]:
 
     Raises ImportError, saying what to install, or ValueError for an unknown protocol.
     """
-    file_system, path = url_to_fs(url)
+    file_system, path = url_to_fs(url, use_listings_cache=False)  # others write there, too
     return file_system, path
 
 
