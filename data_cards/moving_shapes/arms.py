@@ -1,0 +1,191 @@
+"""A finished build -> what the study trains and asks: equally many raw and curated rows, all test questions."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from pipeline.part import read_frames
+from schemas.footage import Clip
+from schemas.question import Question
+from schemas.record import from_table, to_table
+from schemas.sample import ChatMessage, ChatPart, Image, SftSample
+from schemas.trace import Trace
+from training.shards import Example, ShardsConfig, open_shards
+
+
+class Asked(NamedTuple):
+    """A question with all that the study needs of it."""
+
+    film: str
+    question: Question
+    clip: Clip
+    images: tuple[bytes, ...]
+    traces: tuple[Trace, ...]
+
+
+class ArmRows(NamedTuple):
+    """The rows of every SFT arm, one list each."""
+
+    raw: list[SftSample]
+    raw_same_budget: list[SftSample]
+    random: list[SftSample]
+    curated: list[SftSample]
+    raw_all: list[SftSample]
+    curated_all: list[SftSample]
+
+
+def read_asked(build: Path) -> list[Asked]:
+    """Every question of a build with its frames and traces, in order of film and question."""
+    found: list[Asked] = []
+    footage = _step(build, "footage")
+    for file in sorted(footage.glob("part-*.parquet")):
+        found += _read_part(build, file)
+    return sorted(found, key=lambda each: (each.film, each.question.question_id))
+
+
+def choose_rows(asked: Sequence[Asked], build: Path, rows: int, seed: int) -> ArmRows:
+    """Draw each arm's rows. Films are taken in a seeded order until curation has kept `rows` of their traces.
+
+    `raw`: as many traces as `curated`, drawn from all traces of those films; `raw_same_budget`: all of them,
+    which is what curation looked at; `random`: of each curated question any one trace. `…_all`: of every film.
+    """
+    rng = np.random.default_rng([seed, 17])
+    files = open_shards(build / "dataset", ShardsConfig(subset="sft")).files
+    kept = {request for file in files for request in pq.read_table(file.path)["request_id"].to_pylist()}
+    train = [each for each in asked if each.film.startswith("train-")]
+    films = sorted({each.film for each in train})
+    curated: list[SftSample] = []
+    looked_at: list[Asked] = []
+    for film in (films[place] for place in rng.permutation(len(films))):
+        mine = [each for each in train if each.film == film]
+        looked_at += mine
+        curated += [sample(each, trace) for each in mine for trace in each.traces if trace.trace_id in kept]
+        if len(curated) >= rows:
+            break
+    curated = curated[:rows]
+    budget = [sample(each, trace) for each in looked_at for trace in each.traces]
+    by_question = {each.question.question_id: each for each in train}
+    random = []
+    for row in curated:
+        each = by_question[row.question_id]
+        random.append(sample(each, each.traces[int(rng.integers(len(each.traces)))]))
+    return ArmRows(
+        raw=[budget[place] for place in rng.permutation(len(budget))[: len(curated)]],
+        raw_same_budget=budget,
+        random=random,
+        curated=curated,
+        raw_all=[sample(each, trace) for each in train for trace in each.traces],
+        curated_all=[
+            sample(each, trace) for each in train for trace in each.traces if trace.trace_id in kept
+        ],
+    )
+
+
+def write_rows(rows: Sequence[SftSample], folder: Path) -> Path:
+    """The rows as a dataset folder that training reads."""
+    file = folder / "data/sft/train-00000-of-00001.parquet"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(to_table(rows, SftSample), file, row_group_size=100)
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    path = str(file.relative_to(folder))
+    manifest = {
+        "dataset_sha256": sha256,
+        "policy": {},
+        "files": [{"path": path, "sha256": sha256, "rows": len(rows)}],
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def example(each: Asked) -> Example:
+    """The question as evaluation asks it."""
+    question = each.question
+    return Example(
+        sample_id=question.question_id,
+        question_id=question.question_id,
+        task=question.task,
+        question=question.text,
+        options=question.options,
+        answer=question.answer,
+        tolerance=question.tolerance,
+        clip_start_s=each.clip.start_s,
+        clip_end_s=each.clip.end_s,
+        images=each.images,
+        prompt=(_prompt(question),),
+        completion=None,
+        scores={},
+    )
+
+
+def sample(each: Asked, trace: Trace) -> SftSample:
+    """A trace as a published row, kept or not."""
+    question, clip = each.question, each.clip
+    return SftSample(
+        sample_id=trace.trace_id,
+        video_id=question.video_id,
+        video=each.film,
+        license="CC0-1.0",
+        clip_id=clip.clip_id,
+        clip_start_s=clip.start_s,
+        clip_end_s=clip.end_s,
+        frame_times_s=tuple(shown.frame.time_s for shown in question.frames),
+        frame_sha256=tuple(shown.frame.sha256 for shown in question.frames),
+        question_id=question.question_id,
+        question_kind=question.kind,
+        question_source=question.source,
+        task=question.task,
+        question=question.text,
+        options=question.options,
+        answer=question.answer,
+        tolerance=question.tolerance,
+        policy="study",
+        thought=trace.thought,
+        said=trace.answer,
+        teacher=trace.model,
+        prompt_id=trace.prompt_id,
+        request_id=trace.trace_id,
+        images=tuple(Image(bytes=jpeg) for jpeg in each.images),
+        prompt=(_prompt(question),),
+        completion=(ChatMessage(role="assistant", content=(ChatPart(type="text", text=trace.text),)),),
+    )
+
+
+def _prompt(question: Question) -> ChatMessage:
+    parts: list[ChatPart] = []
+    for shown in question.frames:
+        parts += [ChatPart(type="text", text=f"[{shown.shown_s:.1f} s]"), ChatPart(type="image", text=None)]
+    return ChatMessage(role="user", content=tuple(parts))
+
+
+def _read_part(build: Path, footage: Path) -> Iterator[Asked]:
+    clips = {clip.clip_id: clip for clip in _records(build, "clips", footage.name, Clip)}
+    questions = list(_records(build, "questions", footage.name, Question))
+    traces: dict[str, list[Trace]] = {}
+    for trace in _records(build, "traces", footage.name, Trace):
+        traces.setdefault(trace.question_id, []).append(trace)
+    wanted = {shown.frame.sha256 for question in questions for shown in question.frames}
+    file = pq.ParquetFile(footage)
+    frames = read_frames(file, wanted)
+    names = {
+        row["video"]["video_id"]: row["video"]["name"] for row in file.read(columns=["video"]).to_pylist()
+    }
+    for question in questions:
+        images = tuple(frames[shown.frame.sha256] for shown in question.frames)
+        mine = tuple(traces.get(question.question_id, ()))
+        yield Asked(names[question.video_id], question, clips[question.clip_id], images, mine)
+
+
+def _records(build: Path, step: str, name: str, record):  # type: ignore[no-untyped-def]
+    file = next(_step(build, step).glob(name.partition(".")[0] + "*.parquet"))
+    return from_table(pq.read_table(file), record)
+
+
+def _step(build: Path, step: str) -> Path:
+    """The newest folder of a step's results."""
+    folders = sorted((build / "parts").glob(f"{step}-*"), key=lambda folder: folder.stat().st_mtime)
+    return folders[-1]
