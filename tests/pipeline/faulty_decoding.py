@@ -1,0 +1,31 @@
+"""A decoding child that scans like the real one, save that a name may tell it to crash, hang or swell."""
+
+import ctypes
+import sys
+import threading
+
+import numpy as np
+
+from pipeline.decoding import serve
+from pipeline.pipes import Job
+from schemas.footage import Footage, Quarantine
+from stages.footage import scan_footage
+
+
+def scan(job: Job) -> Footage | Quarantine:
+    if job.source.name == "crash":
+        ctypes.string_at(0)
+    if job.source.name == "hang":
+        threading.Event().wait()
+    if job.source.name == "raise":
+        raise ValueError("a bug in the scan")
+    if job.source.name == "swell":
+        held = [np.ones(1 << 24) for _ in range(64)]
+        threading.Event().wait(len(held))
+    if job.source.name == "print":
+        print("a library that talks", flush=True)
+    return next(scan_footage([job.source], job.cfg, job.threads))
+
+
+if __name__ == "__main__":
+    serve(scan, int(sys.argv[1]))

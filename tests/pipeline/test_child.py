@@ -1,0 +1,102 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipeline.child import ChildLimits, scan_in_child
+from schemas.footage import Footage, Quarantine, QuarantineKind
+from stages.decode import LocalVideo
+from stages.footage import FootageConfig, scan_footage
+from tests.films import make_film
+
+pytestmark = pytest.mark.real
+FAULTY = (sys.executable, str(Path(__file__).with_name("faulty_decoding.py")))
+CFG = FootageConfig()
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return str(make_film(tmp_path_factory.mktemp("films") / "film.mp4"))
+
+
+def sources(path: str, *names: str) -> list[LocalVideo]:
+    return [LocalVideo(path, f"{index:064d}", name, 1000) for index, name in enumerate(names)]
+
+
+def outcome(result: Footage | Quarantine) -> str:
+    return result.kind.value if isinstance(result, Quarantine) else result.video.name
+
+
+def test_child_yields_what_a_scan_yields(path):
+    films = sources(path, "a", "b")
+    assert list(scan_in_child(films, CFG, ChildLimits())) == list(scan_footage(films, CFG))
+
+
+def test_child_that_fails_costs_one_video(path):
+    limits = ChildLimits(base_s=3, per_video_second=0, max_rss_mb=450)
+    names = ("a", "crash", "print", "hang", "b", "raise", "swell", "c")
+    got = list(scan_in_child(sources(path, *names), CFG, limits, FAULTY))
+    want = ["a", "crashed", "print", "timeout", "b", "crashed", "too_large", "c"]
+    assert [outcome(each) for each in got] == want
+    assert "SIGSEGV" in got[1].detail
+    assert "a bug in the scan" in got[5].detail
+    assert "allowed 450 MB" in got[6].detail
+
+
+def test_child_is_reused(path):
+    """Two hundred children would take minutes."""
+    scanning = scan_in_child(sources(path, *"abcde"), CFG, ChildLimits())
+    children = set()
+    for _ in scanning:
+        children |= {child.pid for child in psutil.Process().children()}
+    assert len(children) == 1
+
+
+def test_child_ends_with_the_scan(path):
+    scanning = scan_in_child(sources(path, "a", "b"), CFG, ChildLimits())
+    next(scanning)
+    (child,) = psutil.Process().children()
+    scanning.close()
+    assert not child.is_running()
+
+
+def test_child_that_cannot_start_is_an_error(path):
+    with pytest.raises(RuntimeError, match="did not start"):
+        list(
+            scan_in_child(
+                sources(path, "a"), CFG, ChildLimits(), (sys.executable, "-c", "import nothing_here")
+            )
+        )
+
+
+def test_missing_file_is_unreadable():
+    (got,) = scan_in_child([LocalVideo("/nowhere/film.mp4", "0" * 64, "film.mp4", 0)], CFG, ChildLimits())
+    assert got.kind is QuarantineKind.UNREADABLE
+
+
+PARENT = """
+import sys
+from pipeline.child import ChildLimits, scan_in_child
+from stages.decode import LocalVideo
+from stages.footage import FootageConfig
+command = (sys.executable, {faulty!r})
+films = [LocalVideo({path!r}, "0" * 64, name, 1000) for name in ("a", "hang")]
+for each in scan_in_child(films, FootageConfig(), ChildLimits(base_s=600), command):
+    print(flush=True)
+"""
+
+
+def test_child_dies_with_its_killed_parent(path):
+    program = PARENT.format(faulty=FAULTY[1], path=path)
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as parent:
+        parent.stdout.readline()
+        (child,) = psutil.Process(parent.pid).children()
+        os.kill(parent.pid, signal.SIGKILL)
+        parent.wait()
+    gone, alive = psutil.wait_procs([child], timeout=10)
+    assert gone == [child]
+    assert not alive
