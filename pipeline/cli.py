@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli_options import BUILD_DIR, JSON, OVERRIDES
+from pipeline.cli_options import BUILD_DIR, DATASET_DIR, JSON, OVERRIDES
 from pipeline.cli_train import evaluate, train, tts
 
 if TYPE_CHECKING:
@@ -105,6 +105,33 @@ def explain(build_dir: str, subject: str) -> None:
 
     for line in tell(open_workplace(build_dir), subject):
         click.echo(line)
+
+
+@cli.command("export")
+@DATASET_DIR
+@click.option(
+    "--to", "layout", required=True, metavar="TRAINER", help="Whose layout; a wrong one lists them."
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder.")
+def export_dataset(build_dir: Path, layout: str, out: Path) -> None:
+    """Write the dataset of DIR as another trainer takes it: trl, llama-factory, ms-swift, verl, …"""
+    from pipeline.export import export
+
+    done = export(build_dir, out, layout)
+    for split, rows in done.rows.items():
+        left_out = f", {done.skipped[split]} left out" if done.skipped.get(split) else ""
+        click.echo(f"{split}: {rows} rows{left_out}")
+    click.echo(f"how to start: {', '.join(str(done.target / start) for start in done.starts)}")
+
+
+@cli.command()
+@BUILD_DIR
+def card(build_dir: str) -> None:
+    """Write the dataset's card, statistics and plots anew, from what DIR holds."""
+    from pipeline.curate import rewrite_card
+    from pipeline.workplace import open_workplace
+
+    click.echo(rewrite_card(open_workplace(build_dir)))
 
 
 @cli.command()

@@ -58,8 +58,20 @@ def curate(workplace: Workplace) -> Curated:
         recipe.shards,
         _facts(workplace),
     )
-    write_card(store, judged.files, judged.measurements, verdicts, recipe.card, _study(workplace))
+    _write_card(workplace, judged)
     return Curated(receipt, int(verdicts["sft"].sum()), int(verdicts["rl"].sum()), reason_counts(verdicts))
+
+
+def rewrite_card(workplace: Workplace) -> str:
+    """The card alone, from what the build holds. Returns where it is."""
+    with workplace.store.lock():
+        _write_card(workplace, judge(workplace))
+    return workplace.store.path("dataset/README.md")
+
+
+def _write_card(workplace: Workplace, judged: Judged) -> None:
+    card, study = workplace.recipe.card, _study(workplace)
+    write_card(workplace.store, judged.files, judged.measurements, judged.verdicts, card, study)
 
 
 def judge(workplace: Workplace) -> Judged:

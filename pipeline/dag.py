@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from pipeline import steps
 from pipeline.recipe import Recipe
@@ -72,11 +73,9 @@ def build_dag(recipe: Recipe) -> Dag:
     written = _asked(recipe.questions.asked, scan, cut)
     posed = Step(
         name="questions",
-        version=questions.VERSION + computed.VERSION,
+        version=questions.VERSION,
         settings=recipe.questions,
-        identity=recipe.questions.model_dump(
-            mode="json", exclude={"asked": {"writer", "answerer", "wanted"}}
-        ),
+        identity=(computed.VERSION, _posed(recipe)),
         makes=Question,
         run=steps.pose_questions,
         after=(cut, *written),
@@ -161,13 +160,18 @@ def _asked(source: AskedSource | None, scan: Step, cut: Step) -> tuple[Step, ...
     return (step,)
 
 
+def _posed(recipe: Recipe) -> dict[str, Any]:
+    """What of the questions' settings this step rests on; who writes some is the business of the step above."""
+    return recipe.questions.model_dump(mode="json", exclude={"asked": {"writer", "answerer", "wanted"}})
+
+
 def _identities(recipe: Recipe) -> list[tuple[str, float]]:
     """Models and shares: what of the teachers' settings decides who says what."""
     return [(teacher_identity(each.teacher), each.share) for each in recipe.teachers]
 
 
 def _slot(teachers: Iterable[TeacherConfig]) -> Slot:
-    """Where a step runs that asks them: beside a server that we started, waiting for one, or as plain work."""
+    """Where a step that asks them runs: beside a server of ours, waiting for one, or as plain work."""
     asked = list(teachers)
     if any(needs_gpu_worker(each) for each in asked):
         return "GPU"
