@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from schemas.answer import lenient_score, read_completion, strict_score
 from training.batches import PromptConfig, limit_frames
 from training.intervals import Interval, wilson
-from training.preflight import dataset_folder
+from training.preflight import SetupError, dataset_folder
 from training.rewards import Judge, RewardConfig, Scored, score_completions
 from training.runs import write_whole
 from training.sampling import Ask, LocalSampler, Said, Sampler, SamplingConfig, ServerSampler
@@ -129,7 +129,7 @@ def try_strategies(
     """Every strategy on the same questions; those that need a judge are refused without one."""
     lacking = [name for name in cfg.strategies if name in NEEDS_JUDGE and judge is None]
     if lacking:
-        raise ValueError(
+        raise SetupError(
             f"{', '.join(lacking)} need a verifier that looks at the frames; name one or leave them out"
         )
     pools = draw_pools(sampler, examples, cfg, judge) if set(cfg.strategies) & set(FROM_POOL) else []

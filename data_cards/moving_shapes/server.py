@@ -1,4 +1,4 @@
-"""The faulty teacher, who is its verifier as well, behind the OpenAI protocol for as long as a block lasts."""
+"""The faulty teacher, also as verifier, behind the OpenAI protocol for as long as a block lasts."""
 
 import base64
 import hashlib

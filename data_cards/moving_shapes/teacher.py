@@ -2,8 +2,8 @@
 
 It is an oracle with faults, and labelled as such: it finds the squares by their colours, reasons over the
 frames it is shown, and then some of its traces are spoiled. The systematic fault follows the other square for
-some colours; random faults cite wrong cells, answer otherwise than thought, or break the form. As a verifier it
-looks at the cited frame and tells what is there.
+some colours; random faults cite wrong cells, answer otherwise than thought, or break the form. As a verifier
+it looks at the cited frame and tells what is there.
 """
 
 import hashlib

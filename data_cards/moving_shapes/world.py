@@ -1,8 +1,8 @@
 """A seed -> films of two coloured squares on a 3x3 grid, with cuts, and questions whose answers are known.
 
 A shot lasts four seconds; at each full second a square steps to the next cell, or pauses once. Two of its
-three steps go its way, so that no single frame tells it. A layout is the pair of paths; which of train, dev and
-test it belongs to follows from its hash, so that no test shot shares its layout with a training shot.
+three steps go its way, so that no single frame tells it. A layout is the pair of paths; which of train, dev
+and test it belongs to follows from its hash, so that no test shot shares its layout with a training shot.
 """
 
 import hashlib
