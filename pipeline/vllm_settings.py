@@ -58,7 +58,8 @@ def vllm_command(cfg: VllmTeacherConfig, served_name: str, port: int) -> tuple[s
     if cfg.max_model_len is not None:
         settings["--max-model-len"] = str(cfg.max_model_len)
     words = [word for setting in settings.items() for word in setting]
-    return (cfg.executable, "-m", "vllm.entrypoints.openai.api_server", *words, *cfg.extra_args)
+    quiet = "--disable-uvicorn-access-log"  # a line a request is no log to keep
+    return (cfg.executable, "-m", "vllm.entrypoints.openai.api_server", *words, quiet, *cfg.extra_args)
 
 
 def vllm_environment(devices: Sequence[str], mark: str) -> dict[str, str]:

@@ -204,7 +204,7 @@ def test_the_command_line_says_what_the_settings_say(tmp_path):
     )
     words = vllm_command(cfg, "org/tiny", 8123)
     assert words[1:3] == ("-m", "vllm.entrypoints.openai.api_server")
-    told = dict(zip(words[3:-1:2], words[4:-1:2], strict=True))
+    told = dict(zip(words[3:-2:2], words[4:-2:2], strict=True))
     assert told["--host"] == "127.0.0.1"
     assert (told["--revision"], told["--tensor-parallel-size"], told["--max-model-len"]) == ("7", "2", "4096")
     assert told["--limit-mm-per-prompt"] == '{"image": 12, "video": 0}'
