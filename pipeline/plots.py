@@ -1,0 +1,189 @@
+"""Stats and measurements -> the pictures of a card: yield, scores, thresholds, tasks, scenes, probes."""
+
+import io
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pipeline.stats_files import PLOTS, Plot, PlotList, known_manifest, known_stats, put_file, stats_sha256
+from pipeline.store import Store
+from pipeline.sweep import sweep
+from schemas.measurements import complete
+from schemas.policy import PolicyConfig
+from schemas.stats import Histogram, Stats
+from stages.policy import BLIND_PASS_RATE, PASS_RATE
+
+KEPT, ALL, LINE, INK, PAPER = "#1b7f79", "#b9c4cc", "#c8452f", "#1f2a33", "#ffffff"
+"""Dark on an opaque light ground: legible on light and on dark pages."""
+
+SWEPT = (("max_blind_pass_rate", 11), ("min_grounded_share", 11), ("max_repetition", 11))
+"""Policy fields whose range 0 … 1 is swept, and in how many values."""
+
+_STYLE: Any = {
+    "figure.facecolor": PAPER, "axes.facecolor": PAPER, "savefig.facecolor": PAPER, "text.color": INK,
+    "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK, "font.size": 10,
+    "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "reelproof",
+}  # fmt: skip
+
+
+class Drawing(NamedTuple):
+    """A picture, and what is said under it."""
+
+    name: str
+    caption: str
+    figure: Figure
+
+
+def write_plots(
+    store: Store, measurements: pl.DataFrame, verdicts: pl.DataFrame, folder: str = "dataset"
+) -> tuple[Plot, ...]:
+    """Leave `plots/*.png` and their list beside the stats that they show.
+
+    `measurements` and `verdicts` have the same rows. Raises UsageError where there are no stats.
+    """
+    manifest, stats = known_manifest(store, folder), known_stats(store, folder)
+    published = "published" in verdicts.columns
+    rows = complete(measurements.filter(verdicts["published"]) if published else measurements)
+    plots = []
+    with mpl.rc_context(_STYLE):
+        for drawing in draw_all(stats, rows, manifest.policy):
+            put_file(store, f"{folder}/plots/{drawing.name}.png", picture_of(drawing.figure))
+            plots.append(Plot(file=f"plots/{drawing.name}.png", caption=drawing.caption))
+    listed = PlotList(stats_sha256=stats_sha256(stats), plots=tuple(plots))
+    put_file(store, f"{folder}/{PLOTS}", (listed.model_dump_json(indent=2) + "\n").encode())
+    return listed.plots
+
+
+def picture_of(figure: Figure) -> bytes:
+    """A figure as PNG; the same bytes for the same figure."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=110, metadata={"Software": None})
+    return picture.getvalue()
+
+
+def draw_all(stats: Stats, rows: pl.DataFrame, policy: PolicyConfig) -> list[Drawing]:
+    """All pictures that there is something to show in."""
+    drawings = [draw_funnel(stats), draw_tasks(stats), draw_scores(stats)]
+    drawings.append(draw_sweep(rows, policy))
+    if stats.build.scenes:
+        drawings.append(draw_scene_lengths(stats.build.scene_lengths_s))
+    if rows["blind_passes"].null_count() < len(rows):
+        drawings.append(draw_blind(rows, policy))
+    return drawings
+
+
+def draw_funnel(stats: Stats) -> Drawing:
+    """Traces left after each rule that applies to any."""
+    rules = [each for each in stats.policy.funnel if each.set == "sft" and each.fires]
+    names = ["all traces", *(each.rule.replace("_", " ") for each in rules)]
+    left = [stats.policy.traces, *(each.left for each in rules)]
+    figure, axes = _canvas(height=1.2 + 0.34 * len(names))
+    axes.barh(names, left, color=[ALL] * (len(left) - 1) + [KEPT])
+    axes.invert_yaxis()
+    for place, count in enumerate(left):
+        axes.text(count, place, f" {count:,}", va="center")
+    axes.set_xlabel("traces left after this rule and all above it")
+    axes.margins(x=0.12)
+    return Drawing("funnel", "Traces left after each rule of the policy, in its order.", figure)
+
+
+def draw_tasks(stats: Stats) -> Drawing:
+    """Questions by task, stacked by where they come from."""
+    tasks = sorted({each.task for each in stats.policy.kinds})
+    figure, axes = _canvas(height=1.4 + 0.4 * len(tasks))
+    left = np.zeros(len(tasks))
+    colours = {"computed": KEPT, "given": "#5b6f9e", "asked": "#d6a13b"}
+    for source, colour in colours.items():
+        mine = [each for each in stats.policy.kinds if each.source == source]
+        counts = np.array([sum(each.questions for each in mine if each.task == task) for task in tasks])
+        if counts.any():
+            axes.barh(
+                [task.replace("_", " ") for task in tasks], counts, left=left, color=colour, label=source
+            )
+            left = left + counts
+    axes.invert_yaxis()
+    axes.set_xlabel("questions")
+    axes.legend(frameon=False)
+    return Drawing("tasks", "Questions by task and source.", figure)
+
+
+def draw_scores(stats: Stats) -> Drawing:
+    """A histogram of each measurement, with the policy's threshold."""
+    shown = stats.policy.histograms
+    figure = Figure(figsize=(8, 2.1 * -(-len(shown) // 2)), layout="constrained")
+    for place, histogram in enumerate(shown):
+        axes = figure.add_subplot(-(-len(shown) // 2), 2, place + 1)
+        _bars(axes, histogram)
+        axes.set_title(histogram.column.replace("_", " "), fontsize=10, loc="left")
+        if histogram.threshold is not None and histogram.low <= histogram.threshold <= histogram.high:
+            axes.axvline(histogram.threshold, color=LINE, linewidth=1.5, label="threshold")
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    return Drawing(
+        "scores", "Measurements of all traces and of those kept, with the thresholds drawn in.", figure
+    )
+
+
+def draw_sweep(rows: pl.DataFrame, policy: PolicyConfig) -> Drawing:
+    """Rows kept in `sft` as one threshold moves and the others stay."""
+    figure = Figure(figsize=(8, 2.6), layout="constrained")
+    for place, (setting, count) in enumerate(SWEPT):
+        found = sweep(rows, policy, setting, np.linspace(0, 1, count).round(6).tolist())
+        axes = figure.add_subplot(1, len(SWEPT), place + 1)
+        axes.plot(found["value"], found["sft"], color=KEPT, marker="o", markersize=3)
+        axes.axvline(getattr(policy, setting), color=LINE, linewidth=1.5)
+        axes.set_title(setting.replace("_", " "), fontsize=10, loc="left")
+        axes.set_ylim(bottom=0)
+    figure.axes[0].set_ylabel("rows in sft")
+    return Drawing("sweep", "Rows kept as one threshold moves; the line is where the policy stands.", figure)
+
+
+def draw_scene_lengths(lengths: Histogram) -> Drawing:
+    """How long scenes are."""
+    figure, axes = _canvas(height=2.8)
+    _bars(axes, lengths)
+    axes.set_xlabel(f"seconds (the last bar holds all from {lengths.high - _width(lengths):g} s up)")
+    axes.set_ylabel("scenes")
+    return Drawing("scene_lengths", "Lengths of the scenes.", figure)
+
+
+def draw_blind(rows: pl.DataFrame, policy: PolicyConfig) -> Drawing:
+    """Pass rate with the frames against pass rate without, a circle for each pair of rates."""
+    asked = rows.unique("question_id").select(blind=BLIND_PASS_RATE, shown=PASS_RATE).drop_nulls()
+    counted = asked.group_by("blind", "shown").len().sort("blind", "shown")
+    figure, axes = _canvas(height=4.6, width=5.4)
+    areas = 700 * counted["len"] / max(counted["len"].max() or 1, 1)
+    axes.scatter(counted["blind"], counted["shown"], s=areas, color=KEPT, alpha=0.7)
+    axes.plot([0, 1], [0, 1], color=ALL, linewidth=1, zorder=0)
+    axes.axvline(policy.max_blind_pass_rate, color=LINE, linewidth=1.5)
+    axes.set(
+        xlim=(-0.07, 1.07),
+        ylim=(-0.07, 1.07),
+        xlabel="pass rate without frames",
+        ylabel="pass rate with frames",
+    )
+    caption = (
+        "Questions by pass rate with and without frames; right of the line they count as answered blind."
+    )
+    return Drawing("blind", caption, figure)
+
+
+def _canvas(height: float, width: float = 8.0) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _bars(axes: Axes, histogram: Histogram) -> None:
+    width = _width(histogram)
+    starts = histogram.low + width * np.arange(len(histogram.all))
+    axes.bar(starts, histogram.all, width=width, align="edge", color=ALL, label="all traces")
+    if histogram.kept:
+        axes.bar(starts, histogram.kept, width=width, align="edge", color=KEPT, label="kept in sft")
+
+
+def _width(histogram: Histogram) -> float:
+    return (histogram.high - histogram.low) / len(histogram.all)
