@@ -97,6 +97,13 @@ class GroundingScore(Score):
     """Smallest belief with cited frames minus belief with control frames."""
 
 
+class SufficiencyScore(Score):
+    """Do the thought's observations lead to the answer by themselves?"""
+
+    sufficient: float | None
+    """Score, in [0, 1], of the answer that a judge without frames draws from them; null where none judged."""
+
+
 class RepeatScore(Score):
     """Does another rollout of the same question say the same?"""
 

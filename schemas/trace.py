@@ -65,6 +65,18 @@ class ProbeResult(Record):
     shuffled_rollouts: int | None
 
 
+class Sufficiency(Record):
+    """What a judge who sees no frame answers from a thought's observations alone."""
+
+    trace_id: str
+    judge: str
+    """`name@revision` of the judge."""
+    observations: int = Field(ge=0)
+    """Sentences that were left without the conclusions."""
+    said: str | None
+    """The judge's answer; null where it gave none, or where nothing was left to judge."""
+
+
 class Case(NamedTuple):
     """One question, its clip, and all its rollouts: what checks look at."""
 
@@ -75,6 +87,8 @@ class Case(NamedTuple):
     """Where the probes ran."""
     claims: tuple[Claim, ...] = ()
     """Of all its rollouts, where a verifier judged them."""
+    sufficiencies: tuple[Sufficiency, ...] = ()
+    """Of all its rollouts, where a judge looked at them."""
 
 
 class Verdict(Record):

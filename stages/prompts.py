@@ -79,6 +79,21 @@ CLAIM = Prompt(
     ),
 )
 
+SUFFICIENCY = Prompt(
+    with_times="",
+    with_places="",
+    without_frames="You see no frame of a video clip. Someone who did wrote down what they observed:",
+    request=(
+        "Observations: {observations}\n"
+        "Question: {question}\n"
+        "{options}"
+        "Answer form: {form}.\n"
+        "Answer from these observations alone, without guessing; answer unknown where they do not tell. "
+        "Answer in exactly this form:\n"
+        "<answer>your answer</answer>"
+    ),
+)
+
 WRITER_HINTS: dict[Task, str] = {
     Task.MULTIPLE_CHOICE: (
         "multiple choice: four options in `options`, without letters, all plausible to someone who did not "
@@ -127,12 +142,8 @@ def rollout_messages(clip: Clip, question: Question, frames: Sequence[ShownFrame
 
     `frames` are the question's own, or what a probe shows instead: fewer, in another order, none.
     """
-    options = "".join(
-        f"{letter}. {option}\n"
-        for letter, option in zip(string.ascii_uppercase, question.options, strict=False)
-    )
     request = ROLLOUT.request.format(
-        question=question.text, options=options, form=ANSWER_FORMS[question.task]
+        question=question.text, options=_options(question), form=ANSWER_FORMS[question.task]
     )
     return _one_turn(_intro(ROLLOUT, frames, clip.start_s, clip.end_s), frames, request)
 
@@ -141,6 +152,22 @@ def claim_messages(claim_text: str, frames: Sequence[ShownFrame]) -> tuple[Messa
     """Ask a verifier whether frames bear out one sentence: yes, no or unknown."""
     request = CLAIM.request.format(claim=claim_text)
     return _one_turn(_intro(CLAIM, frames, 0.0, 0.0), frames, request)
+
+
+def sufficiency_messages(question: Question, observations: str) -> tuple[Message, ...]:
+    """Ask a judge who sees nothing for the answer that follows from observations alone."""
+    request = SUFFICIENCY.request.format(
+        observations=observations,
+        question=question.text,
+        options=_options(question),
+        form=ANSWER_FORMS[question.task],
+    )
+    return _one_turn(SUFFICIENCY.without_frames, (), request)
+
+
+def _options(question: Question) -> str:
+    lettered = zip(string.ascii_uppercase, question.options, strict=False)
+    return "".join(f"{letter}. {option}\n" for letter, option in lettered)
 
 
 def _intro(prompt: Prompt, frames: Sequence[ShownFrame], start_s: float, end_s: float) -> str:

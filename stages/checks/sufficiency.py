@@ -1,0 +1,35 @@
+"""Judges' answers -> do a thought's observations lead to the right answer by themselves?"""
+
+from collections.abc import Iterable, Iterator
+
+from pydantic import BaseModel, ConfigDict
+
+from schemas.answer import lenient_score
+from schemas.scores import SufficiencyScore
+from schemas.trace import Case
+
+VERSION = 1
+
+
+class SufficiencyScoreConfig(BaseModel):
+    """Nothing to choose: how the judge is asked is its own setting."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def measure_sufficiency(
+    cases: Iterable[Case],
+    cfg: SufficiencyScoreConfig,  # noqa: ARG001 - all checks are called alike
+) -> Iterator[SufficiencyScore]:
+    """One score a trace, in order; null where no judge looked. `unknown` scores 0."""
+    for case in cases:
+        question = case.question
+        said = {each.trace_id: each.said for each in case.sufficiencies}
+        for trace in case.traces:
+            answer = said.get(trace.trace_id)
+            score = None
+            if answer is not None:
+                score = lenient_score(
+                    question.task, answer, question.answer, question.options, question.tolerance
+                )
+            yield SufficiencyScore(trace_id=trace.trace_id, sufficient=score)
