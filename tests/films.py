@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,10 +24,30 @@ class Shot(NamedTuple):
     fade: str = "cut"
     """How it begins: cut, dissolve or black."""
     fade_s: float = 1.0
+    start_px: float = 0.0
+    """Where its disc starts, to take up a shot that was left."""
 
 
 def picture(look: int, width: int, height: int, shift_px: float = 0.0) -> np.ndarray:
-    """A textured picture of its own colours, the same for the same `look`. (H, W, 3) uint8 RGB"""
+    """A textured picture of its own colours, the same for the same `look`. (H, W, 3) uint8"""
+    scene = _scene(look, width, height)
+    image = scene.backdrop.copy()
+    at_x = (scene.disc_x + shift_px) % width / height
+    image[(scene.x - at_x) ** 2 + (scene.y - scene.disc_y) ** 2 < 0.02] = scene.disc
+    return image
+
+
+class _Scene(NamedTuple):
+    backdrop: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    disc_x: float
+    disc_y: float
+    disc: np.ndarray
+
+
+@cache
+def _scene(look: int, width: int, height: int) -> _Scene:
     random = np.random.default_rng(look)
     base, tint = random.uniform(60, 190), random.uniform(-50, 50, 3)
     y, x = np.mgrid[0:height, 0:width] / height
@@ -34,10 +55,9 @@ def picture(look: int, width: int, height: int, shift_px: float = 0.0) -> np.nda
     for _ in range(6):
         direction, phase = random.uniform(-18, 18, 2), random.uniform(0, 6.3)
         luma += np.sin(direction[0] * x + direction[1] * y + phase)
-    image = base + 22 * luma[..., None] + tint
-    at_x, at_y = (random.uniform(0, width) + shift_px) % width / height, random.uniform(0.2, 0.8)
-    image[(x - at_x) ** 2 + (y - at_y) ** 2 < 0.02] = random.uniform(0, 255, 3)
-    return np.clip(image, 0, 255).astype(np.uint8)
+    backdrop = np.clip(base + 22 * luma[..., None] + tint, 0, 255).astype(np.uint8)
+    disc_x, disc_y = random.uniform(0, width), random.uniform(0.2, 0.8)
+    return _Scene(backdrop, x, y, disc_x, disc_y, random.uniform(0, 255, 3).astype(np.uint8))
 
 
 def frames(shots: Sequence[Shot], fps: float, width: int, height: int) -> Iterator[np.ndarray]:
@@ -46,7 +66,7 @@ def frames(shots: Sequence[Shot], fps: float, width: int, height: int) -> Iterat
     for shot in shots:
         count, mixed = round(shot.seconds * fps), round(shot.fade_s * fps)
         for i in range(count):
-            now = picture(shot.look, width, height, i * shot.motion_px)
+            now = picture(shot.look, width, height, shot.start_px + i * shot.motion_px)
             share = (i + 1) / (mixed + 1)
             if before is not None and shot.fade == "dissolve" and i < mixed:
                 now = (before * (1 - share) + now * share).astype(np.uint8)
