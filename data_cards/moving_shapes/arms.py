@@ -51,8 +51,8 @@ def read_asked(build: Path) -> list[Asked]:
 def choose_rows(asked: Sequence[Asked], build: Path, rows: int, seed: int) -> ArmRows:
     """Draw each arm's rows. Films are taken in a seeded order until curation has kept `rows` of their traces.
 
-    `raw`: as many traces as `curated`, drawn from all traces of those films; `raw_same_budget`: all of
-    them, which is what curation looked at; `random`: of each curated question any trace. `…_all`: of every film.
+    `raw`: as many traces as `curated`, drawn from all traces of those films; `raw_same_budget`: all of them,
+    which is what curation looked at; `random`: of each curated question any trace; `…_all`: of every film.
     """
     rng = np.random.default_rng([seed, 17])
     files = open_shards(build / "dataset", ShardsConfig(subset="sft")).files

@@ -1,0 +1,214 @@
+"""SFT from the shards beside TRL's SFTTrainer fed from memory, and the memory of a long stream."""
+
+import hashlib
+import io
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from datasets import Dataset
+from datasets import Image as ImageFeature
+from PIL import Image
+from transformers import AutoModelForImageTextToText, AutoProcessor
+from trl import SFTConfig as TrlConfig
+from trl import SFTTrainer
+
+from schemas.sample import SftSample
+from tests.tiny_training import sft_row, write_dataset
+from training.batches import PromptConfig
+from training.sft import OptimizerConfig, SftConfig, train_sft
+from training.shards import ShardsConfig, open_shards, stream_epoch
+from training.tiny_model import TinyModelConfig, build_tiny_model, save_tiny_model
+
+STEPS, BATCH, ROUNDS = 40, 16, 3
+
+
+class Row(TypedDict):
+    """One line of the benchmark table."""
+
+    value: float
+    unit: str
+    goal: str
+    holds: bool
+    against: str
+
+
+def bench_sft() -> dict[str, Row]:
+    """Tokens a second, rounds of both in turn so that a busy machine slows both."""
+    ours, theirs = [], []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        rows = [sft_row(number, frames=4, side_px=36) for number in range(STEPS * BATCH // 2)]
+        dataset = write_dataset(folder / "data", "sft", rows, SftSample, group_rows=100)
+        texts = [row.thought for row in rows[:50]]
+        save_tiny_model(build_tiny_model(texts, TinyModelConfig()), folder / "model")
+        for number in range(ROUNDS):
+            ours.append(_ours(dataset, folder, number))
+            theirs.append(_trl(dataset, folder))
+    share = statistics.median(ours) / statistics.median(theirs)
+    return {
+        "sft, tokens a second from shards": Row(
+            value=round(statistics.median(ours)),
+            unit="tokens/s",
+            goal=">= 0.95 of TRL",
+            holds=share >= 0.95,
+            against=f"TRL SFTTrainer from memory, {statistics.median(theirs):.0f} tokens/s: {share:.2f} of it",
+        )
+    }
+
+
+def bench_stream(gigabytes: float = 1.0) -> dict[str, Row]:
+    """Growth of resident memory from the first tenth of a pass over the rows to its end, in a new process."""
+    with tempfile.TemporaryDirectory() as name:
+        dataset = _large_dataset(Path(name), gigabytes)
+        command = [sys.executable, __file__, "stream", str(dataset)]
+        environment = {**os.environ, "PYTHONPATH": "."}
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    seen = json.loads(done.stdout.splitlines()[-1])
+    growth = seen["end_mb"] - seen["early_mb"]
+    return {
+        f"streaming {seen['data_mb'] / 1000:.2f} GB of shards, growth of memory": Row(
+            value=round(growth, 1),
+            unit="MB",
+            goal="< 64",
+            holds=growth < 64,
+            against=f"{seen['early_mb']:.0f} MB after a tenth, {seen['data_mb'] / seen['seconds']:.0f} MB/s",
+        )
+    }
+
+
+def _ours(dataset: Path, folder: Path, number: int) -> float:
+    cfg = SftConfig(
+        prompt=PromptConfig(),
+        steps=STEPS,
+        batch_rows=BATCH,
+        optimizer=OptimizerConfig(learning_rate=1e-4),
+        checkpoint_every_steps=10_000,
+    )
+    return train_sft(dataset, str(folder / "model"), folder / f"run-{number}", cfg).tokens_per_s
+
+
+def _trl(dataset: Path, folder: Path) -> float:
+    """The same rows in the same order, from an Arrow table in memory."""
+    processor = AutoProcessor.from_pretrained(folder / "model")
+    examples = list(stream_epoch(open_shards(dataset, ShardsConfig()), ShardsConfig()))
+    rows = [
+        {
+            "prompt": [turn.model_dump() for turn in each.prompt],
+            "completion": [turn.model_dump() for turn in each.completion or ()],
+            "images": [{"bytes": jpeg, "path": None} for jpeg in each.images],
+        }
+        for each in examples
+    ]
+    table = Dataset.from_list(rows).cast_column("images", [ImageFeature()])
+    cfg = TrlConfig(
+        output_dir=str(folder / "trl"),
+        max_steps=STEPS,
+        per_device_train_batch_size=BATCH,
+        learning_rate=1e-4,
+        report_to=[],
+        save_strategy="no",
+        logging_steps=10,
+        use_cpu=not torch.cuda.is_available(),
+        bf16=False,
+        max_length=None,
+        gradient_checkpointing=False,
+        dataloader_pin_memory=False,
+        disable_tqdm=True,
+        shuffle_dataset=False,
+    )
+    model = AutoModelForImageTextToText.from_pretrained(folder / "model", dtype=torch.float32)
+    trainer = SFTTrainer(model, args=cfg, train_dataset=table, processing_class=processor)
+    began = time.perf_counter()
+    trainer.train()
+    spent = time.perf_counter() - began
+    return _tokens(processor, examples) / spent
+
+
+def _tokens(processor, examples) -> int:
+    """Of the rows that both see: STEPS batches over two epochs."""
+    from training.batches import sft_batch
+
+    once = 0
+    for first in range(0, len(examples), BATCH):
+        batch = sft_batch(processor, examples[first : first + BATCH], PromptConfig())
+        once += int(batch.inputs["attention_mask"].sum())
+    return once * STEPS * BATCH // len(examples)
+
+
+def _large_dataset(folder: Path, gigabytes: float) -> Path:
+    """Rows of four noisy frames, which JPEG cannot shrink much, in shards of a quarter of the whole."""
+    rng = np.random.default_rng(0)
+    template = sft_row(0, frames=4).model_dump(mode="json", exclude={"images"})
+    row_bytes, files = 0, []
+    per_group, groups = 100, 0
+    schema = None
+    jpegs = [_noise(rng) for _ in range(64)]
+    row_bytes = 4 * sum(map(len, jpegs)) // len(jpegs)
+    groups = max(4, int(gigabytes * 1e9 / row_bytes / per_group))
+    from schemas.record import arrow_schema
+
+    schema = arrow_schema(SftSample)
+    for shard in range(4):
+        file = folder / f"data/sft/train-{shard:05d}-of-00004.parquet"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with pq.ParquetWriter(file, schema, use_dictionary=False, compression="none") as writer:
+            for _ in range(groups // 4):
+                rows = []
+                for _ in range(per_group):
+                    picked = rng.integers(0, len(jpegs), 4)
+                    rows.append(
+                        {**template, "images": [{"bytes": jpegs[each], "path": None} for each in picked]}
+                    )
+                writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+        with file.open("rb") as opened:
+            sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+        files.append(
+            {"path": str(file.relative_to(folder)), "sha256": sha256, "rows": groups // 4 * per_group}
+        )
+    (folder / "manifest.json").write_text(json.dumps({"policy": {}, "files": files}))
+    return folder
+
+
+def _noise(rng: np.random.Generator) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(rng.integers(0, 256, (192, 256, 3), dtype=np.uint8)).save(file, "JPEG", quality=85)
+    return file.getvalue()
+
+
+def _stream(dataset: Path) -> None:
+    """Pass over all rows once and print the resident memory after a tenth and at the end."""
+    import psutil
+
+    shards = open_shards(dataset, ShardsConfig())
+    process = psutil.Process()
+    early, peak, size = 0.0, 0.0, 0
+    began = time.perf_counter()
+    for number, example in enumerate(stream_epoch(shards, ShardsConfig())):
+        size += sum(map(len, example.images))
+        if number % 50 == 0:
+            now = process.memory_info().rss / 1e6
+            peak = max(peak, now)
+            early = peak if number <= shards.rows // 10 else early
+    seconds = time.perf_counter() - began
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps({"early_mb": early, "end_mb": peak, "data_mb": size / 1e6, "seconds": seconds}))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["stream"]:
+        _stream(Path(sys.argv[2]))
+    else:
+        for figures in (bench_sft(), bench_stream()):
+            print(json.dumps(figures, indent=1))
