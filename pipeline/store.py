@@ -148,7 +148,7 @@ class Store:
 
         Raises UsageError where it holds something else, is a file, or cannot be written.
         """
-        try:
+        with self._refusals_explained():
             if self.exists(MARKER):
                 return
             others = [name for name in self.names("") if name not in _MAY_BE_THERE]
@@ -159,14 +159,6 @@ class Store:
                     "name a new or an empty folder, so that nothing of yours is touched"
                 )
             self.write_bytes(MARKER, b"reelproof keeps this folder; see recipe.yaml for what it holds.\n")
-        except PermissionError as error:
-            raise UsageError(f"{self.url} cannot be written ({error}); name a folder of yours") from error
-        except (FileExistsError, NotADirectoryError) as error:
-            raise UsageError(f"{self.url} cannot be made: a file is in the way ({error})") from error
-        except OSError as error:
-            if error.errno != errno.EROFS:
-                raise
-            raise UsageError(f"{self.url} is on a read-only file system; name another folder") from error
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -179,10 +171,11 @@ class Store:
         if not self.is_local:
             yield
             return
-        Path(self.path(_LOCK)).parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path(_LOCK), timeout=0)
         try:
-            lock.acquire()
+            with self._refusals_explained():
+                Path(self.path(_LOCK)).parent.mkdir(parents=True, exist_ok=True)
+                lock.acquire()
         except Timeout:
             raise StoreInUseError(
                 f"{self.url} is in use by {self._owner()}; wait for it, or stop it first"
@@ -205,6 +198,25 @@ class Store:
     def __getstate__(self) -> dict[str, Any]:
         return {"url": self.url}
 
+    @contextmanager
+    def _refusals_explained(self) -> Iterator[None]:
+        """What keeps us from writing at all, as a UsageError."""
+        try:
+            yield
+        except (UsageError, BuildFailed, Timeout):
+            raise
+        except (FileExistsError, NotADirectoryError) as error:
+            raise UsageError(f"{self.url} cannot be made: a file is in the way ({error})") from error
+        except OSError as error:
+            if self.is_local and error.errno == errno.EROFS:
+                raise UsageError(f"{self.url} is on a read-only file system; name another folder") from error
+            raise UsageError(f"{self.url} cannot be written ({error}); name a folder of yours") from error
+        except Exception as error:
+            if self.is_local:
+                raise
+            what = f"{type(error).__name__}: {error}"  # object stores have errors of their own
+            raise UsageError(f"{self.url} cannot be reached ({what})") from error
+
     def _owner(self) -> str:
         try:
             return self.read_bytes(_OWNER).decode()
@@ -213,10 +225,10 @@ class Store:
 
     def _put(self, local: str, path: str) -> None:
         protocols = {self.fs.protocol} if isinstance(self.fs.protocol, str) else set(self.fs.protocol)
-        self.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
         if protocols & _PUT_IS_ATOMIC:
-            self.fs.put_file(local, path)
+            self.fs.put_file(local, path)  # no folders there, and making one would make the bucket
             return
+        self.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
         temporary = str(PurePosixPath(path).with_name(_temporary_name()))
         self.fs.put_file(local, temporary)
         self.fs.mv(temporary, path)

@@ -226,10 +226,14 @@ def test_store_survives_a_real_full_disk(small_disk):
 
 
 @pytest.mark.real
-def test_claim_of_a_read_only_disk_is_a_usage_error(small_disk):
+def test_read_only_disk_is_a_usage_error(small_disk):
+    ours = Store(str(small_disk / "ours"))
+    ours.claim()
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     with pytest.raises(UsageError, match="read-only"):
-        Store(str(small_disk)).claim()
+        Store(str(small_disk / "new")).claim()
+    with pytest.raises(UsageError, match="read-only"), ours.lock():
+        pass
 
 
 @pytest.mark.real

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
+from pipeline.errors import UsageError
 from pipeline.sources import SourcesConfig, identify, list_sources
 from pipeline.store import Store
 
@@ -67,6 +68,11 @@ def test_store_on_s3_sees_what_another_process_wrote(bucket):
     """)
     subprocess.run([sys.executable, "-c", script], check=True)
     assert store.read_json("run.json") == 1
+
+
+def test_bucket_that_is_not_there_is_a_usage_error(bucket):
+    with pytest.raises(UsageError, match="s3://nowhere/out cannot be"):
+        Store("s3://nowhere/out").claim()
 
 
 def test_videos_on_s3_are_known_by_their_etag(bucket):
