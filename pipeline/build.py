@@ -52,13 +52,7 @@ def refilter(build_dir: str, overrides: Sequence[str]) -> tuple[RunSummary, Reci
     before = open_workplace(build_dir)
     with before.store.lock():
         workplace = open_workplace(build_dir, overrides)
-        missing = workplace.todos()
-        if missing:
-            step = missing[0].steps[0].name
-            raise UsageError(
-                f"{len(missing)} part(s) of {build_dir} have steps to do, {step} first; "
-                "run `reelproof build` to do them"
-            )
+        workplace.require_finished()
         workplace.save_recipe()
         summary = summarise("refilter", started, workplace, [], curate(workplace))
     return summary, workplace.recipe

@@ -107,6 +107,36 @@ def explain(build_dir: str, subject: str) -> None:
         click.echo(line)
 
 
+@cli.command()
+@click.argument("before", metavar="DIR_A")
+@click.argument("after", metavar="DIR_B")
+def diff(before: str, after: str) -> None:
+    """What came, what went and why, between the datasets of two builds."""
+    from pipeline.diff import diff_datasets, tell_diff
+    from pipeline.store import Store
+
+    for line in tell_diff(diff_datasets(Store(before), Store(after))):
+        click.echo(line)
+
+
+@cli.command()
+@BUILD_DIR
+@click.argument("setting", metavar="POLICY.FIELD")
+@click.argument("values")
+def sweep(build_dir: str, setting: str, values: str) -> None:
+    """How many rows each of VALUES (0:1:0.1, or 1,2,4) of a policy setting would keep; nothing is written."""
+    from pipeline.curate import judge
+    from pipeline.sweep import parse_values, tell_sweep
+    from pipeline.sweep import sweep as run
+    from pipeline.workplace import open_workplace
+
+    workplace = open_workplace(build_dir)
+    judged = judge(workplace)
+    rows = judged.measurements.filter(judged.verdicts["published"])
+    for line in tell_sweep(run(rows, workplace.recipe.policy, setting, parse_values(values)), setting):
+        click.echo(line)
+
+
 @cli.command("export")
 @DATASET_DIR
 @click.option(

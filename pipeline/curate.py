@@ -2,15 +2,17 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import polars as pl
 import yaml
 
-from pipeline.card import write_card
+from pipeline.card import write_readme
 from pipeline.part import PartInputs
 from pipeline.part_files import PartFiles, read_measurements
 from pipeline.shards import ShardReceipt, reason_counts, write_dataset
+from pipeline.stats_files import read_plots, write_stats
 from pipeline.teachers import teacher_identity
 from pipeline.whole_set import WholeSet, examine_whole_set
 from pipeline.workplace import Workplace
@@ -70,12 +72,19 @@ def rewrite_card(workplace: Workplace) -> str:
 
 
 def _write_card(workplace: Workplace, judged: Judged) -> None:
-    card, study = workplace.recipe.card, _study(workplace)
-    write_card(workplace.store, judged.files, judged.measurements, judged.verdicts, card, study)
+    """Statistics, plots where matplotlib is installed, and the card that shows them."""
+    store = workplace.store
+    stats = write_stats(store, judged.files, judged.measurements, judged.verdicts)
+    if find_spec("matplotlib") and not read_plots(store, stats):
+        from pipeline.plots import write_plots
+
+        write_plots(store, judged.measurements, judged.verdicts)
+    write_readme(store, workplace.recipe.card, _study(workplace))
 
 
 def judge(workplace: Workplace) -> Judged:
-    """Read what was measured and decide; nothing is written."""
+    """Read what was measured and decide. Raises UsageError where the build is not finished."""
+    workplace.require_finished()
     files = tuple(part_files(workplace, part) for part in workplace.parts)
     whole = examine_whole_set(workplace.store, files, workplace.recipe.duplicates)
     measurements = read_measurements(workplace.store, files).join(

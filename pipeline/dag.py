@@ -161,7 +161,7 @@ def _asked(source: AskedSource | None, scan: Step, cut: Step) -> tuple[Step, ...
 
 
 def _posed(recipe: Recipe) -> dict[str, Any]:
-    """What of the questions' settings this step rests on; who writes some is the business of the step above."""
+    """What of the questions' settings this step rests on; who writes some is for the step above."""
     return recipe.questions.model_dump(mode="json", exclude={"asked": {"writer", "answerer", "wanted"}})
 
 

@@ -73,6 +73,15 @@ class Workplace:
                 todos.append(Todo(part, missing))
         return todos
 
+    def require_finished(self) -> None:
+        """Raises UsageError where a part has a step to do."""
+        todos = self.todos()
+        if todos:
+            raise UsageError(
+                f"{len(todos)} part(s) of {self.store.url} have steps to do, {todos[0].steps[0].name} first; "
+                "run `reelproof build` to do them"
+            )
+
     def quarantined(self) -> list[Quarantine]:
         """Every source that cannot be used: files that could not be read, then those of the parts."""
         lost = read_records(self.store, LOST, Quarantine)
