@@ -16,8 +16,9 @@ from training.rewards import Judge, RewardConfig, score_completions
 from training.runs import write_whole
 from training.sampling import Ask, Said, Sampler, SamplingConfig
 from training.shards import Example, ShardsConfig, open_shards, stream_in_order
+from training.strategies import BackendConfig
 from training.tables import text_table
-from training.tts import BackendConfig, open_sampler
+from training.tts import open_sampler
 
 
 class EvaluateConfig(BaseModel):

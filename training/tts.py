@@ -4,89 +4,28 @@ Samples are drawn once and shared: every strategy that votes looks at the same o
 """
 
 import json
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-from schemas.answer import lenient_score, read_completion, strict_score
-from training.batches import PromptConfig, limit_frames
+from schemas.answer import lenient_score, strict_score
+from training.batches import PromptConfig
 from training.intervals import Interval, wilson
 from training.preflight import SetupError, dataset_folder
-from training.rewards import Judge, RewardConfig, Scored, score_completions
+from training.rewards import Judge
 from training.runs import write_whole
-from training.sampling import Ask, LocalSampler, Said, Sampler, SamplingConfig, ServerSampler
-from training.shards import Example, ShardsConfig, open_shards, stream_in_order
+from training.sampling import LocalSampler, Sampler, ServerSampler
+from training.shards import Example, open_shards, stream_in_order
+from training.strategies import (
+    FROM_POOL,
+    FROM_SAMPLER,
+    NEEDS_JUDGE,
+    BackendConfig,
+    Choice,
+    draw_pools,
+)
+from training.strategies import TtsConfig as TtsConfig
 from training.tables import Point, plot_points, text_table
-
-Strategy = Literal[
-    "greedy",
-    "one_sample",
-    "majority",
-    "weighted_logprob",
-    "weighted_evidence",
-    "best_of_n",
-    "early_stop",
-    "budget_forcing",
-    "more_frames",
-]
-ALL: tuple[Strategy, ...] = Strategy.__args__  # type: ignore[attr-defined]
-NEEDS_JUDGE = ("weighted_evidence", "best_of_n")
-
-
-class BackendConfig(BaseModel):
-    """Where completions come from."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["transformers", "server"] = "transformers"
-    url: str = "http://127.0.0.1:8000/v1"
-    """Of an OpenAI-compatible server, for `server`."""
-
-
-class TtsConfig(BaseModel):
-    """Which strategies are tried, on which rows, and how far each goes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    shards: ShardsConfig = ShardsConfig(subset="rl", split="test")
-    max_rows: int | None = Field(default=None, ge=1)
-    prompt: PromptConfig = PromptConfig()
-    backend: BackendConfig = BackendConfig()
-    sampling: SamplingConfig = SamplingConfig()
-    strategies: tuple[Strategy, ...] = ALL
-    samples: int = Field(default=8, ge=1, le=1024)
-    """Of each vote, and of best-of-n."""
-    settled_share: float = Field(default=0.5, gt=0, le=1)
-    """`early_stop` ends once the leader's share of all `samples` votes is above this, or cannot be caught."""
-    waits: int = Field(default=1, ge=1, le=8)
-    """`budget_forcing` goes on thinking this often."""
-    wait: str = " Wait,"
-    """What a thought that would end is made to go on with."""
-    first_frames: int = Field(default=2, ge=1, le=1024)
-    """`more_frames` begins with so many and doubles them …"""
-    agreed_share: float = Field(default=0.75, gt=0, le=1)
-    """… until the leader has this share of the votes, or all frames are shown."""
-    rewards: RewardConfig = RewardConfig(scoring="lenient")
-    """How answers are scored, and what thought/answer agreement is."""
-
-    @model_validator(mode="after")
-    def _are_distinct(self) -> "TtsConfig":
-        if len(set(self.strategies)) != len(self.strategies) or not self.strategies:
-            raise ValueError("strategies: name each once, and at least one")
-        return self
-
-
-class Choice(NamedTuple):
-    """What a strategy answered to one question, and what that cost."""
-
-    answer: str | None
-    samples: int
-    tokens: int
-    frames: int
-    seconds: float
 
 
 class Outcome(NamedTuple):
@@ -100,15 +39,6 @@ class Outcome(NamedTuple):
     seconds: float
     right: tuple[float, ...]
     """Each question's score, in the rows' order."""
-
-
-class _Pool(NamedTuple):
-    """One question's shared samples."""
-
-    example: Example
-    said: tuple[Said, ...]
-    answers: tuple[str | None, ...]
-    scored: tuple[Scored, ...]
 
 
 def scale_test_time(
@@ -150,52 +80,6 @@ def open_sampler(model: str, backend: BackendConfig, prompt: PromptConfig) -> Sa
     return LocalSampler.load(model, prompt)
 
 
-def draw_pools(
-    sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig, judge: Judge | None
-) -> list[_Pool]:
-    """`samples` completions of each question, read and scored."""
-    asks = [Ask(example) for example in examples for _ in range(cfg.samples)]
-    said = sampler.sample(asks, cfg.sampling)
-    rewards = cfg.rewards.model_copy(update={"evidence": 1.0 if judge is not None else 0.0})
-    scored = score_completions(
-        [(ask.example, each.text) for ask, each in zip(asks, said, strict=True)], rewards, judge
-    )
-    pools = []
-    for place, example in enumerate(examples):
-        part = slice(place * cfg.samples, (place + 1) * cfg.samples)
-        answers = tuple(read_completion(each.text).answer for each in said[part])
-        pools.append(_Pool(example, tuple(said[part]), answers, tuple(scored[part])))
-    return pools
-
-
-def vote(example: Example, answers: Sequence[str | None], weights: Sequence[float]) -> str | None:
-    """The answer with the most weight; answers that mean the same are one. Ties go to the one said first.
-
-    Where no answer has any weight, each counts 1.
-    """
-    tally = count_votes(example, answers, weights)
-    if not any(weight for _, weight in tally):
-        tally = count_votes(example, answers, [1.0] * len(answers))
-    return max(tally, key=lambda each: each[1])[0] if tally else None
-
-
-def count_votes(
-    example: Example, answers: Sequence[str | None], weights: Sequence[float]
-) -> list[tuple[str, float]]:
-    """(answer, weight) of each distinct answer, in order of first mention; no answer is no vote."""
-    names: list[str] = []
-    sums: list[float] = []
-    for answer, weight in zip(answers, weights, strict=True):
-        if answer is None:
-            continue
-        place = next((i for i, name in enumerate(names) if _same(example, answer, name)), len(names))
-        if place == len(names):
-            names.append(answer)
-            sums.append(0.0)
-        sums[place] += weight
-    return list(zip(names, sums, strict=True))
-
-
 def write_outcomes(outcomes: Sequence[Outcome], out: Path) -> None:
     """Table, JSON and plot of accuracy against cost."""
     rows = [
@@ -208,138 +92,6 @@ def write_outcomes(outcomes: Sequence[Outcome], out: Path) -> None:
     write_whole(out / "tts.json", _as_json(outcomes))
     points = [Point(each.strategy, each.tokens, each.accuracy) for each in outcomes]
     plot_points(points, out / "tts.png", "drawn tokens a question", "accuracy")
-
-
-def _same(example: Example, one: str, other: str) -> bool:
-    return lenient_score(example.task, one, other, example.options) == 1
-
-
-def _one_sample(pool: _Pool, _: TtsConfig) -> Choice:
-    return _cost(pool, 1)._replace(answer=pool.answers[0])
-
-
-def _majority(pool: _Pool, _: TtsConfig) -> Choice:
-    count = len(pool.said)
-    return _cost(pool, count)._replace(answer=vote(pool.example, pool.answers, [1.0] * count))
-
-
-def _weighted_logprob(pool: _Pool, _: TtsConfig) -> Choice:
-    weights = [math.exp(each.mean_logprob) if each.mean_logprob is not None else 0.0 for each in pool.said]
-    return _cost(pool, len(pool.said))._replace(answer=vote(pool.example, pool.answers, weights))
-
-
-def _weighted_evidence(pool: _Pool, _: TtsConfig) -> Choice:
-    weights = [each.components["evidence"] * each.components["agreement"] for each in pool.scored]
-    return _cost(pool, len(pool.said))._replace(answer=vote(pool.example, pool.answers, weights))
-
-
-def _best_of_n(pool: _Pool, _: TtsConfig) -> Choice:
-    """The one completion that the verifier believes most; of equals the likeliest."""
-
-    def belief(place: int) -> tuple[float, float]:
-        held = pool.scored[place].components
-        return held["evidence"] * held["agreement"], pool.said[place].mean_logprob or 0.0
-
-    best = max(range(len(pool.said)), key=belief)
-    return _cost(pool, len(pool.said))._replace(answer=pool.answers[best])
-
-
-def _early_stop(pool: _Pool, cfg: TtsConfig) -> Choice:
-    for used in range(1, len(pool.said) + 1):
-        tally = sorted(
-            (weight for _, weight in count_votes(pool.example, pool.answers[:used], [1.0] * used)),
-            reverse=True,
-        )
-        lead, second = (*tally, 0.0, 0.0)[:2]
-        left = len(pool.said) - used
-        if lead > second + left or lead > cfg.settled_share * len(pool.said):
-            break
-    answer = vote(pool.example, pool.answers[:used], [1.0] * used)
-    return _cost(pool, used)._replace(answer=answer)
-
-
-def _greedy(sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig) -> list[Choice]:
-    said = sampler.sample([Ask(example) for example in examples], _greedily(cfg))
-    return [
-        Choice(read_completion(each.text).answer, 1, each.tokens, _frames(example, cfg), each.seconds)
-        for example, each in zip(examples, said, strict=True)
-    ]
-
-
-def _budget_forcing(sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig) -> list[Choice]:
-    """Where the thought would end, go on with `wait`. Source: arXiv 2501.19393."""
-    said = sampler.sample([Ask(example) for example in examples], _greedily(cfg))
-    spent = [(each.tokens, each.seconds) for each in said]
-    for _ in range(cfg.waits):
-        tails = [each.text.partition("</think>")[0] + cfg.wait for each in said]
-        asks = [Ask(example, tail) for example, tail in zip(examples, tails, strict=True)]
-        said = sampler.sample(asks, _greedily(cfg))
-        spent = [(old[0] + each.tokens, old[1] + each.seconds) for old, each in zip(spent, said, strict=True)]
-    return [
-        Choice(read_completion(each.text).answer, 1 + cfg.waits, cost[0], _frames(example, cfg), cost[1])
-        for example, each, cost in zip(examples, said, spent, strict=True)
-    ]
-
-
-def _more_frames(sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig) -> list[Choice]:
-    """Few frames first; where the votes split, twice as many, until they agree or all are shown."""
-    done: dict[int, Choice] = {}
-    spent = dict.fromkeys(range(len(examples)), Choice(None, 0, 0, 0, 0.0))
-    shown = cfg.first_frames
-    while len(done) < len(examples):
-        left = [place for place in range(len(examples)) if place not in done]
-        fewer = {place: limit_frames(examples[place], shown) for place in left}
-        asks = [Ask(fewer[place]) for place in left for _ in range(cfg.samples)]
-        said = sampler.sample(asks, cfg.sampling)
-        for order, place in enumerate(left):
-            part = said[order * cfg.samples : (order + 1) * cfg.samples]
-            spent[place] = _add(spent[place], part, len(fewer[place].images))
-            answers = [read_completion(each.text).answer for each in part]
-            tally = count_votes(examples[place], answers, [1.0] * len(part))
-            agreed = max((weight for _, weight in tally), default=0.0) / len(part)
-            if agreed >= cfg.agreed_share or shown >= len(examples[place].images):
-                done[place] = spent[place]._replace(answer=vote(examples[place], answers, [1.0] * len(part)))
-        shown *= 2
-    return [done[place] for place in range(len(examples))]
-
-
-FROM_POOL: dict[str, Callable[[_Pool, TtsConfig], Choice]] = {
-    "one_sample": _one_sample,
-    "majority": _majority,
-    "weighted_logprob": _weighted_logprob,
-    "weighted_evidence": _weighted_evidence,
-    "best_of_n": _best_of_n,
-    "early_stop": _early_stop,
-}
-FROM_SAMPLER: dict[str, Callable[[Sampler, Sequence[Example], TtsConfig], list[Choice]]] = {
-    "greedy": _greedy,
-    "budget_forcing": _budget_forcing,
-    "more_frames": _more_frames,
-}
-
-
-def _cost(pool: _Pool, used: int) -> Choice:
-    part = pool.said[:used]
-    return _add(Choice(None, 0, 0, 0, 0.0), part, len(pool.example.images))
-
-
-def _add(before: Choice, said: Sequence[Said], frames: int) -> Choice:
-    """Frames are counted once a question: its samples share the prompt."""
-    return Choice(
-        None,
-        before.samples + len(said),
-        before.tokens + sum(each.tokens for each in said),
-        before.frames + frames,
-        before.seconds + sum(each.seconds for each in said),
-    )
-
-
-def _greedily(cfg: TtsConfig) -> SamplingConfig:
-    return cfg.sampling.model_copy(update={"temperature": 0.0})
-
-
-def _frames(example: Example, cfg: TtsConfig) -> int:
-    return len(limit_frames(example, cfg.prompt.max_frames).images)
 
 
 def _outcome(name: str, examples: Sequence[Example], choices: Sequence[Choice], cfg: TtsConfig) -> Outcome:

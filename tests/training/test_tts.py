@@ -10,7 +10,8 @@ from training.evaluate import EvaluateConfig, constant_baseline, evaluate_model
 from training.intervals import mean_over_seeds, paired_difference, wilson
 from training.sampling import Said, SamplingConfig
 from training.shards import example_of
-from training.tts import TtsConfig, count_votes, scale_test_time, try_strategies, vote
+from training.strategies import TtsConfig, count_votes, vote
+from training.tts import scale_test_time, try_strategies
 
 EXAMPLE = example_of(rl_row(0).model_dump())  # the answer is B, green
 THOUGHT = {"B": "So green.", "A": "So red.", "C": "So blue."}
