@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +25,8 @@ from stages.teacher import ServerTeacherConfig, TeacherUnavailable
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
 LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
+KEEP_ALIVE_S = 3.0
+"""Shorter than servers' own 5 s, so that none closes a connection just as it is used again."""
 NO_KEY = "none"
 """What is sent where the environment holds no key."""
 
@@ -52,10 +56,15 @@ class OpenAIServer:
         """One for each request that may be in flight."""
         self._cfg = cfg
         self._key = key
-        limits = httpx2.Limits(max_connections=cfg.concurrency, max_keepalive_connections=cfg.concurrency)
+        limits = httpx2.Limits(
+            max_connections=cfg.concurrency,
+            max_keepalive_connections=cfg.concurrency,
+            keepalive_expiry=KEEP_ALIVE_S,
+        )
         http = DefaultAioHttpClient(
             limits=limits,
             timeout=httpx2.Timeout(cfg.timeout_s, connect=10),
+            verify=_certificates(),
             trust_env=urlsplit(url).hostname not in LOOPBACK,  # no proxy stands between us and ourselves
         )
         self._client = AsyncOpenAI(base_url=url, api_key=key, max_retries=0, http_client=http)
@@ -133,7 +142,7 @@ class OpenAIServer:
         if any(isinstance(cause, TimeoutError) for cause in causes):
             return PassingError(f"no answer within {self._cfg.timeout_s:g} s", blame=1)
         if isinstance(error, APIConnectionError):
-            return PassingError("the connection broke", blame=0.5, pauses=True)
+            return PassingError("the connection broke", blame=0.5)
         return error
 
     def _named_status(self, error: APIStatusError) -> Exception:
@@ -157,6 +166,12 @@ class OpenAIServer:
     def _without_key(self, text: str) -> str:
         text = text if self._key == NO_KEY else text.replace(self._key, "…")
         return text if len(text) <= 500 else text[:499] + "…"
+
+
+@lru_cache
+def _certificates() -> ssl.SSLContext:
+    """Read once a process: it takes longer than a dozen requests, and each part opens a client of its own."""
+    return httpx2.create_ssl_context()
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

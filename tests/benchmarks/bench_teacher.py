@@ -5,7 +5,6 @@ import hashlib
 import io
 import json
 import os
-import queue
 import statistics
 import subprocess
 import sys
@@ -35,10 +34,10 @@ from stages.teacher import ServerTeacherConfig
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
 REQUESTS, CONCURRENCY, LATENCY_S = 20_000, 256, 0.05
-ROUNDS = 5
+ROUNDS = 3
 CPU_ARGS = ("--enforce-eager", "--no-enable-chunked-prefill", "--max-num-batched-tokens", "4096")
 """On a CPU, vLLM 0.32 dies of a seeded request whose prompt it reads in pieces."""
-PARTS, REQUESTS_PER_PART, SLOTS, IN_FLIGHT_PER_PART = 8, 24, 2, 16
+PARTS, REQUESTS_PER_PART, SLOTS, IN_FLIGHT_PER_PART = 8, 64, 2, 16
 
 
 class Row(TypedDict):
@@ -146,19 +145,23 @@ def bench_vllm() -> dict[str, Row]:
 
 def _as_parts(url: str, frames: dict[str, bytes], folder: Path) -> Speed:
     """As a build does: two parts at a time, each with its log, its client and its share of the requests."""
-    waiting: queue.SimpleQueue[list[ChatRequest]] = queue.SimpleQueue()
-    for part in _parts(frames):
-        waiting.put(part)
+    waiting = iter(enumerate(_parts(frames)))
+    lock = threading.Lock()
     cfg = ServerTeacherConfig(model="tiny", revision="1", urls=(url,), concurrency=IN_FLIGHT_PER_PART)
 
     def work() -> None:
-        while not waiting.empty():
+        while True:
+            with lock:
+                part = next(waiting, None)
+            if part is None:
+                return
+            number, requests = part
             with (
                 OpenAITeacher(cfg) as teacher,
-                CompletionLog(fsspec.filesystem("file"), str(folder / str(waiting.qsize()))) as log,
+                CompletionLog(fsspec.filesystem("file"), str(folder / str(number))) as log,
             ):
                 counter = UseCounter()
-                _drain(RememberingTeacher(teacher, log, counter).complete(waiting.get(), frames))
+                _drain(RememberingTeacher(teacher, log, counter).complete(requests, frames))
                 tokens.append(counter.use.completion_tokens)
 
     tokens: list[int] = []
