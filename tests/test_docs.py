@@ -1,0 +1,80 @@
+"""README, ARCHITECTURE and the command line hold to each other: a name in one is a name in the other."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from pipeline.cli import cli
+from pipeline.recipe import load_recipe
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+RECIPES = sorted((ROOT / "pipeline/recipes").glob("*.yaml"))
+
+
+def commands(group: click.Group, above: tuple[str, ...] = ()) -> dict[tuple[str, ...], click.Command]:
+    """("train", "sft") -> the command, for every command that does something."""
+    found: dict[tuple[str, ...], click.Command] = {}
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            found |= commands(command, (*above, name))
+        else:
+            found[(*above, name)] = command
+    return found
+
+
+def shown_lines() -> list[str]:
+    """Every `reelproof …` in README."""
+    return sorted(set(re.findall(r"(?:^|`)reelproof ([^`#\n]+)", README, re.MULTILINE)))
+
+
+def test_readme_shows_every_command():
+    shown = [shlex.split(line) for line in shown_lines()]
+    missing = [
+        words for words in commands(cli) if not any(tuple(line[: len(words)]) == words for line in shown)
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("line", shown_lines())
+def test_command_line_in_readme_is_one(line):
+    words = shlex.split(line)
+    known = commands(cli)
+    name = next(name for name in (tuple(words[:2]), tuple(words[:1])) if name in known)
+    context = known[name].make_context(" ".join(name), words[len(name) :], resilient_parsing=False)
+    assert context.params
+
+
+@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md"])
+def test_paths_in_documents_exist(document):
+    text = (ROOT / document).read_text()
+    paths = re.findall(r"`((?:pipeline|stages|schemas|training|tests|data_cards)/[\w./-]*)`", text)
+    assert paths
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_readme_lists_every_recipe():
+    assert [path.name for path in RECIPES if f"`{path.name}`" not in README] == []
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
+def test_recipe_that_we_ship_is_valid(path):
+    assert load_recipe(path).name
+
+
+def test_extras_in_readme_are_in_pyproject():
+    import tomllib
+
+    named = re.search(r"\(extras: ([^)]+)\)", README)
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(re.findall(r"`(\w+)`", named[1])) <= set(extras)
+
+
+@pytest.mark.parametrize("target", ["demo", "test", "check", "bench"])
+def test_make_targets_in_readme_exist(target):
+    assert f"make {target}" in README
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
