@@ -8,9 +8,8 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
@@ -20,14 +19,14 @@ from transformers import AutoModelForImageTextToText
 
 from training.batches import Batch, PromptConfig, join, prompt_batch
 from training.curriculum import Curriculum, CurriculumConfig
-from training.grpo import GrpoConfig, group_advantages, has_variance, policy_loss, temporal_bonus
+from training.groups import Group, components, example_row, shuffle_frames, teaches
+from training.grpo import GrpoConfig, group_advantages, policy_loss, temporal_bonus
 from training.preflight import SetupError, check_frames, check_length, dataset_folder, load_processor
-from training.rewards import Judge, RewardConfig, Scored, check_rewards, score_completions
+from training.rewards import Judge, RewardConfig, check_rewards, score_completions
 from training.runs import RunFolder, model_path
 from training.sampling import (
     Ask,
     LocalSampler,
-    Said,
     SamplingConfig,
     completion_logprobs,
     forbidden_tokens,
@@ -83,16 +82,6 @@ class RlConfig(BaseModel):
     seed: int = 0
 
 
-class Group(NamedTuple):
-    """One question's rollouts."""
-
-    example: Example
-    said: tuple[Said, ...]
-    scored: tuple[Scored, ...]
-    rewards: tuple[float, ...]
-    """Totals, with the temporal bonus where there is one."""
-
-
 def train_rl(
     build_dir: Path, model: str, out: Path, cfg: RlConfig, judge: Judge | None = None
 ) -> TrainSummary:
@@ -132,7 +121,7 @@ def train_rl(
         for step in range(first + 1, cfg.steps + 1):
             groups, drawn = learner.collect(curriculum, shards, step)
             curriculum.refresh(groups)
-            kept = [group for group in groups if _teaches(group)]
+            kept = [group for group in groups if teaches(group)]
             report = learner.learn(kept) if kept else {}
             loss = report.get("loss", loss)
             tokens += sum(said.tokens for group in groups for said in group.said)
@@ -144,7 +133,7 @@ def train_rl(
             }
             run.log(step, {**report, **components(groups), **counts, "seconds": spent})
             if step % cfg.examples_every_steps == 0 or step == 1:
-                run.append("rollouts.jsonl", [_example_row(step, group) for group in groups[:4]])
+                run.append("rollouts.jsonl", [example_row(step, group) for group in groups[:4]])
             if step % cfg.checkpoint_every_steps == 0 and step < cfg.steps:
                 trainer.checkpoint(run, step)
         spent = time.perf_counter() - began
@@ -152,33 +141,6 @@ def train_rl(
         summary = TrainSummary(run.model, cfg.steps, loss, spent, tokens / max(spent, 1e-9))
         run.write_outcome({"state": "done", **summary._asdict()})
     return summary
-
-
-def components(groups: Sequence[Group]) -> dict[str, float]:
-    """Mean of every reward component over all rollouts, of the totals, and of the answers' own scores."""
-    scored = [each for group in groups for each in group.scored]
-    means = {
-        f"reward/{name}": sum(each.components[name] for each in scored) / len(scored)
-        for name in scored[0].components
-    }
-    totals = [reward for group in groups for reward in group.rewards]
-    said = [each for group in groups for each in group.said]
-    return {
-        **means,
-        "reward/total": sum(totals) / len(totals),
-        "right": sum(each.right for each in scored) / len(scored),
-        "completion_tokens": sum(each.tokens for each in said) / len(said),
-        "finished": sum(each.finished for each in said) / len(said),
-    }
-
-
-def shuffle_frames(example: Example, seed: int) -> Example:
-    """The same row with its pictures in another order under the same labels."""
-    key = int.from_bytes(example.question_id.encode()[-8:].rjust(8, b"\0"))
-    order = np.random.default_rng([seed, key]).permutation(len(example.images))
-    if len(order) > 1 and (order == np.arange(len(order))).all():
-        order = np.roll(order, 1)
-    return example._replace(images=tuple(example.images[place] for place in order))
 
 
 class _Learner:
@@ -196,12 +158,12 @@ class _Learner:
         groups = self.roll_out(curriculum.draw(shards, self.cfg.questions, step, 0), step, 0)
         drawn = len(groups)
         for again in range(1, self.cfg.refill_rounds + 1):
-            missing = sum(not _teaches(group) for group in groups)
+            missing = sum(not teaches(group) for group in groups)
             if not missing:
                 break
             more = self.roll_out(curriculum.draw(shards, missing, step, again), step, again)
             drawn += len(more)
-            groups = [group for group in groups if _teaches(group)] + more
+            groups = [group for group in groups if teaches(group)] + more
         return groups, drawn
 
     def roll_out(self, examples: Sequence[Example], step: int, again: int) -> list[Group]:
@@ -311,24 +273,6 @@ class _Learner:
             yield Batch(moved, batch.counted.to(device))
 
 
-def _teaches(group: Group) -> bool:
-    return bool(has_variance(torch.tensor([group.rewards]))[0])
-
-
 def _frozen(model: str, accelerator: Accelerator) -> Any:
     network: Any = AutoModelForImageTextToText.from_pretrained(model, dtype=torch.float32)
     return network.to(accelerator.device).eval().requires_grad_(False)
-
-
-def _example_row(step: int, group: Group) -> dict[str, Any]:
-    rollouts = [
-        {"text": said.text, "reward": reward, "components": dict(scored.components)}
-        for said, reward, scored in zip(group.said, group.rewards, group.scored, strict=True)
-    ]
-    return {
-        "step": step,
-        "question_id": group.example.question_id,
-        "question": group.example.question,
-        "answer": group.example.answer,
-        "rollouts": rollouts,
-    }

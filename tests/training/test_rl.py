@@ -6,10 +6,11 @@ import torch
 from tests.tiny_training import write_model, write_rl
 from training.batches import PromptConfig, join, prompt_batch
 from training.curriculum import Curriculum, CurriculumConfig
+from training.groups import shuffle_frames
 from training.grpo import GrpoConfig
 from training.preflight import SetupError
 from training.rewards import RewardConfig
-from training.rl import RlConfig, TemporalConfig, shuffle_frames, train_rl
+from training.rl import RlConfig, TemporalConfig, train_rl
 from training.sampling import Ask, LocalSampler, SamplingConfig, completion_logprobs, forbidden_tokens
 from training.sft import OptimizerConfig
 from training.shards import ShardsConfig, open_shards, stream_in_order

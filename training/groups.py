@@ -1,0 +1,69 @@
+"""Rollouts of one question, rewarded together: what a step of reinforcement learning collects and reports."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from training.grpo import has_variance
+from training.rewards import Scored
+from training.sampling import Said
+from training.shards import Example
+
+
+class Group(NamedTuple):
+    """One question's rollouts."""
+
+    example: Example
+    said: tuple[Said, ...]
+    scored: tuple[Scored, ...]
+    rewards: tuple[float, ...]
+    """Totals, with the temporal bonus where there is one."""
+
+
+def components(groups: Sequence[Group]) -> dict[str, float]:
+    """Mean of every reward component over all rollouts, of the totals, and of the answers' own scores."""
+    scored = [each for group in groups for each in group.scored]
+    means = {
+        f"reward/{name}": sum(each.components[name] for each in scored) / len(scored)
+        for name in scored[0].components
+    }
+    totals = [reward for group in groups for reward in group.rewards]
+    said = [each for group in groups for each in group.said]
+    return {
+        **means,
+        "reward/total": sum(totals) / len(totals),
+        "right": sum(each.right for each in scored) / len(scored),
+        "completion_tokens": sum(each.tokens for each in said) / len(said),
+        "finished": sum(each.finished for each in said) / len(said),
+    }
+
+
+def shuffle_frames(example: Example, seed: int) -> Example:
+    """The same row with its pictures in another order under the same labels."""
+    key = int.from_bytes(example.question_id.encode()[-8:].rjust(8, b"\0"))
+    order = np.random.default_rng([seed, key]).permutation(len(example.images))
+    if len(order) > 1 and (order == np.arange(len(order))).all():
+        order = np.roll(order, 1)
+    return example._replace(images=tuple(example.images[place] for place in order))
+
+
+def teaches(group: Group) -> bool:
+    """Whether its rewards differ."""
+    return bool(has_variance(torch.tensor([group.rewards]))[0])
+
+
+def example_row(step: int, group: Group) -> dict[str, Any]:
+    """A line of rollouts.jsonl."""
+    rollouts = [
+        {"text": said.text, "reward": reward, "components": dict(scored.components)}
+        for said, reward, scored in zip(group.said, group.rewards, group.scored, strict=True)
+    ]
+    return {
+        "step": step,
+        "question_id": group.example.question_id,
+        "question": group.example.question,
+        "answer": group.example.answer,
+        "rollouts": rollouts,
+    }
