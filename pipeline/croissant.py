@@ -1,0 +1,269 @@
+"""Manifest and stats -> `croissant.json`: the dataset for machines, in Croissant 1.1 and RAI 1.0.
+
+Source: https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pipeline.card import CardConfig
+from pipeline.diff import Diff
+from pipeline.hub_metadata import Features, loadable_splits, read_features
+from pipeline.stats_files import known_manifest, known_stats, put_file
+from pipeline.store import Store
+from schemas.manifest import Manifest, ManifestFile
+from schemas.stats import Stats
+
+CROISSANT = "croissant.json"
+
+_CONTEXT: dict[str, Any] = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "arrayShape": "cr:arrayShape",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileObject": "cr:fileObject",
+    "fileProperty": "cr:fileProperty",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "isArray": "cr:isArray",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "prov": "http://www.w3.org/ns/prov#",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
+    "sc": "https://schema.org/",
+    "separator": "cr:separator",
+    "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
+}
+
+_TYPES = {
+    "string": "sc:Text",
+    "int64": "cr:Int64",
+    "float64": "cr:Float64",
+    "bool": "sc:Boolean",
+}
+
+_CONFIGS = {
+    "sft": "Kept traces with their frames; in the files are also `images`, `prompt` and `completion`.",
+    "rl": "Verifiable questions with their frames; in the files are also `images` and `prompt`.",
+    "rejected": "Traces that were not kept, with every reason; frames by hash.",
+}
+
+_DESCRIPTIONS = {
+    "frame_times_s": "Seconds from the first frame of the frame's video, for each frame.",
+    "frame_sha256": "Of each frame's JPEG bytes.",
+    "thought": "The chain of thought, citing times.",
+    "answer": "The gold answer.",
+    "said": "The trace's own answer.",
+    "reasons": "Every reason why the trace was not kept.",
+    "license": "Of the row's video.",
+}
+
+
+def bump_version(version: str, diff: Diff) -> str:
+    """The next semantic version: major where rows went, minor where rows came, patch for anything else.
+
+    Raises ValueError where `version` is not three numbers with dots.
+    """
+    parts = version.split(".")
+    if len(parts) != 3 or not all(each.isdigit() for each in parts):
+        raise ValueError(f"version {version!r} is not major.minor.patch, such as 1.0.0")
+    major, minor, patch = map(int, parts)
+    changes = {change for each in diff.configs for change in each.rows["change"]}
+    if "went" in changes:
+        return f"{major + 1}.0.0"
+    if "came" in changes:
+        return f"{major}.{minor + 1}.0"
+    return version if diff.same_data and not diff.policy else f"{major}.{minor}.{patch + 1}"
+
+
+def write_croissant(
+    store: Store, cfg: CardConfig, version: str, published: str, url: str = "", folder: str = "dataset"
+) -> None:
+    """Leave `croissant.json` beside manifest and stats. `published` is a date, `YYYY-MM-DD`."""
+    manifest, stats = known_manifest(store, folder), known_stats(store, folder)
+    described = describe(
+        manifest, stats, read_features(store, manifest, folder), cfg, version, published, url
+    )
+    put_file(
+        store, f"{folder}/{CROISSANT}", (json.dumps(described, indent=2, ensure_ascii=False) + "\n").encode()
+    )
+
+
+def describe(
+    manifest: Manifest,
+    stats: Stats,
+    features: Features,
+    cfg: CardConfig,
+    version: str,
+    published: str,
+    url: str,
+) -> dict[str, Any]:
+    """The dataset as JSON-LD. Configs and splits without rows are left out, as in the card."""
+    loadable = loadable_splits(manifest)
+    licenses = [cfg.license] if cfg.license else [each.value for each in stats.build.licenses] or ["unknown"]
+    return {
+        "@context": _CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": "http://mlcommons.org/croissant/1.1",
+        "name": manifest.facts.name,
+        "description": cfg.summary,
+        "license": licenses,
+        "url": url or f"urn:sha256:{manifest.dataset_sha256}",
+        "version": version,
+        "datePublished": published,
+        "inLanguage": list(cfg.languages),
+        "keywords": ["video", "chain of thought", "reasoning", *cfg.tags],
+        "citeAs": f"{cfg.title or manifest.facts.name}, version {version}, sha256 {manifest.dataset_sha256}",
+        "creator": {
+            "@type": "Organization",
+            "name": "reelproof",
+            "url": url or "https://pypi.org/project/reelproof",
+        },
+        **_responsibility(manifest, stats, cfg),
+        "distribution": [*_files(manifest, loadable), *_file_sets(manifest, loadable)],
+        "recordSet": [
+            *(_splits(config, splits) for config, splits in loadable.items()),
+            *(_records(config, features[config], manifest) for config in loadable),
+        ],
+    }
+
+
+def _responsibility(manifest: Manifest, stats: Stats, cfg: CardConfig) -> dict[str, Any]:
+    """The RAI fields, from what the build knows."""
+    teachers = [each.value for each in stats.build.teachers]
+    kept = sum(each.rows for each in manifest.files if each.config == "sft")
+    return {
+        "rai:dataCollection": f"Frames of {stats.build.videos} videos, questions about their clips, and "
+        f"thoughts written by {', '.join(teachers)}; all of it by a program.",
+        "rai:dataCollectionType": ["Software Collection"],
+        "rai:dataPreprocessingProtocol": [
+            f"{step}-{key}" for step, key in manifest.facts.fingerprints.items()
+        ],
+        "rai:dataManipulationProtocol": f"Policy {manifest.policy.name} kept {kept} of {stats.policy.traces} "
+        "traces; the others are in the config `rejected` with their reasons.",
+        "rai:machineAnnotationTools": [*teachers, *manifest.facts.verifiers],
+        "rai:dataUseCases": [cfg.intended_use],
+        "rai:dataLimitations": list(cfg.limitations)
+        or ["Thoughts are a model's and may be wrong where no check looked."],
+        "rai:personalSensitiveInformation": ["Videos may show people; nobody is named by the pipeline."],
+    }
+
+
+def _files(manifest: Manifest, loadable: Mapping[str, Sequence[str]]) -> Iterator[dict[str, Any]]:
+    for each in manifest.files:
+        if each.split in loadable.get(each.config, ()):
+            yield {
+                "@type": "cr:FileObject",
+                "@id": each.path,
+                "name": each.path,
+                "contentUrl": each.path,
+                "contentSize": f"{each.size_bytes} B",
+                "encodingFormat": "application/x-parquet",
+                "sha256": each.sha256,
+            }
+
+
+def _file_sets(manifest: Manifest, loadable: Mapping[str, Sequence[str]]) -> Iterator[dict[str, Any]]:
+    for config, splits in loadable.items():
+        own = [each.path for each in _own(manifest, config, splits)]
+        yield {
+            "@type": "cr:FileSet",
+            "@id": f"{config}-files",
+            "name": f"{config}-files",
+            "description": f"Shards of the config `{config}`.",
+            "containedIn": [{"@id": path} for path in own],
+            "encodingFormat": "application/x-parquet",
+            "includes": f"data/{config}/*.parquet",
+        }
+
+
+def _own(manifest: Manifest, config: str, splits: Sequence[str]) -> list[ManifestFile]:
+    return [each for each in manifest.files if each.config == config and each.split in splits]
+
+
+def _splits(config: str, splits: Sequence[str]) -> dict[str, Any]:
+    name = f"{config}_splits"
+    return {
+        "@type": "cr:RecordSet",
+        "@id": name,
+        "name": name,
+        "description": f"Splits of the config `{config}`: by video, near-duplicates on one side.",
+        "dataType": "cr:Split",
+        "key": {"@id": f"{name}/split_name"},
+        "field": [
+            {"@type": "cr:Field", "@id": f"{name}/split_name", "name": "split_name", "dataType": "sc:Text"}
+        ],
+        "data": [{f"{name}/split_name": split} for split in splits],
+    }
+
+
+def _records(config: str, columns: Sequence[Mapping[str, Any]], manifest: Manifest) -> dict[str, Any]:
+    """Fields of a config's rows that Croissant's readers can read; lists of images or structs stop them."""
+    readable = [each for each in columns if isinstance(each.get("dtype", each.get("list")), str)]
+    readable = [each for each in readable if each["name"] != "images"]
+    return {
+        "@type": "cr:RecordSet",
+        "@id": config,
+        "name": config,
+        "description": _CONFIGS[config],
+        "key": {"@id": f"{config}/sample_id"},
+        "field": [_split_field(config), *(_field(config, column, manifest) for column in readable)],
+    }
+
+
+def _split_field(config: str) -> dict[str, Any]:
+    return {
+        "@type": "cr:Field",
+        "@id": f"{config}/split",
+        "name": "split",
+        "dataType": "sc:Text",
+        "references": {"field": {"@id": f"{config}_splits/split_name"}},
+        "source": {
+            "fileSet": {"@id": f"{config}-files"},
+            "extract": {"fileProperty": "fullpath"},
+            "transform": {"regex": r"^(?:.*/)?(train|test)(?:-[^/]*)?$"},
+        },
+    }
+
+
+def _field(config: str, column: Mapping[str, Any], manifest: Manifest) -> dict[str, Any]:
+    name = column["name"]
+    field = {
+        "@type": "cr:Field",
+        "@id": f"{config}/{name}",
+        "name": name,
+        "dataType": _TYPES[column.get("dtype", column.get("list"))],
+        "source": {"fileSet": {"@id": f"{config}-files"}, "extract": {"column": name}},
+    }
+    if name in _DESCRIPTIONS:
+        field["description"] = _DESCRIPTIONS[name]
+    if "list" in column:
+        field |= {"isArray": True, "arrayShape": "-1"}
+    if name in ("thought", "text"):
+        agents = [{"@type": "prov:SoftwareAgent", "name": each} for each in manifest.facts.teachers]
+        field["prov:wasGeneratedBy"] = {"@type": "prov:Activity", "prov:wasAssociatedWith": agents}
+    return field

@@ -1,0 +1,86 @@
+import json
+import logging
+
+import polars as pl
+import pytest
+
+from pipeline.card import CardConfig, write_card
+from pipeline.croissant import bump_version, write_croissant
+from pipeline.diff import ConfigDiff, Diff
+from pipeline.part_files import read_measurements
+from pipeline.shards import ShardsConfig, write_dataset
+from pipeline.stats_files import known_manifest
+from pipeline.store import Store
+from schemas.manifest import BuildFacts
+from stages.policy import PolicyConfig, decide
+from tests.small_parts import write_part
+
+mlcroissant = pytest.importorskip("mlcroissant", reason="in the extra `card`")
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory) -> Store:
+    store = Store(str(tmp_path_factory.mktemp("build")))
+    parts = [write_part(store, number) for number in range(3)]
+    measured = read_measurements(store, parts)
+    verdicts = decide(measured, PolicyConfig())
+    splits = {video: "test" if video[0] in "012345" else "train" for video in measured["video_id"]}
+    facts = BuildFacts(name="small", teachers=("signals@1",), fingerprints={"footage": "f0"})
+    write_dataset(store, parts, measured, verdicts, splits, PolicyConfig(), ShardsConfig(), facts)
+    write_card(store, parts, measured, verdicts, CardConfig())
+    write_croissant(store, CardConfig(), "1.2.0", "2026-01-31", "https://example.org/small")
+    return store
+
+
+def test_description_is_valid_without_a_warning(described, caplog):
+    with caplog.at_level(logging.WARNING):
+        dataset = mlcroissant.Dataset(jsonld=described.path("dataset/croissant.json"))
+    assert not dataset.metadata.ctx.issues.errors
+    assert not dataset.metadata.ctx.issues.warnings
+    assert not caplog.records
+
+
+def test_records_are_those_of_the_shards(described):
+    dataset = mlcroissant.Dataset(jsonld=described.path("dataset/croissant.json"))
+    rows = pl.concat(
+        pl.read_parquet(described.path(f"dataset/{each.path}")).with_columns(split=pl.lit(each.split))
+        for each in known_manifest(described).files
+        if each.config == "rejected"
+    )
+    read = {row["rejected/sample_id"].decode(): row for row in dataset.records("rejected")}
+    assert set(read) == set(rows["sample_id"])
+    for row in rows.iter_rows(named=True):
+        assert read[row["sample_id"]]["rejected/split"].decode() == row["split"]
+        assert read[row["sample_id"]]["rejected/thought"].decode() == row["thought"]
+        assert read[row["sample_id"]]["rejected/thought_words"] == row["thought_words"]
+
+
+def test_description_says_who_wrote_the_thoughts(described):
+    told = json.loads(described.read_bytes("dataset/croissant.json"))
+    fields = {field["@id"]: field for records in told["recordSet"] for field in records["field"]}
+    agents = fields["sft/thought"]["prov:wasGeneratedBy"]["prov:wasAssociatedWith"]
+    assert [agent["name"] for agent in agents] == ["signals@1"]
+    hashes = {
+        each["@id"]: each["sha256"] for each in told["distribution"] if each["@type"] == "cr:FileObject"
+    }
+    named = {each.path: each.sha256 for each in known_manifest(described).files if each.rows}
+    assert named.items() <= hashes.items()
+
+
+@pytest.mark.parametrize(
+    ("changes", "same", "version"),
+    [
+        (["went", "came"], False, "2.0.0"),
+        (["came"], False, "1.3.0"),
+        ([], False, "1.2.4"),
+        ([], True, "1.2.3"),
+    ],
+)
+def test_version_grows_with_what_changed(changes, same, version):
+    rows = pl.DataFrame({"change": changes}, schema={"change": pl.String})
+    assert bump_version("1.2.3", Diff(same, (), (ConfigDiff("sft", 5, 5, rows),))) == version
+
+
+def test_version_must_be_one():
+    with pytest.raises(ValueError, match=r"'v1' is not major\.minor\.patch"):
+        bump_version("v1", Diff(True, (), ()))
