@@ -7,6 +7,7 @@ plateau, so one frame comes first; the optimizer then begins anew.
 import io
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
 from accelerate import Accelerator
@@ -32,7 +33,23 @@ from training.shards import Example
 from training.tiny_model import TinyModel, TinyModelConfig, build_tiny_model, save_tiny_model
 
 PROMPT = PromptConfig(style="brief")
-ONE_FRAME_STEPS, FOUR_FRAME_STEPS = 300, 350
+
+
+class _Stage(NamedTuple):
+    """A fresh optimizer's stretch of training."""
+
+    frames: int
+    rows: int
+    steps: int
+    warmup: int
+    schedule: Literal["constant", "linear"]
+
+
+STAGES = (
+    _Stage(1, 64, 300, 20, "constant"),
+    _Stage(SHOT_S, 32, 350, 50, "constant"),
+    _Stage(SHOT_S, 32, 150, 10, "linear"),  # without it some seeds keep mistaking cells
+)
 
 
 def train_base(folder: Path, seed: int) -> None:
@@ -40,15 +57,15 @@ def train_base(folder: Path, seed: int) -> None:
     tiny = build_tiny_model(_texts(), TinyModelConfig(image_px=FRAME_PX, seed=seed))
     rng = np.random.default_rng([seed, 5])
     network = tiny.model.train()
-    for frames, rows, steps, warmup in ((1, 64, ONE_FRAME_STEPS, 20), (SHOT_S, 32, FOUR_FRAME_STEPS, 50)):
+    for stage in STAGES:
         accelerator = Accelerator()
-        optimizer = OptimizerConfig(learning_rate=1e-3, schedule="constant", warmup_steps=warmup)
-        trainer = Trainer(accelerator, network, optimizer, steps)
-        for step in range(1, steps + 1):
-            batch = sft_batch(tiny.processor, [_scene(rng, frames) for _ in range(rows)], PROMPT)
+        optimizer = OptimizerConfig(learning_rate=1e-3, schedule=stage.schedule, warmup_steps=stage.warmup)
+        trainer = Trainer(accelerator, network, optimizer, stage.steps)
+        for step in range(1, stage.steps + 1):
+            batch = sft_batch(tiny.processor, [_scene(rng, stage.frames) for _ in range(stage.rows)], PROMPT)
             update = trainer.step([batch])
             if step % 50 == 0:
-                print(f"base, {frames} frame(s), step {step}: loss {update.loss:.4f}", flush=True)  # noqa: T201
+                print(f"base, {stage.frames} frame(s), step {step}: loss {update.loss:.4f}", flush=True)  # noqa: T201
         network = accelerator.unwrap_model(trainer.network)
     save_tiny_model(TinyModel(network, tiny.processor), folder)
 

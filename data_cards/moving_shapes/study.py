@@ -25,9 +25,9 @@ HERE = Path(__file__).parent
 FILMS = {"train": 100, "dev": 20, "test": 90}
 FILM_SEED = 11
 ROLLOUTS = 4
-ROWS = 80
+ROWS = 64
 """Of every SFT arm but those that say otherwise."""
-SFT_STEPS, MORE_STEPS, RL_STEPS = 240, 1200, 60
+SFT_STEPS, MORE_STEPS, RL_STEPS = 240, 1000, 60
 VOTES = 8
 NOISE = "noise"
 """The build whose teacher has random faults only."""
@@ -150,6 +150,7 @@ def run_seed(out: Path, seed: int) -> None:
     from training.sampling import SamplingConfig
     from training.sft import OptimizerConfig, SftConfig, train_sft
     from training.shards import ShardsConfig
+    from training.strategies import ALL
 
     torch.set_num_threads(1)
     folder = out / f"seed-{seed}"
@@ -206,13 +207,13 @@ def run_seed(out: Path, seed: int) -> None:
     plain("curated")
     curated = folder / "sft_curated"
     measure.arm("sft_curated_rl", rl("sft_curated_rl", curated, gated=True))
-    measure.votes("sft_curated_rl", folder / "sft_curated_rl")
-    plain("raw_same_budget")
     measure.arm("sft_curated_more", sft("sft_curated_more", arms.curated, curated, MORE_STEPS))
+    plain("raw_same_budget")
+    measure.votes("sft_curated_rl", folder / "sft_curated_rl", ALL)
     measure.arm("sft_curated_rl_outcome_only", rl("sft_curated_rl_outcome_only", curated, gated=False))
     plain("random")
     measure.arm("sft_direct", sft("sft_direct", arms.curated, base, SFT_STEPS, "direct"), "direct")
-    measure.votes("sft_curated", curated)
+    measure.votes("sft_curated", curated, ("one_sample", "majority", "weighted_evidence", "best_of_n"))
     for name in ("raw", "curated"):
         measure.arm(f"noise_sft_{name}", sft(f"noise_sft_{name}", getattr(noise, name), base, SFT_STEPS))
     plain("raw_all")
@@ -282,12 +283,13 @@ class Measure:
             }
         self._keep(file, name, found)
 
-    def votes(self, name: str, model: Path) -> None:
-        """One sample, and votes of eight, at temperature 1."""
+    def votes(self, name: str, model: Path, strategies: Sequence[str]) -> None:
+        """One sample, votes of eight, and whatever else is named, at temperature 1."""
         from training.batches import PromptConfig
         from training.rewards import RewardConfig
         from training.sampling import LocalSampler, SamplingConfig
-        from training.tts import TtsConfig, try_strategies, write_outcomes
+        from training.strategies import TtsConfig
+        from training.tts import try_strategies, write_outcomes
 
         if (self.folder / f"{name}_vote8.json").is_file():
             return
@@ -296,6 +298,7 @@ class Measure:
             prompt=PromptConfig(style="brief"),
             sampling=SamplingConfig(max_tokens=60, batch_rows=256, seed=self.seed),
             samples=VOTES,
+            strategies=strategies,
             rewards=RewardConfig(scoring="strict"),
         )
         sampler = LocalSampler.load(str(model), cfg.prompt)
