@@ -86,7 +86,8 @@ def judge(workplace: Workplace) -> Judged:
     """Read what was measured and decide. Raises UsageError where the build is not finished."""
     workplace.require_finished()
     files = tuple(part_files(workplace, part) for part in workplace.parts)
-    whole = examine_whole_set(workplace.store, files, workplace.recipe.duplicates)
+    recipe = workplace.recipe
+    whole = examine_whole_set(workplace.store, files, recipe.duplicates, recipe.contamination)
     measurements = read_measurements(workplace.store, files).join(
         whole.questions, on="question_id", how="left", maintain_order="left"
     )

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline.card import CardConfig
 from pipeline.child import ChildLimits
 from pipeline.cluster import ClusterConfig
+from pipeline.evaluation_sets import DecontaminationConfig
 from pipeline.plan import PartsConfig
 from pipeline.settings import ChecksConfig, QuestionSources, SharedTeacher
 from pipeline.settings_text import parse_settings, read_yaml
@@ -57,6 +58,8 @@ class Recipe(BaseModel):
     claims: ClaimConfig = ClaimConfig()
     checks: ChecksConfig = ChecksConfig()
     duplicates: DuplicateConfig = DuplicateConfig()
+    contamination: DecontaminationConfig = DecontaminationConfig()
+    """Evaluation sets that must not be trained on."""
     splits: SplitsConfig = SplitsConfig()
     policy: PolicyConfig = PolicyConfig()
     shards: ShardsConfig = ShardsConfig()

@@ -1,4 +1,4 @@
-"""All parts together -> what no part can tell alone: repeated questions, near-duplicate videos."""
+"""All parts together -> what no part tells alone: repeated questions, like videos, contamination."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,13 +7,17 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.evaluation_sets import DecontaminationConfig, NamedSets, read_evaluation_sets
 from pipeline.fingerprint import fingerprint
 from pipeline.part_files import PartFiles, read_columns
 from pipeline.store import Store
-from stages import duplicates
+from stages import duplicates, duplicates_evaluation
 from stages.duplicates import DuplicateConfig, duplicate_questions, duplicate_videos
+from stages.duplicates_evaluation import ContaminationConfig, find_contamination
 
-QUESTION_COLUMNS = ("question_id", "clip_id", "text", "options")
+VERSION = 1
+
+QUESTION_COLUMNS = ("question_id", "clip_id", "video_id", "text", "options")
 
 
 @dataclass(frozen=True)
@@ -21,36 +25,66 @@ class WholeSet:
     """What was found over all parts. Ids that are not listed have no near-duplicate."""
 
     questions: pl.DataFrame
-    """`question_id`, `question_duplicate_of` (an earlier question, or null)."""
+    """`question_id`, `question_duplicate_of` (an earlier question, or null), `contaminated` (null where no
+    evaluation set was named)."""
     videos: pl.DataFrame
     """`video_id`, `group`: the first video of those that show nearly the same."""
 
 
-def examine_whole_set(store: Store, parts: Sequence[PartFiles], cfg: DuplicateConfig) -> WholeSet:
-    """Compare questions and videos across all parts; an earlier result for the same parts is reused."""
-    key = fingerprint("whole-set", duplicates.VERSION, cfg, [part.identity for part in parts])
+def examine_whole_set(
+    store: Store, parts: Sequence[PartFiles], cfg: DuplicateConfig, against: DecontaminationConfig
+) -> WholeSet:
+    """Compare all parts with each other and with evaluation sets; an earlier result for the same is reused.
+
+    Raises UsageError for an evaluation set that cannot be read.
+    """
+    named = read_evaluation_sets(against.sets)
+    key = fingerprint(
+        "whole-set",
+        VERSION,
+        [cfg, against.overlap, named.digests, duplicates.VERSION, duplicates_evaluation.VERSION],
+        [part.identity for part in parts],
+    )
     names = {table: f"parts/whole-set-{key}/{table}.parquet" for table in ("questions", "videos")}
     if not all(store.exists(name) for name in names.values()):
-        found = _compare(store, parts, cfg)
+        found = _compare(store, parts, cfg, named, against.overlap)
         store.write_table(names["questions"], found.questions.to_arrow())
         store.write_table(names["videos"], found.videos.to_arrow())
         return found
     return WholeSet(*(pl.DataFrame(read_columns(store, name)) for name in names.values()))
 
 
-def _compare(store: Store, parts: Sequence[PartFiles], cfg: DuplicateConfig) -> WholeSet:
+def _compare(
+    store: Store,
+    parts: Sequence[PartFiles],
+    cfg: DuplicateConfig,
+    named: NamedSets,
+    overlap: ContaminationConfig,
+) -> WholeSet:
     questions = pl.concat([_questions(store, part) for part in parts])
     frames = pl.concat([_frames(store, part) for part in parts])
-    repeated = duplicate_questions(questions, frames.select("clip_id", "phash"), cfg)
+    clips = frames.select("clip_id", "phash")
+    with_options = questions.with_columns(pl.concat_str("text", "options", separator=" ").alias("text"))
+    repeated = duplicate_questions(with_options, clips, cfg).rename({"duplicate_of": "question_duplicate_of"})
+    held = {each.question_id for each in find_contamination(questions, clips, named.sets, overlap)}
+    contaminated = pl.col("question_id").is_in(sorted(held)) if named.sets else pl.lit(None, pl.Boolean)
     groups = duplicate_videos(frames.select("video_id", "phash"), cfg)
-    return WholeSet(repeated.rename({"duplicate_of": "question_duplicate_of"}), groups)
+    return WholeSet(repeated.with_columns(contaminated.alias("contaminated")), groups)
 
 
 def _questions(store: Store, part: PartFiles) -> pl.DataFrame:
-    """Ids, and the text with its options: the same words about other options are another question."""
+    """Ids, the name of the video's file, the text, and the options as one text."""
     rows = pl.DataFrame(read_columns(store, part.questions, QUESTION_COLUMNS))
-    text = pl.concat_str("text", pl.col("options").list.join(" "), separator=" ")
-    return rows.select("question_id", "clip_id", text.alias("text"))
+    videos = read_columns(store, part.footage, ("video.video_id", "video.name"))["video"].combine_chunks()
+    names = pl.DataFrame(
+        {
+            "video_id": pl.Series(pc.struct_field(videos, "video_id"), dtype=pl.String),
+            "video": pl.Series(pc.struct_field(videos, "name"), dtype=pl.String),
+        }
+    )
+    return rows.with_columns(pl.col("options").list.join(" ")).join(
+        names.unique("video_id", maintain_order=True), on="video_id", how="left", maintain_order="left"
+    )
 
 
 def _frames(store: Store, part: PartFiles) -> pl.DataFrame:

@@ -135,7 +135,7 @@ def _by_words(texts: pl.Series, held: EvaluationSet, cfg: ContaminationConfig) -
 
 
 def _by_video(questions: pl.DataFrame, held: EvaluationSet) -> npt.NDArray[np.float64]:
-    pairs = zip(questions["video_id"], questions["video"], strict=True)
+    pairs = zip(questions["video_id"], questions["video"].fill_null(""), strict=True)
     return np.array(
         [float(bool({video_stem(each) for each in pair} & held.videos)) for pair in pairs], np.float64
     )

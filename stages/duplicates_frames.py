@@ -25,7 +25,10 @@ class HashPairs(NamedTuple):
 
 
 def as_bits(phashes: pl.Series) -> Hashes:
-    """16 hex digits each -> (N,) uint64."""
+    """16 hex digits each -> (N,) uint64. Raises ValueError for anything else."""
+    wrong = phashes.filter(~phashes.str.contains(r"^[0-9a-fA-F]{16}$"))
+    if len(wrong):
+        raise ValueError(f"perceptual hashes are 16 hex digits, got {wrong[0]!r}")
     return np.array([int(each, 16) for each in phashes], np.uint64)
 
 
