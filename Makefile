@@ -22,6 +22,10 @@ check: .venv/.test
 bench: .venv/.test $(FOOTAGE)
 	$(BIN)/python tests/benchmarks/run.py
 
+# Films of a known world, the whole pipeline, every training arm: over an hour on two cores. Goes on where it stopped.
+study: .venv/.test
+	$(BIN)/python data_cards/moving_shapes/study.py --out build/study
+
 clean:
 	rm -rf build out .venv .venv-vllm
 
