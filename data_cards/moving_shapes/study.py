@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -52,6 +53,8 @@ def main() -> None:
     if not args.build_only:
         _run_seeds(out, args.seeds, args.jobs)
         write_report(out, HERE, args.seeds)
+        shutil.copy(HERE / "study.json", out / "build" / "study.json")
+        _reelproof("card", str(out / "build"))
 
 
 def render(folder: Path) -> None:
@@ -75,9 +78,13 @@ def build(out: Path, name: str, faults: Faults) -> None:
     with serve(faults) as url:
         recipe = out / f"{name}.yaml"
         recipe.write_text(yaml.safe_dump(_recipe(out, name, url), sort_keys=False))
-        start = ["-c", "from pipeline.cli import main; main()"]
-        command = [sys.executable, *start, "build", str(recipe), "--out", str(out / name)]
-        subprocess.run(command, check=True)  # noqa: S603 - our own command
+        _reelproof("build", str(recipe), "--out", str(out / name))
+
+
+def _reelproof(*arguments: str) -> None:
+    """The command of this very checkout."""
+    start = [sys.executable, "-c", "from pipeline.cli import main; main()"]
+    subprocess.run([*start, *arguments], check=True)  # noqa: S603 - our own command
 
 
 def _recipe(out: Path, name: str, url: str) -> dict[str, object]:
