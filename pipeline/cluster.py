@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import UsageError
 
-CONNECT_TIMEOUT_S = 20
+CONNECT_TIMEOUT_S = 10
 
 
 class ClusterConfig(BaseModel):
@@ -38,7 +38,7 @@ def open_cluster(cfg: ClusterConfig) -> Iterator[Client]:
     Raises UsageError where the scheduler does not answer.
     """
     # A worker starts the decoder's child process, which a daemonic process may not.
-    with dask.config.set({"distributed.worker.daemon": False, "distributed.comm.timeouts.connect": "20s"}):
+    with dask.config.set({"distributed.worker.daemon": False, "distributed.comm.timeouts.connect": f"{CONNECT_TIMEOUT_S}s"}):
         if cfg.scheduler is not None:
             with _connect(cfg.scheduler) as client:
                 yield client
