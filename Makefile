@@ -20,7 +20,7 @@ check: .venv/.test
 	$(BIN)/mypy
 
 bench: .venv/.test $(FOOTAGE)
-	$(BIN)/python tests/benchmarks/run.py
+	$(BIN)/python -m tests.benchmarks.run
 
 # Films of a known world, the whole pipeline, every training arm: over an hour on two cores. Goes on where it stopped.
 study: .venv/.test

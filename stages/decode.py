@@ -22,6 +22,7 @@ from stages.clock import Clock
 # Playlists and the like would make one "video" read other files.
 _INDIRECT_FORMATS = {"hls", "dash", "concat", "image2", "lavfi", "sdp", "rtsp", "ffmetadata", "tty"}
 _CODECS_WITH_DISPOSABLE_FRAMES = {"h264", "hevc"}
+_INDEXED_FORMATS = {"mp4", "matroska", "avi"}  # in transport streams decord seeks to wrong frames
 _PROBED_PACKETS = 96
 _MAX_READ_ERRORS = 16
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED: players take BT.709 for HD, swscale would take BT.601
@@ -65,7 +66,7 @@ class Look(NamedTuple):
     pixel_aspect: float
     """Width of a pixel by its height, after rotation."""
     is_plain: bool
-    """Every packet is a frame that is shown as it is: no edit list, no fields, timestamps throughout."""
+    """Every packet is a frame shown as it is (no edit list, no fields), and there is an index to seek by."""
 
 
 class Reel:
@@ -137,7 +138,8 @@ class Reel:
         if first is None:
             raise UnusableVideoError(QuarantineKind.UNREADABLE, f"no frame could be decoded: {self.faults}")
         stamps_known = all(packet.pts is not None and not packet.is_discard for packet in head)
-        is_plain = stamps_known and not first.interlaced_frame and not self.faults
+        is_indexed = bool(_INDEXED_FORMATS & set(self._container.format.name.split(",")))
+        is_plain = is_indexed and stamps_known and not first.interlaced_frame and not self.faults
         is_upright = rotation_deg(first) % 180 == 0
         return Look(self.pixel_aspect if is_upright else 1 / self.pixel_aspect, is_plain)
 

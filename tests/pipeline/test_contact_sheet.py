@@ -1,0 +1,26 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.contact_sheet import draw_contact_sheet
+from schemas.footage import Span
+from stages.decode import LocalVideo
+from stages.footage import FootageConfig, scan_footage
+from stages.storyboard import StoryboardConfig, cut_scenes
+from tests.films import Shot, make_film
+
+RED = (217, 48, 37)
+
+
+@pytest.mark.parametrize("size", [(160, 96), (96, 320)])
+def test_sheet_shows_cuts_and_keyframes(size, tmp_path):
+    path = make_film(tmp_path / "film.mp4", [Shot(look, 1.5) for look in range(1, 5)], size=size)
+    (footage,) = scan_footage([LocalVideo(str(path), "v", "film.mp4", 1)], FootageConfig())
+    (board,) = cut_scenes([footage], StoryboardConfig())
+    sheet = np.asarray(Image.open(io.BytesIO(draw_contact_sheet(footage, board))))
+    columns = (sheet[150] == RED).all(axis=1)
+    assert np.count_nonzero(np.diff(columns.astype(int)) == 1) == len(board.scenes) - 1 == 3
+    damaged = footage.model_copy(update={"damaged": (Span(start_s=1, end_s=2),), "salvage": "a hole"})
+    assert draw_contact_sheet(damaged, board) != draw_contact_sheet(footage, board)
