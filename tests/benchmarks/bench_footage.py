@@ -46,7 +46,7 @@ for each in scan_footage([LocalVideo(sys.argv[1], "v", "film", 1)], FootageConfi
 
 
 def bench_speed(folder: Path) -> Rows:
-    """One pass for cuts and keyframes, against ffmpeg decoding every frame, and against detect-and-extract."""
+    """One pass for cuts and keyframes, against ffmpeg decoding every frame, and against detect, extract."""
     cv2.setNumThreads(1)
     hd = long_film(folder / "hd.mp4", HD, "libx264", B_FRAMES)
     full_hd = long_film(folder / "full_hd.mp4", FULL_HD, "libx264", B_FRAMES)
@@ -76,7 +76,7 @@ def bench_speed(folder: Path) -> Rows:
 
 
 def bench_cuts(folder: Path) -> Rows:
-    """F1 on a film spliced from real shots that no threshold was tuned on, beside PySceneDetect's detectors."""
+    """F1 on a film spliced from shots that no threshold was tuned on, beside PySceneDetect's detectors."""
     path = folder / "spliced.mp4"
     edits = splice_film(FOOTAGE, TEST_SHOTS, path, {"cut": 132, "dissolve": 20, "fade": 23}, seed=7)
     rows: Rows = {}
