@@ -24,7 +24,7 @@ from world import cell_name, draw_films, manifest_rows, write_film
 
 HERE = Path(__file__).parent
 FILMS = {"train": 100, "dev": 20, "test": 90}
-FILM_SEED = 11
+FILM_SEED = 12
 ROLLOUTS = 4
 ROWS = 64
 """Of every SFT arm but those that say otherwise."""
@@ -166,7 +166,6 @@ def run_seed(out: Path, seed: int) -> None:
         split: [example(each) for each in asked if each.film.startswith(split)] for split in ("dev", "test")
     }
     arms = choose_rows(asked, out / "build", ROWS, seed)
-    noise = choose_rows(read_asked(out / NOISE), out / NOISE, ROWS, seed)
     base = folder / "base"
     if not (base / "config.json").is_file():
         train_base(base, seed)
@@ -221,6 +220,7 @@ def run_seed(out: Path, seed: int) -> None:
     plain("random")
     measure.arm("sft_direct", sft("sft_direct", arms.curated, base, SFT_STEPS, "direct"), "direct")
     measure.votes("sft_curated", curated, ("one_sample", "majority", "weighted_evidence", "best_of_n"))
+    noise = choose_rows(read_asked(out / NOISE), out / NOISE, ROWS, seed)
     for name in ("raw", "curated"):
         measure.arm(f"noise_sft_{name}", sft(f"noise_sft_{name}", getattr(noise, name), base, SFT_STEPS))
     plain("raw_all")
