@@ -88,7 +88,6 @@ _SWIFT_SFT = """#!/bin/sh
 ROOT_IMAGE_DIR="$PWD" swift sft \\
     --model Qwen/Qwen2.5-VL-7B-Instruct \\
     --dataset sft_train.jsonl \\
-    --train_type lora \\
     --torch_dtype bfloat16 \\
     --max_length 16384 \\
     --output_dir out/sft
