@@ -137,6 +137,30 @@ def sweep(build_dir: str, setting: str, values: str) -> None:
         click.echo(line)
 
 
+@cli.command("publish")
+@BUILD_DIR
+@click.argument("target")
+@click.option("--private", is_flag=True, help="On the Hub, where the dataset is new there.")
+@click.option("--dry-run", is_flag=True, help="Only list what would go.")
+def publish_dataset(build_dir: str, target: str, private: bool, dry_run: bool) -> None:
+    """Send the dataset of DIR to TARGET: user/name on the Hub, a folder, or an fsspec URL; only what changed.
+
+    A login is taken from the environment (HF_TOKEN) or the Hub's own command.
+    """
+    from pipeline.publish import FolderTarget, Target, publish, tell_published
+    from pipeline.store import Store
+
+    is_folder = "://" in target or target.startswith((".", "/", "~"))
+    if is_folder:
+        place: Target = FolderTarget(target)
+    else:
+        from pipeline.hub import HubTarget
+
+        place = HubTarget(target, private=private)
+    for line in tell_published(publish(Store(build_dir), place, dry_run), dry_run):
+        click.echo(line)
+
+
 @cli.command("export")
 @DATASET_DIR
 @click.option(

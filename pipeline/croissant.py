@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.card import CardConfig
-from pipeline.diff import Diff
 from pipeline.hub_metadata import Features, loadable_splits, read_features
 from pipeline.stats_files import known_manifest, known_stats, put_file
 from pipeline.store import Store
@@ -83,21 +82,20 @@ _DESCRIPTIONS = {
 }
 
 
-def bump_version(version: str, diff: Diff) -> str:
+def bump_version(version: str, before: frozenset[str], now: frozenset[str]) -> str:
     """The next semantic version: major where rows went, minor where rows came, patch for anything else.
 
-    Raises ValueError where `version` is not three numbers with dots.
+    `before` and `now` are ids of kept rows. Raises ValueError where `version` is not three numbers with dots.
     """
     parts = version.split(".")
     if len(parts) != 3 or not all(each.isdigit() for each in parts):
         raise ValueError(f"version {version!r} is not major.minor.patch, such as 1.0.0")
     major, minor, patch = map(int, parts)
-    changes = {change for each in diff.configs for change in each.rows["change"]}
-    if "went" in changes:
+    if before - now:
         return f"{major + 1}.0.0"
-    if "came" in changes:
+    if now - before:
         return f"{major}.{minor + 1}.0"
-    return version if diff.same_data and not diff.policy else f"{major}.{minor}.{patch + 1}"
+    return f"{major}.{minor}.{patch + 1}"
 
 
 def write_croissant(

@@ -14,6 +14,7 @@ from pipeline.part_files import PartFiles, read_measurements
 from pipeline.shards import ShardReceipt, reason_counts, write_dataset
 from pipeline.stats_files import read_plots, write_stats
 from pipeline.teachers import teacher_identity
+from pipeline.versioning import describe_release, kept_ids, read_release
 from pipeline.whole_set import WholeSet, examine_whole_set
 from pipeline.workplace import Workplace
 from schemas.manifest import BuildFacts
@@ -50,6 +51,7 @@ def curate(workplace: Workplace) -> Curated:
     judged = judge(workplace)
     splits = _splits(workplace, judged)
     verdicts = judged.verdicts
+    before = read_release(store)
     receipt = write_dataset(
         store,
         judged.files,
@@ -61,6 +63,7 @@ def curate(workplace: Workplace) -> Curated:
         _facts(workplace),
     )
     _write_card(workplace, judged)
+    describe_release(store, before, kept_ids(judged.measurements, verdicts), recipe.card)
     return Curated(receipt, int(verdicts["sft"].sum()), int(verdicts["rl"].sum()), reason_counts(verdicts))
 
 

@@ -1,6 +1,7 @@
 """The main job as a user runs it: what a second command does again, and what it leaves alone."""
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -40,6 +41,8 @@ def test_refilter_writes_only_shards_whose_rows_changed(films, build_copy, tmp_p
     assert all(after[name][1] != before[name][1] for name in set(before) - set(untouched))
     scratch = reelproof("build", films, "--out", tmp_path / "scratch", *SMALL, *override, "--json").summary
     assert scratch["dataset_sha256"] == filtered["dataset_sha256"]
+    version = json.loads((build_copy / "dataset" / "croissant.json").read_text())["version"]
+    assert version == "2.0.0"  # rows that were published went
     back = reelproof("refilter", build_copy, "--set", "policy.min_thought_words=5", "--json").summary
     assert {name: content for name, (_, content) in shard_files(build_copy).items()} == {
         name: content for name, (_, content) in before.items()

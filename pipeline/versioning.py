@@ -1,0 +1,54 @@
+"""What a dataset held before, and holds now -> its next semantic version, in its Croissant file."""
+
+import datetime
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from pipeline.card import CardConfig
+from pipeline.croissant import bump_version, write_croissant
+from pipeline.part_files import read_columns
+from pipeline.replace import read_manifest
+from pipeline.store import Store
+
+CROISSANT = "dataset/croissant.json"
+FIRST_VERSION = "1.0.0"
+KEPT_CONFIGS = ("sft", "rl")
+
+
+class Release(NamedTuple):
+    """A dataset as it was last described."""
+
+    version: str
+    dataset_sha256: str
+    kept: frozenset[str]
+    """Ids of its rows in `sft` and `rl`."""
+
+
+def read_release(store: Store) -> Release | None:
+    """The dataset that lies there; None where it was never described. Reads one narrow column."""
+    manifest = read_manifest(store)
+    if manifest is None or not store.exists(CROISSANT):
+        return None
+    described: dict[str, Any] = store.read_json(CROISSANT)
+    files = [file for file in manifest.files if file.config in KEPT_CONFIGS and file.rows]
+    tables = (read_columns(store, f"dataset/{file.path}", ("sample_id",)) for file in files)
+    kept = frozenset(each for table in tables for each in table["sample_id"].to_pylist())
+    return Release(described["version"], manifest.dataset_sha256, kept)
+
+
+def describe_release(store: Store, before: Release | None, kept: frozenset[str], cfg: CardConfig) -> None:
+    """Leave `croissant.json`, with a new version and date where the data is not what it was."""
+    manifest = read_manifest(store)
+    if manifest is None or (before and before.dataset_sha256 == manifest.dataset_sha256):
+        return
+    version = bump_version(before.version, before.kept, kept) if before else FIRST_VERSION
+    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    write_croissant(store, cfg, version, today)
+
+
+def kept_ids(measurements: pl.DataFrame, verdicts: pl.DataFrame) -> frozenset[str]:
+    """Ids of the rows that verdicts publish in `sft` and `rl`."""
+    sft = verdicts["trace_id"].filter(verdicts["published"] & verdicts["sft"])
+    rl = measurements["question_id"].filter(verdicts["published"] & verdicts["rl"])
+    return frozenset(sft) | frozenset(rl)

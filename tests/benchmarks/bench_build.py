@@ -1,0 +1,54 @@
+"""A whole build by its command: what doing it again costs, and whether memory grows with the videos."""
+
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.rows import Rows, at_most, command_cpu_s
+from tests.films import Shot, make_film
+
+COMMAND = Path(sys.executable).with_name("reelproof")
+FEW, MANY = 20, 200
+AGAIN_GOAL_S, HELP_GOAL_S = 5.0, 0.5
+
+
+def bench_build(folder: Path) -> Rows:
+    """Peak memory of 200 short videos against 20, and the seconds of the same build again."""
+    shutil.rmtree(folder / "build", ignore_errors=True)
+    few, many = _built(folder, FEW), _built(folder, MANY)
+    again = [_build(folder, MANY)["seconds"] for _ in range(3)]
+    growth = many["peak_rss_mb"] / few["peak_rss_mb"]
+    helped = [_help_s() for _ in range(5)]
+    return {
+        "build, peak memory of 200 videos": at_most(growth, 1.15, "x", f"20 videos, {few['peak_rss_mb']} MB"),
+        "build, the same again": at_most(
+            statistics.median(again), AGAIN_GOAL_S, "s", "200 videos, nothing to do"
+        ),
+        "--help": at_most(statistics.median(helped), HELP_GOAL_S, "s", "CPU seconds"),
+    }
+
+
+def _built(folder: Path, count: int) -> dict[str, Any]:
+    films = folder / f"films-{count}"
+    films.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        path = films / f"{number:03d}.mp4"
+        if not path.exists():
+            shots = [Shot(3 * number + shot, 1.5, motion_px=shot) for shot in range(2)]
+            make_film(path, shots, fps=8, size=(320, 180))
+    return _build(folder, count)
+
+
+def _build(folder: Path, count: int) -> dict[str, Any]:
+    command = [COMMAND, "build", folder / f"films-{count}", "--out", folder / "build" / str(count), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    summary: dict[str, Any] = json.loads(done.stdout)
+    return summary
+
+
+def _help_s() -> float:
+    return command_cpu_s([str(COMMAND), "--help"])
