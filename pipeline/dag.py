@@ -13,7 +13,7 @@ from pipeline.teachers import TeacherConfig, needs_gpu_worker, teacher_identity
 from schemas.footage import Clip, Footage, Storyboard
 from schemas.question import Question, WrittenQuestion
 from schemas.scores import RepeatScore
-from schemas.trace import Claim, ProbeResult, Trace
+from schemas.trace import Claim, ProbeResult, Sufficiency, Trace
 from stages import (
     asked,
     claims,
@@ -25,6 +25,7 @@ from stages import (
     prompts,
     questions,
     storyboard,
+    sufficiency,
     traces,
 )
 from stages.checks.registry import CHECKS
@@ -113,7 +114,8 @@ def build_dag(recipe: Recipe) -> Dag:
         after=(scan, cut, posed, answered),
         slot=_slot([recipe.verifier]),
     )
-    needs = {"traces": (), "probes": (probed,), "claims": (verified,)}
+    judged = _judged(recipe, cut, posed, answered)
+    needs = {"traces": (), "probes": (probed,), "claims": (verified,), "sufficiency": judged}
     scores = tuple(
         Step(
             name=f"score.{check.name}",
@@ -124,6 +126,7 @@ def build_dag(recipe: Recipe) -> Dag:
             after=(cut, posed, answered, *needs[check.needs]),
         )
         for check in CHECKS
+        if judged or check.needs != "sufficiency"
     )
     repeats = Step(
         name="score.repeats",
@@ -133,8 +136,25 @@ def build_dag(recipe: Recipe) -> Dag:
         run=steps.find_repeats,
         after=(answered,),
     )
-    in_order = (scan, boards, cut, *written, posed, answered, probed, verified, *scores, repeats)
+    in_order = (scan, boards, cut, *written, posed, answered, probed, verified, *judged, *scores, repeats)
     return Dag(steps=in_order, footage=scan)
+
+
+def _judged(recipe: Recipe, *above: Step) -> tuple[Step, ...]:
+    """The step in which a judge answers from observations alone, where the recipe names one."""
+    if recipe.judge is None:
+        return ()
+    step = Step(
+        name="sufficiency",
+        version=sufficiency.VERSION,
+        settings=steps.SufficiencySettings(judge=recipe.judge, sufficiency=recipe.sufficiency),
+        identity=(teacher_identity(recipe.judge), recipe.sufficiency, prompts.SUFFICIENCY.prompt_id),
+        makes=Sufficiency,
+        run=steps.judge_part,
+        after=above,
+        slot=_slot([recipe.judge]),
+    )
+    return (step,)
 
 
 def _asked(source: AskedSource | None, scan: Step, cut: Step) -> tuple[Step, ...]:

@@ -25,6 +25,7 @@ from stages.given_traces import GivenTracesConfig
 from stages.probes import ProbeConfig
 from stages.splits import SplitsConfig
 from stages.storyboard import StoryboardConfig
+from stages.sufficiency import SufficiencyConfig
 from stages.teacher import TeacherNeeds
 from stages.traces import RolloutConfig
 
@@ -56,6 +57,9 @@ class Recipe(BaseModel):
     verifier: TeacherConfig = SignalsTeacherConfig()
     """Who judges the claims of thoughts."""
     claims: ClaimConfig = ClaimConfig()
+    judge: TeacherConfig | None = None
+    """Who says whether a thought's observations alone lead to the answer; needs no eyes. None by default."""
+    sufficiency: SufficiencyConfig = SufficiencyConfig()
     checks: ChecksConfig = ChecksConfig()
     duplicates: DuplicateConfig = DuplicateConfig()
     contamination: DecontaminationConfig = DecontaminationConfig()
@@ -75,7 +79,7 @@ class Recipe(BaseModel):
         """Every model that a build asks, each once."""
         asked = self.questions.asked
         writers = (asked.writer, asked.answerer) if asked else ()
-        named = (*writers, *(each.teacher for each in self.teachers), self.verifier)
+        named = (*writers, *(each.teacher for each in self.teachers), self.verifier, self.judge)
         return tuple(dict.fromkeys(each for each in named if each is not None))
 
     def teacher_needs(self) -> TeacherNeeds:

@@ -17,7 +17,7 @@ from schemas.footage import Clip, Footage, Quarantine, QuarantineKind, Storyboar
 from schemas.question import Question, WrittenQuestion
 from schemas.scores import RepeatScore, Score
 from schemas.source import SourceIdentity
-from schemas.trace import Case, Claim, ProbeResult, Trace
+from schemas.trace import Case, Claim, ProbeResult, Sufficiency, Trace
 from stages.asked import ask_questions, surviving
 from stages.checks.registry import Check
 from stages.claims import ClaimConfig, verify_claims
@@ -30,6 +30,7 @@ from stages.given_traces import GivenTracesConfig, given_traces
 from stages.probes import ProbeConfig, probe_questions
 from stages.questions import given_questions
 from stages.storyboard import StoryboardConfig, cut_scenes
+from stages.sufficiency import SufficiencyConfig, judge_sufficiency
 from stages.traces import Asked, RolloutConfig, TeacherShare, ask_rollouts
 
 
@@ -168,6 +169,21 @@ def verify_part(run: PartRun, settings: ClaimSettings) -> Iterator[Claim]:
         yield from verify_claims(cases_of(run), verifier, settings.claims, frames)
 
 
+class SufficiencySettings(BaseModel):
+    """Who judges what observations lead to, and how."""
+
+    model_config = ConfigDict(frozen=True)
+
+    judge: TeacherConfig
+    sufficiency: SufficiencyConfig
+
+
+def judge_part(run: PartRun, settings: SufficiencySettings) -> Iterator[Sufficiency]:
+    """Each thought's observations, put to a judge who sees no frame."""
+    with run.open_teacher(settings.judge) as judge:
+        yield from judge_sufficiency(cases_of(run), judge, settings.sufficiency)
+
+
 def measure(check: Check, run: PartRun, cfg: BaseModel) -> Iterator[Score]:
     """One check's scores, a row a trace in the order of the traces file."""
     return check.measure(cases_of(run), cfg)
@@ -192,11 +208,16 @@ def cases_of(run: PartRun) -> Iterator[Case]:
     claims = collections.defaultdict[str, list[Claim]](list)
     for claim in run.read("claims", Claim) if "claims" in run.above else ():
         claims[claim.trace_id].append(claim)
+    judged = {
+        each.trace_id: each
+        for each in (run.read("sufficiency", Sufficiency) if "sufficiency" in run.above else ())
+    }
     for question_id, group in itertools.groupby(run.read("traces", Trace), lambda trace: trace.question_id):
         clip, question = asked[question_id]
         rollouts = tuple(group)
         mine = tuple(claim for trace in rollouts for claim in claims[trace.trace_id])
-        yield Case(clip, question, rollouts, probes.get(question_id), mine)
+        judgements = tuple(judged[trace.trace_id] for trace in rollouts if trace.trace_id in judged)
+        yield Case(clip, question, rollouts, probes.get(question_id), mine, judgements)
 
 
 def asked_of(run: PartRun) -> list[Asked]:

@@ -14,6 +14,7 @@ from schemas.scores import (
     GroundingScore,
     ProbeScore,
     RepeatScore,
+    SufficiencyScore,
     TextScore,
 )
 
@@ -26,6 +27,7 @@ SCORES: tuple[type[Record], ...] = (
     CitationScore,
     ProbeScore,
     GroundingScore,
+    SufficiencyScore,
     RepeatScore,
 )
 """The records of the checks that policy knows."""

@@ -85,7 +85,7 @@ SUFFICIENCY = Prompt(
     without_frames="You see no frame of a video clip. Someone who did wrote down what they observed:",
     request=(
         "Observations: {observations}\n"
-        "Question: {question}\n"
+        "What was asked: {question}\n"
         "{options}"
         "Answer form: {form}.\n"
         "Answer from these observations alone, without guessing; answer unknown where they do not tell. "

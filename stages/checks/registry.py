@@ -14,10 +14,11 @@ from schemas.scores import (
     GroundingScore,
     ProbeScore,
     Score,
+    SufficiencyScore,
     TextScore,
 )
 from schemas.trace import Case
-from stages.checks import agreement, answer, citations, difficulty, form, grounding, probes, text
+from stages.checks import agreement, answer, citations, difficulty, form, grounding, probes, sufficiency, text
 
 
 class Check(NamedTuple):
@@ -30,8 +31,9 @@ class Check(NamedTuple):
     config: type[BaseModel]
     """Every field has a default."""
     score: type[Score]
-    needs: Literal["traces", "probes", "claims"]
-    """What must have run before it: `probes` adds a probe to each case, `claims` its claims."""
+    needs: Literal["traces", "probes", "claims", "sufficiency"]
+    """What must have run before it: `probes` adds a probe to each case, `claims` its claims,
+    `sufficiency` what a judge answered, where the recipe names one."""
 
 
 CHECKS = (
@@ -70,5 +72,13 @@ CHECKS = (
         grounding.GroundingConfig,
         GroundingScore,
         "claims",
+    ),
+    Check(
+        "sufficiency",
+        sufficiency.VERSION,
+        sufficiency.measure_sufficiency,
+        sufficiency.SufficiencyScoreConfig,
+        SufficiencyScore,
+        "sufficiency",
     ),
 )

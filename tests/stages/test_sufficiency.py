@@ -20,7 +20,7 @@ class Adder:
         self.requests += requests
         for request in reversed(requests):
             text = request.messages[0].content[-1].text
-            cuts = text.partition("Question:")[0].count("changes sharply")
+            cuts = text.partition("What was asked:")[0].count("changes sharply")
             said = f"<answer>{cuts + 1 if cuts else 'unknown'}</answer>"
             yield Completion(request_id=request.request_id, model=self.model, text=said, finish_reason="stop")
 
