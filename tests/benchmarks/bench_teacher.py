@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import io
-import json
 import os
 import statistics
 import subprocess
@@ -15,7 +14,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import aiohttp
 import fsspec
@@ -30,6 +29,7 @@ from schemas.chat import ChatRequest, Completion, ImagePart, Message, Sampling, 
 from schemas.openai_chat import Rollouts, chat_body
 from stages.openai_teacher import OpenAITeacher
 from stages.teacher import ServerTeacherConfig
+from tests.benchmarks.rows import Row, Rows, at_least, at_most
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
@@ -49,16 +49,6 @@ PART_SIZES = (60, 140, 100, 120, 80, 110)
 SLOTS, IN_FLIGHT_PER_PART = 4, 16
 
 
-class Row(TypedDict):
-    """One line of the benchmark table."""
-
-    value: float
-    unit: str
-    goal: str
-    holds: bool
-    against: str
-
-
 class Speed(NamedTuple):
     """Tokens a second of one run, and the share of the time that the server had nothing to do."""
 
@@ -66,7 +56,7 @@ class Speed(NamedTuple):
     idle_share: float
 
 
-def bench_client() -> dict[str, Row]:
+def bench_client(_folder: Path) -> Rows:
     """CPU milliseconds of this process a request, and how its memory grows, against a stub elsewhere."""
     requests = [_request(f"question {index} " * 20, "stub@unknown") for index in range(REQUESTS)]
     process = psutil.Process()
@@ -81,16 +71,12 @@ def bench_client() -> dict[str, Row]:
             grown_mb = process.memory_info().rss / 1e6 - before_mb
     against = f"{REQUESTS} requests, {CONCURRENCY} in flight, stub of {LATENCY_S * 1e3:.0f} ms"
     return {
-        "client, CPU a request": Row(
-            value=round(cpu_ms, 3), unit="ms", goal="< 1", holds=cpu_ms < 1, against=against
-        ),
-        "client, memory grown": Row(
-            value=round(grown_mb, 1), unit="MB", goal="< 20", holds=grown_mb < 20, against=against
-        ),
+        "client, CPU a request": at_most(cpu_ms, 1, "ms", against),
+        "client, memory grown": at_most(grown_mb, 20, "MB", against),
     }
 
 
-def bench_log() -> dict[str, Row]:
+def bench_log(_folder: Path) -> Rows:
     """Reading 50,000 of the 100,000 completions in a part's log, and appending one."""
     fs, count = fsspec.filesystem("file"), 100_000
     with tempfile.TemporaryDirectory() as folder:
@@ -109,16 +95,12 @@ def bench_log() -> dict[str, Row]:
         read_s = time.perf_counter() - started_s
     against = f"{count} completions of 1.5 kB, {found} of them wanted"
     return {
-        "completions log, read": Row(
-            value=round(read_s, 3), unit="s", goal="< 2", holds=read_s < 2, against=against
-        ),
-        "completions log, append": Row(
-            value=round(append_us, 1), unit="µs", goal="< 100", holds=append_us < 100, against=against
-        ),
+        "completions log, read": at_most(read_s, 2, "s", against),
+        "completions log, append": at_most(append_us, 100, "µs", against),
     }
 
 
-def bench_vllm() -> dict[str, Row]:
+def bench_vllm(_folder: Path) -> Rows:
     """Parts through log and client, and the same requests sent bare, in turn on one real vLLM server."""
     if not PYTHON.exists():
         return {}
@@ -143,12 +125,8 @@ def bench_vllm() -> dict[str, Row]:
         "vLLM, tokens/s of parts": Row(
             value=round(speed, 1), unit="tokens/s", goal="reported", holds=True, against=against
         ),
-        "vLLM, share of a bare generator": Row(
-            value=round(share, 3), unit="x", goal=">= 0.95", holds=share >= 0.95, against=against
-        ),
-        "vLLM, time with an empty queue": Row(
-            value=round(100 * idle, 2), unit="%", goal="<= 2", holds=idle <= 0.02, against="its own metrics"
-        ),
+        "vLLM, share of a bare generator": at_least(share, 0.95, "x", against),
+        "vLLM, time with an empty queue": at_most(100 * idle, 2, "%", "its own metrics"),
     }
 
 
@@ -311,11 +289,4 @@ def _sampled(url: str) -> Iterator[list[bool]]:
         thread.join()
 
 
-def main() -> None:
-    """All rows as JSON."""
-    rows = bench_client() | bench_log() | bench_vllm()
-    sys.stdout.write(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+BENCHES = (bench_client, bench_log, bench_vllm)
