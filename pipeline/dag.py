@@ -21,6 +21,7 @@ from stages import (
     computed,
     duplicates,
     footage,
+    given_traces,
     probes,
     prompts,
     questions,
@@ -88,7 +89,12 @@ def build_dag(recipe: Recipe) -> Dag:
         settings=steps.TraceSettings(
             given=recipe.given_traces, teachers=recipe.teachers, rollouts=recipe.rollouts
         ),
-        identity=(recipe.given_traces, _identities(recipe), recipe.rollouts, prompts.ROLLOUT.prompt_id),
+        identity=(
+            (given_traces.VERSION, recipe.given_traces),
+            _identities(recipe),
+            recipe.rollouts,
+            prompts.ROLLOUT.prompt_id,
+        ),
         makes=Trace,
         run=steps.trace_questions,
         after=(scan, cut, posed),
