@@ -19,6 +19,7 @@ from schemas.footage import CutKind, FrameSignals
 _HISTOGRAM_BINS = 128
 _MICROSECOND = Fraction(1, 1_000_000)
 _DISSOLVE_LENGTHS = 6
+_WINDOW = 2  # frames on each side that the adaptive detector compares with
 
 
 class CutConfig(BaseModel):
@@ -131,18 +132,35 @@ class _StoredContentDetector(AdaptiveDetector):  # type: ignore[misc]  # scenede
 
 
 def _hard_cuts(film: _Film, signals: FrameSignals, cfg: CutConfig) -> list[Transition]:
-    detector = _StoredContentDetector(
-        adaptive_threshold=cfg.adaptive_ratio, min_content_val=cfg.adaptive_content, min_scene_len=0
-    )
-    index_of = {round(time_s * 1e6): index for index, time_s in enumerate(film.times.tolist())}
     scores = {}
-    for pts, value in zip(index_of, signals.content, strict=True):
-        for cut in detector.process_frame(FrameTimecode(Timecode(pts, _MICROSECOND), fps=25.0), value):
-            index = index_of[cut.pts]
-            scores[index] = float(signals.content[index]) / cfg.adaptive_content
+    for start, end in _lively_runs(signals.content >= cfg.adaptive_content):
+        for index in _adaptive_cuts(film.times[start:end], signals.content[start:end], cfg):
+            scores[start + index] = float(signals.content[start + index]) / cfg.adaptive_content
     for index in np.flatnonzero(signals.histogram >= cfg.histogram_change).tolist():
         scores[index] = max(scores.get(index, 0.0), float(signals.histogram[index]) / cfg.histogram_change)
     return [Transition(at - 1, at, at, CutKind.CUT, score) for at, score in sorted(scores.items()) if at > 0]
+
+
+def _lively_runs(lively: np.ndarray) -> list[tuple[int, int]]:
+    """Half-open runs of frames that the detector has to see: lively ones, and its window around them."""
+    seen = np.convolve(lively, np.ones(2 * _WINDOW + 1), "same") > 0
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], seen, [False]]))).tolist()
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def _adaptive_cuts(times: np.ndarray, content: np.ndarray, cfg: CutConfig) -> list[int]:
+    detector = _StoredContentDetector(
+        adaptive_threshold=cfg.adaptive_ratio,
+        min_content_val=cfg.adaptive_content,
+        min_scene_len=0,
+        window_width=_WINDOW,
+    )
+    index_of = {round(time_s * 1e6): index for index, time_s in enumerate(times.tolist())}
+    cuts: list[int] = []
+    for pts, value in zip(index_of, content, strict=True):
+        found = detector.process_frame(FrameTimecode(Timecode(pts, _MICROSECOND), fps=25.0), value)
+        cuts.extend(index_of[cut.pts] for cut in found)
+    return cuts
 
 
 def _is_undone(cut: Transition, film: _Film, cfg: CutConfig) -> bool:
