@@ -1,5 +1,6 @@
 """Finished shards -> the dataset's folder, so that nothing false is believed if we die in between."""
 
+import errno
 import hashlib
 import shutil
 import tempfile
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from pipeline.store import Store
+from pipeline.store import DiskFull, Store
 from schemas.manifest import Manifest, ManifestFile
 
 MANIFEST = "manifest.json"
@@ -39,7 +40,10 @@ def trusted_files(store: Store, folder: str) -> dict[str, ManifestFile]:
 
 @contextmanager
 def open_staging(store: Store, folder: str) -> Iterator[Path]:
-    """A folder of this machine for files that are not finished; it is gone afterwards."""
+    """A folder of this machine for files that are not finished; it is gone afterwards.
+
+    Raises DiskFull where there is no room for them.
+    """
     if not store.is_local:
         with tempfile.TemporaryDirectory(prefix="reelproof-shards-") as spool:
             yield Path(spool)
@@ -48,6 +52,13 @@ def open_staging(store: Store, folder: str) -> Iterator[Path]:
     shutil.rmtree(staging, ignore_errors=True)
     try:
         yield staging
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DiskFull(
+            f"no room to write shards in {store.url}/{folder} ({error.strerror}); the dataset that was there "
+            "is as it was: make room for a second copy of what changes and run the same command again"
+        ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 

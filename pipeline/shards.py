@@ -65,7 +65,7 @@ def write_dataset(
     `splits` names each video's split. A shard with the same rows as before is not touched. In memory are
     one part, the next one, and up to a row group for each shard that is being written.
 
-    Raises ValueError where tables and parts do not fit each other, OSError where there is no room; the
+    Raises ValueError where tables and parts do not fit each other, DiskFull where there is no room; the
     dataset that was there before is then as it was.
     """
     layout = read_layout(store, parts)

@@ -129,4 +129,4 @@ def timed(work: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(bench_policy() | bench_refilter(), indent=2))  # noqa: T201
+    print(json.dumps(bench_policy() | bench_refilter(), indent=2))

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import json
 from pathlib import Path
@@ -10,7 +11,7 @@ from pipeline.part_files import PartFiles, read_measurements
 from pipeline.replace import read_manifest
 from pipeline.rows import SAMPLES
 from pipeline.shards import ShardReceipt, ShardsConfig, write_dataset
-from pipeline.store import Store
+from pipeline.store import DiskFull, Store
 from schemas.footage import Clip
 from schemas.manifest import BuildFacts, Manifest
 from schemas.question import Question
@@ -212,6 +213,22 @@ def test_failure_leaves_the_dataset_as_it_was(built):
         dataset(store, [broken, *parts[1:]], STRICTER)
     assert (inodes(store), store.read_bytes("dataset/manifest.json")) == (before, manifest)
     assert not Path(store.path("dataset/.staging")).exists()
+
+
+def test_full_disk_leaves_the_dataset_as_it_was(built, monkeypatch):
+    store, parts = built
+    dataset(store, parts, BALANCED)
+    before, manifest = inodes(store), store.read_bytes("dataset/manifest.json")
+    with monkeypatch.context() as full:
+        full.setattr("pipeline.shard_files._HashingFile.write", _no_room)
+        with pytest.raises(DiskFull, match="no room to write shards"):
+            dataset(store, parts, STRICTER)
+    assert (inodes(store), store.read_bytes("dataset/manifest.json")) == (before, manifest)
+    assert not Path(store.path("dataset/.staging")).exists()
+
+
+def _no_room(file, data):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_parts_that_do_not_fit_are_refused(built):
