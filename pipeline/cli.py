@@ -137,6 +137,20 @@ def sweep(build_dir: str, setting: str, values: str) -> None:
         click.echo(line)
 
 
+@cli.command()
+@BUILD_DIR
+@click.option("--out", type=click.Path(path_type=Path), help="Where the pages go; by default DIR/report.")
+@click.option("--rows", type=click.IntRange(1), help="Kept traces on them, and as many rejected ones.")
+def browse(build_dir: str, out: Path | None, rows: int | None) -> None:
+    """Write pages to leaf through the dataset: frames, thoughts with their cited frames, scores, reasons."""
+    from pipeline.browse import ReportConfig, write_report
+    from pipeline.store import Store
+
+    place = out or Path(build_dir) / "report"
+    shown = write_report(Store(build_dir), place, ReportConfig(rows=rows) if rows else ReportConfig())
+    click.echo(f"{shown} traces: open {place / 'index.html'}")
+
+
 @cli.command("publish")
 @BUILD_DIR
 @click.argument("target")
