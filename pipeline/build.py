@@ -36,10 +36,12 @@ def build(recipe: Recipe, out: str, retry_quarantined: bool, console: Console) -
         if not ingested.workplace.parts:
             told = "; ".join(f"{each.name}: {each.detail}" for each in ingested.lost[:SHOWN_FAILURES])
             raise BuildFailed(f"none of the sources could be read ({told}); mend them, and build again")
-        check_teachers(recipe)
-        save_ingested(ingested)
         workplace = ingested.workplace
-        receipts = work_through(workplace, workplace.todos(), console)
+        todos = workplace.todos()
+        if todos:
+            check_teachers(recipe)
+        save_ingested(ingested)
+        receipts = work_through(workplace, todos, console)
         return summarise("build", started, workplace, receipts, curate(workplace))
 
 

@@ -38,7 +38,9 @@ def open_cluster(cfg: ClusterConfig) -> Iterator[Client]:
     Raises UsageError where the scheduler does not answer.
     """
     # A worker starts the decoder's child process, which a daemonic process may not.
-    with dask.config.set({"distributed.worker.daemon": False, "distributed.comm.timeouts.connect": f"{CONNECT_TIMEOUT_S}s"}):
+    with dask.config.set(
+        {"distributed.worker.daemon": False, "distributed.comm.timeouts.connect": f"{CONNECT_TIMEOUT_S}s"}
+    ):
         if cfg.scheduler is not None:
             with _connect(cfg.scheduler) as client:
                 yield client

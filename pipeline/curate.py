@@ -111,6 +111,8 @@ def _verdicts(workplace: Workplace, measurements: pl.DataFrame) -> pl.DataFrame:
         )["published"]
         .fill_null(False)
     )
+    if published.all():
+        return decide(measurements, workplace.recipe.policy).with_columns(published.alias("published"))
     places = pl.Series("place", range(len(published)), dtype=pl.UInt32).filter(published)
     decided = decide(measurements.filter(published), workplace.recipe.policy).with_columns(places)
     rows = measurements.select("trace_id", published.alias("published")).with_row_index("place")
@@ -124,7 +126,8 @@ def part_files(workplace: Workplace, part: PartInputs) -> PartFiles:
     """Where the part's records are."""
     names = {step.name: step.file(part) for step in workplace.dag.steps}
     scores = {name.removeprefix("score."): file for name, file in names.items() if name.startswith("score.")}
-    return PartFiles(names["footage"], names["clips"], names["questions"], names["traces"], scores)
+    licenses = {source.video_id: source.file.license for source in part.sources}
+    return PartFiles(names["footage"], names["clips"], names["questions"], names["traces"], scores, licenses)
 
 
 def _splits(workplace: Workplace, judged: Judged) -> dict[str, str]:

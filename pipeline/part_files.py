@@ -27,12 +27,15 @@ class PartFiles:
     traces: str
     scores: Mapping[str, str] = field(default_factory=dict)
     """Check -> its file: one row a trace, in the traces file's order."""
+    licenses: Mapping[str, str] = field(default_factory=dict)
+    """video_id -> licence as the sources state it now; others have the one of when they were decoded."""
 
     @property
     def identity(self) -> str:
         """Folder and name of each file: what they hold, since folders carry fingerprints."""
         paths = (self.footage, self.clips, self.questions, self.traces, *self.scores.values())
-        return "\n".join("/".join(PurePosixPath(path).parts[-2:]) for path in paths)
+        names = ["/".join(PurePosixPath(path).parts[-2:]) for path in paths]
+        return "\n".join([*names, *(f"{video} {name}" for video, name in sorted(self.licenses.items()))])
 
 
 def read_measurements(store: Store, parts: Sequence[PartFiles]) -> pl.DataFrame:

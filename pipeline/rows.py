@@ -137,7 +137,7 @@ def _question_columns(
     columns = {
         "video_id": questions["video_id"],
         "video": video["name"],
-        "license": video["license"],
+        "license": _licenses(part, video),
         "clip_id": questions["clip_id"],
         "clip_start_s": clip["start_s"],
         "clip_end_s": clip["end_s"],
@@ -154,6 +154,11 @@ def _question_columns(
         "prompt": _prompts(questions, clip, offsets, pc.struct_field(shown, "shown_s")),
     }
     return pa.table(columns)
+
+
+def _licenses(part: PartFiles, videos: pa.Table) -> pa.Array:
+    rows = zip(videos["video_id"].to_pylist(), videos["license"].to_pylist(), strict=True)
+    return pa.array([part.licenses.get(video_id, stated) for video_id, stated in rows], pa.string())
 
 
 def _frames(store: Store, part: PartFiles, offsets: Places, shown: pa.Array) -> Frames:

@@ -94,11 +94,18 @@ def count_build(
         frames_per_question=float(questions["frames"].mean() or 0.0),  # type: ignore[arg-type]
         completion_tokens=int(traces["completion_tokens"].sum()),
         scene_lengths_s=_histogram(Spread("scene_length_s", 0, 60, None), lengths),
-        licenses=_tallies(videos["license"]),
+        licenses=_tallies(_licenses(videos, parts)),
         clip_kinds=_tallies(clips["kind"]),
         teachers=_tallies(traces["model"]),
         answer_keys=tuple(measure_balance(_as_asked(questions), BalanceConfig())),
     )
+
+
+def _licenses(videos: pl.DataFrame, parts: Sequence[PartFiles]) -> pl.Series:
+    """As the sources state them now, or as they were stated when the videos were decoded."""
+    now = {video_id: name for part in parts for video_id, name in part.licenses.items()}
+    rows = zip(videos["video_id"], videos["license"], strict=True)
+    return pl.Series("license", [now.get(video_id, then) for video_id, then in rows], dtype=pl.String)
 
 
 def count_policy(

@@ -116,3 +116,14 @@ def published_rows(build: Path) -> list[dict[str, str]]:
     files = (path for path in (build / "dataset" / "data").rglob("*.parquet") if path.parent.name != "rl")
     tables = [pq.read_table(path, columns=["video_id", "question_id"], partitioning=None) for path in files]
     return [row for table in tables for row in table.to_pylist()]
+
+
+def test_licence_stated_later_is_published_without_any_other_work(films, build_copy):
+    named = reelproof(
+        "build", films, "--out", build_copy, *SMALL, "--set", "sources.license=CC-BY-4.0", "--json"
+    ).summary
+    assert (named["videos_decoded"], named["teacher_calls"]) == (0, 0)
+    files = (build_copy / "dataset" / "data").rglob("*.parquet")
+    tables = [pq.read_table(path, columns=["license"], partitioning=None) for path in files]
+    assert {row["license"] for table in tables for row in table.to_pylist()} == {"CC-BY-4.0"}
+    assert "license: cc-by-4.0" in (build_copy / "dataset" / "README.md").read_text()

@@ -1,4 +1,4 @@
-"""Builds that are killed, given broken files, or asked for what cannot be done: nothing is lost, all is said."""
+"""Builds that are killed, given broken files, or asked for the impossible: nothing is lost, all is said."""
 
 import json
 import os

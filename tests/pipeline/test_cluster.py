@@ -1,4 +1,4 @@
-"""Builds on a Dask cluster that runs already: the same dataset, and clear words where the cluster cannot serve."""
+"""Builds on a Dask cluster that runs already: the same dataset, and clear words where it cannot serve."""
 
 import json
 import subprocess

@@ -1,0 +1,66 @@
+"""What each step's results depend on: a change runs the steps below it, and nothing above or beside."""
+
+import pytest
+
+from pipeline.dag import build_dag
+from pipeline.recipe import recipe_for_sources
+from stages import prompts
+
+RECIPE = recipe_for_sources("videos")
+SCORES = {step.name for step in build_dag(RECIPE).steps if step.name.startswith("score.")}
+ASKING = {"traces", "probes", "claims"}
+ALL = {step.name for step in build_dag(RECIPE).steps}
+
+
+def changed(*overrides: str) -> set[str]:
+    """Names of the steps that would run again with other settings."""
+    before = {step.name: step.fingerprint for step in build_dag(RECIPE).steps}
+    after = build_dag(recipe_for_sources("videos", overrides)).steps
+    return {step.name for step in after if before.get(step.name) != step.fingerprint}
+
+
+@pytest.mark.parametrize(
+    ("override", "again"),
+    [
+        ("footage.jpeg_quality=90", ALL),
+        ("storyboard.min_scene_s=1", ALL - {"footage"}),
+        ("clips.target_s=20", ALL - {"footage", "storyboards"}),
+        ("questions.computed.seed=1", ALL - {"footage", "storyboards", "clips"}),
+        ("rollouts.rollouts=9", SCORES | {"traces", "claims"}),
+        ("probes.rollouts=9", {"probes", "score.probes"}),
+        ("claims.controls=2", {"claims", "score.grounding"}),
+        ("checks.citations.frame_tolerance_s=9", {"score.citations"}),
+        ("policy.min_citations=3", set()),
+        ("shards.megabytes=9", set()),
+        ("splits.test_share=0.5", set()),
+        ("cluster.workers=7", set()),
+        ("limits.threads=4", set()),
+        ("parts.videos=3", set()),
+    ],
+)
+def test_setting_runs_only_what_rests_on_it(override, again):
+    assert changed(override) == again
+
+
+def test_prompt_runs_only_what_asks(monkeypatch):
+    before = {step.name: step.fingerprint for step in build_dag(RECIPE).steps}
+    monkeypatch.setattr(prompts, "ROLLOUT", prompts.ROLLOUT._replace(without_frames="Nothing is shown."))
+    after = {step.name: step.fingerprint for step in build_dag(RECIPE).steps}
+    assert {name for name in before if before[name] != after[name]} == ASKING | SCORES
+
+
+def test_steps_come_after_what_they_rest_on():
+    seen: set[str] = set()
+    for step in build_dag(RECIPE).steps:
+        assert {above.name for above in step.after} <= seen
+        seen.add(step.name)
+
+
+def test_server_address_does_not_change_a_fingerprint():
+    def traces(url: str) -> str:
+        teacher = f"{{kind: server, model: m, urls: ['{url}']}}"
+        recipe = recipe_for_sources("videos", [f"teachers=[{{teacher: {teacher}}}]"])
+        return build_dag(recipe).named("traces").fingerprint
+
+    assert traces("http://127.0.0.1:1/v1") == traces("http://127.0.0.1:2/v1")
+    assert traces("http://127.0.0.1:1/v1") != build_dag(RECIPE).named("traces").fingerprint
