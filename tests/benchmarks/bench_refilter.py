@@ -1,6 +1,5 @@
 """How fast a policy decides, and a whole refilter beside polars reading and writing the same rows."""
 
-import json
 import multiprocessing
 import resource
 import statistics
@@ -8,7 +7,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypedDict
 
 import polars as pl
 
@@ -19,25 +17,16 @@ from pipeline.store import Store
 from schemas.manifest import BuildFacts
 from stages.policy import PolicyConfig, decide
 from stages.splits import assign_splits
+from tests.benchmarks.rows import Row, Rows
 from tests.benchmarks.synthetic_parts import write_synthetic_parts
 
 ROUNDS = 3
 SIZES = (100_000, 1_000_000)
 
 
-class Row(TypedDict):
-    """One line of the benchmark table."""
-
-    value: float
-    unit: str
-    goal: str
-    holds: bool
-    against: str
-
-
-def bench_policy() -> dict[str, Row]:
+def bench_policy(_folder: Path) -> Rows:
     """Rows a second of the policy alone, on measurements in memory."""
-    rows: dict[str, Row] = {}
+    rows: Rows = {}
     for traces in SIZES:
         with tempfile.TemporaryDirectory() as folder:
             store = Store(folder)
@@ -60,9 +49,9 @@ def bench_policy() -> dict[str, Row]:
     return rows
 
 
-def bench_refilter() -> dict[str, Row]:
+def bench_refilter(_folder: Path) -> Rows:
     """A threshold changed: read the measurements, decide, write shards, manifest, stats and card."""
-    rows: dict[str, Row] = {}
+    rows: Rows = {}
     for traces in SIZES:
         with multiprocessing.get_context("spawn").Pool(
             1
@@ -126,7 +115,3 @@ def timed(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
-
-
-if __name__ == "__main__":
-    print(json.dumps(bench_policy() | bench_refilter(), indent=2))

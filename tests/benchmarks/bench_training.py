@@ -11,7 +11,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +24,7 @@ from trl import SFTConfig as TrlConfig
 from trl import SFTTrainer
 
 from schemas.sample import SftSample
+from tests.benchmarks.rows import Row, Rows
 from tests.tiny_training import sft_row, write_dataset
 from training.batches import PromptConfig
 from training.sft import OptimizerConfig, SftConfig, train_sft
@@ -34,17 +34,7 @@ from training.tiny_model import TinyModelConfig, build_tiny_model, save_tiny_mod
 STEPS, BATCH, ROUNDS = 40, 16, 3
 
 
-class Row(TypedDict):
-    """One line of the benchmark table."""
-
-    value: float
-    unit: str
-    goal: str
-    holds: bool
-    against: str
-
-
-def bench_sft() -> dict[str, Row]:
+def bench_sft(_folder: Path) -> Rows:
     """Tokens a second, rounds of both in turn so that a busy machine slows both."""
     ours, theirs = [], []
     with tempfile.TemporaryDirectory() as name:
@@ -68,7 +58,7 @@ def bench_sft() -> dict[str, Row]:
     }
 
 
-def bench_stream(gigabytes: float = 1.0) -> dict[str, Row]:
+def bench_stream(_folder: Path, gigabytes: float = 1.0) -> Rows:
     """Growth of resident memory from the first tenth of a pass over the rows to its end, in a new process."""
     with tempfile.TemporaryDirectory() as name:
         dataset = _large_dataset(Path(name), gigabytes)
@@ -207,8 +197,4 @@ def _stream(dataset: Path) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["stream"]:
-        _stream(Path(sys.argv[2]))
-    else:
-        for figures in (bench_sft(), bench_stream()):
-            print(json.dumps(figures, indent=1))
+    _stream(Path(sys.argv[2]))

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+from tests.benchmarks.bench_build import bench_build
 from tests.benchmarks.bench_footage import (
     bench_cuts,
     bench_frames_at,
@@ -11,9 +12,26 @@ from tests.benchmarks.bench_footage import (
     bench_speed,
     bench_workers,
 )
+from tests.benchmarks.bench_refilter import bench_policy, bench_refilter
+from tests.benchmarks.bench_teacher import bench_client, bench_log, bench_vllm
+from tests.benchmarks.bench_training import bench_sft, bench_stream
 from tests.benchmarks.rows import Bench, Rows, machine
 
-BENCHES: tuple[Bench, ...] = (bench_speed, bench_cuts, bench_frames_at, bench_workers, bench_memory)
+BENCHES: tuple[Bench, ...] = (
+    bench_speed,
+    bench_cuts,
+    bench_frames_at,
+    bench_workers,
+    bench_memory,
+    bench_build,
+    bench_policy,
+    bench_refilter,
+    bench_client,
+    bench_log,
+    bench_vllm,
+    bench_sft,
+    bench_stream,
+)
 BUILD = Path(__file__).parents[2] / "build"
 
 
