@@ -46,6 +46,8 @@ class RewardConfig(BaseModel):
     gate_accuracy: bool = False
     """An answer counts only where it is well formed and the evidence is at least `gate`."""
     gate: float = Field(default=1.0, ge=0, le=1)
+    gate_agreement: bool = False
+    """… and where the thought speaks for it: else answers come right while conclusions drift away."""
 
 
 class Judge(Protocol):
@@ -122,6 +124,8 @@ def _right(case: _Case) -> float:
 
 def _accuracy(case: _Case) -> float:
     if case.cfg.gate_accuracy and (not case.said.well_formed or (case.evidence or 0.0) < case.cfg.gate):
+        return 0.0
+    if case.cfg.gate_agreement and not _agreement(case):
         return 0.0
     if case.cfg.scoring == "strict" and not case.said.well_formed:
         return 0.0

@@ -185,14 +185,14 @@ def run_seed(out: Path, seed: int) -> None:
             lambda: train_sft(write_rows(rows, folder / f"{name}-rows"), str(start), folder / name, cfg),
         )
 
-    def rl(name: str, start: Path, gated: bool) -> Path:
+    def rl(name: str, start: Path, rewards: RewardConfig) -> Path:
         cfg = RlConfig(
             prompt=PromptConfig(style="brief"),
             steps=RL_STEPS,
             questions=32,
             rollouts=8,
             sampling=SamplingConfig(max_tokens=40, batch_rows=256),
-            rewards=RewardConfig(gate_accuracy=gated),
+            rewards=rewards,
             grpo=GrpoConfig(kl=0.05),
             optimizer=OptimizerConfig(learning_rate=4e-4, schedule="linear", warmup_steps=5),
             batch_rows=128,
@@ -212,14 +212,22 @@ def run_seed(out: Path, seed: int) -> None:
     plain("raw")
     plain("curated")
     curated = folder / "sft_curated"
-    measure.arm("sft_curated_rl", rl("sft_curated_rl", curated, gated=True))
+    gated = RewardConfig(gate_accuracy=True, gate_agreement=True)
+    measure.arm("sft_curated_rl", rl("sft_curated_rl", curated, gated))
     measure.arm("sft_curated_more", sft("sft_curated_more", arms.curated, curated, MORE_STEPS))
     plain("raw_same_budget")
     measure.votes("sft_curated_rl", folder / "sft_curated_rl", ALL)
-    measure.arm("sft_curated_rl_outcome_only", rl("sft_curated_rl_outcome_only", curated, gated=False))
+    measure.arm("sft_curated_rl_outcome_only", rl("sft_curated_rl_outcome_only", curated, RewardConfig()))
     plain("random")
     measure.arm("sft_direct", sft("sft_direct", arms.curated, base, SFT_STEPS, "direct"), "direct")
     measure.votes("sft_curated", curated, ("one_sample", "majority", "weighted_evidence", "best_of_n"))
+    evidence = RewardConfig(gate_accuracy=True)
+    measure.arm("sft_curated_rl_evidence_only", rl("sft_curated_rl_evidence_only", curated, evidence))
+    measure.votes(
+        "sft_curated_rl_evidence_only",
+        folder / "sft_curated_rl_evidence_only",
+        ("one_sample", "majority", "weighted_evidence"),
+    )
     noise = choose_rows(read_asked(out / NOISE), out / NOISE, ROWS, seed)
     for name in ("raw", "curated"):
         measure.arm(f"noise_sft_{name}", sft(f"noise_sft_{name}", getattr(noise, name), base, SFT_STEPS))

@@ -79,6 +79,12 @@ def test_gate_lets_an_answer_count_only_on_checked_evidence():
     assert (closed.components["accuracy"], closed.right, ajar.components["accuracy"]) == (0, 1, 1)
 
 
+def test_gate_lets_an_answer_count_only_where_the_thought_speaks_for_it():
+    cfg = RewardConfig(gate_agreement=True)
+    assert components("<think>So green.</think><answer>B</answer>", cfg)["accuracy"] == 1
+    assert components("<think>So red.</think><answer>B</answer>", cfg)["accuracy"] == 0
+
+
 @pytest.mark.parametrize(
     ("cfg", "example", "message"),
     [
