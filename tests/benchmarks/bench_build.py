@@ -38,7 +38,7 @@ def _built(folder: Path, count: int) -> dict[str, Any]:
     for number in range(count):
         path = films / f"{number:03d}.mp4"
         if not path.exists():
-            shots = [Shot(3 * number + shot, 1.5, motion_px=shot) for shot in range(2)]
+            shots = [Shot(3 * number + shot, 3.5, motion_px=1 + shot) for shot in range(2)]
             make_film(path, shots, fps=8, size=(320, 180))
     return _build(folder, count)
 
