@@ -1,14 +1,17 @@
 """A build's folder -> how far it is: steps by part, what is in quarantine, what the dataset holds."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.table import Table
 
 from pipeline.run_summary import RUN, RunSummary
+from pipeline.stats_files import read_stats
 from pipeline.workplace import Workplace
 from schemas.footage import Quarantine
+from schemas.stats import Stats
 
 
 class StepProgress(BaseModel):
@@ -31,6 +34,8 @@ class BuildStatus(BaseModel):
     parts: int
     steps: tuple[StepProgress, ...]
     quarantine: tuple[Quarantine, ...]
+    alarms: tuple[str, ...]
+    """Answer keys that can be guessed: tasks whose commonest answer beats chance."""
     last_run: RunSummary | None
     """What `run.json` holds; null before the first command came to its end."""
 
@@ -50,8 +55,18 @@ def build_status(workplace: Workplace) -> BuildStatus:
         parts=parts,
         steps=tuple(steps),
         quarantine=tuple(workplace.quarantined()),
+        alarms=tuple(_alarms(read_stats(store))),
         last_run=last,
     )
+
+
+def _alarms(stats: Stats | None) -> Iterator[str]:
+    for key in stats.build.answer_keys if stats else ():
+        if key.alarm:
+            yield (
+                f"{key.task}: always answering {key.constant_answer} is right for "
+                f"{key.constant_score:.0%} of {key.questions} questions, more than chance explains"
+            )
 
 
 def print_status(status: BuildStatus, console: Console) -> None:
@@ -65,5 +80,7 @@ def print_status(status: BuildStatus, console: Console) -> None:
         console.print("\nin quarantine (try again with `reelproof build … --retry-quarantined`):")
         for each in status.quarantine:
             console.print(f"  {each.kind}: {each.name}: {each.detail}", highlight=False, markup=False)
+    for alarm in status.alarms:
+        console.print(f"[bold red]alarm[/] {alarm}", highlight=False)
     if status.last_run is not None:
         console.print(f"\n{status.last_run.told()}", highlight=False, markup=False)
