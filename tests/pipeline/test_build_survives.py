@@ -60,7 +60,7 @@ def test_broken_files_are_in_quarantine_with_their_kind(tmp_path):
         "empty.mp4": "unreadable",
         "text.avi": "unreadable",
         "blink.mp4": "too_short",
-        "no end.mp4": "unreadable",
+        "no end.mp4": "truncated",
     }
     allowed = reelproof("build", folder, "--out", out, "--set", "max_quarantined_share=1", "--json").summary
     assert (allowed["videos_decoded"], allowed["quarantined"]) == (0, 5)
