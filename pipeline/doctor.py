@@ -12,6 +12,7 @@ import av
 import numpy as np
 import psutil
 from rich.console import Console
+from rich.markup import escape
 
 from pipeline.child import ChildLimits, scan_in_child
 from pipeline.cluster import declared_resources, open_cluster
@@ -62,7 +63,8 @@ def report(findings: Iterator[Finding], console: Console) -> int:
     problems = 0
     for finding in findings:
         problems += finding.grade == "problem"
-        console.print(f"{MARKS[finding.grade]} {finding.subject}: ", finding.text, sep="", highlight=False)
+        told = escape(f"{finding.subject}: {finding.text}")
+        console.print(f"{MARKS[finding.grade]} {told}", highlight=False)
     return problems
 
 

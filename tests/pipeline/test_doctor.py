@@ -1,0 +1,18 @@
+"""Doctor: every finding is told as it is, and problems decide the exit code."""
+
+import io
+
+from rich.console import Console
+
+from pipeline.doctor import Finding, report
+
+
+def test_report_tells_brackets_and_counts_problems():
+    screen = io.StringIO()
+    findings = [
+        Finding("vllm", "note", "`pip install reelproof[vllm]` adds it"),
+        Finding("decoding", "problem", "it [crashed]"),
+    ]
+    assert report(iter(findings), Console(file=screen, width=200)) == 1
+    assert "reelproof[vllm]" in screen.getvalue()
+    assert "it [crashed]" in screen.getvalue()
