@@ -108,19 +108,28 @@ def _check_fit(layout: Layout, measurements: pl.DataFrame, verdicts: pl.DataFram
 def _write_shards(
     store: Store, layout: Layout, shards: Sequence[Shard], judged: pl.DataFrame, policy: str, staging: Path
 ) -> dict[str, WrittenShard]:
-    """Write shards side by side, a part at a time, the next one being read meanwhile."""
+    """Write shards side by side, each in the order of the parts; at most two parts are being written."""
     work = _work_by_part(layout, shards)
     writers = {shard.path: _open_writer(layout, shard, staging) for shard in shards}
+    last: dict[str, Future[None]] = {}
+    before: list[Future[None]] = []
     try:
-        with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(1 + max(2, os.cpu_count() or 1)) as pool:
             for part, rows in _read_ahead(store, layout, work, judged, pool):
                 first = int(layout.starts[part])
-                added = [
-                    pool.submit(_add, writers[shard.path], rows, shard, own, judged["reasons"], first, policy)
-                    for shard, own in work[part]
-                ]
-                for each in added:
+                largest_first = sorted(work[part], key=lambda each: -len(each[1]))
+                now = []
+                for shard, own in largest_first:
+                    told = judged["reasons"].gather(own + first) if shard.config == "rejected" else None
+                    after = last.get(shard.path)
+                    adding = pool.submit(_add, writers[shard.path], rows, shard, own, told, policy, after)
+                    last[shard.path] = adding
+                    now.append(adding)
+                for each in before:
                     each.result()
+                before = now
+            for each in before:
+                each.result()
             closed = {path: pool.submit(writer.close) for path, writer in writers.items()}
             return {path: each.result() for path, each in closed.items()}
     finally:
@@ -168,14 +177,16 @@ def _add(
     part: PartRows,
     shard: Shard,
     rows: Places,
-    reasons: pl.Series,
-    first: int,
+    reasons: pl.Series | None,
     policy: str,
+    after: Future[None] | None,
 ) -> None:
-    told = None
-    if shard.config == "rejected":
-        told = reasons.gather(rows + first).to_arrow().cast(pa.list_(pa.string()))
-    writer.add(part.take(shard.config, rows, told, policy))
+    """Add a part's rows to a shard, after those of the part before, which began earlier: this ends."""
+    told = None if reasons is None else reasons.to_arrow().cast(pa.list_(pa.string()))
+    taken = part.take(shard.config, rows, told, policy)
+    if after is not None:
+        after.result()
+    writer.add(taken)
 
 
 def _is_held(shard: Shard, held: Mapping[str, ManifestFile]) -> bool:
