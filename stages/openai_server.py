@@ -70,6 +70,7 @@ class OpenAIServer:
         self._client = AsyncOpenAI(base_url=url, api_key=key, max_retries=0, http_client=http)
         self._faults_in_a_row = 0
         self._paused_until_s = 0.0
+        self._probe: asyncio.Task[bool] | None = None
 
     async def close(self) -> None:
         """Drop all connections."""
@@ -123,7 +124,15 @@ class OpenAIServer:
             raise LastingError("its list of models is not of the OpenAI protocol") from None
 
     async def is_well(self) -> bool:
-        """Whether it answers the plainest request, so that a fault lies in the request that met it."""
+        """Whether it answers the plainest request, so that a fault lies in the request that met it.
+
+        One probe answers all who ask while it is under way: an outage is not met with more load.
+        """
+        if self._probe is None or self._probe.done():
+            self._probe = asyncio.create_task(self._answers_plainly())
+        return await asyncio.shield(self._probe)
+
+    async def _answers_plainly(self) -> bool:
         turn = {"role": "user", "content": [{"type": "text", "text": "Say yes."}]}
         body = {"model": self._cfg.model, "messages": [turn], "max_tokens": 1}
         try:

@@ -35,7 +35,7 @@ class _Ask:
     group: Rollouts
     tries: int = 0
     blame: float = 0.0
-    """Tries that failed for a reason that may lie in the request itself."""
+    """Tries that failed for a reason that may lie in the request itself, while the server answered others."""
     split: bool = False
     """One of a group that the server did not take as one."""
     answers_before: int = 0
@@ -208,8 +208,9 @@ class OpenAITeacher:
 
     async def _again(self, server: OpenAIServer, job: _Job, ask: _Ask, fault: PassingError) -> None:
         ask.tries += 1
-        ask.blame += fault.blame
-        if ask.blame >= self._cfg.attempts and (job.answers > ask.answers_before or await server.is_well()):
+        if fault.blame and (job.answers > ask.answers_before or await server.is_well()):
+            ask.blame += fault.blame
+        if ask.blame >= self._cfg.attempts:
             job.settle(self._failures(ask, f"failed {ask.tries} times while other requests did not: {fault}"))
             return
         silent_s = time.monotonic() - job.last_answer_s

@@ -136,7 +136,8 @@ def test_killed_run_goes_on_with_the_same_losses(model, dataset, plain_run, tmp_
     child.wait()
     assert not (out / "model" / "config.json").exists()
     train_sft(dataset, model, out, CFG)
-    assert curve(out) == curve(plain_run)
+    # Sums in another order differ in the last bit; a lost optimizer state or another batch, in the third digit.
+    assert curve(out) == pytest.approx(curve(plain_run), rel=1e-6)
 
 
 def test_run_of_another_setup_is_not_gone_on_with(model, dataset, plain_run):
