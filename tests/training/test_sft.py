@@ -136,7 +136,7 @@ def test_killed_run_goes_on_with_the_same_losses(model, dataset, plain_run, tmp_
     child.wait()
     assert not (out / "model" / "config.json").exists()
     train_sft(dataset, model, out, CFG)
-    # Sums in another order differ in the last bit; a lost optimizer state or another batch, in the third digit.
+    # A sum in another order differs in the last bit; another batch or lost optimizer state, far sooner.
     assert curve(out) == pytest.approx(curve(plain_run), rel=1e-6)
 
 
