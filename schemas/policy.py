@@ -59,11 +59,20 @@ class PolicyConfig(Record):
     require_probes: bool = False
     """Reject where the question was not asked without its frames."""
     max_blind_pass_rate: float = Field(default=0.5, ge=0, le=1)
-    """Largest share of right answers with no frames."""
+    """Largest share of right answers with no frames; where luck alone gives more, what luck gives counts."""
     max_single_pass_rate: float = Field(default=1.0, ge=0, le=1)
-    """Largest share of right answers with one frame."""
+    """The same with one frame,"""
     max_shuffled_pass_rate: float = Field(default=1.0, ge=0, le=1)
-    """Largest share of right answers with the frames in another order."""
+    """and with the frames in another order."""
+    probe_confidence: float = Field(default=0.95, ge=0.5, lt=1)
+    """How sure it must be, from so few answers, that a share is above its limit: the lower end of Wilson's
+    one-sided interval is compared. At 0.5 it is the share itself."""
+    luck_margin: float = Field(default=0.1, ge=0, le=1)
+    """A limit is never below the share that guesses get right (1 of 4 options: 0.25) plus this."""
+    require_sufficiency: bool = False
+    """Reject where no judge said what the observations alone lead to."""
+    min_sufficiency: float = Field(default=0.0, ge=0, le=1)
+    """Smallest score of the answer that a judge who sees no frame draws from the thought's observations."""
     keep_duplicates: bool = False
     """Keep near-duplicate traces and questions."""
     min_pass_rate: float = Field(default=0.0, ge=0, le=1)
@@ -131,6 +140,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "min_worst_margin": 0.0,
         "require_probes": True,
         "max_blind_pass_rate": 0.25,
+        "probe_confidence": 0.9,
+        "min_sufficiency": 0.5,
         "min_graded_score": 0.7,
         "max_traces_per_question": 1,
     },
@@ -144,6 +155,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "min_citations_near_frame": 0.0,
         "min_grounded_share": 0.0,
         "max_blind_pass_rate": 1.0,
+        "probe_confidence": 0.99,
         "max_traces_per_question": None,
     },
 }

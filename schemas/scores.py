@@ -75,6 +75,8 @@ class CitationScore(Score):
 class ProbeScore(Score):
     """Can the question be answered without its evidence? The same on each of a question's rollouts."""
 
+    guess_rate: float | None = Field(ge=0, le=1)
+    """Share of guesses that are right; null where the possible answers are not known beforehand."""
     blind_passes: int | None
     """Right answers with no frames at all; null where the probe did not run."""
     blind_rollouts: int | None

@@ -10,13 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.answer import GRADED_TASKS, lenient_score
 from schemas.balance import KeyBalance, LetterCount
+from schemas.chance import guess_rate
+from schemas.intervals import wilson
 from schemas.question import Question, Task
 
 VERSION = 1
 
-_Z95 = 1.959963984540054
-_CLOSED = (Task.MULTIPLE_CHOICE, Task.BOOLEAN, Task.ORDERING)
-"""Tasks whose possible answers are known beforehand, so that chance is."""
 _MOST_CANDIDATES = 32
 _MOST_TRIED = 1000
 
@@ -56,8 +55,8 @@ def _balance(task: Task, questions: Sequence[Question], cfg: BalanceConfig) -> K
     chi_square = chi_square_of(letters) if letters else None
     p_value = None if chi_square is None else chi_square_tail(chi_square, len(letters) - 1)
     constant = constant_baseline(questions)
-    low = _wilson_low(constant.score, len(questions))
-    chance = _chance(task, questions)
+    low = wilson(constant.score * len(questions), len(questions)).low
+    chance = _chance(questions)
     passes = round(constant.score * len(questions))
     tail = None if chance is None else constant.tried * binomial_tail(passes, len(questions), chance)
     rare = [each for each in (p_value, tail) if each is not None and each < cfg.least_p_value]
@@ -156,24 +155,7 @@ def _letters(questions: Sequence[Question]) -> tuple[LetterCount, ...]:
     )
 
 
-def _chance(task: Task, questions: Sequence[Question]) -> float | None:
+def _chance(questions: Sequence[Question]) -> float | None:
     """Mean share of right guesses; None where the answers are not a closed set."""
-    if task not in _CLOSED:
-        return None
-    return sum(_chance_of(question) for question in questions) / len(questions)
-
-
-def _chance_of(question: Question) -> float:
-    if question.task is Task.BOOLEAN:
-        return 0.5
-    if question.task is Task.ORDERING:
-        return 1 / math.factorial(min(20, question.answer.count(",") + 1))
-    right = question.answer.count(",") + 1
-    return 1 / math.comb(len(question.options), right) if 0 < right < len(question.options) else 1.0
-
-
-def _wilson_low(share: float, count: int) -> float:
-    """Lower end of the 95 % score interval. Source: Wilson 1927."""
-    spread = _Z95**2 / count
-    half = math.sqrt(spread * (share * (1 - share) + spread / 4))
-    return max(0.0, (share + spread / 2 - half) / (1 + spread))
+    rates = [rate for rate in map(guess_rate, questions) if rate is not None]
+    return sum(rates) / len(rates) if rates else None

@@ -1,7 +1,8 @@
 """Measurements -> verdicts: what goes into `sft`, what into `rl`, and every reason why a trace does not."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from statistics import NormalDist
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from schemas.answer import GRADED_TASKS as GRADED_TASKS
+from schemas.intervals import wilson_low
 from schemas.measurements import complete
 from schemas.policy import PolicyConfig as PolicyConfig
 from schemas.policy import checked_expression
@@ -93,6 +95,12 @@ def sft_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
         ),
         Rule("ungrounded", _below("grounded_share", policy.min_grounded_share), "min_grounded_share"),
         Rule("control_believed", _below("worst_margin", policy.min_worst_margin), "min_worst_margin"),
+        Rule(
+            "sufficiency_unknown",
+            pl.col("sufficient").is_null() & policy.require_sufficiency,
+            "require_sufficiency",
+        ),
+        Rule("insufficient", _below("sufficient", policy.min_sufficiency), "min_sufficiency"),
         *_shared_rules(policy),
         Rule("too_hard", policy.min_pass_rate > PASS_RATE, "min_pass_rate"),
         Rule("too_easy", policy.max_pass_rate < PASS_RATE, "max_pass_rate"),
@@ -123,13 +131,9 @@ def rl_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
 def _shared_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
     return (
         Rule("probes_unknown", BLIND_PASS_RATE.is_null() & policy.require_probes, "require_probes"),
-        Rule("answered_blind", policy.max_blind_pass_rate < BLIND_PASS_RATE, "max_blind_pass_rate"),
-        Rule(
-            "answered_from_one_frame", policy.max_single_pass_rate < SINGLE_PASS_RATE, "max_single_pass_rate"
-        ),
-        Rule(
-            "answered_shuffled", policy.max_shuffled_pass_rate < SHUFFLED_PASS_RATE, "max_shuffled_pass_rate"
-        ),
+        Rule("answered_blind", above_luck(policy, "blind"), "max_blind_pass_rate"),
+        Rule("answered_from_one_frame", above_luck(policy, "single"), "max_single_pass_rate"),
+        Rule("answered_shuffled", above_luck(policy, "shuffled"), "max_shuffled_pass_rate"),
         Rule(
             "duplicate_question",
             pl.col("question_duplicate_of").is_not_null() & (not policy.keep_duplicates),
@@ -137,6 +141,18 @@ def _shared_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
         ),
         Rule("contaminated", pl.col("contaminated")),
     )
+
+
+def above_luck(policy: PolicyConfig, probe: Literal["blind", "single", "shuffled"]) -> pl.Expr:
+    """Whether a probe's pass rate is surely above its limit, and above what guesses get right.
+
+    Null where it was not asked.
+    """
+    rollouts = pl.col(f"{probe}_rollouts")
+    share = rate(f"{probe}_passes", f"{probe}_rollouts")
+    surely = wilson_low(share, rollouts, NormalDist().inv_cdf(policy.probe_confidence))
+    luck = (pl.col("guess_rate").fill_null(0.0) + policy.luck_margin).clip(0.0, 1.0)
+    return surely > pl.max_horizontal(pl.lit(getattr(policy, f"max_{probe}_pass_rate")), luck)
 
 
 def _below(column: str, least: float) -> pl.Expr:

@@ -167,6 +167,7 @@ def scores_of(trace: Trace, blind: int | None) -> list[Record]:
         CitationScore(trace_id=trace_id, citations=1, citations_in_clip=1.0, citations_near_frame=1.0),
         ProbeScore(
             trace_id=trace_id,
+            guess_rate=None,
             blind_passes=blind,
             blind_rollouts=None if blind is None else 4,
             single_passes=None,

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.answer import lenient_score, read_completion, strict_score
+from schemas.intervals import Interval, wilson
 from training.batches import PromptConfig, PromptStyle, limit_frames
-from training.intervals import Interval, wilson
 from training.preflight import dataset_folder
 from training.rewards import Judge, RewardConfig, score_completions
 from training.runs import write_whole

@@ -1,30 +1,10 @@
-"""Counts of right answers -> intervals, and two models' answers to the same questions -> their difference."""
+"""Scores over seeds and questions -> their mean, or two models' difference, with bootstrapped intervals."""
 
-import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-Z95 = 1.959964
-
-
-class Interval(NamedTuple):
-    """An estimate and its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-def wilson(right: float, total: int) -> Interval:
-    """Share of right answers with Wilson's 95 % interval; 0 of 0 is (0, 0, 1). Source: Wilson 1927."""
-    if not total:
-        return Interval(0.0, 0.0, 1.0)
-    share, weight = right / total, Z95 * Z95 / total
-    centre = (share + weight / 2) / (1 + weight)
-    half = Z95 * math.sqrt(share * (1 - share) / total + weight / (4 * total)) / (1 + weight)
-    return Interval(share, max(0.0, centre - half), min(1.0, centre + half))
+from schemas.intervals import Interval
 
 
 def paired_difference(

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from schemas.answer import lenient_score, strict_score
+from schemas.intervals import Interval, wilson
 from training.batches import PromptConfig
-from training.intervals import Interval, wilson
 from training.preflight import SetupError, dataset_folder
 from training.rewards import Judge
 from training.runs import write_whole

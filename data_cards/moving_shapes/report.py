@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from training.intervals import Interval, mean_over_seeds, paired_difference
+from schemas.intervals import Interval
+from training.intervals import mean_over_seeds, paired_difference
 from training.tables import plot_bars, text_table
 
 ARMS = (

@@ -1,13 +1,14 @@
-"""Probe results -> pass counts without the evidence, on each of a question's traces."""
+"""Probe results -> pass counts without the evidence, and what luck would give, on each of a question's traces."""
 
 from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel, ConfigDict
 
+from schemas.chance import guess_rate
 from schemas.scores import ProbeScore
 from schemas.trace import Case
 
-VERSION = 1
+VERSION = 2
 
 
 class ProbeScoreConfig(BaseModel):
@@ -20,12 +21,13 @@ def measure_probes(
     cases: Iterable[Case],
     cfg: ProbeScoreConfig,  # noqa: ARG001 - all checks are called alike
 ) -> Iterator[ProbeScore]:
-    """One score a trace, in order; all null where the probes of its question did not run."""
+    """One score a trace, in order; counts are null where the probes of its question did not run."""
     for case in cases:
-        probe = case.probe
+        probe, lucky = case.probe, guess_rate(case.question)
         for trace in case.traces:
             yield ProbeScore(
                 trace_id=trace.trace_id,
+                guess_rate=lucky,
                 blind_passes=probe.blind_passes if probe else None,
                 blind_rollouts=probe.blind_rollouts if probe else None,
                 single_passes=probe.single_passes if probe else None,

@@ -41,7 +41,7 @@ def test_what_is_no_range_is_refused(text):
 def test_sweep_counts_what_each_threshold_keeps(measurements):
     found = sweep(
         measurements,
-        PolicyConfig(max_traces_per_question=None),
+        PolicyConfig(max_traces_per_question=None, probe_confidence=0.5, luck_margin=0.0),
         "policy.max_blind_pass_rate",
         parse_values("0:1:0.1"),
     )

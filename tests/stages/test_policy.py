@@ -1,3 +1,5 @@
+import itertools
+from statistics import NormalDist
 from typing import Any
 
 import polars as pl
@@ -6,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from schemas.intervals import wilson_low
 from schemas.measurements import measurement_schema
+from stages.balance import binomial_tail
 from stages.policy import GRADED_TASKS, PolicyConfig, decide, funnel
 
 SOUND: dict[str, Any] = {
@@ -17,7 +21,7 @@ SOUND: dict[str, Any] = {
     "pass_count": 2, "rollout_count": 4, "pass_low": 0.1, "pass_high": 0.9,
     "repetition": 0.0, "foreign_script": 0.0, "leak": False, "agrees": True,
     "citations": 2, "citations_in_clip": 1.0, "citations_near_frame": 1.0,
-    "blind_passes": 0, "blind_rollouts": 4, "single_passes": 1, "single_rollouts": 4,
+    "guess_rate": 0.25, "blind_passes": 0, "blind_rollouts": 4, "single_passes": 1, "single_rollouts": 4,
     "shuffled_passes": 1, "shuffled_rollouts": 4,
     "claims": 2, "grounded_share": 1.0, "worst_margin": 0.3,
     "duplicate_of": None, "question_duplicate_of": None, "contaminated": False,
@@ -62,7 +66,9 @@ def test_sound_row_is_kept_by_every_preset(preset):
         ({"citations": 0, "citations_in_clip": None, "citations_near_frame": None}, []),
         ({"grounded_share": 0.4}, ["ungrounded"]),
         ({"grounded_share": None, "worst_margin": None}, []),
-        ({"blind_passes": 3}, ["answered_blind"]),
+        ({"sufficient": 0.0}, []),
+        ({"blind_passes": 4}, ["answered_blind"]),
+        ({"blind_passes": 3}, []),  # 3 of 4 are more than half by luck
         ({"blind_passes": None, "blind_rollouts": None}, []),
         ({"blind_passes": 0, "blind_rollouts": 0}, []),
         ({"duplicate_of": "t9"}, ["duplicate"]),
@@ -86,7 +92,11 @@ def test_sft_rejects_each_fault_with_all_its_reasons_in_order(fault, reasons):
         ({"citations": 0, "citations_in_clip": None, "citations_near_frame": None}, ["few_citations"]),
         ({"grounded_share": None, "worst_margin": None}, ["grounding_unknown"]),
         ({"blind_passes": None, "blind_rollouts": None}, ["probes_unknown"]),
-        ({"blind_passes": 2}, ["answered_blind"]),
+        ({"blind_passes": 3}, ["answered_blind"]),
+        ({"blind_passes": 2}, []),  # a third of those who draw among 4 options get 2 of 4 or more right
+        ({"sufficient": None}, []),
+        ({"sufficient": 0.4}, ["insufficient"]),
+        ({"sufficient": 1.0}, []),
     ],
 )
 def test_strict_preset_wants_what_is_unknown_measured(fault, reason):
@@ -106,6 +116,60 @@ def test_strict_preset_wants_what_is_unknown_measured(fault, reason):
 )
 def test_rl_takes_verifiable_questions_of_middling_difficulty(fault, reasons):
     assert only("rl_reasons", fault) == [reasons]
+
+
+@pytest.mark.parametrize(
+    ("probed", "kept_by"),
+    [
+        # One-sided bounds worked by hand. 90 % (z = 1.2816) of 2, 3, 4 of 4: 0.230, 0.432, 0.709;
+        # 95 % (z = 1.6449): 0.182, 0.356, 0.597; of 8 of 16 at 90 % and 95 %: 0.348, 0.310
+        ({"guess_rate": None, "blind_passes": 2}, "strict balanced permissive"),  # 0.230 < 0.25
+        ({"guess_rate": None, "blind_passes": 3}, "balanced permissive"),  # 0.25 < 0.432, 0.356 < 0.5
+        ({"guess_rate": None, "blind_passes": 4}, "permissive"),  # 0.5 < 0.597
+        ({"guess_rate": 0.25, "blind_passes": 3}, "balanced permissive"),  # 0.25 + 0.1 < 0.432
+        ({"guess_rate": 1 / 3, "blind_passes": 3}, "strict balanced permissive"),  # 0.432 < 1/3 + 0.1
+        ({"guess_rate": 0.5, "blind_passes": 4}, "balanced permissive"),  # 0.6 < 0.709, 0.597 < 0.6
+        ({"guess_rate": 0.25, "blind_passes": 8, "blind_rollouts": 16}, "strict balanced permissive"),
+        ({"guess_rate": None, "blind_passes": 8, "blind_rollouts": 16}, "balanced permissive"),
+    ],
+)
+def test_a_question_is_answered_blind_where_luck_does_not_explain_it(probed, kept_by):
+    kept = [
+        preset
+        for preset in ("strict", "balanced", "permissive")
+        if only("sft", probed, policy=PolicyConfig(preset=preset)) == [True]
+    ]
+    assert kept == kept_by.split()
+
+
+def test_at_even_confidence_and_without_margin_the_share_itself_is_compared():
+    policy = PolicyConfig(max_blind_pass_rate=0.25, probe_confidence=0.5, luck_margin=0.0)
+    rows = [{"guess_rate": 0.25, "blind_passes": passes} for passes in range(5)]
+    assert only("sft", *rows, policy=policy) == [True, True, False, False, False]
+
+
+def test_sound_questions_are_rejected_by_luck_in_one_case_of_twenty_at_most():
+    """Of questions that no one can answer blind, with 2 to 6 options and 4 to 32 answers drawn at random."""
+    strict = PolicyConfig(preset="strict")
+    for options, rollouts in itertools.product(range(2, 7), (4, 8, 16, 32)):
+        rows = [
+            {"guess_rate": 1 / options, "blind_passes": passes, "blind_rollouts": rollouts}
+            for passes in range(rollouts + 1)
+        ]
+        rejected = [not kept for kept in only("sft", *rows, policy=strict)]
+        least = rejected.index(True)
+        assert all(rejected[least:])
+        assert binomial_tail(least, rollouts, 1 / options) <= 0.065, (options, rollouts)
+
+
+def test_funnel_shows_what_sufficiency_removes():
+    rows = [{"sufficient": score} for score in (None, 0.0, 0.5, 1.0)]
+    policy = PolicyConfig(require_sufficiency=True, min_sufficiency=0.6)
+    assert only("reasons", *rows, policy=policy) == [
+        ["sufficiency_unknown"], ["insufficient"], ["insufficient"], []
+    ]  # fmt: skip
+    counts = funnel(measured(*rows), policy).filter(pl.col("rule").str.contains("suff"))
+    assert counts.select("rule", "alone").rows() == [("sufficiency_unknown", 1), ("insufficient", 2)]
 
 
 def test_rl_keeps_one_row_a_question():
@@ -203,6 +267,8 @@ drawn_row = st.fixed_dictionaries(
         "agrees": st.none() | st.booleans(),
         "grounded_share": st.none() | tenths,
         "blind_passes": st.none() | st.integers(0, 4),
+        "guess_rate": st.none() | tenths,
+        "sufficient": st.none() | tenths,
         "duplicate_of": st.none() | st.just("t9"),
         "contaminated": st.none() | st.booleans(),
     }
@@ -215,9 +281,16 @@ drawn_policy = st.builds(
     require_grounding=st.booleans(),
     require_agreement=st.booleans(),
     max_blind_pass_rate=tenths,
+    probe_confidence=st.sampled_from([0.5, 0.9, 0.95]),
+    luck_margin=tenths,
+    min_sufficiency=tenths,
     keep_duplicates=st.booleans(),
     max_traces_per_question=st.none() | st.integers(1, 2),
 )
+
+
+def surely(passes: int, policy: PolicyConfig) -> float:
+    return wilson_low(passes / 4, 4.0, NormalDist().inv_cdf(policy.probe_confidence))
 
 
 def reference(rows: list[dict[str, Any]], policy: PolicyConfig) -> list[list[str]]:
@@ -226,6 +299,7 @@ def reference(rows: list[dict[str, Any]], policy: PolicyConfig) -> list[list[str
     for row in rows:
         score, enough = row["answer_strict"], policy.min_graded_score if row["task"] in GRADED_TASKS else 1
         blind, grounded = row["blind_passes"], row["grounded_share"]
+        limit = max(policy.max_blind_pass_rate, min(1, (row["guess_rate"] or 0) + policy.luck_margin))
         checks = {
             "unfinished": not row["finished"],
             "answer_unknown": score is None,
@@ -235,7 +309,8 @@ def reference(rows: list[dict[str, Any]], policy: PolicyConfig) -> list[list[str
             "agreement_unknown": row["agrees"] is None and policy.require_agreement,
             "grounding_unknown": grounded is None and policy.require_grounding,
             "ungrounded": grounded is not None and grounded < policy.min_grounded_share,
-            "answered_blind": blind is not None and blind / 4 > policy.max_blind_pass_rate,
+            "insufficient": row["sufficient"] is not None and row["sufficient"] < policy.min_sufficiency,
+            "answered_blind": blind is not None and surely(blind, policy) > limit,
             "contaminated": row["contaminated"] is True,
             "duplicate": row["duplicate_of"] is not None and not policy.keep_duplicates,
         }

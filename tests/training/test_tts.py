@@ -7,7 +7,7 @@ from schemas.question import Task
 from tests.tiny_training import rl_row, write_model, write_rl
 from training.batches import PromptConfig
 from training.evaluate import EvaluateConfig, constant_baseline, evaluate_model
-from training.intervals import mean_over_seeds, paired_difference, wilson
+from training.intervals import mean_over_seeds, paired_difference
 from training.sampling import Said, SamplingConfig
 from training.shards import example_of
 from training.strategies import TtsConfig, count_votes, vote
@@ -125,15 +125,6 @@ def test_model_is_evaluated_and_scaled_from_shards(tmp_path):
 def test_constant_baseline_is_the_best_single_answer():
     examples = [EXAMPLE._replace(answer=answer) for answer in "BBBA"]
     assert constant_baseline(examples) == 0.75
-
-
-@pytest.mark.parametrize(
-    ("right", "total", "low", "high"),
-    [(8, 10, 0.4902, 0.9433), (0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (0, 0, 0.0, 1.0)],
-)
-def test_wilson_interval_by_the_published_formula(right, total, low, high):
-    interval = wilson(right, total)
-    assert (interval.low, interval.high) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
 
 
 def test_pairing_narrows_the_interval_of_a_difference():
