@@ -15,7 +15,7 @@ from pipeline.sweep import sweep
 from schemas.measurements import complete
 from schemas.policy import PolicyConfig
 from schemas.stats import Histogram, Stats
-from stages.policy import BLIND_PASS_RATE, PASS_RATE
+from stages.policy import BLIND_PASS_RATE, PASS_RATE, above_luck
 
 KEPT, ALL, LINE, INK, PAPER = "#1b7f79", "#b9c4cc", "#c8452f", "#1f2a33", "#ffffff"
 """Dark on an opaque light ground: legible on light and on dark pages."""
@@ -153,22 +153,21 @@ def draw_scene_lengths(lengths: Histogram) -> Drawing:
 
 def draw_blind(rows: pl.DataFrame, policy: PolicyConfig) -> Drawing:
     """Pass rate with the frames against pass rate without, a circle for each pair of rates."""
-    asked = rows.unique("question_id").select(blind=BLIND_PASS_RATE, shown=PASS_RATE).drop_nulls()
-    counted = asked.group_by("blind", "shown").len().sort("blind", "shown")
+    told = {"blind": BLIND_PASS_RATE, "shown": PASS_RATE, "guessed": above_luck(policy, "blind")}
+    asked = rows.unique("question_id").select(**told).drop_nulls()
+    counted = asked.group_by("blind", "shown", "guessed").len().sort("blind", "shown", "guessed")
     figure, axes = _canvas(height=4.6, width=5.4)
     areas = 700 * counted["len"] / max(counted["len"].max() or 1, 1)
-    axes.scatter(counted["blind"], counted["shown"], s=areas, color=KEPT, alpha=0.7)
+    colours = [LINE if guessed else KEPT for guessed in counted["guessed"]]
+    axes.scatter(counted["blind"], counted["shown"], s=areas, color=colours, alpha=0.7)
     axes.plot([0, 1], [0, 1], color=ALL, linewidth=1, zorder=0)
-    axes.axvline(policy.max_blind_pass_rate, color=LINE, linewidth=1.5)
     axes.set(
         xlim=(-0.07, 1.07),
         ylim=(-0.07, 1.07),
         xlabel="pass rate without frames",
         ylabel="pass rate with frames",
     )
-    caption = (
-        "Questions by pass rate with and without frames; right of the line they count as answered blind."
-    )
+    caption = "Questions by pass rate with and without frames; the red ones count as answered blind."
     return Drawing("blind", caption, figure)
 
 

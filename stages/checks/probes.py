@@ -1,4 +1,4 @@
-"""Probe results -> pass counts without the evidence, and what luck would give, on each of a question's traces."""
+"""Probe results -> pass counts without the evidence, and what luck would give, on each rollout."""
 
 from collections.abc import Iterable, Iterator
 
