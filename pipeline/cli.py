@@ -154,13 +154,14 @@ def browse(build_dir: str, out: Path | None, rows: int | None) -> None:
 @cli.command("publish")
 @BUILD_DIR
 @click.argument("target")
-@click.option("--private", is_flag=True, help="On the Hub, where the dataset is new there.")
+@click.option("--private", is_flag=True, help="On the Hub; refused where it is public there already.")
 @click.option("--dry-run", is_flag=True, help="Only list what would go.")
 def publish_dataset(build_dir: str, target: str, private: bool, dry_run: bool) -> None:
     """Send the dataset of DIR to TARGET: user/name on the Hub, a folder, or an fsspec URL; only what changed.
 
     A login is taken from the environment (HF_TOKEN) or the Hub's own command.
     """
+    from pipeline.errors import UsageError
     from pipeline.publish import FolderTarget, Target, publish, tell_published
     from pipeline.store import Store
 
@@ -168,8 +169,12 @@ def publish_dataset(build_dir: str, target: str, private: bool, dry_run: bool) -
     if is_folder:
         place: Target = FolderTarget(target)
     else:
-        from pipeline.hub import HubTarget
-
+        try:
+            from pipeline.hub import HubTarget
+        except ImportError as error:
+            raise UsageError(
+                f"publishing to the Hub needs `pip install reelproof[publish]` ({error})"
+            ) from error
         place = HubTarget(target, private=private)
     for line in tell_published(publish(Store(build_dir), place, dry_run), dry_run):
         click.echo(line)

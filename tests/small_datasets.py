@@ -1,0 +1,23 @@
+"""Small parts -> a build's folder with its dataset and card, without running a build."""
+
+from pathlib import Path
+
+from pipeline.card import CardConfig, write_card
+from pipeline.part_files import read_measurements
+from pipeline.shards import ShardsConfig, write_dataset
+from pipeline.store import Store
+from schemas.manifest import BuildFacts
+from stages.policy import PolicyConfig, decide
+from tests.small_parts import write_part
+
+
+def write_small_build(folder: Path, policy: PolicyConfig) -> Store:
+    """Two parts, all in the split `train`."""
+    store = Store(str(folder))
+    parts = [write_part(store, number) for number in range(2)]
+    measured = read_measurements(store, parts)
+    verdicts = decide(measured, policy)
+    splits = dict.fromkeys(measured["video_id"], "train")
+    write_dataset(store, parts, measured, verdicts, splits, policy, ShardsConfig(), BuildFacts())
+    write_card(store, parts, measured, verdicts, CardConfig())
+    return store
