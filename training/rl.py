@@ -15,23 +15,25 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
-from transformers import AutoModelForImageTextToText
 
-from training.batches import Batch, PromptConfig, join, prompt_batch
+from training.batches import Batch, PromptConfig
 from training.curriculum import Curriculum, CurriculumConfig
 from training.groups import Group, components, example_row, shuffle_frames, teaches
 from training.grpo import GrpoConfig, group_advantages, policy_loss, temporal_bonus
+from training.logprobs import (
+    Bundle,
+    bundle_batch,
+    bundle_logprobs,
+    completion_logprobs,
+    forbidden_tokens,
+    whole_batch,
+)
+from training.networks import LoraSettings, load_frozen, load_network, save_network
 from training.preflight import SetupError, check_frames, check_length, dataset_folder, load_processor
 from training.rewards import Judge, RewardConfig, check_rewards, score_completions
 from training.runs import RunFolder, model_path
-from training.sampling import (
-    Ask,
-    LocalSampler,
-    SamplingConfig,
-    completion_logprobs,
-    forbidden_tokens,
-)
-from training.sft import LoraSettings, OptimizerConfig, Trainer, TrainSummary, load_network, save_network
+from training.sampling import Ask, LocalSampler, SamplingConfig
+from training.sft import OptimizerConfig, Trainer, TrainSummary, Watch
 from training.shards import Example, ShardsConfig, open_shards, stream_in_order
 
 
@@ -83,12 +85,18 @@ class RlConfig(BaseModel):
 
 
 def train_rl(
-    build_dir: Path, model: str, out: Path, cfg: RlConfig, judge: Judge | None = None
+    build_dir: Path,
+    model: str,
+    out: Path,
+    cfg: RlConfig,
+    judge: Judge | None = None,
+    watch: Watch | None = None,
 ) -> TrainSummary:
     """Train `model` on DIR's `rl` rows into `out`; a killed run goes on from its last checkpoint.
 
-    `judge` gives the evidence reward. Raises DatasetError and SetupError, before weights are loaded, where
-    data, model, rewards and settings do not fit. One process: rollouts are not spread over devices.
+    `judge` gives the evidence reward; `watch` is called where a checkpoint is due. One process: rollouts are
+    not spread over devices. Raises DatasetError and SetupError, before weights are loaded, where data, model,
+    rewards and settings do not fit.
     """
     path = model_path(model)
     shards = open_shards(dataset_folder(build_dir), cfg.shards)
@@ -111,7 +119,7 @@ def train_rl(
     with RunFolder(out, setup, accelerator.is_main_process) as run:
         set_seed(cfg.seed)
         network = load_network(path, cfg.lora, cfg.gradient_checkpointing)
-        reference = _frozen(path, accelerator) if cfg.grpo.kl else None
+        reference = load_frozen(path, accelerator.device) if cfg.grpo.kl else None
         trainer = Trainer(accelerator, network, cfg.optimizer, cfg.steps * cfg.updates)
         accelerator.register_for_checkpointing(curriculum)
         first = trainer.resume(run)
@@ -136,6 +144,8 @@ def train_rl(
                 run.append("rollouts.jsonl", [example_row(step, group) for group in groups[:4]])
             if step % cfg.checkpoint_every_steps == 0 and step < cfg.steps:
                 trainer.checkpoint(run, step)
+            if watch is not None and step % cfg.checkpoint_every_steps == 0:
+                watch(step, accelerator.unwrap_model(trainer.network))
         spent = time.perf_counter() - began
         save_network(accelerator, trainer.network, processor, run)
         summary = TrainSummary(run.model, cfg.steps, loss, spent, tokens / max(spent, 1e-9))
@@ -207,50 +217,44 @@ class _Learner:
         cfg = self.cfg
         rewards = torch.tensor([group.rewards for group in groups])
         advantages = group_advantages(rewards, cfg.grpo.scale).flatten()
-        batches = list(self._batches(groups))
+        pieces = list(self._pieces(groups))
         self.trainer.network.train()
         network = self.trainer.network if cfg.updates > 1 else None  # the first update is on policy
-        old = self._logprobs(network, batches)
-        reference = self._logprobs(self.reference, batches)
+        old = self._logprobs(network, pieces)
+        reference = self._logprobs(self.reference, pieces)
         report: dict[str, float] = {}
         for _ in range(cfg.updates):
-            report = self._update(batches, advantages, old, reference)
+            report = self._update(pieces, advantages, old, reference)
         return report
 
     @torch.no_grad()
-    def _logprobs(self, network: Any, batches: Sequence[Batch]) -> list[Tensor | None]:
-        if network is None:
-            return [None] * len(batches)
+    def _logprobs(self, network: Any, pieces: Sequence[Bundle | Batch]) -> list[Tensor | None]:
+        return [None if network is None else self._chances(network, piece) for piece in pieces]
+
+    def _chances(self, network: Any, piece: Bundle | Batch) -> Tensor:
         temperature = self.cfg.sampling.temperature or 1.0
-        return [completion_logprobs(network, each, self.forbidden, temperature) for each in batches]
+        if isinstance(piece, Bundle):
+            return bundle_logprobs(network, piece, self.forbidden, temperature)
+        return completion_logprobs(network, piece, self.forbidden, temperature)
 
     def _update(
         self,
-        batches: list[Batch],
+        pieces: list[Bundle | Batch],
         advantages: Tensor,
         old: Sequence[Tensor | None],
         reference: Sequence[Tensor | None],
     ) -> dict[str, float]:
         cfg, device = self.cfg, self.trainer.accelerator.device
-        tokens = sum(int(batch.counted.sum()) for batch in batches)
+        masks = [_counted(piece) for piece in pieces]
+        tokens = sum(int(mask.sum()) for mask in masks)
         sums = {"loss": 0.0, "clipped_share": 0.0, "kl": 0.0}
         first = 0
-        for batch, before, start in zip(batches, old, reference, strict=True):
-            rows = batch.counted.shape[0]
-            now = completion_logprobs(
-                self.trainer.network, batch, self.forbidden, cfg.sampling.temperature or 1.0
-            )
+        for piece, counted, before, start in zip(pieces, masks, old, reference, strict=True):
+            now = self._chances(self.trainer.network, piece)
+            rows = counted.shape[0]
             gains = advantages[first : first + rows].to(device)
-            counted = batch.counted[:, 1:]
-            out = policy_loss(
-                now,
-                now.detach() if before is None else before,
-                gains,
-                counted,
-                cfg.grpo,
-                cfg.sampling.max_tokens,
-                start,
-            )
+            before = now.detach() if before is None else before
+            out = policy_loss(now, before, gains, counted, cfg.grpo, cfg.sampling.max_tokens, start)
             # Pieces add up to the loss over all rollouts at once.
             by_token = cfg.grpo.normalise == "token"
             weight = float(counted.sum()) / tokens if by_token else rows / len(advantages)
@@ -261,18 +265,19 @@ class _Learner:
         update = self.trainer.apply()
         return {**sums, "grad_norm": update.grad_norm, "learning_rate": update.learning_rate}
 
-    def _batches(self, groups: Sequence[Group]) -> Iterator[Batch]:
-        rollouts = [(group.example, said) for group in groups for said in group.said]
+    def _pieces(self, groups: Sequence[Group]) -> Iterator[Bundle | Batch]:
+        """As many groups a forward pass as hold `batch_rows` rollouts, at least one."""
+        together = max(1, self.cfg.batch_rows // self.cfg.rollouts)
+        # Checkpointed layers keep no cache to share.
+        make = whole_batch if self.cfg.gradient_checkpointing else bundle_batch
         device = self.trainer.accelerator.device
-        for first in range(0, len(rollouts), self.cfg.batch_rows):
-            piece = rollouts[first : first + self.cfg.batch_rows]
-            examples = [example for example, _ in piece]
-            prompts = prompt_batch(self.sampler.processor, examples, self.cfg.prompt, [""] * len(piece))
-            batch = join(self.sampler.processor, prompts, [said.token_ids for _, said in piece])
-            moved = {name: value.to(device) for name, value in batch.inputs.items()}
-            yield Batch(moved, batch.counted.to(device))
+        for first in range(0, len(groups), together):
+            mine = groups[first : first + together]
+            said = [each.token_ids for group in mine for each in group.said]
+            examples = [group.example for group in mine]
+            yield make(self.sampler.processor, examples, said, self.cfg.prompt, device)
 
 
-def _frozen(model: str, accelerator: Accelerator) -> Any:
-    network: Any = AutoModelForImageTextToText.from_pretrained(model, dtype=torch.float32)
-    return network.to(accelerator.device).eval().requires_grad_(False)
+def _counted(piece: Bundle | Batch) -> Tensor:
+    """Which log-probabilities are of drawn tokens; of the same shape as they."""
+    return piece.counted if isinstance(piece, Bundle) else piece.counted[:, 1:]

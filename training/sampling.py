@@ -1,6 +1,7 @@
 """Examples -> completions and their log-probabilities, from a model in this process or behind a server."""
 
 import base64
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,10 +10,11 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from openai import OpenAI
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
 from transformers import AutoModelForImageTextToText
 
-from training.batches import Batch, PromptConfig, chat_prompt, limit_frames, prompt_batch
+from training.batches import PromptConfig, chat_prompt, limit_frames, prompt_batch
+from training.logprobs import forbidden_tokens, token_logprobs, without
+from training.networks import takes
 from training.preflight import load_processor
 from training.runs import model_path
 from training.shards import Example
@@ -57,6 +59,13 @@ class Said(NamedTuple):
     """Its share of its batch's time."""
 
 
+class _Bundle(NamedTuple):
+    """Distinct asks, each wanted `copies` times."""
+
+    asks: Sequence[Ask]
+    copies: int
+
+
 class Sampler(Protocol):
     """Whatever completes prompts."""
 
@@ -85,12 +94,27 @@ class LocalSampler:
         said: list[Said] = []
         with torch.random.fork_rng(devices=list(range(torch.cuda.device_count()))):
             torch.manual_seed(cfg.seed)
-            for first in range(0, len(asks), cfg.batch_rows):
-                said += self._draw(asks[first : first + cfg.batch_rows], cfg)
+            for bundle in self._bundles(asks, cfg):
+                said += self._draw(bundle, cfg)
         return said
 
-    def _draw(self, asks: Sequence[Ask], cfg: SamplingConfig) -> Iterator[Said]:
+    def _bundles(self, asks: Sequence[Ask], cfg: SamplingConfig) -> Iterator["_Bundle"]:
+        """Neighbours that are alike share their prompt, where the model expands pictures with their row."""
+        runs = [(ask, len(list(same))) for ask, same in itertools.groupby(asks)]
+        copies = {count for _, count in runs}
+        size = min(copies, default=1)
+        if len(copies) != 1 or size > cfg.batch_rows or not cfg.temperature:
+            size = 1
+        if not takes(self.network, "mm_encoder_outputs"):
+            size = 1
+        distinct = asks[::size]
+        rows = cfg.batch_rows // size
+        for first in range(0, len(distinct), rows):
+            yield _Bundle(distinct[first : first + rows], size)
+
+    def _draw(self, bundle: "_Bundle", cfg: SamplingConfig) -> Iterator[Said]:
         began = time.perf_counter()
+        asks = bundle.asks
         examples, tails = [ask.example for ask in asks], [ask.tail for ask in asks]
         prompts = prompt_batch(self.processor, examples, self.prompt, tails).to(self.network.device)
         drawing = (
@@ -101,6 +125,7 @@ class LocalSampler:
         out = self.network.generate(
             **prompts,
             **drawing,
+            num_return_sequences=bundle.copies,
             max_new_tokens=cfg.max_tokens,
             suppress_tokens=forbidden_tokens(self.processor),
             pad_token_id=self.processor.tokenizer.pad_token_id,
@@ -110,14 +135,15 @@ class LocalSampler:
         drawn = out.sequences[:, prompts["input_ids"].shape[1] :]
         logits = without(torch.stack(out.logits, dim=1), forbidden_tokens(self.processor))
         chances = token_logprobs(logits / (cfg.temperature or 1.0), drawn)
-        share = (time.perf_counter() - began) / len(asks)
+        share = (time.perf_counter() - began) / len(drawn)
         ends = set(_as_list(self.network.generation_config.eos_token_id))
-        for ask, ids, logprobs in zip(asks, drawn.tolist(), chances.tolist(), strict=True):
-            length = next((place + 1 for place, each in enumerate(ids) if each in ends), len(ids))
+        for place, (ids, logprobs) in enumerate(zip(drawn.tolist(), chances.tolist(), strict=True)):
+            length = next((end + 1 for end, each in enumerate(ids) if each in ends), len(ids))
             text = self.processor.tokenizer.decode(ids[:length], skip_special_tokens=True)
             finished = ids[length - 1] in ends
             mean = sum(logprobs[:length]) / length
-            yield Said(ask.tail + text, tuple(ids[:length]), length, mean, finished, share)
+            whole = asks[place // bundle.copies].tail + text
+            yield Said(whole, tuple(ids[:length]), length, mean, finished, share)
 
 
 class ServerSampler:
@@ -173,36 +199,6 @@ def with_data_urls(turns: list[dict[str, Any]], images: Sequence[bytes]) -> list
         return {"type": "image_url", "image_url": {"url": url}}
 
     return [{"role": turn["role"], "content": [part(each) for each in turn["content"]]} for turn in turns]
-
-
-def forbidden_tokens(processor: Any) -> list[int]:
-    """Ids that no completion may hold: images and padding."""
-    tokenizer = processor.tokenizer
-    found = {tokenizer.convert_tokens_to_ids(processor.image_token)}
-    if tokenizer.pad_token_id != tokenizer.eos_token_id:
-        found.add(tokenizer.pad_token_id)
-    return sorted(found)
-
-
-def without(logits: Tensor, forbidden: Sequence[int]) -> Tensor:
-    """Logits (…, V) under which the forbidden tokens have no chance."""
-    logits = logits.float().clone()
-    logits[..., list(forbidden)] = -torch.inf
-    return logits
-
-
-def token_logprobs(logits: Tensor, ids: Tensor) -> Tensor:
-    """Log-probability of each id: (…, V), (…) -> (…). A forbidden id (padding after the end) gives −inf."""
-    picked = logits.gather(-1, ids.unsqueeze(-1)).squeeze(-1)
-    return picked - logits.logsumexp(dim=-1)
-
-
-def completion_logprobs(network: Any, batch: Batch, forbidden: Sequence[int], temperature: float) -> Tensor:
-    """Log-probability of each counted token of (B, T) given those before it, else 0. (B, T − 1)"""
-    logits = network(**batch.inputs, use_cache=False).logits[:, :-1]
-    logits = without(logits, forbidden) / temperature
-    counted = batch.counted[:, 1:]
-    return torch.where(counted, token_logprobs(logits, batch.inputs["input_ids"][:, 1:]), 0.0)
 
 
 def _as_list(ids: int | list[int] | None) -> list[int]:

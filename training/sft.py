@@ -3,11 +3,10 @@
 The loop reads top to bottom; one process or many (`accelerate launch` brings DDP, FSDP or DeepSpeed).
 """
 
-import inspect
 import itertools
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -15,13 +14,12 @@ from typing import Any, Literal, NamedTuple
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from peft import LoraConfig, PeftModel, get_peft_model
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
-from transformers import AutoModelForImageTextToText
 
 from training.batches import Batch, PromptConfig, sft_batch
+from training.networks import LoraSettings, load_network, logits_needed, save_network
 from training.preflight import check_frames, check_length, dataset_folder, load_processor
 from training.runs import RunFolder, model_path
 from training.shards import Example, ShardsConfig, open_shards, stream_examples
@@ -38,17 +36,6 @@ class OptimizerConfig(BaseModel):
     warmup_steps: int = Field(default=10, ge=0)
     weight_decay: float = Field(default=0.0, ge=0, le=1)
     max_grad_norm: float = Field(default=1.0, gt=0)
-
-
-class LoraSettings(BaseModel):
-    """Train low-rank additions instead of all weights (arXiv 2106.09685)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    rank: int = Field(default=16, ge=1, le=1024)
-    alpha: int = Field(default=32, ge=1)
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    target_modules: str | tuple[str, ...] = "all-linear"
 
 
 class SftConfig(BaseModel):
@@ -90,10 +77,17 @@ class TrainSummary(NamedTuple):
     """All tokens that went through the model, padding not counted."""
 
 
-def train_sft(build_dir: Path, model: str, out: Path, cfg: SftConfig) -> TrainSummary:
+Watch = Callable[[int, Any], None]
+"""Looks at a network in training: called with the step and the bare network; it may put that in eval mode."""
+
+
+def train_sft(
+    build_dir: Path, model: str, out: Path, cfg: SftConfig, watch: Watch | None = None
+) -> TrainSummary:
     """Fine-tune `model` on DIR's `sft` rows into `out`; a killed run goes on from its last checkpoint.
 
-    Raises DatasetError and SetupError, before weights are loaded, where data, model and settings do not fit.
+    `watch` is called where a checkpoint is due. Raises DatasetError and SetupError, before weights are
+    loaded, where data, model and settings do not fit.
     """
     shards = open_shards(dataset_folder(build_dir), cfg.shards)
     processor = load_processor(model_path(model))
@@ -129,6 +123,9 @@ def train_sft(build_dir: Path, model: str, out: Path, cfg: SftConfig) -> TrainSu
                 run.log(step, {**update._asdict(), "tokens_per_s": tokens / spent, "seconds": spent})
             if step % cfg.checkpoint_every_steps == 0 and step < cfg.steps:
                 trainer.checkpoint(run, step)
+            if watch is not None and step % cfg.checkpoint_every_steps == 0:
+                watch(step, accelerator.unwrap_model(trainer.network))
+                trainer.network.train()
         spent = time.perf_counter() - began
         save_network(accelerator, trainer.network, processor, run)
         summary = TrainSummary(run.model, cfg.steps, loss, spent, tokens / max(spent, 1e-9))
@@ -146,49 +143,6 @@ def completion_loss(logits: Tensor, batch: Batch) -> Tensor:
     counted = batch.counted[:, -width:][:, 1:]
     flat = logits[:, :-1][counted].float()
     return torch.nn.functional.cross_entropy(flat, wanted[counted], reduction="sum")
-
-
-def logits_needed(network: Any, batch: Batch) -> dict[str, int]:
-    """Ask the model for the last places only: those of prompts and images feed no loss, and cost the most."""
-    if "logits_to_keep" not in inspect.signature(_innermost(network).forward).parameters:
-        return {}
-    first = int(batch.counted.int().argmax(dim=1).min())
-    return {"logits_to_keep": batch.counted.shape[1] - first + 1}
-
-
-def load_network(model: str, lora: LoraSettings | None, gradient_checkpointing: bool) -> Any:
-    """The weights in float32, ready to train."""
-    network: Any = AutoModelForImageTextToText.from_pretrained(model, dtype=torch.float32)
-    if lora is not None:
-        modules = lora.target_modules
-        network = get_peft_model(
-            network,
-            LoraConfig(
-                r=lora.rank,
-                lora_alpha=lora.alpha,
-                lora_dropout=lora.dropout,
-                target_modules=modules if isinstance(modules, str) else list(modules),
-            ),
-        )
-    if gradient_checkpointing:
-        network.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-        network.config.use_cache = False
-    return network.train()
-
-
-def save_network(accelerator: Accelerator, network: Any, processor: Any, run: RunFolder) -> None:
-    """Write RUN/model whole, with its processor; of LoRA also the additions alone, in RUN/adapter."""
-    accelerator.wait_for_everyone()
-    state = accelerator.get_state_dict(network)
-    plain = accelerator.unwrap_model(network)
-    if not accelerator.is_main_process:
-        return
-    if isinstance(plain, PeftModel):
-        plain.save_pretrained(str(run.folder / "adapter"), state_dict=state)
-        plain, state = plain.merge_and_unload(), None
-    plain.config.use_cache = True
-    plain.save_pretrained(run.model, state_dict=state)
-    processor.save_pretrained(run.model)
 
 
 class Update(NamedTuple):
@@ -292,9 +246,3 @@ def _share(
 def _to(batch: Batch, device: torch.device) -> Batch:
     moved = {name: value.to(device) for name, value in batch.inputs.items()}
     return Batch(moved, batch.counted.to(device))
-
-
-def _innermost(network: Any) -> Any:
-    """The model inside the wrappers of accelerate and peft."""
-    inner = getattr(network, "module", network)
-    return inner.get_base_model() if isinstance(inner, PeftModel) else inner

@@ -4,14 +4,21 @@ import pytest
 import torch
 
 from tests.tiny_training import write_model, write_rl
-from training.batches import PromptConfig, join, prompt_batch
+from training.batches import PromptConfig, keep_frames
 from training.curriculum import Curriculum, CurriculumConfig
 from training.groups import shuffle_frames
 from training.grpo import GrpoConfig
+from training.logprobs import (
+    bundle_batch,
+    bundle_logprobs,
+    completion_logprobs,
+    forbidden_tokens,
+    whole_batch,
+)
 from training.preflight import SetupError
 from training.rewards import RewardConfig
 from training.rl import RlConfig, TemporalConfig, train_rl
-from training.sampling import Ask, LocalSampler, SamplingConfig, completion_logprobs, forbidden_tokens
+from training.sampling import Ask, LocalSampler, SamplingConfig
 from training.sft import OptimizerConfig
 from training.shards import ShardsConfig, open_shards, stream_in_order
 
@@ -107,17 +114,44 @@ def test_rewards_without_their_judge_are_refused_before_weights_are_loaded(datas
     assert not (tmp_path / "run.json").exists()
 
 
-def test_log_probabilities_of_training_are_those_of_sampling(model, dataset):
+@pytest.fixture(scope="module")
+def drawn(model, dataset):
+    """A sampler, questions of different length, and three completions of each."""
     sampler = LocalSampler.load(model, PromptConfig())
     examples = list(stream_in_order(open_shards(dataset, ShardsConfig(subset="rl"))))[:4]
-    said = sampler.sample([Ask(each) for each in examples], SamplingConfig(temperature=0.7, max_tokens=6))
-    prompts = prompt_batch(sampler.processor, examples, PromptConfig(), [""] * 4)
-    batch = join(sampler.processor, prompts, [each.token_ids for each in said])
+    examples[1] = keep_frames(examples[1], [1])
+    asks = [Ask(each) for each in examples for _ in range(3)]
+    return sampler, examples, sampler.sample(asks, SamplingConfig(temperature=0.7, max_tokens=6))
+
+
+@pytest.mark.parametrize(
+    ("make", "logprobs"), [(bundle_batch, bundle_logprobs), (whole_batch, completion_logprobs)]
+)
+def test_log_probabilities_of_training_are_those_of_sampling(drawn, make, logprobs):
+    sampler, examples, said = drawn
     forbidden = forbidden_tokens(sampler.processor)
-    chances = completion_logprobs(sampler.network, batch, forbidden, 0.7)
+    ids = [each.token_ids for each in said]
+    piece = make(sampler.processor, examples, ids, PromptConfig(), torch.device("cpu"))
+    chances = logprobs(sampler.network, piece, forbidden, 0.7)
     for row, each in enumerate(said):
         assert float(chances[row].sum()) / each.tokens == pytest.approx(each.mean_logprob, abs=1e-4)
         assert not set(forbidden) & set(each.token_ids)
+    assert len({each.text for each in said[:3]}) > 1
+
+
+def test_a_shared_prompt_changes_no_gradient(drawn):
+    sampler, examples, said = drawn
+    gains, gradients = torch.randn(12, generator=torch.Generator().manual_seed(0)), []
+    for make, logprobs in ((bundle_batch, bundle_logprobs), (whole_batch, completion_logprobs)):
+        sampler.network.zero_grad()
+        ids = [each.token_ids for each in said]
+        piece = make(sampler.processor, examples, ids, PromptConfig(), torch.device("cpu"))
+        (logprobs(sampler.network, piece, [], 1.0).sum(dim=1) * gains).sum().backward()
+        gradients.append({name: each.grad.clone() for name, each in sampler.network.named_parameters()
+                          if each.grad is not None})  # fmt: skip
+    assert any("vision" in name for name in gradients[0])
+    for name, gradient in gradients[0].items():
+        assert torch.allclose(gradient, gradients[1][name], atol=1e-4), name
 
 
 def test_sampling_follows_its_seed(model, dataset):

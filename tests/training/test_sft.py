@@ -15,15 +15,14 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, LlamaConfig
 
 from tests.tiny_training import TINY, sft_row, write_model, write_sft
 from training.batches import PromptConfig, sft_batch
+from training.networks import LoraSettings, logits_needed
 from training.preflight import SetupError
 from training.sft import (
-    LoraSettings,
     OptimizerConfig,
     SftConfig,
     Trainer,
     completion_loss,
     learning_rate_share,
-    logits_needed,
     train_sft,
 )
 from training.shards import ShardsConfig, example_of
