@@ -15,27 +15,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from schemas.footage import (
     Footage,
     FrameRef,
-    FrameSignals,
     Keyframe,
     Quarantine,
     QuarantineKind,
     Span,
     Video,
 )
-from stages.cuts import Meter
-from stages.decode import (
-    LocalVideo,
-    Reel,
-    RgbConverter,
-    TimedFrame,
-    UnusableVideoError,
-    rotation_deg,
-    small_ycrcb,
-)
+from stages.decode import LocalVideo, Reel, TimedFrame, UnusableVideoError
+from stages.frame_signals import Measures, SignalLog
+from stages.pictures import RgbConverter, rotation_deg
 
 VERSION = 1
-
-_THUMBNAIL_SIZE = 16, 9
 
 
 class FootageConfig(BaseModel):
@@ -91,7 +81,7 @@ def scan_footage(
 
 def _scan(source: LocalVideo, cfg: FootageConfig, threads: int) -> Footage:
     with Reel(source.path, threads) as reel:
-        log = _SignalLog(cfg.scan_lines)
+        log = SignalLog(cfg.scan_lines)
         picker = _CandidatePicker(source.video_id, cfg, reel.pixel_aspect)
         shape: _Shape | None = None
         for timed in reel.frames(cfg.exact):
@@ -115,68 +105,11 @@ def _scan(source: LocalVideo, cfg: FootageConfig, threads: int) -> Footage:
         )
 
 
-class _Measures(NamedTuple):
-    """Of one frame; see FrameSignals."""
-
-    time_s: float
-    content: float
-    histogram: float
-    luminance: float
-    contrast: float
-    sharpness: float
-    motion: float
-
-
-class _SignalLog:
-    """Measures each frame against the one before."""
-
-    def __init__(self, scan_lines: int) -> None:
-        self.rows: list[_Measures] = []
-        self._scan_lines = scan_lines
-        self._meter = Meter()
-        self._thumbnails = bytearray()
-        self._luma_before: np.ndarray | None = None
-
-    def measure(self, timed: TimedFrame) -> _Measures:
-        small = small_ycrcb(timed.frame, self._scan_lines)
-        luma = cv2.extractChannel(small, 0)
-        if self._luma_before is not None and self._luma_before.shape != luma.shape:
-            self._forget()  # the stream changed its size
-        bgr = cv2.cvtColor(small, cv2.COLOR_YCrCb2BGR)
-        mean, deviation = cv2.meanStdDev(luma)
-        row = _Measures(
-            time_s=timed.time_s,
-            content=self._meter.content(bgr),
-            histogram=self._meter.histogram_change(luma),
-            luminance=float(mean[0, 0]),
-            contrast=float(deviation[0, 0]),
-            sharpness=float(cv2.meanStdDev(cv2.Laplacian(luma, cv2.CV_16S))[1][0, 0]) ** 2,
-            motion=self._motion(luma),
-        )
-        self._luma_before = luma
-        self._thumbnails += cv2.resize(luma, _THUMBNAIL_SIZE, interpolation=cv2.INTER_AREA).tobytes()
-        self.rows.append(row)
-        return row
-
-    def signals(self) -> FrameSignals:
-        columns = np.asarray(self.rows, dtype=np.float32).T
-        series = dict(zip(_Measures._fields, columns, strict=True))
-        return FrameSignals(**series, signature=bytes(self._thumbnails))
-
-    def _forget(self) -> None:
-        self._meter, self._luma_before = Meter(), None
-
-    def _motion(self, luma: np.ndarray) -> float:
-        if self._luma_before is None:
-            return 0.0
-        return float(cv2.norm(luma, self._luma_before, cv2.NORM_L1)) / luma.size
-
-
 class _Held(NamedTuple):
     """A frame that may become its window's candidate: not yet converted to RGB."""
 
     timed: TimedFrame
-    measures: _Measures
+    measures: Measures
 
 
 class _CandidatePicker:
@@ -192,7 +125,7 @@ class _CandidatePicker:
         self._best: _Held | None = None
         self._recent: deque[float] = deque(maxlen=8)
 
-    def offer(self, timed: TimedFrame, measures: _Measures) -> None:
+    def offer(self, timed: TimedFrame, measures: Measures) -> None:
         age_s = timed.time_s - self._start_s
         changed = self._is_strong_change(measures) and age_s >= self._cfg.min_window_s
         if changed or age_s >= self._window_s:
@@ -207,7 +140,7 @@ class _CandidatePicker:
         self._close()
         return tuple(self._kept)
 
-    def _is_strong_change(self, measures: _Measures) -> bool:
+    def _is_strong_change(self, measures: Measures) -> bool:
         usual = sum(self._recent) / len(self._recent) if self._recent else 0.0
         stands_out = measures.content >= self._cfg.change_content and measures.content >= 2 * usual
         return stands_out or measures.histogram >= self._cfg.change_histogram

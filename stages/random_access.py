@@ -7,7 +7,8 @@ import decord
 import numpy as np
 
 from schemas.footage import QuarantineKind
-from stages.decode import Reel, RgbConverter, UnusableVideoError
+from stages.decode import Reel, UnusableVideoError
+from stages.pictures import RgbConverter
 
 _WORTH_SEEKING = 0.7
 

@@ -21,6 +21,8 @@ WRAPPERS = {
     "stages.clock",
     "stages.cuts",
     "stages.decode",
+    "stages.frame_signals",
+    "stages.pictures",
     "stages.teacher",
     "stages.prompts",
 }
@@ -42,11 +44,12 @@ NOT_FOR_STAGES = {
 NEED_AN_EXTRA = {"pipeline.plots"}
 HOMES = {
     "accelerate": {"training"},
-    "av": {"stages.decode", "stages.footage", "pipeline.doctor", "pipeline.export_media"},
+    "av": {"stages.decode", "stages.footage", "stages.pictures", "pipeline.doctor", "pipeline.export_media"},
     "cv2": {
         "stages.cuts",
-        "stages.decode",
         "stages.footage",
+        "stages.frame_signals",
+        "stages.pictures",
         "stages.random_access",
         "stages.signals_measure",
         "pipeline.decoding",

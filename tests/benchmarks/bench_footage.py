@@ -37,11 +37,12 @@ NO_B_FRAMES = {"preset": "veryfast", "bf": "0"}
 FAST_VP9 = {"deadline": "realtime", "cpu-used": "8", "row-mt": "1"}
 HD, FULL_HD = (1280, 720), (1920, 1080)
 MEMORY_PROGRAM = """
-import json, resource, sys
+import json, sys
 from stages.decode import LocalVideo
 from stages.footage import FootageConfig, scan_footage
+from tests.benchmarks.rows import peak_rss_mb
 for each in scan_footage([LocalVideo(sys.argv[1], "v", "film", 1)], FootageConfig()):
-    print(json.dumps([resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, each.duration_s]))
+    print(json.dumps([peak_rss_mb(), each.duration_s]))
 """
 
 

@@ -1,7 +1,6 @@
 """How fast a policy decides, and a whole refilter beside polars reading and writing the same rows."""
 
 import multiprocessing
-import resource
 import statistics
 import tempfile
 import time
@@ -17,7 +16,7 @@ from pipeline.store import Store
 from schemas.manifest import BuildFacts
 from stages.policy import PolicyConfig, decide
 from stages.splits import assign_splits
-from tests.benchmarks.rows import Row, Rows
+from tests.benchmarks.rows import Row, Rows, peak_rss_mb
 from tests.benchmarks.synthetic_parts import write_synthetic_parts
 
 ROUNDS = 3
@@ -84,7 +83,7 @@ def measure_refilter(traces: int) -> dict[str, float]:
         ours, plain, peak_mb = [], [], 0.0
         for turn in range(ROUNDS):
             ours.append(timed(lambda limit=0.2 + turn / 4: refilter(store, parts, limit)))
-            peak_mb = peak_mb or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            peak_mb = peak_mb or peak_rss_mb()
             plain.append(timed(lambda: copy_with_polars(store)))
         return {
             "refilter_s": statistics.median(ours),

@@ -10,8 +10,9 @@ from scenedetect.detectors import ContentDetector
 
 from schemas.footage import Footage
 from stages.cuts import Meter
-from stages.decode import LocalVideo, Reel, RgbConverter
+from stages.decode import LocalVideo, Reel
 from stages.footage import FootageConfig, perceptual_hash, scan_footage
+from stages.pictures import RgbConverter
 from tests.films import FOOTAGE, Shot, erase, make_film
 
 
