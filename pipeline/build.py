@@ -12,10 +12,13 @@ from pipeline.errors import BuildFailed, UsageError
 from pipeline.ingest import ingest, save_ingested
 from pipeline.progress import show_progress
 from pipeline.recipe import Recipe
+from pipeline.run_progress import read_progress, watched_progress
 from pipeline.run_summary import RUN, Kept, RunSummary
 from pipeline.schedule import StepFailed, Todo, run_todos
+from pipeline.server_load import ServerLoad
 from pipeline.store import Store
-from pipeline.teachers import check_teacher, teacher_plugins
+from pipeline.teachers import check_teacher, server_urls, teacher_plugins
+from pipeline.use_figures import use_figures
 from pipeline.work import Receipt, peak_rss_mb
 from pipeline.workplace import Workplace, open_workplace
 from stages.teacher import TeacherUnavailable
@@ -74,6 +77,7 @@ def summarise(
 ) -> RunSummary:
     """Write and return what the command did."""
     use = total_use(receipt.use for receipt in receipts)
+    servers = _servers(workplace) if receipts else ()
     quarantined = workplace.quarantined()
     unread = sum(each.video_id.startswith("unread-") for each in quarantined)
     summary = RunSummary(
@@ -91,9 +95,17 @@ def summarise(
         peak_rss_mb=round(max([peak_rss_mb(), *(receipt.peak_rss_mb for receipt in receipts)]), 1),
         dataset_sha256=curated.receipt.dataset_sha256,
         use=use,
+        figures=use_figures(use, servers),
+        servers=servers,
     )
     workplace.store.write_bytes(RUN, (summary.model_dump_json(indent=2) + "\n").encode())
     return summary
+
+
+def _servers(workplace: Workplace) -> tuple[ServerLoad, ...]:
+    """As they were last seen in this build."""
+    progress = read_progress(workplace.store)
+    return progress.servers if progress else ()
 
 
 def work_through(workplace: Workplace, todos: Sequence[Todo], console: Console) -> list[Receipt]:
@@ -103,8 +115,13 @@ def work_through(workplace: Workplace, todos: Sequence[Todo], console: Console) 
     cluster = workplace.recipe.cluster
     receipts: list[Receipt] = []
     failures: list[StepFailed] = []
-    with open_cluster(cluster) as client, show_progress(todos, console) as advance:
-        for plugin in teacher_plugins(workplace.recipe.all_teachers()):
+    teachers = workplace.recipe.all_teachers()
+    with (
+        open_cluster(cluster) as client,
+        watched_progress(workplace.store, client, todos, server_urls(teachers)) as progress,
+        show_progress(todos, console) as advance,
+    ):
+        for plugin in teacher_plugins(teachers):
             client.register_plugin(plugin)
         console.print(f"dashboard: {client.dashboard_link}", highlight=False)
         for outcome in run_todos(client, todos, workplace.store.url, cluster.parts_ahead):
@@ -112,6 +129,7 @@ def work_through(workplace: Workplace, todos: Sequence[Todo], console: Console) 
                 failures.append(outcome)
             else:
                 receipts.append(outcome)
+                progress.count(outcome)
                 advance(outcome)
     if failures:
         raise BuildFailed(_explained(failures))

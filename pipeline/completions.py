@@ -24,7 +24,7 @@ from pydantic import ValidationError
 
 from pipeline.accounting import UseCounter
 from schemas.chat import ChatRequest, Completion
-from stages.teacher import Teacher
+from stages.teacher import Teacher, TeacherPrice
 
 _SEGMENT = re.compile(r"(?:^|/)\d{5}-[0-9a-f]{8}(?:-\d{6})?\.jsonl$")
 _ID_LINE = re.compile(rb'^\{"request_id":"([^"\\]*)"')
@@ -161,14 +161,17 @@ class RememberingTeacher:
         log: CompletionLog,
         counter: UseCounter,
         *,
+        price: TeacherPrice | None = None,
         ask_failures_again: bool = False,
     ) -> None:
         """`ask_failures_again`: recorded failures are asked once more, as when the context became longer."""
         self._inner = inner
         self._log = log
         self._counter = counter
+        self._price = price
         self._ask_failures_again = ask_failures_again
         self.model = inner.model
+        counter.watch(inner)
 
     def complete(self, requests: Sequence[ChatRequest], frames: Mapping[str, bytes]) -> Iterator[Completion]:
         """What the log holds first; then the rest is asked for all at once, so that it can be batched."""
@@ -187,13 +190,15 @@ class RememberingTeacher:
         self, left: dict[str, ChatRequest], frames: Mapping[str, bytes], copies: Mapping[str, int]
     ) -> Iterator[Completion]:
         asked_at_s = time.time()
+        self._counter.waiting = len(left)
         for completion in self._inner.complete(tuple(left.values()), frames):
             if left.pop(completion.request_id, None) is None:
                 raise RuntimeError(
                     f"teacher {self.model}: answered request {completion.request_id}, which was not open"
                 )
             self._log.append(completion)
-            self._counter.count_answer(completion, asked_at_s, time.time())
+            self._counter.count_answer(completion, asked_at_s, time.time(), self._price)
+            self._counter.waiting = len(left)
             yield from _repeated(completion, copies)
         if left:
             raise RuntimeError(

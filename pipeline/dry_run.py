@@ -8,16 +8,17 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.accounting import TeacherUse
 from pipeline.completions import CompletionLog
+from pipeline.forecast import Forecast, KnownQuestions, forecast
 from pipeline.ingest import ingest
 from pipeline.part import PartInputs
 from pipeline.part_files import read_metadata
 from pipeline.recipe import Recipe
-from pipeline.run_summary import RUN, RunSummary
+from pipeline.run_progress import read_progress
 from pipeline.schedule import Todo
 from pipeline.step import Step
 from pipeline.store import Store
+from pipeline.use_figures import tell_cost, tell_seconds
 from pipeline.workplace import RECIPE, Workplace
 
 NOT_WORK = ("cluster", "limits", "parts", "max_quarantined_share")
@@ -37,7 +38,8 @@ def dry_run(recipe: Recipe, out: str, retry_quarantined: bool, console: Console)
         return
     console.print(_table(workplace, todos))
     console.print(f"to decode: {_decode_text(workplace, todos)}", highlight=False)
-    console.print(f"to ask: {_ask_text(workplace, todos)}", highlight=False)
+    for line in tell_forecast(forecast_of(workplace, todos)):
+        console.print(line, highlight=False, markup=False)
 
 
 def changed_settings(store: Store, recipe: Recipe) -> Iterator[str]:
@@ -93,30 +95,37 @@ def _decode_text(workplace: Workplace, todos: Sequence[Todo]) -> str:
     return f"{len(sizes)} videos, {sum(sizes) / 1e6:,.1f} MB"
 
 
-def _ask_text(workplace: Workplace, todos: Sequence[Todo]) -> str:
-    """Rollouts to ask, and what the logs hold; by other parts' average where questions are not known yet."""
-    parts = [todo.inputs for todo in todos if any(step.name == "traces" for step in todo.steps)]
-    if not parts:
-        return "nothing"
-    known = {
+def forecast_of(workplace: Workplace, todos: Sequence[Todo]) -> Forecast:
+    """What the steps to do are expected to take, from what the folder knows."""
+    counted = {
         part.name: count
         for part in workplace.parts
         if (count := _question_count(workplace, part)) is not None
     }
-    per_video = _questions_per_video(workplace, known)
-    unknown = [part for part in parts if part.name not in known]
-    if unknown and per_video is None:
-        return f"{len(parts)} parts; how many questions they have is not known before they are decoded"
-    questions = sum(known.get(part.name, round(len(part.sources) * (per_video or 0))) for part in parts)
-    logged = sum(len(CompletionLog(workplace.store.fs, _log(workplace, part)).ids()) for part in parts)
-    calls = questions * workplace.recipe.rollouts.rollouts
-    text = f"up to {calls:,} rollouts of {questions:,} questions; the logs hold {logged:,} completions"
-    expected = _last_use(workplace.store).expected(calls)
-    if expected is not None:
-        text += (
-            f"; like those of the last run, {expected.prompt_tokens + expected.completion_tokens:,} tokens"
+    videos = sum(len(part.sources) for part in workplace.parts if part.name in counted)
+    logged = sum(len(CompletionLog(workplace.store.fs, _log(workplace, each.inputs)).ids()) for each in todos)
+    before = read_progress(workplace.store)
+    return forecast(workplace.recipe, todos, KnownQuestions(counted, videos), before, logged)
+
+
+def tell_forecast(found: Forecast) -> Iterator[str]:
+    """The same in lines for a person."""
+    if not found.steps:
+        yield "to ask: nothing"
+    for each in found.steps:
+        tokens = f"{each.prompt_tokens:,} tokens in, {each.completion_tokens:,} out"
+        bound = "as in earlier builds" if each.measured else "at most"
+        cost = "" if each.cost is None else f", cost {tell_cost(each.cost)}"
+        yield f"to ask, {each.step}: {each.calls:,} completions; {bound} {tokens}{cost}"
+    if found.steps:
+        prompt, completion = found.tokens
+        cost = "no price given" if found.cost is None else f"cost {tell_cost(found.cost)}"
+        yield (
+            f"to ask in all: {found.calls:,} completions, {prompt:,} tokens in, {completion:,} out, {cost}; "
+            f"the logs hold {found.logged:,} completions, and what they hold is not asked for again"
         )
-    return text
+    known = found.seconds is not None
+    yield f"time: about {tell_seconds(found.seconds or 0)}" if known else "time: no earlier build tells"
 
 
 def _question_count(workplace: Workplace, part: PartInputs) -> int | None:
@@ -124,14 +133,5 @@ def _question_count(workplace: Workplace, part: PartInputs) -> int | None:
     return read_metadata(workplace.store, path).num_rows if workplace.store.exists(path) else None
 
 
-def _questions_per_video(workplace: Workplace, known: Mapping[str, int]) -> float | None:
-    videos = sum(len(part.sources) for part in workplace.parts if part.name in known)
-    return sum(known.values()) / videos if videos else None
-
-
 def _log(workplace: Workplace, part: PartInputs) -> str:
     return workplace.store.path(f"completions/{part.name}")
-
-
-def _last_use(store: Store) -> TeacherUse:
-    return RunSummary.model_validate_json(store.read_bytes(RUN)).use if store.exists(RUN) else TeacherUse()

@@ -15,7 +15,7 @@ from pipeline.accounting import UseCounter
 from pipeline.completions import CompletionLog, RememberingTeacher
 from pipeline.plan import Part
 from pipeline.store import Store
-from pipeline.teachers import TeacherConfig, open_teacher
+from pipeline.teachers import TeacherConfig, open_teacher, teacher_price
 from schemas.footage import Footage, Keyframe, Quarantine
 from schemas.question import GivenRow
 from schemas.record import Record, arrow_schema, from_table
@@ -80,7 +80,7 @@ class PartRun:
             open_teacher(cfg) as teacher,
             CompletionLog(self.store.fs, self.store.path(f"completions/{self.inputs.name}")) as log,
         ):
-            yield RememberingTeacher(teacher, log, self.counter)
+            yield RememberingTeacher(teacher, log, self.counter, price=teacher_price(cfg))
 
 
 def _read_without_jpegs(file: pq.ParquetFile) -> Iterator[Footage]:

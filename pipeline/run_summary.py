@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.accounting import TeacherUse
+from pipeline.server_load import ServerLoad
+from pipeline.use_figures import UseFigures, tell_use
 
 RUN = "run.json"
 
@@ -41,6 +43,10 @@ class RunSummary(BaseModel):
     dataset_sha256: str
     use: TeacherUse = TeacherUse()
     """Calls, tokens and times of all teachers in this run."""
+    figures: UseFigures = UseFigures()
+    """What follows from them: tokens a second, cache hits, cost, …"""
+    servers: tuple[ServerLoad, ...] = ()
+    """How busy the servers were, where they tell."""
 
     def told(self) -> str:
         """The same in a few lines for a person."""
@@ -50,6 +56,7 @@ class RunSummary(BaseModel):
                 f"{self.command}: {self.seconds:.1f} s, {self.videos_decoded} videos decoded, "
                 f"{self.teacher_calls} teacher calls, {self.completions_reused} completions reused, "
                 f"{self.quarantined} of {self.videos} videos in quarantine",
+                *((tell_use(self.use, self.figures),) if self.use.needed else ()),
                 f"kept: {self.kept.sft} sft, {self.kept.rl} rl; rejected for: "
                 + (", ".join(f"{reason} {count}" for reason, count in reasons) or "nothing"),
                 f"shards: {self.shards_written} written, {self.shards_unchanged} unchanged; "

@@ -23,6 +23,8 @@ class ServerLoad(Record):
     url: str
     in_flight: int = 0
     """Requests running and waiting at the last look."""
+    looks: int = 0
+    """Between its first request and its last; 0 where it has no such metrics."""
     idle_share: float = 0
     """Of the looks between the first request and the last, those at which it had nothing to do."""
     prompt_tokens: int = 0
@@ -65,6 +67,7 @@ class LoadWatch:
         return ServerLoad(
             url=url,
             in_flight=int(self.now.get("running", 0) + self.now.get("waiting", 0)),
+            looks=self.looks,
             idle_share=self.idle / self.looks if self.looks else 0,
             prompt_tokens=int(total.get("prompt_tokens", 0)),
             completion_tokens=int(total.get("completion_tokens", 0)),

@@ -1,5 +1,6 @@
 """A build's folder -> how far it is: steps by part, what is in quarantine, what the dataset holds."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -7,8 +8,10 @@ from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.table import Table
 
+from pipeline.run_progress import RunProgress, read_progress
 from pipeline.run_summary import RUN, RunSummary
 from pipeline.stats_files import read_stats
+from pipeline.use_figures import tell_seconds, tell_use
 from pipeline.workplace import Workplace
 from schemas.footage import Quarantine
 from schemas.stats import Stats
@@ -38,6 +41,10 @@ class BuildStatus(BaseModel):
     """Answer keys that can be guessed: tasks whose commonest answer beats chance."""
     last_run: RunSummary | None
     """What `run.json` holds; null before the first command came to its end."""
+    running: bool
+    """Whether a build is at it now."""
+    progress: RunProgress | None
+    """What the last build, be it at work, ended or killed, asked of its teachers; null before the first."""
 
 
 def build_status(workplace: Workplace) -> BuildStatus:
@@ -49,6 +56,7 @@ def build_status(workplace: Workplace) -> BuildStatus:
         for step in workplace.dag.steps
     )
     store = workplace.store
+    progress = read_progress(store)
     last = RunSummary.model_validate_json(store.read_bytes(RUN)) if store.exists(RUN) else None
     return BuildStatus(
         videos=len(workplace.sources),
@@ -57,6 +65,8 @@ def build_status(workplace: Workplace) -> BuildStatus:
         quarantine=tuple(workplace.quarantined()),
         alarms=tuple(_alarms(read_stats(store))),
         last_run=last,
+        running=progress is not None and progress.runs(time.time()),
+        progress=progress,
     )
 
 
@@ -82,5 +92,24 @@ def print_status(status: BuildStatus, console: Console) -> None:
             console.print(f"  {each.kind}: {each.name}: {each.detail}", highlight=False, markup=False)
     for alarm in status.alarms:
         console.print(f"[bold red]alarm[/] {alarm}", highlight=False)
+    for line in _tell_progress(status):
+        console.print(line, highlight=False, markup=False)
     if status.last_run is not None:
         console.print(f"\n{status.last_run.told()}", highlight=False, markup=False)
+
+
+def _tell_progress(status: BuildStatus) -> Iterator[str]:
+    """Of a build at work, and of one that was killed; what one did that ended, its run says."""
+    progress = status.progress
+    if progress is None or (progress.ended and status.last_run is not None):
+        return
+    state = "at work" if status.running else "ended" if progress.ended else "stopped without an end"
+    yield f"\nbuild {state}, {tell_seconds(progress.updated_s - progress.started_s)} after it began"
+    if progress.use.needed:
+        yield tell_use(progress.use, progress.figures)
+    for each in progress.at_work.steps:
+        asked = f", {each.use.calls:,} completions, {each.waiting:,} to come" if each.use.calls else ""
+        yield f"  part {each.part}: {each.step} for {tell_seconds(each.seconds)}{asked}"
+    if status.running:
+        left_s = progress.figures.seconds_left
+        yield "about " + tell_seconds(left_s) + " left" if left_s is not None else "time left: not known yet"

@@ -14,9 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from pipeline.vllm_settings import VllmTeacherConfig
 from stages.teacher import (
+    AskingConfig,
     ServerTeacherConfig,
     Teacher,
     TeacherNeeds,
+    TeacherPrice,
     TeacherUnavailable,
     TransformersTeacherConfig,
 )
@@ -60,17 +62,17 @@ def open_teacher(cfg: TeacherConfig) -> Iterator[Teacher]:
 
                 yield SignalsTeacher()
             case ServerTeacherConfig():
-                from stages.openai_teacher import OpenAITeacher
+                from pipeline.shared_client import shared_client
 
-                yield stack.enter_context(OpenAITeacher(cfg))
+                yield stack.enter_context(shared_client(cfg))
             case VllmTeacherConfig():
+                from pipeline.shared_client import shared_client
                 from pipeline.vllm_server import use_vllm_server
-                from stages.openai_teacher import OpenAITeacher
 
                 name, _, revision = teacher_identity(cfg).rpartition("@")
                 server = stack.enter_context(use_vllm_server(cfg, name))
                 asked = _server_config(cfg, name, revision, server.url)
-                yield stack.enter_context(OpenAITeacher(asked, broken=server.broken))
+                yield stack.enter_context(shared_client(asked, server.broken))
             case TransformersTeacherConfig():
                 from stages.transformers_teacher import TransformersTeacher
 
@@ -127,6 +129,17 @@ def teacher_plugins(cfgs: Iterable[TeacherConfig]) -> list[Any]:
 
     plugins = [VllmServerPlugin(cfg, teacher_identity(cfg).rpartition("@")[0]) for cfg in wanted]
     return list({plugin.name: plugin for plugin in plugins}.values())
+
+
+def server_urls(cfgs: Iterable[TeacherConfig]) -> tuple[str, ...]:
+    """Of the running servers among them, each once."""
+    servers = [cfg for cfg in cfgs if isinstance(cfg, ServerTeacherConfig)]
+    return tuple(dict.fromkeys(url for cfg in servers for url in cfg.urls))
+
+
+def teacher_price(cfg: TeacherConfig) -> TeacherPrice | None:
+    """What its tokens cost; None where the recipe does not say, and for models in process."""
+    return cfg.price if isinstance(cfg, AskingConfig) else None
 
 
 def needs_gpu_worker(cfg: TeacherConfig) -> bool:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from distributed import Client, WorkerPlugin, get_worker
+from distributed import WorkerPlugin, get_worker
 from filelock import FileLock
 
 from pipeline import keeper
@@ -30,6 +30,9 @@ from pipeline.vllm_settings import VllmTeacherConfig, vllm_command, vllm_environ
 from stages.teacher import AskingConfig, TeacherNeeds, TeacherUnavailable
 
 LOOK_EVERY_S = 0.25
+"""At whether it lives."""
+LOAD_EVERY_S = 1.0
+"""At its metrics, which cost it a few milliseconds."""
 FAILED_STARTS = 3
 """Starts in a row that may fail before the server is given up."""
 SHORT_LIVES = 10
@@ -112,13 +115,20 @@ class VllmServer:
             if healthy:
                 self._was_ready = True
                 self._ready.set()
-                while process.poll() is None and not self._stopping.wait(LOOK_EVERY_S):
-                    self._watch.look(self.url)
+                self._watch_over(process)
         finally:
             self._ready.clear()
             process.terminate()  # the keeper, which ends the whole tree
             process.wait()
         return healthy
+
+    def _watch_over(self, process: subprocess.Popen[bytes]) -> None:
+        """Until it dies or is to stop."""
+        next_s = time.monotonic()
+        while process.poll() is None and not self._stopping.wait(LOOK_EVERY_S):
+            if time.monotonic() >= next_s:
+                self._watch.look(self.url)
+                next_s += LOAD_EVERY_S
 
     @contextmanager
     def _turn(self, warm: Path) -> Iterator[None]:
@@ -210,15 +220,10 @@ def use_vllm_server(cfg: VllmTeacherConfig, served_name: str) -> Iterator[VllmSe
         server.stop()
 
 
-def server_loads(client: Client) -> list[ServerLoad]:
-    """Of all the servers that plugins keep on a cluster's workers."""
-    found = client.run(_loads_of_worker)
-    return [load for loads in found.values() for load in loads]
-
-
-def _loads_of_worker(dask_worker: Any) -> list[ServerLoad]:
-    plugins = [each for each in dask_worker.plugins.values() if isinstance(each, VllmServerPlugin)]
-    return [plugin.server.load() for plugin in plugins if plugin.server is not None]
+def server_loads(worker: Any) -> list[ServerLoad]:
+    """Of the servers that plugins keep on a Dask worker."""
+    plugins = [each for each in worker.plugins.values() if isinstance(each, VllmServerPlugin)]
+    return [each.server.load() for each in plugins if each.server is not None]
 
 
 def check_vllm(cfg: VllmTeacherConfig, needs: TeacherNeeds) -> None:

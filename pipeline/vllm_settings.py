@@ -17,6 +17,8 @@ class VllmTeacherConfig(AskingConfig):
     """A vLLM server that reelproof starts: one for each worker that declares GPUs."""
 
     kind: Literal["vllm"] = "vllm"
+    concurrency: int = Field(default=512, ge=1, le=4096)
+    """Requests in flight: twice what vLLM by default works on at once, so that its queue does not run dry."""
     model: str = Field(min_length=1)
     """A folder, or a name on the Hub."""
     revision: str | None = Field(default=None, min_length=1)

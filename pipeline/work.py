@@ -9,7 +9,8 @@ from typing import IO
 
 import pyarrow.parquet as pq
 
-from pipeline.accounting import TeacherUse
+from pipeline.accounting import StepUse, TeacherUse
+from pipeline.at_work import announced
 from pipeline.part import PartInputs, PartRun
 from pipeline.step import Step
 from pipeline.store import Store
@@ -23,12 +24,19 @@ class Receipt(Record):
     step: str
     part: int
     rows: int
+    videos: int = 0
+    """In the part."""
     seconds: float
     peak_rss_mb: float
     """Of the worker and of its largest child, since they started."""
     videos_decoded: int = 0
     quarantined: int = 0
     use: TeacherUse = TeacherUse()
+
+    @property
+    def step_use(self) -> StepUse:
+        """The same as accounts take it."""
+        return StepUse(step=self.step, parts=1, videos=self.videos, seconds=self.seconds, use=self.use)
 
 
 def run_step(step: Step, inputs: PartInputs, store_url: str, *above: Receipt) -> Receipt:
@@ -42,7 +50,8 @@ def run_step(step: Step, inputs: PartInputs, store_url: str, *above: Receipt) ->
     run = PartRun(store, inputs, {each.name: each.file(inputs) for each in step.ancestors})
     rows = 0
     if not store.exists(step.file(inputs)):
-        with store.open_write(step.file(inputs)) as file:
+        announce = announced(step.name, inputs.part.number, len(inputs.sources), run.counter)
+        with announce, store.open_write(step.file(inputs)) as file:
             rows = write_records(file, step.run(run, step.settings), step.makes, step.rows_at_once)
             if run.quarantine:
                 table = to_table(run.quarantine, Quarantine)
@@ -51,6 +60,7 @@ def run_step(step: Step, inputs: PartInputs, store_url: str, *above: Receipt) ->
         step=step.name,
         part=inputs.part.number,
         rows=rows,
+        videos=len(inputs.sources),
         seconds=time.monotonic() - start,
         peak_rss_mb=peak_rss_mb(),
         videos_decoded=run.videos_decoded,

@@ -88,6 +88,8 @@ class OpenAITeacher:
     ) -> None:
         """`broken` may say why waiting for the server is in vain."""
         self.model = cfg.identity
+        self.in_flight = 0
+        """Requests sent to the servers and not answered yet."""
         self._cfg = cfg
         self._broken = broken
         self._takes_n = True
@@ -199,7 +201,11 @@ class OpenAITeacher:
     async def _asked(self, server: OpenAIServer, job: _Job, ask: _Ask) -> list[Completion]:
         body = chat_body(ask.group, self._cfg.model, job.frames)
         started_s = time.monotonic()
-        reply = await server.chat(body)
+        self.in_flight += 1
+        try:
+            reply = await server.chat(body)
+        finally:
+            self.in_flight -= 1
         latency_s = time.monotonic() - started_s
         try:
             return read_chat_reply(reply, ask.group, self._cfg.revision, latency_s, ask.tries)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -23,6 +23,13 @@ class Teacher(Protocol):
         `frames` maps the sha256 of every image in the requests to its JPEG bytes.
         """
         ...
+
+
+@runtime_checkable
+class CountsInFlight(Protocol):
+    """A teacher that asks servers and knows how many requests they have not answered yet."""
+
+    in_flight: int
 
 
 def complete_all(
@@ -58,17 +65,33 @@ class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class AskingConfig(_Settings):
-    """How a server is asked. Nothing here changes what it answers."""
+class TeacherPrice(_Settings):
+    """What tokens cost, in any one currency."""
 
-    concurrency: int = Field(default=64, ge=1, le=4096)
-    """Requests in flight at one server at once, from each part that is being worked on."""
+    per_million_prompt_tokens: float = Field(default=0, ge=0, le=10_000)
+    """Of the prompts, frames included."""
+    per_million_completion_tokens: float = Field(default=0, ge=0, le=10_000)
+    """Of thoughts and answers."""
+
+    def of(self, prompt_tokens: float, completion_tokens: float) -> float:
+        """So many tokens' cost."""
+        prompt = prompt_tokens * self.per_million_prompt_tokens
+        return (prompt + completion_tokens * self.per_million_completion_tokens) / 1e6
+
+
+class AskingConfig(_Settings):
+    """How a server is asked, and at what price. Nothing here changes what it answers."""
+
+    concurrency: int = Field(default=128, ge=1, le=4096)
+    """Requests in flight at one server at once, from each worker process."""
     timeout_s: float = Field(default=600, gt=0, le=86_400)
     """A request without an answer for so long is asked again."""
     attempts: int = Field(default=5, ge=1, le=100)
     """A request that fails so often while others are answered is recorded as a failure."""
     patience_s: float = Field(default=900, ge=0, le=86_400)
     """With no answer at all for so long, the teacher is unavailable and the build stops."""
+    price: TeacherPrice | None = None
+    """What its tokens cost, for the accounts of a build; none leaves the cost out."""
 
 
 class ServerTeacherConfig(AskingConfig):

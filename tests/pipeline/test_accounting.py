@@ -4,14 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.accounting import TeacherPrice, TeacherUse, UseCounter, total_use
+from pipeline.accounting import StepUse, TeacherUse, UseCounter, by_step, total_use
 from schemas.chat import Completion
+from stages.teacher import TeacherPrice
 
 counts = st.integers(0, 10**6)
 times = st.one_of(st.none(), st.integers(0, 10**6).map(float))
 uses = st.builds(
     TeacherUse, calls=counts, reused=counts, prompt_tokens=counts, asked_from_s=times, asked_until_s=times
 )
+
+
+PRICE = TeacherPrice(per_million_prompt_tokens=1, per_million_completion_tokens=2)
 
 
 def counted() -> TeacherUse:
@@ -29,7 +33,7 @@ def counted() -> TeacherUse:
             latency_s=2,
             retries=index,
         )
-        counter.count_answer(completion, asked_at_s=100, answered_at_s=101 + index)
+        counter.count_answer(completion, 100, 101 + index, PRICE)
     return counter.use
 
 
@@ -37,25 +41,37 @@ def test_use_counts_calls_tokens_time_and_money():
     use = counted()
     assert (use.calls, use.reused, use.failed, use.retries) == (4, 6, 1, 6)
     assert (use.seconds, use.completion_tokens_per_s, use.mean_in_flight) == (4, 500, 2)
-    assert use.reuse_share == 0.6
-    assert use.cost(
-        TeacherPrice(per_million_prompt_tokens=1, per_million_completion_tokens=2)
-    ) == pytest.approx(0.008)
-    assert use.seconds_left(8) == 8
-    assert use.expected(8).completion_tokens == 4000
+    assert (use.needed, use.reuse_share, use.prompt_tokens_per_s) == (10, 0.6, 1000)
+    assert use.cost == pytest.approx(4 * (1000 * 1 + 500 * 2) / 1e6)
 
 
-def test_nothing_asked_costs_nothing_and_promises_nothing():
+def test_nothing_asked_costs_nothing():
     use = TeacherUse()
-    assert (use.seconds, use.completion_tokens_per_s, use.reuse_share, use.cost(TeacherPrice())) == (
-        0,
-        0,
-        0,
-        0,
+    assert (use.seconds, use.completion_tokens_per_s, use.reuse_share, use.cost) == (0, 0, 0, None)
+
+
+def test_cost_is_each_teachers_own_and_free_ones_add_nothing():
+    answer = Completion(
+        request_id="a", model="m@1", text="", finish_reason="stop", prompt_tokens=100, completion_tokens=10
     )
-    assert use.seconds_left(8) is None
-    assert use.seconds_left(0) == 0
-    assert use.expected(8) is None
+    counter = UseCounter()
+    counter.count_answer(answer, 0, 1)
+    assert counter.use.cost is None
+    counter.count_answer(answer, 0, 1, TeacherPrice(per_million_completion_tokens=1_000))
+    counter.count_answer(answer, 0, 1, TeacherPrice(per_million_prompt_tokens=1_000))
+    assert counter.use.cost == pytest.approx(0.01 + 0.1)
+    assert (TeacherUse() + counter.use).cost == counter.use.cost
+
+
+def test_steps_add_up_over_parts():
+    parts = [StepUse(step="traces", parts=1, videos=2, seconds=3, use=TeacherUse(calls=4, reused=2))] * 3
+    both = by_step([*parts, StepUse(step="probes", parts=1, videos=1, seconds=5)])
+    assert [(each.step, each.parts, each.videos, each.seconds) for each in both] == [
+        ("traces", 3, 6, 9),
+        ("probes", 1, 1, 5),
+    ]
+    assert (both[0].seconds_a_video, both[0].needed_a_video) == (1.5, 3)
+    assert StepUse(step="claims").seconds_a_video is None
 
 
 @given(st.lists(uses, min_size=1, max_size=6), st.randoms(use_true_random=False))
