@@ -1,4 +1,4 @@
-"""Requests -> completions with classical vision only: the embedded teacher and verifier, no download, no GPU.
+"""Requests -> completions with classical vision only: the embedded teacher, verifier and judge; no download.
 
 It looks at the frames and the text of a request and at nothing else, measures how frames differ, and says
 what it measured with the times of what it looked at. It is often but not always right. At a temperature above
@@ -12,8 +12,9 @@ import numpy as np
 
 from schemas.chat import ChatRequest, Completion
 from stages.signals_claims import judge
+from stages.signals_judge import conclude
 from stages.signals_measure import Differences, Look, differences, look_at
-from stages.signals_read import AskedClaim, AskedQuestion, Shown, read_request
+from stages.signals_read import AskedClaim, AskedObservations, AskedQuestion, Shown, read_request
 from stages.signals_say import SHARP, View, say
 
 VERSION = 1
@@ -25,7 +26,7 @@ _WAVERING = 0.25
 
 
 class SignalsTeacher:
-    """A `Teacher` that answers questions, and judges claims of the kinds that it makes itself."""
+    """A `Teacher` that answers questions, and judges claims and observations of the kinds that it makes."""
 
     def __init__(self, name: str = "signals") -> None:
         self.model = f"{name}@{VERSION}"
@@ -45,6 +46,8 @@ class SignalsTeacher:
                 text = _answer_question(asked, request, eye)
             case AskedClaim() as asked:
                 text = f"<answer>{judge(asked, eye.compare(asked.shown))}</answer>"
+            case AskedObservations() as asked:
+                text = f"<answer>{conclude(asked)}</answer>"
             case None:
                 return self._refusal(request)
         return Completion(
@@ -61,7 +64,7 @@ class SignalsTeacher:
             model=self.model,
             text="",
             finish_reason="error",
-            error="signals answers questions and judges claims; it cannot do what this request asks",
+            error="signals answers questions, judges claims and observations; it cannot do what this asks",
         )
 
 

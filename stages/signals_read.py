@@ -10,6 +10,9 @@ from stages.prompts import ANSWER_FORMS
 _TIME_LABEL = re.compile(r"\[(\d+(?:\.\d+)?) s\]\s*$")
 _QUESTION = re.compile(r"^Question: (.*?)^Answer form: (.*?)\.$", re.DOTALL | re.MULTILINE)
 _OPTION = re.compile(r"^([A-Z])\. (.*)$", re.MULTILINE)
+_OBSERVED = re.compile(
+    r"^Observations: (.*?)^What was asked: (.*?)^Answer form: (.*?)\.$", re.DOTALL | re.MULTILINE
+)
 _CLAIM = re.compile(r"^Claim: (.*?)$", re.MULTILINE)
 _TASKS = {form: task for task, form in ANSWER_FORMS.items()}
 
@@ -40,8 +43,16 @@ class AskedClaim(NamedTuple):
     text: str
 
 
-def read_request(request: ChatRequest) -> AskedQuestion | AskedClaim | None:
-    """What is asked, or None where it is neither a question nor a claim in the form of our prompts."""
+class AskedObservations(NamedTuple):
+    """A request for the answer that follows from what someone else observed."""
+
+    observations: str
+    text: str
+    options: tuple[str, ...]
+
+
+def read_request(request: ChatRequest) -> AskedQuestion | AskedClaim | AskedObservations | None:
+    """What is asked, or None where it is nothing of this in the form of our prompts."""
     shown: list[Shown] = []
     text = ""
     for part in (part for turn in request.messages for part in turn.content):
@@ -52,13 +63,24 @@ def read_request(request: ChatRequest) -> AskedQuestion | AskedClaim | None:
             text = f"{text}\n{part.text}"
     if claim := _CLAIM.search(text):
         return AskedClaim(tuple(shown), claim[1])
+    if observed := _OBSERVED.search(text):
+        return AskedObservations(observed[1].strip(), *_with_options(observed[2]))
     question = _QUESTION.search(text)
     if question is None or question[2] not in _TASKS:
         return None
-    said = question[1].strip()
+    return AskedQuestion(tuple(shown), _TASKS[question[2]], *_with_options(question[1]))
+
+
+class _Parts(NamedTuple):
+    text: str
+    options: tuple[str, ...]
+
+
+def _with_options(asked: str) -> _Parts:
+    said = asked.strip()
     options = list(_OPTION.finditer(said))
-    words = said[: options[0].start()].strip() if options else said
-    return AskedQuestion(tuple(shown), _TASKS[question[2]], words, tuple(option[2] for option in options))
+    text = said[: options[0].start()].strip() if options else said
+    return _Parts(text, tuple(option[2] for option in options))
 
 
 def _shown(sha256: str, label: str, place: int) -> Shown:

@@ -12,7 +12,7 @@ from schemas.trace import Case, Sufficiency
 from stages.prompts import sufficiency_messages
 from stages.teacher import Teacher
 
-VERSION = 1
+VERSION = 2
 
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|(?<=[。！？])|\n+")
 _CONCLUDES = re.compile(
