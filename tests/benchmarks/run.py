@@ -15,6 +15,7 @@ from tests.benchmarks.bench_footage import (
 from tests.benchmarks.bench_refilter import bench_policy, bench_refilter
 from tests.benchmarks.bench_teacher import bench_client, bench_log, bench_vllm
 from tests.benchmarks.bench_training import bench_sft, bench_stream
+from tests.benchmarks.bench_upload import bench_upload
 from tests.benchmarks.rows import Bench, Rows, machine
 
 BENCHES: tuple[Bench, ...] = (
@@ -26,6 +27,7 @@ BENCHES: tuple[Bench, ...] = (
     bench_build,
     bench_policy,
     bench_refilter,
+    bench_upload,
     bench_client,
     bench_log,
     bench_vllm,
