@@ -1,5 +1,6 @@
 """All parts together -> what no part tells alone: repeated questions, like videos, contamination."""
 
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,8 @@ from stages.duplicates_evaluation import ContaminationConfig, find_contamination
 
 VERSION = 1
 
-QUESTION_COLUMNS = ("question_id", "clip_id", "video_id", "text", "options")
+QUESTION_COLUMNS = ("question_id", "clip_id", "video_id", "source", "kind", "text", "options", "answer")
+_LETTERS = pl.DataFrame({"answer": list(string.ascii_uppercase), "place": range(26)})
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,10 @@ def _compare(
     frames = pl.concat([_frames(store, part) for part in parts])
     clips = frames.select("clip_id", "phash")
     with_options = questions.with_columns(pl.concat_str("text", "options", separator=" ").alias("text"))
-    repeated = duplicate_questions(with_options, clips, cfg).rename({"duplicate_of": "question_duplicate_of"})
+    shown = pl.concat([_shown(store, part) for part in parts])
+    repeated = duplicate_questions(with_options, clips, shown, cfg).rename(
+        {"duplicate_of": "question_duplicate_of"}
+    )
     held = {each.question_id for each in find_contamination(questions, clips, named.sets, overlap)}
     contaminated = pl.col("question_id").is_in(sorted(held)) if named.sets else pl.lit(None, pl.Boolean)
     groups = duplicate_videos(frames.select("video_id", "phash"), cfg)
@@ -73,7 +78,7 @@ def _compare(
 
 
 def _questions(store: Store, part: PartFiles) -> pl.DataFrame:
-    """Ids, the name of the video's file, the text, and the options as one text."""
+    """Ids, the name of the video's file, the text, the options as one text, and the proof of the answer."""
     rows = pl.DataFrame(read_columns(store, part.questions, QUESTION_COLUMNS))
     videos = read_columns(store, part.footage, ("video.video_id", "video.name"))["video"].combine_chunks()
     names = pl.DataFrame(
@@ -82,9 +87,28 @@ def _questions(store: Store, part: PartFiles) -> pl.DataFrame:
             "video": pl.Series(pc.struct_field(videos, "name"), dtype=pl.String),
         }
     )
-    return rows.with_columns(pl.col("options").list.join(" ")).join(
+    rows = _with_proof(rows).with_columns(pl.col("options").list.join(" "))
+    return rows.join(
         names.unique("video_id", maintain_order=True), on="video_id", how="left", maintain_order="left"
     )
+
+
+def _with_proof(rows: pl.DataFrame) -> pl.DataFrame:
+    """A computed answer follows from what is shown: where it is another, so is what is shown."""
+    right = pl.col("options").list.get(pl.col("place"), null_on_oob=True)
+    computed = pl.concat_str("kind", pl.coalesce(right, "answer"), separator="\x00")
+    return rows.join(_LETTERS, on="answer", how="left", maintain_order="left").with_columns(
+        proof=pl.when(pl.col("source") == "computed").then(computed).otherwise(pl.lit(""))
+    )
+
+
+def _shown(store: Store, part: PartFiles) -> pl.DataFrame:
+    """`question_id`, `phash`: one row a frame that a question shows, in its order."""
+    rows = read_columns(store, part.questions, ("question_id", "frames.list.element.frame.phash"))
+    frames = rows["frames"].combine_chunks()
+    owner = rows["question_id"].combine_chunks().take(pc.list_parent_indices(frames))
+    phash = pc.struct_field(pc.list_flatten(frames), ["frame", "phash"])
+    return pl.DataFrame(pa.table({"question_id": owner, "phash": phash}))
 
 
 def _frames(store: Store, part: PartFiles) -> pl.DataFrame:

@@ -8,9 +8,10 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 from stages.duplicates_frames import MOST_BITS, same_looking
+from stages.duplicates_shown import same_views
 from stages.duplicates_text import Ragged, agreement, likely_pairs, runs, signatures, word_hashes
 
-VERSION = 1
+VERSION = 2
 
 _ESTIMATE_ERROR = 0.15
 """How far an estimate from 64 columns may be off; nearer to the threshold the texts are compared."""
@@ -25,12 +26,14 @@ class DuplicateConfig(BaseModel):
     """Jaccard similarity of the runs of words of two thoughts from which they say the same."""
     trace_run_words: int = Field(default=3, ge=1, le=16)
     question_similarity: float = Field(default=0.8, ge=0.3, le=1)
-    """The same of two questions about clips that show nearly the same."""
+    """The same of two questions that show nearly the same of clips that look nearly the same."""
     question_run_words: int = Field(default=2, ge=1, le=16)
     frame_bits: int = Field(default=6, ge=0, le=MOST_BITS)
     """Bits of 64 in which the perceptual hashes of two frames that look alike may differ."""
     clip_share: float = Field(default=0.6, gt=0, le=1)
     """Share of each clip's frames that look like one of the other, from which two clips show the same."""
+    shown_share: float = Field(default=0.8, gt=0, le=1)
+    """Share of two questions' frames that look alike in the same order, from which they show the same."""
     video_share: float = Field(default=0.5, gt=0, le=1)
     """Share of the frames of one of two videos: a video may be part of another."""
     most_owners: int = Field(default=64, ge=2)
@@ -50,13 +53,16 @@ def duplicate_traces(traces: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame
     return _duplicates(traces, "trace_id", "question_id", cfg.trace_run_words, cfg.trace_similarity)
 
 
-def duplicate_questions(questions: pl.DataFrame, frames: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame:
-    """Which earlier question asks nearly the same of a clip that shows nearly the same.
+def duplicate_questions(
+    questions: pl.DataFrame, frames: pl.DataFrame, shown: pl.DataFrame, cfg: DuplicateConfig
+) -> pl.DataFrame:
+    """Which earlier question asks nearly the same, and shows nearly the same of nearly the same clip.
 
     Args:
-        questions: Columns `question_id`, `clip_id`, `text` (with its options), in the order that makes one
-            earlier.
+        questions: Columns `question_id`, `clip_id`, `text` (with its options) and `proof` (what must be
+            equal: the answer, where it follows from what is shown), in the order that makes one earlier.
         frames: Columns `clip_id`, `phash`, one row a frame of a clip.
+        shown: Columns `question_id`, `phash`, one row a frame that a question shows, in its order.
         cfg: What counts as nearly the same.
 
     Returns:
@@ -64,8 +70,10 @@ def duplicate_questions(questions: pl.DataFrame, frames: pl.DataFrame, cfg: Dupl
     """
     clips = duplicate_clips(frames, cfg)
     grouped = questions.join(clips, on="clip_id", how="left", maintain_order="left").with_columns(
-        pl.coalesce("group", "clip_id").alias("group")
+        pl.concat_str(pl.coalesce("group", "clip_id"), "proof", separator="\x00").alias("group")
     )
+    views = same_views(grouped, shown, cfg.frame_bits, cfg.shown_share)
+    grouped = grouped.with_columns(pl.concat_str("group", views.alias("view"), separator="\x00"))
     return _duplicates(grouped, "question_id", "group", cfg.question_run_words, cfg.question_similarity)
 
 

@@ -15,6 +15,7 @@ from stages.duplicates import (
     duplicate_videos,
 )
 from stages.duplicates_frames import alike
+from stages.duplicates_shown import shared_share
 from stages.duplicates_text import agreement, runs, signatures, word_hashes
 
 WORDS = [f"w{i}" for i in range(500)]
@@ -185,7 +186,62 @@ def test_questions_are_duplicates_only_about_what_looks_the_same():
             "question_id": ["1", "2", "3", "4", "5"],
             "clip_id": ["x", "y", "z", "x", "x"],
             "text": [asked, asked, asked, "When is the first cut, in seconds?", asked + " Say."],
+            "proof": "",
         }
     )
-    found = duplicate_questions(questions, frames("clip_id", films), CFG)
+    shown = frames("question_id", {each: films[clip] for each, clip in zip("12345", "xyzxx", strict=True)})
+    found = duplicate_questions(questions, frames("clip_id", films), shown, CFG)
     assert found["duplicate_of"].to_list() == [None, "1", None, None, "1"]
+
+
+def test_questions_that_show_other_frames_of_one_clip_are_no_repeats():
+    rng = random.Random(6)
+    film = shots(rng, 16)
+    again = [*film[:10], *flipped(film[10:12], rng), *film[12:]]
+    views = {
+        "all": film,
+        "all again": film,
+        "encoded again": again,
+        "one left out": film[:7] + film[8:],
+        "every other": film[::2],
+        "the others": film[1::2],
+        "the others again": film[1::2],
+        "backwards": film[::-1],
+        "a stretch from elsewhere": film[:6] + shots(rng, 6) + film[12:],
+        "another answer": film,
+        "nothing": [],
+        "nothing again": [],
+    }
+    questions = pl.DataFrame(
+        {
+            "question_id": list(views),
+            "clip_id": "x",
+            "text": "In which order do the frames come in the clip?",
+            "proof": ["other" if name == "another answer" else "2, 1" for name in views],
+        }
+    )
+    shown = frames("question_id", views)
+    found = dict(duplicate_questions(questions, frames("clip_id", {"x": film}), shown, CFG).iter_rows())
+    assert {name: first for name, first in found.items() if first} == {
+        "all again": "all",
+        "encoded again": "all",
+        "one left out": "all",
+        "the others again": "the others",
+        "nothing again": "nothing",
+    }
+
+
+@given(st.lists(st.integers(0, 3), max_size=7), st.lists(st.integers(0, 3), max_size=7))
+def test_shared_share_is_the_longest_common_subsequence(one, other):
+    def longest(a: tuple[int, ...], b: tuple[int, ...]) -> int:
+        if not a or not b:
+            return 0
+        if a[-1] == b[-1]:
+            return 1 + longest(a[:-1], b[:-1])
+        return max(longest(a[:-1], b), longest(a, b[:-1]))
+
+    looks = [0, 2**20 - 1, 2**40 - 2**20, 2**60 - 2**40]
+    rows = [np.array([looks[each] for each in row], np.uint64) for row in (one, other)]
+    common = longest(tuple(one), tuple(other))
+    expected = common / max(len(one), len(other)) if one or other else 1.0
+    assert shared_share(*rows, CFG.frame_bits) == pytest.approx(expected)

@@ -350,12 +350,16 @@ def test_repeated_questions_about_films_encoded_again_are_found():
         schema=["clip_id", "phash"], orient="row",
     )  # fmt: skip
     questions = pl.DataFrame(
-        [(q.question_id, q.clip_id, q.text) for q in (*asked, *again)],
-        schema=["question_id", "clip_id", "text"], orient="row",
+        [(q.question_id, q.clip_id, q.text, f"{q.kind} {q.answer}") for q in (*asked, *again)],
+        schema=["question_id", "clip_id", "text", "proof"], orient="row",
     )  # fmt: skip
-    found = {
-        name for name, first in duplicate_questions(questions, frames, DuplicateConfig()).iter_rows() if first
-    }
+    owners = pl.DataFrame(
+        [(q.question_id, q.clip_id) for q in (*asked, *again)],
+        schema=["question_id", "clip_id"], orient="row",
+    )  # fmt: skip
+    shown_frames = frames.join(owners, on="clip_id", how="left", maintain_order="left")
+    repeats = duplicate_questions(questions, frames, shown_frames, DuplicateConfig())
+    found = {name for name, first in repeats.iter_rows() if first}
     assert found == {question.question_id for question in again}
 
 

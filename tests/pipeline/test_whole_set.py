@@ -1,0 +1,60 @@
+from collections import Counter
+
+import pytest
+
+from pipeline.evaluation_sets import DecontaminationConfig
+from pipeline.part_files import PartFiles
+from pipeline.store import Store
+from pipeline.whole_set import WholeSet, examine_whole_set
+from schemas.footage import Clip, Footage
+from schemas.question import Question
+from schemas.record import to_table
+from schemas.trace import Trace
+from stages.computed import ComputedConfig, computed_questions
+from stages.duplicates import DuplicateConfig
+from tests.small_parts import footage
+from tests.views import made_clip
+
+CLIPS = [made_clip(name, 24.0, [7.0, 15.0]) for name in ("one", "other")]
+
+
+def examined(store: Store, questions: list[Question]) -> WholeSet:
+    """Of a part with these questions, as the steps would leave it."""
+    films = [footage(number, 1) for number in range(len(CLIPS))]
+    named = [
+        film.model_copy(update={"video": film.video.model_copy(update={"video_id": clip.video_id})})
+        for film, clip in zip(films, CLIPS, strict=True)
+    ]
+    records = {"footage": (named, Footage), "clips": (CLIPS, Clip), "questions": (questions, Question)}
+    for name, (rows, record) in records.items():
+        store.write_table(f"{name}.parquet", to_table(rows, record))
+    store.write_table("traces.parquet", to_table([], Trace))
+    part = PartFiles("footage.parquet", "clips.parquet", "questions.parquet", "traces.parquet", {})
+    return examine_whole_set(store, [part], DuplicateConfig(), DecontaminationConfig())
+
+
+def right_of(question: Question) -> str:
+    return question.options[ord(question.answer) - ord("A")] if question.options else question.answer
+
+
+@pytest.mark.parametrize("repeats", [1, 6])
+def test_a_kind_asked_again_of_other_frames_is_not_a_repeat(tmp_path, repeats):
+    asked = list(computed_questions(CLIPS, ComputedConfig(repeats=repeats)))
+    found = examined(Store(str(tmp_path)), asked).questions
+    kinds = {each.question_id: each for each in asked}
+    repeated = found.drop_nulls("question_duplicate_of").select("question_id", "question_duplicate_of")
+    for later, first in repeated.iter_rows():
+        assert (kinds[later].kind, right_of(kinds[later])) == (kinds[first].kind, right_of(kinds[first]))
+    assert len(repeated) <= 0.05 * len(asked), Counter(kinds[each].kind for each in repeated["question_id"])
+    assert len(asked) >= 4 * repeats
+
+
+def test_the_very_same_questions_about_the_very_same_frames_are_repeats(tmp_path):
+    asked = list(computed_questions(CLIPS, ComputedConfig(repeats=2)))
+    again = [each.model_copy(update={"question_id": f"{each.question_id}/again"}) for each in asked]
+    found = dict(examined(Store(str(tmp_path)), asked + again).questions.select(
+        "question_id", "question_duplicate_of"
+    ).iter_rows())  # fmt: skip
+    assert {each.question_id: found[each.question_id] for each in again} == {
+        f"{each.question_id}/again": each.question_id for each in asked
+    }
