@@ -8,19 +8,24 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.rows import Frames, Rows, nullable
+from pipeline.rows import Frames, Places, Rows, nullable
 from schemas.record import arrow_schema
 from schemas.sample import SftSample
 
-VERSION = 1
+VERSION = 2
 """Bumped when the same rows come out as other bytes."""
 
 IMAGE_ROWS = 100
 """Rows of a row group with images: what the Hub's viewer reads to show one of them."""
 TEXT_ROWS = 10_000
 """Rows of a row group without."""
+GROUP_BYTES = 100_000_000
+"""Of a row group in memory, each row with all its frames; the Hub's viewer gives up at 300 MB."""
+WRITTEN_AT_ONCE_BYTES = 1_000_000
+"""Pages gather to this before Python is asked to write and hash them; Parquet's writer calls for each one."""
 FLUSH_BYTES = 4_000_000
 """At the end of a part, rows that take less than this wait for those of the next part."""
 
@@ -48,6 +53,8 @@ WITHOUT_STATISTICS = (
 )
 _DICTIONARY_BYTES = 256_000_000
 """Page limit of a dictionary; beyond it Parquet falls back to storing a frame once for each row."""
+_CHUNKING = {"min_chunk_size": 256 * 1024, "max_chunk_size": 1024 * 1024, "norm_level": 0}
+"""Where pages end; the Hub looks for this in a file's metadata, as `datasets` leaves it there."""
 _IMAGES = nullable(arrow_schema(SftSample).field("images").type)
 
 
@@ -66,18 +73,24 @@ class ShardWriter:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._schema = file_schema(schema, with_images)
         self._sink = _HashingFile(path)
-        self._parquet = _open_parquet(self._sink, self._schema)
+        self._buffer = pa.BufferedOutputStream(pa.PythonFile(self._sink, "w"), WRITTEN_AT_ONCE_BYTES)
+        self._parquet = _open_parquet(self._buffer, self._schema)
         self._waiting: list[Rows] = []
-        self._waiting_rows = 0
+        self._waiting_rows, self._waiting_bytes = 0, 0
         self._rows = 0
 
     def add(self, rows: Rows) -> None:
         """Take a part's rows; whatever makes less than a row group of `FLUSH_BYTES` waits for more."""
-        for piece in self._pieces(rows):
-            self._waiting.append(piece)
-            self._waiting_rows += piece.table.num_rows
-            if self._waiting_rows >= self._limit(piece):
+        ends, start, taken_bytes = np.cumsum(_row_bytes(rows)), 0, 0
+        while start < rows.table.num_rows:
+            count = self._room(rows, ends[start:] - taken_bytes)
+            if not count:
                 self._flush()
+                continue
+            self._waiting.append(_piece(rows, start, count))
+            self._waiting_rows += count
+            self._waiting_bytes += int(ends[start + count - 1]) - taken_bytes
+            start, taken_bytes = start + count, int(ends[start + count - 1])
         if sum(_size(each) for each in self._waiting) >= FLUSH_BYTES:
             self._flush()
 
@@ -85,6 +98,7 @@ class ShardWriter:
         """Write the rest. A shard without rows is a file, too."""
         self._flush()
         self._parquet.close()
+        self._buffer.close()
         self._sink.close()
         return WrittenShard(self._rows, self._sink.size_bytes, self._sink.sha256.hexdigest())
 
@@ -92,14 +106,14 @@ class ShardWriter:
         """Let go of a file that is not to be finished; nothing happens to one that is."""
         self._sink.discards = True
         self._parquet.close()
+        self._buffer.close()
         self._sink.close()
 
-    def _pieces(self, rows: Rows) -> Iterator[Rows]:
-        start = 0
-        while start < rows.table.num_rows:
-            room = max(self._limit(rows) - self._waiting_rows, 1)
-            yield _piece(rows, start, room)
-            start += room
+    def _room(self, rows: Rows, ends: Places) -> int:
+        """How many rows more the row group takes, given how many bytes they come to one after the other."""
+        fitting = int(np.searchsorted(ends, GROUP_BYTES - self._waiting_bytes, side="right"))
+        room = min(fitting, self._limit(rows) - self._waiting_rows, len(ends))
+        return max(room, 0 if self._waiting else 1)
 
     def _limit(self, rows: Rows) -> int:
         shows = any(each.frames is not None and len(each.frames.places) for each in (rows, *self._waiting))
@@ -114,7 +128,7 @@ class ShardWriter:
             table = table.append_column("images", _images(frames))
         self._parquet.write_table(table.select(self._schema.names), row_group_size=table.num_rows)
         self._rows += table.num_rows
-        self._waiting, self._waiting_rows = [], 0
+        self._waiting, self._waiting_rows, self._waiting_bytes = [], 0, 0
 
 
 class _HashingFile:
@@ -169,7 +183,7 @@ def leaf_paths(schema: pa.Schema) -> list[str]:
     return [path for field in schema for path in _leaves(field.name, field.type)]
 
 
-def _open_parquet(sink: _HashingFile, schema: pa.Schema) -> pq.ParquetWriter:
+def _open_parquet(sink: pa.NativeFile, schema: pa.Schema) -> pq.ParquetWriter:
     leaves = leaf_paths(schema)
     writer = pq.ParquetWriter(
         sink,
@@ -179,11 +193,12 @@ def _open_parquet(sink: _HashingFile, schema: pa.Schema) -> pq.ParquetWriter:
         dictionary_pagesize_limit=_DICTIONARY_BYTES,
         write_statistics=[leaf for leaf in leaves if not leaf.startswith(WITHOUT_STATISTICS)],
         write_page_index=True,
-        use_content_defined_chunking=True,
+        use_content_defined_chunking=_CHUNKING,
         store_schema=False,  # it would say that images are dictionaries, which is how they are handed over
     )
     features = {"info": {"features": hub_features(schema)}}
-    writer.add_key_value_metadata({"huggingface": json.dumps(features)})
+    marks = {"huggingface": features, "content_defined_chunking": _CHUNKING}
+    writer.add_key_value_metadata({name: json.dumps(mark) for name, mark in marks.items()})
     return writer
 
 
@@ -223,6 +238,17 @@ def _images(pieces: list[Frames]) -> pa.Array:
 
 def _array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _row_bytes(rows: Rows) -> Places:
+    """(rows,) bytes in memory: of text what rows have on average, of frames each row's own."""
+    counted = np.full(rows.table.num_rows, rows.table.nbytes // max(rows.table.num_rows, 1))
+    if rows.frames is None:
+        return counted
+    lengths = pc.binary_length(rows.frames.jpegs).to_numpy(zero_copy_only=False)
+    shown = np.concatenate([[0], np.cumsum(lengths[rows.frames.places], dtype=np.int64)])
+    taken: Places = counted + shown[rows.frames.offsets[1:]] - shown[rows.frames.offsets[:-1]]
+    return taken
 
 
 def _size(rows: Rows) -> int:
