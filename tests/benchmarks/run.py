@@ -12,6 +12,7 @@ from tests.benchmarks.bench_footage import (
     bench_speed,
     bench_workers,
 )
+from tests.benchmarks.bench_new_check import bench_new_check
 from tests.benchmarks.bench_refilter import bench_policy, bench_refilter
 from tests.benchmarks.bench_teacher import bench_client, bench_log, bench_vllm
 from tests.benchmarks.bench_training import bench_sft, bench_stream
@@ -27,6 +28,7 @@ BENCHES: tuple[Bench, ...] = (
     bench_build,
     bench_policy,
     bench_refilter,
+    bench_new_check,
     bench_upload,
     bench_client,
     bench_log,
