@@ -67,7 +67,7 @@ def check_teachers(recipe: Recipe) -> None:
     """Ask every teacher for a sign of life before a video is decoded. Raises UsageError."""
     for cfg in recipe.all_teachers():
         try:
-            check_teacher(cfg, recipe.teacher_needs())
+            check_teacher(cfg, recipe.teacher_needs(cfg))
         except TeacherUnavailable as error:
             raise UsageError(str(error)) from None
 

@@ -165,7 +165,7 @@ def _teachers(recipe: Recipe) -> Iterator[Finding]:
     for cfg in recipe.all_teachers():
         subject = f"teacher {cfg.kind}"
         try:
-            check_teacher(cfg, recipe.teacher_needs())
+            check_teacher(cfg, recipe.teacher_needs(cfg))
         except TeacherUnavailable as error:
             yield Finding(subject, "problem", str(error))
         else:

@@ -163,7 +163,7 @@ def _tokens_a_call(recipe: Recipe, name: str, earlier: StepUse | None) -> tuple[
     if earlier and earlier.use.calls:
         use = earlier.use
         return use.prompt_tokens / use.calls, use.completion_tokens / use.calls
-    needs = recipe.teacher_needs()
+    needs = recipe.teacher_needs(recipe.prober)
     frame = (needs.image_width_px // TOKEN_SIDE_PX) * (needs.image_height_px // TOKEN_SIDE_PX)
     images = {"sufficiency": 0, "claims": recipe.claims.frames_per_claim}.get(name, needs.images)
     longest = {

@@ -1,8 +1,10 @@
 """The GPUs of a machine -> those that this process may use, each claimed by one process at a time."""
 
+import contextlib
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -21,22 +23,31 @@ def claim_gpus(count: int, lock_folder: Path) -> tuple[str, ...]:
     present = visible_gpus()
     if not present:
         return ()
+    with FileLock(lock_folder / "gpu-claims.lock"):  # one after another: two that take turns would both fail
+        taken = _take(present, count - len(_held), lock_folder)
+    if len(_held) + len(taken) < count:
+        for lock in taken.values():
+            lock.release()
+        raise TeacherUnavailable(
+            f"a vLLM server needs {count} GPUs, but of {len(present)} here only {len(_held) + len(taken)} "
+            "are free; start fewer workers with GPU resources, or lower tensor_parallel"
+        )
+    _held.update(taken)
+    return tuple(sorted(_held))[:count]
+
+
+def _take(present: Sequence[str], count: int, lock_folder: Path) -> dict[str, FileLock]:
+    """At most so many more devices that no process holds."""
+    taken: dict[str, FileLock] = {}
     for device in present:
-        if len(_held) >= count:
+        if len(taken) >= count:
             break
         if device not in _held:
-            lock = FileLock(lock_folder / f"gpu-{device}.lock")
-            try:
+            lock = FileLock(lock_folder / f"gpu-{device}.lock", thread_local=False)
+            with contextlib.suppress(Timeout):
                 lock.acquire(timeout=0)
-            except Timeout:
-                continue
-            _held[device] = lock
-    if len(_held) < count:
-        raise TeacherUnavailable(
-            f"a vLLM server needs {count} GPUs, but of {len(present)} here only {len(_held)} are free; "
-            "start fewer workers with GPU resources, or lower tensor_parallel"
-        )
-    return tuple(sorted(_held))[:count]
+                taken[device] = lock
+    return taken
 
 
 def visible_gpus() -> tuple[str, ...]:

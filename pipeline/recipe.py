@@ -1,7 +1,8 @@
 """A YAML file, or a folder of videos -> a recipe: every setting of a build, checked before anything runs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -77,19 +78,43 @@ class Recipe(BaseModel):
 
     def all_teachers(self) -> tuple[TeacherConfig, ...]:
         """Every model that a build asks, each once."""
-        asked = self.questions.asked
-        writers = (asked.writer, asked.answerer) if asked else ()
-        named = (*writers, *(each.teacher for each in self.teachers), self.verifier, self.judge)
-        return tuple(dict.fromkeys(each for each in named if each is not None))
+        return tuple(dict.fromkeys(role.teacher for role in self._roles()))
 
-    def teacher_needs(self) -> TeacherNeeds:
-        """The most that one request can ask of them."""
+    def teacher_needs(self, teacher: TeacherConfig) -> TeacherNeeds:
+        """The most that one request can ask of it, in whatever it is asked for."""
+        needs = [role.needs for role in self._roles() if role.teacher == teacher]
+        return TeacherNeeds(*(max(values) for values in zip(*needs, strict=True)))
+
+    def _roles(self) -> Iterator["_Role"]:
+        asked = self.questions.asked
+        shown = max(self.questions.given.max_frames, self.clips.max_timeline)
+        if asked:
+            shown = max(shown, self.clips.max_keyframes)
+            for each in (asked.writer, asked.answerer or asked.writer):
+                yield _Role(each, self._needs(self.clips.max_keyframes, asked.wanted.max_tokens))
+        for shared in self.teachers:
+            yield _Role(shared.teacher, self._needs(shown, self.rollouts.max_tokens))
+        if self.probes.probes:
+            yield _Role(self.prober, self._needs(shown, self.probes.max_tokens))
+        yield _Role(self.verifier, self._needs(self.claims.frames_per_claim, self.claims.max_tokens))
+        if self.judge is not None:
+            yield _Role(self.judge, self._needs(0, self.sufficiency.max_tokens))
+
+    def _needs(self, images: int, max_tokens: int) -> TeacherNeeds:
+        long_side_px = self.footage.long_side_px
         return TeacherNeeds(
-            images=max(self.questions.given.max_frames, self.clips.max_timeline),
-            image_width_px=self.footage.long_side_px,
-            image_height_px=self.footage.long_side_px * 9 // 16,
-            max_tokens=self.rollouts.max_tokens,
+            images=images,
+            image_width_px=long_side_px,
+            image_height_px=long_side_px * 9 // 16,
+            max_tokens=max_tokens,
         )
+
+
+class _Role(NamedTuple):
+    """A model that is asked for something, and what that takes."""
+
+    teacher: TeacherConfig
+    needs: TeacherNeeds
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:

@@ -238,10 +238,9 @@ def check_vllm(cfg: VllmTeacherConfig, needs: TeacherNeeds) -> None:
         found = subprocess.run(  # noqa: S603 - the recipe's own executable
             [cfg.executable, "-c", looks], capture_output=True, check=False, timeout=60
         )
-    except OSError as error:
-        raise TeacherUnavailable(
-            f"teacher {cfg.model}: cannot run {cfg.executable}: {error.strerror}"
-        ) from None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        why = error.strerror if isinstance(error, OSError) else f"it says nothing for {error.timeout:.0f} s"
+        raise TeacherUnavailable(f"teacher {cfg.model}: cannot run {cfg.executable}: {why}") from None
     if found.returncode != 0:
         raise TeacherUnavailable(
             f"teacher {cfg.model}: {cfg.executable} has no vLLM; `pip install vllm` there, or set the "

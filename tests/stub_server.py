@@ -6,12 +6,14 @@ prints its address and serves until it is killed; it also takes vLLM's command l
 
 import argparse
 import asyncio
+import hashlib
 import json
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -61,6 +63,13 @@ def last_text(body: dict) -> str:
     return next(part["text"] for part in reversed(body["messages"][-1]["content"]) if part["type"] == "text")
 
 
+def reasoned(asked: str, seed: int) -> str:
+    """A thought that cites no time, and a letter or a number, always the same for the same question."""
+    draw = hashlib.sha256(f"{asked} {seed}".encode()).digest()[0]
+    words = "first one thing is seen, then another, and nothing else that matters here"
+    return f"<think>{words}, draw {draw}.</think><answer>{'ABCD123'[draw % 7]}</answer>"
+
+
 @dataclass
 class StubServer:
     """Serves one model. `fault(number, body)` may replace the answer to a chat request, counted from 0."""
@@ -70,6 +79,13 @@ class StubServer:
     model: str = "stub"
     models: Callable[[], Reply] | None = None
     takes_n: bool = True
+    reasons: bool = False
+    """Answer as a teacher should, a letter that follows from the question alone; else with an echo."""
+    received: Path | None = None
+    """Where each chat request leaves a line with its hash, whatever becomes of it."""
+    gate: asyncio.Event | None = None
+    """Chat requests from `held_from` on wait for it."""
+    held_from: int = 0
     keep_bodies: bool = True
     bodies: list[dict] = field(default_factory=list)
     keys: Counter = field(default_factory=Counter)
@@ -100,6 +116,11 @@ class StubServer:
         self.port = server.sockets[0].getsockname()[1]
         self._number = 0
         return server
+
+    def open_gate(self) -> None:
+        """Let go of what waits; from any thread."""
+        assert self.gate is not None
+        self._loop.call_soon_threadsafe(self.gate.set)
 
     async def _stop(self) -> None:
         self._server.close()
@@ -141,11 +162,16 @@ class StubServer:
         number, self._number = self._number, self._number + 1
         if self.keep_bodies:
             self.bodies.append(body)
+        if self.received is not None:
+            with self.received.open("a") as log:
+                log.write(hashlib.sha256(content).hexdigest() + "\n")
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             if self.latency_s:
                 await asyncio.sleep(self.latency_s)
+            if self.gate is not None and number >= self.held_from:
+                await self.gate.wait()
             return self.fault(number, body) or self._answer(body)
         finally:
             self.in_flight -= 1
@@ -155,7 +181,8 @@ class StubServer:
         if count > 1 and not self.takes_n:
             return refusal(400, "n must be 1")
         asked = last_text(body)
-        texts = [f"{asked} seed {body.get('seed', 0) + index}" for index in range(count)]
+        seeds = [body.get("seed", 0) + index for index in range(count)]
+        texts = [reasoned(asked, seed) if self.reasons else f"{asked} seed {seed}" for seed in seeds]
         return chat_reply(body, texts, self.model)
 
 
@@ -168,7 +195,12 @@ def _http(reply: Reply) -> bytes:
 
 async def _serve(arguments: argparse.Namespace) -> None:
     stub = StubServer(
-        latency_s=arguments.latency, port=arguments.port, model=arguments.served_model_name, keep_bodies=False
+        latency_s=arguments.latency,
+        port=arguments.port,
+        model=arguments.served_model_name,
+        keep_bodies=False,
+        reasons=arguments.reasons,
+        received=arguments.received,
     )
     server = await stub.listen()
     sys.stdout.write(stub.url + "\n")
@@ -183,4 +215,6 @@ if __name__ == "__main__":
     parser.add_argument("--latency", type=float, default=0.0)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--served-model-name", default="stub")
+    parser.add_argument("--reasons", action="store_true")
+    parser.add_argument("--received", type=Path)
     asyncio.run(_serve(parser.parse_known_args()[0]))

@@ -1,0 +1,314 @@
+"""Builds whose teacher is a server: what they cost, told while they run; servers that die, err or hang."""
+
+import asyncio
+import io
+import json
+import os
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from pipeline import run_progress, vllm_server
+from pipeline.build import build, check_teachers
+from pipeline.doctor import examine
+from pipeline.dry_run import forecast_of, tell_forecast
+from pipeline.errors import UsageError
+from pipeline.forecast import TEXT_TOKENS, TOKEN_SIDE_PX
+from pipeline.ingest import ingest
+from pipeline.recipe import Recipe
+from pipeline.run_summary import RunSummary
+from pipeline.status import build_status, print_status
+from pipeline.store import Store
+from pipeline.workplace import open_workplace
+from stages import openai_server, openai_teacher
+from tests.pipeline.conftest import film
+from tests.pipeline.test_vllm_server import serving, wait_until
+from tests.server_builds import VIDEOS, Worked, one_worker, recipe_of_films
+from tests.stub_server import Hang, Reply, StubServer, chat_reply, last_text, refusal
+
+pytestmark = [pytest.mark.real, pytest.mark.xdist_group("servers")]
+
+ROOT = Path(__file__).parents[2]
+ROLLOUTS = 2
+
+
+@pytest.fixture(scope="module")
+def three_films(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("films")
+    for number in range(VIDEOS):
+        film(folder, number)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[str]:
+    """Of a cluster in this process, which a build may use as any other; it declares a GPU."""
+    with one_worker() as address:
+        yield address
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch):
+    monkeypatch.setattr(run_progress, "LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr(vllm_server, "LOOK_EVERY_S", 0.05)
+    for module in (openai_server, openai_teacher):
+        monkeypatch.setattr(module, "FIRST_WAIT_S", 0.01)
+        monkeypatch.setattr(module, "LONGEST_WAIT_S", 0.1)
+
+
+@pytest.fixture
+def recipe_of(three_films, scheduler, tmp_path) -> Callable[..., Recipe]:
+    """`recipe_of_films` with all but the teacher and its sections given."""
+    return partial(recipe_of_films, tmp_path, three_films, scheduler)
+
+
+def server(stub: StubServer, **settings: Any) -> dict[str, Any]:
+    return {"kind": "server", "model": "stub", "urls": [stub.url], "timeout_s": 30, **settings}
+
+
+PRICE = {"per_million_prompt_tokens": 1000, "per_million_completion_tokens": 10_000}
+
+
+def test_a_build_is_accounted_for_before_it_runs_while_it_runs_and_after(recipe_of, tmp_path):
+    out, gate, held = tmp_path / "out", asyncio.Event(), 6
+    with StubServer(
+        reasons=True, gate=gate, held_from=held + 3
+    ) as stub:  # 3 are the check's before the build
+        recipe = recipe_of(server(stub, concurrency=4, price=PRICE))
+        console = Console(file=io.StringIO())
+        made: list[RunSummary] = []
+        running = threading.Thread(target=lambda: made.append(build(recipe, str(out), False, console)))
+        running.start()
+
+        def is_held() -> bool:
+            if not (out / "progress.json").exists():
+                return False
+            progress = build_status(open_workplace(str(out))).progress
+            return progress is not None and progress.figures.in_flight == 4 and progress.use.calls == 12
+
+        wait_until(is_held, timeout_s=90)
+        status = build_status(open_workplace(str(out)))
+        screen = io.StringIO()
+        print_status(status, Console(file=screen, width=300))
+        stub.open_gate()
+        running.join(timeout=120)
+    progress = status.progress
+    assert progress is not None
+    assert status.running
+    assert (progress.use.prompt_tokens, progress.use.completion_tokens) == (held * 10, held * ROLLOUTS * 5)
+    assert progress.figures.cost == pytest.approx(held * 10 * 1e-3 + held * ROLLOUTS * 5 * 1e-2)
+    assert progress.figures.completion_tokens_per_s > 0
+    waiting = sum(step.waiting for step in progress.at_work.steps)
+    assert waiting >= 4 * ROLLOUTS  # what is in flight waits as well
+    assert "build at work" in screen.getvalue()
+    assert "60 tokens in, 60 out" in screen.getvalue()
+    assert "4 requests in flight" in screen.getvalue()
+
+    (done,) = made
+    asked = 4 * VIDEOS
+    assert len(stub.bodies) == 3 + asked
+    assert done.teacher_calls == asked * ROLLOUTS
+    run = json.loads((out / "run.json").read_text())
+    assert (run["use"]["prompt_tokens"], run["use"]["completion_tokens"]) == (asked * 10, asked * 10)
+    assert run["figures"]["cost"] == pytest.approx(asked * 10 * (1e-3 + 1e-2))
+    assert (run["figures"]["seconds_left"], run["figures"]["in_flight"]) == (0, 0)
+    assert run["figures"]["mean_in_flight"] > 1
+    ended = build_status(open_workplace(str(out)))
+    assert not ended.running
+    assert ended.progress is not None
+    assert ended.progress.use == done.use
+
+
+def test_a_forecast_goes_by_what_earlier_builds_took(recipe_of, tmp_path):
+    out = tmp_path / "out"
+    with StubServer(reasons=True) as stub:
+        done = Worked(recipe_of(server(stub, price=PRICE)), out)
+        more = recipe_of(server(stub, price=PRICE), rollouts={"rollouts": 3 * ROLLOUTS})
+    workplace = replace(open_workplace(str(out)), recipe=more)
+    found = forecast_of(workplace, workplace.todos())
+    (traces,) = [each for each in found.steps if each.step == "traces"]
+    asked = 4 * VIDEOS
+    assert (traces.calls, traces.measured, found.logged) == (3 * done.traces, True, done.traces)
+    assert (traces.prompt_tokens, traces.completion_tokens) == (3 * asked * 10, 3 * asked * 10)
+    assert traces.cost == pytest.approx(3 * asked * 10 * (1e-3 + 1e-2))
+    assert found.seconds is not None
+    assert 0 < found.seconds < 3600
+
+
+def test_a_forecast_of_a_first_build_is_a_bound_from_the_recipe(recipe_of, tmp_path):
+    cfg = {"kind": "server", "model": "stub", "urls": ["http://127.0.0.1:9/v1"], "price": PRICE}
+    recipe = recipe_of(
+        cfg,
+        questions_a_film=3,
+        rollouts={"rollouts": 5, "max_tokens": 100},
+    )
+    workplace = ingest(Store(str(tmp_path / "out")), recipe, False, lambda line: None).workplace
+    found = forecast_of(workplace, workplace.todos())
+    (traces,) = [each for each in found.steps if each.step == "traces"]
+    calls = VIDEOS * 3 * 5
+    side = recipe.footage.long_side_px
+    frame = (side // TOKEN_SIDE_PX) * (side * 9 // 16 // TOKEN_SIDE_PX)
+    images = recipe.questions.given.max_frames
+    assert (traces.calls, traces.measured, traces.completion_tokens) == (calls, False, calls * 100)
+    assert traces.prompt_tokens == calls * (TEXT_TOKENS + images * frame)
+    assert found.cost == pytest.approx((traces.prompt_tokens * 1000 + calls * 100 * 10_000) / 1e6)
+    assert found.seconds is None
+    assert any("at most" in line and "cost" in line for line in tell_forecast(found))
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch) -> dict[str, Any]:
+    """A vLLM server's settings whose executable serves the stub, kept by the keeper as the real one is."""
+    monkeypatch.setattr(vllm_server, "_lock_folder", lambda: tmp_path)
+    executable = tmp_path / "python"
+    executable.write_text(
+        f'#!/bin/sh\n[ "$1" = -c ] && exit 0  # it is asked whether it holds vLLM\n'
+        f'exec {sys.executable} {ROOT}/tests/stub_server.py "$@"\n'
+    )
+    executable.chmod(0o755)
+    received = tmp_path / "received"
+    return {
+        "kind": "vllm",
+        "model": "org/tiny",
+        "revision": "7",
+        "executable": str(executable),
+        "extra_args": ["--reasons", "--latency", "0.1", "--received", str(received)],
+        "concurrency": 4,
+        "patience_s": 120,
+        "start_timeout_s": 120,
+    }
+
+
+def test_a_server_killed_three_times_costs_no_completion_and_changes_none(recipe_of, stand_in, tmp_path):
+    recipe = recipe_of(stand_in, questions_a_film=20, rollouts={"rollouts": 1, "temperature": 0})
+    received = tmp_path / "received"
+    undisturbed = Worked(recipe, tmp_path / "undisturbed")
+    asked_before = Counter(received.read_text().split())
+    received.unlink()
+    kills = threading.Thread(target=lambda: kill_at(received, (10, 25, 40)))
+    kills.start()
+    disturbed = Worked(recipe, tmp_path / "disturbed")
+    kills.join(timeout=10)
+
+    asked = Counter(received.read_text().split())
+    assert set(asked_before.values()) == {1}
+    assert asked.keys() == asked_before.keys()
+    assert asked.total() - len(asked) <= 3 * stand_in["concurrency"]  # what was in flight, and no more
+    assert [each.restarts for each in disturbed.progress.servers] == [3]
+    ids = [each.request_id for each in disturbed.logged]
+    assert len(ids) == len(set(ids))
+    assert {each.request_id: each.text for each in disturbed.logged} == {
+        each.request_id: each.text for each in undisturbed.logged
+    }
+    assert all(each.error is None for each in disturbed.logged)
+    assert disturbed.use.retries >= 3
+    assert disturbed.kept_ids == undisturbed.kept_ids != set()
+
+
+def kill_at(received: Path, counts: tuple[int, ...]) -> None:
+    """Signal 9 to the server as soon as so many requests have come in."""
+    for count in counts:
+        wait_until(partial(has_received, received, count), timeout_s=90)
+        serving(os.getpid()).kill()
+
+
+def has_received(received: Path, count: int) -> bool:
+    return received.exists() and len(received.read_text().split()) >= count
+
+
+def test_answers_of_500_and_hangs_end_in_a_build_with_nothing_lost(recipe_of, tmp_path):
+    """Of the requests, 5 % are answered with 500 and 1 % never."""
+    faults = Counter[str]()
+
+    def faulty(number: int, body: dict) -> Reply | Hang | None:
+        if number < 3:  # the check before the build
+            return None
+        if number % 20 == 7:
+            faults["500"] += 1
+            return refusal(500, "out of memory")
+        if number % 100 == 11:
+            faults["hang"] += 1
+            return Hang()
+        return None
+
+    with StubServer(fault=faulty, reasons=True, latency_s=0.01) as stub:
+        recipe = recipe_of(
+            server(stub, timeout_s=4, concurrency=8),
+            questions_a_film=40,
+            rollouts={"rollouts": 1},
+        )
+        worked = Worked(recipe, tmp_path / "out")
+    assert faults["500"] >= 5
+    assert faults["hang"] >= 1
+    assert worked.use.failed == 0
+    asked = [body for body in stub.bodies[3:] if last_text(body) != "Say yes."]  # without probes
+    assert worked.use.retries == worked.progress.use.retries == len(asked) - worked.use.calls
+    assert worked.use.retries >= faults.total()
+    ids = [each.request_id for each in worked.logged]
+    assert len(ids) == len(set(ids)) == worked.traces == worked.use.calls
+
+
+def images_in(body: dict) -> int:
+    return sum(part["type"] == "image_url" for part in body["messages"][-1]["content"])
+
+
+def blind(number: int, body: dict) -> Reply | None:
+    return refusal(400, "stub is not a multimodal model") if images_in(body) else None
+
+
+def long(number: int, body: dict) -> Reply:
+    reply = chat_reply(body, ["yes"], "stub")
+    reply.body["usage"]["prompt_tokens"] = 3900
+    return reply
+
+
+@pytest.mark.parametrize("command", ["build", "doctor"])
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"model": "another"}, "does not serve 'stub'; it serves 'another'"),
+        ({"fault": blind}, "takes no images"),
+        (
+            {"fault": long, "models": lambda: Reply(200, {"data": [{"id": "stub", "max_model_len": 4000}]})},
+            "has a context of 4000 tokens",
+        ),
+        ({"models": lambda: refusal(401, "no key")}, "wants a valid key"),
+    ],
+    ids=["wrong model", "no vision", "short context", "no key"],
+)
+def test_what_a_server_cannot_is_told_before_any_video_is_decoded(
+    command, settings, told, recipe_of, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    out = tmp_path / "out"
+    with StubServer(**settings) as stub:
+        recipe = recipe_of(server(stub))
+        if command == "build":
+            with pytest.raises(UsageError) as error:
+                build(recipe, str(out), False, Console(file=io.StringIO()))
+            said = [str(error.value)]
+            assert not (out / "parts").exists()
+            assert not (out / "progress.json").exists()
+        else:
+            said = [each.text for each in examine(recipe) if each.grade == "problem"]
+    (message,) = said
+    assert told in message
+    assert "\n" not in message
+
+
+def test_a_judge_needs_no_eyes_and_each_model_only_what_it_is_asked_for(recipe_of, three_films):
+    with StubServer() as seeing, StubServer(fault=blind) as reading:
+        judge = server(reading)
+        recipe = recipe_of(server(seeing), judge=judge, sufficiency={"max_tokens": 50})
+        check_teachers(recipe)
+    assert [max(map(images_in, each.bodies)) for each in (seeing, reading)] == [16, 0]
+    assert recipe.teacher_needs(recipe.judge).max_tokens == 50
+    assert recipe.teacher_needs(recipe.prober).max_tokens == recipe.rollouts.max_tokens

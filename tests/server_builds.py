@@ -1,0 +1,105 @@
+"""Films, a teacher's settings -> builds of them on a cluster in this process, as far as their verdicts."""
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import yaml
+from distributed import LocalCluster
+from rich.console import Console
+
+from pipeline.accounting import total_use
+from pipeline.build import check_teachers, work_through
+from pipeline.curate import judge
+from pipeline.ingest import ingest, save_ingested
+from pipeline.recipe import Recipe, load_recipe
+from pipeline.run_progress import read_progress
+from pipeline.store import Store
+from schemas.chat import Completion
+
+VIDEOS = 3
+
+
+@contextmanager
+def one_worker() -> Iterator[str]:
+    """The address of a scheduler whose one worker, in this process, declares a GPU."""
+    with LocalCluster(
+        n_workers=1,
+        threads_per_worker=4,
+        processes=False,
+        protocol="tcp://",
+        host="127.0.0.1",
+        resources={"CPU": 2, "TEACHER": 4, "GPU": 1},
+        dashboard_address=None,
+        silence_logs="ERROR",
+    ) as cluster:
+        yield cluster.scheduler_address
+
+
+def recipe_of_films(
+    folder: Path,
+    films: Path,
+    scheduler: str,
+    teacher: dict[str, Any],
+    questions_a_film: int = 4,
+    **sections: Any,
+) -> Recipe:
+    """One teacher, one step that asks it, one part a film, so many questions about each."""
+    rows = [
+        {
+            "video": str(path),
+            "question": f"Which of the patterns is number {index}?",
+            "options": ["red", "green", "blue", "grey"],
+            "answer": "ABCD"[index % 4],
+        }
+        for path in sorted(films.iterdir())
+        for index in range(questions_a_film)
+    ]
+    manifest = folder / "questions.jsonl"
+    manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = {
+        "sources": {"manifest": str(manifest)},
+        "parts": {"videos": 1},
+        "questions": {"computed": {"kinds": []}},
+        "teachers": [{"teacher": teacher}],
+        "rollouts": {"rollouts": 2},
+        "probes": {"probes": []},
+        "policy": {"preset": "permissive", "max_blind_pass_rate": 1, "keep_duplicates": True},
+        "cluster": {"scheduler": scheduler},
+    }
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump(settings | sections))
+    return load_recipe(path)
+
+
+class Worked:
+    """A build up to its verdicts: publishing them would take longer than all else."""
+
+    def __init__(self, recipe: Recipe, out: Path) -> None:
+        store = Store(str(out))
+        ingested = ingest(store, recipe, False, lambda line: None)
+        check_teachers(recipe)
+        save_ingested(ingested)
+        self.workplace = ingested.workplace
+        todos = self.workplace.todos()
+        receipts = work_through(self.workplace, todos, Console(file=io.StringIO()))
+        self.use = total_use(each.use for each in receipts)
+        self.progress = read_progress(store)
+
+    @property
+    def logged(self) -> list[Completion]:
+        logs = Path(self.workplace.store.path("completions")).glob("*/*.jsonl")
+        return [Completion.model_validate_json(line) for path in sorted(logs) for line in path.open()]
+
+    @property
+    def traces(self) -> int:
+        files = Path(self.workplace.store.path("parts")).glob("traces-*/*.parquet")
+        return sum(pq.read_metadata(path).num_rows for path in files)
+
+    @property
+    def kept_ids(self) -> set[str]:
+        return set(judge(self.workplace).verdicts.filter("sft")["trace_id"])
