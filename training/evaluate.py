@@ -46,7 +46,7 @@ class TaskReport(NamedTuple):
     constant: float
     """Strict score of always giving the commonest gold answer."""
     agreement: float
-    """Share of thoughts whose last sentence speaks for the answer."""
+    """Share of thoughts that conclude the answer."""
     evidence: float | None
     """Share of claims that the judge bears out; null without one."""
     thought_words: float

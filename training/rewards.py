@@ -1,17 +1,18 @@
 """Completions -> rewards: named components of what was said, each in [0, 1], weighted into one number.
 
-Answers are read and scored by `schemas/answer.py`, by the very functions that the pipeline filters with.
+Answers and thoughts are read and measured by `schemas/`, by the very functions that the filter uses.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.answer import cited_spans, lenient_score, partial_score, read_completion, strict_score
+from schemas.conclusion import Conclusions, Posed, agreement
 from schemas.question import Task
 from schemas.reading import Reading
+from schemas.thought import cited_near_frames, repetition, thought_words
 from training.batches import frame_labels
 from training.preflight import SetupError
 from training.shards import Example
@@ -34,7 +35,7 @@ class RewardConfig(BaseModel):
     min_words: int = Field(default=8, ge=0)
     max_words: int = Field(default=400, ge=1)
     agreement: float = Field(default=0.0, ge=0)
-    """The thought's last sentence speaks for the answer."""
+    """The thought concludes the answer."""
     grounding: float = Field(default=0.0, ge=0)
     """Share of cited times near a shown frame; where a span is asked for, IoU of the cited ones with it."""
     near_s: float = Field(default=0.5, gt=0)
@@ -47,7 +48,7 @@ class RewardConfig(BaseModel):
     """An answer counts only where it is well formed and the evidence is at least `gate`."""
     gate: float = Field(default=1.0, ge=0, le=1)
     gate_agreement: bool = False
-    """… and where the thought speaks for it: else answers come right while conclusions drift away."""
+    """… and where the thought concludes it: else answers come right while conclusions drift away."""
 
 
 class Judge(Protocol):
@@ -137,48 +138,32 @@ def _format(case: _Case) -> float:
 
 
 def _length(case: _Case) -> float:
-    words = len(case.said.thought.split())
+    words = thought_words(case.said.thought)
     if words < case.cfg.min_words:
         return max(0.0, 2 * words / case.cfg.min_words - 1)
     return max(0.0, min(1.0, 2 - words / case.cfg.max_words))
 
 
 def _agreement(case: _Case) -> float:
-    """Does the last sentence hold the answer, its option's text, or its letter, and no other option?"""
-    said, example = case.said, case.example
-    last = _SENTENCE.split(said.thought.strip())[-1].casefold()
-    if said.answer is None or not last:
-        return 0.0
-    answers = [said.answer.strip().casefold()]
-    others: list[str] = []
-    for place, option in enumerate(example.options):
-        chosen = answers[0] in (chr(ord("a") + place), option.casefold())
-        (answers if chosen else others).append(option.casefold())
-    held = any(_holds(last, each) for each in (answers[1:] or answers))
-    return float(held and not any(_holds(last, each) for each in others))
+    """Is what the thought concludes the answer? A thought that concludes nothing does not speak for it."""
+    example = case.example
+    posed = Posed(example.task, example.question, example.options, example.tolerance)
+    return float(agreement(case.said.thought, case.said.answer, posed, Conclusions()) is True)
 
 
 def _grounding(case: _Case) -> float:
     cited = cited_spans(case.said.thought)
     shown = _shown_times(case.example)
-    if not cited:
-        return 0.0
     if case.example.task is Task.TEMPORAL_GROUNDING:
         said = [f"[{span.start_s}, {span.end_s}]" for span in cited if span.end_s > span.start_s]
         return max(
             (lenient_score(case.example.task, each, case.example.answer) for each in said), default=0.0
         )
-    near = [
-        any(span.start_s - case.cfg.near_s <= time_s <= span.end_s + case.cfg.near_s for time_s in shown)
-        for span in cited
-    ]
-    return sum(near) / len(near)
+    return cited_near_frames(cited, shown, case.cfg.near_s) or 0.0
 
 
 def _repetition(case: _Case) -> float:
-    words = case.said.thought.split()
-    grams = [tuple(words[place : place + 4]) for place in range(len(words) - 3)]
-    return len(set(grams)) / len(grams) if grams else 1.0
+    return 1.0 - repetition(case.said.thought)
 
 
 def _evidence(case: _Case) -> float:
@@ -195,12 +180,6 @@ COMPONENTS: dict[str, Callable[[_Case], float]] = {
     "evidence": _evidence,
 }
 """Name -> component; a weight of the same name is in RewardConfig."""
-
-_SENTENCE = re.compile(r"(?<=[.!?])\s+")
-
-
-def _holds(sentence: str, word: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", sentence) is not None
 
 
 def _shown_times(example: Example) -> list[float]:

@@ -1,37 +1,14 @@
-"""Traces -> does what the thought concludes agree with the answer?
+"""Traces -> does what the thought concludes agree with the answer?"""
 
-The thought's last concluding statement ("so …", "the answer is …", "there are …") is read as leniently as
-the answer is, and both are compared.
-"""
-
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.answer import GRADED_TASKS, lenient_score, unread
-from schemas.question import Question, Task
+from schemas.conclusion import Conclusions, Posed, agreement
 from schemas.scores import AgreementScore
 from schemas.trace import Case
-from schemas.wording import words
 
 VERSION = 1
-
-_SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|(?<=[。！？])|\n+")
-_ANSWER_IS = r"(?:answer|option|choice)\s?(?:is|must be|should be|would be|:|=)"
-_CONCLUDES = re.compile(
-    rf"\b{_ANSWER_IS}"
-    r"|\b(?:so|therefore|thus|hence|consequently|accordingly|in conclusion|to conclude|i conclude(?: that)?"
-    r"|(?:this|which|that) means(?: that)?|in total|altogether|in all|overall)\b",
-    re.IGNORECASE,
-)
-_MAY_CONCLUDE = re.compile(
-    r"\b(?:makes?|gives?|leaves?|yields?|count|choose|pick|select|go with|there (?:are|is|were|must be))\b",
-    re.IGNORECASE,
-)
-_EXPLICIT = re.compile(rf"\b{_ANSWER_IS}\s?", re.IGNORECASE)
-_CITATION = re.compile(r"\[([^\[\]]{0,40}?)\s?s\]|\[(\d{1,3}:[\d:.]{1,12})\]")
-_NUMBER_LIST = re.compile(r"\d{1,4}(?:\s?(?:, and|, then|,|;|->|→|>|then|and)\s?\d{1,4}){1,40}")
 
 
 class AgreementConfig(BaseModel):
@@ -39,113 +16,18 @@ class AgreementConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    min_graded_score: float = Field(default=0.9, gt=0, le=1)
+    min_graded_score: float = Field(default=Conclusions().min_graded_score, gt=0, le=1)
     """Score of the answer against the conclusion from which they are, for tasks whose score is a degree."""
-    sentences: int = Field(default=4, ge=1, le=64)
+    sentences: int = Field(default=Conclusions().sentences, ge=1, le=64)
     """How many sentences from the end a conclusion is looked for in."""
 
 
 def measure_agreement(cases: Iterable[Case], cfg: AgreementConfig) -> Iterator[AgreementScore]:
     """One score a trace, in order; null without an answer or without a conclusion that can be read."""
+    how = Conclusions(cfg.min_graded_score, cfg.sentences)
     for case in cases:
+        question = case.question
+        posed = Posed(question.task, question.text, question.options, question.tolerance)
         for trace in case.traces:
-            agrees = None
-            if trace.answer:
-                agrees = agreement(trace.thought, trace.answer, case.question, cfg)
+            agrees = agreement(trace.thought, trace.answer, posed, how)
             yield AgreementScore(trace_id=trace.trace_id, agrees=agrees)
-
-
-def agreement(thought: str, answer: str, question: Question, cfg: AgreementConfig) -> bool | None:
-    """Whether the thought's last readable conclusion is the answer; None where there is none."""
-    if question.task in (Task.OPEN_ENDED, Task.OCR):
-        return _words_agree(thought, answer, question, cfg)
-    conclusion = conclude(thought, question, cfg.sentences)
-    if conclusion is None or unread(question.task, answer, question.options):
-        return None
-    enough = cfg.min_graded_score if question.task in GRADED_TASKS else 1.0
-    tolerance = 0.0 if question.task is Task.NUMERICAL else question.tolerance
-    return lenient_score(question.task, answer, conclusion, question.options, tolerance) >= enough
-
-
-def conclude(thought: str, question: Question, sentences: int) -> str | None:
-    """The last conclusion of a thought that reads as an answer to the question, as the text that does."""
-    for sentence in reversed(_last_sentences(thought, sentences)):
-        for tail in _tails(sentence, question):
-            for text in _spellings(tail, question):
-                if not unread(question.task, text, question.options):
-                    return text
-    return None
-
-
-def _last_sentences(thought: str, count: int) -> list[str]:
-    """From the last 4,000 characters: nobody concludes for longer."""
-    return [each.strip() for each in _SENTENCE_END.split(thought[-4000:]) if each.strip()][-count:]
-
-
-def _tails(sentence: str, question: Question) -> Iterator[str]:
-    """What follows the concluding words of a sentence, the last of them first.
-
-    Words that need not conclude ("there are …") do where what follows is short or speaks of what is asked.
-    """
-    found = [(each.end(), True) for each in _CONCLUDES.finditer(sentence)]
-    found += [(each.end(), False) for each in _MAY_CONCLUDE.finditer(sentence)]
-    for end, surely in sorted(found, reverse=True)[:8]:
-        tail = sentence[end:].strip(" ,:;.")
-        if surely or _is_asked_for(tail, question):
-            yield tail
-
-
-def _is_asked_for(tail: str, question: Question) -> bool:
-    said = words(tail)
-    asked = {word for word in words(question.text) if len(word) > 3}
-    return len(said) <= 2 or not asked.isdisjoint(said)
-
-
-def _spellings(tail: str, question: Question) -> Iterator[str]:
-    """Ways to read a tail: without citations, with them as plain times, by the part that has the form."""
-    bare = " ".join(_CITATION.sub(" ", tail).split()).strip(" ,:;.")
-    plain = _CITATION.sub(lambda found: _as_plain(found), tail)
-    if question.task is Task.ORDERING:
-        lists = _NUMBER_LIST.findall(re.sub(r"\bframe\s", "", bare, flags=re.IGNORECASE))
-        yield from reversed(lists)
-    elif question.task is Task.MULTIPLE_CHOICE:
-        yield bare
-        yield from _options_named(tail, question.options)
-    elif question.task in (Task.TEMPORAL_GROUNDING, Task.SPATIAL_GROUNDING):
-        yield tail
-        yield plain
-    else:
-        yield bare
-        yield plain
-
-
-def _as_plain(found: re.Match[str]) -> str:
-    said = (found[1] or found[2]).strip()
-    ends = re.fullmatch(r"(\d+(?:\.\d+)?)(?: s)?\s?[-–—]\s?(\d+(?:\.\d+)?)", said)
-    return f"[{ends[1]}, {ends[2]}]" if ends else f"{said} s" if ":" not in said else said
-
-
-def _options_named(tail: str, options: Sequence[str]) -> Iterator[str]:
-    """The letter of the only option whose text occurs in the tail."""
-    said = f" {' '.join(words(tail))} "
-    named = [
-        place
-        for place, option in enumerate(options)
-        if words(option) and f" {' '.join(words(option))} " in said
-    ]
-    if len(named) == 1:
-        yield chr(ord("A") + named[0])
-
-
-def _words_agree(thought: str, answer: str, question: Question, cfg: AgreementConfig) -> bool | None:
-    """Free text agrees where the conclusion holds the answer's words; only an explicit one can disagree."""
-    said = words(answer)
-    for sentence in reversed(_last_sentences(thought, cfg.sentences)):
-        for tail in _tails(sentence, question):
-            concluded = words(tail)
-            if said and set(said) <= set(concluded):
-                return True
-        explicit = list(_EXPLICIT.finditer(sentence))
-        if explicit:
-            return lenient_score(Task.OPEN_ENDED, answer, sentence[explicit[-1].end() :]) >= 0.5
-    return None

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.footage import Clip, Span
+from schemas.footage import Clip
 from schemas.scores import CitationScore
+from schemas.thought import cited_near_frames, lies_in_clip
 from schemas.trace import Case, Trace
 
 VERSION = 1
@@ -32,20 +33,9 @@ def measure_citations(cases: Iterable[Case], cfg: CitationConfig) -> Iterator[Ci
 
 def _score(trace: Trace, clip: Clip, times_s: Sequence[float], cfg: CitationConfig) -> CitationScore:
     inside = [lies_in_clip(span, clip, cfg.clip_tolerance_s) for span in trace.cited]
-    near = [lies_near_frame(span, times_s, cfg.frame_tolerance_s) for span in trace.cited]
     return CitationScore(
         trace_id=trace.trace_id,
         citations=len(trace.cited),
         citations_in_clip=sum(inside) / len(inside) if inside else None,
-        citations_near_frame=sum(near) / len(near) if near else None,
+        citations_near_frame=cited_near_frames(trace.cited, times_s, cfg.frame_tolerance_s),
     )
-
-
-def lies_in_clip(span: Span, clip: Clip, tolerance_s: float) -> bool:
-    """Whether both ends do."""
-    return clip.start_s - tolerance_s <= span.start_s and span.end_s <= clip.end_s + tolerance_s
-
-
-def lies_near_frame(span: Span, times_s: Sequence[float], tolerance_s: float) -> bool:
-    """Whether a shown frame lies in the span, or within the tolerance of it."""
-    return any(span.start_s - tolerance_s <= time_s <= span.end_s + tolerance_s for time_s in times_s)

@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict
 
 from schemas.reading import read_completion
 from schemas.scores import FormScore
+from schemas.thought import thought_words
 from schemas.trace import Case
-from schemas.wording import words
 
 VERSION = 1
 
@@ -29,5 +29,5 @@ def measure_form(
                 trace_id=trace.trace_id,
                 well_formed=read_completion(trace.text).well_formed,
                 finished=trace.finish_reason == "stop",
-                thought_words=len(words(trace.thought)),
+                thought_words=thought_words(trace.thought),
             )

@@ -8,8 +8,8 @@ from functools import lru_cache
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.scores import TextScore
+from schemas.thought import repetition
 from schemas.trace import Case
-from schemas.wording import words
 
 VERSION = 1
 
@@ -59,13 +59,6 @@ def measure_text(cases: Iterable[Case], cfg: TextConfig) -> Iterator[TextScore]:
                 foreign_script=foreign_script(trace.thought, allowed),
                 leak=speaks_of_given_answer(trace.thought),
             )
-
-
-def repetition(thought: str, gram_words: int = 4) -> float:
-    """Share of the runs of words that occurred before. 0 says nothing twice, 1 one thing for ever."""
-    said = words(thought)
-    grams = [tuple(said[place : place + gram_words]) for place in range(len(said) - gram_words + 1)]
-    return 1 - len(set(grams)) / len(grams) if grams else 0.0
 
 
 def foreign_script(thought: str, allowed: frozenset[str]) -> float:

@@ -1,7 +1,14 @@
 import pytest
 
 import schemas.answer
+import stages.checks.agreement
+import stages.checks.citations
+import stages.checks.form
+import stages.checks.text
 from schemas.question import Task
+from stages.checks.agreement import AgreementConfig
+from stages.checks.text import TextConfig
+from tests.cases import completion, made_case
 from tests.tiny_training import rl_row
 from training import rewards
 from training.preflight import SetupError
@@ -30,6 +37,31 @@ def test_answers_are_scored_by_the_functions_that_the_filter_uses():
 
 
 @pytest.mark.parametrize(
+    ("name", "filter_module"),
+    [
+        ("agreement", stages.checks.agreement),
+        ("repetition", stages.checks.text),
+        ("thought_words", stages.checks.form),
+        ("cited_near_frames", stages.checks.citations),
+        ("read_completion", stages.checks.form),
+    ],
+)
+def test_thoughts_are_measured_by_the_functions_that_the_filter_uses(name, filter_module):
+    assert getattr(rewards, name) is getattr(filter_module, name)
+
+
+def test_reward_measures_what_the_filter_measures():
+    thought = "At [0.0 s] it is red, at [0.1 s] it is red, at [7.0 s] it is red. So it is green."
+    text = completion(thought, "B")
+    case = made_case([text], task=EXAMPLE.task, text=EXAMPLE.question, options=EXAMPLE.options)
+    scored = components(text)
+    (agreed,) = stages.checks.agreement.measure_agreement([case], AgreementConfig())
+    (read,) = stages.checks.text.measure_text([case], TextConfig())
+    assert scored["agreement"] == agreed.agrees == 1
+    assert scored["repetition"] == 1 - read.repetition < 1
+
+
+@pytest.mark.parametrize(
     ("text", "name", "value"),
     [
         ("<think>Green.</think><answer>B</answer>", "accuracy", 1),
@@ -40,6 +72,9 @@ def test_answers_are_scored_by_the_functions_that_the_filter_uses():
         ("<think>First red. So green.</think><answer>B</answer>", "agreement", 1),
         ("<think>First green. So red.</think><answer>B</answer>", "agreement", 0),
         ("<think>So red or green.</think><answer>B</answer>", "agreement", 0),
+        ("<think>Green.</think><answer>B</answer>", "agreement", 0),  # nothing is concluded
+        ("<think>So the answer is B.</think><answer>B</answer>", "agreement", 1),
+        ("<think>So the answer is A.</think><answer>B</answer>", "agreement", 0),
         ("<think>[0.0 s] red. [1.2 s] green.</think><answer>B</answer>", "grounding", 1),
         ("<think>[0.0 s] red. [7.0 s] green.</think><answer>B</answer>", "grounding", 0.5),
         ("<think>No time is cited.</think><answer>B</answer>", "grounding", 0),

@@ -1,6 +1,7 @@
 import pytest
 
 from schemas.question import Task
+from schemas.thought import repetition
 from schemas.trace import Claim, ProbeResult
 from stages.checks.answer import AnswerConfig, measure_answer
 from stages.checks.citations import CitationConfig, measure_citations
@@ -13,7 +14,6 @@ from stages.checks.text import (
     TextConfig,
     foreign_script,
     measure_text,
-    repetition,
     scripts,
     speaks_of_given_answer,
 )
