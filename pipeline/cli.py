@@ -123,18 +123,24 @@ def diff(before: str, after: str) -> None:
 @BUILD_DIR
 @click.argument("setting", metavar="POLICY.FIELD")
 @click.argument("values")
-def sweep(build_dir: str, setting: str, values: str) -> None:
-    """How many rows each of VALUES (0:1:0.1, or 1,2,4) of a policy setting would keep; nothing is written."""
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="By default DIR/sweep.png.")
+def sweep(build_dir: str, setting: str, values: str, plot: Path | None) -> None:
+    """How many rows each of VALUES (0:1:0.1, or 1,2,4) of a policy setting would keep, as table and picture.
+
+    The dataset stays as it is.
+    """
     from pipeline.curate import judge
-    from pipeline.sweep import parse_values, tell_sweep
+    from pipeline.sweep import parse_values, tell_sweep, write_sweep_plot
     from pipeline.sweep import sweep as run
     from pipeline.workplace import open_workplace
 
     workplace = open_workplace(build_dir)
     judged = judge(workplace)
     rows = judged.measurements.filter(judged.verdicts["published"])
-    for line in tell_sweep(run(rows, workplace.recipe.policy, setting, parse_values(values)), setting):
+    found = run(rows, workplace.recipe.policy, setting, parse_values(values))
+    for line in tell_sweep(found, setting):
         click.echo(line)
+    click.echo(write_sweep_plot(workplace.store, found, setting, workplace.recipe.policy, plot), err=True)
 
 
 @cli.command()

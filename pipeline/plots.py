@@ -18,6 +18,7 @@ from schemas.stats import Histogram, Stats
 from stages.policy import BLIND_PASS_RATE, PASS_RATE, above_luck
 
 KEPT, ALL, LINE, INK, PAPER = "#1b7f79", "#b9c4cc", "#c8452f", "#1f2a33", "#ffffff"
+RL = "#5b6f9e"
 """Dark on an opaque light ground: legible on light and on dark pages."""
 
 SWEPT = (("max_blind_pass_rate", 11), ("min_grounded_share", 11), ("max_repetition", 11))
@@ -134,12 +135,31 @@ def draw_sweep(rows: pl.DataFrame, policy: PolicyConfig) -> Drawing:
     for place, (setting, count) in enumerate(SWEPT):
         found = sweep(rows, policy, setting, np.linspace(0, 1, count).round(6).tolist())
         axes = figure.add_subplot(1, len(SWEPT), place + 1)
-        axes.plot(found["value"], found["sft"], color=KEPT, marker="o", markersize=3)
-        axes.axvline(getattr(policy, setting), color=LINE, linewidth=1.5)
-        axes.set_title(setting.replace("_", " "), fontsize=10, loc="left")
-        axes.set_ylim(bottom=0)
+        _sweep_curves(axes, found, setting, getattr(policy, setting), ("sft",))
     figure.axes[0].set_ylabel("rows in sft")
     return Drawing("sweep", "Rows kept as one threshold moves; the line is where the policy stands.", figure)
+
+
+def sweep_picture(found: pl.DataFrame, setting: str, policy: PolicyConfig) -> bytes:
+    """What `sweep` found of one setting, as PNG: rows in `sft` and in `rl`, and where the policy stands."""
+    name = setting.removeprefix("policy.")
+    with mpl.rc_context(_STYLE):
+        figure, axes = _canvas(height=3.6)
+        _sweep_curves(axes, found, name, getattr(policy, name), ("sft", "rl"))
+        axes.set_ylabel("rows kept")
+        axes.legend(frameon=False)
+        return picture_of(figure)
+
+
+def _sweep_curves(
+    axes: Axes, found: pl.DataFrame, setting: str, standing: object, cuts: tuple[str, ...]
+) -> None:
+    for cut, colour in zip(cuts, (KEPT, RL), strict=False):
+        axes.plot(found["value"], found[cut], color=colour, marker="o", markersize=3, label=cut)
+    if isinstance(standing, (int, float)):  # a quota may be none
+        axes.axvline(standing, color=LINE, linewidth=1.5)
+    axes.set_title(setting.replace("_", " "), fontsize=10, loc="left")
+    axes.set_ylim(bottom=0)
 
 
 def draw_scene_lengths(lengths: Histogram) -> Drawing:

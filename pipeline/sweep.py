@@ -1,18 +1,22 @@
-"""A policy setting and a range of values -> how many rows each value would keep. Nothing is written."""
+"""A policy setting and a range of values -> how many rows each value would keep, as table and picture."""
 
 import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal, InvalidOperation
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 from pydantic import ValidationError
 
 from pipeline.errors import UsageError
+from pipeline.store import Store
 from schemas.policy import PolicyConfig
 from stages.policy import decide
 
 MOST_VALUES = 1000
+PLOT = "sweep.png"
 
 
 def parse_values(text: str) -> list[float | int]:
@@ -65,6 +69,25 @@ def tell_sweep(found: pl.DataFrame, setting: str, width: int = 40) -> Iterator[s
     yield f"{setting:>24} {'sft':>10} {'rl':>10}"
     for value, sft, rl, _ in found.iter_rows():
         yield f"{value:>24} {sft:>10,} {rl:>10,} {'█' * round(width * sft / most)}"
+
+
+def write_sweep_plot(
+    store: Store, found: pl.DataFrame, setting: str, policy: PolicyConfig, file: Path | None
+) -> str:
+    """Draw the sweep into a file, or into the build's folder. Returns where it is, or why there is none."""
+    if not find_spec("matplotlib"):
+        return "no picture: matplotlib is not installed here; `pip install reelproof[card]`"
+    from pipeline.plots import sweep_picture
+
+    picture = sweep_picture(found, setting, policy)
+    if file is None:
+        store.write_bytes(PLOT, picture)
+        return f"picture: {store.path(PLOT)}"
+    try:
+        file.write_bytes(picture)
+    except OSError as error:
+        raise UsageError(f"--plot {file}: {error.strerror}; give a file in a folder that is there") from None
+    return f"picture: {file}"
 
 
 def _with(policy: PolicyConfig, name: str, value: Any) -> PolicyConfig:

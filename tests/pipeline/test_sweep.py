@@ -4,8 +4,9 @@ import pytest
 from pipeline.errors import UsageError
 from pipeline.part_files import read_measurements
 from pipeline.store import Store
-from pipeline.sweep import parse_values, sweep, tell_sweep
+from pipeline.sweep import parse_values, sweep, tell_sweep, write_sweep_plot
 from stages.policy import PolicyConfig
+from tests.pipeline.conftest import reelproof
 from tests.small_parts import write_part
 
 
@@ -68,3 +69,38 @@ def test_sweep_is_told_in_lines(measurements):
     lines = list(tell_sweep(found, "min_grounded_share"))
     assert len(lines) == 3
     assert "█" * 40 in lines[1]
+
+
+def test_sweep_is_drawn_beside_the_dataset_or_where_it_is_wanted(measurements, tmp_path):
+    store, policy = Store(str(tmp_path)), PolicyConfig()
+    found = sweep(measurements, policy, "policy.max_repetition", [0, 0.2, 0.4])
+    told = write_sweep_plot(store, found, "policy.max_repetition", policy, None)
+    assert told == f"picture: {store.path('sweep.png')}"
+    picture = store.read_bytes("sweep.png")
+    assert picture.startswith(b"\x89PNG")
+    write_sweep_plot(store, found, "policy.max_repetition", policy, tmp_path / "mine.png")
+    assert (tmp_path / "mine.png").read_bytes() == picture
+    other = sweep(measurements, policy, "policy.max_repetition", [0, 0.1])
+    write_sweep_plot(store, other, "policy.max_repetition", policy, None)
+    assert store.read_bytes("sweep.png") != picture
+    with pytest.raises(UsageError, match=r"--plot .*: No such file or directory; give a file in a folder"):
+        write_sweep_plot(store, found, "policy.max_repetition", policy, tmp_path / "none" / "mine.png")
+
+
+def test_sweep_of_a_quota_that_is_not_set_is_drawn_without_a_line(measurements, tmp_path):
+    policy = PolicyConfig(preset="permissive")
+    found = sweep(measurements, policy, "max_traces_per_question", [1, 2])
+    write_sweep_plot(Store(str(tmp_path)), found, "max_traces_per_question", policy, None)
+    assert (tmp_path / "sweep.png").stat().st_size > 1000
+
+
+@pytest.mark.real
+def test_sweep_command_prints_and_draws_and_leaves_the_dataset_alone(built, tmp_path):
+    before = (built / "dataset/manifest.json").read_bytes()
+    ran = reelproof(
+        "sweep", built, "policy.max_repetition", "0:1:0.5", "--plot", tmp_path / "mine.png"
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert len(ran.out.splitlines()) == 4
+    assert f"picture: {tmp_path / 'mine.png'}" in ran.err
+    assert (built / "dataset/manifest.json").read_bytes() == before
