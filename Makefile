@@ -9,7 +9,7 @@ FOOTAGE := build/footage
 
 demo: .venv/.demo $(FOOTAGE)
 	$(BIN)/reelproof build pipeline/recipes/demo.yaml --out out/demo
-	$(BIN)/reelproof browse out/demo
+	$(BIN)/reelproof browse out/demo --static out/demo/report
 	@$(BIN)/python tests/open_dataset.py out/demo/dataset
 
 test: .venv/.test $(FOOTAGE)

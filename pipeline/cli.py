@@ -145,16 +145,28 @@ def sweep(build_dir: str, setting: str, values: str, plot: Path | None) -> None:
 
 @cli.command()
 @BUILD_DIR
-@click.option("--out", type=click.Path(path_type=Path), help="Where the pages go; by default DIR/report.")
-@click.option("--rows", type=click.IntRange(1), help="Kept traces on them, and as many rejected ones.")
-def browse(build_dir: str, out: Path | None, rows: int | None) -> None:
-    """Write pages to leaf through the dataset: frames, thoughts with their cited frames, scores, reasons."""
-    from pipeline.browse import ReportConfig, write_report
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="By default any free one.")
+@click.option(
+    "--static",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write the pages to this folder, which can be put anywhere, and serve nothing.",
+)
+@click.option("--rows", type=click.IntRange(1), help="With --static: rows of each set; by default 500.")
+def browse(build_dir: str, port: int, folder: Path | None, rows: int | None) -> None:
+    """Search and leaf through the dataset of DIR in a browser, at an address that only this machine sees.
+
+    Kept and rejected rows with their frames, thoughts, claims, scores, reasons and requests. Ctrl-C ends it.
+    """
+    from pipeline.report_server import browse_at
+    from pipeline.report_static import ReportConfig, write_report
     from pipeline.store import Store
 
-    place = out or Path(build_dir) / "report"
-    shown = write_report(Store(build_dir), place, ReportConfig(rows=rows) if rows else ReportConfig())
-    click.echo(f"{shown} traces: open {place / 'index.html'}")
+    if folder is None:
+        browse_at(Store(build_dir), port, click.echo)
+        return
+    shown = write_report(Store(build_dir), folder, ReportConfig(rows=rows) if rows else ReportConfig())
+    click.echo(f"{shown} rows: open {folder / 'index.html'}")
 
 
 @cli.command("publish")

@@ -119,9 +119,9 @@ def _clip_by_clip(asked: Iterable[Asked]) -> Iterator[Asked]:
         yield from group
 
 
-def _rollouts(asked: Asked, teachers: Sequence[TeacherShare], cfg: RolloutConfig) -> Iterator[_Rollout]:
+def rollout_request(asked: Asked, model: str, sample_index: int, cfg: RolloutConfig) -> ChatRequest:
+    """What a teacher is asked for one rollout of a question."""
     question = asked.question
-    messages = rollout_messages(asked.clip, question, question.frames)
     sampling = Sampling(
         temperature=cfg.temperature,
         top_p=cfg.top_p,
@@ -129,12 +129,16 @@ def _rollouts(asked: Asked, teachers: Sequence[TeacherShare], cfg: RolloutConfig
         seed=_hash32("seed", cfg.seed, question.question_id) >> 1,  # servers take signed 32-bit seeds
         logprobs=cfg.logprobs,
     )
+    messages = rollout_messages(asked.clip, question, question.frames)
+    return ChatRequest(model=model, messages=messages, sampling=sampling, sample_index=sample_index)
+
+
+def _rollouts(asked: Asked, teachers: Sequence[TeacherShare], cfg: RolloutConfig) -> Iterator[_Rollout]:
+    question = asked.question
     for index in range(cfg.rollouts):
         dealt = index if cfg.mix == "rollouts" else 0
         place = _whose_turn(_hash32("teacher", cfg.seed, question.question_id, dealt) / 2**32, teachers)
-        model = teachers[place].teacher.model
-        request = ChatRequest(model=model, messages=messages, sampling=sampling, sample_index=index)
-        yield _Rollout(question, place, request)
+        yield _Rollout(question, place, rollout_request(asked, teachers[place].teacher.model, index, cfg))
 
 
 def _whose_turn(draw: float, teachers: Sequence[TeacherShare]) -> int:

@@ -1,0 +1,186 @@
+"""A published row -> what the build's parts still know of it: its claims, the request as sent, its frames.
+
+A dataset without its build, as one from the Hub, has no parts: then there is nothing to tell beyond the row.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property, lru_cache
+from threading import Lock
+from typing import Any, NamedTuple, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.errors import UsageError
+from pipeline.part import PartInputs
+from pipeline.report_rows import ReportRows
+from pipeline.store import Store
+from pipeline.teachers import teacher_identity
+from pipeline.workplace import PLAN, RECIPE, Workplace, open_workplace
+from schemas.chat import ChatRequest
+from schemas.footage import Clip
+from schemas.question import Question
+from schemas.record import Record, from_table
+from schemas.trace import Claim, Trace
+from stages.teacher import TeacherUnavailable
+from stages.traces import Asked, rollout_request
+
+R = TypeVar("R", bound=Record)
+
+_HASHES = "candidates.list.element.frame.sha256"
+_JPEGS = "candidates.list.element.jpeg"
+
+
+class Sent(NamedTuple):
+    """A request to a teacher, made again from what it followed from."""
+
+    request: ChatRequest
+    is_proven: bool
+    """Its hash is the row's `request_id`: this is what was sent, to the letter."""
+
+
+class Evidence:
+    """The parts behind a dataset. Safe to ask from several threads."""
+
+    def __init__(self, store: Store, rows: ReportRows, fingerprints: Mapping[str, str]) -> None:
+        """`fingerprints` are those of the steps that made the dataset, as its manifest has them."""
+        self._store = store
+        self._fingerprints = fingerprints
+        self._rows = rows
+        self._lock = Lock()
+        """So that the pictures of one page, asked for at once, are read once."""
+        self._row_images = lru_cache(maxsize=64)(rows.images)
+        self._film = lru_cache(maxsize=4)(self._read_film)
+        self._places = lru_cache(maxsize=16)(self._read_places)
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether the build that made the dataset is here."""
+        return self._workplace is not None
+
+    def claims(self, row: Mapping[str, Any]) -> tuple[Claim, ...]:
+        """What a verifier was asked about a trace's thought, in order."""
+        found = self._records(row, "claims", Claim, "trace_id", row["sample_id"])
+        return tuple(sorted(found, key=lambda claim: claim.index))
+
+    def request(self, row: Mapping[str, Any]) -> Sent | None:
+        """What a trace answers, or the first one of an `rl` row; None where the parts do not tell."""
+        key = "trace_id" if "request_id" in row else "question_id"
+        trace = self._record(row, "traces", Trace, key, row["sample_id"])
+        question = self._record(row, "questions", Question, "question_id", row["question_id"])
+        clip = self._record(row, "clips", Clip, "clip_id", row["clip_id"])
+        if trace is None or question is None or clip is None or self._workplace is None:
+            return None
+        cfg, asked = self._workplace.recipe.rollouts, Asked(clip, question)
+        requests = [rollout_request(asked, model, trace.sample_index, cfg) for model in self._models(trace)]
+        proven = next((each for each in requests if each.request_id == trace.trace_id), None)
+        return Sent(proven or requests[0], proven is not None)
+
+    def frame(self, number: int, sha256: str) -> bytes | None:
+        """A frame that a row shows: from the row, its part's footage, or another row of its clip.
+
+        Raises IndexError where there is no such row.
+        """
+        row = next(self._rows.read([number], ("frame_sha256", "clip_id", "video_id")))
+        if sha256 not in row["frame_sha256"]:
+            return None
+        with self._lock:
+            held = self._row_images(number).get(sha256)
+            if held is None:
+                held = self._from_footage(row["video_id"], sha256)
+            if held is None:
+                held = self._from_same_clip(row["clip_id"], sha256)
+        return held
+
+    def _from_footage(self, video_id: str, sha256: str) -> bytes | None:
+        part = self._part(video_id)
+        if part is None or self._workplace is None:
+            return None
+        path = self._file("footage", part, self._workplace)
+        group = self._places(path).get(sha256)
+        return None if group is None else self._film(path, group).get(sha256)
+
+    def _from_same_clip(self, clip_id: str, sha256: str) -> bytes | None:
+        found = (self._row_images(number).get(sha256) for number in self._rows.number_of_clip(clip_id))
+        return next((jpeg for jpeg in found if jpeg is not None), None)
+
+    def _read_places(self, path: str) -> Mapping[str, int]:
+        """sha256 -> row group of every frame that a part's footage holds."""
+        if not self._store.exists(path):
+            return {}
+        with self._store.open_read(path) as stream:
+            file = pq.ParquetFile(stream)
+            return {
+                sha256: group
+                for group in range(file.num_row_groups)
+                for sha256 in _frames(file.read_row_group(group, columns=[_HASHES]), "frame", "sha256")
+            }
+
+    def _read_film(self, path: str, group: int) -> Mapping[str, bytes]:
+        with self._store.open_read(path) as stream:
+            table = pq.ParquetFile(stream).read_row_group(group, columns=[_HASHES, _JPEGS])
+        return dict(zip(_frames(table, "frame", "sha256"), _frames(table, "jpeg"), strict=True))
+
+    def _models(self, trace: Trace) -> Iterator[str]:
+        """Who may have been asked, as requests name them."""
+        yield trace.model
+        for each in self._workplace.recipe.teachers if self._workplace else ():
+            try:
+                yield teacher_identity(each.teacher)
+            except TeacherUnavailable:
+                continue
+
+    def _record(
+        self, row: Mapping[str, Any], step: str, record: type[R], column: str, value: str
+    ) -> R | None:
+        return next(self._records(row, step, record, column, value), None)
+
+    def _records(
+        self, row: Mapping[str, Any], step: str, record: type[R], column: str, value: str
+    ) -> Iterator[R]:
+        """The records of a row's part in which a column has a value."""
+        part = self._part(row["video_id"])
+        if part is None or self._workplace is None:
+            return
+        path = self._file(step, part, self._workplace)
+        if self._store.exists(path):
+            table = _where(self._store, path, column, value)
+            yield from from_table(table, record)
+
+    def _file(self, step: str, part: PartInputs, workplace: Workplace) -> str:
+        """What the dataset was made from: a recipe changed since then asks for other files."""
+        now = workplace.dag.named(step)
+        folder = f"parts/{step}-{self._fingerprints.get(step, now.fingerprint)}"
+        return f"{folder}/{now.file(part).rpartition('/')[2]}"
+
+    def _part(self, video_id: str) -> PartInputs | None:
+        return self._parts.get(video_id)
+
+    @cached_property
+    def _parts(self) -> Mapping[str, PartInputs]:
+        """video_id -> the part that holds it."""
+        parts = self._workplace.parts if self._workplace else ()
+        return {source.video_id: part for part in parts for source in part.sources}
+
+    @cached_property
+    def _workplace(self) -> Workplace | None:
+        if not self._store.exists(RECIPE) or not self._store.exists(PLAN):
+            return None
+        try:
+            return open_workplace(self._store.url)
+        except UsageError:
+            return None  # made by another version: its rows can be shown all the same
+
+
+def _where(store: Store, path: str, column: str, value: str) -> pa.Table:
+    if store.is_local:
+        return pq.read_table(store.path(path), filters=pc.field(column) == value)
+    table = store.read_table(path)
+    return table.filter(pc.equal(table[column], value))
+
+
+def _frames(table: pa.Table, *path: str) -> list[Any]:
+    candidates = pc.list_flatten(table["candidates"].combine_chunks())
+    values: list[Any] = pc.struct_field(candidates, list(path)).to_pylist()
+    return values

@@ -1,0 +1,193 @@
+"""A dataset's shards -> rows by their number: found by filters, read a page at a time, pictures left alone.
+
+Rows are numbered over all shards, config by config, in the manifest's order. Counts come from the manifest, a
+filter reads the columns that it names, and a page reads its own rows: nothing grows with the dataset but what
+a filter found, and that is kept for the next page.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from pipeline.part_files import read_columns
+from pipeline.report_query import SETS, Query
+from pipeline.store import Store
+from schemas.manifest import Manifest
+
+CONFIGS = ("sft", "rejected", "rl")
+LIST_COLUMNS = (
+    "sample_id",
+    "video",
+    "frame_sha256",
+    "question_kind",
+    "question_source",
+    "task",
+    "question",
+    "answer",
+    "said",
+    "reasons",
+)
+"""What a list shows of a row."""
+KEPT_ANSWERS = 16
+"""Filters whose rows are remembered; a million rows found are 8 MB."""
+
+Numbers = npt.NDArray[np.int64] | range
+
+
+class Shard(NamedTuple):
+    """One file, and the numbers of its rows: `first` and the `rows - 1` after it."""
+
+    path: str
+    config: str
+    first: int
+    rows: int
+
+
+class ReportRows:
+    """The rows of one dataset. Safe to ask from several threads."""
+
+    def __init__(self, store: Store, manifest: Manifest, folder: str) -> None:
+        self._store = store
+        self.shards = tuple(_numbered(manifest, folder))
+        self._firsts = [shard.first for shard in self.shards]
+        self.find = lru_cache(maxsize=KEPT_ANSWERS)(self._find)
+        """Query -> numbers of its rows, in order."""
+        self.schema = lru_cache(maxsize=None)(self._schema)
+        """Config -> its columns; empty where it has no rows. Raises KeyError."""
+
+    def numbers(self, query_set: str) -> range:
+        """The numbers of a set's rows: one of `SETS`."""
+        mine = [shard for shard in self.shards if shard.config in SETS[query_set]]
+        first = mine[0].first if mine else 0
+        return range(first, first + sum(shard.rows for shard in mine))
+
+    @cached_property
+    def scores(self) -> tuple[str, ...]:
+        """Names of all measurements that are numbers, in order."""
+        named = {
+            name: None
+            for config in CONFIGS
+            for name, kind in self.schema(config).items()
+            if kind.is_numeric() and name not in ("clip_start_s", "clip_end_s", "tolerance")
+        }
+        return tuple(named)
+
+    def row(self, number: int, without: Sequence[str] = ("images", "prompt", "completion")) -> dict[str, Any]:
+        """One row with its config, without its pictures. Raises IndexError."""
+        return next(self.read([number], without=without))
+
+    def read(
+        self, numbers: Numbers | Sequence[int], columns: Sequence[str] = (), without: Sequence[str] = ()
+    ) -> Iterator[dict[str, Any]]:
+        """Rows in order, each with its `config` and `number`; of `columns` those that the config has."""
+        for run in _runs(numbers):
+            shard = self._shard(run.start)
+            held = [name for name in self.schema(shard.config) if name in columns or not columns]
+            frame = self._scan(shard, [name for name in held if name not in without])
+            found = frame.slice(run.start - shard.first, len(run)).collect()
+            for number, row in zip(run, found.iter_rows(named=True), strict=False):
+                yield {"config": shard.config, "number": number, **row}
+            left = range(max(run.start, shard.first + shard.rows), run.stop)
+            if left:  # the run goes on in the next shard
+                yield from self.read(left, columns, without)
+
+    def number_of(self, config: str, sample_id: str, hint: int | None = None) -> int | None:
+        """The number of a config's row; `hint` is looked at first. None where there is no such row."""
+        if hint is not None and hint in self.numbers(config):
+            row = next(self.read([hint], ("sample_id",)))
+            if row["sample_id"] == sample_id:
+                return hint
+        return self._number_of(config, sample_id)
+
+    def images(self, number: int) -> dict[str, bytes]:
+        """JPEG bytes by sha256 of a row that holds its pictures; empty for one that only names them."""
+        row = next(self.read([number], ("frame_sha256", "images")))
+        shown = zip(row["frame_sha256"], row.get("images") or (), strict=False)
+        return {sha256: image["bytes"] for sha256, image in shown}
+
+    def number_of_clip(self, clip_id: str) -> Iterator[int]:
+        """Rows of a clip that hold their pictures."""
+        for config in ("sft", "rl"):
+            yield from self._where(config, pl.col("clip_id") == clip_id)
+
+    def _find(self, query: Query) -> Numbers:
+        if query.is_everything:
+            return self.numbers(query.set)
+        if query.score and query.score not in self.scores:
+            return range(0)
+        found = [
+            self._where(config, query.condition(self.schema(config)))
+            for config in SETS[query.set]
+            if query.wants <= set(self.schema(config))
+        ]
+        return np.concatenate([np.zeros(0, dtype=np.int64), *found])
+
+    def _number_of(self, config: str, sample_id: str) -> int | None:
+        found = self._where(config, pl.col("sample_id") == sample_id)
+        return int(found[0]) if len(found) else None
+
+    def _where(self, config: str, condition: pl.Expr) -> npt.NDArray[np.int64]:
+        wanted = [shard for shard in self.shards if shard.config == config]
+        used = sorted(set(condition.meta.root_names())) or ["sample_id"]
+        found = pl.collect_all(
+            [
+                self._scan(shard, used)
+                .with_row_index("number", shard.first)
+                .filter(condition)
+                .select("number")
+                for shard in wanted
+            ]
+        )
+        return np.concatenate([np.zeros(0, dtype=np.int64), *(each["number"].to_numpy() for each in found)])
+
+    def _scan(self, shard: Shard, columns: Sequence[str]) -> pl.LazyFrame:
+        if self._store.is_local:
+            return pl.scan_parquet(self._store.path(shard.path), glob=False).select(columns)
+        return pl.DataFrame(read_columns(self._store, shard.path, columns)).lazy()
+
+    def _schema(self, config: str) -> Mapping[str, pl.DataType]:
+        if config not in CONFIGS:
+            raise KeyError(config)
+        shard = next((each for each in self.shards if each.config == config), None)
+        if shard is None:
+            return {}
+        with self._store.open_read(shard.path) as stream:
+            return pl.read_parquet_schema(stream)
+
+    def _shard(self, number: int) -> Shard:
+        place = bisect_right(self._firsts, number) - 1
+        if place < 0 or number >= self._firsts[place] + self.shards[place].rows:
+            raise IndexError(f"row {number} is not there")
+        return self.shards[place]
+
+
+def _numbered(manifest: Manifest, folder: str) -> Iterator[Shard]:
+    first = 0
+    for config in CONFIGS:
+        for entry in manifest.files:
+            if entry.config == config and entry.rows:
+                yield Shard(f"{folder}/{entry.path}", config, first, entry.rows)
+                first += entry.rows
+
+
+def _runs(numbers: Numbers | Sequence[int]) -> Iterator[range]:
+    """Numbers that follow each other, together."""
+    if isinstance(numbers, range):
+        if numbers:
+            yield numbers
+        return
+    start = None
+    last = -1
+    for number in map(int, numbers):
+        if start is not None and number != last + 1:
+            yield range(start, last + 1)
+            start = number
+        start = number if start is None else start
+        last = number
+    if start is not None:
+        yield range(start, last + 1)

@@ -1,0 +1,127 @@
+"""A published dataset -> a folder of plain pages that can be put anywhere: the served report's own pages.
+
+Without a server there is nobody to search a whole dataset, so a folder holds the first rows of each set, and
+its lists filter what they show.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.report_pages import ListView, Place, Report
+from pipeline.report_query import Query
+from pipeline.report_rows import CONFIGS, LIST_COLUMNS
+from pipeline.store import Store
+
+_FRAMES = "frames"
+_PLAIN = re.compile("[0-9a-z]{1,64}")
+
+
+class ReportConfig(BaseModel):
+    """How much a folder of pages holds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: int = Field(default=500, ge=1, le=100_000)
+    """Of each set, the first ones in the shards' order."""
+    rows_a_page: int = Field(default=500, ge=1, le=1000)
+    """Of a list: what its filters look at."""
+
+
+class StaticLinks:
+    """Files that lie side by side."""
+
+    is_static = True
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+
+    def overview(self) -> str:
+        """The first page."""
+        return "index.html"
+
+    def rows(self, query: Query, page: int) -> str:
+        """A page of a list, its filters after the `#` for the page itself to read."""
+        config = query.set if query.set in CONFIGS else "sft"
+        filters = query.model_dump(exclude_defaults=True, exclude={"set"})
+        return f"{config}-{page}.html" + (f"#{urlencode(filters)}" if filters else "")
+
+    def filter(self) -> str:
+        """Lists filter themselves."""
+        return ""
+
+    def row(self, config: str, sample_id: str, number: int, query: Query) -> str:  # noqa: ARG002 - for servers
+        """One row's page."""
+        return f"row-{config}-{_safe(sample_id)}.html"
+
+    def frame(self, number: int, sha256: str) -> str:  # noqa: ARG002 - for servers
+        """A frame's file; empty where the build has it no more."""
+        name = frame_file(sha256)
+        return name if (self._out / name).exists() else ""
+
+
+def write_report(store: Store, out: Path, cfg: ReportConfig) -> int:
+    """Write `index.html`, lists, a page a row, and the frames. Returns the number of rows.
+
+    Raises UsageError where there is no dataset.
+    """
+    report = Report(store, StaticLinks(out), cfg.rows_a_page)
+    (out / _FRAMES).mkdir(parents=True, exist_ok=True)
+    for old in [each for config in CONFIGS for each in out.glob(f"*{config}-*.html")]:
+        old.unlink()  # an earlier report's, which may have had more rows
+    _write(out / "index.html", report.overview())
+    return sum(_write_set(report, config, out, cfg) for config in CONFIGS)
+
+
+def frame_file(sha256: str) -> str:
+    """A frame's file in a report's folder."""
+    return f"{_FRAMES}/{_safe(sha256)}.jpg"
+
+
+def _write_set(report: Report, config: str, out: Path, cfg: ReportConfig) -> int:
+    everything = report.rows.numbers(config)
+    numbers = everything[: cfg.rows]
+    query = Query.model_validate({"set": config})
+    note = f"the first of {len(everything):,}" if len(numbers) < len(everything) else ""
+    pages = max(-(-len(numbers) // cfg.rows_a_page), 1)
+    for row in report.rows.read(numbers, ("frame_sha256",)):
+        _save_frames(report, row["number"], row["frame_sha256"], out)
+    for page in range(1, pages + 1):
+        first = (page - 1) * cfg.rows_a_page
+        shown = numbers[first : first + cfg.rows_a_page]
+        view = ListView(page, pages, len(numbers), min(first + 1, len(numbers)), first + len(shown), note)
+        columns = (*LIST_COLUMNS, "thought", *report.rows.scores)
+        _write(out / report.links.rows(query, page), report.list_of(query, shown, view, columns))
+    for number, place in zip(numbers, _places(report, numbers, query, cfg), strict=True):
+        _write(out / report.link(number, query), report.row_of(number, place))
+    return len(numbers)
+
+
+def _places(report: Report, numbers: range, query: Query, cfg: ReportConfig) -> Iterator[Place]:
+    names = [report.link(number, query) for number in numbers]
+    around = ["", *names, ""]
+    for at in range(len(names)):
+        up = report.links.rows(query, at // cfg.rows_a_page + 1)
+        yield Place(at + 1, len(names), previous=around[at], next=around[at + 2], up=up)
+
+
+def _save_frames(report: Report, number: int, hashes: Sequence[str], out: Path) -> None:
+    for sha256 in hashes:
+        file = out / frame_file(sha256)
+        if not file.exists():
+            jpeg = report.evidence.frame(number, sha256)
+            if jpeg is not None:
+                file.write_bytes(jpeg)
+
+
+def _write(file: Path, page: str) -> None:
+    file.write_text(page, encoding="utf-8")
+
+
+def _safe(name: str) -> str:
+    """An id or a hash as a file name, whatever the row says."""
+    return name if _PLAIN.fullmatch(name) else hashlib.sha256(name.encode()).hexdigest()

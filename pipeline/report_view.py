@@ -1,0 +1,279 @@
+"""A published row and its evidence -> what its page shows: citations, verdicts, scores with thresholds."""
+
+import re
+import string
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pipeline.report_evidence import Sent
+from schemas.chat import TextPart
+from schemas.measurements import SCORES
+from schemas.policy import PolicyConfig
+from schemas.reading import cited_spans
+from schemas.sample import RejectedSample, RlSample, SftSample
+from schemas.trace import Claim
+from stages.policy import Rule, rl_rules, sft_rules
+
+BELIEVED = 0.5
+"""A verifier's belief from here up counts as a yes, as `checks.grounding` has it by default."""
+
+_CITATIONS = re.compile(r"(\[[^\[\]]{1,40}\]|\bFrame \d{1,3}\b)")
+_KEYS = frozenset((*SftSample.model_fields, *RejectedSample.model_fields, *RlSample.model_fields))
+_NOT_SCORES = _KEYS | {"config", "number"}
+_NOT_MEASURED = frozenset(("task", "question_id"))
+
+
+class Piece(NamedTuple):
+    """A stretch of text; a citation names the frames that it points at, by their places among the row's."""
+
+    text: str
+    frames: tuple[int, ...] = ()
+
+
+class ShownFrame(NamedTuple):
+    """One frame of the strip."""
+
+    sha256: str
+    caption: str
+    name: str
+    """What it is, for who does not see it."""
+
+
+class ShownOption(NamedTuple):
+    """One option of a multiple choice."""
+
+    letter: str
+    text: str
+    is_gold: bool
+    is_said: bool
+
+
+class ShownClaim(NamedTuple):
+    """A sentence that cites a time, and what a verifier made of it."""
+
+    pieces: tuple[Piece, ...]
+    verdict: str
+    """`believed`, `not believed` or `unknown`."""
+    cited: float | None
+    control: float | None
+    verifier: str
+
+
+class Threshold(NamedTuple):
+    """A rule that a measurement is held against."""
+
+    rule: str
+    setting: str
+    """Field of the policy, where it has one."""
+    limit: str
+    breaks: bool
+
+
+class ShownScore(NamedTuple):
+    """One measurement."""
+
+    name: str
+    value: str
+    share: float | None
+    """The value, where it lies in [0, 1] and a bar says more than its digits."""
+    thresholds: tuple[Threshold, ...]
+
+
+class ScoreGroup(NamedTuple):
+    """The measurements of one check."""
+
+    caption: str
+    scores: tuple[ShownScore, ...]
+
+
+class ShownReason(NamedTuple):
+    """Why a row was not kept."""
+
+    name: str
+    told: str
+    """The threshold and what was measured, where there is one."""
+
+
+class ShownPart(NamedTuple):
+    """A piece of a message: text, or a frame by its hash; the other one is empty."""
+
+    text: str = ""
+    sha256: str = ""
+
+
+class ShownTurn(NamedTuple):
+    """One message of a request."""
+
+    role: str
+    parts: tuple[ShownPart, ...]
+
+
+class ShownRequest(NamedTuple):
+    """What a teacher was asked, as sent."""
+
+    request_id: str
+    is_proven: bool
+    settings: Mapping[str, str]
+    turns: tuple[ShownTurn, ...]
+
+
+class ShownRow(NamedTuple):
+    """One row as its page shows it."""
+
+    fields: Mapping[str, Any]
+    frames: tuple[ShownFrame, ...]
+    options: tuple[ShownOption, ...]
+    thought: tuple[Piece, ...]
+    claims: tuple[ShownClaim, ...]
+    groups: tuple[ScoreGroup, ...]
+    reasons: tuple[ShownReason, ...]
+    request: ShownRequest | None
+
+    @property
+    def is_right(self) -> bool | None:
+        """What the strict score says of the trace's answer."""
+        score = self.fields.get("answer_strict")
+        return None if score is None else score == 1
+
+
+def show_row(
+    row: Mapping[str, Any], policy: PolicyConfig, claims: Sequence[Claim] = (), sent: Sent | None = None
+) -> ShownRow:
+    """A row, as `ReportRows.row` reads it, made ready for its page."""
+    times_s, rules = row["frame_times_s"], _rules(row, policy)
+    return ShownRow(
+        fields=row,
+        frames=tuple(_frames(row)),
+        options=tuple(_options(row)),
+        thought=tuple(cite(row.get("thought") or "", times_s)),
+        claims=tuple(_claim(each, times_s) for each in claims),
+        groups=tuple(_groups(row, policy, rules)),
+        reasons=tuple(_reason(name, row, policy, rules) for name in row.get("reasons") or ()),
+        request=_request(sent) if sent else None,
+    )
+
+
+def cite(thought: str, times_s: Sequence[float]) -> Iterator[Piece]:
+    """A text in pieces, each citation with the frames of its span, or else the one nearest to its middle."""
+    for text in filter(None, _CITATIONS.split(thought)):
+        yield Piece(text, tuple(_cited_frames(text, times_s)) if _CITATIONS.fullmatch(text) else ())
+
+
+def _cited_frames(text: str, times_s: Sequence[float]) -> Iterator[int]:
+    if text.startswith("Frame "):
+        place = int(text.removeprefix("Frame ")) - 1
+        if 0 <= place < len(times_s):
+            yield place
+        return
+    for span in cited_spans(text):
+        inside = [place for place, time_s in enumerate(times_s) if span.start_s <= time_s <= span.end_s]
+        if inside:
+            yield from inside
+        elif times_s:
+            middle = (span.start_s + span.end_s) / 2
+            distances = [abs(time_s - middle) for time_s in times_s]
+            yield distances.index(min(distances))
+
+
+def _frames(row: Mapping[str, Any]) -> Iterator[ShownFrame]:
+    named = zip(row["frame_sha256"], row["frame_times_s"], strict=True)
+    for place, (sha256, time_s) in enumerate(named, 1):
+        yield ShownFrame(sha256, f"{time_s:.1f} s", f"Frame {place}, at {time_s:.1f} s")
+
+
+def _options(row: Mapping[str, Any]) -> Iterator[ShownOption]:
+    gold, said = _letters(row["answer"]), _letters(row.get("said") or "")
+    for letter, text in zip(string.ascii_uppercase, row["options"] or (), strict=False):
+        yield ShownOption(letter, text, letter in gold, letter in said)
+
+
+def _letters(answer: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\b[A-Z]\b", answer)) if len(answer) < 80 else frozenset()
+
+
+def _claim(claim: Claim, times_s: Sequence[float]) -> ShownClaim:
+    if claim.cited_score is None:
+        verdict = "unknown"
+    else:
+        verdict = "believed" if claim.cited_score >= BELIEVED else "not believed"
+    pieces = tuple(cite(claim.text, times_s))
+    return ShownClaim(pieces, verdict, claim.cited_score, claim.control_score, claim.verifier)
+
+
+def _rules(row: Mapping[str, Any], policy: PolicyConfig) -> tuple[Rule, ...]:
+    return rl_rules(policy) if row.get("config") == "rl" else sft_rules(policy)
+
+
+def _groups(row: Mapping[str, Any], policy: PolicyConfig, rules: Sequence[Rule]) -> Iterator[ScoreGroup]:
+    """A row's measurements by the check that made them, those of no check that we know last."""
+    left = {name: value for name, value in row.items() if name not in _NOT_SCORES}
+    for record in SCORES:
+        mine = [name for name in record.model_fields if name in left]
+        scores = tuple(_score(name, left.pop(name), row, policy, rules) for name in mine)
+        if scores:
+            asked, mark, _ = (record.__doc__ or record.__name__).partition("?")
+            yield ScoreGroup(asked + mark, scores)
+    if left:
+        others = tuple(_score(name, value, row, policy, rules) for name, value in left.items())
+        yield ScoreGroup("Other measurements", others)
+
+
+def _score(
+    name: str, value: Any, row: Mapping[str, Any], policy: PolicyConfig, rules: Sequence[Rule]
+) -> ShownScore:
+    held = tuple(
+        Threshold(
+            rule.name, rule.setting or "", _limit(rule, policy), rule.name in (row.get("reasons") or ())
+        )
+        for rule in rules
+        if name in _measured(rule)
+    )
+    is_share = isinstance(value, float) and 0 <= value <= 1
+    return ShownScore(name, told(value), value if is_share else None, held)
+
+
+def _reason(name: str, row: Mapping[str, Any], policy: PolicyConfig, rules: Sequence[Rule]) -> ShownReason:
+    rule = next((each for each in rules if each.name == name), None)
+    if rule is None:
+        return ShownReason(name, "")
+    values = [f"{column} is {told(row[column])}" for column in _measured(rule) if column in row]
+    limit = [f"{rule.setting} is {_limit(rule, policy)}"] if rule.setting else []
+    return ShownReason(name, ", ".join((*values, *limit)))
+
+
+def _measured(rule: Rule) -> tuple[str, ...]:
+    """The measurements that a rule looks at, each once."""
+    return tuple(name for name in dict.fromkeys(rule.fires.meta.root_names()) if name not in _NOT_MEASURED)
+
+
+def _limit(rule: Rule, policy: PolicyConfig) -> str:
+    return told(getattr(policy, rule.setting)) if rule.setting else ""
+
+
+def _request(sent: Sent) -> ShownRequest:
+    request = sent.request
+    turns = tuple(
+        ShownTurn(
+            turn.role,
+            tuple(
+                ShownPart(text=part.text) if isinstance(part, TextPart) else ShownPart(sha256=part.sha256)
+                for part in turn.content
+            ),
+        )
+        for turn in request.messages
+    )
+    settings = {"model": request.model, "sample_index": str(request.sample_index)} | {
+        name: told(value) for name, value in request.sampling.model_dump().items() if value is not None
+    }
+    return ShownRequest(request.request_id, sent.is_proven, settings, turns)
+
+
+def told(value: Any) -> str:
+    """A measurement or a setting as a person reads it."""
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
