@@ -1,6 +1,5 @@
 """Manifest and stats -> the dataset's card: `README.md` with the Hub's metadata, every number computed."""
 
-import itertools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.card_examples import Example, write_examples
+from pipeline.card_flow import flow_lines
 from pipeline.hub_metadata import Features, HubWords, hub_yaml, loadable_splits, read_features
 from pipeline.part_files import PartFiles
 from pipeline.stats_files import Plot, known_manifest, known_stats, put_file, read_plots, write_stats
@@ -107,7 +107,7 @@ def render_card(facts: CardFacts, cfg: CardConfig) -> str:
         summary=cfg.summary,
         gists=_gists(facts, kept),
         loadable=[(config, splits[0]) for config, splits in loadable_splits(manifest).items()],
-        flow=_flow(manifest),
+        flow=flow_lines(manifest.facts.rests_on),
         yields=_yields(stats, kept),
         footage=_duration(stats.build.duration_s),
         kept_rows=kept,
@@ -137,13 +137,6 @@ def plain(text: str) -> str:
 
 def _entity(found: re.Match[str]) -> str:
     return f"&#{ord(found[1])};"
-
-
-def _flow(manifest: Manifest) -> list[str]:
-    """The DAG as Mermaid: steps of the build in their order, then what runs over all parts."""
-    steps = [*manifest.facts.fingerprints, "policy", "shards", "card"]
-    named = [f'{index}["{re.sub(r"[^A-Za-z0-9_. ]", " ", step)}"]' for index, step in enumerate(steps)]
-    return [f"s{left} --> s{right}" for left, right in itertools.pairwise(named)]
 
 
 def _duration(seconds: float) -> str:

@@ -9,6 +9,7 @@ import polars as pl
 import yaml
 
 from pipeline.card import write_readme
+from pipeline.dag import edges
 from pipeline.part import PartInputs
 from pipeline.part_files import PartFiles, read_measurements
 from pipeline.shards import ShardReceipt, reason_counts, write_dataset
@@ -151,7 +152,10 @@ def _facts(workplace: Workplace) -> BuildFacts:
         name=recipe.name,
         recipe=yaml.safe_dump(settings, sort_keys=False, allow_unicode=True),
         fingerprints={step.name: step.fingerprint for step in workplace.dag.steps},
+        rests_on=edges(workplace.dag),
         teachers=tuple(teacher_identity(each.teacher) for each in recipe.teachers),
+        verifiers=(teacher_identity(recipe.verifier),),
+        evaluation_sets=tuple(each.name for each in recipe.contamination.sets),
         prompt_ids=(ROLLOUT.prompt_id,),
         prompt_text=ROLLOUT.request,
         quarantined=dict(sorted(quarantined.items())),

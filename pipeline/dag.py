@@ -146,6 +146,19 @@ def build_dag(recipe: Recipe) -> Dag:
     return Dag(steps=in_order, footage=scan)
 
 
+def edges(dag: Dag) -> dict[str, tuple[str, ...]]:
+    """Each step and what it is made from, those over all parts as well: the picture on the dataset's card."""
+    scores = [step.name for step in dag.steps if step.name.startswith("score.")]
+    over_all_parts = {
+        "near-duplicates": ("footage", "clips", "questions"),
+        "policy": (*scores, "near-duplicates"),
+        "splits": ("near-duplicates",),
+        "shards": ("footage", "clips", "questions", "traces", "policy", "splits"),
+        "card": ("shards",),
+    }
+    return {step.name: tuple(above.name for above in step.after) for step in dag.steps} | over_all_parts
+
+
 def _judged(recipe: Recipe, *above: Step) -> tuple[Step, ...]:
     """The step in which a judge answers from observations alone, where the recipe names one."""
     if recipe.judge is None:

@@ -31,6 +31,8 @@ class BuildFacts(Record):
     """The resolved recipe, YAML."""
     fingerprints: Mapping[str, str] = Field(default_factory=dict)
     """Step -> fingerprint."""
+    rests_on: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Step -> the steps that it is made from; those over all parts are among them."""
     teachers: tuple[str, ...] = ()
     """`model@revision` of whoever wrote thoughts."""
     verifiers: tuple[str, ...] = ()
