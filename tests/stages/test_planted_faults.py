@@ -27,15 +27,21 @@ from stages.policy import PolicyConfig, decide
 from stages.probes import Probe, ProbeConfig, probe_questions
 from stages.prompts import rollout_messages
 from stages.signals import SignalsTeacher
+from stages.sufficiency import SufficiencyConfig, judge_sufficiency
 from tests.cases import completion, made_case, made_trace
 from tests.views import made_clip
 
 PER_KIND = 50
 SECONDS = 20.0
 ASKED = "How many scenes does the clip consist of? A scene runs from one cut to the next."
-POLICY = PolicyConfig.model_validate({"preset": "strict", "max_blind_pass_rate": 0.5})
-"""`signals` without frames guesses one of four numbers, and strict's 0.25 would take that for knowing."""
+POLICY = PolicyConfig(preset="strict", probe_confidence=0.99)
+"""`signals` without frames guesses one of four numbers, which is just at the limit: at strict's own 0.9 such
+luck is taken for knowledge in one of twenty sound rows."""
+HELD = "An evaluation set asks this very thing: how often does the picture change from one scene to another?"
 TIME = re.compile(r"\[(\d+\.\d) s\]")
+SHARP = re.compile(
+    r"(?:The picture changes|It also changes) sharply between [^.]*\.\d s\] and [^.]*\.\d s\]\."
+)
 
 
 class Row(NamedTuple):
@@ -214,6 +220,38 @@ def answerable_blind(row: Row, _: random.Random) -> Row:
     return Row(Case(case.clip, question, (trace,)), "answerable_blind")
 
 
+def contaminated(row: Row, _: random.Random) -> Row:
+    """The same is asked in words that an evaluation set holds."""
+    case = row.case
+    name = f"{case.question.question_id}/contaminated"
+    question = case.question.model_copy(update={"question_id": name, "text": f"{HELD} {ASKED}"})
+    trace = case.traces[0].model_copy(update={"question_id": name, "trace_id": name})
+    return Row(Case(case.clip, question, (trace,)), "contaminated")
+
+
+def observation_dropped(row: Row, rng: random.Random) -> Row:
+    """The answer stands, but one of the changes that it rests on is no longer told."""
+    trace = row.case.traces[0]
+    sharp = SHARP.findall(trace.thought)
+    thought = trace.thought.replace(rng.choice(sharp), "")
+    return told_again(row, thought, str(trace.answer), "observation_dropped")
+
+
+def times_outside(row: Row, rng: random.Random) -> Row:
+    """One cited time lies after the clip's end."""
+    trace = row.case.traces[0]
+    cited = rng.choice(TIME.findall(trace.thought))
+    thought = trace.thought.replace(f"[{cited} s]", f"[{float(cited) + SECONDS:.1f} s]")
+    return told_again(row, thought, str(trace.answer), "times_outside")
+
+
+def looped(row: Row, rng: random.Random) -> Row:
+    """A sentence is said again and again."""
+    trace = row.case.traces[0]
+    sentence = rng.choice(SHARP.findall(trace.thought))
+    return told_again(row, trace.thought.replace(sentence, f"{sentence} " * 4), str(trace.answer), "looped")
+
+
 def repeated(row: Row, rng: random.Random) -> Row:
     """A second rollout says the same, save for a word."""
     case, first = row.case, row.case.traces[0]
@@ -231,6 +269,10 @@ FAULTS: dict[str, Callable[[Row, random.Random], Row]] = {
     "claim_moved": claim_moved,
     "citations_swapped": citations_swapped,
     "answerable_blind": answerable_blind,
+    "contaminated": contaminated,
+    "observation_dropped": observation_dropped,
+    "times_outside": times_outside,
+    "looped": looped,
     "repeated": repeated,
 }
 FOUND_BY = {
@@ -240,6 +282,10 @@ FOUND_BY = {
     "claim_moved": {"ungrounded"},
     "citations_swapped": {"ungrounded", "cites_no_frame", "cites_outside_clip"},
     "answerable_blind": {"answered_blind"},
+    "contaminated": {"contaminated"},
+    "observation_dropped": {"insufficient"},
+    "times_outside": {"cites_outside_clip"},
+    "looped": {"repetitive"},
     "repeated": {"duplicate"},
 }
 
@@ -269,13 +315,32 @@ def measured(rows: Sequence[Row]) -> pl.DataFrame:
     for claim in verify_claims(cases, SignalsTeacher(), ClaimConfig(), shown()):
         by_question.setdefault(owner[claim.trace_id], []).append(claim)
     cases = [case._replace(claims=tuple(by_question.get(case.question.question_id, ()))) for case in cases]
-    frame = pl.DataFrame(to_table(keys(cases), Keys))
+    judged = {each.trace_id: each for each in judge_sufficiency(cases, SignalsTeacher(), SufficiencyConfig())}
+    cases = [
+        case._replace(sufficiencies=tuple(judged[trace.trace_id] for trace in case.traces)) for case in cases
+    ]
+    frame = pl.DataFrame(to_table(keys(cases), Keys)).with_columns(
+        pl.col("question_id").is_in(held_questions(cases)).alias("contaminated")
+    )
     for check in CHECKS:
         scores = pl.DataFrame(to_table(check.measure(cases, check.config()), check.score))
         frame = frame.join(scores, on="trace_id", how="left", maintain_order="left")
     said = [(t.trace_id, t.question_id, t.thought) for case in cases for t in case.traces]
     traces = pl.DataFrame(said, schema=["trace_id", "question_id", "text"], orient="row")
     return frame.join(duplicate_traces(traces, DuplicateConfig()), on="trace_id", how="left")
+
+
+def held_questions(cases: Sequence[Case]) -> list[str]:
+    """Ids of the questions that an evaluation set with nothing but the text `HELD` holds too."""
+    asked = [each.question for each in cases]
+    questions = pl.DataFrame(
+        [(q.question_id, q.clip_id, q.video_id, "name.mp4", q.text) for q in asked],
+        schema=["question_id", "clip_id", "video_id", "video", "text"], orient="row",
+    )  # fmt: skip
+    frames = pl.DataFrame(schema={"clip_id": pl.String, "phash": pl.String})
+    held = read_evaluation_set("bench", pl.DataFrame({"question": [HELD]}))
+    cfg = ContaminationConfig(min_overlap=0.3)
+    return [each.question_id for each in find_contamination(questions, frames, [held], cfg)]
 
 
 def distinct(place: int, case: Case) -> Case:
