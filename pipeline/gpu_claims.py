@@ -25,15 +25,16 @@ def claim_gpus(count: int, lock_folder: Path) -> tuple[str, ...]:
         return ()
     with FileLock(lock_folder / "gpu-claims.lock"):  # one after another: two that take turns would both fail
         taken = _take(present, count - len(_held), lock_folder)
-    if len(_held) + len(taken) < count:
-        for lock in taken.values():
-            lock.release()
-        raise TeacherUnavailable(
-            f"a vLLM server needs {count} GPUs, but of {len(present)} here only {len(_held) + len(taken)} "
-            "are free; start fewer workers with GPU resources, or lower tensor_parallel"
-        )
-    _held.update(taken)
-    return tuple(sorted(_held))[:count]
+        if len(_held) + len(taken) < count:
+            for lock in taken.values():
+                lock.release()
+            raise TeacherUnavailable(
+                f"a vLLM server needs {count} GPUs, but of {len(present)} here only "
+                f"{len(_held) + len(taken)} are free; start fewer workers with GPU resources, or lower "
+                "tensor_parallel"
+            )
+        _held.update(taken)
+        return tuple(sorted(_held))[:count]
 
 
 def _take(present: Sequence[str], count: int, lock_folder: Path) -> dict[str, FileLock]:

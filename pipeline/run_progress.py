@@ -26,7 +26,7 @@ from pipeline.work import Receipt
 from schemas.record import Record
 
 PROGRESS = "progress.json"
-LOOK_EVERY_S = 2.0
+LOOK_EVERY_S = 5.0
 LOOK_EVERY_REMOTE_S = 15.0
 """Where the build's folder is no local one, and each look writes an object anew."""
 GONE_AFTER_S = 60.0

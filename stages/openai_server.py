@@ -20,6 +20,7 @@ from openai import (
     OpenAIError,
 )
 
+from schemas.openai_chat import PASSING_ENDINGS
 from stages.teacher import ServerTeacherConfig, TeacherUnavailable
 
 FIRST_WAIT_S = 0.5
@@ -54,6 +55,8 @@ class OpenAIServer:
         self.url = url
         self.slots = asyncio.Semaphore(cfg.concurrency)
         """One for each request that may be in flight."""
+        self.answers = 0
+        """Whole ones that it gave so far."""
         self._cfg = cfg
         self._key = key
         limits = httpx2.Limits(
@@ -136,10 +139,13 @@ class OpenAIServer:
         turn = {"role": "user", "content": [{"type": "text", "text": "Say yes."}]}
         body = {"model": self._cfg.model, "messages": [turn], "max_tokens": 1}
         try:
-            await self.chat(json.dumps(body).encode())
-        except (PassingError, LastingError):
+            reply = await self.chat(json.dumps(body).encode())
+        except PassingError:
             return False
-        return True
+        except LastingError:  # a refusal is an answer too
+            return True
+        choices = (reply.get("choices") or []) if isinstance(reply, dict) else []
+        return bool(choices) and choices[0].get("finish_reason") not in PASSING_ENDINGS
 
     def _named(self, error: Exception) -> Exception:
         """What a fault is called here: passing, lasting, or the end of all asking."""

@@ -39,7 +39,7 @@ class _Ask:
     split: bool = False
     """One of a group that the server did not take as one."""
     answers_before: int = 0
-    """Answers that its job had when this try began."""
+    """Answers that the server had given when this try began."""
 
 
 @dataclass
@@ -55,7 +55,6 @@ class _Job:
         default_factory=queue.SimpleQueue
     )
     done: asyncio.Event = field(default_factory=asyncio.Event)
-    answers: int = 0
     last_answer_s: float = field(default_factory=time.monotonic)
 
     def settle(self, completions: list[Completion]) -> None:
@@ -175,18 +174,19 @@ class OpenAITeacher:
             job.fail(error)
 
     async def _attempt(self, server: OpenAIServer, job: _Job, ask: _Ask) -> None:
-        ask.answers_before = job.answers
+        ask.answers_before = server.answers
         try:
             completions = await self._asked(server, job, ask)
         except PassingError as fault:
             await self._again(server, job, ask, fault)
         except LastingError as fault:
+            job.last_answer_s = time.monotonic()
             if ask.group.choices > 1:  # some servers take one choice only
                 job.split(ask)
             else:
                 job.settle(self._failures(ask, str(fault)))
         else:
-            job.answers += 1
+            server.answers += 1
             job.last_answer_s = time.monotonic()
             self._settle(job, ask, completions)
 
@@ -214,8 +214,12 @@ class OpenAITeacher:
 
     async def _again(self, server: OpenAIServer, job: _Job, ask: _Ask, fault: PassingError) -> None:
         ask.tries += 1
-        if fault.blame and (job.answers > ask.answers_before or await server.is_well()):
-            ask.blame += fault.blame
+        pauses = fault.pauses
+        if fault.blame:
+            if server.answers > ask.answers_before or await server.is_well():
+                ask.blame += fault.blame
+            else:  # it would fail whatever it is asked, and faster than another server answers
+                pauses = True
         if ask.blame >= self._cfg.attempts:
             job.settle(self._failures(ask, f"failed {ask.tries} times while other requests did not: {fault}"))
             return
@@ -227,7 +231,7 @@ class OpenAITeacher:
                 or f"teacher {self.model}: no answer for {silent_s:.0f} s; the last fault, at {server.url}: "
                 f"{fault}; see to the server, then run the same command again: every answer so far is kept"
             )
-        if fault.pauses:
+        if pauses:
             server.pause(fault.pause_s)
             job.waiting.put_nowait(ask)
         else:

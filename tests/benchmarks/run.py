@@ -14,9 +14,10 @@ from tests.benchmarks.bench_footage import (
 )
 from tests.benchmarks.bench_new_check import bench_new_check
 from tests.benchmarks.bench_refilter import bench_policy, bench_refilter
-from tests.benchmarks.bench_teacher import bench_client, bench_log, bench_vllm
+from tests.benchmarks.bench_teacher import bench_client, bench_log
 from tests.benchmarks.bench_training import bench_sft, bench_stream
 from tests.benchmarks.bench_upload import bench_upload
+from tests.benchmarks.bench_vllm import bench_vllm
 from tests.benchmarks.rows import Bench, Rows, machine
 
 BENCHES: tuple[Bench, ...] = (

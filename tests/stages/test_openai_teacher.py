@@ -191,11 +191,22 @@ def test_a_request_that_alone_fails_is_given_up_and_the_others_are_not():
     )
 
 
-def test_an_outage_is_waited_for_and_blamed_on_no_request():
-    until_s = time.monotonic() + 1.0
+def aborted(body):
+    reply = chat_reply(body, ["half a"], "stub")
+    reply.body["choices"][0]["finish_reason"] = "abort"
+    return reply
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [lambda body: refusal(500, "starting"), aborted, lambda body: Drop()],
+    ids=["500", "abort", "drop"],
+)
+def test_an_outage_is_waited_for_and_blamed_on_no_request(fault):
+    until_s = time.monotonic() + 0.5
 
     def outage(number, body):
-        return refusal(500, "starting") if time.monotonic() < until_s else None
+        return fault(body) if time.monotonic() < until_s else None
 
     with StubServer(fault=outage) as server:
         said = ask([request(str(index)) for index in range(20)], server, attempts=2)
@@ -210,6 +221,27 @@ def test_of_two_servers_both_are_used_and_a_dead_one_is_done_without():
     with StubServer() as alive:
         said = ask(requests, one, alive)
     assert all(each.error is None for each in said.values())
+
+
+def test_of_two_servers_one_that_only_errs_costs_no_request():
+    """It fails faster than the other answers: were it let, it would use up every request's attempts."""
+    with (
+        StubServer(fault=lambda number, body: refusal(500, "no memory")) as broken,
+        StubServer(latency_s=0.02) as well,
+    ):
+        said = ask([request(str(index)) for index in range(40)], broken, well, attempts=2, concurrency=2)
+    assert [each.error for each in said.values()] == [None] * 40
+
+
+def test_a_server_that_refuses_the_probe_is_well():
+    def particular(number, body):
+        if last_text(body) == "poison":
+            return refusal(500, "illegal memory access")
+        return refusal(400, "max_tokens must be at least 16") if body["max_tokens"] < 16 else None
+
+    with StubServer(fault=particular) as server:
+        (said,) = ask([request("poison")], server).values()
+    assert said.error.startswith("failed 3 times while other requests did not: HTTP 500")
 
 
 def test_no_more_than_the_concurrency_is_in_flight_even_from_two_threads():
