@@ -23,6 +23,10 @@ check: .venv/.test
 bench: .venv/.test $(FOOTAGE)
 	$(BIN)/python -m tests.benchmarks.run
 
+# The CPU build of vLLM in an environment of its own (3.5 GB): with it, `make test` also asks a real server.
+vllm:
+	PYTHON=$(PYTHON) sh tests/vllm_env.sh
+
 # Films of a known world, the whole pipeline, every training arm: over an hour on two cores. Goes on where it stopped.
 study: .venv/.test
 	$(BIN)/python data_cards/moving_shapes/study.py --out build/study
