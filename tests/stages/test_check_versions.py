@@ -1,0 +1,288 @@
+import hashlib
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import polars as pl
+import pytest
+
+from schemas.chat import ChatRequest, Completion
+from schemas.question import GivenRow, Task
+from schemas.record import Record
+from schemas.trace import Case
+from stages import (
+    balance,
+    claims,
+    duplicates,
+    duplicates_evaluation,
+    given_traces,
+    probes,
+    signals,
+    sufficiency,
+    traces,
+)
+from stages.checks.registry import CHECKS
+from tests.cases import completion, made_case, made_trace
+from tests.views import made_clip
+
+CLIP = made_clip("film", 20.0, [7.0, 12.0])
+AT = [f"{frame.time_s:.1f}" for frame in CLIP.timeline]
+SAID: tuple[tuple[Task, str, tuple[str, ...], str, tuple[str, ...]], ...] = (
+    (
+        Task.NUMERICAL,
+        "How many scenes does the clip have?",
+        (),
+        "3",
+        (
+            completion(f"It changes sharply between [{AT[3]} s] and [{AT[4]} s]. That makes 2 scenes.", "3"),
+            completion(f"At [{AT[1]} s] it cuts, and at [99.0 s]. So there are three scenes.", "three"),
+            completion("The given answer is 3, and so on and so on and so on and so on.", "3.0"),
+            "<think>Cut off at",
+            "3",
+        ),
+    ),
+    (
+        Task.MULTIPLE_CHOICE,
+        "Which colour is the car?",
+        ("blue", "red", "green"),
+        "B",
+        (
+            completion(f"At [{AT[2]}-{AT[5]} s] it is red. So the answer is B.", "B"),
+            completion("Therefore the car is blue.", "(b) red"),
+            completion("汽车是红色的。 So the car is red.", "Red."),
+            "<think>a</think><answer>A</answer><answer>B</answer>",
+        ),
+    ),
+    (
+        Task.TEMPORAL_GROUNDING,
+        "When does the man sit down?",
+        (),
+        "[3.0, 7.0]",
+        (
+            completion("He sits from [3.0 s] on. So it is shown during [4.0-7.0 s].", "[4.0, 7.0]"),
+            completion("So the answer is [7.0, 3.0].", "[7.0, 3.0]"),
+        ),
+    ),
+    (
+        Task.OPEN_ENDED,
+        "What does the dog do?",
+        (),
+        "it chases a ball",
+        (completion("A ball rolls by. So the dog chases the ball.", "chases the ball"),),
+    ),
+    (
+        Task.ORDERING,
+        "In which order do the frames come?",
+        (),
+        "2, 1, 3",
+        (completion("So the order is 2, 1, 3.", "2, 1, 3"), completion("So it is 1 then 2 then 3.", "1 2 3")),
+    ),
+)
+
+
+class Recited:
+    """Says the same few things in turn, whatever it is asked."""
+
+    model = "recited@1"
+
+    def __init__(self, *said: str) -> None:
+        self.said = said
+
+    def complete(self, requests: Sequence[ChatRequest], frames: Mapping[str, bytes]) -> Iterator[Completion]:
+        for request, text in zip(requests, itertools.cycle(self.said), strict=False):
+            yield Completion(
+                request_id=request.request_id,
+                model=self.model,
+                text=text,
+                finish_reason="error" if text == "failed" else "stop",
+                completion_tokens=len(text),
+            )
+
+
+def bare_cases() -> list[Case]:
+    return [
+        made_case(
+            texts, task=task, text=text, options=options, answer=answer, clip=CLIP, name=f"q{place}",
+            finish_reason="length" if task is Task.ORDERING else "stop",
+        )
+        for place, (task, text, options, answer, texts) in enumerate(SAID)
+    ]  # fmt: skip
+
+
+def made_probes() -> Iterator[Record]:
+    teacher = Recited("<answer>3</answer>", "<answer>B</answer>", "failed", "<answer>[3, 8]</answer>", "?")
+    return probes.probe_questions(bare_cases(), teacher, probes.ProbeConfig(), {})
+
+
+def made_claims() -> Iterator[Record]:
+    verifier = Recited("<answer>yes</answer>", "No.", "<answer>unknown</answer>", "failed", "yes")
+    return claims.verify_claims(bare_cases(), verifier, claims.ClaimConfig(votes=3, temperature=1.0), {})
+
+
+def made_sufficiencies() -> Iterator[Record]:
+    judge = Recited("<answer>3</answer>", "<answer>unknown</answer>", "failed", "B")
+    return sufficiency.judge_sufficiency(bare_cases(), judge, sufficiency.SufficiencyConfig())
+
+
+@cache
+def cases() -> tuple[Case, ...]:
+    """With what every check needs."""
+    probed, claimed, judged = list(made_probes()), list(made_claims()), list(made_sufficiencies())
+    return tuple(
+        case._replace(
+            probe=probe,
+            claims=tuple(each for each in claimed if owns(case, each)),
+            sufficiencies=tuple(each for each in judged if owns(case, each)),
+        )
+        for case, probe in zip(bare_cases(), probed, strict=True)
+    )
+
+
+def owns(case: Case, record: Any) -> bool:
+    return record.trace_id in {trace.trace_id for trace in case.traces}
+
+
+def made_traces() -> Iterator[Record]:
+    """Their ids follow from the prompt, which a step's fingerprint holds apart."""
+    texts = [text for *_, said in SAID for text in said]
+    teacher = traces.TeacherShare(Recited(*texts, "failed"), 1.0)
+    asked = [traces.Asked(case.clip, case.question) for case in bare_cases()]
+    for trace in traces.ask_rollouts(asked, [teacher], traces.RolloutConfig(), {}):
+        yield trace.model_copy(update={"trace_id": "", "prompt_id": ""})
+
+
+def made_given() -> Iterator[Record]:
+    questions = [case.question for case in bare_cases()]
+    rows = [
+        GivenRow(kind=q.kind, video_id=q.video_id, question=q.text, options=q.options, answer=q.answer,
+                 task=q.task, completion=text)
+        for q, (*_, texts) in zip(questions, SAID, strict=True) for text in texts
+    ]  # fmt: skip
+    return given_traces.given_traces(questions, rows, given_traces.GivenTracesConfig())
+
+
+def made_balance() -> Iterator[Record]:
+    asked = [case.question for case in bare_cases() for _ in range(40)]
+    return balance.measure_balance(asked, balance.BalanceConfig())
+
+
+def made_contamination() -> Iterator[Record]:
+    asked = [case.question for case in bare_cases()]
+    questions = pl.DataFrame(
+        [(q.question_id, q.clip_id, f"{q.video_id}{q.question_id}", "a/name.mp4", q.text) for q in asked],
+        schema=["question_id", "clip_id", "video_id", "video", "text"], orient="row",
+    )  # fmt: skip
+    frames = pl.DataFrame(
+        [(CLIP.clip_id, frame.phash) for frame in CLIP.timeline], schema=["clip_id", "phash"], orient="row"
+    )
+    held = pl.DataFrame(
+        {
+            "question": ["When does the man sit down?", None],
+            "video": ["filmq0.mp4", "other"],
+            "phash": [CLIP.timeline[0].phash, CLIP.timeline[1].phash],
+        }
+    )
+    sets = [duplicates_evaluation.read_evaluation_set("bench", held)]
+    cfg = duplicates_evaluation.ContaminationConfig(min_frame_share=0.1)
+    return duplicates_evaluation.find_contamination(questions, frames, sets, cfg)
+
+
+def made_duplicates() -> list[Any]:
+    """Of traces, questions, clips and videos."""
+    cfg = duplicates.DuplicateConfig()
+    sentence = "the man in the red coat walks to the door and opens it before he turns round and leaves"
+    words = sentence.split()
+    said = [" ".join(words[:k] + words[k + 1 :]) for k in (99, 99, 0, 9, 17)] + ["it is red", "It is red!"]
+    rows = pl.DataFrame({"trace_id": list("abcdefg"), "question_id": "q", "text": said})
+    looks = [frame.phash for frame in CLIP.timeline]
+    owned = [("x", looks), ("y", looks[1:]), ("z", looks[:5])]
+    clips = pl.DataFrame(
+        [(owner, look) for owner, held in owned for look in held], schema=["clip_id", "phash"], orient="row"
+    )
+    shown = [("1", looks), ("2", looks[1:]), ("3", looks[::2]), ("4", looks), ("5", looks)]
+    questions = pl.DataFrame(
+        {
+            "question_id": list("12345"),
+            "clip_id": list("xyxyz"),
+            "text": [said[0]] * 5,
+            "proof": list("aaaba"),
+        }
+    )
+    views = pl.DataFrame(
+        [(name, look) for name, held in shown for look in held], schema=["question_id", "phash"], orient="row"
+    )
+    return [
+        duplicates.duplicate_traces(rows, cfg).rows(),
+        duplicates.duplicate_questions(questions, clips, views, cfg).rows(),
+        duplicates.duplicate_clips(clips, cfg).rows(),
+        duplicates.duplicate_videos(clips.rename({"clip_id": "video_id"}), cfg).rows(),
+    ]
+
+
+def made_judgements() -> Iterator[Record]:
+    """What the embedded teacher concludes from observations."""
+    seen = f"The picture changes sharply between [{AT[3]} s] and [{AT[4]} s]."
+    case = made_case([], text="How many scenes does the clip consist of?", answer="2", clip=CLIP)
+    told = tuple(
+        made_trace(case.question, completion(text, "2"), f"q/{place}")
+        for place, text in enumerate((seen, f"{seen} After that it changes sharply 2 more times.", "A dog."))
+    )
+    cfg = sufficiency.SufficiencyConfig()
+    return sufficiency.judge_sufficiency([case._replace(traces=told)], signals.SignalsTeacher(), cfg)
+
+
+def digest(made: Iterable[Any]) -> str:
+    """Of records or plain rows. The last digits of a logarithm are the machine's."""
+    said = [rounded(each.model_dump_json()) if isinstance(each, Record) else repr(each) for each in made]
+    assert said
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
+
+
+def rounded(record: str) -> str:
+    return json.dumps(json.loads(record, parse_float=lambda number: round(float(number), 9)))
+
+
+GOLDEN_CHECKS = {
+    "form": (1, "c1577d4262345c7d"),
+    "answer": (1, "27be88255f59f8aa"),
+    "difficulty": (1, "fd9dd30a402e9369"),
+    "text": (1, "0cbc3d585080580a"),
+    "agreement": (1, "9c4365d69905ec8f"),
+    "citations": (1, "1b1ecff492d992ff"),
+    "probes": (2, "661a6feba7c34202"),
+    "grounding": (1, "2dbe1e8e12c80ee8"),
+    "sufficiency": (1, "362aec21a802a9fe"),
+}
+GOLDEN_STAGES = (
+    (traces, made_traces, 1, "c43cecc203ffa7cb"),
+    (given_traces, made_given, 1, "740dbd381c26322a"),
+    (probes, made_probes, 1, "d2f38c3b151c0e0a"),
+    (claims, made_claims, 1, "da95d2c40ed5497b"),
+    (sufficiency, made_sufficiencies, 2, "3df6756b4bd5cf6c"),
+    (signals, made_judgements, 1, "778794129db64a18"),
+    (balance, made_balance, 1, "82b7ca6936ace1e8"),
+    (duplicates_evaluation, made_contamination, 1, "7c211581f091ae93"),
+    (duplicates, made_duplicates, 2, "fa12fb3985c7f5b7"),
+)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_scores_change_only_with_the_version_of_their_check(check):
+    """The fingerprint of a check holds its VERSION: where this changed, bump it and renew the table."""
+    found = digest(check.measure(cases(), check.config()))
+    assert (check.version, found) == GOLDEN_CHECKS[check.name]
+
+
+@pytest.mark.parametrize(("stage", "records", "version", "golden"), GOLDEN_STAGES)
+def test_what_checks_rest_on_changes_only_with_the_version(stage, records, version, golden):
+    assert (stage.VERSION, digest(records())) == (version, golden)
+
+
+def test_cases_make_every_check_say_more_than_one_thing():
+    for check in CHECKS:
+        scores = [each.model_dump(exclude={"trace_id"}) for each in check.measure(cases(), check.config())]
+        columns = {name: {repr(each[name]) for each in scores} for name in scores[0]}
+        dull = [name for name, values in columns.items() if len(values) < 2]
+        assert not dull, (check.name, dull)
