@@ -14,6 +14,7 @@ from tests.benchmarks.bench_footage import (
 )
 from tests.benchmarks.bench_new_check import bench_new_check
 from tests.benchmarks.bench_refilter import bench_policy, bench_refilter
+from tests.benchmarks.bench_report import bench_report
 from tests.benchmarks.bench_teacher import bench_client, bench_log
 from tests.benchmarks.bench_training import bench_sft, bench_stream
 from tests.benchmarks.bench_upload import bench_upload
@@ -29,6 +30,7 @@ BENCHES: tuple[Bench, ...] = (
     bench_build,
     bench_policy,
     bench_refilter,
+    bench_report,
     bench_new_check,
     bench_upload,
     bench_client,
