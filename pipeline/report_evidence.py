@@ -51,6 +51,7 @@ class Evidence:
         self._lock = Lock()
         """So that the pictures of one page, asked for at once, are read once."""
         self._row_images = lru_cache(maxsize=64)(rows.images)
+        self._clip_rows = lru_cache(maxsize=64)(rows.numbers_of_clip)
         self._film = lru_cache(maxsize=4)(self._read_film)
         self._places = lru_cache(maxsize=16)(self._read_places)
 
@@ -102,7 +103,7 @@ class Evidence:
         return None if group is None else self._film(path, group).get(sha256)
 
     def _from_same_clip(self, clip_id: str, sha256: str) -> bytes | None:
-        found = (self._row_images(number).get(sha256) for number in self._rows.number_of_clip(clip_id))
+        found = (self._row_images(number).get(sha256) for number in self._clip_rows(clip_id))
         return next((jpeg for jpeg in found if jpeg is not None), None)
 
     def _read_places(self, path: str) -> Mapping[str, int]:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 import jinja2
 
+from pipeline.replace import MANIFEST
 from pipeline.report_evidence import Evidence
 from pipeline.report_query import Query
 from pipeline.report_rows import LIST_COLUMNS, Numbers, ReportRows
@@ -123,7 +124,7 @@ class Report:
     """
 
     def __init__(self, store: Store, links: Links, rows_a_page: int) -> None:
-        folder = "dataset" if store.exists("dataset/manifest.json") else "."
+        folder = dataset_folder(store)
         self._manifest = known_manifest(store, folder)
         self._stats = known_stats(store, folder)
         self.rows = ReportRows(store, self._manifest, folder)
@@ -205,6 +206,11 @@ class Report:
 
     def _render(self, template: str, **context: Any) -> str:
         return _templates.get_template(template).render(site=self.site, links=self.links, **context)
+
+
+def dataset_folder(store: Store) -> str:
+    """Where the dataset lies: in a build's folder, or it is the folder."""
+    return "dataset" if store.exists(f"dataset/{MANIFEST}") else "."
 
 
 _SETS = ("traces", "sft", "rejected", "rl")

@@ -110,10 +110,10 @@ class ReportRows:
         shown = zip(row["frame_sha256"], row.get("images") or (), strict=False)
         return {sha256: image["bytes"] for sha256, image in shown}
 
-    def number_of_clip(self, clip_id: str) -> Iterator[int]:
+    def numbers_of_clip(self, clip_id: str) -> tuple[int, ...]:
         """Rows of a clip that hold their pictures."""
-        for config in ("sft", "rl"):
-            yield from self._where(config, pl.col("clip_id") == clip_id)
+        found = [self._where(config, pl.col("clip_id") == clip_id) for config in ("sft", "rl")]
+        return tuple(np.concatenate(found).tolist())
 
     def _find(self, query: Query) -> Numbers:
         if query.is_everything:
@@ -178,16 +178,9 @@ def _numbered(manifest: Manifest, folder: str) -> Iterator[Shard]:
 def _runs(numbers: Numbers | Sequence[int]) -> Iterator[range]:
     """Numbers that follow each other, together."""
     if isinstance(numbers, range):
-        if numbers:
-            yield numbers
+        yield from (numbers,) if numbers else ()
         return
-    start = None
-    last = -1
-    for number in map(int, numbers):
-        if start is not None and number != last + 1:
-            yield range(start, last + 1)
-            start = number
-        start = number if start is None else start
-        last = number
-    if start is not None:
-        yield range(start, last + 1)
+    given = np.asarray(numbers, dtype=np.int64)
+    for run in np.split(given, np.flatnonzero(np.diff(given) != 1) + 1):
+        if len(run):
+            yield range(int(run[0]), int(run[-1]) + 1)

@@ -15,7 +15,8 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler
 
 from pipeline.errors import UsageError
-from pipeline.report_pages import Report
+from pipeline.replace import MANIFEST
+from pipeline.report_pages import Report, dataset_folder
 from pipeline.report_query import Query
 from pipeline.store import Store
 
@@ -53,11 +54,39 @@ class ServedLinks:
         return f"/frame/{quote(sha256, safe='')}.jpg?row={number}"
 
 
+class Reports:
+    """The report of what a folder holds now: made anew when a build or a refilter has replaced its manifest.
+
+    Raises UsageError where there is no dataset.
+    """
+
+    def __init__(self, store: Store, rows_a_page: int) -> None:
+        self._store = store
+        self._rows_a_page = rows_a_page
+        self._manifest = self._read()
+        self._report = Report(store, ServedLinks(), rows_a_page)
+
+    def now(self) -> Report:
+        """The one to show."""
+        manifest = self._read()
+        if manifest and manifest != self._manifest:  # none: it is being made anew, the old one still shows
+            self._report = Report(self._store, ServedLinks(), self._rows_a_page)
+            self._manifest = manifest
+        return self._report
+
+    def _read(self) -> bytes:
+        folder = dataset_folder(self._store)
+        try:
+            return self._store.read_bytes(f"{folder}/{MANIFEST}")
+        except (FileNotFoundError, NotADirectoryError):
+            return b""
+
+
 class _Handler(RequestHandler):
     """What all addresses have in common. Only GET is answered."""
 
-    def initialize(self, report: Report) -> None:
-        self.report = report
+    def initialize(self, reports: Reports) -> None:
+        self.report = reports.now()
 
     def set_default_headers(self) -> None:
         policy = self.application.settings["content_policy"]
@@ -155,9 +184,9 @@ class _Nothing(_Handler):
         raise HTTPError(404 if self.request.method == "GET" else 405, "there is no such page")
 
 
-def make_app(report: Report) -> Application:
+def make_app(reports: Reports) -> Application:
     """The report's addresses."""
-    given = {"report": report}
+    given = {"reports": reports}
     return Application(
         [
             (r"/", _Overview, given),
@@ -168,18 +197,18 @@ def make_app(report: Report) -> Application:
         ],
         default_handler_class=_Nothing,
         default_handler_args=given,
-        content_policy=report.site.content_policy,
+        content_policy=reports.now().site.content_policy,
         log_function=lambda _: None,
     )
 
 
-async def serve(report: Report, port: int, told: Callable[[str], None], stop: asyncio.Event) -> None:
+async def serve(reports: Reports, port: int, told: Callable[[str], None], stop: asyncio.Event) -> None:
     """Serve until `stop` is set; `told` is called with the address. Port 0 is any free one.
 
     Raises OSError where the port is taken.
     """
     sockets = bind_sockets(port, HOST)
-    server = HTTPServer(make_app(report))
+    server = HTTPServer(make_app(reports))
     server.add_sockets(sockets)
     told(f"http://{HOST}:{sockets[0].getsockname()[1]}/")
     await stop.wait()
@@ -192,13 +221,13 @@ def browse_at(store: Store, port: int, told: Callable[[str], None]) -> None:
 
     Raises UsageError where there is no dataset, or the port is taken.
     """
-    report = Report(store, ServedLinks(), ROWS_A_PAGE)
+    reports = Reports(store, ROWS_A_PAGE)
 
     async def run() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await serve(report, port, lambda url: told(f"{url} (Ctrl-C ends it)"), stop)
+        await serve(reports, port, lambda url: told(f"{url} (Ctrl-C ends it)"), stop)
 
     try:
         asyncio.run(run())

@@ -15,7 +15,7 @@ import pyarrow as pa
 from pipeline.card import CardConfig, write_card
 from pipeline.part_files import read_measurements
 from pipeline.report_pages import Report
-from pipeline.report_server import ServedLinks, serve
+from pipeline.report_server import Reports, serve
 from pipeline.shards import ShardsConfig, write_dataset
 from pipeline.store import Store
 from schemas.manifest import BuildFacts
@@ -23,6 +23,7 @@ from stages.policy import PolicyConfig, decide
 from tests.small_parts import write_part
 
 PATIENCE_S = 120
+BALANCED = PolicyConfig()
 
 
 class Answer(NamedTuple):
@@ -57,7 +58,7 @@ class Site(NamedTuple):
             connection.close()
 
 
-def small_dataset(folder: Path, texts: Sequence[str] = ()) -> Store:
+def small_dataset(folder: Path, texts: Sequence[str] = (), policy: PolicyConfig = BALANCED) -> Store:
     """24 traces of two films; questions, thoughts and answers say `texts`, videos are called so."""
     store = Store(str(folder))
     parts = [write_part(store, 0)]
@@ -66,9 +67,9 @@ def small_dataset(folder: Path, texts: Sequence[str] = ()) -> Store:
         _say(store, parts[0].questions, ("text", "answer", "kind"), texts)
         _name_films(store, parts[0].footage, texts)
     measured = read_measurements(store, parts)
-    verdicts = decide(measured, PolicyConfig())
+    verdicts = decide(measured, policy)
     splits = dict.fromkeys(measured["video_id"], "train")
-    write_dataset(store, parts, measured, verdicts, splits, PolicyConfig(), ShardsConfig(), BuildFacts())
+    write_dataset(store, parts, measured, verdicts, splits, policy, ShardsConfig(), BuildFacts())
     write_card(store, parts, measured, verdicts, CardConfig())
     return store
 
@@ -76,7 +77,7 @@ def small_dataset(folder: Path, texts: Sequence[str] = ()) -> Store:
 @contextmanager
 def served(store: Store, rows_a_page: int = 5) -> Iterator[Site]:
     """The report at an address of this machine, on a loop of its own thread."""
-    report = Report(store, ServedLinks(), rows_a_page)
+    reports = Reports(store, rows_a_page)
     ready, urls = threading.Event(), list[str]()
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
 
@@ -85,12 +86,12 @@ def served(store: Store, rows_a_page: int = 5) -> Iterator[Site]:
         ready.set()
 
     thread = threading.Thread(
-        target=loop.run_until_complete, args=(serve(report, 0, told, stop),), daemon=True
+        target=loop.run_until_complete, args=(serve(reports, 0, told, stop),), daemon=True
     )
     thread.start()
     try:
         assert ready.wait(PATIENCE_S)
-        yield Site(urls[0], report)
+        yield Site(urls[0], reports.now())
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(PATIENCE_S)

@@ -1,5 +1,6 @@
 import html
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.report_query import Query
+from pipeline.store import Store
+from stages.policy import PolicyConfig
 from tests.hostile import HOSTILE_PATHS, HOSTILE_TEXTS
 from tests.pipeline.conftest import COMMAND
 from tests.reports import PATIENCE_S, Site, served, small_dataset
@@ -169,6 +172,27 @@ def test_command_serves_a_build_with_its_claims_and_requests(built):
     finally:
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_S) == 0
+
+
+def test_refilter_shows_in_the_next_page(tmp_path):
+    with served(small_dataset(tmp_path)) as site:
+        before = len(site.report.rows.numbers("sft"))
+        small_dataset(tmp_path, policy=PolicyConfig(min_thought_words=1000))
+        page = site.get("/rows?set=sft").text
+        assert before > 0
+        assert rows_on(page) == []
+        assert "Nothing fits" in page
+
+
+def test_dataset_without_its_build_tells_what_it_has(tmp_path):
+    store = small_dataset(tmp_path / "build")
+    shutil.rmtree(store.path("parts"))
+    with served(Store(store.path("dataset"))) as site:
+        for path in rows_on(site.get("/rows?set=rejected").text):
+            page = site.get(path).text
+            assert "which is not here" in page
+        shown = {html.unescape(each) for each in FRAME.findall(page)}
+        assert {site.get(each).status for each in shown} <= {200, 404}
 
 
 @pytest.mark.real
