@@ -94,7 +94,8 @@ def measure_refilter(traces: int) -> dict[str, float]:
 
 def refilter(store: Store, parts: list[PartFiles], max_blind_pass_rate: float) -> None:
     """All that `reelproof refilter` does with a build's files."""
-    policy = PolicyConfig(max_blind_pass_rate=max_blind_pass_rate)
+    # at even confidence each limit moves rows: four answers are too few to be surer
+    policy = PolicyConfig(max_blind_pass_rate=max_blind_pass_rate, probe_confidence=0.5)
     measurements = read_measurements(store, parts)
     verdicts = decide(measurements, policy)
     splits = assign_splits(measurements["video_id"].unique(), {}, 0.05, 0)
