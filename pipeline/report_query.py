@@ -15,8 +15,11 @@ SETS: Mapping[str, tuple[str, ...]] = {
     "rl": ("rl",),
 }
 """What a list may show -> the configs whose rows it holds, in order."""
-SEARCHED = ("question", "thought", "said", "answer", "video", "sample_id", "question_id", "clip_id")
+SEARCHED = ("question", "thought", "said", "answer", "video")
+SEARCHED_IDS = ("sample_id", "question_id", "clip_id", "video_id")
+"""Looked at as well where the words may be of an id."""
 MAX_TEXT = 200
+_MAYBE_ID = re.compile("[0-9a-fA-F]{4,}")
 
 
 class Query(BaseModel):
@@ -35,7 +38,7 @@ class Query(BaseModel):
     low: float | None = Field(default=None, allow_inf_nan=False)
     high: float | None = Field(default=None, allow_inf_nan=False)
     text: str = Field(default="", max_length=MAX_TEXT)
-    """Words to find, whatever their case, in any of `SEARCHED`."""
+    """Words to find, whatever their case, in any column of `SEARCHED`."""
 
     @field_validator("low", "high", mode="before")
     @classmethod
@@ -80,7 +83,8 @@ class Query(BaseModel):
             passes += [score <= self.high] if self.high is not None else []
         if self.text:
             words = "(?i)" + re.escape(self.text)
-            searched = [name for name in SEARCHED if name in columns]
+            named = (*SEARCHED, *SEARCHED_IDS) if _MAYBE_ID.fullmatch(self.text) else SEARCHED
+            searched = [name for name in named if name in columns]
             passes.append(pl.any_horizontal(pl.col(name).str.contains(words) for name in searched))
         return pl.all_horizontal(passes)
 

@@ -10,6 +10,7 @@ from pipeline.report_rows import CONFIGS, ReportRows
 from pipeline.stats_files import known_manifest
 from pipeline.store import Store
 from tests.reports import small_dataset
+from tests.small_parts import clip_of, footage
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,7 @@ def plain(store) -> list[dict]:
     ]
 
 
+CLIP_ID = clip_of(footage(0, 8)).clip_id
 QUERIES = {
     "all": (Query(), lambda row: row["config"] != "rl"),
     "set": (Query(set="rl"), lambda row: row["config"] == "rl"),
@@ -57,6 +59,10 @@ QUERIES = {
     "words": (
         Query(text="ROLLOUT 2"),
         lambda row: row["config"] != "rl" and "rollout 2" in row["thought"].lower(),
+    ),
+    "an id": (
+        Query(text=CLIP_ID[:8].upper()),
+        lambda row: row["config"] != "rl" and row["clip_id"] == CLIP_ID,
     ),
     "a pattern is words": (Query(text="rollout .*"), lambda row: False),
     "no such column": (Query(score="^.*$", low=0), lambda row: False),
