@@ -76,8 +76,8 @@ def sft_row(number: int, **changes: int) -> SftSample:
     )
 
 
-def rl_row(number: int) -> RlSample:
-    return RlSample(**row_fields(number))
+def rl_row(number: int, **changes: int) -> RlSample:
+    return RlSample(**row_fields(number, **changes))
 
 
 def write_dataset(
@@ -100,8 +100,8 @@ def write_sft(folder: Path, count: int = 24, **changes: int) -> Path:
     return write_dataset(folder, "sft", [sft_row(number, **changes) for number in range(count)], SftSample)
 
 
-def write_rl(folder: Path, count: int = 8) -> Path:
-    return write_dataset(folder, "rl", [rl_row(number) for number in range(count)], RlSample)
+def write_rl(folder: Path, count: int = 8, **changes: int) -> Path:
+    return write_dataset(folder, "rl", [rl_row(number, **changes) for number in range(count)], RlSample)
 
 
 def write_model(folder: Path, seed: int = 0) -> str:

@@ -64,7 +64,7 @@ def evaluate_model(
     reports = []
     for style in cfg.styles:
         prompt = PromptConfig(style=style, max_frames=cfg.max_frames)
-        sampler = open_sampler(model, cfg.backend, prompt)
+        sampler = open_sampler(model, cfg.backend, prompt, shards, cfg.sampling.max_tokens)
         reports += evaluate_examples(sampler, examples, style, cfg, judge)
     out.mkdir(parents=True, exist_ok=True)
     plain = [{**r._asdict(), "strict": r.strict._asdict(), "lenient": r.lenient._asdict()} for r in reports]

@@ -94,9 +94,9 @@ def train_rl(
 ) -> TrainSummary:
     """Train `model` on DIR's `rl` rows into `out`; a killed run goes on from its last checkpoint.
 
-    `judge` gives the evidence reward; `watch` is called where a checkpoint is due. One process: rollouts are
-    not spread over devices. Raises DatasetError and SetupError, before weights are loaded, where data, model,
-    rewards and settings do not fit.
+    `judge` gives the evidence reward; `watch` is called where a checkpoint is due, and at the end. One
+    process: rollouts are not spread over devices. Raises DatasetError and SetupError, before weights are
+    loaded, where data, model, rewards and settings do not fit.
     """
     path = model_path(model)
     shards = open_shards(dataset_folder(build_dir), cfg.shards)
@@ -104,7 +104,13 @@ def train_rl(
     frames = check_frames(processor, shards, cfg.allow_resize)
     check_length(processor, path, shards, cfg.prompt, frames, room=cfg.sampling.max_tokens)
     curriculum = Curriculum.of(stream_in_order(shards), cfg.curriculum, cfg.seed)
-    check_rewards(cfg.rewards, curriculum.sample_examples(shards), judge)
+    examples = curriculum.sample_examples(shards)
+    check_rewards(cfg.rewards, examples, judge)
+    if cfg.temporal is not None and all(len(example.images) < 2 for example in examples):
+        raise SetupError(
+            "temporal contrasts ordered with shuffled frames, but these questions show one frame each; "
+            "set it to null"
+        )
     accelerator = Accelerator()
     if accelerator.num_processes > 1:
         raise SetupError("train rl runs in one process; start it without `accelerate launch`")
@@ -144,7 +150,7 @@ def train_rl(
                 run.append("rollouts.jsonl", [example_row(step, group) for group in groups[:4]])
             if step % cfg.checkpoint_every_steps == 0 and step < cfg.steps:
                 trainer.checkpoint(run, step)
-            if watch is not None and step % cfg.checkpoint_every_steps == 0:
+            if watch is not None and (step % cfg.checkpoint_every_steps == 0 or step == cfg.steps):
                 watch(step, accelerator.unwrap_model(trainer.network))
         spent = time.perf_counter() - began
         save_network(accelerator, trainer.network, processor, run)

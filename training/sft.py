@@ -86,8 +86,8 @@ def train_sft(
 ) -> TrainSummary:
     """Fine-tune `model` on DIR's `sft` rows into `out`; a killed run goes on from its last checkpoint.
 
-    `watch` is called where a checkpoint is due. Raises DatasetError and SetupError, before weights are
-    loaded, where data, model and settings do not fit.
+    `watch` is called where a checkpoint is due, and at the end. Raises DatasetError and SetupError,
+    before weights are loaded, where data, model and settings do not fit.
     """
     shards = open_shards(dataset_folder(build_dir), cfg.shards)
     processor = load_processor(model_path(model))
@@ -123,7 +123,7 @@ def train_sft(
                 run.log(step, {**update._asdict(), "tokens_per_s": tokens / spent, "seconds": spent})
             if step % cfg.checkpoint_every_steps == 0 and step < cfg.steps:
                 trainer.checkpoint(run, step)
-            if watch is not None and step % cfg.checkpoint_every_steps == 0:
+            if watch is not None and (step % cfg.checkpoint_every_steps == 0 or step == cfg.steps):
                 watch(step, accelerator.unwrap_model(trainer.network))
                 trainer.network.train()
         spent = time.perf_counter() - began

@@ -60,6 +60,8 @@ class TtsConfig(BaseModel):
     """`more_frames` begins with so many and doubles them …"""
     agreed_share: float = Field(default=0.75, gt=0, le=1)
     """… until the leader has this share of the votes, or all frames are shown."""
+    evidence_power: float = Field(default=1.0, gt=0, le=64)
+    """Of the evidence in a weighted vote: above 1, a thought with one false claim counts for less."""
     rewards: RewardConfig = RewardConfig(scoring="lenient")
     """How answers are scored, and what thought/answer agreement is."""
 
@@ -153,8 +155,9 @@ def _weighted_logprob(pool: Pool, _: TtsConfig) -> Choice:
     return _cost(pool, len(pool.said))._replace(answer=vote(pool.example, pool.answers, weights))
 
 
-def _weighted_evidence(pool: Pool, _: TtsConfig) -> Choice:
-    weights = [each.components["evidence"] * each.components["agreement"] for each in pool.scored]
+def _weighted_evidence(pool: Pool, cfg: TtsConfig) -> Choice:
+    held = [each.components for each in pool.scored]
+    weights = [each["evidence"] ** cfg.evidence_power * each["agreement"] for each in held]
     return _cost(pool, len(pool.said))._replace(answer=vote(pool.example, pool.answers, weights))
 
 

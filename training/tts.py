@@ -11,11 +11,11 @@ from typing import NamedTuple
 from schemas.answer import lenient_score, strict_score
 from schemas.intervals import Interval, wilson
 from training.batches import PromptConfig
-from training.preflight import SetupError, dataset_folder
+from training.preflight import SetupError, check_frames, check_length, dataset_folder, load_processor
 from training.rewards import Judge
-from training.runs import write_whole
+from training.runs import model_path, write_whole
 from training.sampling import LocalSampler, Sampler, ServerSampler
-from training.shards import Example, open_shards, stream_in_order
+from training.shards import Example, Shards, open_shards, stream_in_order
 from training.strategies import (
     FROM_POOL,
     FROM_SAMPLER,
@@ -47,7 +47,8 @@ def scale_test_time(
     """Try each strategy on DIR's questions; leaves tts.json, tts.md and tts.png in `out`."""
     shards = open_shards(dataset_folder(build_dir), cfg.shards)
     examples = list(stream_in_order(shards))[: cfg.max_rows]
-    outcomes = try_strategies(open_sampler(model, cfg.backend, cfg.prompt), examples, cfg, judge)
+    sampler = open_sampler(model, cfg.backend, cfg.prompt, shards, cfg.sampling.max_tokens)
+    outcomes = try_strategies(sampler, examples, cfg, judge)
     out.mkdir(parents=True, exist_ok=True)
     write_outcomes(outcomes, out)
     return outcomes
@@ -73,10 +74,20 @@ def try_strategies(
     return outcomes
 
 
-def open_sampler(model: str, backend: BackendConfig, prompt: PromptConfig) -> Sampler:
-    """The model in this process, or the server's model of that name."""
+def open_sampler(
+    model: str, backend: BackendConfig, prompt: PromptConfig, shards: Shards, room: int
+) -> Sampler:
+    """The model in this process, or the server's model of that name.
+
+    Raises SetupError, before weights are loaded, for a model here that does not see, or whose context does
+    not hold the longest row and `room` tokens of answer.
+    """
     if backend.kind == "server":
         return ServerSampler(backend.url, model, prompt)
+    path = model_path(model)
+    processor = load_processor(path)
+    frames = check_frames(processor, shards, allow_resize=True)
+    check_length(processor, path, shards, prompt, frames, room)
     return LocalSampler.load(model, prompt)
 
 

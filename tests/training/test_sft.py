@@ -5,15 +5,14 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from transformers import AutoModelForImageTextToText, AutoProcessor, LlamaConfig
+from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from tests.tiny_training import TINY, sft_row, write_model, write_sft
+from tests.tiny_training import sft_row, write_model, write_sft
 from training.batches import PromptConfig, sft_batch
 from training.networks import LoraSettings, logits_needed
 from training.preflight import SetupError
@@ -162,33 +161,6 @@ def test_bf16_trains(model, dataset, tmp_path):
     summary = train_sft(dataset, model, tmp_path, CFG.model_copy(update={"steps": 1, "precision": "bf16"}))
     AcceleratorState._reset_state(True)
     assert math.isfinite(summary.loss)
-
-
-def test_frames_of_another_size_are_refused_before_weights_are_loaded(model, tmp_path):
-    dataset = write_sft(tmp_path / "data", 4, side_px=24)
-    folder = tmp_path / "model"
-    folder.mkdir()
-    for file in Path(model).iterdir():
-        if file.suffix != ".safetensors":
-            (folder / file.name).write_bytes(file.read_bytes())
-    processor = AutoProcessor.from_pretrained(folder)
-    processor.image_processor.do_resize = True
-    processor.save_pretrained(folder)
-    with pytest.raises(SetupError, match="frames are 24x24 px but the processor shows the model 16x16 px"):
-        train_sft(dataset, str(folder), tmp_path / "run", CFG)
-
-
-def test_prompt_longer_than_the_context_is_refused(model, tmp_path):
-    dataset = write_sft(tmp_path / "data", 2, frames=40)
-    with pytest.raises(SetupError, match=f"the context of .* holds {TINY.context_tokens}"):
-        train_sft(dataset, model, tmp_path / "run", CFG)
-
-
-def test_model_without_vision_is_refused(dataset, model, tmp_path):
-    LlamaConfig().save_pretrained(tmp_path / "blind")
-    AutoProcessor.from_pretrained(model).tokenizer.save_pretrained(tmp_path / "blind")
-    with pytest.raises(SetupError, match="has no vision"):
-        train_sft(dataset, str(tmp_path / "blind"), tmp_path / "run", CFG)
 
 
 @pytest.mark.parametrize(

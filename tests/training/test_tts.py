@@ -65,6 +65,11 @@ def test_strategy_answers_as_its_rule_says(strategy, script, right):
     assert outcome(strategy, script).right == (right,)
 
 
+def test_evidence_counts_for_more_the_higher_its_power():
+    assert outcome("weighted_evidence", "AAAAB", evidence_power=0.1).right == (0,)
+    assert outcome("weighted_evidence", "AAAAB", evidence_power=4.0).right == (1,)
+
+
 def test_early_stop_costs_only_what_it_drew():
     assert outcome("early_stop", "BBBAA").samples == 3
     assert outcome("early_stop", "ABABB").samples == 5

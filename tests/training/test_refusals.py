@@ -1,0 +1,121 @@
+"""What cannot be trained, asked or measured is refused with the reason, before weights are loaded."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from transformers import AutoProcessor, LlamaConfig
+
+from schemas.sample import RlSample
+from tests.tiny_training import TINY, row_fields, write_dataset, write_model, write_rl, write_sft
+from training.batches import PromptConfig
+from training.evaluate import EvaluateConfig, evaluate_model
+from training.preflight import SetupError
+from training.rewards import RewardConfig
+from training.rl import RlConfig, TemporalConfig, train_rl
+from training.sampling import SamplingConfig
+from training.sft import SftConfig, train_sft
+from training.shards import DatasetError, ShardsConfig
+from training.strategies import TtsConfig
+from training.tts import scale_test_time
+
+SHORT = SamplingConfig(max_tokens=6)
+RL = RlConfig(steps=1, sampling=SHORT)
+ASKED = ShardsConfig(subset="rl")
+COMMANDS = {
+    "sft": lambda data, model, out: train_sft(data, model, out, SftConfig(steps=1)),
+    "rl": lambda data, model, out: train_rl(data, model, out, RL),
+    "tts": lambda data, model, out: scale_test_time(
+        data, model, out, TtsConfig(shards=ASKED, sampling=SHORT, strategies=("greedy",))
+    ),
+    "evaluate": lambda data, model, out: evaluate_model(
+        data, model, out, EvaluateConfig(shards=ASKED, sampling=SHORT)
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def unloadable(tmp_path_factory):
+    """A model's folder without its weights: whatever tries to load them fails otherwise than by refusal."""
+    folder = Path(write_model(tmp_path_factory.mktemp("model")))
+    (folder / "model.safetensors").unlink()
+    return str(folder)
+
+
+def dataset(command, folder, **changes):
+    return write_sft(folder, 4, **changes) if command == "sft" else write_rl(folder, 4, **changes)
+
+
+def refused(command, data, model, out, error, message):
+    with pytest.raises(error, match=message):
+        COMMANDS[command](data, model, out)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_shard_of_another_hash_is_refused(command, unloadable, tmp_path):
+    data = dataset(command, tmp_path / "data")
+    shard = next(data.glob("data/*/*.parquet"))
+    shard.write_bytes(shard.read_bytes() + b"\0")
+    refused(command, data, unloadable, tmp_path / "run", DatasetError, "the manifest says .* or damaged")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_empty_split_is_refused(command, unloadable, tmp_path):
+    data = dataset(command, tmp_path / "data")
+    manifest = json.loads((data / "manifest.json").read_text())
+    manifest["files"] = []
+    (data / "manifest.json").write_text(json.dumps(manifest))
+    refused(command, data, unloadable, tmp_path / "run", DatasetError, "has no rows in subset .* split train")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_model_without_vision_is_refused(command, unloadable, tmp_path):
+    blind = tmp_path / "blind"
+    LlamaConfig().save_pretrained(blind)
+    AutoProcessor.from_pretrained(unloadable).tokenizer.save_pretrained(blind)
+    data = dataset(command, tmp_path / "data")
+    refused(command, data, str(blind), tmp_path / "run", SetupError, "has no vision")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_prompt_longer_than_the_context_is_refused(command, unloadable, tmp_path):
+    data = dataset(command, tmp_path / "data", frames=40)
+    message = f"the context of .* holds {TINY.context_tokens}"
+    refused(command, data, unloadable, tmp_path / "run", SetupError, message)
+
+
+@pytest.mark.parametrize("command", ["sft", "rl"])
+def test_frames_of_another_size_than_the_processors_are_refused(command, unloadable, tmp_path):
+    resizing = tmp_path / "resizing"
+    shutil.copytree(unloadable, resizing)
+    processor = AutoProcessor.from_pretrained(resizing)
+    processor.image_processor.do_resize = True
+    processor.save_pretrained(resizing)
+    data = dataset(command, tmp_path / "data", side_px=24)
+    message = "frames are 24x24 px but the processor shows the model 16x16 px"
+    refused(command, data, str(resizing), tmp_path / "run", SetupError, message)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rewards": RewardConfig(evidence=1.0)}, "need a judge"),
+        ({"rewards": RewardConfig(accuracy=0.0)}, "nothing would be learned"),
+        ({"temporal": TemporalConfig()}, "temporal .* one frame"),
+    ],
+)
+def test_rewards_that_the_tasks_cannot_give_are_refused(changes, message, unloadable, tmp_path):
+    rows = [RlSample(**row_fields(number, frames=1)) for number in range(4)]
+    data = write_dataset(tmp_path / "data", "rl", rows, RlSample)
+    with pytest.raises(SetupError, match=message):
+        train_rl(data, unloadable, tmp_path / "run", RL.model_copy(update=changes))
+    assert not (tmp_path / "run").exists()
+
+
+def test_fewer_frames_make_a_long_row_fit(unloadable, tmp_path):
+    """Up to the missing weights, that is."""
+    data = write_sft(tmp_path / "data", 4, frames=40)
+    with pytest.raises(OSError, match=r"model\.safetensors"):
+        train_sft(data, unloadable, tmp_path / "run", SftConfig(prompt=PromptConfig(max_frames=2)))
