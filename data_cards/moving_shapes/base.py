@@ -5,6 +5,7 @@ plateau, so one frame comes first; the optimizer then begins anew.
 """
 
 import io
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -43,11 +44,13 @@ class _Stage(NamedTuple):
     steps: int
     warmup: int
     schedule: Literal["constant", "linear"]
+    until: float = math.inf
+    """Goes on after its steps until the mean loss of the last 25 is below this, up to three times as long."""
 
 
 STAGES = (
     _Stage(1, 64, 300, 20, "constant"),
-    _Stage(SHOT_S, 32, 350, 50, "constant"),
+    _Stage(SHOT_S, 32, 350, 50, "constant", until=0.06),
     _Stage(SHOT_S, 32, 150, 10, "linear"),  # without it some seeds keep mistaking cells
 )
 
@@ -75,11 +78,13 @@ def _attempt(seed: int) -> tuple[TinyModel, float]:
         accelerator = Accelerator()
         optimizer = OptimizerConfig(learning_rate=1e-3, schedule=stage.schedule, warmup_steps=stage.warmup)
         trainer = Trainer(accelerator, network, optimizer, stage.steps)
-        for step in range(1, stage.steps + 1):
+        losses: list[float] = []
+        while len(losses) < stage.steps or (loss > stage.until and len(losses) < 3 * stage.steps):
             batch = sft_batch(tiny.processor, [_scene(rng, stage.frames) for _ in range(stage.rows)], PROMPT)
-            loss = trainer.step([batch]).loss
-            if step % 50 == 0:
-                print(f"base, {stage.frames} frame(s), step {step}: loss {loss:.4f}", flush=True)  # noqa: T201
+            losses.append(trainer.step([batch]).loss)
+            loss = sum(losses[-25:]) / len(losses[-25:])
+            if len(losses) % 50 == 0:
+                print(f"base, {stage.frames} frame(s), step {len(losses)}: loss {loss:.4f}", flush=True)  # noqa: T201
         network = accelerator.unwrap_model(trainer.network)
     return TinyModel(network, tiny.processor), loss
 

@@ -28,12 +28,6 @@ CONTROLS = (
     "sft_curated_weighted8",
     "sft_curated_rl_sample1",
     "sft_curated_rl_best8",
-    "sft_curated_rl_evidence_only",
-    "sft_curated_rl_evidence_only_sample1",
-    "sft_curated_rl_evidence_only_vote8",
-    "sft_curated_rl_evidence_only_weighted8",
-    "sft_raw_all",
-    "sft_curated_all",
     "noise_sft_raw",
     "noise_sft_curated",
 )
@@ -41,22 +35,22 @@ PAIRS = (
     ("sft_curated", "sft_raw"),
     ("sft_curated", "sft_raw_same_budget"),
     ("sft_curated", "sft_random"),
-    ("sft_curated_all", "sft_raw_all"),
     ("noise_sft_curated", "noise_sft_raw"),
     ("sft_curated", "sft_direct"),
     ("sft_curated_rl", "sft_curated"),
     ("sft_curated_rl", "sft_curated_more"),
     ("sft_curated_rl", "sft_curated_rl_outcome_only"),
-    ("sft_curated_rl", "sft_curated_rl_evidence_only"),
-    ("sft_curated_rl_evidence_only_weighted8", "sft_curated_rl_evidence_only_vote8"),
     ("sft_curated_vote8", "sft_curated_sample1"),
     ("sft_curated_vote8", "sft_curated"),
     ("sft_curated_weighted8", "sft_curated_vote8"),
     ("sft_curated_rl_vote8", "sft_curated_rl_sample1"),
     ("sft_curated_rl_vote8", "sft_curated_rl"),
     ("sft_curated_rl_weighted8", "sft_curated_rl_vote8"),
+    ("sft_curated_rl_weighted8", "sft_curated_rl"),
     ("sft_curated_rl_weighted8", "sft_raw"),
 )
+WATCHED = ("sft_curated", "sft_curated_more", "sft_curated_rl", "sft_curated_rl_outcome_only")
+"""Runs whose accuracy on the development set is shown as it went."""
 
 
 class Arm(NamedTuple):
@@ -89,7 +83,9 @@ def write_report(out: Path, card: Path, seeds: Sequence[int]) -> None:
             "accuracy_differences": pairs,
             "citation_differences": cited,
             "accuracy_by_seed": {name: [_mean(seed) for seed in arm.right] for name, arm in arms.items()},
-            "training_seconds": _seconds(out, seeds),
+            "training_cpu_seconds": _seconds(out, seeds),
+            "development_accuracy": {name: _progress(out, name, seeds) for name in WATCHED},
+            "commands": [json.loads(line) for line in (out / "commands.jsonl").open()],
         },
     )
     (card / "study.md").write_text(_markdown(summary, pairs, cited))
@@ -101,7 +97,7 @@ def write_report(out: Path, card: Path, seeds: Sequence[int]) -> None:
 
 def _read(out: Path, name: str, seeds: Sequence[int]) -> Arm | None:
     files = [out / f"seed-{seed}" / f"{name}.json" for seed in seeds]
-    held = [json.loads(file.read_text())["test"] for file in files if file.is_file()]
+    held = [json.loads(file.read_text()) for file in files if file.is_file()]
     if len(held) < len(seeds):
         return None
     cited = [each["cited"] for each in held]
@@ -158,9 +154,14 @@ def _cited_gap(gap: dict[str, float] | None) -> str:
 def _seconds(out: Path, seeds: Sequence[int]) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     for seed in seeds:
-        for file in sorted((out / f"seed-{seed}").glob("*/seconds")):
+        for file in sorted((out / f"seed-{seed}").glob("*/cpu_seconds")):
             found.setdefault(file.parent.name, []).append(float(file.read_text()))
     return found
+
+
+def _progress(out: Path, name: str, seeds: Sequence[int]) -> list[list[dict[str, float]]]:
+    files = [out / f"seed-{seed}" / name / "progress.json" for seed in seeds]
+    return [json.loads(file.read_text()) for file in files if file.is_file()]
 
 
 def _mean(values: Sequence[float]) -> float:
