@@ -3,11 +3,12 @@ import io
 import numpy as np
 import polars as pl
 import pytest
+from matplotlib.colors import to_hex
 from PIL import Image
 
 from pipeline.card import CardConfig, write_card, write_readme
 from pipeline.part_files import read_measurements
-from pipeline.plots import draw_all, draw_funnel, draw_scores, picture_of, write_plots
+from pipeline.plots import KEPT, LINE, draw_all, draw_blind, draw_funnel, draw_scores, picture_of, write_plots
 from pipeline.shards import ShardsConfig, write_dataset
 from pipeline.stats_files import Plot, PlotList, read_stats, stats_sha256
 from pipeline.store import Store
@@ -90,3 +91,13 @@ def test_nothing_is_drawn_of_what_was_not_measured(built):
     bare = complete(measured.with_columns(pl.lit(None, pl.Int64).alias("blind_passes")))
     names = [each.name for each in draw_all(read_stats(store), bare, PolicyConfig())]
     assert "blind" not in names
+
+
+def test_questions_answered_blind_are_red(built):
+    rows = complete(built[1]).with_columns(blind_rollouts=pl.lit(4), guess_rate=pl.lit(None, pl.Float64))
+    policy = PolicyConfig()
+    for passes, colour in ((3, KEPT), (4, LINE)):  # 95 % sure of 0.36 and of 0.60, against 0.5
+        (circles,) = (
+            draw_blind(rows.with_columns(blind_passes=pl.lit(passes)), policy).figure.axes[0].collections
+        )
+        assert {to_hex(each) for each in circles.get_facecolor()} == {colour}

@@ -1,7 +1,6 @@
 import pytest
 
 from schemas.question import Task
-from schemas.thought import repetition
 from schemas.trace import Claim, ProbeResult
 from stages.checks.answer import AnswerConfig, measure_answer
 from stages.checks.citations import CitationConfig, measure_citations
@@ -84,21 +83,6 @@ def test_graded_answers_pass_from_the_configured_score_up():
         for s in (0.5, 0.6, 0.61)
     ]
     assert passes == [1, 1, 0]
-
-
-@pytest.mark.parametrize(
-    ("thought", "share"),
-    [
-        ("", 0),
-        ("a b c", 0),
-        ("a b c d", 0),
-        ("a b c d e a b c d", 1 / 6),
-        ("no " * 103, 0.99),
-        ("A b, c d! a B c. D", 1 / 5),
-    ],
-)
-def test_repetition_is_the_share_of_runs_said_before(thought, share):
-    assert repetition(thought) == pytest.approx(share)
 
 
 @pytest.mark.parametrize(
