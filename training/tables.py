@@ -36,7 +36,7 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def plot_points(points: Sequence[Point], file: Path, cost_name: str, value_name: str) -> None:
     """Accuracy with its interval against cost, on a logarithmic axis."""
-    figure, axes = _figure(7, 4.5)
+    figure, axes = new_figure(7, 4.5)
     for point in points:
         low, high = point.accuracy.value - point.accuracy.low, point.accuracy.high - point.accuracy.value
         axes.errorbar(point.cost, point.accuracy.value, [[low], [high]], fmt="o", capsize=3)
@@ -50,21 +50,8 @@ def plot_points(points: Sequence[Point], file: Path, cost_name: str, value_name:
     figure.savefig(file, dpi=110, metadata={"Software": None})
 
 
-def plot_bars(names: Sequence[str], values: Sequence[Interval], file: Path, value_name: str) -> None:
-    """One bar a name, with its interval."""
-    figure, axes = _figure(8, 0.45 * len(names) + 1.2)
-    places = range(len(names))
-    errors = [[each.value - each.low for each in values], [each.high - each.value for each in values]]
-    axes.barh(places, [each.value for each in values], xerr=errors, capsize=3, color="#5b8db8")
-    axes.set_yticks(places, names)
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1)
-    axes.set_xlabel(value_name)
-    axes.grid(axis="x", alpha=0.3)
-    figure.savefig(file, dpi=110, metadata={"Software": None})
-
-
-def _figure(width: float, height: float) -> tuple[Figure, Any]:
+def new_figure(width: float, height: float) -> tuple[Figure, Any]:
+    """An empty one, its size in inches, and its axes."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.subplots()

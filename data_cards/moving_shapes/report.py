@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from over_seeds import mean_over_seeds, paired_difference
+
 from schemas.intervals import Interval
-from training.intervals import mean_over_seeds, paired_difference
-from training.tables import plot_bars, text_table
+from training.tables import new_figure, text_table
 
 ARMS = (
     "base",
@@ -90,7 +91,7 @@ def write_report(out: Path, card: Path, seeds: Sequence[int]) -> None:
     )
     (card / "study.md").write_text(_markdown(summary, pairs, cited))
     intervals = [Interval(each["accuracy"], each["low"], each["high"]) for each in summary.values()]
-    plot_bars(
+    _plot_bars(
         list(summary), intervals, card / "study.png", "test accuracy, 95 % interval over seeds and questions"
     )
 
@@ -170,3 +171,17 @@ def _mean(values: Sequence[float]) -> float:
 
 def _write(file: Path, content: object) -> None:
     file.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def _plot_bars(names: Sequence[str], values: Sequence[Interval], file: Path, value_name: str) -> None:
+    """One bar a name, with its interval."""
+    figure, axes = new_figure(8, 0.45 * len(names) + 1.2)
+    places = range(len(names))
+    errors = [[each.value - each.low for each in values], [each.high - each.value for each in values]]
+    axes.barh(places, [each.value for each in values], xerr=errors, capsize=3, color="#5b8db8")
+    axes.set_yticks(places, names)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.set_xlabel(value_name)
+    axes.grid(axis="x", alpha=0.3)
+    figure.savefig(file, dpi=110, metadata={"Software": None})

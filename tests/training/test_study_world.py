@@ -10,18 +10,26 @@ import pytest
 from PIL import Image
 
 from schemas.answer import read_completion
+from schemas.sample import ChatMessage, ChatPart
+from tests.tiny_training import rl_row
+from training.shards import example_of
 
 STUDY = Path(__file__).parents[2] / "data_cards" / "moving_shapes"
 
 
 @pytest.fixture(scope="module")
-def study():
-    """Modules of the study's folder, which is no package."""
+def load():
+    """Imports modules of the study's folder, which is no package."""
     sys.path.insert(0, str(STUDY))
     try:
-        yield importlib.import_module("world"), importlib.import_module("teacher")
+        yield importlib.import_module
     finally:
         sys.path.remove(str(STUDY))
+
+
+@pytest.fixture(scope="module")
+def study(load):
+    return load("world"), load("teacher")
 
 
 def jpeg(picture):
@@ -105,3 +113,32 @@ def test_faults_come_as_often_as_said(study):
     texts = [teacher.answer(asked, f"{n}", teacher.Faults(0, 0, 0, 0.25)) for n in range(200)]
     malformed = np.mean([not read_completion(text).well_formed for text in texts])
     assert 0.15 < malformed < 0.35
+
+
+def test_judge_counts_the_claims_that_hold_of_the_four_asked_for(load, study):
+    world, teacher = study
+    shot = world.draw_films("train", 1, 0)[0].shots[0]
+    asked = shown(study, shot, shot.colours[0])
+    parts = []
+    for label in asked.labels:
+        parts += [ChatPart(type="text", text=label), ChatPart(type="image", text=None)]
+    prompt = (ChatMessage(role="user", content=tuple(parts)),)
+    example = example_of(rl_row(0).model_dump())
+    example = example._replace(question=asked.text, images=asked.frames, prompt=prompt)
+    whole = read_completion(teacher.answer(asked, "key", teacher.Faults(0, 0, 0, 0))).thought
+    other = whole.replace(shot.colours[0], shot.colours[1])
+    three, none = whole.partition(". ")[2], "So left."
+    judge = load("measure").ShapesJudge()
+    assert judge.evidence([(example, said) for said in (whole, three, other, none)]) == [1, 0.75, 0, None]
+
+
+def test_pairing_narrows_the_interval_of_a_difference(load):
+    stats = load("over_seeds")
+    rng = np.random.default_rng(0)
+    theirs = (rng.random((3, 300)) < 0.5).astype(float)
+    ours = np.maximum(theirs, (rng.random((3, 300)) < 0.2).astype(float))
+    gap = stats.paired_difference(ours, theirs, draws=500)
+    assert 0 < gap.low < gap.value < gap.high
+    one, other = stats.mean_over_seeds(ours, draws=500), stats.mean_over_seeds(theirs, draws=500)
+    assert gap.high - gap.low < (one.high - one.low) + (other.high - other.low)
+    assert stats.paired_difference(ours, ours, draws=50) == (0, 0, 0)

@@ -1,13 +1,11 @@
 import json
 
-import numpy as np
 import pytest
 
 from schemas.question import Task
 from tests.tiny_training import rl_row, write_model, write_rl
 from training.batches import PromptConfig
 from training.evaluate import EvaluateConfig, constant_baseline, evaluate_model
-from training.intervals import mean_over_seeds, paired_difference
 from training.sampling import Said, SamplingConfig
 from training.shards import example_of
 from training.strategies import TtsConfig, count_votes, vote
@@ -130,14 +128,3 @@ def test_model_is_evaluated_and_scaled_from_shards(tmp_path):
 def test_constant_baseline_is_the_best_single_answer():
     examples = [EXAMPLE._replace(answer=answer) for answer in "BBBA"]
     assert constant_baseline(examples) == 0.75
-
-
-def test_pairing_narrows_the_interval_of_a_difference():
-    rng = np.random.default_rng(0)
-    theirs = (rng.random((3, 300)) < 0.5).astype(float)
-    ours = np.maximum(theirs, (rng.random((3, 300)) < 0.2).astype(float))
-    gap = paired_difference(ours, theirs, draws=500)
-    assert 0 < gap.low < gap.value < gap.high
-    one, other = mean_over_seeds(ours, draws=500), mean_over_seeds(theirs, draws=500)
-    assert gap.high - gap.low < (one.high - one.low) + (other.high - other.low)
-    assert paired_difference(ours, ours, draws=50) == (0, 0, 0)
