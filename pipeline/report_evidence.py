@@ -55,10 +55,10 @@ class Evidence:
         self._film = lru_cache(maxsize=4)(self._read_film)
         self._places = lru_cache(maxsize=16)(self._read_places)
 
-    @property
+    @cached_property
     def has_parts(self) -> bool:
         """Whether the build that made the dataset is here."""
-        return self._workplace is not None
+        return self._store.exists(RECIPE) and self._store.exists(PLAN)
 
     def claims(self, row: Mapping[str, Any]) -> tuple[Claim, ...]:
         """What a verifier was asked about a trace's thought, in order."""
@@ -166,7 +166,7 @@ class Evidence:
 
     @cached_property
     def _workplace(self) -> Workplace | None:
-        if not self._store.exists(RECIPE) or not self._store.exists(PLAN):
+        if not self.has_parts:
             return None
         try:
             return open_workplace(self._store.url)

@@ -101,7 +101,8 @@ class ListView(NamedTuple):
 
     page: int
     pages: int
-    total: int
+    total: int | None
+    """None while it is being counted."""
     first: int
     last: int
     note: str = ""
@@ -156,12 +157,19 @@ class Report:
         """Counts, the funnel, scores and kinds."""
         return self._render("overview.html", here="overview", stats=self._stats)
 
-    def list(self, query: Query, page: int, columns: Sequence[str] = LIST_COLUMNS, note: str = "") -> str:
-        """One page of a query's rows; the last one where there are not so many."""
+    def list(self, query: Query, page: int) -> str:
+        """One page of a query's rows; the last one where there are not so many.
+
+        The first page of a search does not wait for the last row that fits, which is then looked for.
+        """
+        if page <= 1 and query.text:
+            first = self.rows.find_first(query, self._rows_a_page + 1)
+            if len(first) > self._rows_a_page and not self.rows.start(query).done():
+                view = ListView(1, 2, None, 1, self._rows_a_page, "more are being counted")
+                return self.list_of(query, first[: self._rows_a_page], view, LIST_COLUMNS)
         found = self.rows.find(query)
-        view = _view(page, len(found), self._rows_a_page, note)
-        shown = found[max(view.first - 1, 0) : view.last]
-        return self.list_of(query, shown, view, columns)
+        view = _view(page, len(found), self._rows_a_page)
+        return self.list_of(query, found[max(view.first - 1, 0) : view.last], view, LIST_COLUMNS)
 
     def list_of(self, query: Query, shown: Numbers, view: ListView, columns: Sequence[str]) -> str:
         """A list of given rows."""
@@ -216,11 +224,11 @@ def dataset_folder(store: Store) -> str:
 _SETS = ("traces", "sft", "rejected", "rl")
 
 
-def _view(page: int, total: int, rows_a_page: int, note: str) -> ListView:
+def _view(page: int, total: int, rows_a_page: int) -> ListView:
     pages = max(-(-total // rows_a_page), 1)
     page = min(max(page, 1), pages)
     first = (page - 1) * rows_a_page
-    return ListView(page, pages, total, min(first + 1, total), min(first + rows_a_page, total), note)
+    return ListView(page, pages, total, min(first + 1, total), min(first + rows_a_page, total))
 
 
 def _position(found: Numbers, number: int) -> int | None:

@@ -6,8 +6,11 @@ a filter found, and that is kept for the next page.
 """
 
 from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property, lru_cache
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,8 +58,9 @@ class ReportRows:
         self._store = store
         self.shards = tuple(_numbered(manifest, folder))
         self._firsts = [shard.first for shard in self.shards]
-        self.find = lru_cache(maxsize=KEPT_ANSWERS)(self._find)
-        """Query -> numbers of its rows, in order."""
+        self._answers: OrderedDict[Query, Future[Numbers]] = OrderedDict()
+        self._lock = Lock()
+        self._searchers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="report-search")
         self.schema = lru_cache(maxsize=None)(self._schema)
         """Config -> its columns; empty where it has no rows. Raises KeyError."""
 
@@ -65,6 +69,47 @@ class ReportRows:
         mine = [shard for shard in self.shards if shard.config in SETS[query_set]]
         first = mine[0].first if mine else 0
         return range(first, first + sum(shard.rows for shard in mine))
+
+    def find(self, query: Query) -> Numbers:
+        """Numbers of the rows that pass, in order. What was found before is remembered."""
+        answer = self.start(query)
+        try:
+            return answer.result()
+        except Exception:
+            with self._lock:
+                self._answers.pop(query, None)
+            raise
+
+    def start(self, query: Query) -> "Future[Numbers]":
+        """Begin to find the rows that pass, or go on doing so."""
+        with self._lock:
+            answer = self._answers.get(query)
+            if answer is None:
+                answer = self._answers[query] = self._searchers.submit(self._find, query)
+            self._answers.move_to_end(query)
+            while len(self._answers) > KEPT_ANSWERS:
+                self._answers.popitem(last=False)
+        return answer
+
+    def find_first(self, query: Query, wanted: int) -> Numbers:
+        """The first rows that pass, at least `wanted` of them or all: no more is read than that takes."""
+        with self._lock:
+            answer = self._answers.get(query)
+        if query.is_everything or (answer is not None and answer.done()):
+            return self.find(query)
+        found: list[int] = []
+        for config in self._configs(query):
+            condition = query.condition(self.schema(config))
+            for shard in self._shards_of(config):
+                found += self._search(shard, condition).head(wanted).collect()["number"].to_list()
+                if len(found) >= wanted:
+                    return np.array(found, dtype=np.int64)
+        return np.array(found, dtype=np.int64)
+
+    def forget(self) -> None:
+        """Let go of what was found."""
+        with self._lock:
+            self._answers.clear()
 
     @cached_property
     def scores(self) -> tuple[str, ...]:
@@ -118,32 +163,33 @@ class ReportRows:
     def _find(self, query: Query) -> Numbers:
         if query.is_everything:
             return self.numbers(query.set)
-        if query.score and query.score not in self.scores:
-            return range(0)
-        found = [
-            self._where(config, query.condition(self.schema(config)))
-            for config in SETS[query.set]
-            if query.wants <= set(self.schema(config))
-        ]
+        found = [self._where(each, query.condition(self.schema(each))) for each in self._configs(query)]
         return np.concatenate([np.zeros(0, dtype=np.int64), *found])
+
+    def _configs(self, query: Query) -> Iterator[str]:
+        """Those in which a row can pass."""
+        is_number = not query.score or query.score in self.scores
+        for config in SETS[query.set]:
+            if is_number and query.wants <= set(self.schema(config)):
+                yield config
 
     def _number_of(self, config: str, sample_id: str) -> int | None:
         found = self._where(config, pl.col("sample_id") == sample_id)
         return int(found[0]) if len(found) else None
 
     def _where(self, config: str, condition: pl.Expr) -> npt.NDArray[np.int64]:
-        wanted = [shard for shard in self.shards if shard.config == config]
+        searches = [self._search(shard, condition) for shard in self._shards_of(config)]
+        found = [each["number"].to_numpy() for each in pl.collect_all(searches)]
+        return np.concatenate([np.zeros(0, dtype=np.int64), *found])
+
+    def _search(self, shard: Shard, condition: pl.Expr) -> pl.LazyFrame:
+        """Numbers of a shard's rows that pass."""
         used = sorted(set(condition.meta.root_names())) or ["sample_id"]
-        found = pl.collect_all(
-            [
-                self._scan(shard, used)
-                .with_row_index("number", shard.first)
-                .filter(condition)
-                .select("number")
-                for shard in wanted
-            ]
-        )
-        return np.concatenate([np.zeros(0, dtype=np.int64), *(each["number"].to_numpy() for each in found)])
+        rows = self._scan(shard, used).with_row_index("number", shard.first)
+        return rows.filter(condition).select(pl.col("number").cast(pl.Int64))
+
+    def _shards_of(self, config: str) -> list[Shard]:
+        return [shard for shard in self.shards if shard.config == config]
 
     def _scan(self, shard: Shard, columns: Sequence[str]) -> pl.LazyFrame:
         if self._store.is_local:

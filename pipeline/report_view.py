@@ -131,9 +131,10 @@ class ShownRow(NamedTuple):
 
     @property
     def is_right(self) -> bool | None:
-        """What the strict score says of the trace's answer."""
-        score = self.fields.get("answer_strict")
-        return None if score is None else score == 1
+        """Whether the policy takes the answer for right; None where nobody knows, or none was asked."""
+        if self.fields.get("answer_strict") is None:
+            return None
+        return all(reason.name != "wrong_answer" for reason in self.reasons)
 
 
 def show_row(

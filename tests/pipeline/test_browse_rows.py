@@ -88,6 +88,18 @@ def test_query_finds_what_a_plain_reader_finds(name, rows, plain):
     assert [each["sample_id"] for each in read] == [plain[number]["sample_id"] for number in found]
 
 
+@pytest.mark.parametrize("name", QUERIES)
+@pytest.mark.parametrize("wanted", [1, 3, 100])
+def test_first_rows_of_a_query_are_its_first_rows(name, wanted, rows):
+    query = QUERIES[name][0]
+    rows.forget()
+    first = list(rows.find_first(query, wanted))
+    found = list(rows.find(query))
+    assert first == found[: len(first)]
+    assert len(first) >= min(wanted, len(found))
+    assert list(rows.find_first(query, wanted)) == found
+
+
 @pytest.mark.parametrize("numbers", [range(3, 3), range(28), [0, 5, 6, 7, 20], np.array([2, 3])])
 def test_rows_come_as_asked_across_shards(numbers, rows, plain):
     numbers = [number for number in numbers if number < len(plain)]

@@ -48,6 +48,16 @@ def test_pages_of_a_list_show_every_row_once(harmless):
     assert len(seen) == len(set(seen)) == 24
 
 
+def test_search_shows_its_first_page_before_all_is_counted(harmless):
+    first = harmless.get("/rows?text=rollout").text
+    assert len(rows_on(first)) == 5
+    assert "text=rollout" in re.search(r'rel="next" href="([^"]+)"', first)[1]
+    second = harmless.get("/rows?text=rollout&page=2").text
+    assert "6–10 of 24" in second
+    assert not set(rows_on(first)) & set(rows_on(second))
+    assert "1–5 of 24" in harmless.get("/rows?text=rollout").text
+
+
 def test_rows_lead_to_each_other_within_their_filter(harmless):
     filters = "set=rejected&reason=wrong_answer"
     path = rows_on(harmless.get(f"/rows?{filters}").text)[0]
