@@ -146,13 +146,16 @@ def _shared_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
 def above_luck(policy: PolicyConfig, probe: Literal["blind", "single", "shuffled"]) -> pl.Expr:
     """Whether a probe's pass rate is surely above its limit, and above what guesses get right.
 
-    Null where it was not asked.
+    Null where it was not asked; nothing is above a limit of 1.
     """
+    limit = getattr(policy, f"max_{probe}_pass_rate")
+    if limit >= 1:
+        return pl.lit(False)
     rollouts = pl.col(f"{probe}_rollouts")
     share = rate(f"{probe}_passes", f"{probe}_rollouts")
     surely = wilson_low(share, rollouts, NormalDist().inv_cdf(policy.probe_confidence))
     luck = (pl.col("guess_rate").fill_null(0.0) + policy.luck_margin).clip(0.0, 1.0)
-    return surely > pl.max_horizontal(pl.lit(getattr(policy, f"max_{probe}_pass_rate")), luck)
+    return surely > pl.max_horizontal(pl.lit(limit), luck)
 
 
 def _below(column: str, least: float) -> pl.Expr:
