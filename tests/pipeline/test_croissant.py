@@ -1,8 +1,10 @@
+import io
 import json
 import logging
 
 import polars as pl
 import pytest
+from PIL import Image
 
 from pipeline.card import CardConfig, write_card
 from pipeline.croissant import bump_version, write_croissant
@@ -52,6 +54,26 @@ def test_records_are_those_of_the_shards(described):
         assert read[row["sample_id"]]["rejected/split"].decode() == row["split"]
         assert read[row["sample_id"]]["rejected/thought"].decode() == row["thought"]
         assert read[row["sample_id"]]["rejected/thought_words"] == row["thought_words"]
+
+
+def test_frames_and_completions_are_read_as_they_are_in_the_shards(described):
+    dataset = mlcroissant.Dataset(jsonld=described.path("dataset/croissant.json"))
+    rows = pl.concat(
+        pl.read_parquet(described.path(f"dataset/{each.path}"), columns=["sample_id", "images", "completion"])
+        for each in known_manifest(described).files
+        if each.config == "sft"
+    )
+    read = {row["sft/sample_id"].decode(): row for row in dataset.records("sft")}
+    assert set(read) == set(rows["sample_id"])
+    shown = 0
+    for row in rows.iter_rows(named=True):
+        told = read[row["sample_id"]]
+        (message,) = row["completion"]
+        assert [text.decode() for text in told["sft/completion"]] == [message["content"][0]["text"]]
+        pictures = [Image.open(io.BytesIO(image["bytes"])) for image in row["images"]]
+        assert [each.tobytes() for each in told["sft/images"]] == [each.tobytes() for each in pictures]
+        shown += len(pictures)
+    assert shown
 
 
 def test_description_says_who_wrote_the_thoughts(described):
