@@ -2,6 +2,7 @@ import ast
 import importlib.util
 import io
 import json
+import re
 import subprocess
 import tarfile
 from pathlib import Path
@@ -181,14 +182,24 @@ def test_trl_trains_on_the_collated_rows(exported):
     assert model.model(**batch).loss.isfinite()
 
 
-def test_video_r1_rows_hold_its_columns_and_only_tasks_it_rewards(exported):
-    rows = json.loads((exported["video-r1"] / "sft_train.json").read_text(encoding="utf-8"))
-    assert {row["problem_type"] for row in rows} == {"multiple choice", "numerical", "free-form"}
+@pytest.mark.parametrize("config", ["sft", "rl"])
+def test_video_r1_rows_hold_what_its_scripts_ask_of_them(config, exported, tmp_path):
+    # What src/open_r1/grpo.py and sft_video.py do: Dataset.from_json, "./Video-R1-data" + path[1:], options
+    # only of multiple choice, process + "\n" + solution, and a reward for each of five types.
+    (tmp_path / "Video-R1-data").symlink_to(exported["video-r1"])
+    path = str(tmp_path / "Video-R1-data" / f"{config}_train.json")
+    rows = datasets.Dataset.from_json(path, cache_dir=str(tmp_path / "cache"))
+    assert set(rows["problem_type"]) == {"multiple choice", "numerical", "free-form"}
+    assert set(rows["data_type"]) == {"video"}
     for row in rows:
-        assert row["data_type"] == "video"
+        lettered = [option.partition(". ")[0] for option in row["options"]]
+        assert lettered == (["A", "B"] if row["problem_type"] == "multiple choice" else [])
+        assert re.fullmatch(r"<answer>.+</answer>", row["solution"])
         assert row["path"].startswith("./")
-        assert row["process"].startswith("<think>")
-        assert (exported["video-r1"] / row["path"]).is_file()
+        assert (tmp_path / f"./Video-R1-data{row['path'][1:]}").is_file()
+        if config == "sft":
+            said = row["process"] + "\n" + row["solution"]
+            assert re.fullmatch(r"<think>.+</think>\n<answer>.+</answer>", said, re.DOTALL)
 
 
 def test_video_r1_clip_is_made_of_the_very_jpegs_at_their_times(exported):
