@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 class Reply(NamedTuple):
     status: int
-    body: dict
+    body: dict | str
     headers: tuple[tuple[str, str], ...] = ()
 
 
@@ -70,6 +70,15 @@ def reasoned(asked: str, seed: int) -> str:
     return f"<think>{words}, draw {draw}.</think><answer>{'ABCD123'[draw % 7]}</answer>"
 
 
+METRICS = """vllm:num_requests_waiting{} 0
+vllm:prompt_tokens_total{} 400
+vllm:prefix_cache_queries_total{} 400
+vllm:prefix_cache_hits_total{} 100
+vllm:mm_cache_queries_total{} 10
+vllm:mm_cache_hits_total{} 9
+"""
+
+
 @dataclass
 class StubServer:
     """Serves one model. `fault(number, body)` may replace the answer to a chat request, counted from 0."""
@@ -86,6 +95,8 @@ class StubServer:
     gate: asyncio.Event | None = None
     """Chat requests from `held_from` on wait for it."""
     held_from: int = 0
+    tells_load: bool = False
+    """Whether it has metrics, as vLLM does."""
     keep_bodies: bool = True
     bodies: list[dict] = field(default_factory=list)
     keys: Counter = field(default_factory=Counter)
@@ -156,6 +167,8 @@ class StubServer:
             )
         if path == "/health":
             return Reply(200, {})
+        if path == "/metrics" and self.tells_load:
+            return Reply(200, f"vllm:num_requests_running{{}} {self.in_flight}\n" + METRICS)
         if not path.endswith("/chat/completions"):
             return refusal(404, f"no {path} here")
         body = json.loads(content)
@@ -187,7 +200,7 @@ class StubServer:
 
 
 def _http(reply: Reply) -> bytes:
-    content = json.dumps(reply.body).encode()
+    content = (reply.body if isinstance(reply.body, str) else json.dumps(reply.body)).encode()
     extra = "".join(f"{name}: {value}\r\n" for name, value in reply.headers)
     kind = f"content-type: application/json\r\ncontent-length: {len(content)}\r\n"
     return f"HTTP/1.1 {reply.status} X\r\n{kind}{extra}\r\n".encode() + content

@@ -79,9 +79,8 @@ PRICE = {"per_million_prompt_tokens": 1000, "per_million_completion_tokens": 10_
 
 def test_a_build_is_accounted_for_before_it_runs_while_it_runs_and_after(recipe_of, tmp_path):
     out, gate, held = tmp_path / "out", asyncio.Event(), 6
-    with StubServer(
-        reasons=True, gate=gate, held_from=held + 3
-    ) as stub:  # 3 are the check's before the build
+    checked = 3  # requests of the check before the build
+    with StubServer(reasons=True, gate=gate, held_from=held + checked, tells_load=True) as stub:
         recipe = recipe_of(server(stub, concurrency=4, price=PRICE))
         console = Console(file=io.StringIO())
         made: list[RunSummary] = []
@@ -92,14 +91,16 @@ def test_a_build_is_accounted_for_before_it_runs_while_it_runs_and_after(recipe_
             if not (out / "progress.json").exists():
                 return False
             progress = build_status(open_workplace(str(out))).progress
-            return progress is not None and progress.figures.in_flight == 4 and progress.use.calls == 12
+            if progress is None or (progress.figures.in_flight, progress.use.calls) != (4, 12):
+                return False
+            return [each.in_flight for each in progress.servers] == [4]
 
-        wait_until(is_held, timeout_s=90)
+        wait_until(is_held, timeout_s=240)
         status = build_status(open_workplace(str(out)))
         screen = io.StringIO()
         print_status(status, Console(file=screen, width=300))
         stub.open_gate()
-        running.join(timeout=120)
+        running.join(timeout=240)
     progress = status.progress
     assert progress is not None
     assert status.running
@@ -108,17 +109,22 @@ def test_a_build_is_accounted_for_before_it_runs_while_it_runs_and_after(recipe_
     assert progress.figures.completion_tokens_per_s > 0
     waiting = sum(step.waiting for step in progress.at_work.steps)
     assert waiting >= 4 * ROLLOUTS  # what is in flight waits as well
+    figures = progress.figures
+    assert figures.gpu_idle_share is not None
+    assert (figures.prefix_hit_share, figures.image_hit_share) == (0.25, 0.9)
     assert "build at work" in screen.getvalue()
     assert "60 tokens in, 60 out" in screen.getvalue()
     assert "4 requests in flight" in screen.getvalue()
 
     (done,) = made
     asked = 4 * VIDEOS
-    assert len(stub.bodies) == 3 + asked
+    assert len(stub.bodies) == checked + asked
     assert done.teacher_calls == asked * ROLLOUTS
     run = json.loads((out / "run.json").read_text())
     assert (run["use"]["prompt_tokens"], run["use"]["completion_tokens"]) == (asked * 10, asked * 10)
     assert run["figures"]["cost"] == pytest.approx(asked * 10 * (1e-3 + 1e-2))
+    assert run["figures"]["prefix_hit_share"] == 0.25
+    assert [each["url"] for each in run["servers"]] == [stub.url]
     assert (run["figures"]["seconds_left"], run["figures"]["in_flight"]) == (0, 0)
     assert run["figures"]["mean_in_flight"] > 1
     ended = build_status(open_workplace(str(out)))
@@ -216,7 +222,7 @@ def test_a_server_killed_three_times_costs_no_completion_and_changes_none(recipe
 def kill_at(received: Path, counts: tuple[int, ...]) -> None:
     """Signal 9 to the server as soon as so many requests have come in."""
     for count in counts:
-        wait_until(partial(has_received, received, count), timeout_s=90)
+        wait_until(partial(has_received, received, count), timeout_s=240)
         serving(os.getpid()).kill()
 
 

@@ -1,13 +1,43 @@
 """Status: what a person must not overlook."""
 
+import io
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from pipeline.status import build_status
+from pipeline.accounting import TeacherUse
+from pipeline.run_progress import PROGRESS, RunProgress
+from pipeline.status import build_status, print_status
+from pipeline.use_figures import use_figures
 from pipeline.workplace import open_workplace
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("updated_ago_s", "ended", "told"),
+    [(1, False, "build at work"), (600, False, "build stopped without an end"), (1, True, "build ended")],
+)
+def test_status_says_whether_a_build_is_at_it(build_copy, updated_ago_s, ended, told):
+    (build_copy / "run.json").unlink()  # no command came to its end
+    use = TeacherUse(calls=4, prompt_tokens=80, completion_tokens=20, asked_from_s=0, asked_until_s=10)
+    now_s = time.time()
+    progress = RunProgress(
+        started_s=now_s - updated_ago_s - 300,
+        updated_s=now_s - updated_ago_s,
+        ended=ended,
+        use=use,
+        figures=use_figures(use, (), in_flight=2, seconds_left=90),
+    )
+    (build_copy / PROGRESS).write_text(progress.model_dump_json())
+    screen = io.StringIO()
+    print_status(build_status(open_workplace(str(build_copy))), Console(file=screen, width=300))
+    assert f"{told}, 5 min after it began" in screen.getvalue()
+    assert "80 tokens in, 20 out, 2.0 out a second; 2 requests in flight" in screen.getvalue()
+    assert ("about 90 s left" in screen.getvalue()) == (told == "build at work")
 
 
 @pytest.mark.real
