@@ -20,6 +20,7 @@ from training.logprobs import (
     forbidden_tokens,
     whole_batch,
 )
+from training.networks import LoraSettings
 from training.rewards import RewardConfig
 from training.rl import RlConfig, TemporalConfig, train_rl
 from training.sampling import Ask, LocalSampler, SamplingConfig
@@ -160,6 +161,29 @@ def test_a_shared_prompt_changes_no_gradient(drawn):
     assert any("vision" in name for name in gradients[0])
     for name, gradient in gradients[0].items():
         assert torch.allclose(gradient, gradients[1][name], atol=1e-4), name
+
+
+def test_checkpointed_layers_change_no_loss(model, dataset, tmp_path):
+    """They keep no cache, so that each rollout is trained on with a prompt of its own."""
+    curves = []
+    for checkpointing in (False, True):
+        out = tmp_path / str(checkpointing)
+        cfg = JUDGED.model_copy(update={"steps": 2, "updates": 2, "gradient_checkpointing": checkpointing})
+        train_rl(dataset, model, out, cfg, EvenJudge())
+        curves.append(
+            [value for line in lines(out) for value in (line["loss"], line["kl"], line["grad_norm"])]
+        )
+    assert curves[0] == pytest.approx(curves[1], rel=1e-3, abs=1e-6)
+
+
+def test_low_rank_additions_are_trained_alone(model, dataset, tmp_path):
+    cfg = JUDGED.model_copy(update={"steps": 1, "lora": LoraSettings(rank=2, alpha=4)})
+    train_rl(dataset, model, tmp_path, cfg, EvenJudge())
+    start, end = (LocalSampler.load(each, PromptConfig()).network for each in (model, str(tmp_path)))
+    before, after = start.state_dict(), end.state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert any("q_proj" in name for name in changed)
+    assert not any("norm" in name or "embed" in name for name in changed)
 
 
 def test_sampling_follows_its_seed(model, dataset):
