@@ -164,9 +164,11 @@ class Report:
         """
         if page <= 1 and query.text:
             first = self.rows.find_first(query, self._rows_a_page + 1)
-            if len(first) > self._rows_a_page and not self.rows.start(query).done():
+            if len(first) > self._rows_a_page and not self.rows.has_found(query):
                 view = ListView(1, 2, None, 1, self._rows_a_page, "more are being counted")
-                return self.list_of(query, first[: self._rows_a_page], view, LIST_COLUMNS)
+                page_html = self.list_of(query, first[: self._rows_a_page], view, LIST_COLUMNS)
+                self.rows.start(query)
+                return page_html
         found = self.rows.find(query)
         view = _view(page, len(found), self._rows_a_page)
         return self.list_of(query, found[max(view.first - 1, 0) : view.last], view, LIST_COLUMNS)

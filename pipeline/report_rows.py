@@ -91,11 +91,15 @@ class ReportRows:
                 self._answers.popitem(last=False)
         return answer
 
-    def find_first(self, query: Query, wanted: int) -> Numbers:
-        """The first rows that pass, at least `wanted` of them or all: no more is read than that takes."""
+    def has_found(self, query: Query) -> bool:
+        """Whether all rows that pass are known."""
         with self._lock:
             answer = self._answers.get(query)
-        if query.is_everything or (answer is not None and answer.done()):
+        return answer is not None and answer.done()
+
+    def find_first(self, query: Query, wanted: int) -> Numbers:
+        """The first rows that pass, at least `wanted` of them or all: no more is read than that takes."""
+        if query.is_everything or self.has_found(query):
             return self.find(query)
         found: list[int] = []
         for config in self._configs(query):

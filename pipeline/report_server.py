@@ -67,8 +67,8 @@ class Reports:
         self._report = Report(store, ServedLinks(), rows_a_page)
 
     def now(self) -> Report:
-        """The one to show."""
-        manifest = self._read()
+        """The one to show. A dataset that is not on this machine is not looked at again."""
+        manifest = self._read() if self._store.is_local else b""
         if manifest and manifest != self._manifest:  # none: it is being made anew, the old one still shows
             self._report = Report(self._store, ServedLinks(), self._rows_a_page)
             self._manifest = manifest
