@@ -53,8 +53,6 @@ class OpenAIServer:
 
     def __init__(self, url: str, key: str, cfg: ServerTeacherConfig) -> None:
         self.url = url
-        self.slots = asyncio.Semaphore(cfg.concurrency)
-        """One for each request that may be in flight."""
         self.answers = 0
         """Whole ones that it gave so far."""
         self._cfg = cfg

@@ -1,10 +1,12 @@
 """Requests -> completions through servers that speak the OpenAI protocol: many at once, again where it helps.
 
 An event loop in a thread of its own stands behind the synchronous protocol. Each server has as many workers
-as it may have requests in flight; they draw from one stack: a slow server gets less and a dead one nothing.
+as it may have requests in flight; they draw from one queue: a slow server gets less and a dead one nothing.
+Of several calls at once the oldest goes first: they do not all run dry at the same moment.
 """
 
 import asyncio
+import itertools
 import os
 import queue
 import threading
@@ -28,11 +30,45 @@ from stages.openai_server import (
 from stages.teacher import ServerTeacherConfig, TeacherUnavailable
 
 
-@dataclass
+@dataclass(eq=False)
+class _Job:
+    """One call of `complete`."""
+
+    number: int
+    """Smaller goes first."""
+    frames: Mapping[str, bytes]
+    open: int
+    """Groups without an answer yet."""
+    results: queue.SimpleQueue[list[Completion] | BaseException | None] = field(
+        default_factory=queue.SimpleQueue
+    )
+    """What there is to tell the caller; None is the end."""
+    ended: bool = False
+    """Nothing of it is to be asked any more."""
+    started_s: float = field(default_factory=time.monotonic)
+
+    def settle(self, completions: list[Completion]) -> None:
+        """One group is through."""
+        self.results.put(completions)
+        self.open -= 1
+        if not self.open:
+            self.ended = True
+            self.results.put(None)
+
+    def fail(self, error: BaseException) -> None:
+        """The whole call ends with this error."""
+        self.ended = True
+        self.results.put(error)
+
+
+@dataclass(eq=False)
 class _Ask:
     """A group under way."""
 
+    job: _Job
     group: Rollouts
+    place: int
+    """Within its job; smaller goes first."""
     tries: int = 0
     blame: float = 0.0
     """Tries that failed for a reason that may lie in the request itself, while the server answered others."""
@@ -41,39 +77,8 @@ class _Ask:
     answers_before: int = 0
     """Answers that the server had given when this try began."""
 
-
-@dataclass
-class _Job:
-    """One call of `complete`."""
-
-    frames: Mapping[str, bytes]
-    open: int
-    """Groups without an answer yet."""
-    waiting: asyncio.LifoQueue[_Ask] = field(default_factory=asyncio.LifoQueue)
-    """The next one on top; what is asked again goes first."""
-    results: queue.SimpleQueue[list[Completion] | BaseException | None] = field(
-        default_factory=queue.SimpleQueue
-    )
-    done: asyncio.Event = field(default_factory=asyncio.Event)
-    last_answer_s: float = field(default_factory=time.monotonic)
-
-    def settle(self, completions: list[Completion]) -> None:
-        """One group is through."""
-        self.results.put(completions)
-        self.open -= 1
-        if not self.open:
-            self.done.set()
-
-    def split(self, ask: _Ask) -> None:
-        """Ask for the members of a group one by one instead."""
-        for group in reversed(ask.group.alone()):
-            self.waiting.put_nowait(_Ask(group, tries=ask.tries, split=True))
-        self.open += len(ask.group.requests) - 1
-
-    def fail(self, error: BaseException) -> None:
-        """The whole call ends with this error."""
-        self.results.put(error)
-        self.done.set()
+    def __lt__(self, other: "_Ask") -> bool:
+        return (self.job.number, self.place) < (other.job.number, other.place)
 
 
 class OpenAITeacher:
@@ -95,6 +100,10 @@ class OpenAITeacher:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="openai-teacher", daemon=True)
         self._servers: list[OpenAIServer] = []
+        self._waiting: asyncio.PriorityQueue[_Ask] = asyncio.PriorityQueue()
+        self._jobs: set[_Job] = set()
+        self._numbers = itertools.count()
+        self._last_answer_s = 0.0
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -119,21 +128,29 @@ class OpenAITeacher:
         groups = group_rollouts(requests)
         if not groups:
             return
-        job = _Job(frames, open=len(groups))
-        running = asyncio.run_coroutine_threadsafe(self._run(job, groups), self._loop)
+        job = _Job(next(self._numbers), frames, open=len(groups))
+        self._loop.call_soon_threadsafe(self._begin, job, groups)
         try:
             while (said := job.results.get()) is not None:
                 if isinstance(said, BaseException):
                     raise said
                 yield from said
         finally:
-            running.cancel()
+            job.ended = True
+            self._jobs.discard(job)
 
     async def _connect(self) -> None:
         key = os.environ.get(self._cfg.key_variable) or NO_KEY
         self._servers = [OpenAIServer(url, key, self._cfg) for url in self._cfg.urls]
+        self._workers = [
+            asyncio.create_task(self._work(server))
+            for server in self._servers
+            for _ in range(self._cfg.concurrency)
+        ]
 
     async def _disconnect(self) -> None:
+        for job in tuple(self._jobs):
+            job.fail(RuntimeError(f"teacher {self.model}: closed while it was asked"))
         for server in self._servers:
             await server.close()
         rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
@@ -141,65 +158,66 @@ class OpenAITeacher:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
 
-    async def _run(self, job: _Job, groups: Sequence[Rollouts]) -> None:
-        for group in reversed(groups):
-            job.waiting.put_nowait(_Ask(group))
-        count = min(self._cfg.concurrency, sum(len(group.requests) for group in groups))
-        workers = [
-            asyncio.create_task(self._work(server, job)) for server in self._servers for _ in range(count)
-        ]
-        try:
-            await job.done.wait()
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
-            job.results.put(None)
+    def _begin(self, job: _Job, groups: Sequence[Rollouts]) -> None:
+        if job.ended:  # the caller left before it began
+            return
+        self._jobs.add(job)
+        for place, group in enumerate(groups):
+            self._waiting.put_nowait(_Ask(job, group, place))
 
-    async def _work(self, server: OpenAIServer, job: _Job) -> None:
-        """Ask this server for one group after another, for as long as the job lasts."""
+    async def _work(self, server: OpenAIServer) -> None:
+        """Ask this server for one group after another, whichever call it belongs to."""
+        while True:
+            if (rest_s := server.pause_left_s) > 0:
+                await asyncio.sleep(rest_s)
+            ask = await self._waiting.get()
+            if server.pause_left_s > 0:  # since it began to wait
+                self._waiting.put_nowait(ask)
+            elif not ask.job.ended:
+                await self._answer(server, ask)
+
+    async def _answer(self, server: OpenAIServer, ask: _Ask) -> None:
         try:
-            while True:
-                if (rest_s := server.pause_left_s) > 0:
-                    await asyncio.sleep(rest_s)
-                ask = await job.waiting.get()
-                async with server.slots:
-                    if server.pause_left_s > 0:  # since it began to wait
-                        job.waiting.put_nowait(ask)
-                    elif ask.group.choices > 1 and not self._takes_n:
-                        job.split(ask)
-                    else:
-                        await self._attempt(server, job, ask)
+            if ask.group.choices > 1 and not self._takes_n:
+                self._split(ask)
+            else:
+                await self._attempt(server, ask)
         except Exception as error:
-            job.fail(error)
+            ask.job.fail(error)
 
-    async def _attempt(self, server: OpenAIServer, job: _Job, ask: _Ask) -> None:
+    def _split(self, ask: _Ask) -> None:
+        """Ask for the members of a group one by one instead."""
+        for group in ask.group.alone():
+            self._waiting.put_nowait(_Ask(ask.job, group, ask.place, tries=ask.tries, split=True))
+        ask.job.open += len(ask.group.requests) - 1
+
+    async def _attempt(self, server: OpenAIServer, ask: _Ask) -> None:
         ask.answers_before = server.answers
         try:
-            completions = await self._asked(server, job, ask)
+            completions = await self._asked(server, ask)
         except PassingError as fault:
-            await self._again(server, job, ask, fault)
+            await self._again(server, ask, fault)
         except LastingError as fault:
-            job.last_answer_s = time.monotonic()
+            self._last_answer_s = time.monotonic()
             if ask.group.choices > 1:  # some servers take one choice only
-                job.split(ask)
+                self._split(ask)
             else:
-                job.settle(self._failures(ask, str(fault)))
+                ask.job.settle(self._failures(ask, str(fault)))
         else:
             server.answers += 1
-            job.last_answer_s = time.monotonic()
-            self._settle(job, ask, completions)
+            self._last_answer_s = time.monotonic()
+            self._settle(ask, completions)
 
-    def _settle(self, job: _Job, ask: _Ask, completions: list[Completion]) -> None:
+    def _settle(self, ask: _Ask, completions: list[Completion]) -> None:
         left = ask.group.requests[len(completions) :]
         self._takes_n = self._takes_n and not left and not (ask.split and len(ask.group.requests) == 1)
         for request in left:
-            job.waiting.put_nowait(_Ask(Rollouts((request,)), split=True))
-        job.open += len(left)
-        job.settle(completions)
+            self._waiting.put_nowait(_Ask(ask.job, Rollouts((request,)), ask.place, split=True))
+        ask.job.open += len(left)
+        ask.job.settle(completions)
 
-    async def _asked(self, server: OpenAIServer, job: _Job, ask: _Ask) -> list[Completion]:
-        body = chat_body(ask.group, self._cfg.model, job.frames)
+    async def _asked(self, server: OpenAIServer, ask: _Ask) -> list[Completion]:
+        body = chat_body(ask.group, self._cfg.model, ask.job.frames)
         started_s = time.monotonic()
         self.in_flight += 1
         try:
@@ -212,7 +230,7 @@ class OpenAITeacher:
         except ValueError as error:
             raise PassingError(str(error), blame=1) from error
 
-    async def _again(self, server: OpenAIServer, job: _Job, ask: _Ask, fault: PassingError) -> None:
+    async def _again(self, server: OpenAIServer, ask: _Ask, fault: PassingError) -> None:
         ask.tries += 1
         pauses = fault.pauses
         if fault.blame:
@@ -221,9 +239,10 @@ class OpenAITeacher:
             else:  # it would fail whatever it is asked, and faster than another server answers
                 pauses = True
         if ask.blame >= self._cfg.attempts:
-            job.settle(self._failures(ask, f"failed {ask.tries} times while other requests did not: {fault}"))
+            failures = self._failures(ask, f"failed {ask.tries} times while other requests did not: {fault}")
+            ask.job.settle(failures)
             return
-        silent_s = time.monotonic() - job.last_answer_s
+        silent_s = time.monotonic() - max(ask.job.started_s, self._last_answer_s)
         reason = self._broken()
         if reason or silent_s > self._cfg.patience_s:
             raise TeacherUnavailable(
@@ -233,9 +252,9 @@ class OpenAITeacher:
             )
         if pauses:
             server.pause(fault.pause_s)
-            job.waiting.put_nowait(ask)
+            self._waiting.put_nowait(ask)
         else:
-            asyncio.get_running_loop().call_later(_wait_s(ask), job.waiting.put_nowait, ask)
+            asyncio.get_running_loop().call_later(_wait_s(ask), self._waiting.put_nowait, ask)
 
     def _failures(self, ask: _Ask, error: str) -> list[Completion]:
         return [

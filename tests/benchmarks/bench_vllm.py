@@ -1,4 +1,4 @@
-"""A build against a real vLLM server on the CPU, and the same requests sent bare, in turn in one run."""
+"""A build's teacher step on a real vLLM server on the CPU, and the same requests sent bare, in turn."""
 
 import asyncio
 import io
@@ -24,6 +24,7 @@ from pipeline.build import work_through
 from pipeline.ingest import ingest, save_ingested
 from pipeline.part import PartRun
 from pipeline.recipe import Recipe, load_recipe
+from pipeline.schedule import Todo
 from pipeline.server_load import read_metrics
 from pipeline.steps import asked_of, frames_of
 from pipeline.store import Store
@@ -75,12 +76,16 @@ def bench_vllm(_folder: Path) -> Rows:
         with _vllm(write_tiny_qwen(folder / "tiny-qwen")) as server:
             decoded = _decoded_build(folder, server.url)
             bodies = _bodies(decoded)
-            pairs = [
-                _pair(decoded, bodies, server.url, folder / str(number), build_first=number % 2 == 0)
-                for number in range(ROUNDS + 1)
-            ][1:]
-    for ours, bare in pairs:
-        print(f"     build {ours}, bare {bare}", flush=True)
+            pairs = []
+            for number in range(ROUNDS + 1):
+                pairs.append(
+                    _pair(decoded, bodies, server.url, folder / str(number), build_first=number % 2 == 0)
+                )
+                print(
+                    f"     build {pairs[-1][0]}, bare {pairs[-1][1]}, load {os.getloadavg()[0]:.1f}",
+                    flush=True,
+                )
+    del pairs[0]
     return _rows([each[0] for each in pairs], [each[1] for each in pairs])
 
 
@@ -142,9 +147,13 @@ def _ingested(recipe: Recipe, out: Path) -> Workplace:
     return ingested.workplace
 
 
-def _work(workplace: Workplace) -> TeacherUse:
-    """Work through what is left of a build."""
-    receipts = work_through(workplace, workplace.todos(), Console(file=io.StringIO()))
+def _work(workplace: Workplace, only: str | None = None) -> TeacherUse:
+    """Work through what is left of a build, or through one step of it."""
+    todos = [
+        Todo(each.inputs, tuple(step for step in each.steps if only in (None, step.name)))
+        for each in workplace.todos()
+    ]
+    receipts = work_through(workplace, todos, Console(file=io.StringIO()))
     return total_use(each.use for each in receipts)
 
 
@@ -182,7 +191,8 @@ def _pair(
     shutil.copytree(decoded.store.path(""), out)
     bare = None if build_first else _bare(url, bodies)
     with _looked_at(url) as looks:
-        use = _work(_ingested(decoded.recipe, out))
+        # the steps that score would take cores from a server that has no GPU
+        use = _work(_ingested(decoded.recipe, out), only="traces")
     if use.failed or use.calls != len(bodies):
         raise RuntimeError(f"{use.calls} requests of {len(bodies)}, {use.failed} failed")
     assert use.asked_from_s is not None

@@ -262,6 +262,38 @@ def test_no_more_than_the_concurrency_is_in_flight_even_from_two_threads():
     assert len(server.bodies) == 24
 
 
+def test_of_two_calls_the_older_goes_first_so_that_they_do_not_run_dry_together():
+    with StubServer() as server, OpenAITeacher(config(server, concurrency=2)) as teacher:
+        older = teacher.complete([request(f"older {index}") for index in range(12)], {})
+        next(older)
+        newer = teacher.complete([request(f"newer {index}") for index in range(12)], {})
+        next(newer)
+        asked_before = [last_text(body) for body in server.bodies]
+        rest = [*older, *newer]
+    first_newer = next(place for place, text in enumerate(asked_before) if text.startswith("newer"))
+    assert sorted(asked_before[:first_newer]) == sorted(f"older {index}" for index in range(12))
+    assert len(rest) == 22
+
+
+def test_a_teacher_that_is_closed_while_it_is_asked_says_so():
+    faults = []
+
+    def ask_on(teacher):
+        try:
+            list(teacher.complete([request()], {}))
+        except RuntimeError as error:
+            faults.append(str(error))
+
+    with StubServer(fault=lambda number, body: Hang()) as server:
+        with OpenAITeacher(config(server, timeout_s=60)) as teacher:
+            asking = threading.Thread(target=ask_on, args=(teacher,))
+            asking.start()
+            while not server.bodies:
+                asking.join(timeout=0.01)
+        asking.join(timeout=60)
+    assert faults == ["teacher stub@unknown: closed while it was asked"]
+
+
 def test_a_server_that_stays_away_is_one_clear_error():
     with StubServer() as server:
         pass
