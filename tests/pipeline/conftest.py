@@ -29,7 +29,7 @@ class Ran(NamedTuple):
         return json.loads(self.out)
 
 
-def reelproof(*arguments: str | Path, timeout_s: float = 180) -> Ran:
+def reelproof(*arguments: str | Path, timeout_s: float = 600) -> Ran:
     """Run the command to its end."""
     done = subprocess.run(
         [COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=timeout_s, check=False
