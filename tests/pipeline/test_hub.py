@@ -138,19 +138,19 @@ def test_command_that_was_killed_goes_on_where_it_was(store, tmp_path):
         if not line.startswith("PUT") or not hub.objects:
             return None
         stalled.set()
-        dead.wait(60)
+        dead.wait(300)
         return Answer(503)
 
     with HubStandIn(TOKEN, fault=stall) as hub:
         variables = environment(hub, tmp_path / "home", HF_HUB_DISABLE_XET="1")
         command = [COMMAND, "publish", store.url, NAME]
         with subprocess.Popen(command, env=variables, stderr=subprocess.DEVNULL) as killed:
-            assert stalled.wait(60)
+            assert stalled.wait(300)
             killed.kill()
         arrived, sent = set(hub.objects), []
         hub.fault = sent.append
         dead.set()
-        done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120, check=True)
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=300, check=True)
         assert hub.content(NAME) == content(store)
     again = {line.rpartition("/")[2] for line in sent if line.startswith("PUT")}
     assert arrived
@@ -170,7 +170,7 @@ def test_command_sends_by_xet_what_its_storage_gives_back(store, tmp_path, monke
             env=environment(hub, tmp_path / "home", HF_DEBUG="1"),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=True,
         )
         assert hub.content(NAME) == content(store)

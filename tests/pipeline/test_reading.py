@@ -66,7 +66,7 @@ def run(folder: Path, script: str) -> None:
     }
     done = subprocess.run(
         [sys.executable, "-W", "error::UserWarning:datasets", "-c", script],
-        cwd=folder, env=variables, capture_output=True, text=True, timeout=240, check=False,
+        cwd=folder, env=variables, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 
