@@ -7,6 +7,7 @@ along otherwise), and no answer may be framed, embedded or read by another site.
 import asyncio
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import quote, urlsplit
 
 from pydantic import ValidationError
@@ -22,6 +23,7 @@ from pipeline.store import Store
 
 HOST = "127.0.0.1"
 ROWS_A_PAGE = 25
+STATS = "stats.json"
 OWN_NAMES = frozenset(("127.0.0.1", "localhost", "::1"))
 FOREVER = "private, max-age=31536000, immutable"
 """Frames are named by their hash."""
@@ -55,7 +57,7 @@ class ServedLinks:
 
 
 class Reports:
-    """The report of what a folder holds now: made anew when a build or a refilter has replaced its manifest.
+    """The report of what a folder holds now: made anew when a build or a refilter has replaced the dataset.
 
     Raises UsageError where there is no dataset.
     """
@@ -63,23 +65,22 @@ class Reports:
     def __init__(self, store: Store, rows_a_page: int) -> None:
         self._store = store
         self._rows_a_page = rows_a_page
-        self._manifest = self._read()
+        self._seen = self._facts()
         self._report = Report(store, ServedLinks(), rows_a_page)
 
     def now(self) -> Report:
         """The one to show. A dataset that is not on this machine is not looked at again."""
-        manifest = self._read() if self._store.is_local else b""
-        if manifest and manifest != self._manifest:  # none: it is being made anew, the old one still shows
-            self._report = Report(self._store, ServedLinks(), self._rows_a_page)
-            self._manifest = manifest
+        facts = self._facts() if self._store.is_local else self._seen
+        if facts != self._seen:
+            with suppress(UsageError):  # half replaced: until it is whole, what was there still shows
+                self._report = Report(self._store, ServedLinks(), self._rows_a_page)
+                self._seen = facts
         return self._report
 
-    def _read(self) -> bytes:
+    def _facts(self) -> tuple[bytes, ...]:
         folder = dataset_folder(self._store)
-        try:
-            return self._store.read_bytes(f"{folder}/{MANIFEST}")
-        except (FileNotFoundError, NotADirectoryError):
-            return b""
+        names = [f"{folder}/{name}" for name in (MANIFEST, STATS)]
+        return tuple(self._store.read_bytes(name) if self._store.exists(name) else b"" for name in names)
 
 
 class _Handler(RequestHandler):

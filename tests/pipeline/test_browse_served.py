@@ -115,7 +115,6 @@ def test_hostile_address_is_inert(path, site):
         r"<(iframe|object|embed|base|form (?!class=)|svg/)|<img(?! class=| src=\"/frame)", text
     )
     assert not re.search(r"<[^>]*\son\w+\s*=[^>]*>", re.sub(r'"[^"]*"', '""', text))
-    assert site.get("/").status == 200
 
 
 @pytest.mark.parametrize("place", range(len(HOSTILE_TEXTS)))
