@@ -28,7 +28,7 @@ bench: .venv/.test $(FOOTAGE)
 vllm:
 	PYTHON=$(PYTHON) sh tests/vllm_env.sh
 
-# Films of a known world, the whole pipeline, every training arm: over an hour on two cores. Goes on where it stopped.
+# Films of a known world, the whole pipeline, every training arm: 47 minutes on two busy cores. Goes on where it stopped.
 study: .venv/.test
 	$(BIN)/python data_cards/moving_shapes/study.py --out build/study
 

@@ -35,8 +35,6 @@ class ArmRows(NamedTuple):
     raw_same_budget: list[SftSample]
     random: list[SftSample]
     curated: list[SftSample]
-    raw_all: list[SftSample]
-    curated_all: list[SftSample]
 
 
 def read_asked(build: Path) -> list[Asked]:
@@ -52,7 +50,7 @@ def choose_rows(asked: Sequence[Asked], build: Path, rows: int, seed: int) -> Ar
     """Draw each arm's rows. Films are taken in a seeded order until curation has kept `rows` of their traces.
 
     `raw`: as many traces as `curated`, drawn from all traces of those films; `raw_same_budget`: all of them,
-    which is what curation looked at; `random`: of each curated question any trace; `…_all`: of every film.
+    which is what curation looked at; `random`: of each curated question any trace.
     """
     rng = np.random.default_rng([seed, 17])
     files = open_shards(build / "dataset", ShardsConfig(subset="sft")).files
@@ -79,10 +77,6 @@ def choose_rows(asked: Sequence[Asked], build: Path, rows: int, seed: int) -> Ar
         raw_same_budget=budget,
         random=random,
         curated=curated,
-        raw_all=[sample(each, trace) for each in train for trace in each.traces],
-        curated_all=[
-            sample(each, trace) for each in train for trace in each.traces if trace.trace_id in kept
-        ],
     )
 
 
