@@ -8,6 +8,7 @@ from rich.console import Console
 from pipeline.accounting import total_use
 from pipeline.cluster import open_cluster
 from pipeline.curate import Curated, curate
+from pipeline.dataset.use_figures import use_figures
 from pipeline.errors import BuildFailed, UsageError
 from pipeline.ingest import ingest, save_ingested
 from pipeline.progress import show_progress
@@ -15,10 +16,9 @@ from pipeline.recipe import Recipe
 from pipeline.run_progress import read_progress, watched_progress
 from pipeline.run_summary import RUN, Kept, RunSummary
 from pipeline.schedule import StepFailed, Todo, run_todos
-from pipeline.server_load import ServerLoad
+from pipeline.servers.server_load import ServerLoad
 from pipeline.store import Store
 from pipeline.teachers import check_teacher, server_urls, teacher_plugins
-from pipeline.use_figures import use_figures
 from pipeline.work import Receipt, peak_rss_mb
 from pipeline.workplace import Workplace, open_workplace
 from stages.teacher import TeacherUnavailable

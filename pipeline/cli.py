@@ -158,8 +158,8 @@ def browse(build_dir: str, port: int, folder: Path | None, rows: int | None) -> 
 
     Kept and rejected rows with their frames, thoughts, claims, scores, reasons and requests. Ctrl-C ends it.
     """
-    from pipeline.report_server import browse_at
-    from pipeline.report_static import ReportConfig, write_report
+    from pipeline.report.server import browse_at
+    from pipeline.report.static import ReportConfig, write_report
     from pipeline.store import Store
 
     if folder is None:
@@ -206,7 +206,7 @@ def publish_dataset(build_dir: str, target: str, private: bool, dry_run: bool) -
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder.")
 def export_dataset(build_dir: Path, layout: str, out: Path) -> None:
     """Write the dataset of DIR as another trainer takes it: trl, llama-factory, ms-swift, verl, …"""
-    from pipeline.export import export
+    from pipeline.export.export import export
 
     done = export(build_dir, out, layout)
     for split, rows in done.rows.items():

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 import polars as pl
 import yaml
 
-from pipeline.card import write_readme
 from pipeline.dag import edges
+from pipeline.dataset.card import write_readme
+from pipeline.dataset.part_files import PartFiles, read_measurements
+from pipeline.dataset.shards import ShardReceipt, reason_counts, write_dataset
+from pipeline.dataset.stats_files import read_plots, write_stats
+from pipeline.dataset.versioning import describe_release, kept_ids, read_release
 from pipeline.part import PartInputs
-from pipeline.part_files import PartFiles, read_measurements
-from pipeline.shards import ShardReceipt, reason_counts, write_dataset
-from pipeline.stats_files import read_plots, write_stats
 from pipeline.teachers import teacher_identity
-from pipeline.versioning import describe_release, kept_ids, read_release
 from pipeline.whole_set import WholeSet, examine_whole_set
 from pipeline.workplace import Workplace
 from schemas.manifest import BuildFacts
@@ -80,7 +80,7 @@ def _write_card(workplace: Workplace, judged: Judged) -> None:
     store = workplace.store
     stats = write_stats(store, judged.files, judged.measurements, judged.verdicts)
     if find_spec("matplotlib") and not read_plots(store, stats):
-        from pipeline.plots import write_plots
+        from pipeline.dataset.plots import write_plots
 
         write_plots(store, judged.measurements, judged.verdicts)
     write_readme(store, workplace.recipe.card, _study(workplace))

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import polars as pl
 import pyarrow as pa
 
+from pipeline.dataset.part_files import read_columns
+from pipeline.dataset.replace import read_manifest
 from pipeline.errors import UsageError
-from pipeline.part_files import read_columns
-from pipeline.replace import read_manifest
 from pipeline.store import Store
 from schemas.manifest import Manifest
 

@@ -50,7 +50,10 @@ def _csv_cells(content: bytes) -> Iterator[Cell]:
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 text ({error})") from error
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header = next(reader, None) or []
+    try:
+        header = next(reader, None) or []
+    except csv.Error as error:
+        raise ValueError(f"not CSV ({error})") from error
     start = reader.line_num + 1
     while True:
         try:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from pipeline.dataset.stats_files import known_manifest
 from pipeline.errors import BuildFailed, UsageError
-from pipeline.stats_files import known_manifest
 from pipeline.store import Store
 
 MANIFEST = "manifest.json"

@@ -7,14 +7,14 @@ from typing import NamedTuple
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.card import CardConfig
 from pipeline.child import ChildLimits
 from pipeline.cluster import ClusterConfig
+from pipeline.dataset.card import CardConfig
+from pipeline.dataset.shards import ShardsConfig
 from pipeline.evaluation_sets import DecontaminationConfig
 from pipeline.plan import PartsConfig
 from pipeline.settings import ChecksConfig, QuestionSources, SharedTeacher
 from pipeline.settings_text import parse_settings, read_yaml
-from pipeline.shards import ShardsConfig
 from pipeline.sources import SourcesConfig
 from pipeline.teachers import SignalsTeacherConfig, TeacherConfig
 from schemas.policy import PolicyConfig

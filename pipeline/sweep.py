@@ -77,7 +77,7 @@ def write_sweep_plot(
     """Draw the sweep into a file, or into the build's folder. Returns where it is, or why there is none."""
     if not find_spec("matplotlib"):
         return "no picture: matplotlib is not installed here; `pip install reelproof[card]`"
-    from pipeline.plots import sweep_picture
+    from pipeline.dataset.plots import sweep_picture
 
     picture = sweep_picture(found, setting, policy)
     if file is None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from pipeline.vllm_settings import VllmTeacherConfig
+from pipeline.servers.vllm_settings import VllmTeacherConfig
 from stages.teacher import (
     AskingConfig,
     ServerTeacherConfig,
@@ -62,12 +62,12 @@ def open_teacher(cfg: TeacherConfig) -> Iterator[Teacher]:
 
                 yield SignalsTeacher()
             case ServerTeacherConfig():
-                from pipeline.shared_client import shared_client
+                from pipeline.servers.shared_client import shared_client
 
                 yield stack.enter_context(shared_client(cfg))
             case VllmTeacherConfig():
-                from pipeline.shared_client import shared_client
-                from pipeline.vllm_server import use_vllm_server
+                from pipeline.servers.shared_client import shared_client
+                from pipeline.servers.vllm_server import use_vllm_server
 
                 name, _, revision = teacher_identity(cfg).rpartition("@")
                 server = stack.enter_context(use_vllm_server(cfg, name))
@@ -106,11 +106,11 @@ def check_teacher(cfg: TeacherConfig, needs: TeacherNeeds) -> None:
             return
         case ServerTeacherConfig():
             _check_packages("openai", "aiohttp", extra="server")
-            from pipeline.server_check import check_server
+            from pipeline.servers.server_check import check_server
 
             check_server(cfg, needs)
         case VllmTeacherConfig():
-            from pipeline.vllm_server import check_vllm
+            from pipeline.servers.vllm_server import check_vllm
 
             _check_packages("openai", "aiohttp", extra="server")
             teacher_identity(cfg)
@@ -125,7 +125,7 @@ def teacher_plugins(cfgs: Iterable[TeacherConfig]) -> list[Any]:
     wanted = [cfg for cfg in cfgs if isinstance(cfg, VllmTeacherConfig)]
     if not wanted:
         return []
-    from pipeline.vllm_server import VllmServerPlugin
+    from pipeline.servers.vllm_server import VllmServerPlugin
 
     plugins = [VllmServerPlugin(cfg, teacher_identity(cfg).rpartition("@")[0]) for cfg in wanted]
     return list({plugin.name: plugin for plugin in plugins}.values())

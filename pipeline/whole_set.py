@@ -8,9 +8,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.dataset.part_files import PartFiles, read_columns
 from pipeline.evaluation_sets import DecontaminationConfig, NamedSets, read_evaluation_sets
 from pipeline.fingerprint import fingerprint
-from pipeline.part_files import PartFiles, read_columns
 from pipeline.store import Store
 from stages import duplicates, duplicates_evaluation
 from stages.duplicates import DuplicateConfig, duplicate_questions, duplicate_videos

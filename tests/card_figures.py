@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import scipy.stats
 
-from pipeline.card import plain
+from pipeline.dataset.card import plain
 from schemas.answer import GRADED_TASKS, lenient_score
 from schemas.chance import guess_rate
 from schemas.question import Question, Task

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline.card import plain
-from pipeline.card_flow import flow_lines
-from pipeline.stats import SPREADS
+from pipeline.dataset.card import plain
+from pipeline.dataset.card_flow import flow_lines
+from pipeline.dataset.stats import SPREADS
 from stages.policy import RL, SFT, PolicyConfig, decide, reason_names
 from tests.card_figures import (
     as_percent,

@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from pipeline.card import CardConfig, write_card
-from pipeline.part_files import read_measurements
-from pipeline.report_pages import Report
-from pipeline.report_server import Reports, serve
-from pipeline.shards import ShardsConfig, write_dataset
+from pipeline.dataset.card import CardConfig, write_card
+from pipeline.dataset.part_files import read_measurements
+from pipeline.dataset.shards import ShardsConfig, write_dataset
+from pipeline.report.pages import Report
+from pipeline.report.server import Reports, serve
 from pipeline.store import Store
 from schemas.manifest import BuildFacts
 from stages.policy import PolicyConfig, decide

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from pipeline.card import CardConfig, write_card
-from pipeline.part_files import read_measurements
-from pipeline.shards import ShardsConfig, write_dataset
+from pipeline.dataset.card import CardConfig, write_card
+from pipeline.dataset.part_files import read_measurements
+from pipeline.dataset.shards import ShardsConfig, write_dataset
 from pipeline.store import Store
 from schemas.manifest import BuildFacts
 from stages.policy import PolicyConfig, decide

@@ -6,7 +6,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from pipeline.part_files import PartFiles
+from pipeline.dataset.part_files import PartFiles
 from pipeline.store import Store
 from schemas.footage import Clip, ClipKind, CutKind, Footage, FrameRef, FrameSignals, Keyframe, Scene, Video
 from schemas.question import Question, QuestionSource, ShownFrame, Task

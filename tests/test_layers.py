@@ -41,10 +41,10 @@ NOT_FOR_STAGES = {
     "rich",
     "click",
 }
-NEED_AN_EXTRA = {"pipeline.plots"}
+NEED_AN_EXTRA = {"pipeline.dataset.plots"}
 HOMES = {
     "accelerate": {"training"},
-    "av": {"stages.decode", "stages.footage", "stages.pictures", "pipeline.doctor", "pipeline.export_media"},
+    "av": {"stages.decode", "stages.footage", "stages.pictures", "pipeline.doctor", "pipeline.export.media"},
     "cv2": {
         "stages.cuts",
         "stages.footage",

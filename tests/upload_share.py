@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 import polars as pl
 
-from pipeline.card import CardConfig, write_card
+from pipeline.dataset.card import CardConfig, write_card
+from pipeline.dataset.part_files import PartFiles, read_measurements
+from pipeline.dataset.shards import ShardsConfig, write_dataset
 from pipeline.hub import HubTarget
-from pipeline.part_files import PartFiles, read_measurements
 from pipeline.publish import publish
-from pipeline.shards import ShardsConfig, write_dataset
 from pipeline.store import Store
 from schemas.footage import Clip, ClipKind, Footage, Keyframe
 from schemas.manifest import BuildFacts

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import duckdb
 
-from pipeline.report_query import Query
-from pipeline.report_rows import LIST_COLUMNS
+from pipeline.report.query import Query
+from pipeline.report.rows import LIST_COLUMNS
 from pipeline.store import Store
 from stages.policy import PolicyConfig
 from tests.benchmarks.bench_refilter import refilter, timed

@@ -25,11 +25,11 @@ from pipeline.ingest import ingest, save_ingested
 from pipeline.part import PartRun
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.schedule import Todo
-from pipeline.server_load import read_metrics
+from pipeline.servers.server_load import read_metrics
+from pipeline.servers.vllm_server import VllmServer
+from pipeline.servers.vllm_settings import VllmTeacherConfig
 from pipeline.steps import asked_of, frames_of
 from pipeline.store import Store
-from pipeline.vllm_server import VllmServer
-from pipeline.vllm_settings import VllmTeacherConfig
 from pipeline.workplace import Workplace
 from schemas.chat import ChatRequest, Completion
 from schemas.openai_chat import chat_body, group_rollouts

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.part_files import PartFiles
+from pipeline.dataset.part_files import PartFiles
 from pipeline.store import Store
 from schemas.footage import Clip, Footage
 from schemas.measurements import SCORES

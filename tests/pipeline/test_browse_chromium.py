@@ -17,7 +17,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
-from pipeline.report_static import ReportConfig, write_report
+from pipeline.report.static import ReportConfig, write_report
 from pipeline.store import Store
 from tests.hostile import HOSTILE_TEXTS
 from tests.reports import PATIENCE_S, Site, served, small_dataset

@@ -5,9 +5,9 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
-from pipeline.report_query import Query
-from pipeline.report_rows import CONFIGS, ReportRows
-from pipeline.stats_files import known_manifest
+from pipeline.dataset.stats_files import known_manifest
+from pipeline.report.query import Query
+from pipeline.report.rows import CONFIGS, ReportRows
 from pipeline.store import Store
 from tests.reports import small_dataset
 from tests.small_parts import clip_of, footage

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.report_query import Query
+from pipeline.report.query import Query
 from pipeline.store import Store
 from stages.policy import PolicyConfig
 from tests.hostile import HOSTILE_PATHS, HOSTILE_TEXTS

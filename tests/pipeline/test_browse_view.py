@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.report_view import cite, show_row, told
+from pipeline.report.view import cite, show_row, told
 from schemas.footage import Span
 from schemas.policy import PolicyConfig
 from schemas.trace import Claim

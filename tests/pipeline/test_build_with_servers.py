@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipeline import run_progress, vllm_server
+from pipeline import run_progress
 from pipeline.build import build, check_teachers
 from pipeline.doctor import examine
 from pipeline.dry_run import forecast_of, tell_forecast
@@ -25,6 +25,7 @@ from pipeline.forecast import TEXT_TOKENS, TOKEN_SIDE_PX
 from pipeline.ingest import ingest
 from pipeline.recipe import Recipe
 from pipeline.run_summary import RunSummary
+from pipeline.servers import vllm_server
 from pipeline.status import build_status, print_status
 from pipeline.store import Store
 from pipeline.workplace import open_workplace

@@ -7,12 +7,12 @@ import polars as pl
 import pytest
 import yaml
 
-from pipeline.card import CardConfig, plain, write_card
-from pipeline.hub_metadata import loadable_splits
-from pipeline.part_files import PartFiles, read_measurements
-from pipeline.replace import read_manifest
-from pipeline.shards import ShardsConfig, write_dataset
-from pipeline.stats_files import read_stats
+from pipeline.dataset.card import CardConfig, plain, write_card
+from pipeline.dataset.hub_metadata import loadable_splits
+from pipeline.dataset.part_files import PartFiles, read_measurements
+from pipeline.dataset.replace import read_manifest
+from pipeline.dataset.shards import ShardsConfig, write_dataset
+from pipeline.dataset.stats_files import read_stats
 from pipeline.store import Store
 from schemas.manifest import BuildFacts
 from stages.policy import PolicyConfig, decide

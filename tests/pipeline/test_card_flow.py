@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.card_flow import flow_lines
 from pipeline.dag import build_dag, edges
+from pipeline.dataset.card_flow import flow_lines
 from pipeline.recipe import recipe_for_sources
 
 

@@ -6,11 +6,11 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from pipeline.card import CardConfig, write_card
-from pipeline.croissant import bump_version, write_croissant
-from pipeline.part_files import read_measurements
-from pipeline.shards import ShardsConfig, write_dataset
-from pipeline.stats_files import known_manifest
+from pipeline.dataset.card import CardConfig, write_card
+from pipeline.dataset.croissant import bump_version, write_croissant
+from pipeline.dataset.part_files import read_measurements
+from pipeline.dataset.shards import ShardsConfig, write_dataset
+from pipeline.dataset.stats_files import known_manifest
 from pipeline.store import Store
 from schemas.manifest import BuildFacts
 from stages.policy import PolicyConfig, decide

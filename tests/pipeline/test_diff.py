@@ -1,10 +1,10 @@
 import polars as pl
 import pytest
 
+from pipeline.dataset.part_files import read_measurements
+from pipeline.dataset.shards import ShardsConfig, write_dataset
 from pipeline.diff import NOT_THERE, diff_datasets, tell_diff
 from pipeline.errors import UsageError
-from pipeline.part_files import read_measurements
-from pipeline.shards import ShardsConfig, write_dataset
 from pipeline.store import Store
 from schemas.manifest import BuildFacts
 from stages.policy import PolicyConfig, decide

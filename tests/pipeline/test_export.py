@@ -18,10 +18,10 @@ import yaml
 from PIL import Image
 
 from pipeline.errors import UsageError
-from pipeline.export import export
-from pipeline.export_layouts import LAYOUTS
-from pipeline.export_media import save_clip
-from pipeline.export_rows import placeholder_text, read_manifest_file, read_rows
+from pipeline.export.export import export
+from pipeline.export.layouts import LAYOUTS
+from pipeline.export.media import save_clip
+from pipeline.export.rows import placeholder_text, read_manifest_file, read_rows
 from pipeline.sources import SourcesConfig, given_rows, identify, list_sources
 from schemas.sample import ChatMessage, ChatPart
 from tests.published import jpeg, publish

@@ -12,7 +12,7 @@ import datasets
 import pytest
 from PIL import Image
 
-from pipeline.export import export
+from pipeline.export.export import export
 from tests.published import publish
 
 LOADERS = Path(__file__).parents[2] / "build/loaders"

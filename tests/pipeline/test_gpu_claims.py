@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import gpu_claims
-from pipeline.gpu_claims import claim_gpus, visible_gpus
+from pipeline.servers import gpu_claims
+from pipeline.servers.gpu_claims import claim_gpus, visible_gpus
 from stages.teacher import TeacherUnavailable
 
 ROOT = Path(__file__).parents[2]
 CLAIMER = """
 import sys
 from pathlib import Path
-from pipeline.gpu_claims import claim_gpus
+from pipeline.servers.gpu_claims import claim_gpus
 from stages.teacher import TeacherUnavailable
 try:
     print(",".join(claim_gpus(int(sys.argv[2]), Path(sys.argv[1]))), flush=True)

@@ -6,11 +6,20 @@ import pytest
 from matplotlib.colors import to_hex
 from PIL import Image
 
-from pipeline.card import CardConfig, write_card, write_readme
-from pipeline.part_files import read_measurements
-from pipeline.plots import KEPT, LINE, draw_all, draw_blind, draw_funnel, draw_scores, picture_of, write_plots
-from pipeline.shards import ShardsConfig, write_dataset
-from pipeline.stats_files import Plot, PlotList, read_stats, stats_sha256
+from pipeline.dataset.card import CardConfig, write_card, write_readme
+from pipeline.dataset.part_files import read_measurements
+from pipeline.dataset.plots import (
+    KEPT,
+    LINE,
+    draw_all,
+    draw_blind,
+    draw_funnel,
+    draw_scores,
+    picture_of,
+    write_plots,
+)
+from pipeline.dataset.shards import ShardsConfig, write_dataset
+from pipeline.dataset.stats_files import Plot, PlotList, read_stats, stats_sha256
 from pipeline.store import Store
 from schemas.manifest import BuildFacts
 from schemas.measurements import complete

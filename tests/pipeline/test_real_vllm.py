@@ -13,9 +13,9 @@ import psutil
 import pytest
 from PIL import Image
 
-from pipeline.server_check import check_server
+from pipeline.servers.server_check import check_server
+from pipeline.servers.vllm_server import VllmServer
 from pipeline.teachers import ServerTeacherConfig, VllmTeacherConfig, open_teacher, teacher_identity
-from pipeline.vllm_server import VllmServer
 from schemas.chat import ChatRequest, ImagePart, Message, Sampling, TextPart
 from stages.openai_teacher import OpenAITeacher
 from stages.teacher import TeacherNeeds, TeacherUnavailable

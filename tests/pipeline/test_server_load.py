@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline import server_load
-from pipeline.server_load import LoadWatch, read_metrics
+from pipeline.servers import server_load
+from pipeline.servers.server_load import LoadWatch, read_metrics
 
 TEXT = """# HELP vllm:num_requests_running Requests
 vllm:num_requests_running{engine="0",model_name="m"} 3.0

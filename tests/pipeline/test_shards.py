@@ -7,10 +7,10 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.part_files import PartFiles, read_measurements
-from pipeline.replace import read_manifest
-from pipeline.rows import SAMPLES
-from pipeline.shards import ShardReceipt, ShardsConfig, write_dataset
+from pipeline.dataset.part_files import PartFiles, read_measurements
+from pipeline.dataset.replace import read_manifest
+from pipeline.dataset.rows import SAMPLES
+from pipeline.dataset.shards import ShardReceipt, ShardsConfig, write_dataset
 from pipeline.store import DiskFull, Store
 from schemas.footage import Clip
 from schemas.manifest import BuildFacts, Manifest
@@ -220,7 +220,7 @@ def test_full_disk_leaves_the_dataset_as_it_was(built, monkeypatch):
     dataset(store, parts, BALANCED)
     before, manifest = inodes(store), store.read_bytes("dataset/manifest.json")
     with monkeypatch.context() as full:
-        full.setattr("pipeline.shard_files._HashingFile.write", _no_room)
+        full.setattr("pipeline.dataset.shard_files._HashingFile.write", _no_room)
         with pytest.raises(DiskFull, match="no room to write shards"):
             dataset(store, parts, STRICTER)
     assert (inodes(store), store.read_bytes("dataset/manifest.json")) == (before, manifest)

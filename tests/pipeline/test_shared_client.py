@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from pipeline.shared_client import shared_client
+from pipeline.servers.shared_client import shared_client
 from schemas.chat import ChatRequest, Message, Sampling, TextPart
 from stages.teacher import ServerTeacherConfig
 from tests.stub_server import StubServer

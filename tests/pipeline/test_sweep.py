@@ -1,8 +1,8 @@
 import polars as pl
 import pytest
 
+from pipeline.dataset.part_files import read_measurements
 from pipeline.errors import UsageError
-from pipeline.part_files import read_measurements
 from pipeline.store import Store
 from pipeline.sweep import parse_values, sweep, tell_sweep, write_sweep_plot
 from stages.policy import PolicyConfig

@@ -12,11 +12,11 @@ import psutil
 import pytest
 from distributed import Client, LocalCluster
 
-from pipeline import vllm_server
-from pipeline.orphans import MARK, end_orphans
+from pipeline.servers import vllm_server
+from pipeline.servers.orphans import MARK, end_orphans
+from pipeline.servers.vllm_server import VllmServer, use_vllm_server
+from pipeline.servers.vllm_settings import VllmTeacherConfig, vllm_command
 from pipeline.teachers import check_teacher, open_teacher, teacher_identity, teacher_plugins
-from pipeline.vllm_server import VllmServer, use_vllm_server
-from pipeline.vllm_settings import VllmTeacherConfig, vllm_command
 from schemas.chat import ChatRequest, Message, Sampling, TextPart
 from stages.teacher import TeacherNeeds, TeacherUnavailable
 
@@ -141,8 +141,8 @@ def test_two_servers_that_start_together_take_turns_the_first_time_only(stand_in
 OWNER = """
 import sys
 from pathlib import Path
-from pipeline import vllm_server
-from pipeline.vllm_settings import VllmTeacherConfig
+from pipeline.servers import vllm_server
+from pipeline.servers.vllm_settings import VllmTeacherConfig
 vllm_server._lock_folder = lambda: Path(sys.argv[1])
 with vllm_server.use_vllm_server(VllmTeacherConfig.model_validate_json(sys.argv[2]), "org/tiny") as server:
     print(server.url, flush=True)

@@ -2,8 +2,8 @@ from collections import Counter
 
 import pytest
 
+from pipeline.dataset.part_files import PartFiles
 from pipeline.evaluation_sets import DecontaminationConfig
-from pipeline.part_files import PartFiles
 from pipeline.store import Store
 from pipeline.whole_set import WholeSet, examine_whole_set
 from schemas.footage import Clip, Footage

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.part_files import PartFiles, read_columns
+from pipeline.dataset.part_files import PartFiles, read_columns
 from pipeline.store import Store
 from schemas.measurements import QUESTION_SCORES, score_columns
 from schemas.question import Task

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pyarrow.parquet as pq
 import yaml
 
-from pipeline.part_files import arrow_file_system
+from pipeline.dataset.part_files import arrow_file_system
 from pipeline.store import Store
 from schemas.manifest import Manifest, ManifestFile
 from schemas.stats import Stats

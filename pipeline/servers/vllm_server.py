@@ -22,11 +22,11 @@ from typing import Any
 from distributed import WorkerPlugin, get_worker
 from filelock import FileLock
 
-from pipeline import keeper
-from pipeline.gpu_claims import claim_gpus
-from pipeline.orphans import end_orphans, own_mark
-from pipeline.server_load import LoadWatch, ServerLoad
-from pipeline.vllm_settings import VllmTeacherConfig, vllm_command, vllm_environment
+from pipeline.servers import keeper
+from pipeline.servers.gpu_claims import claim_gpus
+from pipeline.servers.orphans import end_orphans, own_mark
+from pipeline.servers.server_load import LoadWatch, ServerLoad
+from pipeline.servers.vllm_settings import VllmTeacherConfig, vllm_command, vllm_environment
 from stages.teacher import AskingConfig, TeacherNeeds, TeacherUnavailable
 
 LOOK_EVERY_S = 0.25

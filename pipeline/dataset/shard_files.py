@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.rows import Frames, Places, Rows, nullable
+from pipeline.dataset.rows import Frames, Places, Rows, nullable
 from schemas.record import arrow_schema
 from schemas.sample import SftSample
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline.accounting import StepUse, TeacherUse
-from pipeline.server_load import ServerLoad
+from pipeline.servers.server_load import ServerLoad
 from schemas.record import Record
 
 

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.report_pages import ListView, Place, Report
-from pipeline.report_query import Query
-from pipeline.report_rows import CONFIGS, LIST_COLUMNS
+from pipeline.report.pages import ListView, Place, Report
+from pipeline.report.query import Query
+from pipeline.report.rows import CONFIGS, LIST_COLUMNS
 from pipeline.store import Store
 
 _FRAMES = "frames"

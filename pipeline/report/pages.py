@@ -14,16 +14,16 @@ from typing import Any, NamedTuple, Protocol
 
 import jinja2
 
-from pipeline.replace import MANIFEST
-from pipeline.report_evidence import Evidence
-from pipeline.report_query import Query
-from pipeline.report_rows import LIST_COLUMNS, Numbers, ReportRows
-from pipeline.report_view import show_row
-from pipeline.stats_files import known_manifest, known_stats
+from pipeline.dataset.replace import MANIFEST
+from pipeline.dataset.stats_files import known_manifest, known_stats
+from pipeline.report.evidence import Evidence
+from pipeline.report.query import Query
+from pipeline.report.rows import LIST_COLUMNS, Numbers, ReportRows
+from pipeline.report.view import show_row
 from pipeline.store import Store
 from schemas.policy import PolicyConfig
 
-TEMPLATES = Path(__file__).with_name("report")
+TEMPLATES = Path(__file__).with_name("templates")
 CAPTIONS = {"traces": "All traces", "sft": "Kept", "rejected": "Rejected", "rl": "RL questions"}
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import av
 from PIL import Image
 
-from pipeline.export_rows import PublishedRow
+from pipeline.export.rows import PublishedRow
 from stages.prompts import FRAME_AT_PLACE
 
 _MILLISECONDS = 1000

@@ -10,9 +10,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipeline.card import CardConfig
-from pipeline.hub_metadata import Features, loadable_splits, read_features
-from pipeline.stats_files import known_manifest, known_stats, put_file
+from pipeline.dataset.card import CardConfig
+from pipeline.dataset.hub_metadata import Features, loadable_splits, read_features
+from pipeline.dataset.stats_files import known_manifest, known_stats, put_file
 from pipeline.store import Store
 from schemas.manifest import Manifest, ManifestFile
 from schemas.stats import Stats

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.orphans import MARK
+from pipeline.servers.orphans import MARK
 from stages.teacher import AskingConfig
 
 

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from pipeline.card import CardConfig
-from pipeline.croissant import bump_version, write_croissant
-from pipeline.part_files import read_columns
-from pipeline.replace import read_manifest
+from pipeline.dataset.card import CardConfig
+from pipeline.dataset.croissant import bump_version, write_croissant
+from pipeline.dataset.part_files import read_columns
+from pipeline.dataset.replace import read_manifest
 from pipeline.store import Store
 
 CROISSANT = "dataset/croissant.json"

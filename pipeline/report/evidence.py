@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import UsageError
 from pipeline.part import PartInputs
-from pipeline.report_rows import ReportRows
+from pipeline.report.rows import ReportRows
 from pipeline.store import Store
 from pipeline.teachers import teacher_identity
 from pipeline.workplace import PLAN, RECIPE, Workplace, open_workplace

@@ -9,7 +9,15 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.stats_files import PLOTS, Plot, PlotList, known_manifest, known_stats, put_file, stats_sha256
+from pipeline.dataset.stats_files import (
+    PLOTS,
+    Plot,
+    PlotList,
+    known_manifest,
+    known_stats,
+    put_file,
+    stats_sha256,
+)
 from pipeline.store import Store
 from pipeline.sweep import sweep
 from schemas.measurements import complete

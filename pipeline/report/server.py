@@ -15,10 +15,10 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler
 
+from pipeline.dataset.replace import MANIFEST
 from pipeline.errors import UsageError
-from pipeline.replace import MANIFEST
-from pipeline.report_pages import Report, dataset_folder
-from pipeline.report_query import Query
+from pipeline.report.pages import Report, dataset_folder
+from pipeline.report.query import Query
 from pipeline.store import Store
 
 HOST = "127.0.0.1"

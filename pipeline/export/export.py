@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.errors import UsageError
-from pipeline.export_layouts import LAYOUTS, Layout
-from pipeline.export_rows import read_manifest_file, read_rows
-from pipeline.export_starts import STARTS
+from pipeline.export.layouts import LAYOUTS, Layout
+from pipeline.export.rows import read_manifest_file, read_rows
+from pipeline.export.starts import STARTS
 from schemas.manifest import Manifest, ManifestFile
 
 

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline.part_files import read_columns
-from pipeline.report_query import SETS, Query
+from pipeline.dataset.part_files import read_columns
+from pipeline.report.query import SETS, Query
 from pipeline.store import Store
 from schemas.manifest import Manifest
 

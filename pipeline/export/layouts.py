@@ -8,8 +8,8 @@ from typing import IO, Any, NamedTuple, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.export_media import FrameFolder, TarShards, save_clip
-from pipeline.export_rows import PublishedRow, defused, placeholder_text
+from pipeline.export.media import FrameFolder, TarShards, save_clip
+from pipeline.export.rows import PublishedRow, defused, placeholder_text
 from schemas.question import Task
 
 _ROWS_A_GROUP = 100

@@ -5,7 +5,7 @@ import string
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pipeline.report_evidence import Sent
+from pipeline.report.evidence import Sent
 from schemas.chat import TextPart
 from schemas.measurements import SCORES
 from schemas.policy import PolicyConfig

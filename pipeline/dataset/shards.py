@@ -12,11 +12,11 @@ import polars as pl
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.part_files import PartFiles
-from pipeline.replace import open_staging, replace_files, trusted_files
-from pipeline.rows import PartRows, Places, read_part, table_schema
-from pipeline.shard_files import ShardWriter, WrittenShard
-from pipeline.shard_plan import Layout, Shard, part_slices, plan_shards, read_layout
+from pipeline.dataset.part_files import PartFiles
+from pipeline.dataset.replace import open_staging, replace_files, trusted_files
+from pipeline.dataset.rows import PartRows, Places, read_part, table_schema
+from pipeline.dataset.shard_files import ShardWriter, WrittenShard
+from pipeline.dataset.shard_plan import Layout, Shard, part_slices, plan_shards, read_layout
 from pipeline.store import Store
 from schemas.manifest import BuildFacts, Manifest, ManifestFile
 from schemas.policy import PolicyConfig

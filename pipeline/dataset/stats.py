@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from pipeline.part_files import PartFiles, read_columns
+from pipeline.dataset.part_files import PartFiles, read_columns
 from pipeline.store import Store
 from schemas.manifest import Manifest
 from schemas.measurements import complete

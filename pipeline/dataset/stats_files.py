@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import polars as pl
 from pydantic import ValidationError
 
+from pipeline.dataset.part_files import PartFiles
+from pipeline.dataset.replace import read_manifest
+from pipeline.dataset.stats import count_build, count_policy
 from pipeline.errors import UsageError
-from pipeline.part_files import PartFiles
-from pipeline.replace import read_manifest
-from pipeline.stats import count_build, count_policy
 from pipeline.store import Store
 from schemas.manifest import Manifest
 from schemas.record import Record

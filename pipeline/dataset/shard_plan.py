@@ -13,9 +13,9 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from pipeline.part_files import PartFiles, read_metadata
-from pipeline.rows import SAMPLES, Places, table_schema
-from pipeline.shard_files import VERSION, file_schema
+from pipeline.dataset.part_files import PartFiles, read_metadata
+from pipeline.dataset.rows import SAMPLES, Places, table_schema
+from pipeline.dataset.shard_files import VERSION, file_schema
 from pipeline.store import Store
 
 CONFIGS = tuple(SAMPLES)

@@ -1,0 +1,12 @@
+"""Property tests try the same examples every time and take the time they need.
+
+`HYPOTHESIS_PROFILE=search pytest …` looks for new examples, and for many more of them.
+"""
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("search", max_examples=2000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
