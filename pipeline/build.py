@@ -8,9 +8,9 @@ from rich.console import Console
 from pipeline.accounting import total_use
 from pipeline.cluster import open_cluster
 from pipeline.curate import Curated, curate
-from pipeline.dataset.use_figures import use_figures
 from pipeline.errors import BuildFailed, UsageError
 from pipeline.ingest import ingest, save_ingested
+from pipeline.memory import peak_rss_mb
 from pipeline.progress import show_progress
 from pipeline.recipe import Recipe
 from pipeline.run_progress import read_progress, watched_progress
@@ -19,7 +19,8 @@ from pipeline.schedule import StepFailed, Todo, run_todos
 from pipeline.servers.server_load import ServerLoad
 from pipeline.store import Store
 from pipeline.teachers import check_teacher, server_urls, teacher_plugins
-from pipeline.work import Receipt, peak_rss_mb
+from pipeline.use_figures import use_figures
+from pipeline.work import Receipt
 from pipeline.workplace import Workplace, open_workplace
 from stages.teacher import TeacherUnavailable
 

@@ -10,7 +10,6 @@ from rich.table import Table
 
 from pipeline.completions import CompletionLog
 from pipeline.dataset.part_files import read_metadata
-from pipeline.dataset.use_figures import tell_cost, tell_seconds
 from pipeline.forecast import Forecast, KnownQuestions, forecast
 from pipeline.ingest import ingest
 from pipeline.part import PartInputs
@@ -19,6 +18,7 @@ from pipeline.run_progress import read_progress
 from pipeline.schedule import Todo
 from pipeline.step import Step
 from pipeline.store import Store
+from pipeline.use_figures import tell_cost, tell_seconds
 from pipeline.workplace import RECIPE, Workplace
 
 NOT_WORK = ("cluster", "limits", "parts", "max_quarantined_share")

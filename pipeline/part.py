@@ -18,7 +18,7 @@ from pipeline.store import Store
 from pipeline.teachers import TeacherConfig, open_teacher, teacher_price
 from schemas.footage import Footage, Keyframe, Quarantine
 from schemas.question import GivenRow
-from schemas.record import Record, arrow_schema, from_table
+from schemas.record import Record, arrow_schema, from_table, leaf_paths
 from schemas.source import SourceIdentity
 from stages.teacher import Teacher
 
@@ -85,7 +85,7 @@ class PartRun:
 
 def _read_without_jpegs(file: pq.ParquetFile) -> Iterator[Footage]:
     jpegs = "candidates.list.element.jpeg"
-    columns = [name for name in _leaves(arrow_schema(Footage)) if name != jpegs]
+    columns = [name for name in leaf_paths(arrow_schema(Footage)) if name != jpegs]
     for group in range(file.num_row_groups):
         for row in file.read_row_group(group, columns=columns).to_pylist():
             candidates = tuple(Keyframe.model_validate({**each, "jpeg": b""}) for each in row["candidates"])
@@ -104,19 +104,3 @@ def read_frames(file: pq.ParquetFile, wanted: Collection[str]) -> dict[str, byte
         jpegs = pc.struct_field(frames, "jpeg").filter(hit)
         found.update(zip(hashes.filter(hit).to_pylist(), jpegs.to_pylist(), strict=True))
     return found
-
-
-def _leaves(schema: pa.Schema) -> Iterator[str]:
-    """Parquet's dotted names of all leaf columns."""
-    for each in schema:
-        yield from _leaves_of(each.name, each.type)
-
-
-def _leaves_of(name: str, kind: pa.DataType) -> Iterator[str]:
-    if pa.types.is_list(kind):
-        yield from _leaves_of(f"{name}.list.element", kind.value_type)
-    elif pa.types.is_struct(kind):
-        for each in kind:
-            yield from _leaves_of(f"{name}.{each.name}", each.type)
-    else:
-        yield name

@@ -17,11 +17,11 @@ from pydantic import ValidationError
 
 from pipeline.accounting import StepUse, TeacherUse, by_step, total_use
 from pipeline.at_work import AtWork, at_work
-from pipeline.dataset.use_figures import UseFigures, seconds_left, use_figures
 from pipeline.schedule import Todo
 from pipeline.servers.server_load import LoadWatch, ServerLoad
 from pipeline.servers.vllm_server import server_loads
 from pipeline.store import Store
+from pipeline.use_figures import UseFigures, seconds_left, use_figures
 from pipeline.work import Receipt
 from schemas.record import Record
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.accounting import TeacherUse
-from pipeline.dataset.use_figures import UseFigures, tell_use
 from pipeline.servers.server_load import ServerLoad
+from pipeline.use_figures import UseFigures, tell_use
 
 RUN = "run.json"
 

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.dataset.stats_files import read_stats
-from pipeline.dataset.use_figures import tell_seconds, tell_use
 from pipeline.run_progress import RunProgress, read_progress
 from pipeline.run_summary import RUN, RunSummary
+from pipeline.use_figures import tell_seconds, tell_use
 from pipeline.workplace import Workplace
 from schemas.footage import Quarantine
 from schemas.stats import Stats

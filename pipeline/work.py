@@ -1,16 +1,15 @@
 """One step on one part, in a worker: files above -> stage -> one Parquet file, and a small receipt."""
 
 import itertools
-import resource
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import IO
 
 import pyarrow.parquet as pq
 
 from pipeline.accounting import StepUse, TeacherUse
 from pipeline.at_work import announced
+from pipeline.memory import peak_rss_mb
 from pipeline.part import PartInputs, PartRun
 from pipeline.step import Step
 from pipeline.store import Store
@@ -83,18 +82,3 @@ def write_records(file: IO[bytes], records: Iterable[Record], kind: type[Record]
             writer.write_table(to_table(batch, kind))
             rows += len(batch)
     return rows
-
-
-def peak_rss_mb() -> float:
-    """The most memory that this process, or its largest child so far, has held, in MB (1e6 bytes)."""
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    return max(_own_peak_bytes(), children) / 1e6
-
-
-def _own_peak_bytes() -> int:
-    """From /proc where there is one: getrusage counts what the parent held before this program began, too."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) * 1024

@@ -57,6 +57,11 @@ def arrow_schema(record: type[Record]) -> pa.Schema:
     return pa.schema(_arrow_fields(record))
 
 
+def leaf_paths(schema: pa.Schema) -> list[str]:
+    """Parquet's dotted names of all leaf columns, in order."""
+    return [path for field in schema for path in _leaves(field.name, field.type)]
+
+
 def to_table(records: Iterable[R], record: type[R]) -> pa.Table:
     """Records -> a table with `arrow_schema(record)`, one row each."""
     rows = [_plain(each) for each in records]
@@ -68,6 +73,16 @@ def from_table(table: pa.Table, record: type[R]) -> Iterator[R]:
     for batch in table.to_batches(max_chunksize=1024):
         for row in batch.to_pylist():
             yield record.model_validate(row)
+
+
+def _leaves(name: str, kind: pa.DataType) -> Iterator[str]:
+    if pa.types.is_list(kind):
+        yield from _leaves(f"{name}.list.element", kind.value_type)
+    elif pa.types.is_struct(kind):
+        for field in kind:
+            yield from _leaves(f"{name}.{field.name}", field.type)
+    else:
+        yield name
 
 
 def _arrow_fields(record: type[Record]) -> list[pa.Field]:

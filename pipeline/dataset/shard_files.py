@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -12,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.dataset.rows import Frames, Places, Rows, nullable
-from schemas.record import arrow_schema
+from schemas.record import arrow_schema, leaf_paths
 from schemas.sample import SftSample
 
 VERSION = 2
@@ -178,11 +177,6 @@ def hub_features(schema: pa.Schema) -> dict[str, Any]:
     return {each.name: image_list if each.name == "images" else _feature(each.type) for each in schema}
 
 
-def leaf_paths(schema: pa.Schema) -> list[str]:
-    """Parquet's dotted names of all leaf columns."""
-    return [path for field in schema for path in _leaves(field.name, field.type)]
-
-
 def _open_parquet(sink: pa.NativeFile, schema: pa.Schema) -> pq.ParquetWriter:
     leaves = leaf_paths(schema)
     writer = pq.ParquetWriter(
@@ -263,13 +257,3 @@ def _feature(kind: pa.DataType) -> Any:
         return {field.name: _feature(field.type) for field in kind}
     names = {"double": "float64"}
     return {"_type": "Value", "dtype": names.get(str(kind), str(kind))}
-
-
-def _leaves(name: str, kind: pa.DataType) -> Iterator[str]:
-    if pa.types.is_list(kind):
-        yield from _leaves(f"{name}.list.element", kind.value_type)
-    elif pa.types.is_struct(kind):
-        for field in kind:
-            yield from _leaves(f"{name}.{field.name}", field.type)
-    else:
-        yield name

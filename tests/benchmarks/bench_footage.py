@@ -40,7 +40,7 @@ MEMORY_PROGRAM = """
 import json, sys
 from stages.decode import LocalVideo
 from stages.footage import FootageConfig, scan_footage
-from tests.benchmarks.rows import peak_rss_mb
+from pipeline.memory import peak_rss_mb
 for each in scan_footage([LocalVideo(sys.argv[1], "v", "film", 1)], FootageConfig()):
     print(json.dumps([peak_rss_mb(), each.duration_s]))
 """

@@ -12,11 +12,12 @@ import polars as pl
 from pipeline.dataset.card import CardConfig, write_card
 from pipeline.dataset.part_files import PartFiles, read_measurements
 from pipeline.dataset.shards import ShardsConfig, write_dataset
+from pipeline.memory import peak_rss_mb
 from pipeline.store import Store
 from schemas.manifest import BuildFacts
 from stages.policy import PolicyConfig, decide
 from stages.splits import assign_splits
-from tests.benchmarks.rows import Row, Rows, peak_rss_mb
+from tests.benchmarks.rows import Row, Rows
 from tests.benchmarks.synthetic_parts import write_synthetic_parts
 
 ROUNDS = 3

@@ -26,7 +26,6 @@ from pipeline.part import PartRun
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.schedule import Todo
 from pipeline.servers.server_load import read_metrics
-from pipeline.servers.vllm_server import VllmServer
 from pipeline.servers.vllm_settings import VllmTeacherConfig
 from pipeline.steps import asked_of, frames_of
 from pipeline.store import Store
@@ -35,10 +34,9 @@ from schemas.chat import ChatRequest, Completion
 from schemas.openai_chat import chat_body, group_rollouts
 from stages.traces import TeacherShare, ask_rollouts
 from tests.benchmarks.rows import Row, Rows, at_least, at_most
+from tests.cpu_vllm import CPU_ARGS, PYTHON, running
 from tests.films import Shot, make_film
 
-ROOT = Path(__file__).parents[2]
-PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
 ROUNDS = 3
 """Measured pairs; one more comes first, which fills the caches."""
 QUESTIONS = (60, 140, 100, 120, 80, 110, 90, 100)
@@ -47,14 +45,6 @@ WORKERS, CONCURRENCY = 2, 32
 """Processes of the build, and requests in flight from each; the bare generator has as many in all."""
 MAX_TOKENS = 64
 LOOK_EVERY_S = 0.25
-CPU_ARGS = (
-    "--enforce-eager",
-    "--no-enable-chunked-prefill",  # on a CPU, vLLM 0.32 dies of a seeded prompt that it reads in pieces
-    "--max-num-batched-tokens",
-    "4096",
-    "--max-num-seqs",
-    "32",
-)
 
 
 class Speed(NamedTuple):
@@ -73,7 +63,7 @@ def bench_vllm(_folder: Path) -> Rows:
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with _vllm(write_tiny_qwen(folder / "tiny-qwen")) as server:
+        with running(_settings(write_tiny_qwen(folder / "tiny-qwen")), "tiny") as server:
             decoded = _decoded_build(folder, server.url)
             bodies = _bodies(decoded)
             pairs = []
@@ -258,25 +248,12 @@ def _looked_at(url: str) -> Iterator[_Looks]:
         thread.join()
 
 
-@contextmanager
-def _vllm(model: Path) -> Iterator[VllmServer]:
-    os.environ |= {
-        "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-        "OMP_NUM_THREADS": "1",
-    }
-    cfg = VllmTeacherConfig(
+def _settings(model: Path) -> VllmTeacherConfig:
+    return VllmTeacherConfig(
         model=str(model),
         dtype="float32",
         max_model_len=4096,
         gpu_memory_utilization=0.05,
-        extra_args=CPU_ARGS,
+        extra_args=(*CPU_ARGS, "--max-num-seqs", str(CONCURRENCY)),
         executable=str(PYTHON),
     )
-    server = VllmServer(cfg, "tiny")
-    server.start()
-    try:
-        server.wait_ready()
-        yield server
-    finally:
-        server.stop()

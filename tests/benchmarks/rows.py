@@ -61,12 +61,6 @@ def command_cpu_s(command: Sequence[str]) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def peak_rss_mb() -> float:
-    """Highest resident memory of this process so far. Not `ru_maxrss`: a child inherits its parent's."""
-    status = Path("/proc/self/status").read_text()
-    return float(status.split("VmHWM:")[1].split()[0]) / 1024
-
-
 def ratio_of_medians(reference: Callable[[], float], ours: Callable[[], float], times: int = 3) -> float:
     """How many times faster `ours` is, the two measured in turn so that both meet the same load."""
     pairs = [(reference(), ours()) for _ in range(times)]

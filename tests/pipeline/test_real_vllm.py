@@ -14,17 +14,15 @@ import pytest
 from PIL import Image
 
 from pipeline.servers.server_check import check_server
-from pipeline.servers.vllm_server import VllmServer
 from pipeline.teachers import ServerTeacherConfig, VllmTeacherConfig, open_teacher, teacher_identity
 from schemas.chat import ChatRequest, ImagePart, Message, Sampling, TextPart
 from stages.openai_teacher import OpenAITeacher
 from stages.teacher import TeacherNeeds, TeacherUnavailable
+from tests.cpu_vllm import CPU_ARGS, PYTHON, running
 from tests.pipeline.conftest import film
 from tests.pipeline.test_vllm_server import marked, wait_until
 from tests.server_builds import VIDEOS, Worked, one_worker, recipe_of_films
 
-ROOT = Path(__file__).parents[2]
-PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
 pytestmark = [
     pytest.mark.real,
     pytest.mark.xdist_group("vllm"),
@@ -32,8 +30,6 @@ pytestmark = [
 ]
 PATIENCE_S = 600.0
 """A start takes 30 s on an idle machine, and many times as long on a busy one."""
-CPU_ARGS = ("--enforce-eager", "--no-enable-chunked-prefill", "--max-num-batched-tokens", "4096")
-"""On a CPU, vLLM 0.32 dies of a seeded request whose prompt it reads in pieces."""
 SCHEMA = {
     "type": "object",
     "properties": {"answer": {"enum": ["A", "B", "C"]}},
@@ -82,16 +78,8 @@ def cfg(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(cfg):
-    os.environ.update(
-        {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1"}
-    )
-    server = VllmServer(cfg, "tiny-qwen")
-    server.start()
-    try:
-        server.wait_ready()
+    with running(cfg, "tiny-qwen") as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture

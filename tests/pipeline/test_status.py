@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 
 from pipeline.accounting import TeacherUse
-from pipeline.dataset.use_figures import use_figures
 from pipeline.run_progress import PROGRESS, RunProgress
 from pipeline.status import build_status, print_status
+from pipeline.use_figures import use_figures
 from pipeline.workplace import open_workplace
 
 

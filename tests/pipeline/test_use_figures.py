@@ -3,8 +3,8 @@
 import pytest
 
 from pipeline.accounting import StepUse, TeacherUse
-from pipeline.dataset.use_figures import seconds_left, tell_seconds, tell_use, use_figures
 from pipeline.servers.server_load import ServerLoad
+from pipeline.use_figures import seconds_left, tell_seconds, tell_use, use_figures
 
 USE = TeacherUse(
     calls=30,

@@ -1,0 +1,35 @@
+"""The CPU build of vLLM that `make vllm` makes, and how a server of it is run."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.servers.vllm_server import VllmServer
+from pipeline.servers.vllm_settings import VllmTeacherConfig
+
+PYTHON = Path(__file__).parents[1] / ".venv-vllm" / "bin" / "python"
+CPU_ARGS = (
+    "--enforce-eager",
+    "--no-enable-chunked-prefill",  # on a CPU, vLLM 0.32 dies of a seeded prompt that it reads in pieces
+    "--max-num-batched-tokens",
+    "4096",
+)
+CPU_ENVIRONMENT = {
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "OMP_NUM_THREADS": "1",
+}
+
+
+@contextmanager
+def running(cfg: VllmTeacherConfig, name: str) -> Iterator[VllmServer]:
+    """A server that answers, until the block ends."""
+    os.environ |= CPU_ENVIRONMENT
+    server = VllmServer(cfg, name)
+    server.start()
+    try:
+        server.wait_ready()
+        yield server
+    finally:
+        server.stop()
