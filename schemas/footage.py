@@ -107,6 +107,11 @@ class FrameRef(Record):
     """64-bit perceptual hash, 16 hex digits."""
 
 
+def hash_distance(a: FrameRef, b: FrameRef) -> int:
+    """Bits in which two frames' perceptual hashes differ, 0 … 64."""
+    return (int(a.phash, 16) ^ int(b.phash, 16)).bit_count()
+
+
 class Keyframe(Record):
     """A frame as everyone sees it from here on: teacher, verifier, shards, trainer."""
 

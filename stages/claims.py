@@ -1,6 +1,5 @@
 """Thoughts -> claims with cited times, put to a verifier with the cited frames and with others."""
 
-import hashlib
 import math
 import random
 import re
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from schemas.answer import cited_spans, read_completion
 from schemas.chat import ChatRequest, Completion, Sampling
 from schemas.choices import lenient_truth
+from schemas.draws import hash32
 from schemas.footage import Span
 from schemas.question import Question, ShownFrame
 from schemas.trace import Case, Claim
@@ -171,7 +171,7 @@ def _put(
         return _Put(trace_id, index, statement, (), ())
     with_controls: list[ChatRequest] = []
     for turn in range(cfg.controls):
-        rng = random.Random(_hash32(cfg.seed, turn, statement.text, *places))  # noqa: S311 - draws that repeat
+        rng = random.Random(hash32(cfg.seed, turn, statement.text, *places))  # noqa: S311 - draws that repeat
         control = control_frames(places, shown, rng)
         if control is not None:
             with_controls += _requests(statement, control, model, cfg)
@@ -217,9 +217,3 @@ def _thinned(places: Sequence[int], most: int) -> list[int]:
     if most == 1:
         return [places[len(places) // 2]]
     return [places[round(i * (len(places) - 1) / (most - 1))] for i in range(most)]
-
-
-def _hash32(*key: object) -> int:
-    """A number in [0, 2**32) that follows from the key alone."""
-    text = "\x00".join(str(part) for part in key)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")

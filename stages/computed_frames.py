@@ -4,7 +4,7 @@ import itertools
 import random
 from collections.abc import Sequence
 
-from schemas.footage import FrameRef
+from schemas.footage import FrameRef, hash_distance
 from schemas.question import ShownFrame
 
 _TRIES = 64
@@ -55,11 +55,6 @@ def replaced(own: Sequence[FrameRef], first: int, foreign: Sequence[FrameRef]) -
     frames = [*own[:first], *foreign, *own[first + len(foreign) :]]
     pairs = zip(frames, own, strict=True)
     return tuple(ShownFrame(frame=frame, shown_s=place.time_s) for frame, place in pairs)
-
-
-def hash_distance(a: FrameRef, b: FrameRef) -> int:
-    """Bits in which two frames' perceptual hashes differ, 0 … 64."""
-    return (int(a.phash, 16) ^ int(b.phash, 16)).bit_count()
 
 
 def _have_one_size(frames: Sequence[FrameRef]) -> bool:

@@ -1,6 +1,5 @@
 """Questions -> how often each is answered right blind, from a single frame, and with its frames shuffled."""
 
-import hashlib
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.answer import is_right, lenient_score, read_completion
 from schemas.chat import ChatRequest, Completion, Sampling
+from schemas.draws import hash32
 from schemas.question import Question, ShownFrame
 from schemas.trace import Case, ProbeResult
 from stages.prompts import rollout_messages
@@ -91,7 +91,7 @@ def _requests(case: Case, model: str, cfg: ProbeConfig) -> dict[Probe, list[Chat
         temperature=cfg.temperature,
         top_p=cfg.top_p,
         max_tokens=cfg.max_tokens,
-        seed=_hash32("seed", cfg.seed, case.question.question_id) >> 1,  # servers take signed 32-bit seeds
+        seed=hash32("seed", cfg.seed, case.question.question_id) >> 1,  # servers take signed 32-bit seeds
     )
     requests = {}
     for probe in cfg.probes:
@@ -112,7 +112,7 @@ def shown_instead(probe: Probe, question: Question, seed: int) -> tuple[ShownFra
         return ()
     if len(shown) < 2:
         return None
-    rng = random.Random(_hash32(probe, seed, question.question_id))  # noqa: S311 - draws that repeat
+    rng = random.Random(hash32(probe, seed, question.question_id))  # noqa: S311 - draws that repeat
     if probe is Probe.SINGLE:
         return (shown[rng.randrange(len(shown))],)
     places = _another_order([each.frame.sha256 for each in shown], rng)
@@ -163,9 +163,3 @@ def _count(question: Question, completions: Sequence[Completion], cfg: ProbeConf
         for each in said
     ]
     return _Count(sum(is_right(question.task, score, cfg.min_graded_score) for score in scores), len(scores))
-
-
-def _hash32(*key: object) -> int:
-    """A number in [0, 2**32) that follows from the key alone."""
-    text = "\x00".join(str(part) for part in key)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")

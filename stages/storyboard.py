@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from pydantic import Field
 
-from schemas.footage import CutKind, Footage, FrameRef, Keyframe, Scene, Span, Storyboard
+from schemas.footage import CutKind, Footage, FrameRef, Keyframe, Scene, Span, Storyboard, hash_distance
 from stages.cuts import CutConfig, Transition, find_transitions, frame_times
 
 VERSION = 1
@@ -95,8 +95,3 @@ def _is_clear(keyframe: Keyframe, scene: Scene, unclear: Sequence[Span], cfg: St
     is_away = scene.start_s == 0 or time_s - scene.start_s >= cfg.cut_distance_s
     in_transition = any(span.start_s < time_s < span.end_s for span in unclear)
     return keyframe.luminance > cfg.dark_luminance and is_away and not in_transition
-
-
-def hash_distance(a: FrameRef, b: FrameRef) -> int:
-    """Bits in which two frames' perceptual hashes differ, 0 … 64."""
-    return (int(a.phash, 16) ^ int(b.phash, 16)).bit_count()

@@ -1,12 +1,12 @@
 """Questions -> traces: k rollouts of each, shared out among the teachers, every completion read."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.chat import ChatRequest, Completion, Sampling
+from schemas.draws import hash32
 from schemas.footage import Clip
 from schemas.question import Question
 from schemas.reading import cited_spans, read_completion
@@ -126,7 +126,7 @@ def rollout_request(asked: Asked, model: str, sample_index: int, cfg: RolloutCon
         temperature=cfg.temperature,
         top_p=cfg.top_p,
         max_tokens=cfg.max_tokens,
-        seed=_hash32("seed", cfg.seed, question.question_id) >> 1,  # servers take signed 32-bit seeds
+        seed=hash32("seed", cfg.seed, question.question_id) >> 1,  # servers take signed 32-bit seeds
         logprobs=cfg.logprobs,
     )
     messages = rollout_messages(asked.clip, question, question.frames)
@@ -137,7 +137,7 @@ def _rollouts(asked: Asked, teachers: Sequence[TeacherShare], cfg: RolloutConfig
     question = asked.question
     for index in range(cfg.rollouts):
         dealt = index if cfg.mix == "rollouts" else 0
-        place = _whose_turn(_hash32("teacher", cfg.seed, question.question_id, dealt) / 2**32, teachers)
+        place = _whose_turn(hash32("teacher", cfg.seed, question.question_id, dealt) / 2**32, teachers)
         yield _Rollout(question, place, rollout_request(asked, teachers[place].teacher.model, index, cfg))
 
 
@@ -149,9 +149,3 @@ def _whose_turn(draw: float, teachers: Sequence[TeacherShare]) -> int:
         if left < 0:
             return place
     return max(place for place, each in enumerate(teachers) if each.share > 0)
-
-
-def _hash32(*key: object) -> int:
-    """A number in [0, 2**32) that follows from the key alone."""
-    text = "\x00".join(str(part) for part in key)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")

@@ -33,6 +33,11 @@ class Drop:
     """The connection is closed without a word."""
 
 
+def images_in(body: dict) -> int:
+    """How many images the last turn of a request shows."""
+    return sum(part["type"] == "image_url" for part in body["messages"][-1]["content"])
+
+
 def refusal(status: int, message: str, **headers: str) -> Reply:
     return Reply(
         status,

@@ -33,7 +33,7 @@ from stages import openai_server, openai_teacher
 from tests.pipeline.conftest import film
 from tests.pipeline.test_vllm_server import serving, wait_until
 from tests.server_builds import VIDEOS, Worked, one_worker, recipe_of_films
-from tests.stub_server import Hang, Reply, StubServer, chat_reply, last_text, refusal
+from tests.stub_server import Hang, Reply, StubServer, chat_reply, images_in, last_text, refusal
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("servers")]
 
@@ -261,10 +261,6 @@ def test_answers_of_500_and_hangs_end_in_a_build_with_nothing_lost(recipe_of, tm
     assert worked.use.retries >= faults.total()
     ids = [each.request_id for each in worked.logged]
     assert len(ids) == len(set(ids)) == worked.traces == worked.use.calls
-
-
-def images_in(body: dict) -> int:
-    return sum(part["type"] == "image_url" for part in body["messages"][-1]["content"])
 
 
 def blind(number: int, body: dict) -> Reply | None:

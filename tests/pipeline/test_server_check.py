@@ -4,13 +4,9 @@ import pytest
 
 from pipeline.teachers import ServerTeacherConfig, check_teacher
 from stages.teacher import TeacherNeeds, TeacherUnavailable
-from tests.stub_server import Reply, StubServer, chat_reply, refusal
+from tests.stub_server import Reply, StubServer, chat_reply, images_in, refusal
 
 NEEDS = TeacherNeeds(images=4, prompt_characters=100, max_tokens=64)
-
-
-def images_in(body: dict) -> int:
-    return sum(part["type"] == "image_url" for part in body["messages"][-1]["content"])
 
 
 def check(server: StubServer, model: str = "stub") -> None:

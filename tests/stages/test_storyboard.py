@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.footage import CutKind, Footage, FrameRef, FrameSignals, Keyframe, Video
+from schemas.footage import CutKind, Footage, FrameRef, FrameSignals, Keyframe, Video, hash_distance
 from stages.decode import LocalVideo
 from stages.footage import FootageConfig, scan_footage
-from stages.storyboard import StoryboardConfig, cut_scenes, hash_distance
+from stages.storyboard import StoryboardConfig, cut_scenes
 from tests.films import Shot, make_film
 
 CFG = StoryboardConfig()
