@@ -37,9 +37,12 @@ def open_cluster(cfg: ClusterConfig) -> Iterator[Client]:
 
     Raises UsageError where the scheduler does not answer.
     """
-    # A worker starts the decoder's child process, which a daemonic process may not.
     with dask.config.set(
-        {"distributed.worker.daemon": False, "distributed.comm.timeouts.connect": f"{CONNECT_TIMEOUT_S}s"}
+        {
+            "distributed.worker.daemon": False,  # a daemonic process may not start the decoder
+            "distributed.worker.profile.enabled": False,  # it would take more time than a server's client
+            "distributed.comm.timeouts.connect": f"{CONNECT_TIMEOUT_S}s",
+        }
     ):
         if cfg.scheduler is not None:
             with _connect(cfg.scheduler) as client:

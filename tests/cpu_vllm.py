@@ -14,6 +14,8 @@ CPU_ARGS = (
     "--no-enable-chunked-prefill",  # on a CPU, vLLM 0.32 dies of a seeded prompt that it reads in pieces
     "--max-num-batched-tokens",
     "4096",
+    "--distributed-executor-backend",  # one process less: that of its own would spin on a core while it waits
+    "vllm.v1.executor.uniproc_executor.UniProcExecutor",
 )
 CPU_ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",

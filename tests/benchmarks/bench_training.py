@@ -19,8 +19,8 @@ from datasets import Dataset
 from datasets import Image as ImageFeature
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
-from trl import SFTConfig as TrlConfig
-from trl import SFTTrainer
+from trl.trainer.sft_config import SFTConfig as TrlConfig
+from trl.trainer.sft_trainer import SFTTrainer
 
 from schemas.sample import SftSample
 from tests.benchmarks.rows import Row, Rows

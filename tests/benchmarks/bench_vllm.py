@@ -37,13 +37,13 @@ from tests.benchmarks.rows import Row, Rows, at_least, at_most
 from tests.cpu_vllm import CPU_ARGS, PYTHON, running
 from tests.films import Shot, make_film
 
-ROUNDS = 3
+ROUNDS = 2
 """Measured pairs; one more comes first, which fills the caches."""
-QUESTIONS = (60, 140, 100, 120, 80, 110, 90, 100)
+QUESTIONS = 2 * (60, 140, 100, 120, 80, 110, 90, 100)
 """About each film, which is a part of its own: real parts differ too, so that not all drain at once."""
 WORKERS, CONCURRENCY = 2, 32
 """Processes of the build, and requests in flight from each; the bare generator has as many in all."""
-MAX_TOKENS = 64
+MAX_TOKENS = 256
 LOOK_EVERY_S = 0.25
 
 
@@ -63,7 +63,7 @@ def bench_vllm(_folder: Path) -> Rows:
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with running(_settings(write_tiny_qwen(folder / "tiny-qwen")), "tiny") as server:
+        with running(_server_settings(write_tiny_qwen(folder / "tiny-qwen")), "tiny") as server:
             decoded = _decoded_build(folder, server.url)
             bodies = _bodies(decoded)
             pairs = []
@@ -248,7 +248,7 @@ def _looked_at(url: str) -> Iterator[_Looks]:
         thread.join()
 
 
-def _settings(model: Path) -> VllmTeacherConfig:
+def _server_settings(model: Path) -> VllmTeacherConfig:
     return VllmTeacherConfig(
         model=str(model),
         dtype="float32",
