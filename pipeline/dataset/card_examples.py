@@ -11,6 +11,8 @@ from schemas.manifest import Manifest
 _FOLDER = "examples"
 _FRAMES = 8
 """Shown of one example, evenly picked."""
+_LOOKED_AT = 100
+"""Rows among which examples are found."""
 
 
 class ExampleFrame(NamedTuple):
@@ -74,7 +76,7 @@ def _first_rows(store: Store, manifest: Manifest, wanted: int, folder: str) -> l
         if entry.config != "sft" or not entry.rows or not wanted:
             continue
         with store.open_read(f"{folder}/{entry.path}") as stream:
-            rows = pq.ParquetFile(stream).read_row_group(0).slice(0, 100).to_pylist()
+            rows = next(pq.ParquetFile(stream).iter_batches(_LOOKED_AT, row_groups=[0])).to_pylist()
         by_task = {row["task"]: row for row in reversed(rows) if row["images"]}
         if by_task:
             return list(by_task.values())[::-1][:wanted]

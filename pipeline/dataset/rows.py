@@ -43,12 +43,22 @@ class Frames(NamedTuple):
         within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
         return Frames(offsets, self.places[np.repeat(self.offsets[rows], counts) + within], self.jpegs)
 
+    def between(self, start: int, end: int) -> "Frames":
+        """The frames of the rows from `start` to before `end`."""
+        low, high = self.offsets[start], self.offsets[end]
+        return Frames(self.offsets[start : end + 1] - low, self.places[low:high], self.jpegs)
+
 
 class Rows(NamedTuple):
     """Some rows of one config: all columns but `images`, and what belongs there (nothing in `rejected`)."""
 
     table: pa.Table
     frames: Frames | None
+
+    def between(self, start: int, end: int) -> "Rows":
+        """Those from `start` to before `end`."""
+        frames = None if self.frames is None else self.frames.between(start, end)
+        return Rows(self.table.slice(start, end - start), frames)
 
 
 @dataclass(frozen=True)

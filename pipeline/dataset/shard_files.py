@@ -14,7 +14,7 @@ from pipeline.dataset.rows import Frames, Places, Rows, nullable
 from schemas.record import arrow_schema, leaf_paths
 from schemas.sample import SftSample
 
-VERSION = 2
+VERSION = 3
 """Bumped when the same rows come out as other bytes."""
 
 IMAGE_ROWS = 100
@@ -75,7 +75,7 @@ class ShardWriter:
         self._buffer = pa.BufferedOutputStream(pa.PythonFile(self._sink, "w"), WRITTEN_AT_ONCE_BYTES)
         self._parquet = _open_parquet(self._buffer, self._schema)
         self._waiting: list[Rows] = []
-        self._waiting_rows, self._waiting_bytes = 0, 0
+        self._waiting_rows, self._waiting_bytes, self._waiting_size = 0, 0, 0
         self._rows = 0
 
     def add(self, rows: Rows) -> None:
@@ -86,11 +86,13 @@ class ShardWriter:
             if not count:
                 self._flush()
                 continue
-            self._waiting.append(_piece(rows, start, count))
+            piece = _own_frames(rows.between(start, start + count))
+            self._waiting.append(piece)
             self._waiting_rows += count
+            self._waiting_size += _size(piece)
             self._waiting_bytes += int(ends[start + count - 1]) - taken_bytes
             start, taken_bytes = start + count, int(ends[start + count - 1])
-        if sum(_size(each) for each in self._waiting) >= FLUSH_BYTES:
+        if self._waiting_size >= FLUSH_BYTES:
             self._flush()
 
     def close(self) -> WrittenShard:
@@ -121,13 +123,14 @@ class ShardWriter:
     def _flush(self) -> None:
         if not self._waiting:
             return
-        table = pa.concat_tables([each.table for each in self._waiting]).combine_chunks()
+        table = pa.concat_tables([each.table for each in self._waiting])
         frames = [each.frames for each in self._waiting if each.frames is not None]
         if frames:
             table = table.append_column("images", _images(frames))
         self._parquet.write_table(table.select(self._schema.names), row_group_size=table.num_rows)
         self._rows += table.num_rows
-        self._waiting, self._waiting_rows, self._waiting_bytes = [], 0, 0
+        self._waiting = []
+        self._waiting_rows, self._waiting_bytes, self._waiting_size = 0, 0, 0
 
 
 class _HashingFile:
@@ -179,11 +182,12 @@ def hub_features(schema: pa.Schema) -> dict[str, Any]:
 
 def _open_parquet(sink: pa.NativeFile, schema: pa.Schema) -> pq.ParquetWriter:
     leaves = leaf_paths(schema)
+    measured = {field.name for field in schema if pa.types.is_floating(field.type)}  # hardly repeats, either
     writer = pq.ParquetWriter(
         sink,
         _stored(schema),
         compression={leaf: "none" if leaf == JPEG else "zstd" for leaf in leaves},
-        use_dictionary=[leaf for leaf in leaves if leaf not in LONG_TEXT],
+        use_dictionary=[leaf for leaf in leaves if leaf not in LONG_TEXT and leaf not in measured],
         dictionary_pagesize_limit=_DICTIONARY_BYTES,
         write_statistics=[leaf for leaf in leaves if not leaf.startswith(WITHOUT_STATISTICS)],
         write_page_index=True,
@@ -206,13 +210,12 @@ def _stored(schema: pa.Schema) -> pa.Schema:
     return schema.set(place, pa.field("images", pa.list_(pa.field("element", image))))
 
 
-def _piece(rows: Rows, start: int, count: int) -> Rows:
-    table = rows.table.slice(start, count)
+def _own_frames(rows: Rows) -> Rows:
+    """The same rows, holding on to no other frames than theirs."""
     if rows.frames is None:
-        return Rows(table, None)
-    frames = rows.frames.of(np.arange(start, start + table.num_rows))
-    held, places = np.unique(frames.places, return_inverse=True)
-    return Rows(table, Frames(frames.offsets, places, frames.jpegs.take(pa.array(held))))
+        return rows
+    held, places = np.unique(rows.frames.places, return_inverse=True)
+    return Rows(rows.table, Frames(rows.frames.offsets, places, rows.frames.jpegs.take(pa.array(held))))
 
 
 def _images(pieces: list[Frames]) -> pa.Array:

@@ -8,13 +8,14 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.dataset.part_files import PartFiles
 from pipeline.dataset.replace import open_staging, replace_files, trusted_files
-from pipeline.dataset.rows import PartRows, Places, read_part, table_schema
+from pipeline.dataset.rows import PartRows, Places, Rows, read_part, table_schema
 from pipeline.dataset.shard_files import ShardWriter, WrittenShard
 from pipeline.dataset.shard_plan import Layout, Shard, part_slices, plan_shards, read_layout
 from pipeline.store import Store
@@ -29,6 +30,10 @@ class ShardsConfig(BaseModel):
 
     megabytes: int = Field(default=200, ge=1, le=500)
     """Size that shards stay below even if everything is kept; their number is a power of two."""
+
+
+_Work = dict[int, dict[str, list[tuple[Shard, Places]]]]
+"""Part -> config -> the shards that get rows from it, and which."""
 
 
 class SplitRows(NamedTuple):
@@ -116,15 +121,17 @@ def _write_shards(
     try:
         with ThreadPoolExecutor(1 + max(2, os.cpu_count() or 1)) as pool:
             for part, rows in _read_ahead(store, layout, work, judged, pool):
-                first = int(layout.starts[part])
-                largest_first = sorted(work[part], key=lambda each: -len(each[1]))
-                now = []
-                for shard, own in largest_first:
-                    told = judged["reasons"].gather(own + first) if shard.config == "rejected" else None
-                    after = last.get(shard.path)
-                    adding = pool.submit(_add, writers[shard.path], rows, shard, own, told, policy, after)
-                    last[shard.path] = adding
-                    now.append(adding)
+                first, now = int(layout.starts[part]), []
+                for config, pieces in work[part].items():
+                    wanted = np.concatenate([own for _, own in pieces])
+                    told = judged["reasons"].gather(wanted + first) if config == "rejected" else None
+                    taking = pool.submit(_take, rows, config, wanted, told, policy)
+                    ends = np.cumsum([len(own) for _, own in pieces]).tolist()
+                    for (shard, own), end in zip(pieces, ends, strict=True):
+                        after = last.get(shard.path)
+                        span = slice(end - len(own), end)
+                        last[shard.path] = pool.submit(_add, writers[shard.path], taking, span, after)
+                        now.append(last[shard.path])
                 for each in before:
                     each.result()
                 before = now
@@ -137,26 +144,26 @@ def _write_shards(
             writer.abandon()
 
 
-def _work_by_part(layout: Layout, shards: Sequence[Shard]) -> dict[int, list[tuple[Shard, Places]]]:
-    """Part -> the shards that get rows from it, and which; parts without any are left out."""
-    work: dict[int, list[tuple[Shard, Places]]] = {}
-    for shard in shards:
+def _work_by_part(layout: Layout, shards: Sequence[Shard]) -> _Work:
+    """Which rows of which part go to which shard; parts without any are left out."""
+    work: _Work = {}
+    for shard in sorted(shards, key=lambda each: -len(each.rows)):  # what takes longest begins first
         for part, rows in part_slices(layout, shard.rows):
-            work.setdefault(part, []).append((shard, rows))
+            work.setdefault(part, {}).setdefault(shard.config, []).append((shard, rows))
     return dict(sorted(work.items()))
 
 
 def _read_ahead(
     store: Store,
     layout: Layout,
-    work: Mapping[int, list[tuple[Shard, Places]]],
+    work: _Work,
     judged: pl.DataFrame,
     pool: ThreadPoolExecutor,
 ) -> Iterator[tuple[int, PartRows]]:
     def read(part: int) -> Future[PartRows]:
         start, end = layout.starts[part : part + 2].tolist()
         scores = judged[start:end].select(layout.scores.names).to_arrow().cast(layout.scores)
-        images = any(shard.config != "rejected" for shard, _ in work[part])
+        images = any(config != "rejected" for config in work[part])
         return pool.submit(read_part, store, layout.parts[part], scores, images)
 
     reading: Future[PartRows] | None = None
@@ -172,21 +179,17 @@ def _open_writer(layout: Layout, shard: Shard, staging: Path) -> ShardWriter:
     return ShardWriter(staging / shard.path, schema, with_images=shard.config != "rejected")
 
 
-def _add(
-    writer: ShardWriter,
-    part: PartRows,
-    shard: Shard,
-    rows: Places,
-    reasons: pl.Series | None,
-    policy: str,
-    after: Future[None] | None,
-) -> None:
-    """Add a part's rows to a shard, after those of the part before, which began earlier: this ends."""
+def _take(part: PartRows, config: str, rows: Places, reasons: pl.Series | None, policy: str) -> Rows:
     told = None if reasons is None else reasons.to_arrow().cast(pa.list_(pa.string()))
-    taken = part.take(shard.config, rows, told, policy)
+    return part.take(config, rows, told, policy)
+
+
+def _add(writer: ShardWriter, taking: Future[Rows], span: slice, after: Future[None] | None) -> None:
+    """Add a span of a part's rows to a shard, after the part before. What it waits for began earlier."""
+    rows = taking.result().between(span.start, span.stop)
     if after is not None:
         after.result()
-    writer.add(taken)
+    writer.add(rows)
 
 
 def _is_held(shard: Shard, held: Mapping[str, ManifestFile]) -> bool:
