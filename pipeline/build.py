@@ -18,7 +18,7 @@ from pipeline.run_summary import RUN, Kept, RunSummary
 from pipeline.schedule import StepFailed, Todo, run_todos
 from pipeline.servers.server_load import ServerLoad
 from pipeline.store import Store
-from pipeline.teachers import check_teacher, server_urls, teacher_plugins
+from pipeline.teachers import check_teacher, gpus_a_server, server_urls, teacher_plugins
 from pipeline.use_figures import use_figures
 from pipeline.work import Receipt
 from pipeline.workplace import Workplace, open_workplace
@@ -118,7 +118,7 @@ def work_through(workplace: Workplace, todos: Sequence[Todo], console: Console) 
     failures: list[StepFailed] = []
     teachers = workplace.recipe.all_teachers()
     with (
-        open_cluster(cluster) as client,
+        open_cluster(cluster, gpus_a_server(teachers)) as client,
         watched_progress(workplace.store, client, todos, server_urls(teachers)) as progress,
         show_progress(todos, console) as advance,
     ):

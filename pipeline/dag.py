@@ -9,7 +9,7 @@ from pipeline import steps
 from pipeline.recipe import Recipe
 from pipeline.settings import AskedSource
 from pipeline.step import Slot, Step
-from pipeline.teachers import TeacherConfig, needs_gpu_worker, teacher_identity
+from pipeline.teachers import TeacherConfig, gpus_a_server, teacher_identity
 from schemas.footage import Clip, Footage, Storyboard
 from schemas.question import Question, WrittenQuestion
 from schemas.scores import RepeatScore
@@ -212,6 +212,6 @@ def _identities(recipe: Recipe) -> list[tuple[str, float]]:
 def _slot(teachers: Iterable[TeacherConfig]) -> Slot:
     """Where a step that asks them runs: beside a server of ours, waiting for one, or as plain work."""
     asked = list(teachers)
-    if any(needs_gpu_worker(each) for each in asked):
+    if gpus_a_server(asked):
         return "GPU"
     return "TEACHER" if any(isinstance(each, ServerTeacherConfig) for each in asked) else "CPU"

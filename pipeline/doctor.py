@@ -15,11 +15,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from pipeline.child import ChildLimits, scan_in_child
-from pipeline.cluster import declared_resources, open_cluster
+from pipeline.cluster import declared_resources, local_servers, open_cluster
 from pipeline.errors import UsageError
 from pipeline.recipe import Recipe
+from pipeline.servers.gpu_claims import visible_gpus
 from pipeline.sources import SourceError, list_sources
-from pipeline.teachers import check_teacher, needs_gpu_worker
+from pipeline.teachers import check_teacher, gpus_a_server
 from schemas.footage import Footage
 from stages.decode import LocalVideo
 from stages.footage import FootageConfig
@@ -120,9 +121,10 @@ def _disk() -> Finding:
 
 
 def _gpu() -> Finding:
-    if shutil.which("nvidia-smi") is None:
+    gpus = visible_gpus()
+    if not gpus:
         return Finding("GPU", "note", "none seen; a teacher can still run behind a server, or be `signals`")
-    return Finding("GPU", "ok", "nvidia-smi is there; start workers with `--resources GPU=1` to use it")
+    return Finding("GPU", "ok", f"{len(gpus)} visible: {', '.join(gpus)}")
 
 
 def _decoding() -> Finding:
@@ -173,16 +175,19 @@ def _teachers(recipe: Recipe) -> Iterator[Finding]:
 
 
 def _cluster(recipe: Recipe) -> Finding:
-    if recipe.cluster.scheduler is None:
-        return Finding("cluster", "ok", "this machine")
+    gpus = gpus_a_server(recipe.all_teachers())
     try:
+        if recipe.cluster.scheduler is None:
+            servers = local_servers(recipe.cluster, gpus)
+            return Finding(
+                "cluster", "ok", f"this machine, {servers} vLLM servers" if gpus else "this machine"
+            )
         with open_cluster(recipe.cluster) as client:
             resources = declared_resources(client)
             workers = len(client.scheduler_info(n_workers=-1)["workers"])
     except UsageError as error:
         return Finding("cluster", "problem", str(error))
-    needs_gpu = any(needs_gpu_worker(cfg) for cfg in recipe.all_teachers())
-    if needs_gpu and "GPU" not in resources:
+    if gpus and "GPU" not in resources:
         return Finding("cluster", "problem", "no worker declares a GPU; start some with `--resources GPU=1`")
     return Finding(
         "cluster", "ok", f"{workers} workers at {recipe.cluster.scheduler}, resources {resources or 'none'}"

@@ -7,14 +7,14 @@ from typing import Any
 
 from distributed import Client, Future, as_completed
 
-from pipeline.cluster import declared_resources, slot_count
+from pipeline.cluster import PARTS_A_GPU, declared_resources, slot_count
 from pipeline.errors import UsageError
 from pipeline.part import PartInputs
 from pipeline.step import Slot, Step
 from pipeline.work import Receipt, run_step
 
-AMOUNTS: Mapping[Slot, float] = {"CPU": 1, "TEACHER": 1, "GPU": 0.25}
-"""What a task takes of its slot. Four parts share a GPU's server: its queue does not run dry between them."""
+AMOUNTS: Mapping[Slot, float] = {"CPU": 1, "TEACHER": 1, "GPU": 1 / PARTS_A_GPU}
+"""What a task takes of its slot."""
 
 
 @dataclass(frozen=True)

@@ -142,9 +142,12 @@ def teacher_price(cfg: TeacherConfig) -> TeacherPrice | None:
     return cfg.price if isinstance(cfg, AskingConfig) else None
 
 
-def needs_gpu_worker(cfg: TeacherConfig) -> bool:
-    """Whether its tasks must run on workers that declare GPUs, where the plugin keeps its server."""
-    return isinstance(cfg, VllmTeacherConfig)
+def gpus_a_server(cfgs: Iterable[TeacherConfig]) -> int:
+    """GPUs that a worker must declare to keep the servers that we start for them; 0 where we start none.
+
+    Tasks of such teachers run on those workers alone; several servers of one worker share its GPUs.
+    """
+    return max((cfg.tensor_parallel for cfg in cfgs if isinstance(cfg, VllmTeacherConfig)), default=0)
 
 
 def _server_config(cfg: VllmTeacherConfig, name: str, revision: str, url: str) -> ServerTeacherConfig:

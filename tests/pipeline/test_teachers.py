@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from pipeline.teachers import needs_gpu_worker, open_teacher, parse_teacher, teacher_identity
+from pipeline.teachers import gpus_a_server, open_teacher, parse_teacher, teacher_identity
 from stages.teacher import TeacherUnavailable
 
 SERVER = {"kind": "server", "model": "m", "urls": ["http://127.0.0.1:8000/v1"]}
@@ -63,12 +63,13 @@ def test_identities_name_model_and_revision_whatever_asking_is_set_to():
         assert teacher.model == teacher_identity(parse_teacher({"kind": "signals"}))
 
 
-def test_only_a_server_that_we_start_needs_a_worker_with_a_gpu():
+def test_only_a_server_that_we_start_needs_workers_with_gpus():
     kinds = {"signals": {}, "server": SERVER, "vllm": {"model": "m"}, "transformers": {"model": "m"}}
-    needs = {
-        kind: needs_gpu_worker(parse_teacher({**settings, "kind": kind})) for kind, settings in kinds.items()
-    }
-    assert needs == {"signals": False, "server": False, "vllm": True, "transformers": False}
+    teachers = {kind: parse_teacher({**settings, "kind": kind}) for kind, settings in kinds.items()}
+    needs = {kind: gpus_a_server([each]) for kind, each in teachers.items()}
+    assert needs == {"signals": 0, "server": 0, "vllm": 1, "transformers": 0}
+    larger = parse_teacher({"kind": "vllm", "model": "m", "tensor_parallel": 4})
+    assert gpus_a_server([*teachers.values(), larger]) == 4
 
 
 @pytest.mark.parametrize("model", ["/no/such/folder", "./nor/this", "~/nor-that"])

@@ -1,0 +1,83 @@
+"""The cluster on this machine: workers that declare its GPUs, and a build whose teacher we start."""
+
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipeline import cluster
+from pipeline.cluster import ClusterConfig, declared_resources, local_servers, open_cluster
+from pipeline.errors import UsageError
+from tests.pipeline.conftest import SMALL, reelproof
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("visible", "asked", "gpus_a_server", "servers"),
+    [
+        (("0", "1", "2"), None, 1, 3),
+        (("0", "1", "2"), None, 2, 1),
+        (("0", "1", "2"), 2, 1, 2),
+        ((), 1, 1, 1),
+        (("0",), None, 0, 0),
+        ((), None, 0, 0),
+    ],
+)
+def test_each_server_gets_the_gpus_that_it_spans(monkeypatch, visible, asked, gpus_a_server, servers):
+    monkeypatch.setattr(cluster, "visible_gpus", lambda: visible)
+    assert local_servers(ClusterConfig(gpus=asked), gpus_a_server) == servers
+
+
+@pytest.mark.parametrize("asked", [None, 1])
+def test_too_few_gpus_are_told(monkeypatch, asked):
+    monkeypatch.setattr(cluster, "visible_gpus", lambda: ("0",))
+    with pytest.raises(UsageError, match=r"needs 2 GPU\(s\), and this machine shows 1"):
+        local_servers(ClusterConfig(gpus=asked), 2)
+
+
+@pytest.mark.real
+def test_only_as_many_workers_as_there_are_servers_declare_gpus():
+    with open_cluster(ClusterConfig(workers=1, gpus=5), gpus_a_server=2) as client:
+        assert declared_resources(client) == {"CPU": 2, "TEACHER": 4, "GPU": 4}
+    with open_cluster(ClusterConfig(workers=2, gpus=1), gpus_a_server=1) as client:
+        workers = client.scheduler_info()["workers"].values()
+        assert sorted(each["resources"].get("GPU", 0) for each in workers) == [0, 1]
+        shares = [each["nthreads"] for each in workers if "GPU" in each["resources"]]
+        assert shares == [1 + 2 + cluster.PARTS_A_GPU]
+
+
+@pytest.mark.real
+@pytest.mark.xdist_group("builds")
+def test_a_server_is_started_here_asked_and_stopped(films, tmp_path):
+    executable = tmp_path / "python"
+    executable.write_text(
+        f'#!/bin/sh\n[ "$1" = -c ] && exit 0\nexec {sys.executable} {ROOT}/tests/stub_server.py "$@"\n'
+    )
+    executable.chmod(0o755)
+    recipe = tmp_path / "recipe.yaml"
+    teacher = (
+        f"{{kind: vllm, model: org/tiny, revision: '7', executable: '{executable}'}}"
+    )
+    recipe.write_text(
+        f"sources: {{videos: '{films}'}}\nteachers: [{{teacher: {teacher}}}]\nrollouts: {{rollouts: 1}}\n"
+        "cluster: {workers: 2, gpus: 1}\n"
+    )
+    ran = reelproof("build", recipe, "--out", tmp_path / "out", *SMALL, "--json")
+    assert ran.code == 0, ran.err
+    assert ran.summary["teacher_calls"] > 0
+    assert len(ran.summary["servers"]) == 1
+    assert not [each for each in psutil.process_iter() if str(executable) in " ".join(_words(each))]
+
+    refused = reelproof("build", recipe, "--out", tmp_path / "none", "--set", "cluster.gpus=0")
+    assert refused.code == 2
+    assert "this machine shows 0" in refused.err
+    assert "cluster.gpus" in reelproof("doctor", recipe, "--set", "cluster.gpus=0").out
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
