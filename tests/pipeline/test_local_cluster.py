@@ -57,9 +57,7 @@ def test_a_server_is_started_here_asked_and_stopped(films, tmp_path):
     )
     executable.chmod(0o755)
     recipe = tmp_path / "recipe.yaml"
-    teacher = (
-        f"{{kind: vllm, model: org/tiny, revision: '7', executable: '{executable}'}}"
-    )
+    teacher = f"{{kind: vllm, model: org/tiny, revision: '7', executable: '{executable}'}}"
     recipe.write_text(
         f"sources: {{videos: '{films}'}}\nteachers: [{{teacher: {teacher}}}]\nrollouts: {{rollouts: 1}}\n"
         "cluster: {workers: 2, gpus: 1}\n"
