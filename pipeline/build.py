@@ -1,13 +1,13 @@
 """A recipe and a folder -> a dataset: plan the parts, do what is missing, decide, publish."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 
 from pipeline.accounting import total_use
 from pipeline.cluster import open_cluster
-from pipeline.curate import Curated, curate
+from pipeline.curate import Curated, curate, judge
 from pipeline.errors import BuildFailed, UsageError
 from pipeline.ingest import ingest, save_ingested
 from pipeline.memory import peak_rss_mb
@@ -15,12 +15,12 @@ from pipeline.progress import show_progress
 from pipeline.recipe import Recipe
 from pipeline.run_progress import read_progress, watched_progress
 from pipeline.run_summary import RUN, Kept, RunSummary
-from pipeline.schedule import StepFailed, Todo, run_todos
+from pipeline.schedule import StepFailed, Todo, run_todos, teachers_of
 from pipeline.servers.server_load import ServerLoad
 from pipeline.store import Store
-from pipeline.teachers import check_teacher, gpus_a_server, server_urls, teacher_plugins
+from pipeline.teachers import TeacherConfig, check_teacher, gpus_a_server, server_urls, teacher_plugins
 from pipeline.use_figures import use_figures
-from pipeline.work import Receipt
+from pipeline.work import Receipt, StepBroken
 from pipeline.workplace import Workplace, open_workplace
 from stages.teacher import TeacherUnavailable
 
@@ -42,8 +42,7 @@ def build(recipe: Recipe, out: str, retry_quarantined: bool, console: Console) -
             raise BuildFailed(f"none of the sources could be read ({told}); mend them, and build again")
         workplace = ingested.workplace
         todos = workplace.todos()
-        if todos:
-            check_teachers(recipe)
+        check_teachers(recipe, teachers_of(todos))
         save_ingested(ingested)
         receipts = work_through(workplace, todos, console)
         return summarise("build", started, workplace, receipts, curate(workplace))
@@ -55,18 +54,17 @@ def refilter(build_dir: str, overrides: Sequence[str]) -> tuple[RunSummary, Reci
     Raises UsageError where there is no build, or where the overrides call for more than deciding.
     """
     started = time.monotonic()
-    before = open_workplace(build_dir)
-    with before.store.lock():
+    with open_workplace(build_dir, overrides).store.lock():
         workplace = open_workplace(build_dir, overrides)
-        workplace.require_finished()
-        workplace.save_recipe()
-        summary = summarise("refilter", started, workplace, [], curate(workplace))
+        judged = judge(workplace)
+        workplace.save_recipe()  # only now: a recipe that cannot be decided with must not stay behind
+        summary = summarise("refilter", started, workplace, [], curate(workplace, judged))
     return summary, workplace.recipe
 
 
-def check_teachers(recipe: Recipe) -> None:
-    """Ask every teacher for a sign of life before a video is decoded. Raises UsageError."""
-    for cfg in recipe.all_teachers():
+def check_teachers(recipe: Recipe, asked: Iterable[TeacherConfig]) -> None:
+    """Ask those of the recipe's teachers for a sign of life, before a video is decoded. Raises UsageError."""
+    for cfg in asked:
         try:
             check_teacher(cfg, recipe.teacher_needs(cfg))
         except TeacherUnavailable as error:
@@ -116,7 +114,7 @@ def work_through(workplace: Workplace, todos: Sequence[Todo], console: Console) 
     cluster = workplace.recipe.cluster
     receipts: list[Receipt] = []
     failures: list[StepFailed] = []
-    teachers = workplace.recipe.all_teachers()
+    teachers = teachers_of(todos)
     with (
         open_cluster(cluster, gpus_a_server(teachers)) as client,
         watched_progress(workplace.store, client, todos, server_urls(teachers)) as progress,
@@ -128,6 +126,8 @@ def work_through(workplace: Workplace, todos: Sequence[Todo], console: Console) 
         for outcome in run_todos(client, todos, workplace.store.url, cluster.parts_ahead):
             if isinstance(outcome, StepFailed):
                 failures.append(outcome)
+                if isinstance(outcome.error, StepBroken):
+                    progress.count_broken(outcome.error.use)
             else:
                 receipts.append(outcome)
                 progress.count(outcome)
@@ -142,4 +142,5 @@ def _explained(failures: Sequence[StepFailed]) -> str:
     if len(failures) > SHOWN_FAILURES:
         lines.append(f"  … and {len(failures) - SHOWN_FAILURES} more")
     kept = "all else is kept, and the same command goes on from here"
-    return "\n".join([f"{len(failures)} part(s) could not be finished; {kept}:", *lines])
+    parts = {each.part for each in failures}
+    return "\n".join([f"{len(parts)} part(s) could not be finished; {kept}:", *lines])

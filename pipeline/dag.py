@@ -1,6 +1,5 @@
 """The whole DAG, top to bottom: what each step makes, out of what, and what its results depend on."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -8,8 +7,8 @@ from typing import Any
 from pipeline import steps
 from pipeline.recipe import Recipe
 from pipeline.settings import AskedSource
-from pipeline.step import Slot, Step
-from pipeline.teachers import TeacherConfig, gpus_a_server, teacher_identity
+from pipeline.step import Step
+from pipeline.teachers import teacher_identity
 from schemas.footage import Clip, Footage, Storyboard
 from schemas.question import Question, WrittenQuestion
 from schemas.scores import RepeatScore
@@ -30,7 +29,6 @@ from stages import (
     traces,
 )
 from stages.checks.registry import CHECKS
-from stages.teacher import ServerTeacherConfig
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ def build_dag(recipe: Recipe) -> Dag:
         makes=Trace,
         run=steps.trace_questions,
         after=(scan, cut, posed),
-        slot=_slot(each.teacher for each in recipe.teachers),
+        asks=tuple(each.teacher for each in recipe.teachers),
     )
     probed = Step(
         name="probes",
@@ -108,7 +106,7 @@ def build_dag(recipe: Recipe) -> Dag:
         makes=ProbeResult,
         run=steps.probe_part,
         after=(scan, cut, posed),
-        slot=_slot([recipe.prober]),
+        asks=(recipe.prober,),
     )
     verified = Step(
         name="claims",
@@ -118,7 +116,7 @@ def build_dag(recipe: Recipe) -> Dag:
         makes=Claim,
         run=steps.verify_part,
         after=(scan, cut, posed, answered),
-        slot=_slot([recipe.verifier]),
+        asks=(recipe.verifier,),
     )
     judged = _judged(recipe, cut, posed, answered)
     needs = {"traces": (), "probes": (probed,), "claims": (verified,), "sufficiency": judged}
@@ -171,7 +169,7 @@ def _judged(recipe: Recipe, *above: Step) -> tuple[Step, ...]:
         makes=Sufficiency,
         run=steps.judge_part,
         after=above,
-        slot=_slot([recipe.judge]),
+        asks=(recipe.judge,),
     )
     return (step,)
 
@@ -180,7 +178,7 @@ def _asked(source: AskedSource | None, scan: Step, cut: Step) -> tuple[Step, ...
     """The step in which a teacher writes questions, where the recipe wants any."""
     if source is None:
         return ()
-    models = [source.writer, source.answerer or source.writer]
+    models = (source.writer, source.answerer or source.writer)
     step = Step(
         name="asked",
         version=asked.VERSION,
@@ -194,7 +192,7 @@ def _asked(source: AskedSource | None, scan: Step, cut: Step) -> tuple[Step, ...
         makes=WrittenQuestion,
         run=steps.write_asked,
         after=(scan, cut),
-        slot=_slot(models),
+        asks=models,
     )
     return (step,)
 
@@ -207,11 +205,3 @@ def _posed(recipe: Recipe) -> dict[str, Any]:
 def _identities(recipe: Recipe) -> list[tuple[str, float]]:
     """Models and shares: what of the teachers' settings decides who says what."""
     return [(teacher_identity(each.teacher), each.share) for each in recipe.teachers]
-
-
-def _slot(teachers: Iterable[TeacherConfig]) -> Slot:
-    """Where a step that asks them runs: beside a server of ours, waiting for one, or as plain work."""
-    asked = list(teachers)
-    if gpus_a_server(asked):
-        return "GPU"
-    return "TEACHER" if any(isinstance(each, ServerTeacherConfig) for each in asked) else "CPU"

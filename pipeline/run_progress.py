@@ -79,6 +79,7 @@ class ProgressWatch:
         self._before = before.steps if before else ()
         self._started_s = time.time()
         self._receipts: list[Receipt] = []
+        self._broken: list[StepUse] = []
         self._watches = {url: LoadWatch() for url in urls}
         self._stop = threading.Event()
         self._seen = AtWork()
@@ -88,6 +89,10 @@ class ProgressWatch:
     def count(self, receipt: Receipt) -> None:
         """A step is through with a part."""
         self._receipts.append(receipt)
+
+    def count_broken(self, use: StepUse) -> None:
+        """A step failed on a part, having asked for so much."""
+        self._broken.append(use)
 
     def start(self) -> None:
         """Begin to look."""
@@ -123,7 +128,7 @@ class ProgressWatch:
         running = [each for each in seen.steps if (each.step, each.part) not in through]
         finished = by_step(each.step_use for each in receipts)
         so_far = [each.so_far for each in running]
-        use = total_use(each.use for each in (*finished, *so_far))
+        use = total_use(each.use for each in (*finished, *so_far, *self._broken))
         elapsed_s = max(1e-3, time.time() - self._started_s)
         left_s = 0.0 if ended else self._seconds_left(finished, so_far, elapsed_s)
         watched = tuple(watch.load(url, 0) for url, watch in self._watches.items())

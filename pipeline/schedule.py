@@ -1,9 +1,8 @@
 """Steps x parts -> tasks on a cluster, a bounded window of parts at a time; receipts come back."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from distributed import Client, Future, as_completed
 
@@ -11,6 +10,7 @@ from pipeline.cluster import PARTS_A_GPU, declared_resources, slot_count
 from pipeline.errors import UsageError
 from pipeline.part import PartInputs
 from pipeline.step import Slot, Step
+from pipeline.teachers import TeacherConfig
 from pipeline.work import Receipt, run_step
 
 AMOUNTS: Mapping[Slot, float] = {"CPU": 1, "TEACHER": 1, "GPU": 1 / PARTS_A_GPU}
@@ -49,6 +49,7 @@ def run_todos(
     running = as_completed(with_results=False)
     tasks: dict[object, tuple[Step, Todo]] = {}
     unfinished: dict[int, int] = {}
+    broken: dict[int, set[str]] = {}
 
     def start(todo: Todo) -> None:
         futures = _submit(client, todo, store_url, resources)
@@ -62,13 +63,24 @@ def run_todos(
     for future in running:
         step, todo = tasks.pop(future.key)
         number = todo.inputs.part.number
-        yield from _outcome(future, step, number)
+        if future.status == "finished":
+            yield future.result()
+        else:
+            failed = broken.setdefault(number, set())
+            if failed.isdisjoint(each.name for each in step.ancestors):  # else it did not run at all
+                yield StepFailed(step.name, number, future.exception())
+            failed.add(step.name)
         future.release()
         unfinished[number] -= 1
         if not unfinished[number]:
             following = next(waiting, None)
             if following is not None:
                 start(following)
+
+
+def teachers_of(todos: Iterable[Todo]) -> tuple[TeacherConfig, ...]:
+    """The models that these steps ask, each once."""
+    return tuple(dict.fromkeys(asked for todo in todos for step in todo.steps for asked in step.asks))
 
 
 def _submit(client: Client, todo: Todo, store_url: str, resources: dict[str, float]) -> list[Future[Receipt]]:
@@ -95,15 +107,6 @@ def _key(step: Step, inputs: PartInputs, store_url: str) -> str:
     return (
         f"{step.name.replace('.', '_').replace('-', '_')}-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
     )
-
-
-def _outcome(future: Future[Receipt], step: Step, part: int) -> Iterator[Receipt | StepFailed]:
-    if future.status == "finished":
-        yield future.result()
-        return
-    error: Any = future.exception()
-    if future.key == getattr(error, "failed_key", future.key):
-        yield StepFailed(step.name, part, error)
 
 
 def _refuse_missing(todos: Sequence[Todo], resources: dict[str, float]) -> None:

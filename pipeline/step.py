@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 from pipeline.fingerprint import fingerprint
 from pipeline.part import PartInputs, PartRun
+from pipeline.teachers import TeacherConfig, gpus_a_server
 from schemas.record import Record
+from stages.teacher import ServerTeacherConfig
 
 StepFunction = Callable[[PartRun, Any], Iterator[Record]]
 """The part and the step's settings in, records out."""
@@ -28,13 +30,21 @@ class Step:
     makes: type[Record]
     run: StepFunction
     after: tuple["Step", ...] = ()
-    slot: Slot = "CPU"
+    asks: tuple[TeacherConfig, ...] = ()
+    """The models that it puts requests to."""
     identity: Any = None
     """What of the settings counts for the fingerprint, where not all does (a server's address does not)."""
     rests_on_given: bool = False
     """Whether the questions that came with the videos are among its inputs."""
     rows_at_once: int = 512
     """Records in memory, and in a row group of its file."""
+
+    @property
+    def slot(self) -> Slot:
+        """Where it runs: beside a server of ours, waiting for one, or as plain work."""
+        if gpus_a_server(self.asks):
+            return "GPU"
+        return "TEACHER" if any(isinstance(each, ServerTeacherConfig) for each in self.asks) else "CPU"
 
     @cached_property
     def fingerprint(self) -> str:

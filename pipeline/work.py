@@ -38,10 +38,23 @@ class Receipt(Record):
         return StepUse(step=self.step, parts=1, videos=self.videos, seconds=self.seconds, use=self.use)
 
 
+class StepBroken(Exception):  # noqa: N818 - it is told as a failed step, not raised to a caller
+    """A step raised on a part: in words, and what it had asked for by then, which is paid for and logged."""
+
+    def __init__(self, told: str, use: StepUse) -> None:
+        super().__init__(told, use)  # both, so that it travels
+        self.told, self.use = told, use
+
+    def __str__(self) -> str:
+        """In words."""
+        return self.told
+
+
 def run_step(step: Step, inputs: PartInputs, store_url: str, *above: Receipt) -> Receipt:
     """Run the step on the part and leave its file; `above` are only waited for.
 
-    A file that is there already is done: another worker may have left it.
+    A file that is there already is done: another worker may have left it. Raises StepBroken for whatever the
+    step raises.
     """
     del above
     start = time.monotonic()
@@ -49,12 +62,11 @@ def run_step(step: Step, inputs: PartInputs, store_url: str, *above: Receipt) ->
     run = PartRun(store, inputs, {each.name: each.file(inputs) for each in step.ancestors})
     rows = 0
     if not store.exists(step.file(inputs)):
-        announce = announced(step.name, inputs.part.number, len(inputs.sources), run.counter)
-        with announce, store.open_write(step.file(inputs)) as file:
-            rows = write_records(file, step.run(run, step.settings), step.makes, step.rows_at_once)
-            if run.quarantine:
-                table = to_table(run.quarantine, Quarantine)
-                store.write_table(quarantine_file(step, inputs), table)
+        try:
+            rows = _make(step, run)
+        except Exception as error:
+            use = StepUse(step=step.name, seconds=time.monotonic() - start, use=run.counter.use)
+            raise StepBroken(str(error) or repr(error), use).with_traceback(error.__traceback__) from error
     return Receipt(
         step=step.name,
         part=inputs.part.number,
@@ -66,6 +78,17 @@ def run_step(step: Step, inputs: PartInputs, store_url: str, *above: Receipt) ->
         quarantined=len(run.quarantine),
         use=run.counter.use,
     )
+
+
+def _make(step: Step, run: PartRun) -> int:
+    """Run the step and leave its files. Returns how many records there were."""
+    announce = announced(step.name, run.inputs.part.number, len(run.inputs.sources), run.counter)
+    with announce, run.store.open_write(step.file(run.inputs)) as file:
+        rows = write_records(file, step.run(run, step.settings), step.makes, step.rows_at_once)
+        if run.quarantine:
+            table = to_table(run.quarantine, Quarantine)
+            run.store.write_table(quarantine_file(step, run.inputs), table)
+    return rows
 
 
 def quarantine_file(step: Step, inputs: PartInputs) -> str:

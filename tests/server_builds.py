@@ -82,7 +82,7 @@ class Worked:
     def __init__(self, recipe: Recipe, out: Path) -> None:
         store = Store(str(out))
         ingested = ingest(store, recipe, False, lambda line: None)
-        check_teachers(recipe)
+        check_teachers(recipe, recipe.all_teachers())
         save_ingested(ingested)
         self.workplace = ingested.workplace
         todos = self.workplace.todos()

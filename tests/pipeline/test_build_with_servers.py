@@ -20,10 +20,11 @@ from pipeline import run_progress
 from pipeline.build import build, check_teachers
 from pipeline.doctor import examine
 from pipeline.dry_run import forecast_of, tell_forecast
-from pipeline.errors import UsageError
+from pipeline.errors import BuildFailed, UsageError
 from pipeline.forecast import TEXT_TOKENS, TOKEN_SIDE_PX
 from pipeline.ingest import ingest
 from pipeline.recipe import Recipe
+from pipeline.run_progress import read_progress
 from pipeline.run_summary import RunSummary
 from pipeline.servers import vllm_server
 from pipeline.status import build_status, print_status
@@ -311,7 +312,42 @@ def test_a_judge_needs_no_eyes_and_each_model_only_what_it_is_asked_for(recipe_o
     with StubServer() as seeing, StubServer(fault=blind) as reading:
         judge = server(reading)
         recipe = recipe_of(server(seeing), judge=judge, sufficiency={"max_tokens": 50})
-        check_teachers(recipe)
+        check_teachers(recipe, recipe.all_teachers())
     assert [max(map(images_in, each.bodies)) for each in (seeing, reading)] == [16, 0]
     assert recipe.teacher_needs(recipe.judge).max_tokens == 50
     assert recipe.teacher_needs(recipe.prober).max_tokens == recipe.rollouts.max_tokens
+
+
+def test_what_a_failed_step_was_answered_is_counted_and_told_once(recipe_of, tmp_path):
+    answered: list[int] = []
+
+    def wants_a_key(number: int, body: dict) -> Reply | None:
+        if body["max_tokens"] == 1:  # the look at what it can
+            return None
+        answered.append(number)
+        return refusal(401, "no more") if len(answered) > 5 else None
+
+    with StubServer(fault=wants_a_key, latency_s=0.1, reasons=True) as stub:
+        recipe = recipe_of(server(stub, concurrency=1), rollouts={"rollouts": 1})
+        with pytest.raises(BuildFailed) as failed:
+            Worked(recipe, tmp_path / "out")
+    lines = str(failed.value).splitlines()
+    parts = [line.split(",")[0].strip() for line in lines[1:]]
+    assert lines[0].startswith(f"{len(set(parts))} part(s) could not be finished")
+    assert all("wants a valid key" in line for line in lines[1:])
+    logs = list((tmp_path / "out" / "completions").glob("*/*.jsonl"))
+    logged = sum(len(path.read_text().splitlines()) for path in logs)
+    assert logged == 5
+    assert read_progress(Store(str(tmp_path / "out"))).use.calls == logged
+
+
+def test_a_changed_check_needs_no_teacher_that_is_still_there(recipe_of, tmp_path):
+    out = str(tmp_path / "out")
+    Store(out).claim()
+    quiet = Console(file=io.StringIO())
+    with StubServer(reasons=True) as stub:
+        Worked(recipe_of(server(stub)), Path(out))
+    changed = recipe_of(server(stub), checks={"agreement": {"min_graded_score": 0.4}})
+    assert build(changed, out, False, quiet).teacher_calls == 0
+    with pytest.raises(UsageError, match="does not answer"):
+        build(recipe_of(server(stub), rollouts={"rollouts": 3}), out, False, quiet)
