@@ -70,6 +70,11 @@ def cited_spans(thought: str) -> tuple[Span, ...]:
     return tuple(_span_of(found) for found in _CITATION.finditer(thought) if _TIME_MARK.search(found[0]))
 
 
+def without_citations(thought: str) -> str:
+    """The text with a space for each time that it cites; other brackets stay."""
+    return _CITATION.sub(lambda found: " " if _TIME_MARK.search(found[0]) else found[0], thought)
+
+
 def _span_of(found: re.Match[str]) -> Span:
     first = clock_seconds(found[1])
     second = clock_seconds(found[2]) if found[2] else first

@@ -7,34 +7,43 @@ from functools import lru_cache
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.reading import without_citations
 from schemas.scores import TextScore
 from schemas.thought import repetition
 from schemas.trace import Case
 
-VERSION = 1
+VERSION = 2
 
 _THE_ANSWER = (
-    r"(?:(?:correct|right|true|final|expected|target)\s)?(?:answer|solution|option|label|response)s?"
+    r"(?:(?:(?:correct|right|true|final|expected|target)\s)?(?:answer|solution)"
+    r"(?!\s(?:options|choices|candidates)\b)|correct\soption)"
 )
+"""Not options and labels: thoughts speak of those that the question gives and the scene shows."""
 _LEAKS = re.compile(
     r"\b(?:given|provided|supplied|known|stated|listed|reference|official|gold|annotated|labell?ed|hidden)\s"
     rf"{_THE_ANSWER}\b"
-    rf"|\b{_THE_ANSWER}\s(?:key|(?:that\s)?(?:is|was|are|were|has been|as)\s(?:already\s)?"
+    rf"|\b{_THE_ANSWER}\s(?:key|(?:that\s)?(?:is|was|has been|as)\s(?:already\s)?"
     r"(?:given|provided|supplied|known|stated|revealed|labell?ed))\b"
     r"|\bground[\s-]truth\b"
     r"|\b(?:i|we)\s(?:was|were|am|are|have been|already)\s(?:told|know|given)\s(?:that\s)?(?:the\s|which\s)?"
     rf"{_THE_ANSWER}\b"
     rf"|\b(?:to|must|should)\s(?:match|reach|arrive at|justify|support|agree with)\sthe\s{_THE_ANSWER}\b"
-    r"|\b(?:the\s)?(?:prompt|hint|metadata|annotation|label)\s(?:says|states|tells|gives|reveals|mentions)\b",
+    r"|\b(?:prompt|hint|metadata)\s(?:says|states|tells|gives|reveals|mentions)\b",
     re.IGNORECASE,
 )
 _STARTS_FROM_ANSWER = re.compile(
     rf"\s*(?:since|because|given that|as|knowing)\s(?:that\s)?the\s{_THE_ANSWER}\s(?:is|was)\b", re.IGNORECASE
 )
 _SENTENCE_END = re.compile(r"[.!?]\s|\n")
-_KEYWORD = re.compile(
-    "answer|solution|option|label|response|truth|prompt|hint|metadata|annotation", re.IGNORECASE
-)
+_OPTION_LETTER = re.compile(r"(?<![A-Za-z])[A-Z](?![A-Za-z])")
+_SAME_SCRIPT = {
+    "HIRAGANA": "KANA",
+    "KATAKANA": "KANA",
+    "KATAKANA-HIRAGANA": "KANA",
+    "IDEOGRAPHIC": "CJK",
+}
+"""First words of the Unicode names of one script's letters: `ー` is of both kana, `々` an ideograph."""
+_KEYWORD = re.compile("answer|solution|option|truth|prompt|hint|metadata", re.IGNORECASE)
 """Of one of them speaks every sentence that leaks; others need no closer look."""
 
 
@@ -62,10 +71,15 @@ def measure_text(cases: Iterable[Case], cfg: TextConfig) -> Iterator[TextScore]:
 
 
 def foreign_script(thought: str, allowed: frozenset[str]) -> float:
-    """Share of the thought's letters in scripts other than those allowed."""
+    """Share of the thought's letters in scripts other than those allowed, citations and option letters apart.
+
+    Where kana are allowed so are ideographs, which Japanese is written with as well.
+    """
     if not allowed or (thought.isascii() and "LATIN" in allowed):
         return 0.0
-    letters = [script for script in map(_script, thought) if script]
+    allowed = allowed | {"CJK"} if "KANA" in allowed else allowed
+    said = _OPTION_LETTER.sub(" ", without_citations(thought))
+    letters = [script for script in map(_script, said) if script]
     return sum(script not in allowed for script in letters) / len(letters) if letters else 0.0
 
 
@@ -78,7 +92,7 @@ def speaks_of_given_answer(thought: str) -> bool:
 
 
 def scripts(text: str) -> frozenset[str]:
-    """Scripts of a text's letters, by the first word of their Unicode names: `LATIN`, `CYRILLIC`, `CJK`, …"""
+    """Scripts of a text's letters, by their Unicode names: `LATIN`, `CYRILLIC`, `CJK`, `KANA`, …"""
     return frozenset(script for script in map(_script, text) if script)
 
 
@@ -86,4 +100,6 @@ def scripts(text: str) -> frozenset[str]:
 def _script(character: str) -> str:
     if not character.isalpha():
         return ""
-    return unicodedata.name(character, "UNKNOWN").split()[0].removesuffix("-").replace("FULLWIDTH", "LATIN")
+    name = unicodedata.name(character, "UNKNOWN").removeprefix("FULLWIDTH ").removeprefix("HALFWIDTH ")
+    first = name.split()[0].removesuffix("-")
+    return _SAME_SCRIPT.get(first, first)

@@ -96,6 +96,14 @@ def test_graded_answers_pass_from_the_configured_score_up():
         ("123?", "abc", 0),  # a question without letters allows all scripts
         ("How many?", "café naïve", 0),
         ("How many?", "1 2 3", 0),
+        ("视频中有多少个人？", "在 [1.2 s] 有一个人，在 [3.4-5.0 s] 又来了一个人。", 0),
+        ("视频中有多少个人？", "所以选B。", 0),
+        ("视频中有多少个人？", "有人 OK", 1 / 2),
+        ("何人いますか", "カメラの前でコーヒーを買う人々", 0),
+        ("カメラ", "ｶﾒﾗを見る", 0),
+        ("有几个人", "カメラ", 1),  # kana are foreign to Chinese
+        ("カメラ", "camera", 1),
+        ("Ｈｏｗ", "four", 0),
     ],
 )
 def test_foreign_script_is_the_share_of_letters_the_question_does_not_use(question, thought, share):
@@ -122,6 +130,22 @@ def test_foreign_script_is_the_share_of_letters_the_question_does_not_use(questi
         ("The label on the bottle is green.", False),
         ("Given the frames, the answer is 4.", False),
         ("The correct option must be B because the car is red.", False),
+        ("Among the given options, red fits best.", False),
+        ("Looking at the provided options, only B matches.", False),
+        ("None of the listed options fits but C.", False),
+        ("Of the provided answer choices, only B fits.", False),
+        ("None of the given answers but C fits.", False),
+        ("We are given the options red and blue.", False),
+        ("The options are given as A to D.", False),
+        ("The given option B shows a car.", False),
+        ("The cap should match the label.", False),
+        ("Since the label is red, it is milk.", False),
+        ("The label says 'Milk'.", False),
+        ("The shop's response was given.", False),
+        ("The known answer is B.", True),
+        ("The correct option is given as B.", True),
+        ("I already know which correct option it is.", True),
+        ("Since the correct option is B, the car must be red.", True),
     ],
 )
 def test_leak_is_talk_of_a_given_answer(thought, leaks):
