@@ -14,12 +14,13 @@ from pipeline.dataset.part_files import PartFiles, read_measurements
 from pipeline.dataset.shards import ShardReceipt, reason_counts, write_dataset
 from pipeline.dataset.stats_files import read_plots, write_stats
 from pipeline.dataset.versioning import describe_release, kept_ids, read_release
+from pipeline.errors import UsageError
 from pipeline.part import PartInputs
 from pipeline.teachers import teacher_identity
 from pipeline.whole_set import WholeSet, examine_whole_set
 from pipeline.workplace import Workplace
 from schemas.manifest import BuildFacts
-from stages.policy import decide
+from stages.policy import RuleFailed, decide
 from stages.prompts import ROLLOUT
 from stages.splits import assign_splits
 
@@ -46,10 +47,13 @@ class Judged(NamedTuple):
     whole: WholeSet
 
 
-def curate(workplace: Workplace) -> Curated:
-    """Decide over all parts and publish into `dataset/`. Every part must be complete."""
+def curate(workplace: Workplace, judged: Judged | None = None) -> Curated:
+    """Decide over all parts, unless that is done, and publish into `dataset/`. Every part must be complete.
+
+    Raises UsageError as `judge` does.
+    """
     store, recipe = workplace.store, workplace.recipe
-    judged = judge(workplace)
+    judged = judged or judge(workplace)
     splits = _splits(workplace, judged)
     verdicts = judged.verdicts
     before = read_release(store)
@@ -87,7 +91,10 @@ def _write_card(workplace: Workplace, judged: Judged) -> None:
 
 
 def judge(workplace: Workplace) -> Judged:
-    """Read what was measured and decide. Raises UsageError where the build is not finished."""
+    """Read what was measured and decide.
+
+    Raises UsageError where the build is not finished, or the recipe asks for what cannot be decided.
+    """
     workplace.require_finished()
     files = tuple(part_files(workplace, part) for part in workplace.parts)
     recipe = workplace.recipe
@@ -113,14 +120,23 @@ def _verdicts(workplace: Workplace, measurements: pl.DataFrame) -> pl.DataFrame:
         .fill_null(False)
     )
     if published.all():
-        return decide(measurements, workplace.recipe.policy).with_columns(published.alias("published"))
+        return _decided(workplace, measurements).with_columns(published.alias("published"))
     places = pl.Series("place", range(len(published)), dtype=pl.UInt32).filter(published)
-    decided = decide(measurements.filter(published), workplace.recipe.policy).with_columns(places)
+    decided = _decided(workplace, measurements.filter(published)).with_columns(places)
     rows = measurements.select("trace_id", published.alias("published")).with_row_index("place")
     verdicts = rows.join(decided.drop("trace_id"), on="place", how="left", maintain_order="left").drop(
         "place"
     )
-    return verdicts.with_columns(pl.col("sft", "rl").fill_null(False), pl.col("reasons").fill_null([]))
+    return verdicts.with_columns(
+        pl.col("sft", "rl").fill_null(False), pl.col("reasons", "rl_reasons").fill_null([])
+    )
+
+
+def _decided(workplace: Workplace, measurements: pl.DataFrame) -> pl.DataFrame:
+    try:
+        return decide(measurements, workplace.recipe.policy)
+    except RuleFailed as error:
+        raise UsageError(str(error)) from None
 
 
 def part_files(workplace: Workplace, part: PartInputs) -> PartFiles:

@@ -13,12 +13,16 @@ from schemas.answer import GRADED_TASKS as GRADED_TASKS
 from schemas.intervals import wilson_low
 from schemas.measurements import complete
 from schemas.policy import PolicyConfig as PolicyConfig
-from schemas.policy import checked_expression
+from schemas.policy import checked_expression, in_one_line
 
 VERSION = 1
 
 Masks = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]
+
+
+class RuleFailed(ValueError):
+    """A recipe's own rule cannot be decided of these rows."""
 
 
 class Rule(NamedTuple):
@@ -200,7 +204,8 @@ def decide(measurements: pl.DataFrame | pl.LazyFrame, policy: PolicyConfig) -> p
     `reasons` and `rl_reasons` (lists of rule names, in order; empty where the set keeps the row). A quota
     is a reason only for rows that broke no rule.
 
-    Raises ValueError where a key column is missing or a column has another type.
+    Raises ValueError where a key column is missing or a column has another type, RuleFailed where a rule of
+    the recipe's own cannot be decided.
     """
     frame = _collected(measurements)
     sft_names, rl_names = reason_names(policy, SFT), reason_names(policy, RL)
@@ -228,10 +233,7 @@ def funnel(measurements: pl.DataFrame | pl.LazyFrame, policy: PolicyConfig) -> p
 
 def reason_names(policy: PolicyConfig, cut: RuleSet) -> tuple[str, ...]:
     """All reasons that a set's verdicts can give, in order: its rules, then its quotas."""
-    names = [rule.name for rule in cut.rules(policy)] + [quota.name for quota in cut.quotas]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"policy.extra_rules: {', '.join(twice)} is the name of another rule; rename it")
-    return tuple(names)
+    return (*(rule.name for rule in cut.rules(policy)), *(quota.name for quota in cut.quotas))
 
 
 def _collected(measurements: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
@@ -242,7 +244,11 @@ def _collected(measurements: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
 def _judged(frame: pl.DataFrame, policy: PolicyConfig, cut: RuleSet) -> pl.Series:
     """One number a row, (N,) uint64: bit i is set where reason i applies."""
     rules = cut.rules(policy)
-    fired = frame.select(rule.fires.fill_null(False).alias(rule.name) for rule in rules)
+    try:
+        fired = frame.select(rule.fires.fill_null(False).alias(rule.name) for rule in rules)
+    except pl.exceptions.PolarsError:
+        _blame(frame, policy)
+        raise
     masks: Masks = np.zeros(len(frame), dtype=np.uint64)
     for bit, column in enumerate(fired.iter_columns()):
         if column.any():
@@ -250,6 +256,19 @@ def _judged(frame: pl.DataFrame, policy: PolicyConfig, cut: RuleSet) -> pl.Serie
     for bit, quota in enumerate(cut.quotas, start=len(rules)):
         masks[_over_quota(frame, masks, quota, policy, cut)] |= np.uint64(1) << np.uint64(bit)
     return pl.Series("masks", masks)
+
+
+def _blame(frame: pl.DataFrame, policy: PolicyConfig) -> None:
+    """Raises RuleFailed for the first of the recipe's own rules that cannot be decided of all rows."""
+    for rule in policy.extra_rules:
+        try:
+            frame.select("trace_id", checked_expression(rule).alias("fires"))
+        except pl.exceptions.PolarsError as error:
+            raise RuleFailed(
+                f"policy.extra_rules.{rule.name}: {rule.where!r} cannot be decided of every row: "
+                f"{in_one_line(error)}; mend the rule (TRY_CAST gives null where CAST fails), "
+                "or take it out"
+            ) from error
 
 
 def _over_quota(frame: pl.DataFrame, masks: Masks, quota: Quota, policy: PolicyConfig, cut: RuleSet) -> Rows:

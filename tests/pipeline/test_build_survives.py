@@ -163,3 +163,32 @@ def test_refilter_refuses_settings_that_call_for_a_build(build_copy):
     assert ran.code == 2
     assert "run `reelproof build`" in ran.err
     assert reelproof("refilter", build_copy).code == 0
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ('{name: wrong_answer, where: "thought_words < 40"}', "wrong_answer is the name of another rule"),
+        ('{name: mine, where: "CAST(task AS INT) > 3"}', "extra_rules.mine: 'CAST(task AS INT) > 3' is not"),
+        (
+            '{name: mine, where: "CAST(thought_words + 120 AS TINYINT) > 126"}',
+            "extra_rules.mine: 'CAST(thought_words + 120 AS TINYINT) > 126' cannot be decided of every row",
+        ),
+    ],
+)
+def test_refused_refilter_leaves_the_recipe_as_it_was(build_copy, rule, said):
+    before = (build_copy / "recipe.yaml").read_bytes()
+    ran = reelproof("refilter", build_copy, "--set", f"policy.extra_rules=[{rule}]")
+    assert ran.code == 2
+    assert said in ran.err
+    assert "Traceback" not in ran.err
+    assert (build_copy / "recipe.yaml").read_bytes() == before
+
+
+def test_refilter_mends_a_recipe_that_cannot_be_used(build_copy):
+    recipe = build_copy / "recipe.yaml"
+    sound = recipe.read_text()
+    recipe.write_text(sound.replace("extra_rules: []", "extra_rules: [{name: too_easy, where: leak}]"))
+    assert reelproof("refilter", build_copy).code == 2
+    assert reelproof("refilter", build_copy, "--set", "policy.extra_rules=[]").code == 0
+    assert recipe.read_text() == sound

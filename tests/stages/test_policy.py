@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from schemas.intervals import wilson_low
 from schemas.measurements import measurement_schema
+from schemas.policy import SFT_REASONS
 from stages.balance import binomial_tail
-from stages.policy import GRADED_TASKS, PolicyConfig, decide, funnel
+from stages.policy import GRADED_TASKS, SFT_QUOTAS, PolicyConfig, RuleFailed, decide, funnel, sft_rules
 
 SOUND: dict[str, Any] = {
     "trace_id": "t0", "question_id": "q0", "clip_id": "c0", "video_id": "v0", "sample_index": 0,
@@ -227,6 +228,8 @@ def test_measurements_of_another_shape_are_refused():
         ("thought_wrods < 3", "no column thought_wrods"),
         ("thought_words + 1", "gives Int64"),
         ("task > 3", "is not an SQL condition"),
+        ("CAST(task AS INT) > 3", "is not an SQL condition that every row can be held against: conversion"),
+        ("REGEXP_LIKE(task, '(')", "is not an SQL condition that every row can be held against: regex"),
     ],
 )
 def test_extra_rules_are_checked_before_they_run(where, error):
@@ -241,9 +244,24 @@ def test_extra_rule_rejects_and_is_named():
 
 
 def test_extra_rule_may_not_take_the_name_of_another():
-    policy = PolicyConfig(extra_rules=({"name": "malformed", "where": "leak"},))
-    with pytest.raises(ValueError, match="malformed is the name of another rule"):
-        decide(measured({}), policy)
+    own = [rule.name for rule in sft_rules(PolicyConfig())] + [quota.name for quota in SFT_QUOTAS]
+    assert own == list(SFT_REASONS)
+    for name in ("malformed", "over_task_quota"):
+        with pytest.raises(ValidationError, match=f"{name} is the name of another rule; rename it"):
+            PolicyConfig(extra_rules=({"name": name, "where": "leak"},))
+    with pytest.raises(ValidationError, match="mine is the name of another rule"):
+        PolicyConfig(extra_rules=({"name": "mine", "where": "leak"}, {"name": "mine", "where": "finished"}))
+
+
+def test_extra_rule_that_fails_on_some_rows_is_named():
+    fine = {"name": "fine", "where": "TRY_CAST(thought_words + 120 AS TINYINT) IS NULL"}
+    tight = {"name": "tight", "where": "CAST(thought_words + 120 AS TINYINT) > 126"}
+    policy = PolicyConfig(extra_rules=(fine, tight))
+    assert only("reasons", {"thought_words": 7}, policy=policy) == [["tight"]]
+    with pytest.raises(
+        RuleFailed, match=r"extra_rules\.tight: .* cannot be decided of every row: conversion"
+    ):
+        decide(measured({"thought_words": 7}, {"thought_words": 40}), policy)
 
 
 def test_preset_gives_what_is_not_given():
