@@ -18,7 +18,7 @@ def repetition(thought: str, gram_words: int = 4) -> float:
     """Share of the runs of words that occurred before. 0 says nothing twice, 1 one thing for ever."""
     said = words(thought)
     grams = [tuple(said[place : place + gram_words]) for place in range(len(said) - gram_words + 1)]
-    return 1 - len(set(grams)) / len(grams) if grams else 0.0
+    return (len(grams) - len(set(grams))) / len(grams) if grams else 0.0
 
 
 def lies_in_clip(span: Span, clip: Clip, tolerance_s: float) -> bool:

@@ -21,6 +21,12 @@ def test_repetition_is_the_share_of_runs_said_before(thought, share):
     assert repetition(thought) == pytest.approx(share)
 
 
+@pytest.mark.parametrize(("words", "again", "limit"), [(7, 3, 0.3), (14, 6, 0.3), (17, 3, 0.15)])
+def test_repetition_just_at_a_limit_is_not_above_it(words, again, limit):
+    said = [f"w{place}" for place in range(words)]
+    assert repetition(" ".join(said + said[:again]), gram_words=1) == limit
+
+
 @pytest.mark.parametrize(
     ("thought", "count"), [("", 0), ("At [3.2 s], it cuts.", 6), ("红色 car", 3), ("-- … --", 0)]
 )
