@@ -48,6 +48,10 @@ class LastingError(Exception):
     """A failure of this request that asking again would not mend."""
 
 
+class _ForbiddenError(LastingError):
+    """HTTP 403: some servers answer so to refused content, others to a revoked key or a region."""
+
+
 class OpenAIServer:
     """One address, and what is known of it. Lives in one event loop."""
 
@@ -98,6 +102,14 @@ class OpenAIServer:
         LastingError, and TeacherUnavailable where no request can succeed.
         """
         try:
+            return await self._post(body)
+        except _ForbiddenError as fault:
+            if await self.is_well():
+                raise LastingError(str(fault)) from None
+            raise PassingError(str(fault), blame=0, pauses=True) from None
+
+    async def _post(self, body: bytes) -> Any:
+        try:
             async with asyncio.timeout(self._cfg.timeout_s):
                 response = await self._client.post(
                     "/chat/completions",
@@ -127,7 +139,8 @@ class OpenAIServer:
     async def is_well(self) -> bool:
         """Whether it answers the plainest request, so that a fault lies in the request that met it.
 
-        One probe answers all who ask while it is under way: an outage is not met with more load.
+        One probe answers all who ask while it is under way: an outage is not met with more load. Raises
+        TeacherUnavailable where it refuses every request: for want of a key, of money or of leave.
         """
         if self._probe is None or self._probe.done():
             self._probe = asyncio.create_task(self._answers_plainly())
@@ -137,9 +150,15 @@ class OpenAIServer:
         turn = {"role": "user", "content": [{"type": "text", "text": "Say yes."}]}
         body = {"model": self._cfg.model, "messages": [turn], "max_tokens": 1}
         try:
-            reply = await self.chat(json.dumps(body).encode())
+            reply = await self._post(json.dumps(body).encode())
         except PassingError:
             return False
+        except _ForbiddenError as fault:
+            raise TeacherUnavailable(
+                f"teacher {self._cfg.identity}: the server at {self.url} refuses the plainest request too: "
+                f"{fault}; see that the key in {self._cfg.key_variable} is valid and may use this model from "
+                "here, then run the same command again: every answer so far is kept"
+            ) from None
         except LastingError:  # a refusal is an answer too
             return True
         choices = (reply.get("choices") or []) if isinstance(reply, dict) else []
@@ -168,7 +187,15 @@ class OpenAIServer:
                 f"teacher {self._cfg.identity}: the server at {self.url} wants a valid key (HTTP 401) and "
                 f"the environment variable {variable} {state}; set {variable}"
             )
-        if status == 404 or error.code == "insufficient_quota":
+        if status == 402 or error.code == "insufficient_quota":
+            return TeacherUnavailable(
+                f"teacher {self._cfg.identity}: the server at {self.url} wants to be paid ({what}); top up "
+                f"the account of the key in {self._cfg.key_variable}, then run the same command again: every "
+                "answer so far is kept"
+            )
+        if status == 403:
+            return _ForbiddenError(what)
+        if status == 404:
             return TeacherUnavailable(f"teacher {self._cfg.identity}: the server at {self.url} says {what}")
         if status in (429, 503):
             return PassingError(what, blame=0, pauses=True, pause_s=_retry_after_s(error.response))

@@ -326,6 +326,53 @@ def test_what_no_request_can_succeed_with_ends_the_call(status, message, told):
         ask([request()], server)
 
 
+@pytest.mark.parametrize(
+    ("denied", "told"),
+    [
+        (refusal(402, "Insufficient Balance"), r"wants to be paid .*top up .*run the same command again"),
+        (refusal(403, "the key was revoked"), r"refuses the plainest request too: .*run the same command"),
+    ],
+    ids=["402", "403"],
+)
+def test_a_server_that_wants_money_or_forbids_all_in_mid_build_fails_no_request(denied, told):
+    requests = [request(str(index)) for index in range(20)]
+    said = []
+    with (
+        StubServer(fault=lambda number, body: denied if number >= 5 else None) as server,
+        OpenAITeacher(config(server, concurrency=1)) as teacher,
+        pytest.raises(TeacherUnavailable, match=told),
+    ):
+        said.extend(teacher.complete(requests, {}))
+    assert [each.error for each in said] == [None] * len(said)
+
+
+def test_a_request_that_alone_is_forbidden_is_recorded_and_the_others_are_answered():
+    def moderated(number, body):
+        return refusal(403, "flagged by moderation") if last_text(body) == "flagged" else None
+
+    with StubServer(fault=moderated) as server:
+        said = ask([request("flagged"), *(request(str(index)) for index in range(5))], server)
+        (alone,) = ask([request("flagged")], server).values()
+    assert sorted(each.error is None for each in said.values()) == [False] + [True] * 5
+    assert alone.error.startswith("HTTP 403")
+
+
+def test_a_forbidden_request_is_asked_again_where_the_probe_meets_a_passing_fault():
+    replies = {0: refusal(403, "who knows"), 1: refusal(503, "restarting", retry_after="0.01")}
+    with StubServer(fault=lambda number, body: replies.get(number)) as server:
+        (said,) = ask([request()], server).values()
+    assert (said.error, said.retries) == (None, 1)
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404])
+def test_a_server_that_refuses_the_probe_for_good_is_not_well(status):
+    def failing(number, body):
+        return refusal(500, "no memory") if number == 0 else refusal(status, "no")
+
+    with StubServer(fault=failing) as server, pytest.raises(TeacherUnavailable):
+        ask([request("innocent")], server)
+
+
 def test_the_key_is_in_no_record_error_or_repr(caplog):
     caplog.set_level("DEBUG")
     echo = refusal(400, f"bad request by {SECRET} at all")
