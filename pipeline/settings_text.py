@@ -1,6 +1,7 @@
 """YAML and `--set a.b=c` -> a pydantic model, or one message that names every wrong field."""
 
 import difflib
+import re
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,10 @@ from pydantic import BaseModel, ValidationError
 from pipeline.errors import UsageError
 
 M = TypeVar("M", bound=BaseModel)
+
+_USER = re.compile(r"//[^/\s]*@")
+"""Of an address, with its password."""
+_WANTS_A_SECTION = frozenset(("model_type", "model_attributes_type", "dict_type"))
 
 
 def parse_settings(model: type[M], settings: Mapping[str, Any], overrides: Sequence[str], where: str) -> M:
@@ -50,44 +55,59 @@ def _apply(settings: dict[str, Any], override: str) -> None:
     *folders, last = key.split(".")
     place: Any = settings
     for folder in folders:
-        place = _step_into(place, folder, override)
+        place = _step_into(place, folder, key)
     value = yaml.safe_load(text)
     if isinstance(place, list):
-        place[_index(place, last, override)] = value
+        place[_index(place, last, key)] = value
     else:
         place[last] = value
 
 
-def _step_into(place: Any, folder: str, override: str) -> Any:
+def _step_into(place: Any, folder: str, key: str) -> Any:
     if isinstance(place, list):
-        return place[_index(place, folder, override)]
+        return place[_index(place, folder, key)]
     below = place.get(folder)
     if below is None:
         below = place[folder] = {}
     if not isinstance(below, (dict, list)):
-        raise UsageError(f"--set {override}: {folder} is {below!r}, which has no fields")
+        raise UsageError(f"--set {key}: {folder} is {_kind(below)}, which has no fields")
     return below
 
 
-def _index(place: list[Any], text: str, override: str) -> int:
+def _index(place: list[Any], text: str, key: str) -> int:
     if not text.isdigit() or int(text) >= len(place):
-        raise UsageError(f"--set {override}: {text} is no place in a list of {len(place)}")
+        raise UsageError(f"--set {key}: {text} is no place in a list of {len(place)}")
     return int(text)
 
 
 def _explained(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    return [_explain(each, model) for each in error.errors(include_url=False)]
+    """A line a mistake: a container is not blamed for what is wrong with its parts."""
+    errors = error.errors(include_url=False)
+    blamed = {each["loc"][:depth] for each in errors for depth in range(len(each["loc"]))}
+    return [_explain(each, model) for each in errors if each["loc"] not in blamed]
 
 
 def _explain(error: Any, model: type[BaseModel]) -> str:
     field = ".".join(str(part) for part in error["loc"]) or "settings"
-    got = repr(error["input"])
-    got = got if len(got) <= 60 else got[:57] + "…"
     if error["type"] == "extra_forbidden":
         return f"{field}: there is no such field{_may_be(error['loc'], model)}"
     if error["type"] == "missing":
         return f"{field}: missing"
-    return f"{field}: got {got}; {error['msg'].removeprefix('Value error, ')}"
+    told = _USER.sub("//…@", error["msg"].removeprefix("Value error, "))
+    got = _kind(error["input"]) if error["type"] in _WANTS_A_SECTION else _shown(error["input"])
+    return f"{field}: got {got}; {told}"
+
+
+def _shown(value: Any) -> str:
+    """A wrong value; of a container only what it is, since a key may lie in any of its fields."""
+    if not isinstance(value, str | int | float | None):
+        return _kind(value)
+    text = _USER.sub("//…@", repr(value))
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _kind(value: Any) -> str:
+    return "a mapping" if isinstance(value, dict) else f"a {type(value).__name__}"
 
 
 def _may_be(loc: tuple[int | str, ...], model: type[BaseModel]) -> str:

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from schemas.chat import ChatRequest, Completion
 
 _VARIABLE = r"[A-Z_][A-Z0-9_]*"
+_USER = re.compile(r"(?is)^(https?://)(?:[^/?#]*|[^/?#:]*:(?!\d*/)[^?#]*)@|^(?!https?://).*@")
+"""User and password of an address, also where a slash in the password hides them from a parser."""
 
 
 class Teacher(Protocol):
@@ -117,8 +119,8 @@ class ServerTeacherConfig(AskingConfig):
         named = shown.get("key_variable", "")
         if named and not (isinstance(named, str) and re.fullmatch(_VARIABLE, named)):
             shown["key_variable"] = "(not shown)"
-        if isinstance(shown.get("urls"), list | tuple):
-            shown["urls"] = [_without_secret(url) for url in shown["urls"]]
+        if "urls" in shown:
+            shown["urls"] = _without_secrets(shown["urls"])
         return shown
 
     @field_validator("urls")
@@ -147,8 +149,13 @@ class TransformersTeacherConfig(_Settings):
     """Requests in one forward pass."""
 
 
-def _without_secret(url: Any) -> Any:
-    return re.sub(r"\?.*", "?…", re.sub(r"//[^/@]*@", "//…@", url)) if isinstance(url, str) else url
+def _without_secrets(urls: Any) -> Any:
+    """Addresses in whatever form they were given, right or wrong."""
+    if isinstance(urls, str):
+        return re.sub(r"(?s)\?.*", "?…", _USER.sub(r"\1…@", urls))
+    if isinstance(urls, dict):
+        return {name: _without_secrets(url) for name, url in urls.items()}
+    return [_without_secrets(url) for url in urls] if isinstance(urls, list | tuple) else urls
 
 
 def _plain_address(url: str) -> str:

@@ -47,11 +47,26 @@ def test_a_key_given_for_the_name_of_its_variable_is_refused_and_not_quoted():
     assert error.value.errors()[0]["loc"] == ("server", "key_variable")
 
 
-@pytest.mark.parametrize("url", ["http://user:hush@host/v1", "https://host/v1?key=hush"])
-def test_a_secret_in_an_address_is_refused_and_not_quoted(url):
+@pytest.mark.parametrize("form", [lambda url: [url], lambda url: url, lambda url: {"first": url}])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user:hush@host/v1",
+        "HTTPS://user:hu@hush@host:8000/v1",
+        "https://user:a/hush@host/v1",
+        "user:hush@host/v1",
+        "https://host/v1?key=hush",
+    ],
+)
+def test_a_secret_in_an_address_is_refused_and_not_quoted(url, form):
     with pytest.raises(ValidationError) as error:
-        parse_teacher(SERVER | {"urls": [url]})
+        parse_teacher(SERVER | {"urls": form(url)})
     assert "hush" not in f"{error.value} {error.value.errors()}"
+
+
+def test_an_address_with_a_port_and_a_path_is_kept_as_it_is():
+    urls = ("http://127.0.0.1:8000/v1", "https://host/models/m@001/v1", "https://host:8443/m@001/v1")
+    assert parse_teacher(SERVER | {"urls": list(urls)}).urls == urls
 
 
 def test_identities_name_model_and_revision_whatever_asking_is_set_to():
