@@ -23,34 +23,27 @@ VERSION = 1
 _LONGEST_REPLY = 100_000
 _MOST_TRIES = 1_000
 
-WRITTEN_SCHEMA = json.dumps(
-    {
+
+def _closed(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The only form of an object that every server takes: all properties required, and no others."""
+    return {
         "type": "object",
-        "properties": {
-            "questions": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "question": {"type": "string"},
-                        "options": {"type": "array", "items": {"type": "string"}},
-                        "answer": {"type": "string"},
-                        "evidence": {
-                            "type": "array",
-                            "items": {
-                                "type": "object",
-                                "properties": {"start_s": {"type": "number"}, "end_s": {"type": "number"}},
-                                "required": ["start_s", "end_s"],
-                            },
-                        },
-                    },
-                    "required": ["question", "options", "answer", "evidence"],
-                },
-            }
-        },
-        "required": ["questions"],
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+_SPANS = {"type": "array", "items": _closed({"start_s": {"type": "number"}, "end_s": {"type": "number"}})}
+_QUESTION = _closed(
+    {
+        "question": {"type": "string"},
+        "options": {"type": "array", "items": {"type": "string"}},
+        "answer": {"type": "string"},
+        "evidence": _SPANS,
     }
 )
+WRITTEN_SCHEMA = json.dumps(_closed({"questions": {"type": "array", "items": _QUESTION}}))
 """What the writer's reply must follow, where its server can hold it to a schema."""
 
 
@@ -247,7 +240,10 @@ def _span(value: object) -> Span | None:
     ends = [value.get("start_s"), value.get("end_s")] if isinstance(value, dict) else value
     if not isinstance(ends, list) or len(ends) != 2 or any(type(end) not in (int, float) for end in ends):
         return None
-    return Span(start_s=float(ends[0]), end_s=float(ends[1]))
+    try:
+        return Span(start_s=float(ends[0]), end_s=float(ends[1]))
+    except OverflowError:  # a whole number of more digits than a float holds
+        return None
 
 
 def _agreements(

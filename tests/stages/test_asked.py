@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from schemas.chat import ChatRequest, Completion, TextPart
 from schemas.footage import Span
 from schemas.question import QuestionSource, Task, WrittenQuestion
-from stages.asked import AskedConfig, ask_questions, find_items, read_reply, surviving
+from stages.asked import WRITTEN_SCHEMA, AskedConfig, ask_questions, find_items, read_reply, surviving
 from stages.signals import SignalsTeacher
 from tests.views import made_clip
 
@@ -71,6 +71,22 @@ def test_writer_is_asked_once_a_clip_and_task_under_a_schema():
     assert required == ["question", "options", "answer", "evidence"]
 
 
+def test_every_object_of_the_schema_is_closed_and_requires_all_its_properties():
+    """OpenAI and Azure refuse a strict schema otherwise."""
+    objects = list(_objects_in(json.loads(WRITTEN_SCHEMA)))
+    assert len(objects) == 3
+    assert all(each["additionalProperties"] is False for each in objects)
+    assert all(each["required"] == list(each["properties"]) for each in objects)
+
+
+def _objects_in(schema: object) -> Iterator[dict]:
+    if isinstance(schema, dict):
+        if schema.get("type") == "object":
+            yield schema
+        for below in schema.values():
+            yield from _objects_in(below)
+
+
 def test_answers_are_asked_for_without_the_key():
     writer = Writer({"questions": [COLOUR]})
     ask(writer, answers=2)
@@ -122,6 +138,7 @@ def test_right_letter_is_not_the_one_the_writer_favours():
         ({"evidence": [{"start_s": 50, "end_s": 60}]}, Task.MULTIPLE_CHOICE, "no evidence"),
         ({"evidence": "at the end"}, Task.MULTIPLE_CHOICE, "no evidence"),
         ({"evidence": [{"start_s": "a", "end_s": None}]}, Task.MULTIPLE_CHOICE, "no evidence"),
+        ({"evidence": [{"start_s": 1, "end_s": 10**400}]}, Task.MULTIPLE_CHOICE, "no evidence"),
     ],
 )
 def test_unusable_question_is_a_failure_that_says_why(changes, task, failure):
