@@ -80,20 +80,31 @@ class CompletionLog:
         return {request_id for request_id in found if request_id is not None}
 
     def append(self, completion: Completion) -> None:
-        """Write one record. On a local disk it survives the death of this process from here on."""
+        """Write one record. On a local disk it survives the death of this process from here on.
+
+        Where an object store raises OSError, the records stay buffered for the next append or close.
+        """
         if self._writer is None:
             self._writer = self._open_writer()
         try:
             self._writer.write(completion.model_dump_json().encode() + b"\n")
         except OSError:
-            self._drop_writer()  # what was half written stays the last line of its segment
+            if isinstance(self._writer, _LocalWriter):
+                self.close()  # what was half written stays the last line of its segment
             raise
 
     def close(self) -> None:
-        """Write what is still buffered. The log can be read, and appended to again."""
+        """Write what is still buffered. The log can be read, and appended to again.
+
+        Where an object store raises OSError, the records stay buffered: closing again writes them.
+        """
         writer, self._writer = self._writer, None
-        if writer is not None:
-            writer.close()
+        try:
+            if writer is not None:
+                writer.close()
+        except OSError:
+            self._writer = writer if isinstance(writer, _ObjectWriter) else None
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -110,11 +121,6 @@ class CompletionLog:
         if isinstance(self._fs, LocalFileSystem):
             return _LocalWriter(Path(f"{stem}.jsonl"))
         return _ObjectWriter(self._fs, stem, self._records_per_segment, self._seconds_per_segment)
-
-    def _drop_writer(self) -> None:
-        writer, self._writer = self._writer, None
-        if isinstance(writer, _LocalWriter):
-            writer.close()
 
     def _segments(self) -> list[str]:
         """Paths in the order in which their runs began."""
@@ -223,7 +229,7 @@ class _LocalWriter:
 
 
 class _ObjectWriter:
-    """Segments that hold a few records each, for stores that cannot append."""
+    """Segments that hold a few records each, for stores that cannot append; kept until they are written."""
 
     def __init__(self, fs: Any, stem: str, records: int, seconds: float) -> None:
         self._fs, self._stem, self._records, self._seconds = fs, stem, records, seconds
@@ -237,18 +243,26 @@ class _ObjectWriter:
             self._buffer.append(line)
             if len(self._buffer) >= self._records:
                 self._flush()
-            elif self._timer is None:  # also flushes when no further record comes
-                self._timer = threading.Timer(self._seconds, self._flush_late)
-                self._timer.daemon = True
-                self._timer.start()
+            else:
+                self._flush_soon()
 
     def close(self) -> None:
         with self._lock:
             self._flush()
 
+    def _flush_soon(self) -> None:
+        """Also when no further record comes."""
+        if self._timer is None:
+            self._timer = threading.Timer(self._seconds, self._flush_late)
+            self._timer.daemon = True
+            self._timer.start()
+
     def _flush_late(self) -> None:
         with self._lock:
-            self._flush()
+            try:
+                self._flush()
+            except OSError:  # there is nobody here to tell; close() tells
+                self._flush_soon()
 
     def _flush(self) -> None:
         if self._timer is not None:

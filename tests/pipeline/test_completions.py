@@ -9,6 +9,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -138,6 +139,56 @@ def test_records_reach_an_object_store_when_no_further_one_comes():
     while writer._timer is not None:
         writer._timer.join(timeout=5)
     assert CompletionLog(MEMORY, folder).ids() == {"a"}
+
+
+class RefusingStore(MemoryFileSystem):
+    """A store that refuses the next so many writes."""
+
+    cachable = False
+    refusals = 0
+
+    def pipe_file(self, path, value, mode="overwrite", **kwargs):
+        if self.refusals:
+            self.refusals -= 1
+            raise OSError("503 Slow Down")
+        super().pipe_file(path, value, mode, **kwargs)
+
+
+def test_records_of_a_segment_that_the_store_refused_are_written_by_the_next_append():
+    store, folder = RefusingStore(), f"/{uuid.uuid4().hex}"
+    log = CompletionLog(store, folder, records_per_segment=4, seconds_per_segment=3600)
+    for index in range(3):
+        log.append(completion(f"id-{index}"))
+    store.refusals = 1
+    with pytest.raises(OSError, match="Slow Down"):
+        log.append(completion("id-3"))
+    log.append(completion("id-4"))
+    assert CompletionLog(store, folder).ids() == {f"id-{index}" for index in range(5)}
+
+
+def test_records_of_a_segment_that_the_store_refused_are_written_on_closing_once_it_takes_them():
+    store, folder = RefusingStore(), f"/{uuid.uuid4().hex}"
+    log = CompletionLog(store, folder, records_per_segment=4, seconds_per_segment=3600)
+    for index in range(3):
+        log.append(completion(f"id-{index}"))
+    store.refusals = 2
+    with pytest.raises(OSError, match="Slow Down"):
+        log.append(completion("id-3"))
+    with pytest.raises(OSError, match="Slow Down"):
+        log.close()
+    log.close()
+    assert CompletionLog(store, folder).ids() == {f"id-{index}" for index in range(4)}
+
+
+def test_a_late_segment_that_the_store_refused_is_tried_again():
+    store, folder = RefusingStore(), f"/{uuid.uuid4().hex}"
+    store.refusals = 1
+    log = CompletionLog(store, folder, records_per_segment=100, seconds_per_segment=0.01)
+    log.append(completion("a"))
+    writer = log._writer
+    while (timer := writer._timer) is not None:
+        timer.join(timeout=5)
+    assert CompletionLog(store, folder).ids() == {"a"}
 
 
 def test_a_remembering_teacher_asks_only_for_what_the_log_lacks_and_all_at_once(place):
