@@ -63,8 +63,17 @@ class _Loaded(NamedTuple):
     """One batch at a time: two would not be faster."""
 
 
-@lru_cache(maxsize=2)
+_LOADING = threading.Lock()
+
+
 def _load(cfg: TransformersTeacherConfig, identity: str) -> _Loaded:
+    """Threads that begin together get one and the same: a cache alone would let each load a copy."""
+    with _LOADING:
+        return _loaded(cfg, identity)
+
+
+@lru_cache(maxsize=2)
+def _loaded(cfg: TransformersTeacherConfig, identity: str) -> _Loaded:
     place = cfg.device
     if place == "auto":
         place = "cuda" if torch.cuda.is_available() else "cpu"

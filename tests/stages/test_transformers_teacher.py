@@ -1,6 +1,8 @@
 """A tiny vision-language model in process, through the same protocol as a server."""
 
 import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -11,7 +13,7 @@ from PIL import Image
 from pipeline.teachers import TransformersTeacherConfig, open_teacher
 from schemas.chat import ChatRequest, ImagePart, Message, Sampling, TextPart
 from stages.teacher import TeacherUnavailable
-from stages.transformers_teacher import choose_tokens
+from stages.transformers_teacher import _load, choose_tokens
 from training.tiny_model import TinyModelConfig, build_tiny_model, save_tiny_model
 
 
@@ -84,6 +86,20 @@ def test_a_prompt_beyond_the_context_is_a_recorded_failure_and_its_neighbours_ar
     assert [each.error is None for each in said] == [True, False, True]
     assert said[1].finish_reason == "error"
     assert "more than the context of 256" in said[1].error
+
+
+def test_threads_that_begin_together_load_one_model(folder):
+    cfg = TransformersTeacherConfig(model=str(folder), device="cpu", dtype="float32")
+    begin = threading.Barrier(3)
+
+    def load(_):
+        begin.wait(timeout=60)
+        return _load(cfg, "tiny@together")
+
+    with ThreadPoolExecutor(3) as pool:
+        loaded = list(pool.map(load, range(3)))
+    assert len({id(each.model) for each in loaded}) == 1
+    assert len({id(each.lock) for each in loaded}) == 1
 
 
 def test_a_folder_without_a_model_is_one_clear_error(tmp_path):
