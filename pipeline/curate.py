@@ -20,7 +20,7 @@ from pipeline.teachers import teacher_identity
 from pipeline.whole_set import WholeSet, examine_whole_set
 from pipeline.workplace import Workplace
 from schemas.manifest import BuildFacts
-from stages.policy import RuleFailed, decide
+from stages.policy import RuleError, decide
 from stages.prompts import ROLLOUT
 from stages.splits import assign_splits
 
@@ -135,7 +135,7 @@ def _verdicts(workplace: Workplace, measurements: pl.DataFrame) -> pl.DataFrame:
 def _decided(workplace: Workplace, measurements: pl.DataFrame) -> pl.DataFrame:
     try:
         return decide(measurements, workplace.recipe.policy)
-    except RuleFailed as error:
+    except RuleError as error:
         raise UsageError(str(error)) from None
 
 

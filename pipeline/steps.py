@@ -190,8 +190,8 @@ def measure(check: Check, run: PartRun, cfg: BaseModel) -> Iterator[Score]:
 
 
 def find_repeats(run: PartRun, cfg: DuplicateConfig) -> Iterator[RepeatScore]:
-    """Which thoughts say nearly what an earlier rollout of the same question says."""
-    columns = ["trace_id", "question_id", "thought"]
+    """Which thoughts say nearly what an earlier rollout of the same question says that answers the same."""
+    columns = ["trace_id", "question_id", "answer", "thought"]
     traces = pl.DataFrame(run.store.read_table(run.above["traces"], columns=columns)).rename(
         {"thought": "text"}
     )

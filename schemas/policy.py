@@ -242,4 +242,4 @@ _PLAIN: Mapping[pl.DataType, Any] = {
     pl.Int64(): 1,
     pl.Float64(): 0.5,
 }
-"""Of each type that a measurement has, a value to try a rule on: some casts and patterns fail only on rows."""
+"""Of each type that a measurement has, a value to try rules on: some casts and patterns fail only there."""

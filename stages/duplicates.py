@@ -11,7 +11,7 @@ from stages.duplicates_frames import MOST_BITS, same_looking
 from stages.duplicates_shown import same_views
 from stages.duplicates_text import Ragged, agreement, likely_pairs, runs, signatures, word_hashes
 
-VERSION = 2
+VERSION = 3
 
 _ESTIMATE_ERROR = 0.15
 """How far an estimate from 64 columns may be off; nearer to the threshold the texts are compared."""
@@ -41,16 +41,19 @@ class DuplicateConfig(BaseModel):
 
 
 def duplicate_traces(traces: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame:
-    """Which earlier trace of the same question says nearly the same.
+    """Which earlier trace of the same question thinks nearly the same, and answers the same.
 
     Args:
-        traces: Columns `trace_id`, `question_id`, `text` (the thought), in the order that makes one earlier.
+        traces: Columns `trace_id`, `question_id`, `answer` (null where there is none; case and outer space
+            tell nothing) and `text` (the thought), in the order that makes one earlier.
         cfg: What counts as nearly the same.
 
     Returns:
         Columns `trace_id`, `duplicate_of` (null for the first of its kind), in the order of `traces`.
     """
-    return _duplicates(traces, "trace_id", "question_id", cfg.trace_run_words, cfg.trace_similarity)
+    said = pl.col("answer").fill_null("").str.strip_chars().str.to_lowercase()
+    grouped = traces.with_columns(pl.concat_str("question_id", said, separator="\x00").alias("group"))
+    return _duplicates(grouped, "trace_id", "group", cfg.trace_run_words, cfg.trace_similarity)
 
 
 def duplicate_questions(

@@ -21,7 +21,7 @@ Masks = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]
 
 
-class RuleFailed(ValueError):
+class RuleError(ValueError):
     """A recipe's own rule cannot be decided of these rows."""
 
 
@@ -204,7 +204,7 @@ def decide(measurements: pl.DataFrame | pl.LazyFrame, policy: PolicyConfig) -> p
     `reasons` and `rl_reasons` (lists of rule names, in order; empty where the set keeps the row). A quota
     is a reason only for rows that broke no rule.
 
-    Raises ValueError where a key column is missing or a column has another type, RuleFailed where a rule of
+    Raises ValueError where a key column is missing or a column has another type, RuleError where a rule of
     the recipe's own cannot be decided.
     """
     frame = _collected(measurements)
@@ -259,12 +259,12 @@ def _judged(frame: pl.DataFrame, policy: PolicyConfig, cut: RuleSet) -> pl.Serie
 
 
 def _blame(frame: pl.DataFrame, policy: PolicyConfig) -> None:
-    """Raises RuleFailed for the first of the recipe's own rules that cannot be decided of all rows."""
+    """Raises RuleError for the first of the recipe's own rules that cannot be decided of all rows."""
     for rule in policy.extra_rules:
         try:
             frame.select("trace_id", checked_expression(rule).alias("fires"))
         except pl.exceptions.PolarsError as error:
-            raise RuleFailed(
+            raise RuleError(
                 f"policy.extra_rules.{rule.name}: {rule.where!r} cannot be decided of every row: "
                 f"{in_one_line(error)}; mend the rule (TRY_CAST gives null where CAST fails), "
                 "or take it out"

@@ -195,7 +195,9 @@ def made_duplicates() -> list[Any]:
     sentence = "the man in the red coat walks to the door and opens it before he turns round and leaves"
     words = sentence.split()
     said = [" ".join(words[:k] + words[k + 1 :]) for k in (99, 99, 0, 9, 17)] + ["it is red", "It is red!"]
-    rows = pl.DataFrame({"trace_id": list("abcdefg"), "question_id": "q", "answer": list("1121111"), "text": said})
+    rows = pl.DataFrame(
+        {"trace_id": list("abcdefg"), "question_id": "q", "answer": list("1121111"), "text": said}
+    )
     looks = [frame.phash for frame in CLIP.timeline]
     owned = [("x", looks), ("y", looks[1:]), ("z", looks[:5])]
     clips = pl.DataFrame(
@@ -263,8 +265,8 @@ GOLDEN_STAGES = (
     (sufficiency, made_sufficiencies, 2, "3df6756b4bd5cf6c"),
     (signals, made_judgements, 1, "778794129db64a18"),
     (balance, made_balance, 1, "82b7ca6936ace1e8"),
-    (duplicates_evaluation, made_contamination, 1, "7c211581f091ae93"),
-    (duplicates, made_duplicates, 2, "fa12fb3985c7f5b7"),
+    (duplicates_evaluation, made_contamination, 2, "7c211581f091ae93"),
+    (duplicates, made_duplicates, 3, "76976300b006d656"),
 )
 
 

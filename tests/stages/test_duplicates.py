@@ -76,11 +76,20 @@ def test_traces_that_repeat_an_earlier_one_of_their_question_are_its_duplicates(
     nearly = [*one[:-2], "quite", "different"]
     texts = [" ".join(each) for each in (one, other, one, nearly, one)]
     traces = pl.DataFrame(
-        {"trace_id": list("abcde"), "question_id": ["q", "q", "q", "q", "r"], "text": [*texts[:4], texts[4]]}
+        {"trace_id": list("abcde"), "question_id": ["q", "q", "q", "q", "r"], "answer": "3", "text": texts}
     )
     found = duplicate_traces(traces, CFG)
     assert found["trace_id"].to_list() == list("abcde")
     assert found["duplicate_of"].to_list() == [None, None, "a", "a", None]
+
+
+def test_traces_that_answer_otherwise_are_no_duplicates():
+    thought = " ".join(sentence(random.Random(8)))
+    answers = ["2", "3", "-3", " 3\n", "2", None, ""]
+    traces = pl.DataFrame(
+        {"trace_id": list("abcdefg"), "question_id": "q", "answer": answers, "text": thought}
+    )
+    assert duplicate_traces(traces, CFG)["duplicate_of"].to_list() == [None, None, None, "b", "a", None, "f"]
 
 
 @given(
@@ -95,7 +104,7 @@ def test_duplicates_are_real_and_equal_texts_are_never_missed(rows):
     texts = [" ".join(row) for _, row in rows]
     keys = [str(i) for i in range(len(rows))]
     traces = pl.DataFrame(
-        {"trace_id": keys, "question_id": [question for question, _ in rows], "text": texts}
+        {"trace_id": keys, "question_id": [question for question, _ in rows], "answer": "A", "text": texts}
     )
     found = dict(duplicate_traces(traces, CFG).iter_rows())
     for i, (question, said) in enumerate(rows):
@@ -110,7 +119,7 @@ def test_duplicates_are_real_and_equal_texts_are_never_missed(rows):
 
 
 def test_empty_thoughts_and_empty_builds_have_no_duplicates():
-    traces = pl.DataFrame({"trace_id": ["a", "b"], "question_id": ["q", "q"], "text": ["", ""]})
+    traces = pl.DataFrame({"trace_id": ["a", "b"], "question_id": "q", "answer": "3", "text": ["", ""]})
     assert duplicate_traces(traces, CFG)["duplicate_of"].to_list() == [None, None]
     assert duplicate_traces(traces[:0], CFG).is_empty()
 

@@ -325,8 +325,8 @@ def measured(rows: Sequence[Row]) -> pl.DataFrame:
     for check in CHECKS:
         scores = pl.DataFrame(to_table(check.measure(cases, check.config()), check.score))
         frame = frame.join(scores, on="trace_id", how="left", maintain_order="left")
-    said = [(t.trace_id, t.question_id, t.thought) for case in cases for t in case.traces]
-    traces = pl.DataFrame(said, schema=["trace_id", "question_id", "text"], orient="row")
+    said = [(t.trace_id, t.question_id, t.answer, t.thought) for case in cases for t in case.traces]
+    traces = pl.DataFrame(said, schema=["trace_id", "question_id", "answer", "text"], orient="row")
     return frame.join(duplicate_traces(traces, DuplicateConfig()), on="trace_id", how="left")
 
 

@@ -12,7 +12,7 @@ from schemas.intervals import wilson_low
 from schemas.measurements import measurement_schema
 from schemas.policy import SFT_REASONS
 from stages.balance import binomial_tail
-from stages.policy import GRADED_TASKS, SFT_QUOTAS, PolicyConfig, RuleFailed, decide, funnel, sft_rules
+from stages.policy import GRADED_TASKS, SFT_QUOTAS, PolicyConfig, RuleError, decide, funnel, sft_rules
 
 SOUND: dict[str, Any] = {
     "trace_id": "t0", "question_id": "q0", "clip_id": "c0", "video_id": "v0", "sample_index": 0,
@@ -258,9 +258,7 @@ def test_extra_rule_that_fails_on_some_rows_is_named():
     tight = {"name": "tight", "where": "CAST(thought_words + 120 AS TINYINT) > 126"}
     policy = PolicyConfig(extra_rules=(fine, tight))
     assert only("reasons", {"thought_words": 7}, policy=policy) == [["tight"]]
-    with pytest.raises(
-        RuleFailed, match=r"extra_rules\.tight: .* cannot be decided of every row: conversion"
-    ):
+    with pytest.raises(RuleError, match=r"extra_rules\.tight: .* cannot be decided of every row: conversion"):
         decide(measured({"thought_words": 7}, {"thought_words": 40}), policy)
 
 
