@@ -4,6 +4,16 @@ from pydantic import Field
 
 from schemas.record import Record
 
+# fmt: off
+VIDEO_ENDINGS = frozenset((
+    "3g2", "3gp", "asf", "avi", "divx", "dv", "f4v", "flv", "h264", "h265", "hevc", "ivf", "m1v", "m2t",
+    "m2ts", "m2v", "m4v", "mjpeg", "mjpg", "mkv", "mod", "mov", "mp4", "mpe", "mpeg", "mpg", "mpv",
+    "mts", "mxf", "nut", "ogm", "ogv", "qt", "rm", "rmvb", "tod", "ts", "vob", "webm", "wmv", "wtv",
+    "y4m",
+))
+# fmt: on
+"""What follows the last dot of a video file's name, lower case."""
+
 
 class SourceFile(Record):
     """One file that may be a video, before anyone has read it."""

@@ -34,7 +34,13 @@ def tidy(text: str) -> str:
     return plain.strip("\"'“”‘*_ ")
 
 
+_LONE = "぀-ヿ㐀-䶿一-鿿豈-﫿"
+WORD = rf"[{_LONE}]|[^\W_{_LONE}]+"
+"""One word as a regular expression for Python and Rust: letters and digits, or one character of a script that
+has no spaces.
+"""
+
+
 def words(text: str) -> list[str]:
     """Casefolded words without punctuation; each character of a script without spaces is a word."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return re.findall(r"[぀-ヿ㐀-䶿一-鿿豈-﫿]|[^\W_぀-ヿ㐀-䶿一-鿿豈-﫿]+", folded)
+    return re.findall(WORD, unicodedata.normalize("NFKC", text).casefold())

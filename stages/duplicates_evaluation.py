@@ -9,13 +9,16 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.balance import Contamination
+from schemas.source import VIDEO_ENDINGS
 from stages.duplicates_frames import MOST_BITS, Hashes, alike, as_bits, tells_something
 from stages.duplicates_text import runs, word_hashes
 
-VERSION = 1
+VERSION = 2
 
 _QUESTION_COLUMNS = ("question", "problem", "text", "query")
 _VIDEO_COLUMNS = ("video", "video_id", "videoID", "video_name", "video_path", "path", "vid")
+_ENDINGS = VIDEO_ENDINGS | {"gif"}
+"""Some sets name their videos as the GIFs that they were."""
 _FRAME_COLUMNS = ("phash", "frame_phash")
 
 
@@ -79,10 +82,10 @@ def read_evaluation_set(name: str, table: pl.DataFrame) -> EvaluationSet:
 
 
 def video_stem(name: str) -> str:
-    """A video's id or file name without folder and extension, lower case."""
+    """A video's id or file name without folder and extension, lower case; an id may hold other dots."""
     last = name.replace("\\", "/").rstrip("/").rpartition("/")[2].lower()
     stem, dot, extension = last.rpartition(".")
-    return stem if dot and stem and len(extension) <= 4 else last
+    return stem if dot and stem and extension in _ENDINGS else last
 
 
 def find_contamination(

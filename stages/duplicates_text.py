@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from schemas.wording import WORD
+
 Hashes = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
 Signatures = npt.NDArray[np.uint32]
@@ -32,8 +34,11 @@ class Ragged(NamedTuple):
 
 
 def word_hashes(texts: pl.Series) -> Ragged:
-    """Stable 64-bit hashes of a text's words, lower case, without punctuation. (N,) str -> N rows."""
-    split = texts.fill_null("").str.to_lowercase().str.extract_all(r"\w+")
+    """Stable 64-bit hashes of a text's words, lower case, without punctuation. (N,) str -> N rows.
+
+    Each character of a script without spaces is a word.
+    """
+    split = texts.fill_null("").str.to_lowercase().str.extract_all(WORD)
     starts = _starts(split.list.len().to_numpy())
     flat = split.explode().drop_nulls().rename("word").to_frame()
     known = flat.unique()

@@ -3,6 +3,8 @@ import random
 import polars as pl
 import pytest
 
+from pipeline import files
+from schemas import source
 from stages.duplicates_evaluation import (
     ContaminationConfig,
     find_contamination,
@@ -49,12 +51,17 @@ def hits(asked: pl.DataFrame, shown: pl.DataFrame, table: pl.DataFrame) -> list[
         ("Which of them sits down first of all, the man or the woman with the hat?", False),
         ("what is the man doing now", True),  # asked in the very same words
         ("what is the man doing then", False),
+        ("公园里一共有几个人在跑步？", True),
+        ("视频中公园里一共有几个人在跑步", True),  # 5 of its 8 runs of 8 characters
+        ("公园里的人后来去了哪里", False),
         ("who is it", False),  # too short to tell
         ("", False),
     ],
 )
 def test_questions_are_held_by_their_runs_of_words(text, held):
-    table = pl.DataFrame({"question": [LONG, "What is the man doing now?", "Who is it?", None]})
+    table = pl.DataFrame(
+        {"question": [LONG, "What is the man doing now?", "Who is it?", "公园里一共有几个人在跑步？", None]}
+    )
     assert hits(questions(text=[text]), frames(), table) == ([("q0", "words")] if held else [])
 
 
@@ -62,6 +69,12 @@ def test_videos_are_held_by_id_or_by_name():
     table = pl.DataFrame({"videoID": ["data/Clips/ABC_1.mp4", "f" * 64]})
     asked = questions(video=["abc_1.mkv", "abc_2.mp4", "y.mp4"], video_id=["1" * 64, "2" * 64, "f" * 64])
     assert hits(asked, frames(), table) == [("q0", "video"), ("q2", "video")]
+
+
+def test_videos_whose_ids_differ_after_a_dot_are_others():
+    table = pl.DataFrame({"vid": ["NUsG9BgSes0_210.0_360.0"]})
+    asked = questions(video=["NUsG9BgSes0_210.0_360.0.mp4", "NUsG9BgSes0_210.0_360.5.mp4"])
+    assert hits(asked, frames(), table) == [("q0", "video")]
 
 
 @pytest.mark.parametrize(
@@ -73,6 +86,11 @@ def test_videos_are_held_by_id_or_by_name():
         ("-abc", "-abc"),
         (".mp4", ".mp4"),
         ("a/", "a"),
+        ("NUsG9BgSes0_210.0_360.0", "nusg9bgses0_210.0_360.0"),
+        ("NUsG9BgSes0_210.0_360.0.mp4", "nusg9bgses0_210.0_360.0"),
+        ("clip.03", "clip.03"),
+        ("clip.MPEG", "clip"),
+        ("tumblr_1.gif", "tumblr_1"),
     ],
 )
 def test_video_stems_lose_folders_and_extensions(name, stem):
@@ -100,3 +118,7 @@ def test_every_set_and_way_is_told():
 def test_a_set_without_known_columns_is_an_error():
     with pytest.raises(ValueError, match=r"evaluation set bench: expected a column of question.*got answer"):
         read_evaluation_set("bench", pl.DataFrame({"answer": ["A"]}))
+
+
+def test_the_endings_of_videos_are_those_that_sources_are_read_by():
+    assert source.VIDEO_ENDINGS == files.VIDEO_ENDINGS
