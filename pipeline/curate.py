@@ -17,7 +17,7 @@ from pipeline.dataset.versioning import describe_release, kept_ids, read_release
 from pipeline.errors import UsageError
 from pipeline.part import PartInputs
 from pipeline.teachers import teacher_identity
-from pipeline.whole_set import WholeSet, examine_whole_set
+from pipeline.whole_set import CurrentPart, WholeSet, examine_whole_set
 from pipeline.workplace import Workplace
 from schemas.manifest import BuildFacts
 from stages.policy import RuleError, decide
@@ -98,7 +98,11 @@ def judge(workplace: Workplace) -> Judged:
     workplace.require_finished()
     files = tuple(part_files(workplace, part) for part in workplace.parts)
     recipe = workplace.recipe
-    whole = examine_whole_set(workplace.store, files, recipe.duplicates, recipe.contamination)
+    current = [
+        CurrentPart(each, tuple(source.video_id for source in part.sources))
+        for each, part in zip(files, workplace.parts, strict=True)
+    ]
+    whole = examine_whole_set(workplace.store, current, recipe.duplicates, recipe.contamination)
     measurements = read_measurements(workplace.store, files).join(
         whole.questions, on="question_id", how="left", maintain_order="left"
     )

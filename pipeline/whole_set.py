@@ -3,6 +3,7 @@
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import polars as pl
 import pyarrow as pa
@@ -16,10 +17,18 @@ from stages import duplicates, duplicates_evaluation
 from stages.duplicates import DuplicateConfig, duplicate_questions, duplicate_videos
 from stages.duplicates_evaluation import ContaminationConfig, find_contamination
 
-VERSION = 1
+VERSION = 2
 
 QUESTION_COLUMNS = ("question_id", "clip_id", "video_id", "source", "kind", "text", "options", "answer")
 _LETTERS = pl.DataFrame({"answer": list(string.ascii_uppercase), "place": range(26)})
+
+
+class CurrentPart(NamedTuple):
+    """A part as far as it counts."""
+
+    files: PartFiles
+    video_ids: tuple[str, ...]
+    """Those of its videos that are among the sources now, and that no later part tried again."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +43,11 @@ class WholeSet:
 
 
 def examine_whole_set(
-    store: Store, parts: Sequence[PartFiles], cfg: DuplicateConfig, against: DecontaminationConfig
+    store: Store, parts: Sequence[CurrentPart], cfg: DuplicateConfig, against: DecontaminationConfig
 ) -> WholeSet:
     """Compare all parts with each other and with evaluation sets; an earlier result for the same is reused.
+
+    Rows of videos that do not count any more are compared with nothing.
 
     Raises UsageError for an evaluation set that cannot be read.
     """
@@ -45,7 +56,7 @@ def examine_whole_set(
         "whole-set",
         VERSION,
         [cfg, against.overlap, named.digests, duplicates.VERSION, duplicates_evaluation.VERSION],
-        [part.identity for part in parts],
+        ["\n".join((part.files.identity, *part.video_ids)) for part in parts],
     )
     names = {table: f"parts/whole-set-{key}/{table}.parquet" for table in ("questions", "videos")}
     if not all(store.exists(name) for name in names.values()):
@@ -58,16 +69,17 @@ def examine_whole_set(
 
 def _compare(
     store: Store,
-    parts: Sequence[PartFiles],
+    parts: Sequence[CurrentPart],
     cfg: DuplicateConfig,
     named: NamedSets,
     overlap: ContaminationConfig,
 ) -> WholeSet:
-    questions = pl.concat([_questions(store, part) for part in parts])
-    frames = pl.concat([_frames(store, part) for part in parts])
+    questions = pl.concat([_current(_questions(store, part.files), part) for part in parts])
+    frames = pl.concat([_current(_frames(store, part.files), part) for part in parts])
     clips = frames.select("clip_id", "phash")
     with_options = questions.with_columns(pl.concat_str("text", "options", separator=" ").alias("text"))
-    shown = pl.concat([_shown(store, part) for part in parts])
+    shown = pl.concat([_shown(store, part.files) for part in parts])
+    shown = shown.join(questions, on="question_id", how="semi", maintain_order="left")
     repeated = duplicate_questions(with_options, clips, shown, cfg).rename(
         {"duplicate_of": "question_duplicate_of"}
     )
@@ -75,6 +87,10 @@ def _compare(
     contaminated = pl.col("question_id").is_in(sorted(held)) if named.sets else pl.lit(None, pl.Boolean)
     groups = duplicate_videos(frames.select("video_id", "phash"), cfg)
     return WholeSet(repeated.with_columns(contaminated.alias("contaminated")), groups)
+
+
+def _current(rows: pl.DataFrame, part: CurrentPart) -> pl.DataFrame:
+    return rows.filter(pl.col("video_id").is_in(part.video_ids))
 
 
 def _questions(store: Store, part: PartFiles) -> pl.DataFrame:

@@ -1,11 +1,12 @@
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
 from pipeline.dataset.part_files import PartFiles
 from pipeline.evaluation_sets import DecontaminationConfig
 from pipeline.store import Store
-from pipeline.whole_set import WholeSet, examine_whole_set
+from pipeline.whole_set import CurrentPart, WholeSet, examine_whole_set
 from schemas.footage import Clip, Footage
 from schemas.question import Question
 from schemas.record import to_table
@@ -18,18 +19,24 @@ from tests.views import made_clip
 CLIPS = [made_clip(name, 24.0, [7.0, 15.0]) for name in ("one", "other")]
 
 
-def examined(store: Store, questions: list[Question]) -> WholeSet:
-    """Of a part with these questions, as the steps would leave it."""
-    films = [footage(number, 1) for number in range(len(CLIPS))]
+def examined(
+    store: Store,
+    questions: list[Question],
+    clips: Sequence[Clip] = CLIPS,
+    current: tuple[str, ...] | None = None,
+) -> WholeSet:
+    """Of a part with these questions, as the steps would leave it; by default all of its videos count."""
+    films = [footage(number, 1) for number in range(len(clips))]
     named = [
         film.model_copy(update={"video": film.video.model_copy(update={"video_id": clip.video_id})})
-        for film, clip in zip(films, CLIPS, strict=True)
+        for film, clip in zip(films, clips, strict=True)
     ]
-    records = {"footage": (named, Footage), "clips": (CLIPS, Clip), "questions": (questions, Question)}
+    records = {"footage": (named, Footage), "clips": (clips, Clip), "questions": (questions, Question)}
     for name, (rows, record) in records.items():
         store.write_table(f"{name}.parquet", to_table(rows, record))
     store.write_table("traces.parquet", to_table([], Trace))
-    part = PartFiles("footage.parquet", "clips.parquet", "questions.parquet", "traces.parquet", {})
+    files = PartFiles("footage.parquet", "clips.parquet", "questions.parquet", "traces.parquet", {})
+    part = CurrentPart(files, tuple(clip.video_id for clip in clips) if current is None else current)
     return examine_whole_set(store, [part], DuplicateConfig(), DecontaminationConfig())
 
 
@@ -58,3 +65,20 @@ def test_the_very_same_questions_about_the_very_same_frames_are_repeats(tmp_path
     assert {each.question_id: found[each.question_id] for each in again} == {
         f"{each.question_id}/again": each.question_id for each in asked
     }
+
+
+def test_questions_of_videos_that_are_gone_are_repeated_by_none(tmp_path):
+    store, gone = Store(str(tmp_path)), CLIPS[0]
+    here = gone.model_copy(update={"clip_id": "same", "video_id": "encoded again"})
+    asked = list(computed_questions([gone], ComputedConfig()))
+    moved = {"clip_id": here.clip_id, "video_id": here.video_id}
+    again = [each.model_copy(update={"question_id": f"{each.question_id}/again", **moved}) for each in asked]
+    both = examined(store, asked + again, (gone, here))
+    alone = examined(store, asked + again, (gone, here), current=(here.video_id,))
+    assert both.questions["question_duplicate_of"].drop_nulls().to_list() == [
+        each.question_id for each in asked
+    ]
+    assert set(both.videos["group"]) == {min(gone.video_id, here.video_id)}
+    assert alone.questions["question_id"].to_list() == [each.question_id for each in again]
+    assert alone.questions["question_duplicate_of"].drop_nulls().is_empty()
+    assert alone.videos.is_empty()
