@@ -1,8 +1,6 @@
 """The files that a part's steps left -> one table of measurements over all parts, for policy."""
 
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -45,12 +43,10 @@ def read_measurements(store: Store, parts: Sequence[PartFiles]) -> pl.DataFrame:
 
     Raises ValueError where a score file does not fit its traces file, or two checks have a column in common.
     """
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        frames = list(pool.map(lambda part: _measured(store, part), parts))
-    if not frames:
-        return pl.DataFrame()
-    numbered = [each.with_columns(part=pl.lit(index, pl.UInt32)) for index, each in enumerate(frames)]
-    return pl.concat(numbered, how="vertical_relaxed", rechunk=True)
+    frames = [
+        _measured(store, part).with_columns(part=pl.lit(index, pl.UInt32)) for index, part in enumerate(parts)
+    ]
+    return pl.concat(frames, how="vertical_relaxed", rechunk=True) if frames else pl.DataFrame()
 
 
 def read_columns(store: Store, name: str, columns: Sequence[str] | None = None) -> pa.Table:
