@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from schemas.wording import LONGEST_VALUE, tidy, words
+from schemas.wording import DENIAL, LONGEST_VALUE, tidy, words
 
 _STRICT_LETTERS = re.compile(r"[A-Z](?:\s*,\s*[A-Z])*")
 _SOLE_LETTERS = re.compile(
@@ -22,7 +22,6 @@ _HEDGED = re.compile(
 )
 _STANDING_LETTER = re.compile(r"(?<![\w'])([A-Z])(?![\w'])")
 _ARTICLE = re.compile(r"(?:A|I)\s(?!(?:or|and|nor|but|is|was|as|because|since)\b)[a-z]")
-_DENIAL = re.compile(r"\b(?:not|isn't|neither|nor|except|cannot|can't|wrong|unless)\b", re.IGNORECASE)
 
 
 def strict_letters(text: str, options: Sequence[str]) -> frozenset[str] | None:
@@ -77,7 +76,7 @@ def _labelled_letter(letter: str, rest: str, options: Sequence[str]) -> frozense
 def _standing_letter(plain: str, options: Sequence[str]) -> frozenset[str] | None:
     """The only capital that stands alone in a sentence, where nothing denies it."""
     standing = {m[1] for m in _STANDING_LETTER.finditer(plain) if not _ARTICLE.match(plain, m.start())}
-    if len(standing) != 1 or _DENIAL.search(plain):
+    if len(standing) != 1 or DENIAL.search(plain):
         return None
     return _in_range(frozenset(standing), options)
 
@@ -121,6 +120,7 @@ def _item(said: str) -> str:
     return str(int(said)) if said.isdigit() else said.casefold()
 
 
+_NOT = re.compile(r"\s?n't\b", re.IGNORECASE)
 _TRUE = frozenset(("yes", "true", "y", "yeah", "yep", "correct", "right"))
 _FALSE = frozenset(("no", "false", "n", "nope", "incorrect", "wrong", "untrue"))
 
@@ -134,7 +134,7 @@ def lenient_truth(text: str) -> bool | None:
     """`Yes.`, `YES`, `True`, `yes, it is`, `No, it is not`; None where a text says both."""
     if len(text) > LONGEST_VALUE:
         return None
-    said = words(tidy(text))
+    said = words(_NOT.sub(" not", tidy(text)))
     plain = [
         "no" if first == "not" and second in _TRUE else second for first, second in pairwise(["", *said])
     ]

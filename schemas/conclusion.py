@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from schemas.answer import GRADED_TASKS, lenient_score, unread
 from schemas.question import Task
-from schemas.wording import words
+from schemas.wording import DENIAL, words
 
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|(?<=[。！？])|\n+")
-_ANSWER_IS = r"(?:answer|option|choice)\s?(?:is|must be|should be|would be|:|=)"
+_ANSWER_IS = r"(?:answer|option|choice)\s?(?:(?:is|must be|should be|would be)\b(?!\s?n['’]t)|:|=)"
 _CONCLUDES = re.compile(
     rf"\b{_ANSWER_IS}"
     r"|\b(?:so|therefore|thus|hence|consequently|accordingly|in conclusion|to conclude|i conclude(?: that)?"
@@ -120,15 +120,15 @@ def _as_plain(found: re.Match[str]) -> str:
 
 
 def _options_named(tail: str, options: Sequence[str]) -> Iterator[str]:
-    """The letter of the only option whose text occurs in the tail."""
+    """The letter of the only option whose text occurs in the tail, unless words before it deny it."""
     said = f" {' '.join(words(tail))} "
     named = [
-        place
+        (place, said.index(text))
         for place, option in enumerate(options)
-        if words(option) and f" {' '.join(words(option))} " in said
+        if (text := f" {' '.join(words(option))} ").strip() and text in said
     ]
-    if len(named) == 1:
-        yield chr(ord("A") + named[0])
+    if len(named) == 1 and not DENIAL.search(said[: named[0][1]]):
+        yield chr(ord("A") + named[0][0])
 
 
 def _words_agree(thought: str, answer: str, question: Posed, how: Conclusions) -> bool | None:

@@ -8,7 +8,7 @@ answers. Texts longer than `LONGEST_VALUE` characters are not read, and every pa
 import re
 from typing import NamedTuple
 
-from schemas.wording import LONGEST_VALUE, tidy
+from schemas.wording import DENIAL, LONGEST_VALUE, tidy
 
 CLOCK = r"\d{1,3}:\d{1,2}(?::\d{1,2})?(?:\.\d{1,9})?"
 """`m:s` or `h:m:s`, as a regular expression without groups."""
@@ -101,7 +101,7 @@ _SPELT = re.compile(
     r"\s?(?P<unit>%|[^\W\d_]{0,20})"
 )
 _BOUND = re.compile(
-    r"[<>≤≥]|\b(?:not|n't|isn't|less|more|fewer|least|most|over|under|between|or|nor|unless|below|above)\b"
+    r"[<>≤≥]|n't\b|\b(?:not|less|more|fewer|least|most|over|under|between|or|nor|unless|below|above)\b"
 )
 _STRICT_NUMBER = re.compile(_PLAIN)
 
@@ -172,6 +172,7 @@ def _with_unit(value: float, unit: str) -> Amount:
 
 
 _BRACKETED_SPAN = re.compile(rf"\[\s?({_PLAIN})\s?,\s?({_PLAIN})\s?\]")
+_SPAN_LABEL = re.compile(r"\d{1,3}[\"']?\s?[:.)]\s?(?=\[)")
 _STRICT_SPANS = re.compile(rf"(?:\[\s?{_PLAIN}\s?,\s?{_PLAIN}\s?\](?:\s?[,;]\s?(?=\[)|\s(?=\[)|$))+")
 _UNIT = r"(?:ms|s|secs?|seconds?|m|mins?|minutes?|h|hours?)"
 _NUMBER = r"\d{1,9}(?:\.\d{1,9})?"
@@ -195,19 +196,23 @@ def strict_spans(text: str) -> tuple[Interval, ...] | None:
 def lenient_spans(text: str) -> tuple[Interval, ...] | None:
     """`2.5-4`, `from 2.5 s to 4 s`, `00:02 - 00:04`, `between 1 min 2 s and 70 s`.
 
-    None where a number stands in no span.
+    None where a number stands in no span, or not in brackets as the spans do, and where one is denied. The
+    number of a scene or of an item before its brackets (`Scene 3: [2, 4]`) is neither.
     """
     if len(text) > LONGEST_VALUE:
         return None
     plain = tidy(text).casefold()
+    if DENIAL.search(plain):
+        return None
     bare = _TWO_NUMBERS.fullmatch(plain)
     ends = [bare.groups()] if bare else _BRACKETED_SPAN.findall(plain)
     if ends:
-        return _intervals([(float(first), float(last)) for first, last in ends])
-    rest = _LENIENT_SPAN.sub(" ", plain)
-    if re.search(r"\d", rest):
-        return None
-    return _intervals([_moments(first, last) for first, last in _LENIENT_SPAN.findall(plain)])
+        rest = "" if bare else _BRACKETED_SPAN.sub(" ", _SPAN_LABEL.sub(" ", plain))
+        spans = [(float(first), float(last)) for first, last in ends]
+    else:
+        rest = _LENIENT_SPAN.sub(" ", plain)
+        spans = [_moments(first, last) for first, last in _LENIENT_SPAN.findall(plain)]
+    return None if re.search(r"\d", rest) else _intervals(spans)
 
 
 def _moments(first: str, last: str) -> tuple[float, float]:

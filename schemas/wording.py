@@ -12,11 +12,17 @@ _LEAD_IN = re.compile(
     r"^(?:(?:so|therefore|thus|hence|ok|okay|sure|well)\b[,:\s]{0,4})?"
     r"(?:(?:(?:my|the|your)\s)?(?:(?:final|correct|right|best)\s)?"
     r"(?:answer|option|choice|result|order|sequence)\b"
-    r"(?:\s(?:is|would be|should be|must be|was))?|"
+    r"(?:\s(?:is|would be|should be|must be|was)\b(?!\s?n't))?|"
     r"(?:i\s(?:choose|pick|select|say|think|believe)(?:\sthat)?)|"
-    r"it(?:\sis|'s)|that(?:\sis|'s))\s{0,4}[:=]?\s{0,4}",
+    r"(?:it|that)(?:\sis|'s)\b(?!\s?n't))\s{0,4}[:=]?\s{0,4}",
     re.IGNORECASE,
 )
+DENIAL = re.compile(
+    r"\b(?:not|neither|nor|except|cannot|wrong|unless"
+    r"|(?:is|was|are|were|do|does|did|has|have|had|ca|could|wo|would|should|ai)\s?n['’ ]?t)\b",
+    re.IGNORECASE,
+)
+"""What says that the value beside it is not meant; `isn t` is how `isn't` reads without its punctuation."""
 _MARKUP = re.compile(r"</?[a-z][a-z0-9]{0,9}>|\*\*|`|\\\(|\\\)", re.IGNORECASE)
 _BOXED = re.compile(r"\\(?:boxed|text|mathrm|mathbf)\{([^{}]{0,500})\}")
 

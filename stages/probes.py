@@ -15,7 +15,7 @@ from schemas.trace import Case, ProbeResult
 from stages.prompts import rollout_messages
 from stages.teacher import Teacher
 
-VERSION = 1
+VERSION = 2
 
 
 class Probe(StrEnum):

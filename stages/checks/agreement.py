@@ -8,7 +8,7 @@ from schemas.conclusion import Conclusions, Posed, agreement
 from schemas.scores import AgreementScore
 from schemas.trace import Case
 
-VERSION = 1
+VERSION = 2
 
 
 class AgreementConfig(BaseModel):

@@ -10,7 +10,7 @@ from schemas.question import Question, Task
 from schemas.scores import AnswerScore
 from schemas.trace import Case, Trace
 
-VERSION = 1
+VERSION = 2
 
 
 class AnswerConfig(BaseModel):

@@ -10,7 +10,7 @@ from schemas.question import Question
 from schemas.scores import DifficultyScore
 from schemas.trace import Case, Trace
 
-VERSION = 1
+VERSION = 2
 
 
 class DifficultyConfig(BaseModel):

@@ -8,7 +8,7 @@ from schemas.answer import lenient_score
 from schemas.scores import SufficiencyScore
 from schemas.trace import Case
 
-VERSION = 1
+VERSION = 2
 
 
 class SufficiencyScoreConfig(BaseModel):

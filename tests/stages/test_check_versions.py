@@ -248,19 +248,19 @@ def rounded(record: str) -> str:
 
 GOLDEN_CHECKS = {
     "form": (1, "c1577d4262345c7d"),
-    "answer": (1, "27be88255f59f8aa"),
-    "difficulty": (1, "fd9dd30a402e9369"),
+    "answer": (2, "27be88255f59f8aa"),
+    "difficulty": (2, "fd9dd30a402e9369"),
     "text": (2, "0cbc3d585080580a"),
-    "agreement": (1, "9c4365d69905ec8f"),
+    "agreement": (2, "9c4365d69905ec8f"),
     "citations": (1, "1b1ecff492d992ff"),
     "probes": (2, "661a6feba7c34202"),
     "grounding": (1, "2dbe1e8e12c80ee8"),
-    "sufficiency": (1, "362aec21a802a9fe"),
+    "sufficiency": (2, "362aec21a802a9fe"),
 }
 GOLDEN_STAGES = (
     (traces, made_traces, 1, "c43cecc203ffa7cb"),
     (given_traces, made_given, 1, "740dbd381c26322a"),
-    (probes, made_probes, 1, "d2f38c3b151c0e0a"),
+    (probes, made_probes, 2, "d2f38c3b151c0e0a"),
     (claims, made_claims, 1, "da95d2c40ed5497b"),
     (sufficiency, made_sufficiencies, 2, "3df6756b4bd5cf6c"),
     (signals, made_judgements, 1, "778794129db64a18"),
