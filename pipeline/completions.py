@@ -82,7 +82,7 @@ class CompletionLog:
     def append(self, completion: Completion) -> None:
         """Write one record. On a local disk it survives the death of this process from here on.
 
-        Where an object store raises OSError, the records stay buffered for the next append or close.
+        Where an object store refuses them, the records stay buffered for the next append or close.
         """
         if self._writer is None:
             self._writer = self._open_writer()
@@ -96,15 +96,14 @@ class CompletionLog:
     def close(self) -> None:
         """Write what is still buffered. The log can be read, and appended to again.
 
-        Where an object store raises OSError, the records stay buffered: closing again writes them.
+        Where an object store refuses them, the records stay buffered: closing again writes them.
         """
-        writer, self._writer = self._writer, None
-        try:
-            if writer is not None:
-                writer.close()
-        except OSError:
-            self._writer = writer if isinstance(writer, _ObjectWriter) else None
-            raise
+        writer = self._writer
+        if isinstance(writer, _LocalWriter):
+            self._writer = None  # closed, whatever its disk says
+        if writer is not None:
+            writer.close()
+        self._writer = None
 
     def __enter__(self) -> Self:
         return self
