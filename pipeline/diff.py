@@ -1,20 +1,24 @@
 """Two published datasets -> what came, what went, and why."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import polars as pl
 import pyarrow as pa
 
+from pipeline.curate import judge
 from pipeline.dataset.part_files import read_columns
 from pipeline.dataset.replace import read_manifest
 from pipeline.errors import UsageError
 from pipeline.store import Store
+from pipeline.workplace import open_workplace
 from schemas.manifest import Manifest
 
 CONFIGS = ("sft", "rl")
 NOT_THERE = "not_there"
 """Why a row is missing that the other dataset does not even hold as rejected."""
+UNKNOWN = "; the reasons for rl are not published: compare the builds' own folders to see them"
 
 
 class Change(NamedTuple):
@@ -33,13 +37,22 @@ class ConfigDiff(NamedTuple):
     after: int
     rows: pl.DataFrame
     """Rows that came or went: `change` (`came`, `went`), `sample_id`, `video_id`, `task`, and `why`: the
-    reasons of the dataset that rejects it."""
+    reasons of the dataset that rejects it, null where they are not known."""
 
     def tally(self, change: str) -> dict[str, int]:
         """Reason -> rows that came, or went; a row counts for each of its reasons."""
         why = self.rows.filter(pl.col("change") == change)["why"].explode().drop_nulls()
         counted = why.value_counts(name="rows").sort(["rows", "why"], descending=[True, False])
         return dict(counted.iter_rows())
+
+
+class _Rejecting(NamedTuple):
+    """The dataset whose reasons count, and which of its configs."""
+
+    store: Store
+    manifest: Manifest
+    folder: str
+    config: str
 
 
 class Diff(NamedTuple):
@@ -54,19 +67,20 @@ class Diff(NamedTuple):
 def diff_datasets(before: Store, after: Store, folder: str = "dataset") -> Diff:
     """Compare the datasets of two builds, or of one build's copies. Only narrow columns are read.
 
+    A dataset does not tell why `rl` leaves a question out: that is decided anew where the store holds the
+    build's scores as well, and not known elsewhere.
+
     Raises UsageError where one has no manifest.
     """
     manifests = _manifest(before, folder), _manifest(after, folder)
-    reasons = _reasons(before, manifests[0], folder), _reasons(after, manifests[1], folder)
     configs = []
     for config in CONFIGS:
         old, new = (
             _rows(store, manifest, folder, config)
             for store, manifest in zip((before, after), manifests, strict=True)
         )
-        why = reasons if config == "sft" else (None, None)
-        went = _missing(old, new, "went", why[1])
-        came = _missing(new, old, "came", why[0])
+        went = _missing(old, new, "went", _Rejecting(after, manifests[1], folder, config))
+        came = _missing(new, old, "came", _Rejecting(before, manifests[0], folder, config))
         configs.append(
             ConfigDiff(config, len(old), len(new), pl.concat([came, went]).sort("change", "sample_id"))
         )
@@ -86,7 +100,8 @@ def tell_diff(diff: Diff) -> Iterator[str]:
             rows = each.rows.filter(pl.col("change") == change_kind)
             if len(rows):
                 causes = ", ".join(f"{name} ({count:,})" for name, count in each.tally(change_kind).items())
-                yield f"  {len(rows):,} {change_kind}" + (f"; {told} {causes}" if causes else "")
+                unknown = UNKNOWN if rows["why"].has_nulls() else ""
+                yield f"  {len(rows):,} {change_kind}" + (f"; {told} {causes}" if causes else unknown)
 
 
 def _manifest(store: Store, folder: str) -> Manifest:
@@ -100,8 +115,27 @@ def _rows(store: Store, manifest: Manifest, folder: str, config: str) -> pl.Data
     return _read(store, manifest, folder, config, ("sample_id", "video_id", "task"))
 
 
-def _reasons(store: Store, manifest: Manifest, folder: str) -> pl.DataFrame:
+def _reasons(rejecting: _Rejecting) -> pl.DataFrame | None:
+    """`sample_id`, `reasons` of what a dataset does not keep; None where that is not known."""
+    store, manifest, folder, config = rejecting
+    if config == "rl":
+        return _rl_reasons(store, manifest)
     return _read(store, manifest, folder, "rejected", ("sample_id", "reasons"))
+
+
+def _rl_reasons(store: Store, manifest: Manifest) -> pl.DataFrame | None:
+    """Decided from the build's scores with the policy that the dataset was made with."""
+    try:
+        workplace = open_workplace(store.url)
+        recipe = workplace.recipe.model_copy(update={"policy": manifest.policy})
+        judged = judge(replace(workplace, recipe=recipe))
+    except UsageError:
+        return None
+    rows = judged.verdicts.select("published", "rl", reasons="rl_reasons").with_columns(
+        judged.measurements["question_id"].alias("sample_id")
+    )
+    first = rows.filter("published").unique("sample_id", keep="first", maintain_order=True)
+    return first.filter(~pl.col("rl")).select("sample_id", "reasons")
 
 
 def _read(
@@ -113,13 +147,12 @@ def _read(
     return pl.DataFrame(pa.concat_tables(tables)) if tables else pl.DataFrame(schema=empty)
 
 
-def _missing(
-    held: pl.DataFrame, other: pl.DataFrame, change: str, rejected: pl.DataFrame | None
-) -> pl.DataFrame:
+def _missing(held: pl.DataFrame, other: pl.DataFrame, change: str, rejecting: _Rejecting) -> pl.DataFrame:
     """Rows of one dataset that the other does not keep, with the reasons of the other."""
     rows = held.join(other, on="sample_id", how="anti").select(pl.lit(change).alias("change"), pl.all())
+    rejected = _reasons(rejecting) if len(rows) else None
     if rejected is None:
-        return rows.with_columns(why=pl.lit([], dtype=pl.List(pl.String)))
+        return rows.with_columns(why=pl.lit(None, dtype=pl.List(pl.String)))
     told = rows.join(rejected, on="sample_id", how="left").rename({"reasons": "why"})
     return told.with_columns(pl.col("why").fill_null([NOT_THERE]))
 

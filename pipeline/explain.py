@@ -44,7 +44,8 @@ _IDS = (
 )
 
 
-def _only(found: list[Subject], named: str) -> Subject:
+def _only(every: list[Subject], named: str) -> Subject:
+    found = list({(each.kind, each.id): each for each in every}.values())  # of a video tried again, the last
     if len(found) == 1:
         return found[0]
     if not found:

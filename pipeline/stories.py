@@ -1,21 +1,25 @@
 """A video, clip, question or sample -> its story in lines: frames, claims, every score, every rule."""
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import NamedTuple
 
-import polars as pl
 import pyarrow.parquet as pq
 
 from pipeline.contact_sheet import draw_contact_sheet
-from pipeline.curate import judge
 from pipeline.part import PartInputs, PartRun
+from pipeline.verdict_stories import tell_question_verdict, tell_trace_verdict
 from pipeline.workplace import Workplace
+from schemas.chat import ImagePart, Message
 from schemas.footage import Clip, Footage, Storyboard
-from schemas.measurements import SCORES, SetMeasurements, score_columns
 from schemas.question import Question
 from schemas.record import from_table
 from schemas.trace import Claim, Trace
-from stages.policy import RL, SFT, reason_names
+from stages.prompts import ROLLOUT, rollout_messages
+
+SHOWN_SCENES = 6
+REQUEST_LINES = 40
+FRAMES_A_LINE = 4
 
 
 class Subject(NamedTuple):
@@ -94,21 +98,30 @@ def tell_clip(workplace: Workplace, subject: Subject) -> Iterator[str]:
     run = _run(workplace, subject.part)
     clip = next(each for each in run.read("clips", Clip) if each.clip_id == subject.id)
     yield f"clip {clip.clip_id}: {clip.kind}, {_span(clip)} of video {clip.video_id}"
-    counts = len(clip.scenes), len(clip.keyframes), len(clip.timeline)
-    yield "  {} scenes, {} keyframes, {} frames evenly spaced".format(*counts)
+    yield f"  {_scenes(clip)}"
+    yield f"  {len(clip.keyframes)} keyframes, {len(clip.timeline)} frames evenly spaced"
     for question in run.read("questions", Question):
         if question.clip_id == clip.clip_id:
             yield f"  question {question.question_id}: {question.kind}: {question.text}"
 
 
 def tell_question(workplace: Workplace, subject: Subject) -> Iterator[str]:
-    """A question, what it shows, and what was answered."""
+    """A question, and so its row in `rl`: where it is from, what it shows, what was answered and decided."""
     run = _run(workplace, subject.part)
     question = next(each for each in run.read("questions", Question) if each.question_id == subject.id)
+    clip = next(each for each in run.read("clips", Clip) if each.clip_id == question.clip_id)
+    yield from _origin_lines(subject, clip)
     yield from _question_lines(question)
     for trace in run.read("traces", Trace):
         if trace.question_id == question.question_id:
             yield f"  sample {trace.trace_id}: said {trace.answer!r}"
+    yield from tell_question_verdict(workplace, subject.part, question.question_id)
+
+
+def _origin_lines(subject: Subject, clip: Clip) -> Iterator[str]:
+    source = next((each for each in subject.part.sources if each.video_id == clip.video_id), None)
+    yield f"video {clip.video_id}: {source.file.url if source else 'no longer among the sources'}"
+    yield f"clip {clip.clip_id}: {_span(clip)}, {_scenes(clip)}"
 
 
 def _question_lines(question: Question) -> Iterator[str]:
@@ -133,11 +146,10 @@ def tell_sample(workplace: Workplace, subject: Subject) -> Iterator[str]:
     trace = next(each for each in run.read("traces", Trace) if each.trace_id == subject.id)
     question = next(each for each in run.read("questions", Question) if each.question_id == trace.question_id)
     clip = next(each for each in run.read("clips", Clip) if each.clip_id == trace.clip_id)
-    source = next((each for each in subject.part.sources if each.video_id == trace.video_id), None)
     yield f"sample {trace.trace_id}: rollout {trace.sample_index} of {trace.model}, prompt {trace.prompt_id}"
-    yield f"video {trace.video_id}: {source.file.url if source else 'no longer among the sources'}"
-    yield f"clip {clip.clip_id}: {_span(clip)}, {len(clip.scenes)} scenes"
+    yield from _origin_lines(subject, clip)
     yield from _question_lines(question)
+    yield from _request_lines(trace, clip, question)
     yield f"thought: {trace.thought}"
     yield f"answer: {trace.answer!r} (finish: {trace.finish_reason}, {trace.completion_tokens} tokens)"
     for claim in run.read("claims", Claim):
@@ -146,7 +158,44 @@ def tell_sample(workplace: Workplace, subject: Subject) -> Iterator[str]:
                 f"claim: {claim.text!r}: {_belief(claim.cited_score)} with the cited frames, "
                 f"{_belief(claim.control_score)} with others ({claim.verifier})"
             )
-    yield from _tell_verdict(workplace, subject)
+    yield from tell_trace_verdict(workplace, subject.part, trace)
+
+
+def _request_lines(trace: Trace, clip: Clip, question: Question) -> Iterator[str]:
+    """The messages that the teacher was sent; a frame stands as the time that it is from."""
+    if trace.prompt_id != ROLLOUT.prompt_id:
+        yield f"request: not known (prompt {trace.prompt_id})"
+        return
+    lines: list[str] = []
+    for message in rollout_messages(clip, question, question.frames):
+        lines += [f"{message.role}:", *_message_lines(message, question)]
+    yield f"request (prompt {trace.prompt_id}):"
+    yield from (f"  {line}" for line in lines[:REQUEST_LINES])
+    if len(lines) > REQUEST_LINES:
+        yield f"  … and {len(lines) - REQUEST_LINES} more lines"
+
+
+def _message_lines(message: Message, question: Question) -> Iterator[str]:
+    """Texts line by line; frames, each after the label that was sent before it, many to a line."""
+    times = iter([shown.frame.time_s for shown in question.frames])
+    frames: list[str] = []
+    for part, following in zip_longest(message.content, message.content[1:]):
+        if isinstance(part, ImagePart):
+            frames[-1] += f" <frame at {next(times):.3f} s>"
+        elif isinstance(following, ImagePart):
+            frames.append(part.text)
+        else:
+            for first in range(0, len(frames), FRAMES_A_LINE):
+                yield ", ".join(frames[first : first + FRAMES_A_LINE])
+            frames = []
+            yield from part.text.splitlines()
+
+
+def _scenes(clip: Clip) -> str:
+    spans = [f"[{each.start_s:.2f}, {each.end_s:.2f}) s" for each in clip.scenes[:SHOWN_SCENES]]
+    more = len(clip.scenes) - len(spans)
+    counted = "1 scene" if len(clip.scenes) == 1 else f"{len(clip.scenes)} scenes"
+    return f"{counted}: {', '.join(spans)}" + (f", … and {more} more" if more else "")
 
 
 def _span(clip: Clip) -> str:
@@ -155,26 +204,3 @@ def _span(clip: Clip) -> str:
 
 def _belief(score: float | None) -> str:
     return "unknown" if score is None else f"believed {score:.2f}"
-
-
-def _tell_verdict(workplace: Workplace, subject: Subject) -> Iterator[str]:
-    """Every measurement, then for both sets every rule and whether it applies."""
-    if workplace.todos():
-        yield "not judged yet: the build is not finished"
-        return
-    judged = judge(workplace)
-    here = pl.col("trace_id") == subject.id
-    scores = judged.measurements.filter(here).row(0, named=True)
-    verdict = judged.verdicts.filter(here).row(0, named=True)
-    yield "scores:"
-    for name in (*score_columns(SCORES), *SetMeasurements.model_fields):
-        yield f"  {name}: {scores.get(name)}"
-    policy = workplace.recipe.policy
-    for cut, reasons in ((SFT, verdict["reasons"]), (RL, verdict["rl_reasons"])):
-        kept = verdict[cut.name]
-        decided = "kept" if kept else f"rejected for {', '.join(reasons)}"
-        yield f"{cut.name} by policy {policy.name}: {decided}"
-        names = reason_names(policy, cut)
-        yield f"  rules that do not apply: {', '.join(name for name in names if name not in reasons)}"
-    if not verdict["published"]:
-        yield "not published: its video is no longer among the sources, or was tried again in a later part"

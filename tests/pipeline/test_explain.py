@@ -1,0 +1,102 @@
+"""Stories and differences of a finished build: what is told of rows that went, and of `rl`."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipeline.build import refilter
+from pipeline.curate import judge
+from pipeline.diff import diff_datasets, tell_diff
+from pipeline.errors import UsageError
+from pipeline.explain import explain
+from pipeline.store import Store
+from pipeline.workplace import SOURCES, Workplace, open_workplace
+
+pytestmark = [pytest.mark.real, pytest.mark.xdist_group("builds")]
+
+
+def story(workplace: Workplace, named: str) -> str:
+    return "\n".join(explain(workplace, named))
+
+
+def rollouts(workplace: Workplace) -> pl.DataFrame:
+    """One row a trace: its ids and verdicts."""
+    judged = judge(workplace)
+    keys = judged.measurements.select("question_id", "clip_id", "video_id")
+    return pl.concat([judged.verdicts, keys], how="horizontal")
+
+
+def test_sample_is_told_with_its_scenes_and_its_request(built):
+    workplace = open_workplace(str(built))
+    row = rollouts(workplace).row(0, named=True)
+    told = story(workplace, row["trace_id"])
+    (clips,) = {each for each in told.splitlines() if each.startswith("clip ")}
+    assert " s, 3 scenes: [0.00, " in clips
+    assert clips.count(") s, [") == 2
+    assert "  user:\n  Frames of a video clip" in told
+    assert "<frame at " in told
+    assert "  <think>your thoughts</think><answer>your answer</answer>" in told
+
+
+def test_question_is_told_with_its_video_and_its_rl_verdict(built):
+    workplace = open_workplace(str(built))
+    rows = rollouts(workplace)
+    for kept in (True, False):
+        first = (
+            rows.unique("question_id", keep="first", maintain_order=True).filter(rl=kept).row(0, named=True)
+        )
+        told = story(workplace, first["question_id"])
+        decided = "kept" if kept else f"rejected for {', '.join(first['rl_reasons'])}"
+        assert f"rl by policy balanced: {decided}\n" in told
+        assert f"video {first['video_id']}: " in told
+        assert "  pass_count: " in told
+        later = rows.filter(question_id=first["question_id"])["trace_id"][1]
+        where = f"decided on the question's first rollout, {first['trace_id']}: {decided}"
+        assert f"rl by policy balanced: {where}" in story(workplace, later)
+        assert "another_rollout" not in story(workplace, later)
+
+
+def test_rows_of_a_video_that_is_gone_are_told_without_rules(build_copy):
+    rows = rollouts(open_workplace(str(build_copy)))
+    gone = rows.row(0, named=True)
+    store = Store(str(build_copy))
+    sources = pl.DataFrame(store.read_table(SOURCES))
+    store.write_table(SOURCES, sources.filter(pl.col("video_id") != gone["video_id"]).to_arrow())
+    workplace = open_workplace(str(build_copy))
+    for named in (gone["trace_id"], gone["question_id"]):
+        told = story(workplace, named)
+        assert "no longer among the sources" in told
+        assert "scores:\n" in told
+        assert told.endswith(
+            "not published: its video is no longer among the sources, or was tried again in a later part"
+        )
+        assert "rules that do not apply" not in told
+    with pytest.raises(UsageError, match="nothing here is called"):
+        story(workplace, gone["video_id"])
+
+
+def test_diff_tells_why_questions_left_rl(built, build_copy):
+    refilter(str(build_copy), ["policy.rl_min_pass_rate=0.5"])
+    rl = diff_datasets(Store(str(built)), Store(str(build_copy))).configs[1]
+    went = dict(rl.rows.filter(change="went").select("sample_id", "why").iter_rows())
+    rows = rollouts(open_workplace(str(build_copy)))
+    expected = {
+        question: reasons
+        for question, reasons in rows.unique("question_id", keep="first", maintain_order=True)
+        .select("question_id", "rl_reasons")
+        .iter_rows()
+        if question in went
+    }
+    assert went == expected
+    assert rl.before - rl.after == len(went) == rl.tally("went")["too_hard"] > 0
+
+
+def test_diff_says_where_the_reasons_for_rl_are_not_published(built, build_copy, tmp_path):
+    refilter(str(build_copy), ["policy.rl_min_pass_rate=0.5"])
+    published = tmp_path / "published"
+    published.mkdir()
+    Path(build_copy / "dataset").rename(published / "dataset")
+    lines = list(tell_diff(diff_datasets(Store(str(built)), Store(str(published)))))
+    (told,) = [line for line in lines if "not published" in line]
+    assert " went; the reasons for rl are not published" in told
