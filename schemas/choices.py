@@ -21,6 +21,7 @@ _HEDGED = re.compile(
     r"(?:(?:or|and|no|not|maybe|perhaps|actually|wait|then|also|possibly|rather)\b\W*)+", re.IGNORECASE
 )
 _STANDING_LETTER = re.compile(r"(?<![\w'])([A-Z])(?![\w'])")
+_REASON = re.compile(r"\b(?:because|since|as)\b", re.IGNORECASE)
 _ARTICLE = re.compile(r"(?:A|I)\s(?!(?:or|and|nor|but|is|was|as|because|since)\b)[a-z]")
 
 
@@ -74,9 +75,13 @@ def _labelled_letter(letter: str, rest: str, options: Sequence[str]) -> frozense
 
 
 def _standing_letter(plain: str, options: Sequence[str]) -> frozenset[str] | None:
-    """The only capital that stands alone in a sentence, where nothing denies it."""
-    standing = {m[1] for m in _STANDING_LETTER.finditer(plain) if not _ARTICLE.match(plain, m.start())}
-    if len(standing) != 1 or DENIAL.search(plain):
+    """The only capital that stands alone in a sentence, where nothing but a reason for it denies anything."""
+    found = [each for each in _STANDING_LETTER.finditer(plain) if not _ARTICLE.match(plain, each.start())]
+    standing = {each[1] for each in found}
+    if len(standing) != 1:
+        return None
+    last = found[-1].end()
+    if DENIAL.search(plain[:last] + _REASON.split(plain[last:], maxsplit=1)[0]):
         return None
     return _in_range(frozenset(standing), options)
 
