@@ -5,6 +5,7 @@ not. What a completion takes goes by earlier builds of the folder; without any, 
 answers by their longest give a bound from above.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -164,7 +165,7 @@ def _tokens_a_call(recipe: Recipe, name: str, earlier: StepUse | None) -> tuple[
         use = earlier.use
         return use.prompt_tokens / use.calls, use.completion_tokens / use.calls
     needs = recipe.teacher_needs(recipe.prober)
-    frame = (needs.image_width_px // TOKEN_SIDE_PX) * (needs.image_height_px // TOKEN_SIDE_PX)
+    frame = math.ceil(needs.image_width_px / TOKEN_SIDE_PX) * math.ceil(needs.image_height_px / TOKEN_SIDE_PX)
     images = {"sufficiency": 0, "claims": recipe.claims.frames_per_claim}.get(name, needs.images)
     longest = {
         "asked": recipe.questions.asked.wanted.max_tokens if recipe.questions.asked else 0,

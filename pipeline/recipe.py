@@ -101,11 +101,11 @@ class Recipe(BaseModel):
             yield _Role(self.judge, self._needs(0, self.sufficiency.max_tokens))
 
     def _needs(self, images: int, max_tokens: int) -> TeacherNeeds:
-        long_side_px = self.footage.long_side_px
+        long_side_px = self.footage.long_side_px  # of a square frame both sides are: none takes more tokens
         return TeacherNeeds(
             images=images,
             image_width_px=long_side_px,
-            image_height_px=long_side_px * 9 // 16,
+            image_height_px=long_side_px,
             max_tokens=max_tokens,
         )
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from pipeline.model_folder import check_model
 from pipeline.servers.vllm_settings import VllmTeacherConfig
 from stages.teacher import (
     AskingConfig,
@@ -118,6 +119,7 @@ def check_teacher(cfg: TeacherConfig, needs: TeacherNeeds) -> None:
         case TransformersTeacherConfig():
             _check_packages("torch", "transformers", extra="train")
             teacher_identity(cfg)
+            check_model(cfg.model, needs)
 
 
 def teacher_plugins(cfgs: Iterable[TeacherConfig]) -> list[Any]:

@@ -47,15 +47,22 @@ async def _check(server: OpenAIServer, cfg: ServerTeacherConfig, needs: TeacherN
     if needs.images:
         problem = "takes no images"
         await _try(server, _request(cfg, 1, needs, short=True), where, problem, "serve a model that sees")
-    reply = await _try(
-        server,
-        _request(cfg, needs.images, needs, short=False),
-        where,
-        f"does not take a request of {needs.images} images of {needs.image_width_px} x "
-        f"{needs.image_height_px} px and {needs.prompt_characters} characters",
-        "give it a longer context or more images a request, or show fewer or smaller frames",
-    )
-    _check_context(reply, [each for each in listed if each.get("id") == cfg.model], needs, where)
+    for largest in _largest(needs):
+        reply = await _try(
+            server,
+            _request(cfg, needs.images, largest, short=False),
+            where,
+            f"does not take a request of {needs.images} images of {largest.image_width_px} x "
+            f"{largest.image_height_px} px and {needs.prompt_characters} characters",
+            "give it a longer context or more images a request, or show fewer or smaller frames",
+        )
+        _check_context(reply, [each for each in listed if each.get("id") == cfg.model], needs, where)
+
+
+def _largest(needs: TeacherNeeds) -> tuple[TeacherNeeds, ...]:
+    """As it is, and wide: models that cut pictures into tiles may need more of them for wide ones."""
+    wide = needs._replace(image_height_px=min(needs.image_height_px, needs.image_width_px * 9 // 16))
+    return tuple(dict.fromkeys((needs, wide))) if needs.images else (needs,)
 
 
 async def _listed(server: OpenAIServer, where: str) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """A vLLM server's own metrics, looked at again and again -> how busy it was and what its caches saved."""
 
+import http.client
 import urllib.request
 from dataclasses import dataclass, field
 
@@ -36,6 +37,13 @@ class ServerLoad(Record):
     restarts: int = 0
 
 
+_GAUGES = frozenset(("running", "waiting"))
+"""The others are counters: they fall only where a server starts again."""
+
+UNANSWERED = (OSError, http.client.HTTPException, ValueError)
+"""What a look at a server may raise: not there, cut off in its reply, or not talking as it should."""
+
+
 @dataclass
 class LoadWatch:
     """Counts looks at one server. Its counters start again with the server, so the lives are added up."""
@@ -47,26 +55,36 @@ class LoadWatch:
     past: dict[str, float] = field(default_factory=dict)
     """Counters of the lives that ended."""
     now: dict[str, float] = field(default_factory=dict)
+    """The counters as last seen; a look that got nothing leaves them."""
+    in_flight: int = 0
 
     def look(self, url: str) -> None:
-        """One look; a server that does not answer counts as idle."""
+        """One look; a server that does not answer counts as idle, and may live on."""
         seen = _counters(url)
-        if seen.get("prompt_tokens", 0) < self.now.get("prompt_tokens", 0):  # another life, or none
-            self.past = _added(self.past, self.now)
-        self.now = seen
-        if seen.get("running", 0) + seen.get("waiting", 0) > 0:
+        counters = {name: count for name, count in seen.items() if name not in _GAUGES}
+        if any(count < self.now.get(name, 0) for name, count in counters.items()):
+            self.end_life()
+        self.now = counters or self.now
+        self.in_flight = int(sum(seen.get(name, 0) for name in _GAUGES))
+        if self.in_flight:
             self.idle += self.idle_since_busy if self.looks else 0
             self.looks += 1 + (self.idle_since_busy if self.looks else 0)
             self.idle_since_busy = 0
         else:
             self.idle_since_busy += 1
 
+    def end_life(self) -> None:
+        """The server ended: what comes next counts from zero."""
+        self.past = _added(self.past, self.now)
+        self.now = {}
+        self.in_flight = 0
+
     def load(self, url: str, restarts: int) -> ServerLoad:
         """What was seen so far."""
         total = _added(self.past, self.now)
         return ServerLoad(
             url=url,
-            in_flight=int(self.now.get("running", 0) + self.now.get("waiting", 0)),
+            in_flight=self.in_flight,
             looks=self.looks,
             idle_share=self.idle / self.looks if self.looks else 0,
             prompt_tokens=int(total.get("prompt_tokens", 0)),
@@ -83,7 +101,7 @@ def _counters(url: str) -> dict[str, float]:
     try:
         with opener.open(url.removesuffix("/v1") + "/metrics", timeout=2) as reply:
             return read_metrics(reply.read().decode())
-    except OSError:
+    except UNANSWERED:
         return {}
 
 

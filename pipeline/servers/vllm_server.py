@@ -22,11 +22,17 @@ from typing import Any
 from distributed import WorkerPlugin, get_worker
 from filelock import FileLock
 
+from pipeline.model_folder import check_model
 from pipeline.servers import keeper
 from pipeline.servers.gpu_claims import claim_gpus
 from pipeline.servers.orphans import end_orphans, own_mark
-from pipeline.servers.server_load import LoadWatch, ServerLoad
-from pipeline.servers.vllm_settings import VllmTeacherConfig, vllm_command, vllm_environment
+from pipeline.servers.server_load import UNANSWERED, LoadWatch, ServerLoad
+from pipeline.servers.vllm_settings import (
+    VllmTeacherConfig,
+    sets_model_itself,
+    vllm_command,
+    vllm_environment,
+)
 from stages.teacher import AskingConfig, TeacherNeeds, TeacherUnavailable
 
 LOOK_EVERY_S = 0.25
@@ -87,14 +93,22 @@ class VllmServer:
 
     def _supervise(self) -> None:
         # The keeper dies with the thread that started it, so this thread starts it and stays.
+        try:
+            self._live_again_and_again()
+        except (OSError, TeacherUnavailable) as error:
+            self._broken = f"teacher {self._served_name}: vLLM cannot be started: {error}"
+        except Exception as error:  # whoever waits for the server would wait for ever
+            self._broken = (
+                f"teacher {self._served_name}: nobody looks after its vLLM server any more, because of "
+                f"{error!r}; start the build again, which goes on where it was; the server's log is "
+                f"{self.log_path}"
+            )
+
+    def _live_again_and_again(self) -> None:
         failed, short = 0, 0
         while not self._stopping.is_set() and self._broken is None:
             born_s = time.monotonic()
-            try:
-                healthy = self._live_once()
-            except (OSError, TeacherUnavailable) as error:
-                self._broken = f"teacher {self._served_name}: vLLM cannot be started: {error}"
-                return
+            healthy = self._live_once()
             failed = 0 if healthy else failed + 1
             short = short + 1 if time.monotonic() - born_s < 60 else 0
             self.restarts += not self._stopping.is_set()
@@ -118,6 +132,7 @@ class VllmServer:
                 self._watch_over(process)
         finally:
             self._ready.clear()
+            self._watch.end_life()
             process.terminate()  # the keeper, which ends the whole tree
             process.wait()
         return healthy
@@ -233,6 +248,8 @@ def check_vllm(cfg: VllmTeacherConfig, needs: TeacherNeeds) -> None:
             f"teacher {cfg.model}: requests show up to {needs.images} images, but limit_images is "
             f"{cfg.limit_images}; raise it, or show fewer frames"
         )
+    if not sets_model_itself(cfg):
+        check_model(cfg.model, needs, cfg.max_model_len)
     looks = "import importlib.util, sys; sys.exit(importlib.util.find_spec('vllm') is None)"
     try:
         found = subprocess.run(  # noqa: S603 - the recipe's own executable
@@ -268,7 +285,7 @@ def _answers(url: str) -> bool:
     try:
         with opener.open(url, timeout=2) as reply:
             return bool(reply.status == 200)
-    except OSError:
+    except UNANSWERED:
         return False
 
 

@@ -2,15 +2,20 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.servers.orphans import MARK
 from stages.teacher import AskingConfig
+
+_KEY_OPTION = re.compile(r"--api[-_]k(e(y)?)?\b", re.IGNORECASE)
+"""vLLM takes an option's name with either mark, and shortened while nothing else begins so."""
+_KEY_NOT_SHOWN = "--api-key (not shown)"
 
 
 class VllmTeacherConfig(AskingConfig):
@@ -38,6 +43,24 @@ class VllmTeacherConfig(AskingConfig):
     start_timeout_s: float = Field(default=1800, gt=0)
     """Loading the weights and compiling may take so long."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _hides_a_key(cls, settings: Any) -> Any:
+        """It is refused below, and no error may quote it."""
+        if isinstance(settings, dict) and _KEY_OPTION.search(str(settings.get("extra_args"))):
+            return settings | {"extra_args": (_KEY_NOT_SHOWN,)}
+        return settings
+
+    @field_validator("extra_args")
+    @classmethod
+    def _want_no_key(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        if _KEY_NOT_SHOWN in words:
+            raise ValueError(
+                "a server of our own is asked without a key; leave --api-key out: it listens on this machine "
+                "alone"
+            )
+        return words
+
 
 def vllm_command(cfg: VllmTeacherConfig, served_name: str, port: int) -> tuple[str, ...]:
     """The server's command line, on loopback.
@@ -64,11 +87,21 @@ def vllm_command(cfg: VllmTeacherConfig, served_name: str, port: int) -> tuple[s
     return (cfg.executable, "-m", "vllm.entrypoints.openai.api_server", *words, quiet, *cfg.extra_args)
 
 
+def sets_model_itself(cfg: VllmTeacherConfig) -> bool:
+    """Whether arguments of vLLM's own change what the model's config says of context or vision."""
+    names = [word.replace("_", "-") for word in cfg.extra_args]
+    return any(name.startswith(("--max-model", "--hf-", "--rope-", "--config")) for name in names)
+
+
 def vllm_environment(devices: Sequence[str], mark: str) -> dict[str, str]:
-    """Ours, with the devices to use, no usage reports, and the mark that its processes are known by."""
+    """Ours, with the devices to use, no usage reports, and the mark that its processes are known by.
+
+    Without the key that another server may want: with it, this one would want it of us.
+    """
     environment = dict(os.environ) | {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", MARK: mark}
     for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):  # the server's Python is another one
         environment.pop(name, None)
+    environment.pop("VLLM_API_KEY", None)
     if devices:
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
     return environment

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import math
 import os
 import sys
 import threading
@@ -163,7 +164,7 @@ def test_a_forecast_of_a_first_build_is_a_bound_from_the_recipe(recipe_of, tmp_p
     (traces,) = [each for each in found.steps if each.step == "traces"]
     calls = VIDEOS * 3 * 5
     side = recipe.footage.long_side_px
-    frame = (side // TOKEN_SIDE_PX) * (side * 9 // 16 // TOKEN_SIDE_PX)
+    frame = math.ceil(side / TOKEN_SIDE_PX) ** 2  # a square one, whose sides round up, costs the most
     images = recipe.questions.given.max_frames
     assert (traces.calls, traces.measured, traces.completion_tokens) == (calls, False, calls * 100)
     assert traces.prompt_tokens == calls * (TEXT_TOKENS + images * frame)

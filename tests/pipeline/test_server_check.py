@@ -1,6 +1,10 @@
 """What is wrong with a server is said in one message, before anything is built."""
 
+import base64
+import io
+
 import pytest
+from PIL import Image
 
 from pipeline.teachers import ServerTeacherConfig, check_teacher
 from stages.teacher import TeacherNeeds, TeacherUnavailable
@@ -71,4 +75,26 @@ def test_a_server_that_is_not_there_is_told_with_its_address():
 def test_a_server_that_can_serve_the_build_passes(models):
     with StubServer(models=models) as server:
         check(server)
-    assert [images_in(body) for body in server.bodies] == [0, 1, 4]
+    assert [images_in(body) for body in server.bodies] == [0, 1, 4, 4]
+
+
+@pytest.mark.parametrize("shape", [(448, 448), (448, 252)], ids=["square", "wide"])
+def test_frames_of_the_shape_that_costs_a_server_most_are_tried(shape):
+    def costly(number: int, body: dict) -> Reply | None:
+        return (
+            refusal(400, "the prompt is too long") if images_in(body) == 4 and shape in sizes(body) else None
+        )
+
+    with (
+        StubServer(fault=costly) as server,
+        pytest.raises(TeacherUnavailable, match=f"4 images of {shape[0]} x {shape[1]} px"),
+    ):
+        check(server)
+
+
+def sizes(body: dict) -> set[tuple[int, int]]:
+    """Of the images in a request, in px."""
+    urls = [
+        each["image_url"]["url"] for each in body["messages"][-1]["content"] if each["type"] == "image_url"
+    ]
+    return {Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).size for url in urls}

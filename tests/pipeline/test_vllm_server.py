@@ -120,6 +120,60 @@ def test_a_server_that_cannot_start_is_given_up_with_its_last_words(stand_in, tm
     assert "\n" not in str(error.value)
 
 
+BREAKS_OFF = """
+import http.server, os, sys
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        first_life = not os.path.exists("LIVED")
+        if self.path == "/metrics" and first_life:
+            open("LIVED", "w").close()
+            self.send_response(200)
+            self.send_header("Content-Length", "5000")
+            self.end_headers()
+            self.wfile.write(b"vllm:num_requests_running{} 1")
+            os._exit(9)
+        if self.path == "/health" and not os.path.exists("STARTED"):
+            open("STARTED", "w").close()
+            self.wfile.write(b"nonsense\\r\\n\\r\\n")
+            return
+        self.send_response(200)
+        self.end_headers()
+
+port = int(sys.argv[sys.argv.index("--port") + 1])
+http.server.HTTPServer(("127.0.0.1", port), Handler).serve_forever()
+"""
+
+
+def test_a_server_that_dies_in_the_middle_of_its_metrics_comes_back(stand_in, tmp_path):
+    script = tmp_path / "breaks_off.py"
+    script.write_text(BREAKS_OFF)
+    Path(stand_in.executable).write_text(f'#!/bin/sh\ncd {tmp_path}\nexec {sys.executable} {script} "$@"\n')
+    server = VllmServer(stand_in, "org/tiny")
+    server.start()
+    try:
+        wait_until(lambda: server.restarts == 1 or server.broken() is not None)
+        server.wait_ready()
+        assert (server.restarts, server.broken()) == (1, None)
+    finally:
+        server.stop()
+
+
+def test_a_supervisor_that_fails_itself_leaves_nobody_waiting(stand_in, monkeypatch):
+    def fails(gpus: int, folder: Path) -> tuple[str, ...]:
+        raise RuntimeError("nobody thought of this")
+
+    monkeypatch.setattr(vllm_server, "claim_gpus", fails)
+    with (
+        pytest.raises(
+            TeacherUnavailable, match=r"nobody thought of this.*start the build again.*\.log"
+        ) as error,
+        open_teacher(stand_in),
+    ):
+        pass
+    assert "\n" not in str(error.value)
+
+
 def test_two_servers_that_start_together_take_turns_the_first_time_only(stand_in, tmp_path):
     servers = [VllmServer(stand_in, "org/tiny") for _ in range(2)]
     for server in servers:
