@@ -13,15 +13,9 @@ from typing import Any, NamedTuple
 
 from fsspec.core import url_to_fs
 
-from schemas.source import SourceFile
+from schemas.source import VIDEO_ENDINGS, SourceFile
 
 # fmt: off
-VIDEO_ENDINGS = frozenset((
-    "3g2", "3gp", "asf", "avi", "divx", "dv", "f4v", "flv", "h264", "h265", "hevc", "ivf", "m1v", "m2t",
-    "m2ts", "m2v", "m4v", "mjpeg", "mjpg", "mkv", "mod", "mov", "mp4", "mpe", "mpeg", "mpg", "mpv",
-    "mts", "mxf", "nut", "ogm", "ogv", "qt", "rm", "rmvb", "tod", "ts", "vob", "webm", "wmv", "wtv",
-    "y4m",
-))
 OTHER_ENDINGS = frozenset((
     "aac", "aif", "aiff", "ass", "avif", "bmp", "bz2", "cfg", "csv", "db", "doc", "docx", "flac", "gif",
     "gz", "h5", "heic", "heif", "html", "jpeg", "jpg", "json", "jsonl", "lock", "log", "m4a", "m4b",

@@ -18,7 +18,7 @@ from schemas.question import Question, QuestionSource, ShownFrame, Task, Written
 from stages.prompts import rollout_messages, writer_messages
 from stages.teacher import Teacher, complete_all
 
-VERSION = 1
+VERSION = 2
 
 _LONGEST_REPLY = 100_000
 _MOST_TRIES = 1_000

@@ -3,8 +3,6 @@ import random
 import polars as pl
 import pytest
 
-from pipeline import files
-from schemas import source
 from stages.duplicates_evaluation import (
     ContaminationConfig,
     find_contamination,
@@ -118,7 +116,3 @@ def test_every_set_and_way_is_told():
 def test_a_set_without_known_columns_is_an_error():
     with pytest.raises(ValueError, match=r"evaluation set bench: expected a column of question.*got answer"):
         read_evaluation_set("bench", pl.DataFrame({"answer": ["A"]}))
-
-
-def test_the_endings_of_videos_are_those_that_sources_are_read_by():
-    assert source.VIDEO_ENDINGS == files.VIDEO_ENDINGS
