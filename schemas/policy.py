@@ -232,8 +232,8 @@ def checked_expression(rule: ExtraRule) -> pl.Expr:
 
 
 def in_one_line(error: Exception) -> str:
-    """What polars says of an expression, without its drawings over several lines."""
-    return " ".join(str(error).split())[:200]
+    """What polars says of an expression, without its drawings and its account of where it stood."""
+    return " ".join(str(error).partition("This error occurred")[0].split())
 
 
 _PLAIN: Mapping[pl.DataType, Any] = {

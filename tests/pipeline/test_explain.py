@@ -1,5 +1,6 @@
 """Stories and differences of a finished build: what is told of rows that went, and of `rl`."""
 
+import hashlib
 from pathlib import Path
 
 import polars as pl
@@ -12,8 +13,14 @@ from pipeline.errors import UsageError
 from pipeline.explain import explain
 from pipeline.store import Store
 from pipeline.workplace import SOURCES, Workplace, open_workplace
+from tests.films import make_film
+from tests.pipeline.conftest import reelproof
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("builds")]
+
+
+LOOKS = ((901, 1.6), (902, 2.0), (903, 1.8))
+QUICK = ("--set", "rollouts.rollouts=2", "--set", "probes.probes=[]", "--workers", "1")
 
 
 def story(workplace: Workplace, named: str) -> str:
@@ -25,6 +32,13 @@ def rollouts(workplace: Workplace) -> pl.DataFrame:
     judged = judge(workplace)
     keys = judged.measurements.select("question_id", "clip_id", "video_id")
     return pl.concat([judged.verdicts, keys], how="horizontal")
+
+
+def remove(build: Path, video_id: str) -> None:
+    """As if the video were no longer among the sources."""
+    store = Store(str(build))
+    sources = pl.DataFrame(store.read_table(SOURCES))
+    store.write_table(SOURCES, sources.filter(pl.col("video_id") != video_id).to_arrow())
 
 
 def test_sample_is_told_with_its_scenes_and_its_request(built):
@@ -60,9 +74,7 @@ def test_question_is_told_with_its_video_and_its_rl_verdict(built):
 def test_rows_of_a_video_that_is_gone_are_told_without_rules(build_copy):
     rows = rollouts(open_workplace(str(build_copy)))
     gone = rows.row(0, named=True)
-    store = Store(str(build_copy))
-    sources = pl.DataFrame(store.read_table(SOURCES))
-    store.write_table(SOURCES, sources.filter(pl.col("video_id") != gone["video_id"]).to_arrow())
+    remove(build_copy, gone["video_id"])
     workplace = open_workplace(str(build_copy))
     for named in (gone["trace_id"], gone["question_id"]):
         told = story(workplace, named)
@@ -74,6 +86,29 @@ def test_rows_of_a_video_that_is_gone_are_told_without_rules(build_copy):
         assert "rules that do not apply" not in told
     with pytest.raises(UsageError, match="nothing here is called"):
         story(workplace, gone["video_id"])
+
+
+def test_dataset_after_a_video_went_is_that_of_a_build_without_it(tmp_path):
+    """Of one film in two encodings, each with questions that repeat the other's."""
+    folder, out, fresh = tmp_path / "films", tmp_path / "out", tmp_path / "fresh"
+    folder.mkdir()
+    films = [
+        make_film(folder / f"{crf}.mp4", LOOKS, fps=10, size=(320, 180), options={"crf": crf})
+        for crf in ("18", "26")
+    ]
+    assert reelproof("build", folder, "--out", out, *QUICK).code == 0
+    ids = {hashlib.sha256(film.read_bytes()).hexdigest(): film for film in films}
+    first, later = sorted(ids)
+    repeated = rollouts(open_workplace(str(out))).filter(
+        pl.col("reasons").list.contains("duplicate_question")
+    )
+    assert set(repeated["video_id"]) == {later}
+    remove(out, first)
+    ids[first].unlink()
+    shrunk, _ = refilter(str(out), [])
+    scratch = reelproof("build", folder, "--out", fresh, *QUICK, "--json").summary
+    assert shrunk.dataset_sha256 == scratch["dataset_sha256"]
+    assert shrunk.kept.model_dump() == scratch["kept"] != {"sft": 0, "rl": 0}
 
 
 def test_diff_tells_why_questions_left_rl(built, build_copy):
