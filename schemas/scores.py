@@ -110,4 +110,4 @@ class RepeatScore(Score):
     """Does another rollout of the same question say the same?"""
 
     duplicate_of: str | None
-    """An earlier trace of the same question that says nearly the same; null where there is none."""
+    """An earlier trace of the same question, with the same answer, that says nearly the same; or null."""
