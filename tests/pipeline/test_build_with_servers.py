@@ -82,7 +82,7 @@ PRICE = {"per_million_prompt_tokens": 1000, "per_million_completion_tokens": 10_
 
 def test_a_build_is_accounted_for_before_it_runs_while_it_runs_and_after(recipe_of, tmp_path):
     out, gate, held = tmp_path / "out", asyncio.Event(), 6
-    checked = 3  # requests of the check before the build
+    checked = 4  # requests of the check before the build
     with StubServer(reasons=True, gate=gate, held_from=held + checked, tells_load=True) as stub:
         recipe = recipe_of(server(stub, concurrency=4, price=PRICE))
         console = Console(file=io.StringIO())
@@ -238,7 +238,7 @@ def test_answers_of_500_and_hangs_end_in_a_build_with_nothing_lost(recipe_of, tm
     faults = Counter[str]()
 
     def faulty(number: int, body: dict) -> Reply | Hang | None:
-        if number < 3:  # the check before the build
+        if number < 4:  # the check before the build
             return None
         if number % 20 == 7:
             faults["500"] += 1
@@ -258,7 +258,7 @@ def test_answers_of_500_and_hangs_end_in_a_build_with_nothing_lost(recipe_of, tm
     assert faults["500"] >= 5
     assert faults["hang"] >= 1
     assert worked.use.failed == 0
-    asked = [body for body in stub.bodies[3:] if last_text(body) != "Say yes."]  # without probes
+    asked = [body for body in stub.bodies[4:] if last_text(body) != "Say yes."]  # without probes
     assert worked.use.retries == worked.progress.use.retries == len(asked) - worked.use.calls
     assert worked.use.retries >= faults.total()
     ids = [each.request_id for each in worked.logged]
