@@ -164,13 +164,13 @@ def test_a_supervisor_that_fails_itself_leaves_nobody_waiting(stand_in, monkeypa
         raise RuntimeError("nobody thought of this")
 
     monkeypatch.setattr(vllm_server, "claim_gpus", fails)
-    with (
-        pytest.raises(
-            TeacherUnavailable, match=r"nobody thought of this.*start the build again.*\.log"
-        ) as error,
-        open_teacher(stand_in),
-    ):
-        pass
+    server = VllmServer(stand_in, "org/tiny")
+    server.start()
+    wait_until(lambda: server.broken() is not None)
+    with pytest.raises(
+        TeacherUnavailable, match=r"nobody thought of this.*start the build again.*\.log"
+    ) as error:
+        server.wait_ready()
     assert "\n" not in str(error.value)
 
 
