@@ -111,7 +111,7 @@ def check_teacher(cfg: TeacherConfig, needs: TeacherNeeds) -> None:
 
             check_server(cfg, needs)
         case VllmTeacherConfig():
-            from pipeline.servers.vllm_server import check_vllm
+            from pipeline.servers.vllm_check import check_vllm
 
             _check_packages("openai", "aiohttp", extra="server")
             teacher_identity(cfg)

@@ -22,18 +22,12 @@ from typing import Any
 from distributed import WorkerPlugin, get_worker
 from filelock import FileLock
 
-from pipeline.model_folder import check_model
 from pipeline.servers import keeper
 from pipeline.servers.gpu_claims import claim_gpus
 from pipeline.servers.orphans import end_orphans, own_mark
 from pipeline.servers.server_load import UNANSWERED, LoadWatch, ServerLoad
-from pipeline.servers.vllm_settings import (
-    VllmTeacherConfig,
-    sets_model_itself,
-    vllm_command,
-    vllm_environment,
-)
-from stages.teacher import AskingConfig, TeacherNeeds, TeacherUnavailable
+from pipeline.servers.vllm_settings import VllmTeacherConfig, vllm_command, vllm_environment
+from stages.teacher import AskingConfig, TeacherUnavailable
 
 LOOK_EVERY_S = 0.25
 """At whether it lives."""
@@ -239,30 +233,6 @@ def server_loads(worker: Any) -> list[ServerLoad]:
     """Of the servers that plugins keep on a Dask worker."""
     plugins = [each for each in worker.plugins.values() if isinstance(each, VllmServerPlugin)]
     return [each.server.load() for each in plugins if each.server is not None]
-
-
-def check_vllm(cfg: VllmTeacherConfig, needs: TeacherNeeds) -> None:
-    """Whether such a server could be started, without starting it. Raises TeacherUnavailable."""
-    if needs.images > cfg.limit_images:
-        raise TeacherUnavailable(
-            f"teacher {cfg.model}: requests show up to {needs.images} images, but limit_images is "
-            f"{cfg.limit_images}; raise it, or show fewer frames"
-        )
-    if not sets_model_itself(cfg):
-        check_model(cfg.model, needs, cfg.max_model_len)
-    looks = "import importlib.util, sys; sys.exit(importlib.util.find_spec('vllm') is None)"
-    try:
-        found = subprocess.run(  # noqa: S603 - the recipe's own executable
-            [cfg.executable, "-c", looks], capture_output=True, check=False, timeout=60
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        why = error.strerror if isinstance(error, OSError) else f"it says nothing for {error.timeout:.0f} s"
-        raise TeacherUnavailable(f"teacher {cfg.model}: cannot run {cfg.executable}: {why}") from None
-    if found.returncode != 0:
-        raise TeacherUnavailable(
-            f"teacher {cfg.model}: {cfg.executable} has no vLLM; `pip install vllm` there, or set the "
-            "teacher's `executable` to the Python that has it"
-        )
 
 
 def _server_of_worker(cfg: VllmTeacherConfig) -> VllmServer | None:
