@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import ssl
 import time
 from collections.abc import Iterator
@@ -30,6 +31,20 @@ KEEP_ALIVE_S = 3.0
 """Shorter than servers' own 5 s, so that none closes a connection just as it is used again."""
 NO_KEY = "none"
 """What is sent where the environment holds no key."""
+
+
+def read_key(cfg: ServerTeacherConfig) -> str:
+    """The key that the environment holds, without blanks around it; NO_KEY where there is none.
+
+    Raises TeacherUnavailable for what no request's header can carry; it is not quoted.
+    """
+    key = os.environ.get(cfg.key_variable, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise TeacherUnavailable(
+            f"teacher {cfg.identity}: the environment variable {cfg.key_variable} holds characters that "
+            f"no key has; set {cfg.key_variable} to the key alone"
+        )
+    return key or NO_KEY
 
 
 class PassingError(Exception):

@@ -7,7 +7,6 @@ Of several calls at once the oldest goes first: they do not all run dry at the s
 
 import asyncio
 import itertools
-import os
 import queue
 import threading
 import time
@@ -22,10 +21,10 @@ from schemas.openai_chat import Rollouts, chat_body, group_rollouts, read_chat_r
 from stages.openai_server import (
     FIRST_WAIT_S,
     LONGEST_WAIT_S,
-    NO_KEY,
     LastingError,
     OpenAIServer,
     PassingError,
+    read_key,
 )
 from stages.teacher import ServerTeacherConfig, TeacherUnavailable
 
@@ -106,8 +105,9 @@ class OpenAITeacher:
         self._last_answer_s = 0.0
 
     def __enter__(self) -> Self:
+        key = read_key(self._cfg)
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._connect(), self._loop).result()
+        asyncio.run_coroutine_threadsafe(self._connect(key), self._loop).result()
         return self
 
     def __exit__(
@@ -139,8 +139,7 @@ class OpenAITeacher:
             job.ended = True
             self._jobs.discard(job)
 
-    async def _connect(self) -> None:
-        key = os.environ.get(self._cfg.key_variable) or NO_KEY
+    async def _connect(self, key: str) -> None:
         self._servers = [OpenAIServer(url, key, self._cfg) for url in self._cfg.urls]
         self._workers = [
             asyncio.create_task(self._work(server))

@@ -26,7 +26,7 @@ WRAPPERS = {
     "stages.teacher",
     "stages.prompts",
 }
-READS_ITS_KEY = {"stages.openai_teacher"}
+READS_ITS_KEY = {"stages.openai_server"}
 REGISTRIES = {"stages.checks.registry"}
 LIBRARIES_OF_SCHEMAS = {"numpy", "polars", "pyarrow", "pydantic"}
 NOT_FOR_STAGES = {

@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ from PIL import Image
 
 from schemas.chat import ChatRequest, ImagePart, Message, Sampling, TextPart
 from schemas.openai_chat import Rollouts, chat_body
-from stages.openai_server import NO_KEY, LastingError, OpenAIServer, PassingError
+from stages.openai_server import LastingError, OpenAIServer, PassingError, read_key
 from stages.teacher import ServerTeacherConfig, TeacherNeeds, TeacherUnavailable
 
 CHECK_TIMEOUT_S = 120.0
@@ -25,7 +24,7 @@ def check_server(cfg: ServerTeacherConfig, needs: TeacherNeeds) -> None:
 
 
 async def _check_all(cfg: ServerTeacherConfig, needs: TeacherNeeds) -> None:
-    key = os.environ.get(cfg.key_variable) or NO_KEY
+    key = read_key(cfg)
     for url in cfg.urls:
         server = OpenAIServer(url, key, cfg)
         try:

@@ -373,6 +373,24 @@ def test_a_server_that_refuses_the_probe_for_good_is_not_well(status):
         ask([request("innocent")], server)
 
 
+def test_blanks_around_a_key_do_not_count(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", f" {SECRET}\n")
+    with StubServer() as server:
+        ask([request()], server)
+    assert set(server.keys) == {f"bearer {SECRET}"}
+
+
+@pytest.mark.parametrize("key", ["sk-gehéim", "sk-one\nsk-two"])
+def test_a_key_that_no_header_can_carry_is_told_and_not_quoted(monkeypatch, key):
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with (
+        StubServer() as server,
+        pytest.raises(TeacherUnavailable, match="holds characters that no key has") as told,
+    ):
+        ask([request()], server)
+    assert "sk-" not in str(told.value)
+
+
 def test_the_key_is_in_no_record_error_or_repr(caplog):
     caplog.set_level("DEBUG")
     echo = refusal(400, f"bad request by {SECRET} at all")
