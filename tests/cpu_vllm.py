@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.servers.vllm_server import VllmServer
+from pipeline.servers.vllm_server import VllmServer, use_vllm_server
 from pipeline.servers.vllm_settings import VllmTeacherConfig
 
 PYTHON = Path(__file__).parents[1] / ".venv-vllm" / "bin" / "python"
@@ -28,10 +28,5 @@ CPU_ENVIRONMENT = {
 def running(cfg: VllmTeacherConfig, name: str) -> Iterator[VllmServer]:
     """A server that answers, until the block ends."""
     os.environ |= CPU_ENVIRONMENT
-    server = VllmServer(cfg, name)
-    server.start()
-    try:
-        server.wait_ready()
+    with use_vllm_server(cfg, name) as server:
         yield server
-    finally:
-        server.stop()
