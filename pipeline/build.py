@@ -45,7 +45,7 @@ def build(recipe: Recipe, out: str, retry_quarantined: bool, console: Console) -
         check_teachers(recipe, teachers_of(todos))
         save_ingested(ingested)
         receipts = work_through(workplace, todos, console)
-        return summarise("build", started, workplace, receipts, curate(workplace))
+        return summarise("build", started, workplace, receipts, curate(workplace, judge(workplace)))
 
 
 def refilter(build_dir: str, overrides: Sequence[str]) -> tuple[RunSummary, Recipe]:

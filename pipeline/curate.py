@@ -47,13 +47,9 @@ class Judged(NamedTuple):
     whole: WholeSet
 
 
-def curate(workplace: Workplace, judged: Judged | None = None) -> Curated:
-    """Decide over all parts, unless that is done, and publish into `dataset/`. Every part must be complete.
-
-    Raises UsageError as `judge` does.
-    """
+def curate(workplace: Workplace, judged: Judged) -> Curated:
+    """Publish into `dataset/` what `judge` decided."""
     store, recipe = workplace.store, workplace.recipe
-    judged = judged or judge(workplace)
     splits = _splits(workplace, judged)
     verdicts = judged.verdicts
     before = read_release(store)
