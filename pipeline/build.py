@@ -5,24 +5,30 @@ from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 
-from pipeline.accounting import total_use
-from pipeline.cluster import open_cluster
-from pipeline.curate import Curated, curate, judge
-from pipeline.errors import BuildFailed, UsageError
-from pipeline.ingest import ingest, save_ingested
-from pipeline.memory import peak_rss_mb
-from pipeline.progress import show_progress
-from pipeline.recipe import Recipe
-from pipeline.run_progress import read_progress, watched_progress
-from pipeline.run_summary import RUN, Kept, RunSummary
-from pipeline.schedule import StepFailed, Todo, run_todos, teachers_of
-from pipeline.servers.server_load import ServerLoad
-from pipeline.store import Store
-from pipeline.teachers import TeacherConfig, check_teacher, gpus_a_server, server_urls, teacher_plugins
-from pipeline.use_figures import use_figures
-from pipeline.work import Receipt, StepBroken
-from pipeline.workplace import Workplace, open_workplace
-from stages.teacher import TeacherUnavailable
+from reelproof.pipeline.accounts.accounting import total_use
+from reelproof.pipeline.accounts.memory import peak_rss_mb
+from reelproof.pipeline.accounts.server_load import ServerLoad
+from reelproof.pipeline.accounts.use_figures import use_figures
+from reelproof.pipeline.cluster.local_or_remote import open_cluster
+from reelproof.pipeline.cluster.schedule import StepFailed, Todo, run_todos, teachers_of
+from reelproof.pipeline.curate import Curated, curate, judge
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.errors import BuildFailed, UsageError
+from reelproof.pipeline.ingest import ingest, save_ingested
+from reelproof.pipeline.parts.run_step import Receipt, StepBroken
+from reelproof.pipeline.progress.bars import show_progress
+from reelproof.pipeline.progress.run_progress import read_progress, watched_progress
+from reelproof.pipeline.progress.run_summary import RUN, Kept, RunSummary
+from reelproof.pipeline.recipe import Recipe
+from reelproof.pipeline.teachers.kinds import (
+    TeacherConfig,
+    check_teacher,
+    gpus_a_server,
+    server_urls,
+    teacher_plugins,
+)
+from reelproof.pipeline.workplace import Workplace, open_workplace
+from reelproof.stages.teachers.protocol import TeacherUnavailable
 
 SHOWN_FAILURES = 5
 

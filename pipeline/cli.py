@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli_options import BUILD_DIR, DATASET_DIR, JSON, OVERRIDES
-from pipeline.cli_train import evaluate, train, tts
+from reelproof.pipeline.commands.options import BUILD_DIR, DATASET_DIR, JSON, OVERRIDES
+from reelproof.pipeline.commands.train import evaluate, train, tts
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pipeline.recipe import Recipe
-    from pipeline.run_summary import RunSummary
+    from reelproof.pipeline.progress.run_summary import RunSummary
+    from reelproof.pipeline.recipe import Recipe
 
 EXIT_UNFINISHED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -53,8 +53,8 @@ def build(
 
     Run it again after any change: only what the change calls for is done.
     """
-    from pipeline.build import build as run
-    from pipeline.dry_run import dry_run as estimate
+    from reelproof.pipeline.build import build as run
+    from reelproof.pipeline.commands.dry_run import dry_run as estimate
 
     settings = [f"cluster.scheduler={scheduler}"] if scheduler else []
     settings += [f"cluster.workers={workers}"] if workers else []
@@ -71,7 +71,7 @@ def build(
 @JSON
 def refilter(build_dir: str, overrides: tuple[str, ...], as_json: bool) -> int:
     """Decide anew which rows are kept, from the scores that DIR holds: no decoding, no teacher."""
-    from pipeline.build import refilter as run
+    from reelproof.pipeline.build import refilter as run
 
     summary, recipe = run(build_dir, overrides)
     return _report(summary, build_dir, recipe, as_json)
@@ -82,8 +82,8 @@ def refilter(build_dir: str, overrides: tuple[str, ...], as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def status(build_dir: str, as_json: bool) -> None:
     """How far the build in DIR is, what is in quarantine, and what its dataset holds."""
-    from pipeline.status import build_status, print_status
-    from pipeline.workplace import open_workplace
+    from reelproof.pipeline.commands.status import build_status, print_status
+    from reelproof.pipeline.workplace import open_workplace
 
     found = build_status(open_workplace(build_dir))
     if as_json:
@@ -100,8 +100,8 @@ def explain(build_dir: str, subject: str) -> None:
 
     For a video, a contact sheet is drawn: scenes, the curve of change, and the keyframes with their times.
     """
-    from pipeline.explain import explain as tell
-    from pipeline.workplace import open_workplace
+    from reelproof.pipeline.commands.explain import explain as tell
+    from reelproof.pipeline.workplace import open_workplace
 
     for line in tell(open_workplace(build_dir), subject):
         click.echo(line)
@@ -112,8 +112,8 @@ def explain(build_dir: str, subject: str) -> None:
 @click.argument("after", metavar="DIR_B")
 def diff(before: str, after: str) -> None:
     """What came, what went and why, between the datasets of two builds."""
-    from pipeline.diff import diff_datasets, tell_diff
-    from pipeline.store import Store
+    from reelproof.pipeline.commands.diff import diff_datasets, tell_diff
+    from reelproof.pipeline.disk.store import Store
 
     for line in tell_diff(diff_datasets(Store(before), Store(after))):
         click.echo(line)
@@ -129,10 +129,10 @@ def sweep(build_dir: str, setting: str, values: str, plot: Path | None) -> None:
 
     The dataset stays as it is.
     """
-    from pipeline.curate import judge
-    from pipeline.sweep import parse_values, tell_sweep, write_sweep_plot
-    from pipeline.sweep import sweep as run
-    from pipeline.workplace import open_workplace
+    from reelproof.pipeline.commands.sweep import parse_values, tell_sweep, write_sweep_plot
+    from reelproof.pipeline.curate import judge
+    from reelproof.pipeline.dataset.sweep import sweep as run
+    from reelproof.pipeline.workplace import open_workplace
 
     workplace = open_workplace(build_dir)
     judged = judge(workplace)
@@ -158,9 +158,9 @@ def browse(build_dir: str, port: int, folder: Path | None, rows: int | None) -> 
 
     Kept and rejected rows with their frames, thoughts, claims, scores, reasons and requests. Ctrl-C ends it.
     """
-    from pipeline.report.server import browse_at
-    from pipeline.report.static import ReportConfig, write_report
-    from pipeline.store import Store
+    from reelproof.pipeline.disk.store import Store
+    from reelproof.pipeline.report.server import browse_at
+    from reelproof.pipeline.report.static import ReportConfig, write_report
 
     if folder is None:
         browse_at(Store(build_dir), port, click.echo)
@@ -179,16 +179,16 @@ def publish_dataset(build_dir: str, target: str, private: bool, dry_run: bool) -
 
     A login is taken from the environment (HF_TOKEN) or the Hub's own command.
     """
-    from pipeline.errors import UsageError
-    from pipeline.publish import FolderTarget, Target, publish, tell_published
-    from pipeline.store import Store
+    from reelproof.pipeline.disk.store import Store
+    from reelproof.pipeline.errors import UsageError
+    from reelproof.pipeline.publish.publish import FolderTarget, Target, publish, tell_published
 
     is_folder = "://" in target or target.startswith((".", "/", "~"))
     if is_folder:
         place: Target = FolderTarget(target)
     else:
         try:
-            from pipeline.hub import HubTarget
+            from reelproof.pipeline.publish.hub import HubTarget
         except ImportError as error:
             raise UsageError(
                 f"publishing to the Hub needs `pip install reelproof[publish]` ({error})"
@@ -206,7 +206,7 @@ def publish_dataset(build_dir: str, target: str, private: bool, dry_run: bool) -
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder.")
 def export_dataset(build_dir: Path, layout: str, out: Path) -> None:
     """Write the dataset of DIR as another trainer takes it: trl, llama-factory, ms-swift, verl, …"""
-    from pipeline.export.export import export
+    from reelproof.pipeline.export.export import export
 
     done = export(build_dir, out, layout)
     for split, rows in done.rows.items():
@@ -219,8 +219,8 @@ def export_dataset(build_dir: Path, layout: str, out: Path) -> None:
 @BUILD_DIR
 def card(build_dir: str) -> None:
     """Write the dataset's card, statistics and plots anew, from what DIR holds."""
-    from pipeline.curate import rewrite_card
-    from pipeline.workplace import open_workplace
+    from reelproof.pipeline.curate import rewrite_card
+    from reelproof.pipeline.workplace import open_workplace
 
     click.echo(rewrite_card(open_workplace(build_dir)))
 
@@ -230,7 +230,7 @@ def card(build_dir: str) -> None:
 @OVERRIDES
 def doctor(recipe: str | None, overrides: tuple[str, ...]) -> int:
     """Check this machine, and what RECIPE asks for: sources, teachers, cluster."""
-    from pipeline.doctor import examine, report
+    from reelproof.pipeline.commands.doctor import examine, report
 
     read = _recipe(recipe, overrides) if recipe else None
     return EXIT_UNFINISHED if report(examine(read), _console(stderr=False)) else 0
@@ -243,7 +243,7 @@ cli.add_command(evaluate)
 
 def main() -> None:
     """Entry point of the `reelproof` command. Exit code 0 done, 1 unfinished, 2 bad usage."""
-    from pipeline.errors import BuildFailed, UsageError
+    from reelproof.pipeline.errors import BuildFailed, UsageError
 
     try:
         sys.exit(cli(standalone_mode=False))
@@ -262,7 +262,7 @@ def main() -> None:
 
 def _recipe(named: str, overrides: tuple[str, ...]) -> "Recipe":
     """The recipe in a YAML file, or the default one for a place with videos or a manifest."""
-    from pipeline.recipe import load_recipe, recipe_for_sources
+    from reelproof.pipeline.recipe import load_recipe, recipe_for_sources
 
     path = Path(named)
     if path.suffix in (".yaml", ".yml"):

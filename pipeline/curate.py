@@ -8,21 +8,21 @@ from typing import Any, NamedTuple
 import polars as pl
 import yaml
 
-from pipeline.dag import edges
-from pipeline.dataset.card import write_readme
-from pipeline.dataset.part_files import PartFiles, read_measurements
-from pipeline.dataset.shards import ShardReceipt, reason_counts, write_dataset
-from pipeline.dataset.stats_files import read_plots, write_stats
-from pipeline.dataset.versioning import describe_release, kept_ids, read_release
-from pipeline.errors import UsageError
-from pipeline.part import PartInputs
-from pipeline.teachers import teacher_identity
-from pipeline.whole_set import CurrentPart, WholeSet, examine_whole_set
-from pipeline.workplace import Workplace
-from schemas.manifest import BuildFacts
-from stages.policy import RuleError, decide
-from stages.prompts import ROLLOUT
-from stages.splits import assign_splits
+from reelproof.pipeline.dag import edges
+from reelproof.pipeline.dataset.card import write_readme
+from reelproof.pipeline.dataset.part_files import PartFiles, read_measurements
+from reelproof.pipeline.dataset.shards import ShardReceipt, reason_counts, write_dataset
+from reelproof.pipeline.dataset.stats_files import read_plots, write_stats
+from reelproof.pipeline.dataset.versioning import describe_release, kept_ids, read_release
+from reelproof.pipeline.dataset.whole_set import CurrentPart, WholeSet, examine_whole_set
+from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.parts.part import PartInputs
+from reelproof.pipeline.teachers.kinds import teacher_identity
+from reelproof.pipeline.workplace import Workplace
+from reelproof.schemas.manifest import BuildFacts
+from reelproof.stages.policy import RuleError, decide
+from reelproof.stages.splits import assign_splits
+from reelproof.stages.teachers.prompts import ROLLOUT
 
 STUDY = "study.json"
 
@@ -80,7 +80,7 @@ def _write_card(workplace: Workplace, judged: Judged) -> None:
     store = workplace.store
     stats = write_stats(store, judged.files, judged.measurements, judged.verdicts)
     if find_spec("matplotlib") and not read_plots(store, stats):
-        from pipeline.dataset.plots import write_plots
+        from reelproof.pipeline.dataset.plots import write_plots
 
         write_plots(store, judged.measurements, judged.verdicts)
     write_readme(store, workplace.recipe.card, _study(workplace))

@@ -4,31 +4,24 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from pipeline import steps
-from pipeline.recipe import Recipe
-from pipeline.settings import AskedSource
-from pipeline.step import Step
-from pipeline.teachers import teacher_identity
-from schemas.footage import Clip, Footage, Storyboard
-from schemas.question import Question, WrittenQuestion
-from schemas.scores import RepeatScore
-from schemas.trace import Claim, ProbeResult, Sufficiency, Trace
-from stages import (
-    asked,
-    claims,
-    clips,
-    computed,
-    duplicates,
-    footage,
-    given_traces,
-    probes,
-    prompts,
-    questions,
-    storyboard,
-    sufficiency,
-    traces,
-)
-from stages.checks.registry import CHECKS
+from reelproof.pipeline.parts import step_functions as steps
+from reelproof.pipeline.parts.step import Step
+from reelproof.pipeline.recipe import Recipe
+from reelproof.pipeline.settings import AskedSource
+from reelproof.pipeline.teachers.kinds import teacher_identity
+from reelproof.schemas.footage import Clip, Footage, Storyboard
+from reelproof.schemas.question import Question, WrittenQuestion
+from reelproof.schemas.scores import RepeatScore
+from reelproof.schemas.trace import Claim, ProbeResult, Sufficiency, Trace
+from reelproof.stages.answers import claims, given_traces, probes, sufficiency, traces
+from reelproof.stages.checks.registry import CHECKS
+from reelproof.stages.duplicates import near as duplicates
+from reelproof.stages.footage import clips, storyboard
+from reelproof.stages.footage import scan as footage
+from reelproof.stages.questions import computed
+from reelproof.stages.questions import given as questions
+from reelproof.stages.questions import written as asked
+from reelproof.stages.teachers import prompts
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from pipeline.plan import Plan, SizedVideo, extend_plan
-from pipeline.recipe import Recipe
-from pipeline.sources import distinct_videos, given_rows, identify, list_sources
-from pipeline.store import Store
-from pipeline.workplace import FILES, LOST, PLAN, Workplace, read_records
-from schemas.footage import Quarantine
-from schemas.record import to_table
-from schemas.source import SourceIdentity
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.inputs.sources import distinct_videos, given_rows, identify, list_sources
+from reelproof.pipeline.parts.plan import Plan, SizedVideo, extend_plan
+from reelproof.pipeline.recipe import Recipe
+from reelproof.pipeline.workplace import FILES, LOST, PLAN, Workplace, read_records
+from reelproof.schemas.footage import Quarantine
+from reelproof.schemas.record import to_table
+from reelproof.schemas.source import SourceIdentity
 
 Say = Callable[[str], None]
 

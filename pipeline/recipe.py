@@ -7,28 +7,28 @@ from typing import NamedTuple
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.child import ChildLimits
-from pipeline.cluster import ClusterConfig
-from pipeline.dataset.card import CardConfig
-from pipeline.dataset.shards import ShardsConfig
-from pipeline.evaluation_sets import DecontaminationConfig
-from pipeline.plan import PartsConfig
-from pipeline.settings import ChecksConfig, QuestionSources, SharedTeacher
-from pipeline.settings_text import parse_settings, read_yaml
-from pipeline.sources import SourcesConfig
-from pipeline.teachers import SignalsTeacherConfig, TeacherConfig
-from schemas.policy import PolicyConfig
-from stages.claims import ClaimConfig
-from stages.clips import ClipConfig
-from stages.duplicates import DuplicateConfig
-from stages.footage import FootageConfig
-from stages.given_traces import GivenTracesConfig
-from stages.probes import ProbeConfig
-from stages.splits import SplitsConfig
-from stages.storyboard import StoryboardConfig
-from stages.sufficiency import SufficiencyConfig
-from stages.teacher import TeacherNeeds
-from stages.traces import RolloutConfig
+from reelproof.pipeline.cluster.local_or_remote import ClusterConfig
+from reelproof.pipeline.dataset.card import CardConfig
+from reelproof.pipeline.dataset.shards import ShardsConfig
+from reelproof.pipeline.decoder.child import ChildLimits
+from reelproof.pipeline.inputs.evaluation_sets import DecontaminationConfig
+from reelproof.pipeline.inputs.sources import SourcesConfig
+from reelproof.pipeline.parts.plan import PartsConfig
+from reelproof.pipeline.settings import ChecksConfig, QuestionSources, SharedTeacher
+from reelproof.pipeline.settings_text import parse_settings, read_yaml
+from reelproof.pipeline.teachers.kinds import SignalsTeacherConfig, TeacherConfig
+from reelproof.schemas.policy import PolicyConfig
+from reelproof.stages.answers.claims import ClaimConfig
+from reelproof.stages.answers.given_traces import GivenTracesConfig
+from reelproof.stages.answers.probes import ProbeConfig
+from reelproof.stages.answers.sufficiency import SufficiencyConfig
+from reelproof.stages.answers.traces import RolloutConfig
+from reelproof.stages.duplicates.near import DuplicateConfig
+from reelproof.stages.footage.clips import ClipConfig
+from reelproof.stages.footage.scan import FootageConfig
+from reelproof.stages.footage.storyboard import StoryboardConfig
+from reelproof.stages.splits import SplitsConfig
+from reelproof.stages.teachers.protocol import TeacherNeeds
 
 MANIFEST_ENDINGS = frozenset(("jsonl", "json", "csv", "parquet"))
 

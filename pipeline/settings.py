@@ -4,11 +4,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from pipeline.teachers import TeacherConfig
-from stages.asked import AskedConfig
-from stages.checks.registry import CHECKS
-from stages.computed import ComputedConfig
-from stages.questions import QuestionsConfig
+from reelproof.pipeline.teachers.kinds import TeacherConfig
+from reelproof.stages.checks.registry import CHECKS
+from reelproof.stages.questions.computed import ComputedConfig
+from reelproof.stages.questions.given import QuestionsConfig
+from reelproof.stages.questions.written import AskedConfig
 
 
 class AskedSource(BaseModel):

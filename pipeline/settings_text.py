@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from pipeline.errors import UsageError
+from reelproof.pipeline.errors import UsageError
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -8,18 +8,18 @@ from typing import TypeVar
 
 import yaml
 
-from pipeline.dag import Dag, build_dag
-from pipeline.errors import UsageError
-from pipeline.part import PartInputs
-from pipeline.plan import Plan
-from pipeline.recipe import Recipe, recipe_of_build
-from pipeline.schedule import Todo
-from pipeline.store import Store
-from pipeline.work import quarantine_file
-from schemas.footage import Quarantine
-from schemas.question import GivenRow
-from schemas.record import Record, from_table, to_table
-from schemas.source import SourceIdentity
+from reelproof.pipeline.cluster.schedule import Todo
+from reelproof.pipeline.dag import Dag, build_dag
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.parts.part import PartInputs
+from reelproof.pipeline.parts.plan import Plan
+from reelproof.pipeline.parts.run_step import quarantine_file
+from reelproof.pipeline.recipe import Recipe, recipe_of_build
+from reelproof.schemas.footage import Quarantine
+from reelproof.schemas.question import GivenRow
+from reelproof.schemas.record import Record, from_table, to_table
+from reelproof.schemas.source import SourceIdentity
 
 RECIPE, PLAN = "recipe.yaml", "plan.json"
 SOURCES, QUESTIONS = "sources/videos.parquet", "sources/questions.parquet"

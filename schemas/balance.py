@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.question import Task
-from schemas.record import Record
+from reelproof.schemas.question import Task
+from reelproof.schemas.record import Record
 
 
 class LetterCount(Record):

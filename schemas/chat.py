@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.record import Record
+from reelproof.schemas.record import Record
 
 
 class TextPart(Record):

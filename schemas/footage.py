@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from schemas.record import Record, Series
+from reelproof.schemas.record import Record, Series
 
 
 class Video(Record):

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
-from schemas.policy import PolicyConfig
-from schemas.record import Record
+from reelproof.schemas.policy import PolicyConfig
+from reelproof.schemas.record import Record
 
 
 class ManifestFile(Record):

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from schemas.record import Record, arrow_schema
-from schemas.scores import (
+from reelproof.schemas.record import Record, arrow_schema
+from reelproof.schemas.scores import (
     AgreementScore,
     AnswerScore,
     CitationScore,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from schemas.chat import ChatRequest, Completion, ImagePart, Message, TextPart
+from reelproof.schemas.chat import ChatRequest, Completion, ImagePart, Message, TextPart
 
 MOST_CHOICES = 16
 """Rollouts in one request at most: what a lost connection can cost."""

@@ -6,9 +6,9 @@ from typing import Any, Literal, Self
 import polars as pl
 from pydantic import Field, field_validator, model_validator
 
-from schemas.measurements import measurement_schema
-from schemas.question import Task
-from schemas.record import Record
+from reelproof.schemas.measurements import measurement_schema
+from reelproof.schemas.question import Task
+from reelproof.schemas.record import Record
 
 
 class ExtraRule(Record):

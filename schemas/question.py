@@ -5,12 +5,12 @@ import json
 from enum import StrEnum
 from typing import Self
 
-from schemas.footage import FrameRef, Span
-from schemas.record import Record
+from reelproof.schemas.footage import FrameRef, Span
+from reelproof.schemas.record import Record
 
 
 class Task(StrEnum):
-    """What kind of answer a question wants; `schemas/answer.py` scores each."""
+    """What kind of answer a question wants; `schemas/answers/scores.py` scores each."""
 
     MULTIPLE_CHOICE = "multiple_choice"
     NUMERICAL = "numerical"

@@ -1,7 +1,7 @@
 """The published rows. Scores are not listed here: every field of every check's record follows as a column."""
 
-from schemas.question import QuestionSource, Task
-from schemas.record import Record
+from reelproof.schemas.question import QuestionSource, Task
+from reelproof.schemas.record import Record
 
 
 class Image(Record):

@@ -5,7 +5,7 @@ A measurement never decides. A field is null where the check cannot know.
 
 from pydantic import Field
 
-from schemas.record import Record
+from reelproof.schemas.record import Record
 
 
 class Score(Record):
@@ -25,7 +25,7 @@ class FormScore(Score):
 
 
 class AnswerScore(Score):
-    """Is the answer right? Each in [0, 1], from `schemas/answer.py`."""
+    """Is the answer right? Each in [0, 1], from `schemas/answers/scores.py`."""
 
     answer_strict: float = Field(ge=0, le=1)
     answer_lenient: float = Field(ge=0, le=1)

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from schemas.record import Record
+from reelproof.schemas.record import Record
 
 # fmt: off
 VIDEO_ENDINGS = frozenset((

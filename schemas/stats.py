@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
-from schemas.balance import KeyBalance
-from schemas.record import Record
+from reelproof.schemas.balance import KeyBalance
+from reelproof.schemas.record import Record
 
 
 class SplitSize(Record):

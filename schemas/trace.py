@@ -4,9 +4,9 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from schemas.footage import Clip, Span
-from schemas.question import Question
-from schemas.record import Record
+from reelproof.schemas.footage import Clip, Span
+from reelproof.schemas.question import Question
+from reelproof.schemas.record import Record
 
 
 class Trace(Record):

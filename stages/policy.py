@@ -9,11 +9,11 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from schemas.answer import GRADED_TASKS as GRADED_TASKS
-from schemas.intervals import wilson_low
-from schemas.measurements import complete
-from schemas.policy import PolicyConfig as PolicyConfig
-from schemas.policy import checked_expression, in_one_line
+from reelproof.schemas.answers.scores import GRADED_TASKS as GRADED_TASKS
+from reelproof.schemas.intervals import wilson_low
+from reelproof.schemas.measurements import complete
+from reelproof.schemas.policy import PolicyConfig as PolicyConfig
+from reelproof.schemas.policy import checked_expression, in_one_line
 
 VERSION = 1
 

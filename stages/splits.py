@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import Field
 
-from schemas.record import Record
+from reelproof.schemas.record import Record
 
 
 class SplitsConfig(Record):

@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 import scipy.stats
 
-from pipeline.dataset.card import plain
-from schemas.answer import GRADED_TASKS, lenient_score
-from schemas.chance import guess_rate
-from schemas.question import Question, Task
+from reelproof.pipeline.dataset.card import plain
+from reelproof.schemas.answers.chance import guess_rate
+from reelproof.schemas.answers.scores import GRADED_TASKS, lenient_score
+from reelproof.schemas.question import Question, Task
 
 
 def example_block(row: Mapping[str, Any]) -> str:

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline.dataset.card import plain
-from pipeline.dataset.card_flow import flow_lines
-from pipeline.dataset.stats import SPREADS
-from stages.policy import RL, SFT, PolicyConfig, decide, reason_names
+from reelproof.pipeline.dataset.card import plain
+from reelproof.pipeline.dataset.card_flow import flow_lines
+from reelproof.pipeline.dataset.stats import SPREADS
+from reelproof.stages.policy import RL, SFT, PolicyConfig, decide, reason_names
 from tests.card_figures import (
     as_percent,
     as_rate,

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from schemas.footage import Clip
-from schemas.question import Question, QuestionSource, ShownFrame, Task
-from schemas.reading import cited_spans, read_completion
-from schemas.trace import Case, Trace
+from reelproof.schemas.answers.reading import cited_spans, read_completion
+from reelproof.schemas.footage import Clip
+from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
+from reelproof.schemas.trace import Case, Trace
 from tests.views import made_clip
 
 

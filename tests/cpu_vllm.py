@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.servers.vllm_server import VllmServer, use_vllm_server
-from pipeline.servers.vllm_settings import VllmTeacherConfig
+from reelproof.pipeline.teachers.vllm_server import VllmServer, use_vllm_server
+from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig
 
 PYTHON = Path(__file__).parents[1] / ".venv-vllm" / "bin" / "python"
 CPU_ARGS = (

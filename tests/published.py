@@ -8,11 +8,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from PIL import Image as Picture
 
-from schemas.manifest import BuildFacts, Manifest, ManifestFile
-from schemas.policy import PolicyConfig
-from schemas.question import QuestionSource, Task
-from schemas.record import Record, to_table
-from schemas.sample import ChatMessage, ChatPart, Image, RlSample, SftSample
+from reelproof.schemas.manifest import BuildFacts, Manifest, ManifestFile
+from reelproof.schemas.policy import PolicyConfig
+from reelproof.schemas.question import QuestionSource, Task
+from reelproof.schemas.record import Record, to_table
+from reelproof.schemas.sample import ChatMessage, ChatPart, Image, RlSample, SftSample
 
 GOLDS = {
     Task.MULTIPLE_CHOICE: ("B", ("red", "blue")),

@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from pipeline.dataset.card import CardConfig, write_card
-from pipeline.dataset.part_files import read_measurements
-from pipeline.dataset.shards import ShardsConfig, write_dataset
-from pipeline.report.pages import Report
-from pipeline.report.server import Reports, serve
-from pipeline.store import Store
-from schemas.manifest import BuildFacts
-from stages.policy import PolicyConfig, decide
+from reelproof.pipeline.dataset.card import CardConfig, write_card
+from reelproof.pipeline.dataset.part_files import read_measurements
+from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.report.pages import Report
+from reelproof.pipeline.report.server import Reports, serve
+from reelproof.schemas.manifest import BuildFacts
+from reelproof.stages.policy import PolicyConfig, decide
 from tests.small_parts import write_part
 
 PATIENCE_S = 120

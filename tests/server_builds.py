@@ -12,14 +12,14 @@ import yaml
 from distributed import LocalCluster
 from rich.console import Console
 
-from pipeline.accounting import total_use
-from pipeline.build import check_teachers, work_through
-from pipeline.curate import judge
-from pipeline.ingest import ingest, save_ingested
-from pipeline.recipe import Recipe, load_recipe
-from pipeline.run_progress import read_progress
-from pipeline.store import Store
-from schemas.chat import Completion
+from reelproof.pipeline.accounts.accounting import total_use
+from reelproof.pipeline.build import check_teachers, work_through
+from reelproof.pipeline.curate import judge
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.ingest import ingest, save_ingested
+from reelproof.pipeline.progress.run_progress import read_progress
+from reelproof.pipeline.recipe import Recipe, load_recipe
+from reelproof.schemas.chat import Completion
 
 VIDEOS = 3
 

@@ -9,16 +9,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from schemas.answer import strict_score
-from schemas.footage import Clip, Footage
-from schemas.trace import Trace
-from stages.clips import ClipConfig, VideoView, cut_clips
-from stages.computed import ComputedConfig, computed_questions
-from stages.decode import LocalVideo
-from stages.footage import FootageConfig, scan_footage
-from stages.signals import SignalsTeacher
-from stages.storyboard import StoryboardConfig, cut_scenes
-from stages.traces import Asked, RolloutConfig, TeacherShare, ask_rollouts
+from reelproof.schemas.answers.scores import strict_score
+from reelproof.schemas.footage import Clip, Footage
+from reelproof.schemas.trace import Trace
+from reelproof.stages.answers.traces import Asked, RolloutConfig, TeacherShare, ask_rollouts
+from reelproof.stages.footage.clips import ClipConfig, VideoView, cut_clips
+from reelproof.stages.footage.decode import LocalVideo
+from reelproof.stages.footage.scan import FootageConfig, scan_footage
+from reelproof.stages.footage.storyboard import StoryboardConfig, cut_scenes
+from reelproof.stages.questions.computed import ComputedConfig, computed_questions
+from reelproof.stages.teachers.embedded.signals import SignalsTeacher
 
 
 class Part(NamedTuple):

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from pipeline.dataset.card import CardConfig, write_card
-from pipeline.dataset.part_files import read_measurements
-from pipeline.dataset.shards import ShardsConfig, write_dataset
-from pipeline.store import Store
-from schemas.manifest import BuildFacts
-from stages.policy import PolicyConfig, decide
+from reelproof.pipeline.dataset.card import CardConfig, write_card
+from reelproof.pipeline.dataset.part_files import read_measurements
+from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
+from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.manifest import BuildFacts
+from reelproof.stages.policy import PolicyConfig, decide
 from tests.small_parts import write_part
 
 

@@ -6,12 +6,22 @@ import io
 import numpy as np
 from PIL import Image
 
-from pipeline.dataset.part_files import PartFiles
-from pipeline.store import Store
-from schemas.footage import Clip, ClipKind, CutKind, Footage, FrameRef, FrameSignals, Keyframe, Scene, Video
-from schemas.question import Question, QuestionSource, ShownFrame, Task
-from schemas.record import Record, to_table
-from schemas.scores import (
+from reelproof.pipeline.dataset.part_files import PartFiles
+from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.footage import (
+    Clip,
+    ClipKind,
+    CutKind,
+    Footage,
+    FrameRef,
+    FrameSignals,
+    Keyframe,
+    Scene,
+    Video,
+)
+from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
+from reelproof.schemas.record import Record, to_table
+from reelproof.schemas.scores import (
     AgreementScore,
     AnswerScore,
     CitationScore,
@@ -21,8 +31,8 @@ from schemas.scores import (
     ProbeScore,
     TextScore,
 )
-from schemas.trace import Trace
-from stages.prompts import ROLLOUT
+from reelproof.schemas.trace import Trace
+from reelproof.stages.teachers.prompts import ROLLOUT
 
 ROLLOUTS = 4
 VIDEOS = 2

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import pytest
 
-from pipeline.cli import cli
-from pipeline.recipe import load_recipe
+from reelproof.pipeline.cli import cli
+from reelproof.pipeline.recipe import load_recipe
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

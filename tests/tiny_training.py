@@ -9,10 +9,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from PIL import Image as Picture
 
-from schemas.question import QuestionSource, Task
-from schemas.record import Record, to_table
-from schemas.sample import ChatMessage, ChatPart, Image, RlSample, Row, SftSample
-from training.tiny_model import TinyModelConfig, build_tiny_model, save_tiny_model
+from reelproof.schemas.question import QuestionSource, Task
+from reelproof.schemas.record import Record, to_table
+from reelproof.schemas.sample import ChatMessage, ChatPart, Image, RlSample, Row, SftSample
+from reelproof.training.tiny_model import TinyModelConfig, build_tiny_model, save_tiny_model
 
 COLOURS = ("red", "green", "blue", "yellow")
 OPTIONS = COLOURS

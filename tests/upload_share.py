@@ -14,18 +14,18 @@ import cv2
 import numpy as np
 import polars as pl
 
-from pipeline.dataset.card import CardConfig, write_card
-from pipeline.dataset.part_files import PartFiles, read_measurements
-from pipeline.dataset.shards import ShardsConfig, write_dataset
-from pipeline.hub import HubTarget
-from pipeline.publish import publish
-from pipeline.store import Store
-from schemas.footage import Clip, ClipKind, Footage, Keyframe
-from schemas.manifest import BuildFacts
-from schemas.question import Question, QuestionSource, ShownFrame, Task
-from schemas.record import Record, to_table
-from schemas.trace import Trace
-from stages.policy import PolicyConfig, decide
+from reelproof.pipeline.dataset.card import CardConfig, write_card
+from reelproof.pipeline.dataset.part_files import PartFiles, read_measurements
+from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.publish.hub import HubTarget
+from reelproof.pipeline.publish.publish import publish
+from reelproof.schemas.footage import Clip, ClipKind, Footage, Keyframe
+from reelproof.schemas.manifest import BuildFacts
+from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
+from reelproof.schemas.record import Record, to_table
+from reelproof.schemas.trace import Trace
+from reelproof.stages.policy import PolicyConfig, decide
 from tests import small_parts
 from tests.hub_stand_in import LARGE, HubStandIn
 

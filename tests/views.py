@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from schemas.footage import Clip, CutKind, FrameRef, Scene, Storyboard
-from stages.clips import ClipConfig, VideoView, cut_clips
+from reelproof.schemas.footage import Clip, CutKind, FrameRef, Scene, Storyboard
+from reelproof.stages.footage.clips import ClipConfig, VideoView, cut_clips
 
 
 def made_frame(video_id: str, time_s: float, width: int = 512, height: int = 288) -> FrameRef:

@@ -13,9 +13,9 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from schemas.reading import read_completion
-from schemas.sample import ChatMessage, ChatPart
-from training.shards import Example
+from reelproof.schemas.answers.reading import read_completion
+from reelproof.schemas.sample import ChatMessage, ChatPart
+from reelproof.training.shards import Example
 
 PromptStyle = Literal["published", "brief", "direct"]
 BRIEF_REQUEST = " Think, then answer."

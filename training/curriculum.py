@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from training.shards import Example, Shards, read_rows
+from reelproof.training.shards import Example, Shards, read_rows
 
 
 class CurriculumConfig(BaseModel):

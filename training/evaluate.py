@@ -8,17 +8,17 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.answer import lenient_score, read_completion, strict_score
-from schemas.intervals import Interval, wilson
-from training.batches import PromptConfig, PromptStyle, limit_frames
-from training.preflight import dataset_folder
-from training.rewards import Judge, RewardConfig, score_completions
-from training.runs import write_whole
-from training.sampling import Ask, Said, Sampler, SamplingConfig
-from training.shards import Example, ShardsConfig, open_shards, stream_in_order
-from training.strategies import BackendConfig
-from training.tables import text_table
-from training.tts import open_sampler
+from reelproof.schemas.answers.scores import lenient_score, read_completion, strict_score
+from reelproof.schemas.intervals import Interval, wilson
+from reelproof.training.batches import PromptConfig, PromptStyle, limit_frames
+from reelproof.training.preflight import dataset_folder
+from reelproof.training.rewards import Judge, RewardConfig, score_completions
+from reelproof.training.runs import write_whole
+from reelproof.training.sampling import Ask, Said, Sampler, SamplingConfig
+from reelproof.training.shards import Example, ShardsConfig, open_shards, stream_in_order
+from reelproof.training.strategies import BackendConfig
+from reelproof.training.tables import text_table
+from reelproof.training.tts import open_sampler
 
 
 class EvaluateConfig(BaseModel):

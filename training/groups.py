@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from training.grpo import has_variance
-from training.rewards import Scored
-from training.sampling import Said
-from training.shards import Example
+from reelproof.training.grpo import has_variance
+from reelproof.training.rewards import Scored
+from reelproof.training.sampling import Said
+from reelproof.training.shards import Example
 
 
 class Group(NamedTuple):

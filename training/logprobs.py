@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from training.batches import Batch, PromptConfig, join, prompt_batch
-from training.networks import logits_needed, takes
-from training.shards import Example
+from reelproof.training.batches import Batch, PromptConfig, join, prompt_batch
+from reelproof.training.networks import logits_needed, takes
+from reelproof.training.shards import Example
 
 
 class Bundle(NamedTuple):

@@ -9,8 +9,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from pydantic import BaseModel, ConfigDict, Field
 from transformers import AutoModelForImageTextToText
 
-from training.batches import Batch
-from training.runs import RunFolder
+from reelproof.training.batches import Batch
+from reelproof.training.runs import RunFolder
 
 
 class LoraSettings(BaseModel):

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from PIL import Image
 from transformers import AutoConfig, AutoProcessor
 
-from training.batches import PromptConfig, limit_frames, prompt_text
-from training.shards import Example, Shards, example_of
+from reelproof.training.batches import PromptConfig, limit_frames, prompt_text
+from reelproof.training.shards import Example, Shards, example_of
 
 LONGEST_CHECKED = 16
 """Rows with the most text whose tokens are counted."""

@@ -8,14 +8,20 @@ from typing import Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.answer import cited_spans, lenient_score, partial_score, read_completion, strict_score
-from schemas.conclusion import Conclusions, Posed, agreement
-from schemas.question import Task
-from schemas.reading import Reading
-from schemas.thought import cited_near_frames, repetition, thought_words
-from training.batches import frame_labels
-from training.preflight import SetupError
-from training.shards import Example
+from reelproof.schemas.answers.conclusion import Conclusions, Posed, agreement
+from reelproof.schemas.answers.reading import Reading
+from reelproof.schemas.answers.scores import (
+    cited_spans,
+    lenient_score,
+    partial_score,
+    read_completion,
+    strict_score,
+)
+from reelproof.schemas.answers.thought import cited_near_frames, repetition, thought_words
+from reelproof.schemas.question import Task
+from reelproof.training.batches import frame_labels
+from reelproof.training.preflight import SetupError
+from reelproof.training.shards import Example
 
 SCORERS = {"strict": strict_score, "lenient": lenient_score, "partial": partial_score}
 

@@ -16,11 +16,11 @@ from accelerate.utils import set_seed
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from training.batches import Batch, PromptConfig
-from training.curriculum import Curriculum, CurriculumConfig
-from training.groups import Group, components, example_row, shuffle_frames, teaches
-from training.grpo import GrpoConfig, group_advantages, policy_loss, temporal_bonus
-from training.logprobs import (
+from reelproof.training.batches import Batch, PromptConfig
+from reelproof.training.curriculum import Curriculum, CurriculumConfig
+from reelproof.training.groups import Group, components, example_row, shuffle_frames, teaches
+from reelproof.training.grpo import GrpoConfig, group_advantages, policy_loss, temporal_bonus
+from reelproof.training.logprobs import (
     Bundle,
     bundle_batch,
     bundle_logprobs,
@@ -28,13 +28,19 @@ from training.logprobs import (
     forbidden_tokens,
     whole_batch,
 )
-from training.networks import LoraSettings, load_frozen, load_network, save_network
-from training.preflight import SetupError, check_frames, check_length, dataset_folder, load_processor
-from training.rewards import Judge, RewardConfig, check_rewards, score_completions
-from training.runs import RunFolder, model_path
-from training.sampling import Ask, LocalSampler, SamplingConfig
-from training.sft import OptimizerConfig, Trainer, TrainSummary, Watch
-from training.shards import Example, ShardsConfig, open_shards, stream_in_order
+from reelproof.training.networks import LoraSettings, load_frozen, load_network, save_network
+from reelproof.training.preflight import (
+    SetupError,
+    check_frames,
+    check_length,
+    dataset_folder,
+    load_processor,
+)
+from reelproof.training.rewards import Judge, RewardConfig, check_rewards, score_completions
+from reelproof.training.runs import RunFolder, model_path
+from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
+from reelproof.training.sft import OptimizerConfig, Trainer, TrainSummary, Watch
+from reelproof.training.shards import Example, ShardsConfig, open_shards, stream_in_order
 
 
 class TemporalConfig(BaseModel):

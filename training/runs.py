@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from torch.utils.tensorboard import SummaryWriter
 
-from training.preflight import SetupError
+from reelproof.training.preflight import SetupError
 
 LIBRARIES = ("reelproof", "torch", "transformers", "accelerate", "peft", "trl", "datasets", "pyarrow")
 

@@ -12,12 +12,12 @@ from openai import OpenAI
 from pydantic import BaseModel, ConfigDict, Field
 from transformers import AutoModelForImageTextToText
 
-from training.batches import PromptConfig, chat_prompt, limit_frames, prompt_batch
-from training.logprobs import forbidden_tokens, token_logprobs, without
-from training.networks import takes
-from training.preflight import load_processor
-from training.runs import model_path
-from training.shards import Example
+from reelproof.training.batches import PromptConfig, chat_prompt, limit_frames, prompt_batch
+from reelproof.training.logprobs import forbidden_tokens, token_logprobs, without
+from reelproof.training.networks import takes
+from reelproof.training.preflight import load_processor
+from reelproof.training.runs import model_path
+from reelproof.training.shards import Example
 
 
 class SamplingConfig(BaseModel):

@@ -18,11 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
-from training.batches import Batch, PromptConfig, sft_batch
-from training.networks import LoraSettings, load_network, logits_needed, save_network
-from training.preflight import check_frames, check_length, dataset_folder, load_processor
-from training.runs import RunFolder, model_path
-from training.shards import Example, ShardsConfig, open_shards, stream_examples
+from reelproof.training.batches import Batch, PromptConfig, sft_batch
+from reelproof.training.networks import LoraSettings, load_network, logits_needed, save_network
+from reelproof.training.preflight import check_frames, check_length, dataset_folder, load_processor
+from reelproof.training.runs import RunFolder, model_path
+from reelproof.training.shards import Example, ShardsConfig, open_shards, stream_examples
 
 
 class OptimizerConfig(BaseModel):

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.question import Task
-from schemas.sample import ChatMessage
+from reelproof.schemas.question import Task
+from reelproof.schemas.sample import ChatMessage
 
 
 class DatasetError(ValueError):

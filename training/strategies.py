@@ -6,11 +6,11 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from schemas.answer import lenient_score, read_completion
-from training.batches import PromptConfig, limit_frames
-from training.rewards import Judge, RewardConfig, Scored, score_completions
-from training.sampling import Ask, Said, Sampler, SamplingConfig
-from training.shards import Example, ShardsConfig
+from reelproof.schemas.answers.scores import lenient_score, read_completion
+from reelproof.training.batches import PromptConfig, limit_frames
+from reelproof.training.rewards import Judge, RewardConfig, Scored, score_completions
+from reelproof.training.sampling import Ask, Said, Sampler, SamplingConfig
+from reelproof.training.shards import Example, ShardsConfig
 
 Strategy = Literal[
     "greedy",

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from schemas.intervals import Interval
+from reelproof.schemas.intervals import Interval
 
 
 class Point(NamedTuple):

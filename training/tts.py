@@ -8,15 +8,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from schemas.answer import lenient_score, strict_score
-from schemas.intervals import Interval, wilson
-from training.batches import PromptConfig
-from training.preflight import SetupError, check_frames, check_length, dataset_folder, load_processor
-from training.rewards import Judge
-from training.runs import model_path, write_whole
-from training.sampling import LocalSampler, Sampler, ServerSampler
-from training.shards import Example, Shards, open_shards, stream_in_order
-from training.strategies import (
+from reelproof.schemas.answers.scores import lenient_score, strict_score
+from reelproof.schemas.intervals import Interval, wilson
+from reelproof.training.batches import PromptConfig
+from reelproof.training.preflight import (
+    SetupError,
+    check_frames,
+    check_length,
+    dataset_folder,
+    load_processor,
+)
+from reelproof.training.rewards import Judge
+from reelproof.training.runs import model_path, write_whole
+from reelproof.training.sampling import LocalSampler, Sampler, ServerSampler
+from reelproof.training.shards import Example, Shards, open_shards, stream_in_order
+from reelproof.training.strategies import (
     FROM_POOL,
     FROM_SAMPLER,
     NEEDS_JUDGE,
@@ -24,8 +30,8 @@ from training.strategies import (
     Choice,
     draw_pools,
 )
-from training.strategies import TtsConfig as TtsConfig
-from training.tables import Point, plot_points, text_table
+from reelproof.training.strategies import TtsConfig as TtsConfig
+from reelproof.training.tables import Point, plot_points, text_table
 
 
 class Outcome(NamedTuple):

@@ -9,13 +9,13 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow.parquet as pq
 
-from pipeline.part import read_frames
-from schemas.footage import Clip
-from schemas.question import Question
-from schemas.record import from_table, to_table
-from schemas.sample import ChatMessage, ChatPart, Image, SftSample
-from schemas.trace import Trace
-from training.shards import Example, ShardsConfig, open_shards
+from reelproof.pipeline.parts.part import read_frames
+from reelproof.schemas.footage import Clip
+from reelproof.schemas.question import Question
+from reelproof.schemas.record import from_table, to_table
+from reelproof.schemas.sample import ChatMessage, ChatPart, Image, SftSample
+from reelproof.schemas.trace import Trace
+from reelproof.training.shards import Example, ShardsConfig, open_shards
 
 
 class Asked(NamedTuple):

@@ -26,12 +26,12 @@ from world import (
     draw_frame,
 )
 
-from schemas.question import Task
-from schemas.sample import ChatMessage, ChatPart
-from training.batches import PromptConfig, sft_batch
-from training.sft import OptimizerConfig, Trainer
-from training.shards import Example
-from training.tiny_model import TinyModel, TinyModelConfig, build_tiny_model, save_tiny_model
+from reelproof.schemas.question import Task
+from reelproof.schemas.sample import ChatMessage, ChatPart
+from reelproof.training.batches import PromptConfig, sft_batch
+from reelproof.training.sft import OptimizerConfig, Trainer
+from reelproof.training.shards import Example
+from reelproof.training.tiny_model import TinyModel, TinyModelConfig, build_tiny_model, save_tiny_model
 
 PROMPT = PromptConfig(style="brief")
 

@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 from teacher import find_squares
 from world import cell_name
 
-from schemas.answer import read_completion, strict_score
-from training.batches import PromptConfig, PromptStyle, frame_labels
-from training.preflight import load_processor
-from training.rewards import RewardConfig
-from training.runs import model_path
-from training.sampling import Ask, LocalSampler, SamplingConfig
-from training.shards import Example
-from training.strategies import Strategy, TtsConfig
-from training.tts import try_strategies, write_outcomes
+from reelproof.schemas.answers.scores import read_completion, strict_score
+from reelproof.training.batches import PromptConfig, PromptStyle, frame_labels
+from reelproof.training.preflight import load_processor
+from reelproof.training.rewards import RewardConfig
+from reelproof.training.runs import model_path
+from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
+from reelproof.training.shards import Example
+from reelproof.training.strategies import Strategy, TtsConfig
+from reelproof.training.tts import try_strategies, write_outcomes
 
 MAX_TOKENS = 40
 VOTES = 8

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from schemas.intervals import Interval
+from reelproof.schemas.intervals import Interval
 
 
 def paired_difference(

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from over_seeds import mean_over_seeds, paired_difference
 
-from schemas.intervals import Interval
-from training.tables import new_figure, text_table
+from reelproof.schemas.intervals import Interval
+from reelproof.training.tables import new_figure, text_table
 
 ARMS = (
     "base",

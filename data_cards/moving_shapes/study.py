@@ -91,7 +91,7 @@ def build(out: Path, name: str, faults: Faults) -> None:
 
 def _reelproof(*arguments: str) -> None:
     """The command of this very checkout."""
-    start = [sys.executable, "-c", "from pipeline.cli import main; main()"]
+    start = [sys.executable, "-c", "from reelproof.pipeline.cli import main; main()"]
     subprocess.run([*start, *arguments], check=True)  # noqa: S603 - our own command
 
 

@@ -13,15 +13,15 @@ from arms import ArmRows, choose_rows, example, read_asked, write_rows
 from base import train_base
 from measure import MAX_TOKENS, Measure, Progress, ShapesJudge, train_once, voting
 
-from schemas.sample import SftSample
-from training.batches import PromptConfig
-from training.grpo import GrpoConfig
-from training.rewards import RewardConfig
-from training.rl import RlConfig, train_rl
-from training.sampling import SamplingConfig
-from training.sft import OptimizerConfig, SftConfig, train_sft
-from training.shards import ShardsConfig
-from training.strategies import ALL
+from reelproof.schemas.sample import SftSample
+from reelproof.training.batches import PromptConfig
+from reelproof.training.grpo import GrpoConfig
+from reelproof.training.rewards import RewardConfig
+from reelproof.training.rl import RlConfig, train_rl
+from reelproof.training.sampling import SamplingConfig
+from reelproof.training.sft import OptimizerConfig, SftConfig, train_sft
+from reelproof.training.shards import ShardsConfig
+from reelproof.training.strategies import ALL
 
 ROWS = 96
 """Of every SFT arm but those that say otherwise."""

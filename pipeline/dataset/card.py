@@ -9,14 +9,27 @@ import jinja2
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.dataset.card_examples import Example, write_examples
-from pipeline.dataset.card_flow import flow_lines
-from pipeline.dataset.hub_metadata import Features, HubWords, hub_yaml, loadable_splits, read_features
-from pipeline.dataset.part_files import PartFiles
-from pipeline.dataset.stats_files import Plot, known_manifest, known_stats, put_file, read_plots, write_stats
-from pipeline.store import Store
-from schemas.manifest import Manifest
-from schemas.stats import Stats
+from reelproof.pipeline.dataset.card_examples import Example, write_examples
+from reelproof.pipeline.dataset.card_flow import flow_lines
+from reelproof.pipeline.dataset.hub_metadata import (
+    Features,
+    HubWords,
+    hub_yaml,
+    loadable_splits,
+    read_features,
+)
+from reelproof.pipeline.dataset.part_files import PartFiles
+from reelproof.pipeline.dataset.stats_files import (
+    Plot,
+    known_manifest,
+    known_stats,
+    put_file,
+    read_plots,
+    write_stats,
+)
+from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.manifest import Manifest
+from reelproof.schemas.stats import Stats
 
 TEMPLATE = Path(__file__).parents[2] / "data_cards" / "card_template.md"
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
-from pipeline.store import Store
-from schemas.manifest import Manifest
+from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.manifest import Manifest
 
 _FOLDER = "examples"
 _FRAMES = 8

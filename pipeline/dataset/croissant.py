@@ -10,12 +10,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipeline.dataset.card import CardConfig
-from pipeline.dataset.hub_metadata import Features, loadable_splits, read_features
-from pipeline.dataset.stats_files import known_manifest, known_stats, put_file
-from pipeline.store import Store
-from schemas.manifest import Manifest, ManifestFile
-from schemas.stats import Stats
+from reelproof.pipeline.dataset.card import CardConfig
+from reelproof.pipeline.dataset.hub_metadata import Features, loadable_splits, read_features
+from reelproof.pipeline.dataset.stats_files import known_manifest, known_stats, put_file
+from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.manifest import Manifest, ManifestFile
+from reelproof.schemas.stats import Stats
 
 CROISSANT = "croissant.json"
 

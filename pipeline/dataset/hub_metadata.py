@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import pyarrow.parquet as pq
 import yaml
 
-from pipeline.dataset.part_files import arrow_file_system
-from pipeline.store import Store
-from schemas.manifest import Manifest, ManifestFile
-from schemas.stats import Stats
+from reelproof.pipeline.dataset.part_files import arrow_file_system
+from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.manifest import Manifest, ManifestFile
+from reelproof.schemas.stats import Stats
 
 Features = Mapping[str, Sequence[Mapping[str, Any]]]
 """Config -> its columns."""

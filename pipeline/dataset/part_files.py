@@ -11,7 +11,7 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
-from pipeline.store import Store
+from reelproof.pipeline.disk.store import Store
 
 TRACE_KEYS = ("trace_id", "question_id", "clip_id", "video_id", "sample_index")
 QUESTION_KEYS = ("question_id", "task", "source", "kind")

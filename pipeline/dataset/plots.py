@@ -9,7 +9,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.dataset.stats_files import (
+from reelproof.pipeline.dataset.stats_files import (
     PLOTS,
     Plot,
     PlotList,
@@ -18,12 +18,12 @@ from pipeline.dataset.stats_files import (
     put_file,
     stats_sha256,
 )
-from pipeline.store import Store
-from pipeline.sweep import sweep
-from schemas.measurements import complete
-from schemas.policy import PolicyConfig
-from schemas.stats import Histogram, Stats
-from stages.policy import BLIND_PASS_RATE, PASS_RATE, above_luck
+from reelproof.pipeline.dataset.sweep import sweep
+from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.measurements import complete
+from reelproof.schemas.policy import PolicyConfig
+from reelproof.schemas.stats import Histogram, Stats
+from reelproof.stages.policy import BLIND_PASS_RATE, PASS_RATE, above_luck
 
 KEPT, ALL, LINE, INK, PAPER = "#1b7f79", "#b9c4cc", "#c8452f", "#1f2a33", "#ffffff"
 RL = "#5b6f9e"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from pipeline.store import DiskFull, Store
-from schemas.manifest import Manifest, ManifestFile
+from reelproof.pipeline.disk.store import DiskFull, Store
+from reelproof.schemas.manifest import Manifest, ManifestFile
 
 MANIFEST = "manifest.json"
 _STAGING = ".staging"

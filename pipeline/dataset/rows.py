@@ -10,13 +10,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.dataset.part_files import PartFiles, read_columns
-from pipeline.store import Store
-from schemas.measurements import QUESTION_SCORES, score_columns
-from schemas.question import Task
-from schemas.record import Record, arrow_schema
-from schemas.sample import RejectedSample, RlSample, SftSample
-from stages.prompts import ANSWER_FORMS, FRAME_AT_PLACE, FRAME_AT_TIME, ROLLOUT
+from reelproof.pipeline.dataset.part_files import PartFiles, read_columns
+from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.measurements import QUESTION_SCORES, score_columns
+from reelproof.schemas.question import Task
+from reelproof.schemas.record import Record, arrow_schema
+from reelproof.schemas.sample import RejectedSample, RlSample, SftSample
+from reelproof.stages.teachers.prompts import ANSWER_FORMS, FRAME_AT_PLACE, FRAME_AT_TIME, ROLLOUT
 
 Places = npt.NDArray[np.int64]
 
@@ -185,7 +185,7 @@ def _no_frames(questions: int) -> Frames:
 
 
 def _prompts(questions: pa.Table, clip: pa.Table, offsets: Places, shown_s: pa.Array) -> pa.Array:
-    """`stages.prompts.rollout_messages` of each question, as published: text, (name, image) a frame, text."""
+    """`rollout_messages` of each question, as published: text, (name, image) a frame, text."""
     counts = np.diff(offsets)
     times = shown_s.to_numpy(zero_copy_only=False)
     place = np.arange(len(times)) - np.repeat(offsets[:-1], counts)

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.dataset.rows import Frames, Places, Rows, nullable
-from schemas.record import arrow_schema, leaf_paths
-from schemas.sample import SftSample
+from reelproof.pipeline.dataset.rows import Frames, Places, Rows, nullable
+from reelproof.schemas.record import arrow_schema, leaf_paths
+from reelproof.schemas.sample import SftSample
 
 VERSION = 3
 """Bumped when the same rows come out as other bytes."""

@@ -13,10 +13,10 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from pipeline.dataset.part_files import PartFiles, read_metadata
-from pipeline.dataset.rows import SAMPLES, Places, table_schema
-from pipeline.dataset.shard_files import VERSION, file_schema
-from pipeline.store import Store
+from reelproof.pipeline.dataset.part_files import PartFiles, read_metadata
+from reelproof.pipeline.dataset.rows import SAMPLES, Places, table_schema
+from reelproof.pipeline.dataset.shard_files import VERSION, file_schema
+from reelproof.pipeline.disk.store import Store
 
 CONFIGS = tuple(SAMPLES)
 SPLITS = ("train", "test")

@@ -13,14 +13,14 @@ import polars as pl
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.dataset.part_files import PartFiles
-from pipeline.dataset.replace import open_staging, replace_files, trusted_files
-from pipeline.dataset.rows import PartRows, Places, Rows, read_part, table_schema
-from pipeline.dataset.shard_files import ShardWriter, WrittenShard
-from pipeline.dataset.shard_plan import Layout, Shard, part_slices, plan_shards, read_layout
-from pipeline.store import Store
-from schemas.manifest import BuildFacts, Manifest, ManifestFile
-from schemas.policy import PolicyConfig
+from reelproof.pipeline.dataset.part_files import PartFiles
+from reelproof.pipeline.dataset.replace import open_staging, replace_files, trusted_files
+from reelproof.pipeline.dataset.rows import PartRows, Places, Rows, read_part, table_schema
+from reelproof.pipeline.dataset.shard_files import ShardWriter, WrittenShard
+from reelproof.pipeline.dataset.shard_plan import Layout, Shard, part_slices, plan_shards, read_layout
+from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.manifest import BuildFacts, Manifest, ManifestFile
+from reelproof.schemas.policy import PolicyConfig
 
 
 class ShardsConfig(BaseModel):

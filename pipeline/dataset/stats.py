@@ -11,12 +11,12 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from pipeline.dataset.part_files import PartFiles, read_columns
-from pipeline.store import Store
-from schemas.manifest import Manifest
-from schemas.measurements import complete
-from schemas.question import Question, Task
-from schemas.stats import (
+from reelproof.pipeline.dataset.part_files import PartFiles, read_columns
+from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.manifest import Manifest
+from reelproof.schemas.measurements import complete
+from reelproof.schemas.question import Question, Task
+from reelproof.schemas.stats import (
     BuildStats,
     Histogram,
     KindCount,
@@ -26,8 +26,8 @@ from schemas.stats import (
     SplitSize,
     Tally,
 )
-from stages.balance import BalanceConfig, measure_balance
-from stages.policy import (
+from reelproof.stages.checks.balance import BalanceConfig, measure_balance
+from reelproof.stages.policy import (
     BLIND_PASS_RATE,
     PASS_RATE,
     SHUFFLED_PASS_RATE,

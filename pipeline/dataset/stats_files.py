@@ -6,14 +6,14 @@ from collections.abc import Sequence
 import polars as pl
 from pydantic import ValidationError
 
-from pipeline.dataset.part_files import PartFiles
-from pipeline.dataset.replace import read_manifest
-from pipeline.dataset.stats import count_build, count_policy
-from pipeline.errors import UsageError
-from pipeline.store import Store
-from schemas.manifest import Manifest
-from schemas.record import Record
-from schemas.stats import Stats
+from reelproof.pipeline.dataset.part_files import PartFiles
+from reelproof.pipeline.dataset.replace import read_manifest
+from reelproof.pipeline.dataset.stats import count_build, count_policy
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.errors import UsageError
+from reelproof.schemas.manifest import Manifest
+from reelproof.schemas.record import Record
+from reelproof.schemas.stats import Stats
 
 PLOTS = "plots/plots.json"
 

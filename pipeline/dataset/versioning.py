@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from pipeline.dataset.card import CardConfig
-from pipeline.dataset.croissant import bump_version, write_croissant
-from pipeline.dataset.part_files import read_columns
-from pipeline.dataset.replace import read_manifest
-from pipeline.store import Store
+from reelproof.pipeline.dataset.card import CardConfig
+from reelproof.pipeline.dataset.croissant import bump_version, write_croissant
+from reelproof.pipeline.dataset.part_files import read_columns
+from reelproof.pipeline.dataset.replace import read_manifest
+from reelproof.pipeline.disk.store import Store
 
 CROISSANT = "dataset/croissant.json"
 FIRST_VERSION = "1.0.0"

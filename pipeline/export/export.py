@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.errors import UsageError
-from pipeline.export.layouts import LAYOUTS, Layout
-from pipeline.export.rows import read_manifest_file, read_rows
-from pipeline.export.starts import STARTS
-from schemas.manifest import Manifest, ManifestFile
+from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.export.layouts import LAYOUTS, Layout
+from reelproof.pipeline.export.rows import read_manifest_file, read_rows
+from reelproof.pipeline.export.starts import STARTS
+from reelproof.schemas.manifest import Manifest, ManifestFile
 
 
 class Exported(NamedTuple):

@@ -8,9 +8,9 @@ from typing import IO, Any, NamedTuple, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.export.media import FrameFolder, TarShards, save_clip
-from pipeline.export.rows import PublishedRow, defused, placeholder_text
-from schemas.question import Task
+from reelproof.pipeline.export.media import FrameFolder, TarShards, save_clip
+from reelproof.pipeline.export.rows import PublishedRow, defused, placeholder_text
+from reelproof.schemas.question import Task
 
 _ROWS_A_GROUP = 100
 _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])

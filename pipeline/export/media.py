@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import av
 from PIL import Image
 
-from pipeline.export.rows import PublishedRow
-from stages.prompts import FRAME_AT_PLACE
+from reelproof.pipeline.export.rows import PublishedRow
+from reelproof.stages.teachers.prompts import FRAME_AT_PLACE
 
 _MILLISECONDS = 1000
 _TAR_BYTES = 500_000_000

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
-from pipeline.errors import UsageError
-from schemas.manifest import Manifest, ManifestFile
-from schemas.question import Task
-from schemas.sample import ChatMessage
+from reelproof.pipeline.errors import UsageError
+from reelproof.schemas.manifest import Manifest, ManifestFile
+from reelproof.schemas.question import Task
+from reelproof.schemas.sample import ChatMessage
 
 _ROWS_AT_ONCE = 16
 _PLACEHOLDER = re.compile(r"<(image|video|audio)>")

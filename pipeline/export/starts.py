@@ -39,8 +39,8 @@ trainer.train()
 _TRL_REWARD = '''\
 """The score by which these rows were filtered, as a reward (pip install reelproof)."""
 
-from schemas.answer import lenient_score, read_completion
-from schemas.question import Task
+from reelproof.schemas.answers.scores import lenient_score, read_completion
+from reelproof.schemas.question import Task
 
 
 def answer_reward(completions, answer, task, options, tolerance, **kwargs):
@@ -115,8 +115,8 @@ try:
 except ImportError:  # ms-swift 3
     from swift.plugin import ORM, orms
 
-from schemas.answer import lenient_score, read_completion
-from schemas.question import Task
+from reelproof.schemas.answers.scores import lenient_score, read_completion
+from reelproof.schemas.question import Task
 
 
 class AnswerReward(ORM):
@@ -135,8 +135,8 @@ orms["reelproof_answer"] = AnswerReward
 _VERL_REWARD = '''\
 """The score by which these rows were filtered, as verl's custom reward function (pip install reelproof)."""
 
-from schemas.answer import lenient_score, read_completion
-from schemas.question import Task
+from reelproof.schemas.answers.scores import lenient_score, read_completion
+from reelproof.schemas.question import Task
 
 
 def compute_score(data_source, solution_str, ground_truth, extra_info=None, **kwargs):

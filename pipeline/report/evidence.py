@@ -12,19 +12,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.errors import UsageError
-from pipeline.part import PartInputs
-from pipeline.report.rows import ReportRows
-from pipeline.store import Store
-from pipeline.teachers import teacher_identity
-from pipeline.workplace import PLAN, RECIPE, Workplace, open_workplace
-from schemas.chat import ChatRequest
-from schemas.footage import Clip
-from schemas.question import Question
-from schemas.record import Record, from_table
-from schemas.trace import Claim, Trace
-from stages.teacher import TeacherUnavailable
-from stages.traces import Asked, rollout_request
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.parts.part import PartInputs
+from reelproof.pipeline.report.rows import ReportRows
+from reelproof.pipeline.teachers.kinds import teacher_identity
+from reelproof.pipeline.workplace import PLAN, RECIPE, Workplace, open_workplace
+from reelproof.schemas.chat import ChatRequest
+from reelproof.schemas.footage import Clip
+from reelproof.schemas.question import Question
+from reelproof.schemas.record import Record, from_table
+from reelproof.schemas.trace import Claim, Trace
+from reelproof.stages.answers.traces import Asked, rollout_request
+from reelproof.stages.teachers.protocol import TeacherUnavailable
 
 R = TypeVar("R", bound=Record)
 

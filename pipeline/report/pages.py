@@ -14,14 +14,14 @@ from typing import Any, NamedTuple, Protocol
 
 import jinja2
 
-from pipeline.dataset.replace import MANIFEST
-from pipeline.dataset.stats_files import known_manifest, known_stats
-from pipeline.report.evidence import Evidence
-from pipeline.report.query import Query
-from pipeline.report.rows import LIST_COLUMNS, Numbers, ReportRows
-from pipeline.report.view import show_row
-from pipeline.store import Store
-from schemas.policy import PolicyConfig
+from reelproof.pipeline.dataset.replace import MANIFEST
+from reelproof.pipeline.dataset.stats_files import known_manifest, known_stats
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.report.evidence import Evidence
+from reelproof.pipeline.report.query import Query
+from reelproof.pipeline.report.rows import LIST_COLUMNS, Numbers, ReportRows
+from reelproof.pipeline.report.view import show_row
+from reelproof.schemas.policy import PolicyConfig
 
 TEMPLATES = Path(__file__).with_name("templates")
 CAPTIONS = {"traces": "All traces", "sft": "Kept", "rejected": "Rejected", "rl": "RL questions"}

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline.dataset.part_files import read_columns
-from pipeline.report.query import SETS, Query
-from pipeline.store import Store
-from schemas.manifest import Manifest
+from reelproof.pipeline.dataset.part_files import read_columns
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.report.query import SETS, Query
+from reelproof.schemas.manifest import Manifest
 
 CONFIGS = ("sft", "rejected", "rl")
 LIST_COLUMNS = (

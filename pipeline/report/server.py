@@ -15,11 +15,11 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler
 
-from pipeline.dataset.replace import MANIFEST
-from pipeline.errors import UsageError
-from pipeline.report.pages import Report, dataset_folder
-from pipeline.report.query import Query
-from pipeline.store import Store
+from reelproof.pipeline.dataset.replace import MANIFEST
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.report.pages import Report, dataset_folder
+from reelproof.pipeline.report.query import Query
 
 HOST = "127.0.0.1"
 ROWS_A_PAGE = 25

@@ -12,10 +12,10 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.report.pages import ListView, Place, Report
-from pipeline.report.query import Query
-from pipeline.report.rows import CONFIGS, LIST_COLUMNS
-from pipeline.store import Store
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.report.pages import ListView, Place, Report
+from reelproof.pipeline.report.query import Query
+from reelproof.pipeline.report.rows import CONFIGS, LIST_COLUMNS
 
 _FRAMES = "frames"
 _PLAIN = re.compile("[0-9a-z]{1,64}")

@@ -5,14 +5,14 @@ import string
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pipeline.report.evidence import Sent
-from schemas.chat import TextPart
-from schemas.measurements import SCORES
-from schemas.policy import PolicyConfig
-from schemas.reading import cited_spans
-from schemas.sample import RejectedSample, RlSample, SftSample
-from schemas.trace import Claim
-from stages.policy import Rule, rl_rules, sft_rules
+from reelproof.pipeline.report.evidence import Sent
+from reelproof.schemas.answers.reading import cited_spans
+from reelproof.schemas.chat import TextPart
+from reelproof.schemas.measurements import SCORES
+from reelproof.schemas.policy import PolicyConfig
+from reelproof.schemas.sample import RejectedSample, RlSample, SftSample
+from reelproof.schemas.trace import Claim
+from reelproof.stages.policy import Rule, rl_rules, sft_rules
 
 BELIEVED = 0.5
 """A verifier's belief from here up counts as a yes, as `checks.grounding` has it by default."""

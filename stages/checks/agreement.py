@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.conclusion import Conclusions, Posed, agreement
-from schemas.scores import AgreementScore
-from schemas.trace import Case
+from reelproof.schemas.answers.conclusion import Conclusions, Posed, agreement
+from reelproof.schemas.scores import AgreementScore
+from reelproof.schemas.trace import Case
 
 VERSION = 2
 

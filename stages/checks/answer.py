@@ -5,10 +5,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from schemas.answer import lenient_score, partial_score, rouge_mean, strict_score
-from schemas.question import Question, Task
-from schemas.scores import AnswerScore
-from schemas.trace import Case, Trace
+from reelproof.schemas.answers.scores import lenient_score, partial_score, rouge_mean, strict_score
+from reelproof.schemas.question import Question, Task
+from reelproof.schemas.scores import AnswerScore
+from reelproof.schemas.trace import Case, Trace
 
 VERSION = 2
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.footage import Clip
-from schemas.scores import CitationScore
-from schemas.thought import cited_near_frames, lies_in_clip
-from schemas.trace import Case, Trace
+from reelproof.schemas.answers.thought import cited_near_frames, lies_in_clip
+from reelproof.schemas.footage import Clip
+from reelproof.schemas.scores import CitationScore
+from reelproof.schemas.trace import Case, Trace
 
 VERSION = 1
 

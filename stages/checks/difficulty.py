@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.answer import is_right, lenient_score, strict_score
-from schemas.intervals import wilson
-from schemas.question import Question
-from schemas.scores import DifficultyScore
-from schemas.trace import Case, Trace
+from reelproof.schemas.answers.scores import is_right, lenient_score, strict_score
+from reelproof.schemas.intervals import wilson
+from reelproof.schemas.question import Question
+from reelproof.schemas.scores import DifficultyScore
+from reelproof.schemas.trace import Case, Trace
 
 VERSION = 2
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel, ConfigDict
 
-from schemas.reading import read_completion
-from schemas.scores import FormScore
-from schemas.thought import thought_words
-from schemas.trace import Case
+from reelproof.schemas.answers.reading import read_completion
+from reelproof.schemas.answers.thought import thought_words
+from reelproof.schemas.scores import FormScore
+from reelproof.schemas.trace import Case
 
 VERSION = 1
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.scores import GroundingScore
-from schemas.trace import Case, Claim
+from reelproof.schemas.scores import GroundingScore
+from reelproof.schemas.trace import Case, Claim
 
 VERSION = 1
 

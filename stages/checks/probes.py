@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel, ConfigDict
 
-from schemas.chance import guess_rate
-from schemas.scores import ProbeScore
-from schemas.trace import Case
+from reelproof.schemas.answers.chance import guess_rate
+from reelproof.schemas.scores import ProbeScore
+from reelproof.schemas.trace import Case
 
 VERSION = 2
 

@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel
 
-from schemas.scores import (
+from reelproof.schemas.scores import (
     AgreementScore,
     AnswerScore,
     CitationScore,
@@ -17,8 +17,18 @@ from schemas.scores import (
     SufficiencyScore,
     TextScore,
 )
-from schemas.trace import Case
-from stages.checks import agreement, answer, citations, difficulty, form, grounding, probes, sufficiency, text
+from reelproof.schemas.trace import Case
+from reelproof.stages.checks import (
+    agreement,
+    answer,
+    citations,
+    difficulty,
+    form,
+    grounding,
+    probes,
+    sufficiency,
+    text,
+)
 
 
 class Check(NamedTuple):

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel, ConfigDict
 
-from schemas.answer import lenient_score
-from schemas.scores import SufficiencyScore
-from schemas.trace import Case
+from reelproof.schemas.answers.scores import lenient_score
+from reelproof.schemas.scores import SufficiencyScore
+from reelproof.schemas.trace import Case
 
 VERSION = 2
 

@@ -7,10 +7,10 @@ from functools import lru_cache
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.reading import without_citations
-from schemas.scores import TextScore
-from schemas.thought import repetition
-from schemas.trace import Case
+from reelproof.schemas.answers.reading import without_citations
+from reelproof.schemas.answers.thought import repetition
+from reelproof.schemas.scores import TextScore
+from reelproof.schemas.trace import Case
 
 VERSION = 2
 

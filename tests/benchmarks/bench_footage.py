@@ -22,12 +22,12 @@ import decord
 import numpy as np
 from scenedetect import AdaptiveDetector, ContentDetector, HistogramDetector, SceneDetector, detect
 
-from pipeline.child import ChildLimits, scan_in_child
-from schemas.footage import Footage, Storyboard
-from stages.decode import LocalVideo
-from stages.footage import FootageConfig, scan_footage
-from stages.random_access import frames_at, frames_by_scanning, frames_by_seeking
-from stages.storyboard import StoryboardConfig, cut_scenes
+from reelproof.pipeline.decoder.child import ChildLimits, scan_in_child
+from reelproof.schemas.footage import Footage, Storyboard
+from reelproof.stages.footage.decode import LocalVideo
+from reelproof.stages.footage.random_access import frames_at, frames_by_scanning, frames_by_seeking
+from reelproof.stages.footage.scan import FootageConfig, scan_footage
+from reelproof.stages.footage.storyboard import StoryboardConfig, cut_scenes
 from tests.benchmarks.rows import Rows, at_least, at_most, command_cpu_s, ratio_of_medians, timed
 from tests.benchmarks.splice import TEST_SHOTS, score_cuts, splice_film
 from tests.films import FOOTAGE
@@ -38,9 +38,9 @@ FAST_VP9 = {"deadline": "realtime", "cpu-used": "8", "row-mt": "1"}
 HD, FULL_HD = (1280, 720), (1920, 1080)
 MEMORY_PROGRAM = """
 import json, sys
-from stages.decode import LocalVideo
-from stages.footage import FootageConfig, scan_footage
-from pipeline.memory import peak_rss_mb
+from reelproof.stages.footage.decode import LocalVideo
+from reelproof.stages.footage.scan import FootageConfig, scan_footage
+from reelproof.pipeline.accounts.memory import peak_rss_mb
 for each in scan_footage([LocalVideo(sys.argv[1], "v", "film", 1)], FootageConfig()):
     print(json.dumps([peak_rss_mb(), each.duration_s]))
 """

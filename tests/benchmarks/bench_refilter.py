@@ -12,14 +12,14 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.dataset.card import CardConfig, write_card
-from pipeline.dataset.part_files import PartFiles, read_measurements
-from pipeline.dataset.shards import ShardsConfig, write_dataset
-from pipeline.memory import peak_rss_mb
-from pipeline.store import Store
-from schemas.manifest import BuildFacts
-from stages.policy import PolicyConfig, decide
-from stages.splits import assign_splits
+from reelproof.pipeline.accounts.memory import peak_rss_mb
+from reelproof.pipeline.dataset.card import CardConfig, write_card
+from reelproof.pipeline.dataset.part_files import PartFiles, read_measurements
+from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
+from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.manifest import BuildFacts
+from reelproof.stages.policy import PolicyConfig, decide
+from reelproof.stages.splits import assign_splits
 from tests.benchmarks.rows import Row, Rows
 from tests.benchmarks.synthetic_parts import write_synthetic_parts
 

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 import duckdb
 
-from pipeline.report.query import Query
-from pipeline.report.rows import LIST_COLUMNS
-from pipeline.store import Store
-from stages.policy import PolicyConfig
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.report.query import Query
+from reelproof.pipeline.report.rows import LIST_COLUMNS
+from reelproof.stages.policy import PolicyConfig
 from tests.benchmarks.bench_refilter import refilter, timed
 from tests.benchmarks.rows import Row, Rows
 from tests.benchmarks.synthetic_parts import write_synthetic_parts

@@ -11,10 +11,10 @@ from pathlib import Path
 import fsspec
 import psutil
 
-from pipeline.completions import CompletionLog
-from schemas.chat import ChatRequest, Completion, Message, Sampling, TextPart
-from stages.openai_teacher import OpenAITeacher
-from stages.teacher import ServerTeacherConfig
+from reelproof.pipeline.teachers.completions import CompletionLog
+from reelproof.schemas.chat import ChatRequest, Completion, Message, Sampling, TextPart
+from reelproof.stages.teachers.openai_teacher import OpenAITeacher
+from reelproof.stages.teachers.protocol import ServerTeacherConfig
 from tests.benchmarks.rows import Rows, at_most
 
 ROOT = Path(__file__).parents[2]

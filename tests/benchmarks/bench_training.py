@@ -22,13 +22,13 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from trl.trainer.sft_config import SFTConfig as TrlConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from schemas.sample import SftSample
+from reelproof.schemas.sample import SftSample
+from reelproof.training.batches import PromptConfig
+from reelproof.training.sft import OptimizerConfig, SftConfig, train_sft
+from reelproof.training.shards import ShardsConfig, open_shards, stream_epoch
+from reelproof.training.tiny_model import TinyModelConfig, build_tiny_model, save_tiny_model
 from tests.benchmarks.rows import Row, Rows
 from tests.tiny_training import sft_row, write_dataset
-from training.batches import PromptConfig
-from training.sft import OptimizerConfig, SftConfig, train_sft
-from training.shards import ShardsConfig, open_shards, stream_epoch
-from training.tiny_model import TinyModelConfig, build_tiny_model, save_tiny_model
 
 STEPS, BATCH, ROUNDS = 40, 16, 3
 
@@ -127,7 +127,7 @@ def _trl(dataset: Path, folder: Path) -> float:
 
 def _tokens(processor, examples) -> int:
     """Of the rows that both see: STEPS batches over two epochs."""
-    from training.batches import sft_batch
+    from reelproof.training.batches import sft_batch
 
     once = 0
     for first in range(0, len(examples), BATCH):
@@ -146,7 +146,7 @@ def _large_dataset(folder: Path, gigabytes: float) -> Path:
     jpegs = [_noise(rng) for _ in range(64)]
     row_bytes = 4 * sum(map(len, jpegs)) // len(jpegs)
     groups = max(4, int(gigabytes * 1e9 / row_bytes / per_group))
-    from schemas.record import arrow_schema
+    from reelproof.schemas.record import arrow_schema
 
     schema = arrow_schema(SftSample)
     for shard in range(4):

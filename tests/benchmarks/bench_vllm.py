@@ -19,20 +19,20 @@ import aiohttp
 import yaml
 from rich.console import Console
 
-from pipeline.accounting import TeacherUse, total_use
-from pipeline.build import work_through
-from pipeline.ingest import ingest, save_ingested
-from pipeline.part import PartRun
-from pipeline.recipe import Recipe, load_recipe
-from pipeline.schedule import Todo
-from pipeline.servers.server_load import read_metrics
-from pipeline.servers.vllm_settings import VllmTeacherConfig
-from pipeline.steps import asked_of, frames_of
-from pipeline.store import Store
-from pipeline.workplace import Workplace
-from schemas.chat import ChatRequest, Completion
-from schemas.openai_chat import chat_body, group_rollouts
-from stages.traces import TeacherShare, ask_rollouts
+from reelproof.pipeline.accounts.accounting import TeacherUse, total_use
+from reelproof.pipeline.accounts.server_load import read_metrics
+from reelproof.pipeline.build import work_through
+from reelproof.pipeline.cluster.schedule import Todo
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.ingest import ingest, save_ingested
+from reelproof.pipeline.parts.part import PartRun
+from reelproof.pipeline.parts.step_functions import asked_of, frames_of
+from reelproof.pipeline.recipe import Recipe, load_recipe
+from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig
+from reelproof.pipeline.workplace import Workplace
+from reelproof.schemas.chat import ChatRequest, Completion
+from reelproof.schemas.openai_chat import chat_body, group_rollouts
+from reelproof.stages.answers.traces import TeacherShare, ask_rollouts
 from tests.benchmarks.rows import Row, Rows, at_least, at_most
 from tests.cpu_vllm import CPU_ARGS, PYTHON, running
 from tests.films import Shot, make_film

@@ -6,13 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.dataset.part_files import PartFiles
-from pipeline.store import Store
-from schemas.footage import Clip, Footage
-from schemas.measurements import SCORES
-from schemas.question import Question
-from schemas.record import arrow_schema
-from schemas.trace import Trace
+from reelproof.pipeline.dataset.part_files import PartFiles
+from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.footage import Clip, Footage
+from reelproof.schemas.measurements import SCORES
+from reelproof.schemas.question import Question
+from reelproof.schemas.record import arrow_schema
+from reelproof.schemas.trace import Trace
 
 ROLLOUTS = 8
 QUESTIONS_PER_VIDEO = 125

@@ -6,10 +6,10 @@ import threading
 
 import numpy as np
 
-from pipeline.decoding import serve
-from pipeline.pipes import Job
-from schemas.footage import Footage, Quarantine
-from stages.footage import scan_footage
+from reelproof.pipeline.decoder.decoding import serve
+from reelproof.pipeline.decoder.pipes import Job
+from reelproof.schemas.footage import Footage, Quarantine
+from reelproof.stages.footage.scan import scan_footage
 
 
 def scan(job: Job) -> Footage | Quarantine:

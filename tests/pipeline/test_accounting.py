@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.accounting import StepUse, TeacherUse, UseCounter, by_step, total_use
-from schemas.chat import Completion
-from stages.teacher import TeacherPrice
+from reelproof.pipeline.accounts.accounting import StepUse, TeacherUse, UseCounter, by_step, total_use
+from reelproof.schemas.chat import Completion
+from reelproof.stages.teachers.protocol import TeacherPrice
 
 counts = st.integers(0, 10**6)
 times = st.one_of(st.none(), st.integers(0, 10**6).map(float))

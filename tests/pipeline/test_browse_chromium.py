@@ -17,8 +17,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
-from pipeline.report.static import ReportConfig, write_report
-from pipeline.store import Store
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.report.static import ReportConfig, write_report
 from tests.hostile import HOSTILE_TEXTS
 from tests.reports import PATIENCE_S, Site, served, small_dataset
 

@@ -5,10 +5,10 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
-from pipeline.dataset.stats_files import known_manifest
-from pipeline.report.query import Query
-from pipeline.report.rows import CONFIGS, ReportRows
-from pipeline.store import Store
+from reelproof.pipeline.dataset.stats_files import known_manifest
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.report.query import Query
+from reelproof.pipeline.report.rows import CONFIGS, ReportRows
 from tests.reports import small_dataset
 from tests.small_parts import clip_of, footage
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.report.query import Query
-from pipeline.store import Store
-from stages.policy import PolicyConfig
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.report.query import Query
+from reelproof.stages.policy import PolicyConfig
 from tests.hostile import HOSTILE_PATHS, HOSTILE_TEXTS
 from tests.pipeline.conftest import COMMAND
 from tests.reports import PATIENCE_S, Site, served, small_dataset

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.report.static import ReportConfig, StaticLinks, frame_file, write_report
+from reelproof.pipeline.report.static import ReportConfig, StaticLinks, frame_file, write_report
 from tests.hostile import HOSTILE_TEXTS
 from tests.reports import small_dataset
 

@@ -1,10 +1,10 @@
 import pytest
 
-from pipeline.report.view import cite, show_row, told
-from schemas.footage import Span
-from schemas.policy import PolicyConfig
-from schemas.trace import Claim
-from stages.policy import rl_rules, sft_rules
+from reelproof.pipeline.report.view import cite, show_row, told
+from reelproof.schemas.footage import Span
+from reelproof.schemas.policy import PolicyConfig
+from reelproof.schemas.trace import Claim
+from reelproof.stages.policy import rl_rules, sft_rules
 
 ROW = {
     "config": "rejected", "number": 7, "sample_id": "a", "frame_times_s": [0.0, 1.0, 2.0, 4.0],

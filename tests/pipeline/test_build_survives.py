@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.build import refilter
-from pipeline.errors import UsageError
+from reelproof.pipeline.build import refilter
+from reelproof.pipeline.errors import UsageError
 from tests.films import FOOTAGE, make_audio, make_film, truncate
 from tests.pipeline.conftest import COMMAND, SMALL, reelproof
 from tests.pipeline.test_build import logged_ids
@@ -146,7 +146,7 @@ def test_manifest_errors_name_their_lines(tmp_path):
 
 
 def test_second_build_at_once_is_refused(films, build_copy):
-    from pipeline.store import Store
+    from reelproof.pipeline.disk.store import Store
 
     with Store(str(build_copy)).lock():
         ran = reelproof("build", films, "--out", build_copy, *SMALL)

@@ -17,21 +17,21 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipeline import run_progress
-from pipeline.build import build, check_teachers
-from pipeline.doctor import examine
-from pipeline.dry_run import forecast_of, tell_forecast
-from pipeline.errors import BuildFailed, UsageError
-from pipeline.forecast import TEXT_TOKENS, TOKEN_SIDE_PX
-from pipeline.ingest import ingest
-from pipeline.recipe import Recipe
-from pipeline.run_progress import read_progress
-from pipeline.run_summary import RunSummary
-from pipeline.servers import vllm_server
-from pipeline.status import build_status, print_status
-from pipeline.store import Store
-from pipeline.workplace import open_workplace
-from stages import openai_server, openai_teacher
+from reelproof.pipeline.build import build, check_teachers
+from reelproof.pipeline.commands.doctor import examine
+from reelproof.pipeline.commands.dry_run import forecast_of, tell_forecast
+from reelproof.pipeline.commands.forecast import TEXT_TOKENS, TOKEN_SIDE_PX
+from reelproof.pipeline.commands.status import build_status, print_status
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.errors import BuildFailed, UsageError
+from reelproof.pipeline.ingest import ingest
+from reelproof.pipeline.progress import run_progress
+from reelproof.pipeline.progress.run_progress import read_progress
+from reelproof.pipeline.progress.run_summary import RunSummary
+from reelproof.pipeline.recipe import Recipe
+from reelproof.pipeline.teachers import vllm_server
+from reelproof.pipeline.workplace import open_workplace
+from reelproof.stages.teachers import openai_server, openai_teacher
 from tests.pipeline.conftest import film
 from tests.pipeline.test_vllm_server import serving, wait_until
 from tests.server_builds import VIDEOS, Worked, one_worker, recipe_of_films

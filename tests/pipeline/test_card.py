@@ -7,15 +7,15 @@ import polars as pl
 import pytest
 import yaml
 
-from pipeline.dataset.card import CardConfig, plain, write_card
-from pipeline.dataset.hub_metadata import loadable_splits
-from pipeline.dataset.part_files import PartFiles, read_measurements
-from pipeline.dataset.replace import read_manifest
-from pipeline.dataset.shards import ShardsConfig, write_dataset
-from pipeline.dataset.stats_files import read_stats
-from pipeline.store import Store
-from schemas.manifest import BuildFacts
-from stages.policy import PolicyConfig, decide
+from reelproof.pipeline.dataset.card import CardConfig, plain, write_card
+from reelproof.pipeline.dataset.hub_metadata import loadable_splits
+from reelproof.pipeline.dataset.part_files import PartFiles, read_measurements
+from reelproof.pipeline.dataset.replace import read_manifest
+from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
+from reelproof.pipeline.dataset.stats_files import read_stats
+from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.manifest import BuildFacts
+from reelproof.stages.policy import PolicyConfig, decide
 from tests.small_parts import write_part
 
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.dag import build_dag, edges
-from pipeline.dataset.card_flow import flow_lines
-from pipeline.recipe import recipe_for_sources
+from reelproof.pipeline.dag import build_dag, edges
+from reelproof.pipeline.dataset.card_flow import flow_lines
+from reelproof.pipeline.recipe import recipe_for_sources
 
 
 @st.composite

@@ -7,13 +7,13 @@ import polars as pl
 import pytest
 import yaml
 
-from pipeline.dataset.card import CardConfig, write_card
-from pipeline.dataset.part_files import read_measurements
-from pipeline.dataset.shards import ShardsConfig, write_dataset
-from pipeline.store import Store
-from schemas.manifest import BuildFacts
-from stages.policy import PolicyConfig, decide
-from stages.prompts import ROLLOUT
+from reelproof.pipeline.dataset.card import CardConfig, write_card
+from reelproof.pipeline.dataset.part_files import read_measurements
+from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
+from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.manifest import BuildFacts
+from reelproof.stages.policy import PolicyConfig, decide
+from reelproof.stages.teachers.prompts import ROLLOUT
 from tests.card_recount import Recount, number_lines
 from tests.small_parts import write_part
 

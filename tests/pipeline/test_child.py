@@ -7,10 +7,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.child import ChildLimits, scan_in_child
-from schemas.footage import Footage, Quarantine, QuarantineKind
-from stages.decode import LocalVideo
-from stages.footage import FootageConfig, scan_footage
+from reelproof.pipeline.decoder.child import ChildLimits, scan_in_child
+from reelproof.schemas.footage import Footage, Quarantine, QuarantineKind
+from reelproof.stages.footage.decode import LocalVideo
+from reelproof.stages.footage.scan import FootageConfig, scan_footage
 from tests.films import make_film
 
 pytestmark = pytest.mark.real
@@ -80,9 +80,9 @@ def test_missing_file_is_unreadable():
 
 PARENT = """
 import sys
-from pipeline.child import ChildLimits, scan_in_child
-from stages.decode import LocalVideo
-from stages.footage import FootageConfig
+from reelproof.pipeline.decoder.child import ChildLimits, scan_in_child
+from reelproof.stages.footage.decode import LocalVideo
+from reelproof.stages.footage.scan import FootageConfig
 command = (sys.executable, {faulty!r})
 films = [LocalVideo({path!r}, "0" * 64, name, 1000) for name in ("a", "hang")]
 for each in scan_in_child(films, FootageConfig(), ChildLimits(base_s=600), command):

@@ -13,9 +13,9 @@ from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.accounting import UseCounter
-from pipeline.completions import CompletionLog, RememberingTeacher
-from schemas.chat import ChatRequest, Completion, Message, Sampling, TextPart
+from reelproof.pipeline.accounts.accounting import UseCounter
+from reelproof.pipeline.teachers.completions import CompletionLog, RememberingTeacher
+from reelproof.schemas.chat import ChatRequest, Completion, Message, Sampling, TextPart
 
 LOCAL = fsspec.filesystem("file")
 MEMORY = fsspec.filesystem("memory")
@@ -250,8 +250,8 @@ def test_what_was_logged_before_a_kill_is_there_after_it(tmp_path):
     """A writer killed by signal 9 in mid-write: every record that it reported as written is read back."""
     script = (
         "import sys, fsspec\n"
-        "from pipeline.completions import CompletionLog\n"
-        "from schemas.chat import Completion\n"
+        "from reelproof.pipeline.teachers.completions import CompletionLog\n"
+        "from reelproof.schemas.chat import Completion\n"
         "log = CompletionLog(fsspec.filesystem('file'), sys.argv[1])\n"
         "index = 0\n"
         "while True:\n"

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.contact_sheet import draw_contact_sheet
-from schemas.footage import Span
-from stages.decode import LocalVideo
-from stages.footage import FootageConfig, scan_footage
-from stages.storyboard import StoryboardConfig, cut_scenes
+from reelproof.pipeline.commands.contact_sheet import draw_contact_sheet
+from reelproof.schemas.footage import Span
+from reelproof.stages.footage.decode import LocalVideo
+from reelproof.stages.footage.scan import FootageConfig, scan_footage
+from reelproof.stages.footage.storyboard import StoryboardConfig, cut_scenes
 from tests.films import Shot, make_film
 
 RED = (217, 48, 37)

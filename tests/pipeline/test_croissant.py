@@ -6,14 +6,14 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from pipeline.dataset.card import CardConfig, write_card
-from pipeline.dataset.croissant import bump_version, write_croissant
-from pipeline.dataset.part_files import read_measurements
-from pipeline.dataset.shards import ShardsConfig, write_dataset
-from pipeline.dataset.stats_files import known_manifest
-from pipeline.store import Store
-from schemas.manifest import BuildFacts
-from stages.policy import PolicyConfig, decide
+from reelproof.pipeline.dataset.card import CardConfig, write_card
+from reelproof.pipeline.dataset.croissant import bump_version, write_croissant
+from reelproof.pipeline.dataset.part_files import read_measurements
+from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
+from reelproof.pipeline.dataset.stats_files import known_manifest
+from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.manifest import BuildFacts
+from reelproof.stages.policy import PolicyConfig, decide
 from tests.small_parts import write_part
 
 mlcroissant = pytest.importorskip("mlcroissant", reason="in the extra `card`")

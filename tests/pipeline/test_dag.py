@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipeline.dag import build_dag
-from pipeline.recipe import recipe_for_sources
-from stages import prompts
+from reelproof.pipeline.dag import build_dag
+from reelproof.pipeline.recipe import recipe_for_sources
+from reelproof.stages.teachers import prompts
 
 RECIPE = recipe_for_sources("videos")
 SCORES = {step.name for step in build_dag(RECIPE).steps if step.name.startswith("score.")}

@@ -1,13 +1,13 @@
 import polars as pl
 import pytest
 
-from pipeline.dataset.part_files import read_measurements
-from pipeline.dataset.shards import ShardsConfig, write_dataset
-from pipeline.diff import NOT_THERE, diff_datasets, tell_diff
-from pipeline.errors import UsageError
-from pipeline.store import Store
-from schemas.manifest import BuildFacts
-from stages.policy import PolicyConfig, decide
+from reelproof.pipeline.commands.diff import NOT_THERE, diff_datasets, tell_diff
+from reelproof.pipeline.dataset.part_files import read_measurements
+from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.errors import UsageError
+from reelproof.schemas.manifest import BuildFacts
+from reelproof.stages.policy import PolicyConfig, decide
 from tests.small_parts import write_part
 
 LOOSE = PolicyConfig(min_grounded_share=0.0)

@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from pipeline.doctor import Finding, report
+from reelproof.pipeline.commands.doctor import Finding, report
 
 
 def test_report_tells_brackets_and_counts_problems():

@@ -3,8 +3,8 @@ import json
 import polars as pl
 import pytest
 
-from pipeline.errors import UsageError
-from pipeline.evaluation_sets import EvaluationSource, read_evaluation_sets
+from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.inputs.evaluation_sets import EvaluationSource, read_evaluation_sets
 from tests.pipeline.conftest import reelproof
 
 ROWS = [

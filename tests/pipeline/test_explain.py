@@ -6,13 +6,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline.build import refilter
-from pipeline.curate import judge
-from pipeline.diff import diff_datasets, tell_diff
-from pipeline.errors import UsageError
-from pipeline.explain import explain
-from pipeline.store import Store
-from pipeline.workplace import SOURCES, Workplace, open_workplace
+from reelproof.pipeline.build import refilter
+from reelproof.pipeline.commands.diff import diff_datasets, tell_diff
+from reelproof.pipeline.commands.explain import explain
+from reelproof.pipeline.curate import judge
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.workplace import SOURCES, Workplace, open_workplace
 from tests.films import make_film
 from tests.pipeline.conftest import reelproof
 

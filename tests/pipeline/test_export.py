@@ -17,13 +17,13 @@ import pytest
 import yaml
 from PIL import Image
 
-from pipeline.errors import UsageError
-from pipeline.export.export import export
-from pipeline.export.layouts import LAYOUTS
-from pipeline.export.media import save_clip
-from pipeline.export.rows import placeholder_text, read_manifest_file, read_rows
-from pipeline.sources import SourcesConfig, given_rows, identify, list_sources
-from schemas.sample import ChatMessage, ChatPart
+from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.export.export import export
+from reelproof.pipeline.export.layouts import LAYOUTS
+from reelproof.pipeline.export.media import save_clip
+from reelproof.pipeline.export.rows import placeholder_text, read_manifest_file, read_rows
+from reelproof.pipeline.inputs.sources import SourcesConfig, given_rows, identify, list_sources
+from reelproof.schemas.sample import ChatMessage, ChatPart
 from tests.published import jpeg, publish
 
 ROWS = 10
@@ -167,7 +167,7 @@ def test_trl_takes_the_rows_as_chats_with_pictures(config, columns, exported):
 
 def test_trl_trains_on_the_collated_rows(exported):
     trainer = pytest.importorskip("trl.trainer.sft_trainer")
-    tiny = importlib.import_module("training.tiny_model")
+    tiny = importlib.import_module("reelproof.training.tiny_model")
     path = exported["trl"] / "sft" / "train.parquet"
     rows = datasets.load_dataset(
         "parquet", data_files=str(path), cache_dir=str(exported["trl"].parent / "cache")

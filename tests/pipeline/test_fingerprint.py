@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline.fingerprint import fingerprint
-from pipeline.plan import PartsConfig
+from reelproof.pipeline.disk.fingerprint import fingerprint
+from reelproof.pipeline.parts.plan import PartsConfig
 
 
 def test_fingerprint_is_pinned():

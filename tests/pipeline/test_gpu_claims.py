@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.servers import gpu_claims
-from pipeline.servers.gpu_claims import claim_gpus, visible_gpus
-from stages.teacher import TeacherUnavailable
+from reelproof.pipeline.teachers import gpu_claims
+from reelproof.pipeline.teachers.gpu_claims import claim_gpus, visible_gpus
+from reelproof.stages.teachers.protocol import TeacherUnavailable
 
 ROOT = Path(__file__).parents[2]
 CLAIMER = """
 import sys
 from pathlib import Path
-from pipeline.servers.gpu_claims import claim_gpus
-from stages.teacher import TeacherUnavailable
+from reelproof.pipeline.teachers.gpu_claims import claim_gpus
+from reelproof.stages.teachers.protocol import TeacherUnavailable
 try:
     print(",".join(claim_gpus(int(sys.argv[2]), Path(sys.argv[1]))), flush=True)
 except TeacherUnavailable as error:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import BuildFailed, UsageError
-from pipeline.hub import HubTarget
-from pipeline.publish import publish
-from pipeline.store import Store
-from stages.policy import PolicyConfig
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.errors import BuildFailed, UsageError
+from reelproof.pipeline.publish.hub import HubTarget
+from reelproof.pipeline.publish.publish import publish
+from reelproof.stages.policy import PolicyConfig
 from tests.hub_stand_in import Answer, HubStandIn
 from tests.pipeline.conftest import COMMAND
 from tests.small_datasets import write_small_build

@@ -6,9 +6,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline import cluster
-from pipeline.cluster import ClusterConfig, declared_resources, local_servers, open_cluster
-from pipeline.errors import UsageError
+from reelproof.pipeline.cluster import local_or_remote as cluster
+from reelproof.pipeline.cluster.local_or_remote import (
+    ClusterConfig,
+    declared_resources,
+    local_servers,
+    open_cluster,
+)
+from reelproof.pipeline.errors import UsageError
 from tests.pipeline.conftest import SMALL, reelproof
 
 ROOT = Path(__file__).parents[2]

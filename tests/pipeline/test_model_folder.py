@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.model_folder import PROMPT_TOKENS, read_model_folder
-from pipeline.servers.vllm_settings import VllmTeacherConfig
-from pipeline.teachers import TeacherConfig, check_teacher
-from stages.teacher import TeacherNeeds, TeacherUnavailable, TransformersTeacherConfig
+from reelproof.pipeline.teachers.kinds import TeacherConfig, check_teacher
+from reelproof.pipeline.teachers.model_folder import PROMPT_TOKENS, read_model_folder
+from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig
+from reelproof.stages.teachers.protocol import TeacherNeeds, TeacherUnavailable, TransformersTeacherConfig
 
 SEES = {"architectures": ["Qwen2_5_VLForConditionalGeneration"], "vision_config": {}}
 READS = {"architectures": ["Qwen2ForCausalLM"], "max_position_embeddings": 32_768, "use_cache": True}

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.plan import PartsConfig, Plan, SizedVideo, extend_plan
+from reelproof.pipeline.parts.plan import PartsConfig, Plan, SizedVideo, extend_plan
 
 videos = st.lists(
     st.builds(

@@ -6,9 +6,9 @@ import pytest
 from matplotlib.colors import to_hex
 from PIL import Image
 
-from pipeline.dataset.card import CardConfig, write_card, write_readme
-from pipeline.dataset.part_files import read_measurements
-from pipeline.dataset.plots import (
+from reelproof.pipeline.dataset.card import CardConfig, write_card, write_readme
+from reelproof.pipeline.dataset.part_files import read_measurements
+from reelproof.pipeline.dataset.plots import (
     KEPT,
     LINE,
     draw_all,
@@ -18,12 +18,12 @@ from pipeline.dataset.plots import (
     picture_of,
     write_plots,
 )
-from pipeline.dataset.shards import ShardsConfig, write_dataset
-from pipeline.dataset.stats_files import Plot, PlotList, read_stats, stats_sha256
-from pipeline.store import Store
-from schemas.manifest import BuildFacts
-from schemas.measurements import complete
-from stages.policy import PolicyConfig, decide
+from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
+from reelproof.pipeline.dataset.stats_files import Plot, PlotList, read_stats, stats_sha256
+from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.manifest import BuildFacts
+from reelproof.schemas.measurements import complete
+from reelproof.stages.policy import PolicyConfig, decide
 from tests.small_parts import write_part
 
 

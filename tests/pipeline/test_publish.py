@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import BuildFailed, UsageError
-from pipeline.publish import FolderTarget, list_files, publish, tell_published
-from stages.policy import PolicyConfig
+from reelproof.pipeline.errors import BuildFailed, UsageError
+from reelproof.pipeline.publish.publish import FolderTarget, list_files, publish, tell_published
+from reelproof.stages.policy import PolicyConfig
 from tests.small_datasets import write_small_build
 
 

@@ -13,11 +13,16 @@ import psutil
 import pytest
 from PIL import Image
 
-from pipeline.servers.server_check import check_server
-from pipeline.teachers import ServerTeacherConfig, VllmTeacherConfig, open_teacher, teacher_identity
-from schemas.chat import ChatRequest, ImagePart, Message, Sampling, TextPart
-from stages.openai_teacher import OpenAITeacher
-from stages.teacher import TeacherNeeds, TeacherUnavailable
+from reelproof.pipeline.teachers.kinds import (
+    ServerTeacherConfig,
+    VllmTeacherConfig,
+    open_teacher,
+    teacher_identity,
+)
+from reelproof.pipeline.teachers.server_check import check_server
+from reelproof.schemas.chat import ChatRequest, ImagePart, Message, Sampling, TextPart
+from reelproof.stages.teachers.openai_teacher import OpenAITeacher
+from reelproof.stages.teachers.protocol import TeacherNeeds, TeacherUnavailable
 from tests.cpu_vllm import CPU_ARGS, PYTHON, running
 from tests.pipeline.conftest import film
 from tests.pipeline.test_vllm_server import marked, wait_until

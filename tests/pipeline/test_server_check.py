@@ -6,8 +6,8 @@ import io
 import pytest
 from PIL import Image
 
-from pipeline.teachers import ServerTeacherConfig, check_teacher
-from stages.teacher import TeacherNeeds, TeacherUnavailable
+from reelproof.pipeline.teachers.kinds import ServerTeacherConfig, check_teacher
+from reelproof.stages.teachers.protocol import TeacherNeeds, TeacherUnavailable
 from tests.stub_server import Reply, StubServer, chat_reply, images_in, refusal
 
 NEEDS = TeacherNeeds(images=4, prompt_characters=100, max_tokens=64)

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from pipeline.servers import server_load
-from pipeline.servers.server_load import LoadWatch, read_metrics
+from reelproof.pipeline.accounts import server_load
+from reelproof.pipeline.accounts.server_load import LoadWatch, read_metrics
 
 TEXT = """# HELP vllm:num_requests_running Requests
 vllm:num_requests_running{engine="0",model_name="m"} 3.0

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipeline.errors import UsageError
-from pipeline.recipe import Recipe
-from pipeline.settings_text import parse_settings
+from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.recipe import Recipe
+from reelproof.pipeline.settings_text import parse_settings
 
 SECRET = "sk-0123456789"
 SERVER = {"kind": "server", "model": "m", "urls": ["http://127.0.0.1:8000/v1"]}

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.dataset.rows import Frames, Rows, table_schema
-from pipeline.dataset.shard_files import GROUP_BYTES, IMAGE_ROWS, ShardWriter
+from reelproof.pipeline.dataset.rows import Frames, Rows, table_schema
+from reelproof.pipeline.dataset.shard_files import GROUP_BYTES, IMAGE_ROWS, ShardWriter
 
 VIEWER_BYTES = 300_000_000
 """More than this the Hub's viewer does not read to show a row."""
@@ -57,7 +57,7 @@ def test_large_shard_is_within_what_the_hubs_viewer_reads(count, traces, groups,
 
 
 def test_row_larger_than_a_row_group_has_one_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.dataset.shard_files.GROUP_BYTES", 1000)
+    monkeypatch.setattr("reelproof.pipeline.dataset.shard_files.GROUP_BYTES", 1000)
     heavy = heavy_rows(3, frames=2, frame_bytes=501, traces=1)
     file = write(tmp_path / "heavy.parquet", heavy)
     assert [file.metadata.row_group(place).num_rows for place in range(3)] == [1, 1, 1]

@@ -7,18 +7,18 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.dataset.part_files import PartFiles, read_measurements
-from pipeline.dataset.replace import read_manifest
-from pipeline.dataset.rows import SAMPLES
-from pipeline.dataset.shards import ShardReceipt, ShardsConfig, write_dataset
-from pipeline.store import DiskFull, Store
-from schemas.footage import Clip
-from schemas.manifest import BuildFacts, Manifest
-from schemas.question import Question
-from schemas.record import from_table
-from schemas.sample import ChatMessage, SftSample
-from stages.policy import PolicyConfig, decide
-from stages.prompts import rollout_messages
+from reelproof.pipeline.dataset.part_files import PartFiles, read_measurements
+from reelproof.pipeline.dataset.replace import read_manifest
+from reelproof.pipeline.dataset.rows import SAMPLES
+from reelproof.pipeline.dataset.shards import ShardReceipt, ShardsConfig, write_dataset
+from reelproof.pipeline.disk.store import DiskFull, Store
+from reelproof.schemas.footage import Clip
+from reelproof.schemas.manifest import BuildFacts, Manifest
+from reelproof.schemas.question import Question
+from reelproof.schemas.record import from_table
+from reelproof.schemas.sample import ChatMessage, SftSample
+from reelproof.stages.policy import PolicyConfig, decide
+from reelproof.stages.teachers.prompts import rollout_messages
 from tests.small_parts import write_part
 
 BALANCED = PolicyConfig(name="mine")
@@ -220,7 +220,7 @@ def test_full_disk_leaves_the_dataset_as_it_was(built, monkeypatch):
     dataset(store, parts, BALANCED)
     before, manifest = inodes(store), store.read_bytes("dataset/manifest.json")
     with monkeypatch.context() as full:
-        full.setattr("pipeline.dataset.shard_files._HashingFile.write", _no_room)
+        full.setattr("reelproof.pipeline.dataset.shard_files._HashingFile.write", _no_room)
         with pytest.raises(DiskFull, match="no room to write shards"):
             dataset(store, parts, STRICTER)
     assert (inodes(store), store.read_bytes("dataset/manifest.json")) == (before, manifest)

@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from pipeline.servers.shared_client import shared_client
-from schemas.chat import ChatRequest, Message, Sampling, TextPart
-from stages.teacher import ServerTeacherConfig
+from reelproof.pipeline.teachers.shared_client import shared_client
+from reelproof.schemas.chat import ChatRequest, Message, Sampling, TextPart
+from reelproof.stages.teachers.protocol import ServerTeacherConfig
 from tests.stub_server import StubServer
 
 

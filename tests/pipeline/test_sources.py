@@ -14,11 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline.files import local_copy
-from pipeline.manifest import read_manifest
-from pipeline.sources import SourceError, SourcesConfig, distinct_videos, given_rows, identify, list_sources
-from schemas.footage import QuarantineKind
-from schemas.question import Task
+from reelproof.pipeline.disk.files import local_copy
+from reelproof.pipeline.inputs.questions_file import read_manifest
+from reelproof.pipeline.inputs.sources import (
+    SourceError,
+    SourcesConfig,
+    distinct_videos,
+    given_rows,
+    identify,
+    list_sources,
+)
+from reelproof.schemas.footage import QuarantineKind
+from reelproof.schemas.question import Task
 
 MP4 = b"\x00\x00\x00\x18ftypisom" + bytes(100)
 MATROSKA = b"\x1a\x45\xdf\xa3" + bytes(100)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pipeline.accounting import TeacherUse
-from pipeline.run_progress import PROGRESS, RunProgress
-from pipeline.status import build_status, print_status
-from pipeline.use_figures import use_figures
-from pipeline.workplace import open_workplace
+from reelproof.pipeline.accounts.accounting import TeacherUse
+from reelproof.pipeline.accounts.use_figures import use_figures
+from reelproof.pipeline.commands.status import build_status, print_status
+from reelproof.pipeline.progress.run_progress import PROGRESS, RunProgress
+from reelproof.pipeline.workplace import open_workplace
 
 
 @pytest.mark.real

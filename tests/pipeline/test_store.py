@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from pipeline.errors import UsageError
-from pipeline.store import MARKER, DiskFull, Store, StoreInUseError
+from reelproof.pipeline.disk.store import MARKER, DiskFull, Store, StoreInUseError
+from reelproof.pipeline.errors import UsageError
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -134,7 +134,7 @@ def test_lock_and_leftovers_of_a_killed_process_go_with_it(tmp_path):
     store = Store(str(tmp_path / "out"))
     script = textwrap.dedent("""
         import os, signal, sys
-        from pipeline.store import Store
+        from reelproof.pipeline.disk.store import Store
         store = Store(sys.argv[1])
         with store.lock(), store.open_write("parts/half") as stream:
             stream.write(b"half")
@@ -184,7 +184,7 @@ def test_store_survives_a_real_limit_of_file_size(tmp_path, what):
     script = textwrap.dedent("""
         import resource, sys
         import pyarrow as pa
-        from pipeline.store import DiskFull, Store
+        from reelproof.pipeline.disk.store import DiskFull, Store
         store, what = Store(sys.argv[1]), sys.argv[2]
         store.write_bytes("before", b"kept")
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))

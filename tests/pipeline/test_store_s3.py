@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from pipeline.errors import UsageError
-from pipeline.sources import SourcesConfig, identify, list_sources
-from pipeline.store import Store
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.inputs.sources import SourcesConfig, identify, list_sources
 
 s3fs = pytest.importorskip("s3fs")
 moto = pytest.importorskip("moto.server")
@@ -62,7 +62,7 @@ def test_store_on_s3_sees_what_another_process_wrote(bucket):
     store = Store(f"{bucket}/shared")
     assert not store.exists("run.json")
     script = textwrap.dedent(f"""
-        from pipeline.store import Store
+        from reelproof.pipeline.disk.store import Store
         with Store("{bucket}/shared").lock():
             Store("{bucket}/shared").write_json("run.json", 1)
     """)

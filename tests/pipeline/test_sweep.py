@@ -1,11 +1,12 @@
 import polars as pl
 import pytest
 
-from pipeline.dataset.part_files import read_measurements
-from pipeline.errors import UsageError
-from pipeline.store import Store
-from pipeline.sweep import parse_values, sweep, tell_sweep, write_sweep_plot
-from stages.policy import PolicyConfig
+from reelproof.pipeline.commands.sweep import parse_values, tell_sweep, write_sweep_plot
+from reelproof.pipeline.dataset.part_files import read_measurements
+from reelproof.pipeline.dataset.sweep import sweep
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.errors import UsageError
+from reelproof.stages.policy import PolicyConfig
 from tests.pipeline.conftest import reelproof
 from tests.small_parts import write_part
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from pipeline.teachers import gpus_a_server, open_teacher, parse_teacher, teacher_identity
-from stages.teacher import TeacherUnavailable
+from reelproof.pipeline.teachers.kinds import gpus_a_server, open_teacher, parse_teacher, teacher_identity
+from reelproof.stages.teachers.protocol import TeacherUnavailable
 
 SERVER = {"kind": "server", "model": "m", "urls": ["http://127.0.0.1:8000/v1"]}
 
@@ -95,9 +95,8 @@ def test_a_model_folder_that_is_not_there_is_told(model):
 
 def test_reading_settings_imports_no_heavy_library():
     heavy = "torch transformers openai aiohttp distributed cv2 PIL"
-    script = (
-        f"import sys, pipeline.teachers; print(*[each for each in '{heavy}'.split() if each in sys.modules])"
-    )
+    loaded = f"print(*[each for each in '{heavy}'.split() if each in sys.modules])"
+    script = f"import sys, reelproof.pipeline.teachers.kinds; {loaded}"
     root = Path(__file__).parents[2]
     shown = subprocess.run(
         [sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipeline.accounting import StepUse, TeacherUse
-from pipeline.servers.server_load import ServerLoad
-from pipeline.use_figures import seconds_left, tell_seconds, tell_use, use_figures
+from reelproof.pipeline.accounts.accounting import StepUse, TeacherUse
+from reelproof.pipeline.accounts.server_load import ServerLoad
+from reelproof.pipeline.accounts.use_figures import seconds_left, tell_seconds, tell_use, use_figures
 
 USE = TeacherUse(
     calls=30,

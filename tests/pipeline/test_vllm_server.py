@@ -12,13 +12,13 @@ import psutil
 import pytest
 from distributed import Client, LocalCluster
 
-from pipeline.servers import vllm_server
-from pipeline.servers.orphans import MARK, end_orphans
-from pipeline.servers.vllm_server import VllmServer, use_vllm_server
-from pipeline.servers.vllm_settings import VllmTeacherConfig, vllm_command
-from pipeline.teachers import check_teacher, open_teacher, teacher_identity, teacher_plugins
-from schemas.chat import ChatRequest, Message, Sampling, TextPart
-from stages.teacher import TeacherNeeds, TeacherUnavailable
+from reelproof.pipeline.teachers import vllm_server
+from reelproof.pipeline.teachers.kinds import check_teacher, open_teacher, teacher_identity, teacher_plugins
+from reelproof.pipeline.teachers.orphans import MARK, end_orphans
+from reelproof.pipeline.teachers.vllm_server import VllmServer, use_vllm_server
+from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig, vllm_command
+from reelproof.schemas.chat import ChatRequest, Message, Sampling, TextPart
+from reelproof.stages.teachers.protocol import TeacherNeeds, TeacherUnavailable
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.real
@@ -195,8 +195,8 @@ def test_two_servers_that_start_together_take_turns_the_first_time_only(stand_in
 OWNER = """
 import sys
 from pathlib import Path
-from pipeline.servers import vllm_server
-from pipeline.servers.vllm_settings import VllmTeacherConfig
+from reelproof.pipeline.teachers import vllm_server
+from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig
 vllm_server._lock_folder = lambda: Path(sys.argv[1])
 with vllm_server.use_vllm_server(VllmTeacherConfig.model_validate_json(sys.argv[2]), "org/tiny") as server:
     print(server.url, flush=True)

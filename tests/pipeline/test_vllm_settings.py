@@ -3,9 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from pipeline.errors import UsageError
-from pipeline.recipe import recipe_for_sources
-from pipeline.servers.vllm_settings import VllmTeacherConfig, vllm_environment
+from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.recipe import recipe_for_sources
+from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig, vllm_environment
 
 
 def test_a_key_in_the_environment_is_kept_from_our_own_server(monkeypatch):

@@ -3,16 +3,16 @@ from collections.abc import Sequence
 
 import pytest
 
-from pipeline.dataset.part_files import PartFiles
-from pipeline.evaluation_sets import DecontaminationConfig
-from pipeline.store import Store
-from pipeline.whole_set import CurrentPart, WholeSet, examine_whole_set
-from schemas.footage import Clip, Footage
-from schemas.question import Question
-from schemas.record import to_table
-from schemas.trace import Trace
-from stages.computed import ComputedConfig, computed_questions
-from stages.duplicates import DuplicateConfig
+from reelproof.pipeline.dataset.part_files import PartFiles
+from reelproof.pipeline.dataset.whole_set import CurrentPart, WholeSet, examine_whole_set
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.inputs.evaluation_sets import DecontaminationConfig
+from reelproof.schemas.footage import Clip, Footage
+from reelproof.schemas.question import Question
+from reelproof.schemas.record import to_table
+from reelproof.schemas.trace import Trace
+from reelproof.stages.duplicates.near import DuplicateConfig
+from reelproof.stages.questions.computed import ComputedConfig, computed_questions
 from tests.small_parts import footage
 from tests.views import made_clip
 

@@ -1,7 +1,7 @@
 import pytest
 
-from schemas.answer import lenient_score, partial_score, strict_score
-from schemas.question import Task
+from reelproof.schemas.answers.scores import lenient_score, partial_score, strict_score
+from reelproof.schemas.question import Task
 
 MC, NUM, REG, OPEN, OCR = Task.MULTIPLE_CHOICE, Task.NUMERICAL, Task.REGRESSION, Task.OPEN_ENDED, Task.OCR
 TIME, BOX, ORDER, TRUTH = Task.TEMPORAL_GROUNDING, Task.SPATIAL_GROUNDING, Task.ORDERING, Task.BOOLEAN

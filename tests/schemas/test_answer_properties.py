@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.answer import (
+from reelproof.schemas.answers.overlap import word_accuracy
+from reelproof.schemas.answers.scores import (
     gold_fault,
     kendall_agreement,
     lenient_score,
@@ -12,8 +13,7 @@ from schemas.answer import (
     rouge_mean,
     strict_score,
 )
-from schemas.overlap import word_accuracy
-from schemas.question import Task
+from reelproof.schemas.question import Task
 
 OPTIONS = ("red", "blue", "green", "a dog")
 plain_number = st.integers(-(10**9), 10**9).map(str) | st.floats(-1e6, 1e6).map(lambda x: f"{x:.3f}")

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
-from schemas.answer import lenient_score, read_completion
-from schemas.question import Task
+from reelproof.schemas.answers.scores import lenient_score, read_completion
+from reelproof.schemas.question import Task
 
 
 class Difference(NamedTuple):

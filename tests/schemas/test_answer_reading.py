@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from schemas.answer import cited_spans, read_completion
+from reelproof.schemas.answers.scores import cited_spans, read_completion
 
 COMPLETIONS = [
     # text, thought, answer, well formed

@@ -1,7 +1,7 @@
 import pytest
 
-from schemas.chance import guess_rate
-from schemas.question import Task
+from reelproof.schemas.answers.chance import guess_rate
+from reelproof.schemas.question import Task
 from tests.cases import made_case
 
 

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.answer import gold_fault, strict_score
-from schemas.given import infer_task, normalise, option_texts
-from schemas.question import Task
+from reelproof.schemas.answers.normalise import infer_task, normalise, option_texts
+from reelproof.schemas.answers.scores import gold_fault, strict_score
+from reelproof.schemas.question import Task
 
 
 @pytest.mark.parametrize(

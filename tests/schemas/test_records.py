@@ -1,4 +1,5 @@
 import importlib
+import pkgutil
 import typing
 from enum import StrEnum
 from pathlib import Path
@@ -12,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-import schemas
-from schemas.record import Record, Series, arrow_schema, from_table, to_table
+import reelproof.schemas
+from reelproof.schemas.record import Record, Series, arrow_schema, from_table, to_table
 
 GOLDEN = Path(__file__).parent / "arrow_schemas.txt"
 RENEW = (
@@ -23,9 +24,8 @@ RENEW = (
 
 
 def modules() -> list[str]:
-    return sorted(
-        f"schemas.{path.stem}" for path in Path(schemas.__path__[0]).glob("*.py") if path.stem != "__init__"
-    )
+    found = pkgutil.walk_packages(reelproof.schemas.__path__, "reelproof.schemas.")
+    return sorted(each.name for each in found if not each.ispkg)
 
 
 def below(record: type[Record]) -> list[type[Record]]:

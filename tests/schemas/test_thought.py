@@ -1,8 +1,8 @@
 import pytest
 
-from schemas.footage import Span
-from schemas.reading import cited_spans
-from schemas.thought import cited_near_frames, lies_in_clip, repetition, thought_words
+from reelproof.schemas.answers.reading import cited_spans
+from reelproof.schemas.answers.thought import cited_near_frames, lies_in_clip, repetition, thought_words
+from reelproof.schemas.footage import Span
 from tests.views import made_clip
 
 

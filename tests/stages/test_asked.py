@@ -6,11 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.chat import ChatRequest, Completion, TextPart
-from schemas.footage import Span
-from schemas.question import QuestionSource, Task, WrittenQuestion
-from stages.asked import WRITTEN_SCHEMA, AskedConfig, ask_questions, find_items, read_reply, surviving
-from stages.signals import SignalsTeacher
+from reelproof.schemas.chat import ChatRequest, Completion, TextPart
+from reelproof.schemas.footage import Span
+from reelproof.schemas.question import QuestionSource, Task, WrittenQuestion
+from reelproof.stages.questions.written import (
+    WRITTEN_SCHEMA,
+    AskedConfig,
+    ask_questions,
+    find_items,
+    read_reply,
+    surviving,
+)
+from reelproof.stages.teachers.embedded.signals import SignalsTeacher
 from tests.views import made_clip
 
 CLIP = made_clip("v", 20.0)

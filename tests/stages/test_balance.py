@@ -5,8 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, chi2
 
-from schemas.question import Question, Task
-from stages.balance import BalanceConfig, binomial_tail, chi_square_tail, constant_baseline, measure_balance
+from reelproof.schemas.question import Question, Task
+from reelproof.stages.checks.balance import (
+    BalanceConfig,
+    binomial_tail,
+    chi_square_tail,
+    constant_baseline,
+    measure_balance,
+)
 from tests.cases import made_case
 from tests.views import made_clip
 

@@ -8,22 +8,16 @@ from typing import Any
 import polars as pl
 import pytest
 
-from schemas.chat import ChatRequest, Completion
-from schemas.question import GivenRow, Task
-from schemas.record import Record
-from schemas.trace import Case
-from stages import (
-    balance,
-    claims,
-    duplicates,
-    duplicates_evaluation,
-    given_traces,
-    probes,
-    signals,
-    sufficiency,
-    traces,
-)
-from stages.checks.registry import CHECKS
+from reelproof.schemas.chat import ChatRequest, Completion
+from reelproof.schemas.question import GivenRow, Task
+from reelproof.schemas.record import Record
+from reelproof.schemas.trace import Case
+from reelproof.stages.answers import claims, given_traces, probes, sufficiency, traces
+from reelproof.stages.checks import balance
+from reelproof.stages.checks.registry import CHECKS
+from reelproof.stages.duplicates import contamination as duplicates_evaluation
+from reelproof.stages.duplicates import near as duplicates
+from reelproof.stages.teachers.embedded import signals
 from tests.cases import completion, made_case, made_trace
 from tests.views import made_clip
 

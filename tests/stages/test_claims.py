@@ -5,10 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.chat import ChatRequest, Completion, TextPart
-from schemas.footage import Span
-from schemas.question import Question
-from stages.claims import ClaimConfig, cited_frames, cited_statements, control_frames, verify_claims
+from reelproof.schemas.chat import ChatRequest, Completion, TextPart
+from reelproof.schemas.footage import Span
+from reelproof.schemas.question import Question
+from reelproof.stages.answers.claims import (
+    ClaimConfig,
+    cited_frames,
+    cited_statements,
+    control_frames,
+    verify_claims,
+)
 from tests.cases import completion, made_case
 from tests.views import made_clip
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas.footage import ClipKind
-from stages.clips import ClipConfig, cut_clips
+from reelproof.schemas.footage import ClipKind
+from reelproof.stages.footage.clips import ClipConfig, cut_clips
 from tests.views import made_clip, made_view
 
 

@@ -3,7 +3,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.clock import Clock
+from reelproof.stages.footage.clock import Clock
 
 TICK_S = 0.001
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from schemas.answer import gold_fault, strict_score
-from schemas.footage import Clip, CutKind
-from schemas.question import Question, Task
-from stages.computed import ComputedConfig, ComputedKind, computed_questions
+from reelproof.schemas.answers.scores import gold_fault, strict_score
+from reelproof.schemas.footage import Clip, CutKind
+from reelproof.schemas.question import Question, Task
+from reelproof.stages.questions.computed import ComputedConfig, ComputedKind, computed_questions
 from tests.views import made_clip
 
 FREE = {"changed_bits": 0, "foreign_bits": 10, "lone_scene_share": 1.0}

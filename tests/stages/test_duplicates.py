@@ -7,16 +7,16 @@ from datasketch import MinHash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.duplicates import (
+from reelproof.stages.duplicates.frames import alike
+from reelproof.stages.duplicates.near import (
     DuplicateConfig,
     duplicate_clips,
     duplicate_questions,
     duplicate_traces,
     duplicate_videos,
 )
-from stages.duplicates_frames import alike
-from stages.duplicates_shown import shared_share
-from stages.duplicates_text import agreement, runs, signatures, word_hashes
+from reelproof.stages.duplicates.shown import shared_share
+from reelproof.stages.duplicates.text import agreement, runs, signatures, word_hashes
 
 WORDS = [f"w{i}" for i in range(500)]
 CFG = DuplicateConfig()

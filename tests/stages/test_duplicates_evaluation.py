@@ -3,7 +3,7 @@ import random
 import polars as pl
 import pytest
 
-from stages.duplicates_evaluation import (
+from reelproof.stages.duplicates.contamination import (
     ContaminationConfig,
     find_contamination,
     read_evaluation_set,

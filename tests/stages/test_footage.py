@@ -8,11 +8,11 @@ from PIL import Image
 from scenedetect.common import FrameTimecode
 from scenedetect.detectors import ContentDetector
 
-from schemas.footage import Footage
-from stages.cuts import Meter
-from stages.decode import LocalVideo, Reel
-from stages.footage import FootageConfig, perceptual_hash, scan_footage
-from stages.pictures import RgbConverter
+from reelproof.schemas.footage import Footage
+from reelproof.stages.footage.cuts import Meter
+from reelproof.stages.footage.decode import LocalVideo, Reel
+from reelproof.stages.footage.pictures import RgbConverter
+from reelproof.stages.footage.scan import FootageConfig, perceptual_hash, scan_footage
 from tests.films import FOOTAGE, Shot, erase, make_film
 
 

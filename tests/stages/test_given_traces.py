@@ -1,9 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.footage import FrameRef
-from schemas.question import GivenRow, Question, QuestionSource, ShownFrame, Task
-from stages.given_traces import GivenTracesConfig, given_traces
+from reelproof.schemas.footage import FrameRef
+from reelproof.schemas.question import GivenRow, Question, QuestionSource, ShownFrame, Task
+from reelproof.stages.answers.given_traces import GivenTracesConfig, given_traces
 
 CFG = GivenTracesConfig()
 

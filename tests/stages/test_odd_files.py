@@ -9,9 +9,9 @@ import av
 import numpy as np
 import pytest
 
-from schemas.footage import Footage, Quarantine, QuarantineKind
-from stages.decode import LocalVideo
-from stages.footage import FootageConfig, scan_footage
+from reelproof.schemas.footage import Footage, Quarantine, QuarantineKind
+from reelproof.stages.footage.decode import LocalVideo
+from reelproof.stages.footage.scan import FootageConfig, scan_footage
 from tests.films import erase, flip_bits, make_audio, make_film, truncate
 
 TWO_SHOTS = ((1, 1.0), (2, 1.0))

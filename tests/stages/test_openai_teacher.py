@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from schemas.chat import ChatRequest, ImagePart, Message, Sampling, TextPart
-from stages import openai_server, openai_teacher
-from stages.openai_teacher import OpenAITeacher
-from stages.teacher import ServerTeacherConfig, TeacherUnavailable
+from reelproof.schemas.chat import ChatRequest, ImagePart, Message, Sampling, TextPart
+from reelproof.stages.teachers import openai_server, openai_teacher
+from reelproof.stages.teachers.openai_teacher import OpenAITeacher
+from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherUnavailable
 from tests.stub_server import Drop, Hang, StubServer, chat_reply, last_text, refusal
 
 SECRET = "sk-test-0123456789abcdef"

@@ -12,22 +12,26 @@ import numpy as np
 import polars as pl
 import pytest
 
-from schemas.chat import ChatRequest, Completion, Sampling
-from schemas.footage import Clip
-from schemas.measurements import Keys
-from schemas.question import Question, Task
-from schemas.record import to_table
-from schemas.trace import Case
-from stages.balance import BalanceConfig, measure_balance
-from stages.checks.registry import CHECKS
-from stages.claims import ClaimConfig, verify_claims
-from stages.duplicates import DuplicateConfig, duplicate_questions, duplicate_traces
-from stages.duplicates_evaluation import ContaminationConfig, find_contamination, read_evaluation_set
-from stages.policy import PolicyConfig, decide
-from stages.probes import Probe, ProbeConfig, probe_questions
-from stages.prompts import rollout_messages
-from stages.signals import SignalsTeacher
-from stages.sufficiency import SufficiencyConfig, judge_sufficiency
+from reelproof.schemas.chat import ChatRequest, Completion, Sampling
+from reelproof.schemas.footage import Clip
+from reelproof.schemas.measurements import Keys
+from reelproof.schemas.question import Question, Task
+from reelproof.schemas.record import to_table
+from reelproof.schemas.trace import Case
+from reelproof.stages.answers.claims import ClaimConfig, verify_claims
+from reelproof.stages.answers.probes import Probe, ProbeConfig, probe_questions
+from reelproof.stages.answers.sufficiency import SufficiencyConfig, judge_sufficiency
+from reelproof.stages.checks.balance import BalanceConfig, measure_balance
+from reelproof.stages.checks.registry import CHECKS
+from reelproof.stages.duplicates.contamination import (
+    ContaminationConfig,
+    find_contamination,
+    read_evaluation_set,
+)
+from reelproof.stages.duplicates.near import DuplicateConfig, duplicate_questions, duplicate_traces
+from reelproof.stages.policy import PolicyConfig, decide
+from reelproof.stages.teachers.embedded.signals import SignalsTeacher
+from reelproof.stages.teachers.prompts import rollout_messages
 from tests.cases import completion, made_case, made_trace
 from tests.views import made_clip
 

@@ -8,11 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas.intervals import wilson_low
-from schemas.measurements import measurement_schema
-from schemas.policy import SFT_REASONS
-from stages.balance import binomial_tail
-from stages.policy import GRADED_TASKS, SFT_QUOTAS, PolicyConfig, RuleError, decide, funnel, sft_rules
+from reelproof.schemas.intervals import wilson_low
+from reelproof.schemas.measurements import measurement_schema
+from reelproof.schemas.policy import SFT_REASONS
+from reelproof.stages.checks.balance import binomial_tail
+from reelproof.stages.policy import (
+    GRADED_TASKS,
+    SFT_QUOTAS,
+    PolicyConfig,
+    RuleError,
+    decide,
+    funnel,
+    sft_rules,
+)
 
 SOUND: dict[str, Any] = {
     "trace_id": "t0", "question_id": "q0", "clip_id": "c0", "video_id": "v0", "sample_index": 0,

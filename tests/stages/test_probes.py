@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.chat import ChatRequest, Completion
-from schemas.question import Task
-from schemas.trace import Case
-from stages.probes import Probe, ProbeConfig, probe_questions, shown_instead
+from reelproof.schemas.chat import ChatRequest, Completion
+from reelproof.schemas.question import Task
+from reelproof.schemas.trace import Case
+from reelproof.stages.answers.probes import Probe, ProbeConfig, probe_questions, shown_instead
 from tests.cases import made_case
 from tests.views import made_clip
 

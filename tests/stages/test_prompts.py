@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from schemas.chat import ImagePart, Message, TextPart
-from schemas.footage import Clip, ClipKind, CutKind, FrameRef, Scene
-from schemas.question import Question, QuestionSource, ShownFrame, Task
-from stages.prompts import ANSWER_FORMS, CLAIM, ROLLOUT, claim_messages, rollout_messages
+from reelproof.schemas.chat import ImagePart, Message, TextPart
+from reelproof.schemas.footage import Clip, ClipKind, CutKind, FrameRef, Scene
+from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
+from reelproof.stages.teachers.prompts import ANSWER_FORMS, CLAIM, ROLLOUT, claim_messages, rollout_messages
 
 
 def shown(index: int, shown_s: float | None) -> ShownFrame:

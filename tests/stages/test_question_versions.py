@@ -3,10 +3,12 @@ from collections.abc import Iterable
 
 import pytest
 
-from schemas.footage import Clip
-from schemas.question import GivenRow, Question
-from schemas.record import Record
-from stages import clips, computed, questions
+from reelproof.schemas.footage import Clip
+from reelproof.schemas.question import GivenRow, Question
+from reelproof.schemas.record import Record
+from reelproof.stages.footage import clips
+from reelproof.stages.questions import computed
+from reelproof.stages.questions import given as questions
 from tests.views import made_view
 
 VIEWS = [made_view("a", 20.0, [7.0, 12.0]), made_view("b", 30.0), made_view("c", 130.0, [31.0, 62.0, 95.0])]

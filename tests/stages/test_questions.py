@@ -1,10 +1,10 @@
 import pytest
 from pydantic import ValidationError
 
-from schemas.footage import Clip, ClipKind
-from schemas.question import GivenRow, Question, Task
-from stages.clips import ClipConfig, cut_clips
-from stages.questions import QuestionsConfig, given_questions
+from reelproof.schemas.footage import Clip, ClipKind
+from reelproof.schemas.question import GivenRow, Question, Task
+from reelproof.stages.footage.clips import ClipConfig, cut_clips
+from reelproof.stages.questions.given import QuestionsConfig, given_questions
 from tests.views import made_clip, made_view
 
 

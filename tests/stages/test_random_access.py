@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from stages.decode import Reel, UnusableVideoError
-from stages.random_access import frames_at, frames_by_scanning, frames_by_seeking
+from reelproof.stages.footage.decode import Reel, UnusableVideoError
+from reelproof.stages.footage.random_access import frames_at, frames_by_scanning, frames_by_seeking
 from tests.films import Shot, make_film
 
 TIMES_S = (3.2, 0.0, 1.0, 1.0, 2.999)

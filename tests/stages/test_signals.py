@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from schemas.answer import lenient_score, read_completion
-from schemas.chat import ChatRequest, Message, Sampling, TextPart
-from schemas.footage import Clip, ClipKind, CutKind, FrameRef, Scene
-from schemas.question import Question, QuestionSource, ShownFrame, Task
-from schemas.trace import Trace
-from stages.computed import ComputedConfig, ComputedKind, computed_questions
-from stages.prompts import claim_messages, rollout_messages
-from stages.signals import SignalsTeacher
-from stages.signals_read import read_request
-from stages.traces import Asked, RolloutConfig, TeacherShare, ask_rollouts
+from reelproof.schemas.answers.scores import lenient_score, read_completion
+from reelproof.schemas.chat import ChatRequest, Message, Sampling, TextPart
+from reelproof.schemas.footage import Clip, ClipKind, CutKind, FrameRef, Scene
+from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
+from reelproof.schemas.trace import Trace
+from reelproof.stages.answers.traces import Asked, RolloutConfig, TeacherShare, ask_rollouts
+from reelproof.stages.questions.computed import ComputedConfig, ComputedKind, computed_questions
+from reelproof.stages.teachers.embedded.read import read_request
+from reelproof.stages.teachers.embedded.signals import SignalsTeacher
+from reelproof.stages.teachers.prompts import claim_messages, rollout_messages
 from tests.films import picture
 
 

@@ -1,9 +1,9 @@
 import pytest
 
-from schemas.question import Task
-from stages.checks.sufficiency import SufficiencyScoreConfig, measure_sufficiency
-from stages.signals import SignalsTeacher
-from stages.sufficiency import SufficiencyConfig, judge_sufficiency
+from reelproof.schemas.question import Task
+from reelproof.stages.answers.sufficiency import SufficiencyConfig, judge_sufficiency
+from reelproof.stages.checks.sufficiency import SufficiencyScoreConfig, measure_sufficiency
+from reelproof.stages.teachers.embedded.signals import SignalsTeacher
 from tests.cases import completion, made_case
 
 SHARP = "The picture changes sharply between [1.0 s] and [2.0 s]."

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.splits import assign_splits
+from reelproof.stages.splits import assign_splits
 
 names = st.sets(st.sampled_from("abcdefghijklmnop"), min_size=1)
 

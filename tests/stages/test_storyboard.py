@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.footage import CutKind, Footage, FrameRef, FrameSignals, Keyframe, Video, hash_distance
-from stages.decode import LocalVideo
-from stages.footage import FootageConfig, scan_footage
-from stages.storyboard import StoryboardConfig, cut_scenes
+from reelproof.schemas.footage import CutKind, Footage, FrameRef, FrameSignals, Keyframe, Video, hash_distance
+from reelproof.stages.footage.decode import LocalVideo
+from reelproof.stages.footage.scan import FootageConfig, scan_footage
+from reelproof.stages.footage.storyboard import StoryboardConfig, cut_scenes
 from tests.films import Shot, make_film
 
 CFG = StoryboardConfig()

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
-from schemas.chat import ChatRequest, Completion
-from schemas.footage import Span
-from schemas.question import Question, QuestionSource, ShownFrame, Task
-from schemas.trace import Trace
-from stages.traces import Asked, RolloutConfig, TeacherShare, ask_rollouts
+from reelproof.schemas.chat import ChatRequest, Completion
+from reelproof.schemas.footage import Span
+from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
+from reelproof.schemas.trace import Trace
+from reelproof.stages.answers.traces import Asked, RolloutConfig, TeacherShare, ask_rollouts
 from tests.views import made_clip
 
 CLIPS = [made_clip(name) for name in ("one", "two", "three")]

@@ -2,8 +2,7 @@ import pytest
 import torch
 from transformers import AutoProcessor
 
-from tests.tiny_training import sft_row, write_model
-from training.batches import (
+from reelproof.training.batches import (
     PromptConfig,
     chat_prompt,
     completion_text,
@@ -12,7 +11,8 @@ from training.batches import (
     limit_frames,
     sft_batch,
 )
-from training.shards import example_of
+from reelproof.training.shards import example_of
+from tests.tiny_training import sft_row, write_model
 
 
 @pytest.fixture(scope="module")

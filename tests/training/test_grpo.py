@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.grpo import (
+from reelproof.training.grpo import (
     GrpoConfig,
     average,
     group_advantages,

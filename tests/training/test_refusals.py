@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 from transformers import AutoProcessor, LlamaConfig
 
-from schemas.sample import RlSample
+from reelproof.schemas.sample import RlSample
+from reelproof.training.batches import PromptConfig
+from reelproof.training.evaluate import EvaluateConfig, evaluate_model
+from reelproof.training.preflight import SetupError
+from reelproof.training.rewards import RewardConfig
+from reelproof.training.rl import RlConfig, TemporalConfig, train_rl
+from reelproof.training.sampling import SamplingConfig
+from reelproof.training.sft import SftConfig, train_sft
+from reelproof.training.shards import DatasetError, ShardsConfig
+from reelproof.training.strategies import TtsConfig
+from reelproof.training.tts import scale_test_time
 from tests.tiny_training import TINY, row_fields, write_dataset, write_model, write_rl, write_sft
-from training.batches import PromptConfig
-from training.evaluate import EvaluateConfig, evaluate_model
-from training.preflight import SetupError
-from training.rewards import RewardConfig
-from training.rl import RlConfig, TemporalConfig, train_rl
-from training.sampling import SamplingConfig
-from training.sft import SftConfig, train_sft
-from training.shards import DatasetError, ShardsConfig
-from training.strategies import TtsConfig
-from training.tts import scale_test_time
 
 SHORT = SamplingConfig(max_tokens=6)
 RL = RlConfig(steps=1, sampling=SHORT)

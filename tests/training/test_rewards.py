@@ -1,19 +1,19 @@
 import pytest
 
-import schemas.answer
-import stages.checks.agreement
-import stages.checks.citations
-import stages.checks.form
-import stages.checks.text
-from schemas.question import Task
-from stages.checks.agreement import AgreementConfig
-from stages.checks.text import TextConfig
+import reelproof.schemas.answers.scores
+import reelproof.stages.checks.agreement
+import reelproof.stages.checks.citations
+import reelproof.stages.checks.form
+import reelproof.stages.checks.text
+from reelproof.schemas.question import Task
+from reelproof.stages.checks.agreement import AgreementConfig
+from reelproof.stages.checks.text import TextConfig
+from reelproof.training import rewards
+from reelproof.training.preflight import SetupError
+from reelproof.training.rewards import RewardConfig, check_rewards, score_completions
+from reelproof.training.shards import example_of
 from tests.cases import completion, made_case
 from tests.tiny_training import rl_row
-from training import rewards
-from training.preflight import SetupError
-from training.rewards import RewardConfig, check_rewards, score_completions
-from training.shards import example_of
 
 EXAMPLE = example_of(rl_row(0).model_dump(mode="python"))  # frames at 0 and 1 s, red then green: B
 
@@ -29,21 +29,21 @@ def components(text, cfg=None, judge=None, example=EXAMPLE):
 
 def test_answers_are_scored_by_the_functions_that_the_filter_uses():
     assert {
-        "strict": schemas.answer.strict_score,
-        "lenient": schemas.answer.lenient_score,
-        "partial": schemas.answer.partial_score,
+        "strict": reelproof.schemas.answers.scores.strict_score,
+        "lenient": reelproof.schemas.answers.scores.lenient_score,
+        "partial": reelproof.schemas.answers.scores.partial_score,
     } == rewards.SCORERS
-    assert rewards.read_completion is schemas.answer.read_completion
+    assert rewards.read_completion is reelproof.schemas.answers.scores.read_completion
 
 
 @pytest.mark.parametrize(
     ("name", "filter_module"),
     [
-        ("agreement", stages.checks.agreement),
-        ("repetition", stages.checks.text),
-        ("thought_words", stages.checks.form),
-        ("cited_near_frames", stages.checks.citations),
-        ("read_completion", stages.checks.form),
+        ("agreement", reelproof.stages.checks.agreement),
+        ("repetition", reelproof.stages.checks.text),
+        ("thought_words", reelproof.stages.checks.form),
+        ("cited_near_frames", reelproof.stages.checks.citations),
+        ("read_completion", reelproof.stages.checks.form),
     ],
 )
 def test_thoughts_are_measured_by_the_functions_that_the_filter_uses(name, filter_module):
@@ -55,8 +55,8 @@ def test_reward_measures_what_the_filter_measures():
     text = completion(thought, "B")
     case = made_case([text], task=EXAMPLE.task, text=EXAMPLE.question, options=EXAMPLE.options)
     scored = components(text)
-    (agreed,) = stages.checks.agreement.measure_agreement([case], AgreementConfig())
-    (read,) = stages.checks.text.measure_text([case], TextConfig())
+    (agreed,) = reelproof.stages.checks.agreement.measure_agreement([case], AgreementConfig())
+    (read,) = reelproof.stages.checks.text.measure_text([case], TextConfig())
     assert scored["agreement"] == agreed.agrees == 1
     assert scored["repetition"] == 1 - read.repetition < 1
 

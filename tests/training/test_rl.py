@@ -8,24 +8,24 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.tiny_training import write_model, write_rl
-from training.batches import PromptConfig, keep_frames
-from training.curriculum import Curriculum, CurriculumConfig
-from training.groups import shuffle_frames
-from training.grpo import GrpoConfig
-from training.logprobs import (
+from reelproof.training.batches import PromptConfig, keep_frames
+from reelproof.training.curriculum import Curriculum, CurriculumConfig
+from reelproof.training.groups import shuffle_frames
+from reelproof.training.grpo import GrpoConfig
+from reelproof.training.logprobs import (
     bundle_batch,
     bundle_logprobs,
     completion_logprobs,
     forbidden_tokens,
     whole_batch,
 )
-from training.networks import LoraSettings
-from training.rewards import RewardConfig
-from training.rl import RlConfig, TemporalConfig, train_rl
-from training.sampling import Ask, LocalSampler, SamplingConfig
-from training.sft import OptimizerConfig
-from training.shards import ShardsConfig, open_shards, stream_in_order
+from reelproof.training.networks import LoraSettings
+from reelproof.training.rewards import RewardConfig
+from reelproof.training.rl import RlConfig, TemporalConfig, train_rl
+from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
+from reelproof.training.sft import OptimizerConfig
+from reelproof.training.shards import ShardsConfig, open_shards, stream_in_order
+from tests.tiny_training import write_model, write_rl
 
 CFG = RlConfig(
     steps=4,

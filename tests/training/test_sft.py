@@ -11,11 +11,10 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from tests.tiny_training import sft_row, write_model, write_sft
-from training.batches import PromptConfig, sft_batch
-from training.networks import LoraSettings, logits_needed
-from training.preflight import SetupError
-from training.sft import (
+from reelproof.training.batches import PromptConfig, sft_batch
+from reelproof.training.networks import LoraSettings, logits_needed
+from reelproof.training.preflight import SetupError
+from reelproof.training.sft import (
     OptimizerConfig,
     SftConfig,
     Trainer,
@@ -23,7 +22,8 @@ from training.sft import (
     learning_rate_share,
     train_sft,
 )
-from training.shards import ShardsConfig, example_of
+from reelproof.training.shards import ShardsConfig, example_of
+from tests.tiny_training import sft_row, write_model, write_sft
 
 CFG = SftConfig(
     steps=6,
@@ -36,7 +36,7 @@ CFG = SftConfig(
 DIE_IN_STEP_4 = """
 import os, signal, sys
 from pathlib import Path
-from training.sft import SftConfig, Trainer, train_sft
+from reelproof.training.sft import SftConfig, Trainer, train_sft
 
 class Mortal(Trainer):
     def apply(self):
@@ -44,8 +44,8 @@ class Mortal(Trainer):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().apply()
 
-import training.sft
-training.sft.Trainer = Mortal
+import reelproof.training.sft
+reelproof.training.sft.Trainer = Mortal
 train_sft(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), SftConfig.model_validate_json(sys.argv[4]))
 """
 

@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.sample import SftSample
-from tests.tiny_training import sft_row, write_dataset, write_sft
-from training.shards import (
+from reelproof.schemas.sample import SftSample
+from reelproof.training.shards import (
     DatasetError,
     ShardsConfig,
     open_shards,
@@ -16,6 +15,7 @@ from training.shards import (
     stream_examples,
     stream_in_order,
 )
+from tests.tiny_training import sft_row, write_dataset, write_sft
 
 
 @pytest.fixture(scope="module")

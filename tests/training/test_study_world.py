@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from schemas.answer import read_completion
-from schemas.sample import ChatMessage, ChatPart
+from reelproof.schemas.answers.scores import read_completion
+from reelproof.schemas.sample import ChatMessage, ChatPart
+from reelproof.training.shards import example_of
 from tests.tiny_training import rl_row
-from training.shards import example_of
 
 STUDY = Path(__file__).parents[2] / "data_cards" / "moving_shapes"
 

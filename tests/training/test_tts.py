@@ -2,14 +2,14 @@ import json
 
 import pytest
 
-from schemas.question import Task
+from reelproof.schemas.question import Task
+from reelproof.training.batches import PromptConfig
+from reelproof.training.evaluate import EvaluateConfig, constant_baseline, evaluate_model
+from reelproof.training.sampling import Said, SamplingConfig
+from reelproof.training.shards import example_of
+from reelproof.training.strategies import TtsConfig, count_votes, vote
+from reelproof.training.tts import scale_test_time, try_strategies
 from tests.tiny_training import rl_row, write_model, write_rl
-from training.batches import PromptConfig
-from training.evaluate import EvaluateConfig, constant_baseline, evaluate_model
-from training.sampling import Said, SamplingConfig
-from training.shards import example_of
-from training.strategies import TtsConfig, count_votes, vote
-from training.tts import scale_test_time, try_strategies
 
 EXAMPLE = example_of(rl_row(0).model_dump())  # the answer is B, green
 THOUGHT = {"B": "So green.", "A": "So red.", "C": "So blue."}

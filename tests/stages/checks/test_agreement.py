@@ -1,7 +1,7 @@
 import pytest
 
-from schemas.question import Task
-from stages.checks.agreement import AgreementConfig, measure_agreement
+from reelproof.schemas.question import Task
+from reelproof.stages.checks.agreement import AgreementConfig, measure_agreement
 from tests.cases import completion, made_case
 
 MC, NUM, REG, OPEN, OCR = Task.MULTIPLE_CHOICE, Task.NUMERICAL, Task.REGRESSION, Task.OPEN_ENDED, Task.OCR

@@ -1,15 +1,15 @@
 import pytest
 
-from schemas.question import Task
-from schemas.trace import Claim, ProbeResult
-from stages.checks.answer import AnswerConfig, measure_answer
-from stages.checks.citations import CitationConfig, measure_citations
-from stages.checks.difficulty import DifficultyConfig, measure_difficulty
-from stages.checks.form import FormConfig, measure_form
-from stages.checks.grounding import GroundingConfig, measure_grounding
-from stages.checks.probes import ProbeScoreConfig, measure_probes
-from stages.checks.registry import CHECKS
-from stages.checks.text import (
+from reelproof.schemas.question import Task
+from reelproof.schemas.trace import Claim, ProbeResult
+from reelproof.stages.checks.answer import AnswerConfig, measure_answer
+from reelproof.stages.checks.citations import CitationConfig, measure_citations
+from reelproof.stages.checks.difficulty import DifficultyConfig, measure_difficulty
+from reelproof.stages.checks.form import FormConfig, measure_form
+from reelproof.stages.checks.grounding import GroundingConfig, measure_grounding
+from reelproof.stages.checks.probes import ProbeScoreConfig, measure_probes
+from reelproof.stages.checks.registry import CHECKS
+from reelproof.stages.checks.text import (
     TextConfig,
     foreign_script,
     measure_text,

@@ -1,0 +1,176 @@
+"""Completions -> what they cost: calls, reuse, tokens, tokens a second, time left, money."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Self
+
+from reelproof.schemas.chat import Completion
+from reelproof.schemas.record import Record
+from reelproof.stages.teachers.protocol import CountsInFlight, Teacher, TeacherPrice
+
+
+class TeacherUse(Record):
+    """What one step of one part, or a whole run, asked of its teachers. Adds up."""
+
+    calls: int = 0
+    """Completions that a model was asked for; failures among them."""
+    reused: int = 0
+    """Completions taken from the log, which cost nothing."""
+    failed: int = 0
+    """Of the calls, those that ended in a lasting failure."""
+    retries: int = 0
+    """How often they were asked again after a passing fault: the server erred, hung or went away."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    """Tokens of the calls alone: what was reused was paid for before."""
+    cost: float | None = None
+    """Of the calls, each at its own teacher's price, in the price's currency; None where none has a price."""
+    latency_s: float = 0
+    """Of the calls together: divided by the seconds they took, how many were in flight on average."""
+    asked_from_s: float | None = None
+    """Unix time of the first call."""
+    asked_until_s: float | None = None
+    """Unix time of the last answer."""
+
+    def __add__(self, other: Self) -> Self:
+        """Both together: counts add up, the time runs from the earlier start to the later end."""
+        costs = _known(self.cost, other.cost)
+        return type(self)(
+            calls=self.calls + other.calls,
+            reused=self.reused + other.reused,
+            failed=self.failed + other.failed,
+            retries=self.retries + other.retries,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            cost=sum(costs) if costs else None,
+            latency_s=self.latency_s + other.latency_s,
+            asked_from_s=min(_known(self.asked_from_s, other.asked_from_s), default=None),
+            asked_until_s=max(_known(self.asked_until_s, other.asked_until_s), default=None),
+        )
+
+    @property
+    def needed(self) -> int:
+        """Completions that the work took, whether they were asked for or in the log."""
+        return self.calls + self.reused
+
+    @property
+    def seconds(self) -> float:
+        """From the first call to the last answer; 0 where nothing was asked."""
+        if self.asked_from_s is None or self.asked_until_s is None:
+            return 0.0
+        return self.asked_until_s - self.asked_from_s
+
+    @property
+    def prompt_tokens_per_s(self) -> float:
+        """Of the calls; 0 where nothing was asked."""
+        return self.prompt_tokens / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def completion_tokens_per_s(self) -> float:
+        """Of the calls; 0 where nothing was asked."""
+        return self.completion_tokens / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def mean_in_flight(self) -> float:
+        """Completions under way on average between the first call and the last answer (Little's law)."""
+        return self.latency_s / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def reuse_share(self) -> float:
+        """Of all completions needed, the share that was in the log already: the log's cache hits."""
+        return self.reused / self.needed if self.needed else 0.0
+
+
+class StepUse(Record):
+    """What one step took in all the parts that it went through. Adds up."""
+
+    step: str
+    parts: int = 0
+    videos: int = 0
+    """In those parts."""
+    seconds: float = 0
+    """Of its tasks together; several run side by side."""
+    use: TeacherUse = TeacherUse()
+
+    def __add__(self, other: Self) -> Self:
+        """Both together. The step is the same."""
+        return type(self)(
+            step=self.step,
+            parts=self.parts + other.parts,
+            videos=self.videos + other.videos,
+            seconds=self.seconds + other.seconds,
+            use=self.use + other.use,
+        )
+
+    @property
+    def seconds_a_video(self) -> float | None:
+        """Of a task's time; None where no part is through."""
+        return self.seconds / self.videos if self.videos else None
+
+    @property
+    def needed_a_video(self) -> float | None:
+        """Completions; None where no part is through."""
+        return self.use.needed / self.videos if self.videos else None
+
+
+@dataclass
+class UseCounter:
+    """The running count of one step of one part; `use` is its record so far."""
+
+    use: TeacherUse = field(default_factory=TeacherUse)
+    waiting: int = 0
+    """Completions asked for and not there yet, those in flight among them."""
+    teachers: list[CountsInFlight] = field(default_factory=list)
+    """Those that are asked, where they stand behind servers."""
+
+    def watch(self, teacher: Teacher) -> None:
+        """Have what it has in flight counted as well."""
+        if isinstance(teacher, CountsInFlight):
+            self.teachers.append(teacher)
+
+    def count_reused(self, count: int = 1) -> None:
+        """Completions that were in the log."""
+        self.use = self.use.model_copy(update={"reused": self.use.reused + count})
+
+    def count_answer(
+        self,
+        completion: Completion,
+        asked_at_s: float,
+        answered_at_s: float,
+        price: TeacherPrice | None = None,
+    ) -> None:
+        """One call's answer, with the Unix times of asking and answering."""
+        use = self.use
+        cost = use.cost
+        if price is not None:
+            cost = (cost or 0.0) + price.of(completion.prompt_tokens, completion.completion_tokens)
+        self.use = use.model_copy(
+            update={
+                "calls": use.calls + 1,
+                "failed": use.failed + (completion.error is not None),
+                "retries": use.retries + completion.retries,
+                "prompt_tokens": use.prompt_tokens + completion.prompt_tokens,
+                "completion_tokens": use.completion_tokens + completion.completion_tokens,
+                "cost": cost,
+                "latency_s": use.latency_s + completion.latency_s,
+                "asked_from_s": asked_at_s if use.asked_from_s is None else min(use.asked_from_s, asked_at_s),
+                "asked_until_s": max(use.asked_until_s or answered_at_s, answered_at_s),
+            }
+        )
+
+
+def total_use(uses: Iterable[TeacherUse]) -> TeacherUse:
+    """All of them together."""
+    return sum(uses, start=TeacherUse())
+
+
+def by_step(uses: Iterable[StepUse]) -> tuple[StepUse, ...]:
+    """One a step, in the order in which the steps first come."""
+    steps: dict[str, StepUse] = {}
+    for each in uses:
+        steps[each.step] = steps[each.step] + each if each.step in steps else each
+    return tuple(steps.values())
+
+
+def _known(*values: float | None) -> list[float]:
+    return [value for value in values if value is not None]

@@ -1,0 +1,83 @@
+"""Steps that this process is at right now -> what each has asked for so far, for another process to see."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from reelproof.pipeline.accounts.accounting import StepUse, TeacherUse, UseCounter
+from reelproof.schemas.record import Record
+
+_lock = threading.Lock()
+
+
+class RunningStep(Record):
+    """One step at work on one part."""
+
+    step: str
+    part: int
+    videos: int
+    seconds: float
+    """Since it began."""
+    use: TeacherUse
+    waiting: int = 0
+    """Completions asked for and not there yet."""
+
+    @property
+    def so_far(self) -> StepUse:
+        """As accounts take it: the part is not through."""
+        return StepUse(step=self.step, seconds=self.seconds, use=self.use)
+
+
+class AtWork(Record):
+    """All that a process is at, or several."""
+
+    steps: tuple[RunningStep, ...] = ()
+    in_flight: int = 0
+    """Requests at servers that have not been answered."""
+
+
+class _Begun(NamedTuple):
+    step: str
+    part: int
+    videos: int
+    since_s: float
+    counter: UseCounter
+
+
+_begun: dict[int, _Begun] = {}
+"""What this process is at: a worker runs several parts in threads."""
+
+
+@contextmanager
+def announced(step: str, part: int, videos: int, counter: UseCounter) -> Iterator[None]:
+    """Have the step seen by `at_work` for as long as the block lasts."""
+    begun = _Begun(step, part, videos, time.monotonic(), counter)
+    with _lock:
+        _begun[id(begun)] = begun
+    try:
+        yield
+    finally:
+        with _lock:
+            del _begun[id(begun)]
+
+
+def at_work() -> AtWork:
+    """What this process is at."""
+    with _lock:
+        begun = list(_begun.values())
+    teachers = {id(each): each for one in begun for each in one.counter.teachers}
+    now_s = time.monotonic()
+    steps = tuple(
+        RunningStep(
+            step=each.step,
+            part=each.part,
+            videos=each.videos,
+            seconds=now_s - each.since_s,
+            use=each.counter.use,
+            waiting=each.counter.waiting,
+        )
+        for each in begun
+    )
+    return AtWork(steps=steps, in_flight=sum(each.in_flight for each in teachers.values()))

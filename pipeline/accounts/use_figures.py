@@ -1,0 +1,121 @@
+"""Counts of a run and its servers' metrics -> what a person wants to know: rates, shares, time left, cost."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from reelproof.pipeline.accounts.accounting import StepUse, TeacherUse
+from reelproof.pipeline.accounts.server_load import ServerLoad
+from reelproof.schemas.record import Record
+
+
+class UseFigures(Record):
+    """What a person wants to know of a run's teachers, beside the counts of `TeacherUse`."""
+
+    prompt_tokens_per_s: float = 0
+    completion_tokens_per_s: float = 0
+    in_flight: int = 0
+    """Requests at servers now."""
+    mean_in_flight: float = 0
+    """Completions under way on average."""
+    reuse_share: float = 0
+    """Of the completions needed, those that the logs held."""
+    gpu_idle_share: float | None = None
+    """Of the looks at servers between their first request and their last, those at which they had nothing to
+    do; None where no server tells."""
+    prefix_hit_share: float | None = None
+    """Of the prompts' tokens, those that the servers had read before; None where no server tells."""
+    image_hit_share: float | None = None
+    """Of the frames, those that the servers had seen before; None where no server tells."""
+    cost: float | None = None
+    """In the price's currency; None where no teacher has a price."""
+    seconds_left: float | None = None
+    """Until every step of every part is done, at the rates so far; None where they are not known yet."""
+
+
+def use_figures(
+    use: TeacherUse, servers: Sequence[ServerLoad], in_flight: int = 0, seconds_left: float | None = 0.0
+) -> UseFigures:
+    """The figures that follow. Shares of several servers are weighed by their looks and by their tokens."""
+    told = [each for each in servers if each.looks]
+    return UseFigures(
+        prompt_tokens_per_s=round(use.prompt_tokens_per_s, 2),
+        completion_tokens_per_s=round(use.completion_tokens_per_s, 2),
+        in_flight=in_flight,
+        mean_in_flight=round(use.mean_in_flight, 2),
+        reuse_share=round(use.reuse_share, 4),
+        gpu_idle_share=_mean([(each.idle_share, each.looks) for each in told]),
+        prefix_hit_share=_mean([(each.prefix_hit_share, each.prompt_tokens) for each in told]),
+        image_hit_share=_mean([(each.image_hit_share, each.prompt_tokens) for each in told]),
+        cost=use.cost,
+        seconds_left=seconds_left,
+    )
+
+
+def _mean(weighed: Sequence[tuple[float, int]]) -> float | None:
+    weight = sum(each for _, each in weighed)
+    return round(sum(value * each for value, each in weighed) / weight, 4) if weight else None
+
+
+def seconds_left(
+    videos_left: Mapping[str, int],
+    finished: Sequence[StepUse],
+    running: Sequence[StepUse],
+    elapsed_s: float,
+    earlier: Sequence[StepUse] = (),
+) -> float | None:
+    """Until so many videos of each step are through, at the rate and with as many tasks at once as so far.
+
+    `videos_left` counts those of running tasks, whose seconds so far are taken off. A step that no part of
+    this build is through goes by earlier builds; None where those do not know it either.
+    """
+    rates = {
+        each.step: each.seconds_a_video for each in (*earlier, *finished) if each.seconds_a_video is not None
+    }
+    left = {step: count for step, count in videos_left.items() if count}
+    if not left:
+        return 0.0
+    worked_s = sum(each.seconds for each in (*finished, *running))
+    if not worked_s or elapsed_s <= 0 or not left.keys() <= rates.keys():
+        return None
+    spent_s: defaultdict[str, float] = defaultdict(float)
+    for each in running:
+        spent_s[each.step] += each.seconds
+    ahead_s = sum(max(0.0, count * rates[step] - spent_s[step]) for step, count in left.items())
+    return ahead_s * elapsed_s / worked_s
+
+
+def tell_use(use: TeacherUse, figures: UseFigures) -> str:
+    """Both in one line for a person."""
+    return "teachers: " + "; ".join(_told(use, figures))
+
+
+def _told(use: TeacherUse, figures: UseFigures) -> Iterator[str]:
+    yield (
+        f"{use.prompt_tokens:,} tokens in, {use.completion_tokens:,} out, "
+        f"{figures.completion_tokens_per_s:,.1f} out a second"
+    )
+    yield f"{figures.in_flight} requests in flight, {figures.mean_in_flight:.1f} on average"
+    yield f"{figures.reuse_share:.0%} of {use.needed:,} completions from the logs"
+    if figures.gpu_idle_share is not None:
+        yield f"servers idle {figures.gpu_idle_share:.1%} of the time"
+    if figures.prefix_hit_share is not None:
+        yield (
+            f"their caches held {figures.prefix_hit_share:.0%} of the prompts and "
+            f"{figures.image_hit_share or 0:.0%} of the frames"
+        )
+    if use.failed or use.retries:
+        yield f"{use.failed} failures, {use.retries} asked again"
+    if figures.cost is not None:
+        yield f"cost {tell_cost(figures.cost)}"
+
+
+def tell_seconds(seconds: float) -> str:
+    """`40 s`, `12 min`, `3.5 h`"""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def tell_cost(cost: float) -> str:
+    """In the currency of the recipe's prices."""
+    return f"{cost:,.2f}" if cost >= 0.1 else f"{cost:.4f}"

@@ -1,0 +1,132 @@
+"""Settings -> a Dask cluster: processes of this machine by default, or one that runs already."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dask
+from distributed import Client, Nanny, Scheduler, SpecCluster
+from pydantic import BaseModel, ConfigDict, Field
+
+from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.teachers.gpu_claims import visible_gpus
+
+CONNECT_TIMEOUT_S = 10
+LOOPBACK = "127.0.0.1"
+PARTS_A_GPU = 4
+"""Parts that share a GPU's server: its queue does not run dry between them."""
+
+
+class ClusterConfig(BaseModel):
+    """Where the parts are worked on. Nothing here changes what a build makes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scheduler: str | None = None
+    """Address of a running Dask scheduler; none starts workers on this machine."""
+    workers: int | None = Field(default=None, ge=1)
+    """Processes on this machine; by default one a core."""
+    gpus: int | None = Field(default=None, ge=0)
+    """Of this machine, for servers that reelproof starts; by default all that are visible."""
+    teacher_slots: int = Field(default=2, ge=1)
+    """Parts a worker may have at a server at once, so that its queue does not run dry between them."""
+    parts_ahead: int = Field(default=3, ge=1)
+    """Parts in the works for each slot of the cluster: bounds memory and the scheduler's queue."""
+    dashboard: str = "127.0.0.1:0"
+    """Where Dask's dashboard listens; port 0 takes a free one."""
+
+
+@contextmanager
+def open_cluster(cfg: ClusterConfig, gpus_a_server: int = 0) -> Iterator[Client]:
+    """A client of the cluster; a local one is started first and stopped afterwards.
+
+    Of a local one, as many workers as can have `gpus_a_server` GPUs each declare them; 0 for none.
+    Raises UsageError where the scheduler does not answer, or this machine has too few GPUs.
+    """
+    with dask.config.set(
+        {
+            "distributed.worker.daemon": False,  # a daemonic process may not start the decoder
+            "distributed.worker.profile.enabled": False,  # it would take more time than a server's client
+            "distributed.comm.timeouts.connect": f"{CONNECT_TIMEOUT_S}s",
+        }
+    ):
+        if cfg.scheduler is not None:
+            with _connect(cfg.scheduler) as client:
+                yield client
+            return
+        with _local_cluster(cfg, gpus_a_server) as cluster, Client(cluster) as client:
+            yield client
+
+
+def _connect(address: str) -> Client:
+    try:
+        client = Client(address, timeout=CONNECT_TIMEOUT_S)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise UsageError(
+            f"no Dask scheduler answers at {address} ({error}); start one with `dask scheduler`"
+        ) from None
+    if not client.scheduler_info()["workers"]:
+        client.close()
+        raise UsageError(
+            f"the scheduler at {address} has no workers; start some with `dask worker {address}`"
+        )
+    return client
+
+
+def _local_cluster(cfg: ClusterConfig, gpus_a_server: int) -> SpecCluster:
+    servers = local_servers(cfg, gpus_a_server)
+    count = max(cfg.workers or os.cpu_count() or 1, servers)
+    gpus = [gpus_a_server] * servers + [0] * (count - servers)
+    return SpecCluster(
+        workers={place: _local_worker(cfg, each) for place, each in enumerate(gpus)},
+        scheduler={
+            "cls": Scheduler,
+            "options": {"host": LOOPBACK, "dashboard": True, "dashboard_address": cfg.dashboard},
+        },
+        silence_logs="ERROR",
+    )
+
+
+def local_servers(cfg: ClusterConfig, gpus_a_server: int) -> int:
+    """How many servers that span so many GPUs each fit on this machine. Raises UsageError where none does."""
+    if not gpus_a_server:
+        return 0
+    gpus = len(visible_gpus()) if cfg.gpus is None else cfg.gpus
+    if gpus < gpus_a_server:
+        raise UsageError(
+            f"a teacher that reelproof starts needs {gpus_a_server} GPU(s), and this machine shows {gpus} "
+            "(nvidia-smi, CUDA_VISIBLE_DEVICES); name a running server as the teacher, or a scheduler whose "
+            "workers declare GPUs; for a CPU build of vLLM set cluster.gpus to the number of servers"
+        )
+    return gpus // gpus_a_server
+
+
+def _local_worker(cfg: ClusterConfig, gpus: int) -> dict[str, Any]:
+    resources = {"CPU": 1, "TEACHER": cfg.teacher_slots} | ({"GPU": gpus} if gpus else {})
+    return {
+        "cls": Nanny,
+        "options": {
+            "host": LOOPBACK,
+            "nthreads": 1 + cfg.teacher_slots + PARTS_A_GPU * gpus,
+            "resources": resources,
+            "memory_limit": 0,  # tasks hold one part each; a killed worker would lose more than it saves
+            "dashboard": False,
+            "silence_logs": "ERROR",
+        },
+    }
+
+
+def declared_resources(client: Client) -> dict[str, float]:
+    """What the cluster's workers declare in all: resource name -> how much. Waits for no one."""
+    totals: dict[str, float] = {}
+    workers: dict[str, dict[str, Any]] = client.scheduler_info(n_workers=-1)["workers"]
+    for worker in workers.values():
+        for name, amount in worker["resources"].items():
+            totals[name] = totals.get(name, 0) + amount
+    return totals
+
+
+def slot_count(client: Client) -> int:
+    """How many tasks the cluster works on at once."""
+    return sum(client.nthreads().values())

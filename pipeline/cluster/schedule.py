@@ -1,0 +1,118 @@
+"""Steps x parts -> tasks on a cluster, a bounded window of parts at a time; receipts come back."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from distributed import Client, Future, as_completed
+
+from reelproof.pipeline.cluster.local_or_remote import PARTS_A_GPU, declared_resources, slot_count
+from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.parts.part import PartInputs
+from reelproof.pipeline.parts.run_step import Receipt, run_step
+from reelproof.pipeline.parts.step import Slot, Step
+from reelproof.pipeline.teachers.kinds import TeacherConfig
+
+AMOUNTS: Mapping[Slot, float] = {"CPU": 1, "TEACHER": 1, "GPU": 1 / PARTS_A_GPU}
+"""What a task takes of its slot."""
+
+
+@dataclass(frozen=True)
+class Todo:
+    """A part, and the steps that have left no file for it yet, in the DAG's order."""
+
+    inputs: PartInputs
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class StepFailed:
+    """A step that raised on a part. The part's later steps did not run."""
+
+    step: str
+    part: int
+    error: BaseException
+
+
+def run_todos(
+    client: Client, todos: Sequence[Todo], store_url: str, parts_ahead: int
+) -> Iterator[Receipt | StepFailed]:
+    """Work through all parts, in order, and yield what became of each step as it finishes.
+
+    The window bounds how far the first steps run ahead: tasks with resources get no back-pressure.
+    Raises UsageError where a step wants a resource that no worker declares.
+    """
+    resources = declared_resources(client)
+    _refuse_missing(todos, resources)
+    window = parts_ahead * max(1, slot_count(client))
+    waiting = iter(todos)
+    running = as_completed(with_results=False)
+    tasks: dict[object, tuple[Step, Todo]] = {}
+    unfinished: dict[int, int] = {}
+    broken: dict[int, set[str]] = {}
+
+    def start(todo: Todo) -> None:
+        futures = _submit(client, todo, store_url, resources)
+        unfinished[todo.inputs.part.number] = len(futures)
+        for step, future in zip(todo.steps, futures, strict=True):
+            tasks[future.key] = (step, todo)
+            running.add(future)
+
+    for todo in [each for _, each in zip(range(window), waiting, strict=False)]:
+        start(todo)
+    for future in running:
+        step, todo = tasks.pop(future.key)
+        number = todo.inputs.part.number
+        if future.status == "finished":
+            yield future.result()
+        else:
+            failed = broken.setdefault(number, set())
+            if failed.isdisjoint(each.name for each in step.ancestors):  # else it did not run at all
+                yield StepFailed(step.name, number, future.exception())
+            failed.add(step.name)
+        future.release()
+        unfinished[number] -= 1
+        if not unfinished[number]:
+            following = next(waiting, None)
+            if following is not None:
+                start(following)
+
+
+def teachers_of(todos: Iterable[Todo]) -> tuple[TeacherConfig, ...]:
+    """The models that these steps ask, each once."""
+    return tuple(dict.fromkeys(asked for todo in todos for step in todo.steps for asked in step.asks))
+
+
+def _submit(client: Client, todo: Todo, store_url: str, resources: dict[str, float]) -> list[Future[Receipt]]:
+    futures: dict[str, Future[Receipt]] = {}
+    for step in todo.steps:
+        above = [futures[each.name] for each in step.ancestors if each.name in futures]
+        futures[step.name] = client.submit(
+            run_step,
+            step,
+            todo.inputs,
+            store_url,
+            *above,
+            key=_key(step, todo.inputs, store_url),
+            resources={step.slot: AMOUNTS[step.slot]} if step.slot in resources else None,
+            priority=-todo.inputs.part.number,
+            pure=False,
+        )
+    return list(futures.values())
+
+
+def _key(step: Step, inputs: PartInputs, store_url: str) -> str:
+    """`step-<hex>`: Dask queues only keys of that form, and returns an old key's old result."""
+    content = f"{store_url}\n{step.file(inputs)}"
+    return (
+        f"{step.name.replace('.', '_').replace('-', '_')}-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
+    )
+
+
+def _refuse_missing(todos: Sequence[Todo], resources: dict[str, float]) -> None:
+    wanted = {step.slot for todo in todos for step in todo.steps}
+    if "GPU" in wanted and "GPU" not in resources:
+        raise UsageError(
+            "a teacher that reelproof starts needs workers that declare a GPU, and none does; "
+            "start them with `dask worker ADDRESS --resources GPU=1`, or name a running server as the teacher"
+        )

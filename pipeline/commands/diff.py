@@ -1,0 +1,165 @@
+"""Two published datasets -> what came, what went, and why."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import polars as pl
+import pyarrow as pa
+
+from reelproof.pipeline.curate import judge
+from reelproof.pipeline.dataset.part_files import read_columns
+from reelproof.pipeline.dataset.replace import read_manifest
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.workplace import open_workplace
+from reelproof.schemas.manifest import Manifest
+
+CONFIGS = ("sft", "rl")
+NOT_THERE = "not_there"
+"""Why a row is missing that the other dataset does not even hold as rejected."""
+UNKNOWN = "; the reasons for rl are not published: compare the builds' own folders to see them"
+
+
+class Change(NamedTuple):
+    """A setting of the policy that differs."""
+
+    setting: str
+    before: Any
+    after: Any
+
+
+class ConfigDiff(NamedTuple):
+    """One config of both datasets."""
+
+    config: str
+    before: int
+    after: int
+    rows: pl.DataFrame
+    """Rows that came or went: `change` (`came`, `went`), `sample_id`, `video_id`, `task`, and `why`: the
+    reasons of the dataset that rejects it, null where they are not known."""
+
+    def tally(self, change: str) -> dict[str, int]:
+        """Reason -> rows that came, or went; a row counts for each of its reasons."""
+        why = self.rows.filter(pl.col("change") == change)["why"].explode().drop_nulls()
+        counted = why.value_counts(name="rows").sort(["rows", "why"], descending=[True, False])
+        return dict(counted.iter_rows())
+
+
+class _Rejecting(NamedTuple):
+    """The dataset whose reasons count, and which of its configs."""
+
+    store: Store
+    manifest: Manifest
+    folder: str
+    config: str
+
+
+class Diff(NamedTuple):
+    """How dataset B differs from dataset A."""
+
+    same_data: bool
+    """All data files are the same, byte for byte."""
+    policy: tuple[Change, ...]
+    configs: tuple[ConfigDiff, ...]
+
+
+def diff_datasets(before: Store, after: Store, folder: str = "dataset") -> Diff:
+    """Compare the datasets of two builds, or of one build's copies. Only narrow columns are read.
+
+    A dataset does not tell why `rl` leaves a question out: that is decided anew where the store holds the
+    build's scores as well, and not known elsewhere.
+
+    Raises UsageError where one has no manifest.
+    """
+    manifests = _manifest(before, folder), _manifest(after, folder)
+    configs = []
+    for config in CONFIGS:
+        old, new = (
+            _rows(store, manifest, folder, config)
+            for store, manifest in zip((before, after), manifests, strict=True)
+        )
+        went = _missing(old, new, "went", _Rejecting(after, manifests[1], folder, config))
+        came = _missing(new, old, "came", _Rejecting(before, manifests[0], folder, config))
+        configs.append(
+            ConfigDiff(config, len(old), len(new), pl.concat([came, went]).sort("change", "sample_id"))
+        )
+    same = manifests[0].dataset_sha256 == manifests[1].dataset_sha256
+    return Diff(same, tuple(_changes(manifests[0], manifests[1])), tuple(configs))
+
+
+def tell_diff(diff: Diff) -> Iterator[str]:
+    """The difference in lines, for people."""
+    if diff.same_data:
+        yield "the data files are the same"
+    for change in diff.policy:
+        yield f"policy.{change.setting}: {change.before} -> {change.after}"
+    for each in diff.configs:
+        yield f"{each.config}: {each.before:,} -> {each.after:,} rows"
+        for change_kind, told in (("came", "rejected before for"), ("went", "rejected now for")):
+            rows = each.rows.filter(pl.col("change") == change_kind)
+            if len(rows):
+                causes = ", ".join(f"{name} ({count:,})" for name, count in each.tally(change_kind).items())
+                unknown = UNKNOWN if rows["why"].has_nulls() else ""
+                yield f"  {len(rows):,} {change_kind}" + (f"; {told} {causes}" if causes else unknown)
+
+
+def _manifest(store: Store, folder: str) -> Manifest:
+    manifest = read_manifest(store, folder)
+    if manifest is None:
+        raise UsageError(f"{store.url} holds no {folder}/manifest.json; name the folder of a finished build")
+    return manifest
+
+
+def _rows(store: Store, manifest: Manifest, folder: str, config: str) -> pl.DataFrame:
+    return _read(store, manifest, folder, config, ("sample_id", "video_id", "task"))
+
+
+def _reasons(rejecting: _Rejecting) -> pl.DataFrame | None:
+    """`sample_id`, `reasons` of what a dataset does not keep; None where that is not known."""
+    store, manifest, folder, config = rejecting
+    if config == "rl":
+        return _rl_reasons(store, manifest)
+    return _read(store, manifest, folder, "rejected", ("sample_id", "reasons"))
+
+
+def _rl_reasons(store: Store, manifest: Manifest) -> pl.DataFrame | None:
+    """Decided from the build's scores with the policy that the dataset was made with."""
+    try:
+        workplace = open_workplace(store.url)
+        recipe = workplace.recipe.model_copy(update={"policy": manifest.policy})
+        judged = judge(replace(workplace, recipe=recipe))
+    except UsageError:
+        return None
+    rows = judged.verdicts.select("published", "rl", reasons="rl_reasons").with_columns(
+        judged.measurements["question_id"].alias("sample_id")
+    )
+    first = rows.filter("published").unique("sample_id", keep="first", maintain_order=True)
+    return first.filter(~pl.col("rl")).select("sample_id", "reasons")
+
+
+def _read(
+    store: Store, manifest: Manifest, folder: str, config: str, columns: tuple[str, ...]
+) -> pl.DataFrame:
+    files = [f"{folder}/{each.path}" for each in manifest.files if each.config == config]
+    tables = [read_columns(store, file, columns) for file in files]
+    empty = {name: pl.List(pl.String) if name == "reasons" else pl.String for name in columns}
+    return pl.DataFrame(pa.concat_tables(tables)) if tables else pl.DataFrame(schema=empty)
+
+
+def _missing(held: pl.DataFrame, other: pl.DataFrame, change: str, rejecting: _Rejecting) -> pl.DataFrame:
+    """Rows of one dataset that the other does not keep, with the reasons of the other."""
+    rows = held.join(other, on="sample_id", how="anti").select(pl.lit(change).alias("change"), pl.all())
+    rejected = _reasons(rejecting) if len(rows) else None
+    if rejected is None:
+        return rows.with_columns(why=pl.lit(None, dtype=pl.List(pl.String)))
+    told = rows.join(rejected, on="sample_id", how="left").rename({"reasons": "why"})
+    return told.with_columns(pl.col("why").fill_null([NOT_THERE]))
+
+
+def _changes(before: Manifest, after: Manifest) -> Iterator[Change]:
+    old: Mapping[str, Any] = before.policy.model_dump(mode="json")
+    new: Mapping[str, Any] = after.policy.model_dump(mode="json")
+    for setting in old:
+        if old[setting] != new[setting]:
+            yield Change(setting, old[setting], new[setting])

@@ -1,0 +1,194 @@
+"""This machine, and perhaps a recipe -> what works, what does not, and what to do about it."""
+
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import av
+import numpy as np
+import psutil
+from rich.console import Console
+from rich.markup import escape
+
+from reelproof.pipeline.cluster.local_or_remote import declared_resources, local_servers, open_cluster
+from reelproof.pipeline.decoder.child import ChildLimits, scan_in_child
+from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.inputs.sources import SourceError, list_sources
+from reelproof.pipeline.recipe import Recipe
+from reelproof.pipeline.teachers.gpu_claims import visible_gpus
+from reelproof.pipeline.teachers.kinds import check_teacher, gpus_a_server
+from reelproof.schemas.footage import Footage
+from reelproof.stages.footage.decode import LocalVideo
+from reelproof.stages.footage.scan import FootageConfig
+from reelproof.stages.teachers.protocol import TeacherUnavailable
+
+LOW_DISK_GB = 5
+LOW_MEMORY_GB = 4
+
+Grade = Literal["ok", "note", "problem"]
+MARKS: dict[Grade, str] = {
+    "ok": "[green]ok     [/]",
+    "note": "[yellow]note   [/]",
+    "problem": "[red]problem[/]",
+}
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at."""
+
+    subject: str
+    grade: Grade
+    text: str
+
+
+def examine(recipe: Recipe | None) -> Iterator[Finding]:
+    """Look at everything a build needs, one finding each; nothing raises."""
+    yield _python()
+    yield from _packages()
+    yield _cores_and_memory()
+    yield _disk()
+    yield _gpu()
+    yield _decoding()
+    if recipe is not None:
+        yield _sources(recipe)
+        yield from _teachers(recipe)
+        yield _cluster(recipe)
+
+
+def report(findings: Iterator[Finding], console: Console) -> int:
+    """Print the findings as they come. Returns how many are problems."""
+    problems = 0
+    for finding in findings:
+        problems += finding.grade == "problem"
+        told = escape(f"{finding.subject}: {finding.text}")
+        console.print(f"{MARKS[finding.grade]} {told}", highlight=False)
+    return problems
+
+
+def _python() -> Finding:
+    return Finding("Python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+
+
+def _packages() -> Iterator[Finding]:
+    for extra, packages in EXTRAS.items():
+        have = {package: _version(package) for package in packages}
+        missing = [package for package, found in have.items() if found is None]
+        if not missing:
+            yield Finding(extra, "ok", ", ".join(f"{package} {found}" for package, found in have.items()))
+        elif extra == "core":
+            yield Finding(extra, "problem", f"missing: {', '.join(missing)}; `pip install reelproof`")
+        else:
+            yield Finding(
+                extra, "note", f"without {', '.join(missing)}; `pip install reelproof[{extra}]` adds it"
+            )
+
+
+EXTRAS = {
+    "core": ("dask", "distributed", "pyarrow", "polars", "av", "decord", "scenedetect-headless"),
+    "server": ("openai",),
+    "vllm": ("vllm",),
+    "train": ("torch", "transformers", "trl", "accelerate", "peft", "datasets"),
+    "card": ("matplotlib",),
+}
+"""Extra -> the packages that it stands for. A literal, so that doctor works where the metadata does not."""
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _cores_and_memory() -> Finding:
+    free_gb = psutil.virtual_memory().available / 1e9
+    text = f"{psutil.cpu_count()} cores, {free_gb:.1f} GB of memory free"
+    if free_gb < LOW_MEMORY_GB:
+        return Finding("machine", "note", f"{text}; lower cluster.workers if builds are killed")
+    return Finding("machine", "ok", text)
+
+
+def _disk() -> Finding:
+    free_gb = shutil.disk_usage(Path.cwd()).free / 1e9
+    grade: Grade = "ok" if free_gb >= LOW_DISK_GB else "note"
+    return Finding(
+        "disk", grade, f"{free_gb:.1f} GB free here; a build keeps about 150 MB an hour of footage"
+    )
+
+
+def _gpu() -> Finding:
+    gpus = visible_gpus()
+    if not gpus:
+        return Finding("GPU", "note", "none seen; a teacher can still run behind a server, or be `signals`")
+    return Finding("GPU", "ok", f"{len(gpus)} visible: {', '.join(gpus)}")
+
+
+def _decoding() -> Finding:
+    """Encode a second of video and scan it in a child, as a build does."""
+    with tempfile.TemporaryDirectory(prefix="reelproof-doctor-") as folder:
+        path = Path(folder, "second.mp4")
+        try:
+            _encode(path)
+            source = LocalVideo(str(path), "doctor", path.name, path.stat().st_size)
+            (result,) = scan_in_child([source], FootageConfig(), ChildLimits())
+        except (OSError, RuntimeError, av.FFmpegError) as error:
+            return Finding("decoding", "problem", f"{type(error).__name__}: {error}")
+    if not isinstance(result, Footage):
+        return Finding("decoding", "problem", f"{result.kind}: {result.detail}")
+    return Finding("decoding", "ok", f"{result.frame_count} frames in a child process, PyAV {av.__version__}")
+
+
+def _encode(path: Path) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for shade in range(0, 250, 10):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), shade, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def _sources(recipe: Recipe) -> Finding:
+    try:
+        listed = list_sources(recipe.sources)
+    except SourceError as error:
+        return Finding("sources", "problem", str(error))
+    size_gb = sum(file.size_bytes for file in listed.files) / 1e9
+    return Finding(
+        "sources", "ok", f"{len(listed.files)} files, {size_gb:.2f} GB, {len(listed.questions)} questions"
+    )
+
+
+def _teachers(recipe: Recipe) -> Iterator[Finding]:
+    for cfg in recipe.all_teachers():
+        subject = f"teacher {cfg.kind}"
+        try:
+            check_teacher(cfg, recipe.teacher_needs(cfg))
+        except TeacherUnavailable as error:
+            yield Finding(subject, "problem", str(error))
+        else:
+            yield Finding(subject, "ok", "answers what the recipe will ask")
+
+
+def _cluster(recipe: Recipe) -> Finding:
+    gpus = gpus_a_server(recipe.all_teachers())
+    try:
+        if recipe.cluster.scheduler is None:
+            servers = local_servers(recipe.cluster, gpus)
+            return Finding(
+                "cluster", "ok", f"this machine, {servers} vLLM servers" if gpus else "this machine"
+            )
+        with open_cluster(recipe.cluster) as client:
+            resources = declared_resources(client)
+            workers = len(client.scheduler_info(n_workers=-1)["workers"])
+    except UsageError as error:
+        return Finding("cluster", "problem", str(error))
+    if gpus and "GPU" not in resources:
+        return Finding("cluster", "problem", "no worker declares a GPU; start some with `--resources GPU=1`")
+    return Finding(
+        "cluster", "ok", f"{workers} workers at {recipe.cluster.scheduler}, resources {resources or 'none'}"
+    )

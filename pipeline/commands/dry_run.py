@@ -1,0 +1,137 @@
+"""A recipe and a folder -> what a build would do there, why, and at what cost; nothing is run or written."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from reelproof.pipeline.accounts.use_figures import tell_cost, tell_seconds
+from reelproof.pipeline.cluster.schedule import Todo
+from reelproof.pipeline.commands.forecast import Forecast, KnownQuestions, forecast
+from reelproof.pipeline.dataset.part_files import read_metadata
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.ingest import ingest
+from reelproof.pipeline.parts.part import PartInputs
+from reelproof.pipeline.parts.step import Step
+from reelproof.pipeline.progress.run_progress import read_progress
+from reelproof.pipeline.recipe import Recipe
+from reelproof.pipeline.teachers.completions import CompletionLog
+from reelproof.pipeline.workplace import RECIPE, Workplace
+
+NOT_WORK = ("cluster", "limits", "parts", "max_quarantined_share")
+"""Sections of the recipe that no step's result depends on."""
+
+
+def dry_run(recipe: Recipe, out: str, retry_quarantined: bool, console: Console) -> None:
+    """Print what would run. Raises UsageError and SourceError, as the build itself would."""
+    store = Store(out)
+    workplace = ingest(store, recipe, retry_quarantined, console.print).workplace
+    todos = workplace.todos()
+    changed = list(changed_settings(store, recipe))
+    if changed:
+        console.print("changed since the last build: " + "; ".join(changed), highlight=False, markup=False)
+    if not todos:
+        console.print("every step of every part is done; policy, shards and card would be made anew")
+        return
+    console.print(_table(workplace, todos))
+    console.print(f"to decode: {_decode_text(workplace, todos)}", highlight=False)
+    for line in tell_forecast(forecast_of(workplace, todos)):
+        console.print(line, highlight=False, markup=False)
+
+
+def changed_settings(store: Store, recipe: Recipe) -> Iterator[str]:
+    """`section.field: old -> new` of every setting in which the folder's build differs from the recipe."""
+    if not store.exists(RECIPE):
+        return
+    before = dict(_leaves(yaml.safe_load(store.read_bytes(RECIPE))))
+    now = dict(_leaves(recipe.model_dump(mode="json")))
+    for name in sorted(before.keys() | now.keys()):
+        if before.get(name) != now.get(name) and not name.startswith(NOT_WORK):
+            yield f"{name}: {before.get(name)} -> {now.get(name)}"
+
+
+def _leaves(settings: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    items: Iterator[tuple[Any, Any]] | None = None
+    if isinstance(settings, Mapping):
+        items = iter(settings.items())
+    elif isinstance(settings, list):
+        items = iter(enumerate(settings))
+    if items is None:
+        yield name, settings
+        return
+    for key, value in items:
+        yield from _leaves(value, f"{name}.{key}" if name else str(key))
+
+
+def _table(workplace: Workplace, todos: Sequence[Todo]) -> Table:
+    known = {step.name: _parts_known(workplace, step) for step in workplace.dag.steps}
+    table = Table("step", "parts to do", "because", box=None, pad_edge=False)
+    for step in workplace.dag.steps:
+        mine = [todo.inputs.name for todo in todos if step in todo.steps]
+        reasons = Counter(
+            "settings or what is above changed" if name in known[step.name] else "not done yet"
+            for name in mine
+        )
+        if mine:
+            because = ", ".join(f"{reason} ({count})" for reason, count in reasons.items())
+            table.add_row(step.name, f"{len(mine)} of {len(workplace.parts)}", because)
+    return table
+
+
+def _parts_known(workplace: Workplace, step: Step) -> set[str]:
+    """Names of parts that the step did before, with whatever settings."""
+    store = workplace.store
+    folders = [name for name in store.names("parts") if name.rpartition("-")[0] == step.name]
+    files = (name for folder in folders for name in store.names(f"parts/{folder}"))
+    return {"-".join(name.removesuffix(".parquet").split("-")[:2]) for name in files}
+
+
+def _decode_text(workplace: Workplace, todos: Sequence[Todo]) -> str:
+    parts = [todo.inputs for todo in todos if workplace.dag.footage in todo.steps]
+    sizes = [source.file.size_bytes for part in parts for source in part.sources]
+    return f"{len(sizes)} videos, {sum(sizes) / 1e6:,.1f} MB"
+
+
+def forecast_of(workplace: Workplace, todos: Sequence[Todo]) -> Forecast:
+    """What the steps to do are expected to take, from what the folder knows."""
+    counted = {
+        part.name: count
+        for part in workplace.parts
+        if (count := _question_count(workplace, part)) is not None
+    }
+    videos = sum(len(part.sources) for part in workplace.parts if part.name in counted)
+    logged = sum(len(CompletionLog(workplace.store.fs, _log(workplace, each.inputs)).ids()) for each in todos)
+    before = read_progress(workplace.store)
+    return forecast(workplace.recipe, todos, KnownQuestions(counted, videos), before, logged)
+
+
+def tell_forecast(found: Forecast) -> Iterator[str]:
+    """The same in lines for a person."""
+    if not found.steps:
+        yield "to ask: nothing"
+    for each in found.steps:
+        tokens = f"{each.prompt_tokens:,} tokens in, {each.completion_tokens:,} out"
+        bound = "as in earlier builds" if each.measured else "at most"
+        cost = "" if each.cost is None else f", cost {tell_cost(each.cost)}"
+        yield f"to ask, {each.step}: {each.calls:,} completions; {bound} {tokens}{cost}"
+    if found.steps:
+        prompt, completion = found.tokens
+        cost = "no price given" if found.cost is None else f"cost {tell_cost(found.cost)}"
+        yield (
+            f"to ask in all: {found.calls:,} completions, {prompt:,} tokens in, {completion:,} out, {cost}; "
+            f"the logs hold {found.logged:,} completions, and what they hold is not asked for again"
+        )
+    known = found.seconds is not None
+    yield f"time: about {tell_seconds(found.seconds or 0)}" if known else "time: no earlier build tells"
+
+
+def _question_count(workplace: Workplace, part: PartInputs) -> int | None:
+    path = workplace.dag.named("questions").file(part)
+    return read_metadata(workplace.store, path).num_rows if workplace.store.exists(path) else None
+
+
+def _log(workplace: Workplace, part: PartInputs) -> str:
+    return workplace.store.path(f"completions/{part.name}")

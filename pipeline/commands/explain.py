@@ -1,0 +1,56 @@
+"""An id, the beginning of one, or a file's name -> what it names, and its whole story."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from reelproof.pipeline.commands.stories import Subject, tell_clip, tell_question, tell_sample, tell_video
+from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.workplace import Workplace
+
+SHOWN_MATCHES = 8
+
+
+def explain(workplace: Workplace, named: str) -> Iterator[str]:
+    """The lines of a story. `named` is an id, the beginning of one, or a video's file name.
+
+    Raises UsageError where it names nothing, or several things.
+    """
+    subject = _only(list(find(workplace, named)), named)
+    yield from _STORIES[subject.kind](workplace, subject)
+
+
+def find(workplace: Workplace, named: str) -> Iterator[Subject]:
+    """Everything that `named` may stand for, part by part."""
+    for part in workplace.parts:
+        for source in part.sources:
+            if source.video_id.startswith(named) or source.file.name == named:
+                yield Subject("video", source.video_id, part)
+        for kind, step, column in _IDS:
+            path = workplace.dag.named(step).file(part)
+            if workplace.store.exists(path):
+                ids = workplace.store.read_table(path, columns=[column])[column].to_pylist()
+                yield from (Subject(kind, each, part) for each in ids if each.startswith(named))
+
+
+_STORIES: Mapping[str, Callable[[Workplace, Subject], Iterator[str]]] = {
+    "video": tell_video,
+    "clip": tell_clip,
+    "question": tell_question,
+    "sample": tell_sample,
+}
+_IDS = (
+    ("clip", "clips", "clip_id"),
+    ("question", "questions", "question_id"),
+    ("sample", "traces", "trace_id"),
+)
+
+
+def _only(every: list[Subject], named: str) -> Subject:
+    found = list({(each.kind, each.id): each for each in every}.values())  # of a video tried again, the last
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise UsageError(
+            f"nothing here is called {named}; ids of samples are in the dataset's `sample_id` column"
+        )
+    shown = "\n".join(f"  {each.kind} {each.id}" for each in found[:SHOWN_MATCHES])
+    raise UsageError(f"{named} may be any of {len(found)}; give more of its id:\n{shown}")

@@ -1,0 +1,115 @@
+"""A build's folder -> how far it is: steps by part, what is in quarantine, what the dataset holds."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+from pydantic import BaseModel, ConfigDict
+from rich.console import Console
+from rich.table import Table
+
+from reelproof.pipeline.accounts.use_figures import tell_seconds, tell_use
+from reelproof.pipeline.dataset.stats_files import read_stats
+from reelproof.pipeline.progress.run_progress import RunProgress, read_progress
+from reelproof.pipeline.progress.run_summary import RUN, RunSummary
+from reelproof.pipeline.workplace import Workplace
+from reelproof.schemas.footage import Quarantine
+from reelproof.schemas.stats import Stats
+
+
+class StepProgress(BaseModel):
+    """How many of the parts have been through a step."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step: str
+    folder: str
+    done: int
+    parts: int
+
+
+class BuildStatus(BaseModel):
+    """What `reelproof status --json` prints."""
+
+    model_config = ConfigDict(frozen=True)
+
+    videos: int
+    parts: int
+    steps: tuple[StepProgress, ...]
+    quarantine: tuple[Quarantine, ...]
+    alarms: tuple[str, ...]
+    """Answer keys that can be guessed: tasks whose commonest answer beats chance."""
+    last_run: RunSummary | None
+    """What `run.json` holds; null before the first command came to its end."""
+    running: bool
+    """Whether a build is at it now."""
+    progress: RunProgress | None
+    """What the last build, be it at work, ended or killed, asked of its teachers; null before the first."""
+
+
+def build_status(workplace: Workplace) -> BuildStatus:
+    """Look at the folder; nothing is written."""
+    todo = Counter(step.name for todo in workplace.todos() for step in todo.steps)
+    parts = len(workplace.parts)
+    steps = (
+        StepProgress(step=step.name, folder=step.folder, done=parts - todo[step.name], parts=parts)
+        for step in workplace.dag.steps
+    )
+    store = workplace.store
+    progress = read_progress(store)
+    last = RunSummary.model_validate_json(store.read_bytes(RUN)) if store.exists(RUN) else None
+    return BuildStatus(
+        videos=len(workplace.sources),
+        parts=parts,
+        steps=tuple(steps),
+        quarantine=tuple(workplace.quarantined()),
+        alarms=tuple(_alarms(read_stats(store))),
+        last_run=last,
+        running=progress is not None and progress.runs(time.time()),
+        progress=progress,
+    )
+
+
+def _alarms(stats: Stats | None) -> Iterator[str]:
+    for key in stats.build.answer_keys if stats else ():
+        if key.alarm:
+            yield (
+                f"{key.task}: always answering {key.constant_answer} is right for "
+                f"{key.constant_score:.0%} of {key.questions} questions, more than chance explains"
+            )
+
+
+def print_status(status: BuildStatus, console: Console) -> None:
+    """The same for a person."""
+    console.print(f"{status.videos} videos in {status.parts} parts, {len(status.quarantine)} in quarantine")
+    table = Table("step", "parts done", "folder", box=None, pad_edge=False)
+    for step in status.steps:
+        table.add_row(step.step, f"{step.done}/{step.parts}", step.folder)
+    console.print(table)
+    if status.quarantine:
+        console.print("\nin quarantine (try again with `reelproof build … --retry-quarantined`):")
+        for each in status.quarantine:
+            console.print(f"  {each.kind}: {each.name}: {each.detail}", highlight=False, markup=False)
+    for alarm in status.alarms:
+        console.print(f"[bold red]alarm[/] {alarm}", highlight=False)
+    for line in _tell_progress(status):
+        console.print(line, highlight=False, markup=False)
+    if status.last_run is not None:
+        console.print(f"\n{status.last_run.told()}", highlight=False, markup=False)
+
+
+def _tell_progress(status: BuildStatus) -> Iterator[str]:
+    """Of a build at work, and of one that was killed; what one did that ended, its run says."""
+    progress = status.progress
+    if progress is None or (progress.ended and status.last_run is not None):
+        return
+    state = "at work" if status.running else "ended" if progress.ended else "stopped without an end"
+    yield f"\nbuild {state}, {tell_seconds(progress.updated_s - progress.started_s)} after it began"
+    if progress.use.needed:
+        yield tell_use(progress.use, progress.figures)
+    for each in progress.at_work.steps:
+        asked = f", {each.use.calls:,} completions, {each.waiting:,} to come" if each.use.calls else ""
+        yield f"  part {each.part}: {each.step} for {tell_seconds(each.seconds)}{asked}"
+    if status.running:
+        left_s = progress.figures.seconds_left
+        yield "about " + tell_seconds(left_s) + " left" if left_s is not None else "time left: not known yet"

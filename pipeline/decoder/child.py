@@ -1,0 +1,154 @@
+"""Videos -> footage, in a child process that may crash, hang or swell at the cost of one video.
+
+A plain subprocess, because Dask's workers are daemonic and may not have children by `multiprocessing`.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import psutil
+from pydantic import BaseModel, ConfigDict, Field
+
+from reelproof.pipeline.decoder.pipes import CHUNK_BYTES, Failed, Job, MessageReader, Opened, write_message
+from reelproof.schemas.footage import Footage, Quarantine, QuarantineKind
+from reelproof.stages.footage.decode import LocalVideo
+from reelproof.stages.footage.scan import FootageConfig
+
+CHILD_COMMAND = (sys.executable, "-m", "reelproof.pipeline.decoder.decoding")
+_LOOK_EVERY_MS = 100
+
+
+class ChildLimits(BaseModel):
+    """What one video may cost before it is given up. None of it changes what a video yields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start_s: float = Field(default=120.0, gt=0)
+    """Seconds for the child to start."""
+    base_s: float = Field(default=60.0, gt=0)
+    """Seconds that any video may take …"""
+    per_video_second: float = Field(default=3.0, ge=0)
+    """… and this much more for each second that it declares (or for each 25 kB, where it declares none)."""
+    max_rss_mb: int = Field(default=2048, ge=64)
+    """Resident memory of the child."""
+    threads: int = Field(default=1, ge=1, le=64)
+    """Decoder threads."""
+
+
+class _LostError(Exception):
+    """A video that its child could not finish."""
+
+    def __init__(self, kind: QuarantineKind, detail: str) -> None:
+        super().__init__(detail)
+        self.kind = kind
+
+
+def scan_in_child(
+    sources: Iterable[LocalVideo],
+    cfg: FootageConfig,
+    limits: ChildLimits,
+    command: Sequence[str] = CHILD_COMMAND,
+) -> Iterator[Footage | Quarantine]:
+    """`scan_footage`, one record per source in order, whatever the decoder does.
+
+    A child that dies is a quarantine `crashed`, one that exceeds its time `timeout`, its memory `too_large`;
+    a new child goes on with the next video. Raises RuntimeError where a child cannot even start.
+    """
+    child: _Child | None = None
+    try:
+        for source in sources:
+            child = child or _Child(command, limits)
+            try:
+                yield child.scan(Job(source, cfg, limits.threads))
+            except _LostError as lost:
+                child.kill()
+                child = None
+                yield Quarantine(video_id=source.video_id, name=source.name, kind=lost.kind, detail=str(lost))
+    finally:
+        if child:
+            child.kill()
+
+
+class _Child:
+    """A running child, asked one thing at a time."""
+
+    def __init__(self, command: Sequence[str], limits: ChildLimits) -> None:
+        self._limits = limits
+        self._reader = MessageReader()
+        self._arrived: deque[Any] = deque()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # closed in kill
+        self._process = subprocess.Popen(  # noqa: S603  # our own module
+            [*command, str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            bufsize=0,
+        )
+        try:
+            self._receive(limits.start_s)
+        except _LostError as lost:
+            self.kill()
+            raise RuntimeError(f"the decoding process did not start: {lost}") from lost
+
+    def scan(self, job: Job) -> Footage | Quarantine:
+        try:
+            write_message(self._process.stdin, job)  # type: ignore[arg-type]  # it is a pipe
+        except OSError as error:
+            raise self._death() from error
+        answer = self._receive(self._limits.base_s)
+        if isinstance(answer, Opened):
+            video_s = answer.declared_s or job.source.size_bytes / 25_000
+            answer = self._receive(self._limits.base_s + self._limits.per_video_second * video_s)
+        if isinstance(answer, Failed):
+            raise _LostError(answer.kind, answer.detail)
+        if not isinstance(answer, Footage | Quarantine):
+            raise TypeError(f"the decoding process sent {type(answer).__name__}, not footage or a quarantine")
+        return answer
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout, self._log):
+            with contextlib.suppress(OSError):
+                pipe.close()  # type: ignore[union-attr]  # they are pipes
+
+    def _receive(self, limit_s: float) -> Any:
+        """The child's next message. Raises _LostError once the child is dead, late or too big."""
+        started = time.monotonic()
+        stdout = self._process.stdout.fileno()  # type: ignore[union-attr]  # it is a pipe
+        poll = select.poll()
+        poll.register(stdout, select.POLLIN)
+        while not self._arrived:
+            if poll.poll(_LOOK_EVERY_MS):
+                data = os.read(stdout, CHUNK_BYTES)
+                if not data:
+                    raise self._death()
+                self._arrived.extend(self._reader.feed(data))
+            elif time.monotonic() - started > limit_s:
+                raise _LostError(QuarantineKind.TIMEOUT, f"no result within {limit_s:.0f} s")
+            self._check_memory()
+        return self._arrived.popleft()
+
+    def _check_memory(self) -> None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            rss_mb = psutil.Process(self._process.pid).memory_info().rss / 2**20
+            if rss_mb > self._limits.max_rss_mb:
+                detail = f"decoding took {rss_mb:.0f} MB of memory, allowed {self._limits.max_rss_mb} MB"
+                raise _LostError(QuarantineKind.TOO_LARGE, detail)
+
+    def _death(self) -> _LostError:
+        code = self._process.wait()
+        self._log.seek(0)
+        said = self._log.read().decode(errors="replace").strip().splitlines()[-3:]
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        detail = f"the decoding process died ({how})" + (f": {' / '.join(said)[:300]}" if said else "")
+        return _LostError(QuarantineKind.CRASHED, detail)

@@ -1,0 +1,84 @@
+"""The decoding child: jobs from stdin, footage to stdout, until the parent closes the pipe or dies.
+
+Run by `reelproof.pipeline.decoder.child` as `python -m reelproof.pipeline.decoder.decoding PARENT_PID`.
+"""
+
+import contextlib
+import ctypes
+import faulthandler
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import IO
+
+import cv2
+
+from reelproof.pipeline.decoder.pipes import (
+    CHUNK_BYTES,
+    Failed,
+    Job,
+    MessageReader,
+    Opened,
+    Ready,
+    write_message,
+)
+from reelproof.schemas.footage import Footage, Quarantine, QuarantineKind
+from reelproof.stages.footage.decode import Reel, UnusableVideoError
+from reelproof.stages.footage.scan import scan_footage
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def serve(scan: Callable[[Job], Footage | Quarantine], parent_pid: int) -> None:
+    """Answer each job with Opened (where the file opens) and then a Footage, a Quarantine or Failed."""
+    _die_with_parent(parent_pid)
+    faulthandler.enable()
+    cv2.setNumThreads(1)
+    inbox, outbox = os.fdopen(os.dup(0), "rb", buffering=0), os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # what a library prints must not land among the messages
+    jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    threading.Thread(target=_read_jobs, args=(inbox, jobs), daemon=True).start()
+    write_message(outbox, Ready(os.getpid()))
+    while True:
+        job = jobs.get()
+        with contextlib.suppress(UnusableVideoError), Reel(job.source.path) as reel:
+            write_message(outbox, Opened(reel.declared_s))
+        write_message(outbox, _answer(scan, job))
+
+
+def _answer(scan: Callable[[Job], Footage | Quarantine], job: Job) -> Footage | Quarantine | Failed:
+    try:
+        return scan(job)
+    except MemoryError:
+        return Failed(QuarantineKind.TOO_LARGE, "decoding ran out of memory")
+    except Exception:
+        lines = traceback.format_exc().strip().splitlines()
+        return Failed(QuarantineKind.CRASHED, f"{lines[-1]} ({lines[-3].strip()})"[:500])
+
+
+def _read_jobs(inbox: IO[bytes], jobs: "queue.SimpleQueue[Job]") -> None:
+    reader = MessageReader()
+    while data := inbox.read(CHUNK_BYTES):
+        for job in reader.feed(data):
+            jobs.put(job)
+    os._exit(0)
+
+
+def _die_with_parent(parent_pid: int) -> None:
+    """Also in the middle of a decode that never returns to Python; off Linux the closed pipe has to do."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:
+        os._exit(0)
+
+
+def _scan(job: Job) -> Footage | Quarantine:
+    return next(scan_footage([job.source], job.cfg, job.threads))
+
+
+if __name__ == "__main__":
+    serve(_scan, int(sys.argv[1]))

@@ -1,0 +1,100 @@
+"""What a parent and its decoding child say to each other, and how it goes through a pipe."""
+
+import pickle
+from typing import IO, Any, NamedTuple
+
+from reelproof.schemas.footage import QuarantineKind
+from reelproof.stages.footage.decode import LocalVideo
+from reelproof.stages.footage.scan import FootageConfig
+
+CHUNK_BYTES = 1 << 20
+
+
+class Job(NamedTuple):
+    """Parent to child: scan this."""
+
+    source: LocalVideo
+    cfg: FootageConfig
+    threads: int
+
+
+class Ready(NamedTuple):
+    """Child to parent, once: imports are done."""
+
+    pid: int
+
+
+class Opened(NamedTuple):
+    """Child to parent: the file is open and declares this duration (0: none)."""
+
+    declared_s: float
+
+
+class Failed(NamedTuple):
+    """Child to parent: the scan raised; the child lives on."""
+
+    kind: QuarantineKind
+    detail: str
+
+
+def write_message(pipe: IO[bytes], message: Any) -> None:
+    """Pickle straight into the pipe in chunks (4 bytes of length, then data); no copy is made."""
+    writer = _ChunkWriter(pipe)
+    pickle.dump(message, writer, protocol=5)
+    writer.finish()
+
+
+class MessageReader:
+    """Puts messages together from the bytes of a pipe, however they were cut."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._message = bytearray()
+
+    def feed(self, data: bytes) -> list[Any]:
+        """The messages that these bytes complete."""
+        self._buffer += data
+        complete = []
+        while (chunk := self._take_chunk()) is not None:
+            self._message += chunk
+            if not chunk:
+                complete.append(pickle.loads(self._message))  # noqa: S301  # both ends are ours
+                self._message.clear()
+        return complete
+
+    def _take_chunk(self) -> bytes | None:
+        size = int.from_bytes(self._buffer[:4], "big")
+        if len(self._buffer) < 4 + size:
+            return None
+        chunk = bytes(self._buffer[4 : 4 + size])
+        del self._buffer[: 4 + size]
+        return chunk
+
+
+class _ChunkWriter:
+    """What pickle writes, gathered into chunks; an empty chunk ends the message."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe = pipe
+        self._pending = bytearray()
+
+    def write(self, data: bytes) -> int:
+        self._pending += data
+        if len(self._pending) >= CHUNK_BYTES:
+            self._flush()
+        return len(data)
+
+    def finish(self) -> None:
+        if self._pending:
+            self._flush()
+        _write_all(self._pipe, bytes(4))
+
+    def _flush(self) -> None:
+        _write_all(self._pipe, len(self._pending).to_bytes(4, "big") + self._pending)
+        self._pending = bytearray()
+
+
+def _write_all(pipe: IO[bytes], data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[pipe.write(view) :]

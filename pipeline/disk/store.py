@@ -1,0 +1,292 @@
+"""A folder or an fsspec URL -> files that are there whole or not at all, whoever dies while writing them."""
+
+import errno
+import itertools
+import json
+import os
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
+from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
+
+from reelproof.pipeline.errors import BuildFailed, UsageError
+
+MARKER = ".reelproof/about"
+_LOCK, _OWNER = ".reelproof/lock", ".reelproof/owner"
+_MAY_BE_THERE = frozenset((".reelproof", "recipe.yaml", "lost+found", ".DS_Store"))
+_TEMPORARY = ".tmp-"
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+_PUT_IS_ATOMIC = frozenset(
+    ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "cos", "r2", "hf", "oci", "swift")
+)
+_counter = itertools.count()
+_host = socket.gethostname()
+
+
+class DiskFull(BuildFailed):
+    """The store takes no more; whoever met it has left nothing half-written."""
+
+
+class StoreInUseError(UsageError):
+    """Another process holds the store."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """One folder of files, named by paths relative to it. Cheap to make and to send to another process."""
+
+    url: str
+
+    @cached_property
+    def fs(self) -> Any:
+        """Its fsspec file system. Raises UsageError for a URL that this installation cannot open."""
+        return self._opened[0]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a folder of this machine, so that files can be renamed, locked and appended to."""
+        return isinstance(self.fs, LocalFileSystem)
+
+    def path(self, name: str) -> str:
+        """A file's path as `fs` knows it; an absolute one where the store is local."""
+        root = self._opened[1]
+        return f"{root}/{name}" if name else root
+
+    def exists(self, name: str) -> bool:
+        """Whether the file is there, whole."""
+        return os.path.exists(self.path(name)) if self.is_local else bool(self.fs.exists(self.path(name)))  # noqa: PTH110
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the files and folders in a folder, in order; empty where there is none."""
+        try:
+            if self.is_local:
+                paths = [str(path) for path in Path(self.path(folder)).iterdir()]
+            else:
+                paths = self.fs.ls(self.path(folder), detail=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        names = {path.rstrip("/").rpartition("/")[2] for path in paths}
+        return sorted(name for name in names if name and not name.startswith(_TEMPORARY))
+
+    def read_bytes(self, name: str) -> bytes:
+        """All of a file. Raises FileNotFoundError."""
+        with self.open_read(name) as stream:
+            return stream.read()
+
+    def read_json(self, name: str) -> Any:
+        """A JSON file's value."""
+        return json.loads(self.read_bytes(name))
+
+    def read_table(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        """A Parquet file's table; `columns` are dotted names of leaves or of whole columns."""
+        with self.open_read(name) as stream:
+            return pq.ParquetFile(stream).read(columns=columns)
+
+    @contextmanager
+    def open_read(self, name: str) -> Iterator[IO[bytes]]:
+        """A seekable binary stream. Raises FileNotFoundError."""
+        with self.fs.open(self.path(name), "rb") as stream:
+            yield stream.f if self.is_local else stream
+
+    @contextmanager
+    def open_write(self, name: str) -> Iterator[IO[bytes]]:
+        """A binary stream; the file is there, whole, once the block ends well, and untouched if it does not.
+
+        Raises DiskFull where there is no room.
+        """
+        try:
+            if self.is_local:
+                with _written_then_renamed(Path(self.path(name))) as stream:
+                    yield stream
+            else:
+                with tempfile.NamedTemporaryFile(prefix="reelproof-put-") as spool:
+                    yield spool.file
+                    spool.flush()
+                    self._put(spool.name, self.path(name))
+        except OSError as error:
+            if not _says_full(error):
+                raise
+            raise DiskFull(
+                f"no room to write {name} in {self.url} ({os.strerror(_full_errno(error))}); what was there "
+                "before is kept, nothing half-written is left: make room, then run the same command again"
+            ) from error
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write a file, or replace it, at once."""
+        with self.open_write(name) as stream:
+            stream.write(content)
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a value as JSON text, indented, its keys in the order given."""
+        self.write_bytes(name, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+    def write_table(self, name: str, table: pa.Table) -> None:
+        """Write a table as Parquet."""
+        with self.open_write(name) as stream:
+            pq.write_table(table, stream, compression="zstd")
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        with suppress(FileNotFoundError):
+            self.fs.rm_file(self.path(name))
+
+    def claim(self) -> None:
+        """Make the folder ours, or find that it is.
+
+        Raises UsageError where it holds something else, is a file, or cannot be written.
+        """
+        with self._refusals_explained():
+            if self.exists(MARKER):
+                return
+            others = [name for name in self.names("") if name not in _MAY_BE_THERE]
+            if others or (self.is_local and Path(self.path("")).is_file()):
+                shown = ", ".join(others[:3]) + (", …" if len(others) > 3 else "") or "it is a file"
+                raise UsageError(
+                    f"{self.url} is no build of reelproof's and not empty ({shown}); "
+                    "name a new or an empty folder, so that nothing of yours is touched"
+                )
+            self.write_bytes(MARKER, b"reelproof keeps this folder; see recipe.yaml for what it holds.\n")
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the store alone; the kernel lets go when the process dies. Temporary files of the dead are
+        removed.
+
+        An object store has no locks: there, two builds at once do the same work twice, and the files come
+        out the same. Raises StoreInUseError, naming the process that holds it.
+        """
+        if not self.is_local:
+            yield
+            return
+        lock = FileLock(self.path(_LOCK), timeout=0)
+        try:
+            with self._refusals_explained():
+                Path(self.path(_LOCK)).parent.mkdir(parents=True, exist_ok=True)
+                lock.acquire()
+        except Timeout:
+            raise StoreInUseError(
+                f"{self.url} is in use by {self._owner()}; wait for it, or stop it first"
+            ) from None
+        try:
+            self.write_bytes(_OWNER, f"process {os.getpid()} on {_host}".encode())
+            self._remove_leftovers()
+            yield
+        finally:
+            lock.release()
+
+    @cached_property
+    def _opened(self) -> tuple[Any, str]:
+        try:
+            fs, root = url_to_fs(self.url, use_listings_cache=False)
+        except (ImportError, ValueError) as error:
+            raise UsageError(f"{self.url} cannot be opened: {error}") from error
+        return fs, root.rstrip("/")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"url": self.url}
+
+    @contextmanager
+    def _refusals_explained(self) -> Iterator[None]:
+        """What keeps us from writing at all, as a UsageError."""
+        try:
+            yield
+        except (UsageError, BuildFailed, Timeout):
+            raise
+        except (FileExistsError, NotADirectoryError) as error:
+            raise UsageError(f"{self.url} cannot be made: a file is in the way ({error})") from error
+        except OSError as error:
+            if self.is_local and error.errno == errno.EROFS:
+                raise UsageError(f"{self.url} is on a read-only file system; name another folder") from error
+            raise UsageError(f"{self.url} cannot be written ({error}); name a folder of yours") from error
+        except Exception as error:
+            if self.is_local:
+                raise
+            what = f"{type(error).__name__}: {error}"  # object stores have errors of their own
+            raise UsageError(f"{self.url} cannot be reached ({what})") from error
+
+    def _owner(self) -> str:
+        try:
+            return self.read_bytes(_OWNER).decode()
+        except OSError:
+            return "another process"
+
+    def _put(self, local: str, path: str) -> None:
+        protocols = {self.fs.protocol} if isinstance(self.fs.protocol, str) else set(self.fs.protocol)
+        if protocols & _PUT_IS_ATOMIC:
+            self.fs.put_file(local, path)  # no folders there, and making one would make the bucket
+            return
+        self.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+        temporary = str(PurePosixPath(path).with_name(_temporary_name()))
+        self.fs.put_file(local, temporary)
+        self.fs.mv(temporary, path)
+
+    def _remove_leftovers(self) -> None:
+        for folder, _, names in os.walk(self.path("")):
+            for name in names:
+                if name.startswith(_TEMPORARY):
+                    leftover = Path(folder, name)
+                    with suppress(OSError):
+                        if _writer_is_dead(leftover):
+                            leftover.unlink()
+
+
+@contextmanager
+def _written_then_renamed(path: Path) -> Iterator[IO[bytes]]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(_temporary_name())
+    try:
+        with temporary.open("xb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name, too, outlives a power cut
+    finally:
+        os.close(folder)
+
+
+def _temporary_name() -> str:
+    return f"{_TEMPORARY}{os.getpid()}-{threading.get_ident()}-{next(_counter)}-{_host}"
+
+
+def _writer_is_dead(leftover: Path) -> bool:
+    """Whether the process that wrote it is gone; that of another machine counts as gone after a day."""
+    pid, _, _, host = leftover.name.removeprefix(_TEMPORARY).split("-", 3)
+    written_s = leftover.stat().st_mtime
+    if host != _host:
+        return time.time() - written_s > 86_400
+    try:
+        return psutil.Process(int(pid)).create_time() > written_s + 1  # another process has its number now
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _says_full(error: BaseException | None) -> bool:
+    return _full_errno(error) != 0
+
+
+def _full_errno(error: BaseException | None) -> int:
+    """The number by which an error, or one it came from, says that there is no room; 0 where none does."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return error.errno or 0
+        error = error.__cause__ or error.__context__
+    return 0

@@ -1,0 +1,94 @@
+"""Files of named evaluation sets (JSONL, JSON, CSV, Parquet; any URL) -> what must not be trained on."""
+
+import hashlib
+import io
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field
+
+from reelproof.pipeline.disk.files import absolute, read_file
+from reelproof.pipeline.errors import UsageError
+from reelproof.stages.duplicates.contamination import ContaminationConfig, EvaluationSet, read_evaluation_set
+
+
+class EvaluationSource(BaseModel):
+    """One evaluation set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1)
+    """What the card and the reasons call it."""
+    file: str = Field(min_length=1)
+    """Path or URL of a .jsonl, .json, .csv or .parquet file: questions, videos, frames' perceptual hashes."""
+
+
+class DecontaminationConfig(BaseModel):
+    """What must not be trained on, and from how much overlap a question counts as held."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sets: tuple[EvaluationSource, ...] = ()
+    overlap: ContaminationConfig = ContaminationConfig()
+
+
+class NamedSets(NamedTuple):
+    """Evaluation sets as read, and what they depend on."""
+
+    sets: tuple[EvaluationSet, ...]
+    digests: tuple[str, ...]
+    """`name sha256` of each file: where it lies does not matter."""
+
+
+def read_evaluation_sets(sources: Sequence[EvaluationSource]) -> NamedSets:
+    """All sets, in order. Raises UsageError for a file that cannot be read or has nothing to compare."""
+    contents = [(source, _content(source)) for source in sources]
+    return NamedSets(
+        tuple(_read(source, content) for source, content in contents),
+        tuple(f"{source.name} {hashlib.sha256(content).hexdigest()}" for source, content in contents),
+    )
+
+
+def _content(source: EvaluationSource) -> bytes:
+    try:
+        return read_file(absolute(source.file))
+    except OSError as error:
+        raise UsageError(
+            f"contamination.sets: cannot read {source.file} of {source.name} "
+            f"({error.strerror or error}); give the path or URL of a file that is there"
+        ) from error
+
+
+def _read(source: EvaluationSource, content: bytes) -> EvaluationSet:
+    ending = source.file.rpartition(".")[2].casefold()
+    if ending not in _READERS:
+        raise UsageError(
+            f"contamination.sets: {source.file} of {source.name} ends in .{ending}; expected "
+            f"{', '.join('.' + each for each in _READERS)}"
+        )
+    try:
+        return read_evaluation_set(source.name, _READERS[ending](io.BytesIO(content)))
+    except (pl.exceptions.PolarsError, ValueError) as error:
+        raise UsageError(f"contamination.sets: {source.file} of {source.name}: {error}") from error
+
+
+def _read_csv(content: io.BytesIO) -> pl.DataFrame:
+    """All columns as text: an id such as 007 stays what it is."""
+    return pl.read_csv(content, infer_schema=False)
+
+
+def _read_jsonl(content: io.BytesIO) -> pl.DataFrame:
+    return pl.read_ndjson(content, infer_schema_length=None)
+
+
+def _read_json(content: io.BytesIO) -> pl.DataFrame:
+    return pl.read_json(content, infer_schema_length=None)
+
+
+_READERS: dict[str, Callable[[io.BytesIO], pl.DataFrame]] = {
+    "jsonl": _read_jsonl,
+    "json": _read_json,
+    "csv": _read_csv,
+    "parquet": pl.read_parquet,
+}

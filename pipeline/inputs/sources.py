@@ -1,0 +1,272 @@
+"""Where videos are said to be -> the files there, what is asked of each, and which video its bytes are."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from reelproof.pipeline.disk.files import absolute, find_videos, open_file, read_file, stat_file
+from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.inputs.questions_file import ManifestProblem, ManifestRow, read_manifest
+from reelproof.schemas.footage import Quarantine, QuarantineKind
+from reelproof.schemas.question import GivenQuestion, GivenRow
+from reelproof.schemas.source import SourceFile, SourceIdentity
+
+_SHOWN_PROBLEMS = 10
+_REMOTE_THREADS = 16
+_READ_BYTES = 1 << 20
+
+
+class SourceError(UsageError):
+    """What was asked for cannot be read; the message says what, where, and what to do."""
+
+
+class SourcesConfig(BaseModel):
+    """Where the videos are: exactly one of `videos` and `manifest`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    videos: str | None = None
+    """A folder (read with all its folders), a file, or a glob; a local path or an fsspec URL."""
+    manifest: str | None = None
+    """A JSONL, CSV, JSON or Parquet file: a `video` and perhaps a question in each row, or Video-R1's
+    JSON."""
+    root: str | None = None
+    """The folder that a manifest's relative paths start from; the manifest's own where none is named."""
+    license: str = Field(default="unknown", min_length=1)
+    """Of videos whose row names none."""
+    on_error: Literal["fail", "skip"] = "fail"
+    """What a manifest's bad rows do: stop the build, or be counted and left out."""
+
+    @model_validator(mode="after")
+    def _names_one_source(self) -> Self:
+        if (self.videos is None) == (self.manifest is None):
+            raise ValueError(
+                "name either `videos` (a folder, file, glob or URL) or `manifest`, exactly one of them"
+            )
+        return self
+
+
+class AskedOf(NamedTuple):
+    """A question, and the URL of the file that it came with."""
+
+    url: str
+    question: GivenQuestion
+
+
+class SourceList(NamedTuple):
+    """The files in order of their URLs, the questions in the manifest's order, and what was left out."""
+
+    files: tuple[SourceFile, ...]
+    questions: tuple[AskedOf, ...]
+    skipped: Mapping[str, int]
+    """Reason -> files or rows: `hidden`, `not_video`, `name_not_utf8`, `dangling_link`, `image_row`,
+    `bad_row`."""
+    notes: tuple[str, ...] = ()
+    """For a person: what is wrong with skipped rows, and the columns that were ignored."""
+
+
+class Identities(NamedTuple):
+    """Which video each file is, in the files' order, and the files that could not be read."""
+
+    found: tuple[SourceIdentity, ...]
+    lost: tuple[Quarantine, ...]
+    hashed: int
+    """Files that were read; the others were known."""
+
+
+def list_sources(cfg: SourcesConfig) -> SourceList:
+    """Find every file and question that the config names, reading no video.
+
+    Raises SourceError once, with all that is wrong: nothing there, no video among what is there, broken rows.
+    """
+    try:
+        return _list_manifest(cfg, cfg.manifest) if cfg.manifest else _list_videos(cfg, str(cfg.videos))
+    except ImportError as error:
+        raise SourceError(f"sources: {error}") from error
+
+
+def identify(
+    files: Sequence[SourceFile],
+    known: Iterable[SourceIdentity] = (),
+    threads: int = 4,
+    on_file: Callable[[SourceFile], None] = lambda _: None,
+) -> Identities:
+    """Which video each file is, by the sha256 of its bytes; each file is read at most once, as a stream.
+
+    A file that `known` holds with the same URL, size and version is trusted and not read. One that cannot
+    be read is lost (`unreadable`, or `changed` where it changed while it was read). `on_file` is called as
+    each is done.
+    """
+    trusted = {
+        _without_license(identity.file): identity.video_id for identity in known if identity.file.version
+    }
+
+    def one(file: SourceFile) -> SourceIdentity | Quarantine:
+        video_id = trusted.get(_without_license(file))
+        result = _hash_file(file) if video_id is None else SourceIdentity(video_id=video_id, file=file)
+        on_file(file)
+        return result
+
+    with ThreadPoolExecutor(threads) as pool:
+        results = list(pool.map(one, files))
+    return Identities(
+        found=tuple(each for each in results if isinstance(each, SourceIdentity)),
+        lost=tuple(each for each in results if isinstance(each, Quarantine)),
+        hashed=sum(_without_license(file) not in trusted for file in files),
+    )
+
+
+def distinct_videos(
+    found: Iterable[SourceIdentity], known: Iterable[SourceIdentity] = ()
+) -> list[SourceIdentity]:
+    """One identity a video, by video_id: of files with the same bytes a `known` one, or the first by URL."""
+    earlier = {(identity.video_id, identity.file.url) for identity in known}
+    names: defaultdict[str, list[SourceIdentity]] = defaultdict(list)
+    for identity in found:
+        names[identity.video_id].append(identity)
+
+    def rank(identity: SourceIdentity) -> tuple[bool, str]:
+        return (identity.video_id, identity.file.url) not in earlier, identity.file.url
+
+    return [min(names[video_id], key=rank) for video_id in sorted(names)]
+
+
+def given_rows(questions: Iterable[AskedOf], found: Iterable[SourceIdentity]) -> Iterator[GivenRow]:
+    """The questions with their videos, in order; those of lost files are left out, and exact repeats."""
+    video_ids = {identity.file.url: identity.video_id for identity in found}
+    seen: set[tuple[str, GivenQuestion]] = set()
+    for url, question in questions:
+        key = (video_ids.get(url, ""), question)
+        if url in video_ids and key not in seen:
+            seen.add(key)
+            yield GivenRow(video_id=video_ids[url], **dict(question))
+
+
+def _list_videos(cfg: SourcesConfig, place: str) -> SourceList:
+    place = absolute(place)
+    try:
+        found = find_videos(place, cfg.license)
+    except FileNotFoundError as error:
+        raise SourceError(
+            f"sources.videos: {place} does not exist; name a folder, file, glob or URL"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise SourceError(f"sources.videos: {place} cannot be listed ({error})") from error
+    if not found.files:
+        there = (
+            f"no file there is a video ({_counts(found.skipped)})"
+            if any(found.skipped.values())
+            else "nothing is there"
+        )
+        raise SourceError(f"sources.videos: {place}: {there}; name a folder, glob or file with videos")
+    return SourceList(found.files, (), {reason: count for reason, count in found.skipped.items() if count})
+
+
+def _list_manifest(cfg: SourcesConfig, url: str) -> SourceList:
+    url = absolute(url)
+    try:
+        manifest = read_manifest(url, read_file(url))
+    except (OSError, ValueError) as error:
+        raise SourceError(f"sources.manifest: {url} cannot be read: {error}") from error
+    root = absolute(cfg.root) if cfg.root is not None else url.rpartition("/")[0]
+    rows = [row._replace(video=absolute(row.video, root)) for row in manifest.rows]
+    files, more_problems = _find_files(rows, cfg.license, manifest.unit)
+    problems = sorted((*manifest.problems, *more_problems))
+    if problems and cfg.on_error == "fail":
+        raise SourceError(_problem_text(url, manifest.unit, problems))
+    if not files:
+        raise SourceError(f"sources.manifest: {url} names no video ({_counts(manifest.skipped)})")
+    bad = {problem.number for problem in problems}
+    notes = [_problem_text(url, manifest.unit, problems)] if problems else []
+    if manifest.ignored:
+        notes.append(f"{url}: columns that mean nothing here: {', '.join(manifest.ignored)}")
+    return SourceList(
+        files=tuple(files[video] for video in sorted(files)),
+        questions=tuple(
+            AskedOf(row.video, row.question) for row in rows if row.question and row.number not in bad
+        ),
+        skipped={**manifest.skipped, **({"bad_row": len(bad)} if bad else {})},
+        notes=tuple(notes),
+    )
+
+
+def _find_files(
+    rows: Sequence[ManifestRow], default_license: str, unit: str
+) -> tuple[dict[str, SourceFile], list[ManifestProblem]]:
+    """URL -> file where the row's video is there, and the rows whose video is not or has two licences."""
+    first: dict[str, ManifestRow] = {}
+    for row in rows:
+        named = first.setdefault(row.video, row)
+        if named.license is None and row.license is not None:
+            first[row.video] = row
+    with ThreadPoolExecutor(_REMOTE_THREADS) as pool:
+        looked = pool.map(
+            lambda row: _stat_or_reason(row.video, row.license or default_license), first.values()
+        )
+        outcomes = dict(zip(first, looked, strict=True))
+    problems = []
+    for row in rows:
+        outcome, named = outcomes[row.video], first[row.video]
+        if isinstance(outcome, str):
+            problems.append(ManifestProblem(row.number, outcome))
+        elif row.license not in (None, named.license):
+            reason = (
+                f"{row.video} has licence {row.license!r} here and {named.license!r} at {unit} {named.number}"
+            )
+            problems.append(ManifestProblem(row.number, reason))
+    return {url: file for url, file in outcomes.items() if isinstance(file, SourceFile)}, problems
+
+
+def _stat_or_reason(url: str, license_name: str) -> SourceFile | str:
+    try:
+        return stat_file(url, license_name)
+    except FileNotFoundError:
+        return f"no such file: {url}"
+    except (OSError, ValueError) as error:
+        return f"cannot be used: {error}"
+
+
+def _problem_text(url: str, unit: str, problems: Sequence[ManifestProblem]) -> str:
+    shown = [f"  {unit} {problem.number}: {problem.reason}" for problem in problems[:_SHOWN_PROBLEMS]]
+    if len(problems) > len(shown):
+        shown.append(f"  … and {len(problems) - len(shown)} more")
+    count = f"{len(problems)} {unit}{'s' if len(problems) > 1 else ''} cannot be used"
+    return "\n".join(
+        [f"sources.manifest: {url}: {count} (mend them, or leave them out with on_error: skip)", *shown]
+    )
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in counts.items() if count) or "no rows"
+
+
+def _hash_file(file: SourceFile) -> SourceIdentity | Quarantine:
+    """Its identity as it lies there now, unless it changes under our eyes."""
+    try:
+        before = stat_file(file.url, file.license)
+        digest = hashlib.sha256()
+        with open_file(file.url) as stream:
+            while block := stream.read(_READ_BYTES):
+                digest.update(block)
+        after = stat_file(file.url, file.license)
+    except Exception as error:  # stores have errors of their own; one file never costs the others
+        return _lost(file, QuarantineKind.UNREADABLE, f"{type(error).__name__}: {error}")
+    if before != after:
+        return _lost(
+            file, QuarantineKind.CHANGED, "the file changed while it was read; build again when it is still"
+        )
+    return SourceIdentity(video_id=digest.hexdigest(), file=after)
+
+
+def _lost(file: SourceFile, kind: QuarantineKind, detail: str) -> Quarantine:
+    """Its bytes are unknown, so it goes by its URL."""
+    unread = "unread-" + hashlib.sha256(file.url.encode()).hexdigest()[:32]
+    return Quarantine(video_id=unread, name=file.name, kind=kind, detail=detail)
+
+
+def _without_license(file: SourceFile) -> SourceFile:
+    return file.model_copy(update={"license": "unknown"})

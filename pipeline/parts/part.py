@@ -1,0 +1,106 @@
+"""What a step may touch while it works on one part: the files above it, the frames, the completions log."""
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from reelproof.pipeline.accounts.accounting import UseCounter
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.parts.plan import Part
+from reelproof.pipeline.teachers.completions import CompletionLog, RememberingTeacher
+from reelproof.pipeline.teachers.kinds import TeacherConfig, open_teacher, teacher_price
+from reelproof.schemas.footage import Footage, Keyframe, Quarantine
+from reelproof.schemas.question import GivenRow
+from reelproof.schemas.record import Record, arrow_schema, from_table, leaf_paths
+from reelproof.schemas.source import SourceIdentity
+from reelproof.stages.teachers.protocol import Teacher
+
+R = TypeVar("R", bound=Record)
+
+
+class PartInputs(Record):
+    """A part with what comes from outside: its files, and the questions that came with them."""
+
+    part: Part
+    sources: tuple[SourceIdentity, ...]
+    """Of the part's videos that are still among the sources, in the part's order."""
+    given: tuple[GivenRow, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """`part-00007`"""
+        return self.part.name
+
+    @cached_property
+    def given_key(self) -> str:
+        """Tells results that rest on these questions from others: empty, or `-` and 8 hex digits."""
+        if not self.given:
+            return ""
+        content = "\n".join(row.model_dump_json() for row in self.given)
+        return "-" + hashlib.sha256(content.encode()).hexdigest()[:8]
+
+
+@dataclass
+class PartRun:
+    """One part at work, and the count of what the work took."""
+
+    store: Store
+    inputs: PartInputs
+    above: Mapping[str, str]
+    """Step name -> the file that it left for this part."""
+    quarantine: list[Quarantine] = field(default_factory=list)
+    videos_decoded: int = 0
+    counter: UseCounter = field(default_factory=UseCounter)
+
+    def read(self, step: str, record: type[R]) -> Iterator[R]:
+        """The records that a step above left for this part."""
+        return from_table(self.store.read_table(self.above[step]), record)
+
+    def footage(self) -> Iterator[Footage]:
+        """The part's footage, a video at a time, its frames without their JPEG bytes."""
+        with self.store.open_read(self.above["footage"]) as file:
+            yield from _read_without_jpegs(pq.ParquetFile(file))
+
+    def frames(self, wanted: Collection[str]) -> dict[str, bytes]:
+        """JPEG bytes of the wanted frames of this part, by sha256."""
+        with self.store.open_read(self.above["footage"]) as file:
+            return read_frames(pq.ParquetFile(file), wanted)
+
+    @contextmanager
+    def open_teacher(self, cfg: TeacherConfig) -> Iterator[Teacher]:
+        """The teacher, never asked for what this part's log already holds."""
+        with (
+            open_teacher(cfg) as teacher,
+            CompletionLog(self.store.fs, self.store.path(f"completions/{self.inputs.name}")) as log,
+        ):
+            yield RememberingTeacher(teacher, log, self.counter, price=teacher_price(cfg))
+
+
+def _read_without_jpegs(file: pq.ParquetFile) -> Iterator[Footage]:
+    jpegs = "candidates.list.element.jpeg"
+    columns = [name for name in leaf_paths(arrow_schema(Footage)) if name != jpegs]
+    for group in range(file.num_row_groups):
+        for row in file.read_row_group(group, columns=columns).to_pylist():
+            candidates = tuple(Keyframe.model_validate({**each, "jpeg": b""}) for each in row["candidates"])
+            yield Footage.model_validate({**row, "candidates": candidates})
+
+
+def read_frames(file: pq.ParquetFile, wanted: Collection[str]) -> dict[str, bytes]:
+    """JPEG bytes by sha256 from a footage file: the wanted ones that it holds, one row group at a time."""
+    names = pa.array(sorted(wanted), pa.string())
+    found: dict[str, bytes] = {}
+    columns = ["candidates.list.element.frame.sha256", "candidates.list.element.jpeg"]
+    for group in range(file.num_row_groups):
+        frames = pc.list_flatten(file.read_row_group(group, columns=columns)["candidates"].combine_chunks())
+        hashes = pc.struct_field(frames, ["frame", "sha256"])
+        hit = pc.is_in(hashes, value_set=names)
+        jpegs = pc.struct_field(frames, "jpeg").filter(hit)
+        found.update(zip(hashes.filter(hit).to_pylist(), jpegs.to_pylist(), strict=True))
+    return found

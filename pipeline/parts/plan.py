@@ -1,0 +1,76 @@
+"""Sources -> parts: fixed groups of videos, the unit of work, of caching and of retry.
+
+A part never changes once it is written down. New videos open new parts; so do quarantined ones that are tried
+again, and then the later part counts.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from reelproof.schemas.record import Record
+
+
+class PartsConfig(BaseModel):
+    """How many videos make a part. Changing it changes only parts that are yet to be opened."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    videos: int = Field(default=8, ge=1, le=10_000)
+    """At most so many."""
+    megabytes: int = Field(default=256, ge=1)
+    """A part is closed when its files together reach this size; about half an hour of 720p."""
+
+
+class SizedVideo(Record):
+    """What planning needs to know of a video."""
+
+    video_id: str
+    size_bytes: int
+
+
+class Part(Record):
+    """A fixed group of videos."""
+
+    number: int = Field(ge=0)
+    video_ids: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """`part-00007`"""
+        return f"part-{self.number:05d}"
+
+
+class Plan(Record):
+    """All parts of a build, in the order in which they were opened."""
+
+    parts: tuple[Part, ...] = ()
+
+    def owner(self) -> dict[str, int]:
+        """video_id -> the number of the last part that holds it: the one that counts."""
+        return {video_id: part.number for part in self.parts for video_id in part.video_ids}
+
+
+def extend_plan(
+    plan: Plan, videos: Iterable[SizedVideo], cfg: PartsConfig, again: Sequence[str] = ()
+) -> Plan:
+    """The plan with new parts for the videos that it does not hold yet, and for those to be tried again."""
+    held = set(plan.owner()) - set(again)
+    waiting = sorted(
+        (video for video in videos if video.video_id not in held), key=lambda video: video.video_id
+    )
+    parts = list(plan.parts)
+    group: list[SizedVideo] = []
+    for video in waiting:
+        group.append(video)
+        full = sum(each.size_bytes for each in group) >= cfg.megabytes * 1_000_000
+        if full or len(group) == cfg.videos:
+            parts.append(_part(len(parts), group))
+            group = []
+    if group:
+        parts.append(_part(len(parts), group))
+    return Plan(parts=tuple(parts))
+
+
+def _part(number: int, group: Sequence[SizedVideo]) -> Part:
+    return Part(number=number, video_ids=tuple(video.video_id for video in group))

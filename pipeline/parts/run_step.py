@@ -1,0 +1,107 @@
+"""One step on one part, in a worker: files above -> stage -> one Parquet file, and a small receipt."""
+
+import itertools
+import time
+from collections.abc import Iterable
+from typing import IO
+
+import pyarrow.parquet as pq
+
+from reelproof.pipeline.accounts.accounting import StepUse, TeacherUse
+from reelproof.pipeline.accounts.at_work import announced
+from reelproof.pipeline.accounts.memory import peak_rss_mb
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.parts.part import PartInputs, PartRun
+from reelproof.pipeline.parts.step import Step
+from reelproof.schemas.footage import Quarantine
+from reelproof.schemas.record import Record, arrow_schema, to_table
+
+
+class Receipt(Record):
+    """What one step did to one part. It travels to the client; the results stay on disk."""
+
+    step: str
+    part: int
+    rows: int
+    videos: int = 0
+    """In the part."""
+    seconds: float
+    peak_rss_mb: float
+    """Of the worker and of its largest child, since they started."""
+    videos_decoded: int = 0
+    quarantined: int = 0
+    use: TeacherUse = TeacherUse()
+
+    @property
+    def step_use(self) -> StepUse:
+        """The same as accounts take it."""
+        return StepUse(step=self.step, parts=1, videos=self.videos, seconds=self.seconds, use=self.use)
+
+
+class StepBroken(Exception):  # noqa: N818 - it is told as a failed step, not raised to a caller
+    """A step raised on a part: in words, and what it had asked for by then, which is paid for and logged."""
+
+    def __init__(self, told: str, use: StepUse) -> None:
+        super().__init__(told, use)  # both, so that it travels
+        self.told, self.use = told, use
+
+    def __str__(self) -> str:
+        """In words."""
+        return self.told
+
+
+def run_step(step: Step, inputs: PartInputs, store_url: str, *above: Receipt) -> Receipt:
+    """Run the step on the part and leave its file; `above` are only waited for.
+
+    A file that is there already is done: another worker may have left it. Raises StepBroken for whatever the
+    step raises.
+    """
+    del above
+    start = time.monotonic()
+    store = Store(store_url)
+    run = PartRun(store, inputs, {each.name: each.file(inputs) for each in step.ancestors})
+    rows = 0
+    if not store.exists(step.file(inputs)):
+        try:
+            rows = _make(step, run)
+        except Exception as error:
+            use = StepUse(step=step.name, seconds=time.monotonic() - start, use=run.counter.use)
+            raise StepBroken(str(error) or repr(error), use).with_traceback(error.__traceback__) from error
+    return Receipt(
+        step=step.name,
+        part=inputs.part.number,
+        rows=rows,
+        videos=len(inputs.sources),
+        seconds=time.monotonic() - start,
+        peak_rss_mb=peak_rss_mb(),
+        videos_decoded=run.videos_decoded,
+        quarantined=len(run.quarantine),
+        use=run.counter.use,
+    )
+
+
+def _make(step: Step, run: PartRun) -> int:
+    """Run the step and leave its files. Returns how many records there were."""
+    announce = announced(step.name, run.inputs.part.number, len(run.inputs.sources), run.counter)
+    with announce, run.store.open_write(step.file(run.inputs)) as file:
+        rows = write_records(file, step.run(run, step.settings), step.makes, step.rows_at_once)
+        if run.quarantine:
+            table = to_table(run.quarantine, Quarantine)
+            run.store.write_table(quarantine_file(step, run.inputs), table)
+    return rows
+
+
+def quarantine_file(step: Step, inputs: PartInputs) -> str:
+    """Where a step says which videos it could not use; it is there before the step's own file."""
+    return f"parts/quarantine-{step.fingerprint}/{inputs.name}.parquet"
+
+
+def write_records(file: IO[bytes], records: Iterable[Record], kind: type[Record], rows_at_once: int) -> int:
+    """Write records as Parquet, `rows_at_once` in memory and in a row group. Returns how many there were."""
+    rows = 0
+    waiting = iter(records)
+    with pq.ParquetWriter(file, arrow_schema(kind), compression="zstd") as writer:
+        while batch := list(itertools.islice(waiting, rows_at_once)):
+            writer.write_table(to_table(batch, kind))
+            rows += len(batch)
+    return rows

@@ -1,0 +1,298 @@
+"""Completions -> the append-only log of a part, and a teacher that is never asked twice for what it holds.
+
+On a local disk each run appends to a segment of its own, one write a record, so a killed run loses at most
+the record it was writing. Object stores cannot append: there, small segments are written every few records or
+seconds. Segments are never changed, merged or deleted, so two attempts at one part can run side by side.
+"""
+
+import json
+import re
+import secrets
+import threading
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from io import FileIO
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from fsspec import AbstractFileSystem
+from fsspec.implementations.dirfs import DirFileSystem
+from fsspec.implementations.local import LocalFileSystem
+from pydantic import ValidationError
+
+from reelproof.pipeline.accounts.accounting import UseCounter
+from reelproof.schemas.chat import ChatRequest, Completion
+from reelproof.stages.teachers.protocol import Teacher, TeacherPrice
+
+_SEGMENT = re.compile(r"(?:^|/)\d{5}-[0-9a-f]{8}(?:-\d{6})?\.jsonl$")
+_ID_LINE = re.compile(rb'^\{"request_id":"([^"\\]*)"')
+_SEGMENTS_AT_ONCE = 64
+
+
+class CompletionLog:
+    """The completions of one part, in `folder` of a filesystem: `00001-<random>.jsonl`, a record a line."""
+
+    def __init__(
+        self,
+        fs: AbstractFileSystem,
+        folder: str,
+        *,
+        records_per_segment: int = 64,
+        seconds_per_segment: float = 10.0,
+    ) -> None:
+        """The last two count only where the filesystem cannot append."""
+        self._fs, self._folder = _without_prefix(fs, folder)
+        self._records_per_segment = records_per_segment
+        self._seconds_per_segment = seconds_per_segment
+        self._writer: _LocalWriter | _ObjectWriter | None = None
+        self.torn_lines = 0
+        """Lines that the last reading had to skip: records cut off by a crash."""
+
+    def read(self, wanted: Collection[str]) -> Iterator[Completion]:
+        """The wanted request ids that are in the log, each once: the first success, else the first failure.
+
+        One pass over the segments; only wanted lines are parsed, and nothing else is held. Raises ValueError
+        where a whole line is not a completion.
+        """
+        left, failures = set(wanted), dict[str, Completion]()
+        self.torn_lines = 0
+        for line in self._lines() if left else ():
+            request_id = _request_id(line)
+            if request_id is None:
+                self.torn_lines += 1
+            elif request_id in left:
+                completion = self._parsed(line)
+                if completion is None:
+                    self.torn_lines += 1
+                elif completion.error is not None:
+                    failures.setdefault(request_id, completion)
+                else:
+                    left.discard(request_id)
+                    failures.pop(request_id, None)
+                    yield completion
+        yield from failures.values()
+
+    def ids(self) -> set[str]:
+        """Every request id that the log holds, failures included."""
+        found = (_request_id(line) for line in self._lines())
+        return {request_id for request_id in found if request_id is not None}
+
+    def append(self, completion: Completion) -> None:
+        """Write one record. On a local disk it survives the death of this process from here on.
+
+        Where an object store refuses them, the records stay buffered for the next append or close.
+        """
+        if self._writer is None:
+            self._writer = self._open_writer()
+        try:
+            self._writer.write(completion.model_dump_json().encode() + b"\n")
+        except OSError:
+            if isinstance(self._writer, _LocalWriter):
+                self.close()  # what was half written stays the last line of its segment
+            raise
+
+    def close(self) -> None:
+        """Write what is still buffered. The log can be read, and appended to again.
+
+        Where an object store refuses them, the records stay buffered: closing again writes them.
+        """
+        writer = self._writer
+        if isinstance(writer, _LocalWriter):
+            self._writer = None  # closed, whatever its disk says
+        if writer is not None:
+            writer.close()
+        self._writer = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open_writer(self) -> "_LocalWriter | _ObjectWriter":
+        self._fs.makedirs(self._folder, exist_ok=True)
+        runs = [int(path.rpartition("/")[2][:5]) for path in self._segments()]
+        stem = f"{self._folder}/{max(runs, default=0) + 1:05d}-{secrets.token_hex(4)}"
+        if isinstance(self._fs, LocalFileSystem):
+            return _LocalWriter(Path(f"{stem}.jsonl"))
+        return _ObjectWriter(self._fs, stem, self._records_per_segment, self._seconds_per_segment)
+
+    def _segments(self) -> list[str]:
+        """Paths in the order in which their runs began."""
+        self._fs.invalidate_cache(self._folder)
+        try:
+            names = self._fs.ls(self._folder, detail=False)
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in names if _SEGMENT.search(name))
+
+    def _lines(self) -> Iterator[bytes]:
+        segments = self._segments()
+        if isinstance(self._fs, LocalFileSystem):
+            for path in segments:
+                with Path(path).open("rb", buffering=1 << 20) as segment:
+                    yield from segment
+            return
+        for first in range(0, len(segments), _SEGMENTS_AT_ONCE):  # fetched side by side
+            contents = self._fs.cat(batch := segments[first : first + _SEGMENTS_AT_ONCE])
+            for path in batch:
+                content = contents if isinstance(contents, bytes) else contents[path]
+                yield from content.splitlines(keepends=True)
+
+    def _parsed(self, line: bytes) -> Completion | None:
+        try:
+            return Completion.model_validate_json(line)
+        except ValidationError as error:
+            if not _is_json(line):
+                return None
+            first = error.errors()[0]
+            raise ValueError(
+                f"completions log {self._folder}: a line is no completion of this version of reelproof "
+                f"({'.'.join(map(str, first['loc']))}: {first['msg']}); read it with the version that "
+                "wrote it, or move the folder away to ask again"
+            ) from error
+
+
+class RememberingTeacher:
+    """A teacher that first takes what the part's log holds, and logs every answer before it passes it on."""
+
+    def __init__(
+        self,
+        inner: Teacher,
+        log: CompletionLog,
+        counter: UseCounter,
+        *,
+        price: TeacherPrice | None = None,
+        ask_failures_again: bool = False,
+    ) -> None:
+        """`ask_failures_again`: recorded failures are asked once more, as when the context became longer."""
+        self._inner = inner
+        self._log = log
+        self._counter = counter
+        self._price = price
+        self._ask_failures_again = ask_failures_again
+        self.model = inner.model
+        counter.watch(inner)
+
+    def complete(self, requests: Sequence[ChatRequest], frames: Mapping[str, bytes]) -> Iterator[Completion]:
+        """What the log holds first; then the rest is asked for all at once, so that it can be batched."""
+        copies = Counter(request.request_id for request in requests)
+        left = {request.request_id: request for request in requests}
+        for completion in self._log.read(left):
+            if completion.error is not None and self._ask_failures_again:
+                continue
+            del left[completion.request_id]
+            self._counter.count_reused()
+            yield from _repeated(completion, copies)
+        if left:
+            yield from self._asked(left, frames, copies)
+
+    def _asked(
+        self, left: dict[str, ChatRequest], frames: Mapping[str, bytes], copies: Mapping[str, int]
+    ) -> Iterator[Completion]:
+        asked_at_s = time.time()
+        self._counter.waiting = len(left)
+        for completion in self._inner.complete(tuple(left.values()), frames):
+            if left.pop(completion.request_id, None) is None:
+                raise RuntimeError(
+                    f"teacher {self.model}: answered request {completion.request_id}, which was not open"
+                )
+            self._log.append(completion)
+            self._counter.count_answer(completion, asked_at_s, time.time(), self._price)
+            self._counter.waiting = len(left)
+            yield from _repeated(completion, copies)
+        if left:
+            raise RuntimeError(
+                f"teacher {self.model}: ended with {len(left)} requests unanswered, "
+                f"{next(iter(left))} among them"
+            )
+
+
+class _LocalWriter:
+    """One segment of its own on a local disk, one write a record."""
+
+    def __init__(self, path: Path) -> None:
+        self._file: FileIO = path.open("xb", buffering=0)
+
+    def write(self, line: bytes) -> None:
+        rest = memoryview(line)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _ObjectWriter:
+    """Segments that hold a few records each, for stores that cannot append; kept until they are written."""
+
+    def __init__(self, fs: Any, stem: str, records: int, seconds: float) -> None:
+        self._fs, self._stem, self._records, self._seconds = fs, stem, records, seconds
+        self._buffer: list[bytes] = []
+        self._written = 0
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
+
+    def write(self, line: bytes) -> None:
+        with self._lock:
+            self._buffer.append(line)
+            if len(self._buffer) >= self._records:
+                self._flush()
+            else:
+                self._flush_soon()
+
+    def close(self) -> None:
+        with self._lock:
+            self._flush()
+
+    def _flush_soon(self) -> None:
+        """Also when no further record comes."""
+        if self._timer is None:
+            self._timer = threading.Timer(self._seconds, self._flush_late)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _flush_late(self) -> None:
+        with self._lock:
+            try:
+                self._flush()
+            except OSError:  # there is nobody here to tell; close() tells
+                self._flush_soon()
+
+    def _flush(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._buffer:
+            self._fs.pipe_file(f"{self._stem}-{self._written + 1:06d}.jsonl", b"".join(self._buffer))
+            self._written += 1
+            self._buffer.clear()
+
+
+def _without_prefix(fs: Any, folder: str) -> tuple[Any, str]:
+    """The filesystem under `dir::` wrappers, so that a local disk is known as one."""
+    while isinstance(fs, DirFileSystem):
+        fs, folder = fs.fs, fs._join(folder)
+    return fs, fs._strip_protocol(folder)
+
+
+def _request_id(line: bytes) -> str | None:
+    """Of a whole line; None for one that was cut off."""
+    match = _ID_LINE.match(line) if line.endswith(b"\n") else None
+    return match[1].decode() if match else None
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
+
+
+def _repeated(completion: Completion, copies: Mapping[str, int]) -> Iterable[Completion]:
+    return (completion for _ in range(copies[completion.request_id]))

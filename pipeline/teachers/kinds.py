@@ -1,0 +1,207 @@
+"""Settings -> a teacher at work: which kinds there are, and how each is opened, checked and closed.
+
+Each heavy library is imported where its kind is opened: a recipe is read, and `--help` printed, without.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from reelproof.pipeline.teachers.model_folder import check_model
+from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig
+from reelproof.stages.teachers.protocol import (
+    AskingConfig,
+    ServerTeacherConfig,
+    Teacher,
+    TeacherNeeds,
+    TeacherPrice,
+    TeacherUnavailable,
+    TransformersTeacherConfig,
+)
+
+SAMPLED_BLOCKS = 256
+BLOCK_BYTES = 65_536
+
+
+class SignalsTeacherConfig(BaseModel):
+    """The embedded teacher: classical vision, no download, no GPU."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["signals"] = "signals"
+
+
+TeacherConfig = Annotated[
+    SignalsTeacherConfig | ServerTeacherConfig | VllmTeacherConfig | TransformersTeacherConfig,
+    Field(discriminator="kind"),
+]
+"""Who is asked: `signals`, a running `server`, a `vllm` server that we start, `transformers` in process."""
+
+_ADAPTER: TypeAdapter[TeacherConfig] = TypeAdapter(TeacherConfig)
+
+
+def parse_teacher(settings: Mapping[str, Any]) -> TeacherConfig:
+    """Raises pydantic.ValidationError naming each wrong field, what it got and what it may be."""
+    return _ADAPTER.validate_python(settings)
+
+
+@contextmanager
+def open_teacher(cfg: TeacherConfig) -> Iterator[Teacher]:
+    """The teacher, for as long as the block lasts.
+
+    Raises TeacherUnavailable where it cannot be had.
+    """
+    with ExitStack() as stack:
+        match cfg:
+            case SignalsTeacherConfig():
+                from reelproof.stages.teachers.embedded.signals import SignalsTeacher
+
+                yield SignalsTeacher()
+            case ServerTeacherConfig():
+                from reelproof.pipeline.teachers.shared_client import shared_client
+
+                yield stack.enter_context(shared_client(cfg))
+            case VllmTeacherConfig():
+                from reelproof.pipeline.teachers.shared_client import shared_client
+                from reelproof.pipeline.teachers.vllm_server import use_vllm_server
+
+                name, _, revision = teacher_identity(cfg).rpartition("@")
+                server = stack.enter_context(use_vllm_server(cfg, name))
+                asked = _server_config(cfg, name, revision, server.url)
+                yield stack.enter_context(shared_client(asked, server.broken))
+            case TransformersTeacherConfig():
+                from reelproof.stages.teachers.transformers_teacher import TransformersTeacher
+
+                yield TransformersTeacher(cfg, teacher_identity(cfg))
+
+
+def teacher_identity(cfg: TeacherConfig) -> str:
+    """`name@revision`: what requests name and fingerprints hold. Reads a model folder, opens no model.
+
+    Raises TeacherUnavailable where a folder is named that is not there.
+    """
+    match cfg:
+        case SignalsTeacherConfig():
+            from reelproof.stages.teachers.embedded.signals import SignalsTeacher
+
+            return SignalsTeacher().model
+        case ServerTeacherConfig():
+            return cfg.identity
+        case VllmTeacherConfig() | TransformersTeacherConfig():
+            return _model_identity(cfg.model, cfg.revision)
+
+
+def check_teacher(cfg: TeacherConfig, needs: TeacherNeeds) -> None:
+    """Try what a build will ask, before any video is decoded.
+
+    Raises TeacherUnavailable with one clear message: server not there, wrong model, no key, no vision,
+    context too short, environment without vLLM, … A vLLM server that we start is not started for this.
+    """
+    match cfg:
+        case SignalsTeacherConfig():
+            return
+        case ServerTeacherConfig():
+            _check_packages("openai", "aiohttp", extra="server")
+            from reelproof.pipeline.teachers.server_check import check_server
+
+            check_server(cfg, needs)
+        case VllmTeacherConfig():
+            from reelproof.pipeline.teachers.vllm_check import check_vllm
+
+            _check_packages("openai", "aiohttp", extra="server")
+            teacher_identity(cfg)
+            check_vllm(cfg, needs)
+        case TransformersTeacherConfig():
+            _check_packages("torch", "transformers", extra="train")
+            teacher_identity(cfg)
+            check_model(cfg.model, needs)
+
+
+def teacher_plugins(cfgs: Iterable[TeacherConfig]) -> list[Any]:
+    """Dask worker plugins that start the vLLM servers among them: one a worker that declares GPUs."""
+    wanted = [cfg for cfg in cfgs if isinstance(cfg, VllmTeacherConfig)]
+    if not wanted:
+        return []
+    from reelproof.pipeline.teachers.vllm_server import VllmServerPlugin
+
+    plugins = [VllmServerPlugin(cfg, teacher_identity(cfg).rpartition("@")[0]) for cfg in wanted]
+    return list({plugin.name: plugin for plugin in plugins}.values())
+
+
+def server_urls(cfgs: Iterable[TeacherConfig]) -> tuple[str, ...]:
+    """Of the running servers among them, each once."""
+    servers = [cfg for cfg in cfgs if isinstance(cfg, ServerTeacherConfig)]
+    return tuple(dict.fromkeys(url for cfg in servers for url in cfg.urls))
+
+
+def teacher_price(cfg: TeacherConfig) -> TeacherPrice | None:
+    """What its tokens cost; None where the recipe does not say, and for models in process."""
+    return cfg.price if isinstance(cfg, AskingConfig) else None
+
+
+def gpus_a_server(cfgs: Iterable[TeacherConfig]) -> int:
+    """GPUs that a worker must declare to keep the servers that we start for them; 0 where we start none.
+
+    Tasks of such teachers run on those workers alone; several servers of one worker share its GPUs.
+    """
+    return max((cfg.tensor_parallel for cfg in cfgs if isinstance(cfg, VllmTeacherConfig)), default=0)
+
+
+def _server_config(cfg: VllmTeacherConfig, name: str, revision: str, url: str) -> ServerTeacherConfig:
+    """How the server that we started is asked."""
+    return ServerTeacherConfig(
+        model=name,
+        revision=revision,
+        urls=(url,),
+        concurrency=cfg.concurrency,
+        timeout_s=cfg.timeout_s,
+        attempts=cfg.attempts,
+        patience_s=cfg.patience_s,
+        key_variable="REELPROOF_NO_KEY",
+    )
+
+
+def _model_identity(model: str, revision: str | None) -> str:
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return f"{folder.resolve().name}@{revision or folder_revision(folder)}"
+    if folder.is_absolute() or model.startswith((".", "~")):
+        raise TeacherUnavailable(
+            f"teacher model {model}: no such folder; expected one with config.json in it"
+        )
+    return f"{model}@{revision or 'main'}"
+
+
+def folder_revision(folder: Path) -> str:
+    """12 hex digits that change with the model in a folder: names, sizes and blocks of its files."""
+    if not (folder / "config.json").is_file():
+        raise TeacherUnavailable(
+            f"teacher model {folder}: no model in it; expected a folder with config.json"
+        )
+    digest = hashlib.sha256()
+    for path in sorted(each for each in folder.rglob("*") if each.is_file() and each.suffix in _MODEL_FILES):
+        size = path.stat().st_size
+        digest.update(f"{path.relative_to(folder)}\n{size}\n".encode())
+        step = max(BLOCK_BYTES, size // SAMPLED_BLOCKS)
+        with path.open("rb") as file:
+            for start in range(0, size, step):
+                file.seek(start)
+                digest.update(file.read(BLOCK_BYTES))
+    return digest.hexdigest()[:12]
+
+
+_MODEL_FILES = frozenset((".json", ".safetensors", ".bin", ".jinja", ".txt", ".model"))
+
+
+def _check_packages(*packages: str, extra: str) -> None:
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing:
+        raise TeacherUnavailable(
+            f"this kind of teacher needs {' and '.join(missing)}, not installed here; "
+            f"`pip install reelproof[{extra}]`"
+        )

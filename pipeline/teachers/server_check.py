@@ -1,0 +1,120 @@
+"""A server's settings -> nothing, or the one reason why a build against it would fail."""
+
+import asyncio
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from PIL import Image
+
+from reelproof.schemas.chat import ChatRequest, ImagePart, Message, Sampling, TextPart
+from reelproof.schemas.openai_chat import Rollouts, chat_body
+from reelproof.stages.teachers.openai_server import LastingError, OpenAIServer, PassingError, read_key
+from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherNeeds, TeacherUnavailable
+
+CHECK_TIMEOUT_S = 120.0
+
+
+def check_server(cfg: ServerTeacherConfig, needs: TeacherNeeds) -> None:
+    """Ask each server for its models, for an answer to text, to an image, and to the largest request to come.
+
+    Raises TeacherUnavailable with one message: what, got and expected, what to do.
+    """
+    asyncio.run(_check_all(cfg.model_copy(update={"timeout_s": min(cfg.timeout_s, CHECK_TIMEOUT_S)}), needs))
+
+
+async def _check_all(cfg: ServerTeacherConfig, needs: TeacherNeeds) -> None:
+    key = read_key(cfg)
+    for url in cfg.urls:
+        server = OpenAIServer(url, key, cfg)
+        try:
+            await _check(server, cfg, needs)
+        finally:
+            await server.close()
+
+
+async def _check(server: OpenAIServer, cfg: ServerTeacherConfig, needs: TeacherNeeds) -> None:
+    where = f"teacher {cfg.identity}: the server at {server.url}"
+    listed = await _listed(server, where)
+    names = [str(each.get("id")) for each in listed]
+    if names and cfg.model not in names:
+        raise TeacherUnavailable(
+            f"{where} does not serve {cfg.model!r}; it serves {', '.join(map(repr, names[:8]))}; "
+            "set the teacher's `model` to one of these"
+        )
+    await _try(server, _request(cfg, 0, needs, short=True), where, "does not answer a plain question")
+    if needs.images:
+        problem = "takes no images"
+        await _try(server, _request(cfg, 1, needs, short=True), where, problem, "serve a model that sees")
+    for largest in _largest(needs):
+        reply = await _try(
+            server,
+            _request(cfg, needs.images, largest, short=False),
+            where,
+            f"does not take a request of {needs.images} images of {largest.image_width_px} x "
+            f"{largest.image_height_px} px and {needs.prompt_characters} characters",
+            "give it a longer context or more images a request, or show fewer or smaller frames",
+        )
+        _check_context(reply, [each for each in listed if each.get("id") == cfg.model], needs, where)
+
+
+def _largest(needs: TeacherNeeds) -> tuple[TeacherNeeds, ...]:
+    """As it is, and wide: models that cut pictures into tiles may need more of them for wide ones."""
+    wide = needs._replace(image_height_px=min(needs.image_height_px, needs.image_width_px * 9 // 16))
+    return tuple(dict.fromkeys((needs, wide))) if needs.images else (needs,)
+
+
+async def _listed(server: OpenAIServer, where: str) -> list[dict[str, Any]]:
+    """Its models; none where it has no such list, as some do not."""
+    try:
+        return await server.models()
+    except LastingError:
+        return []
+    except PassingError as error:
+        raise TeacherUnavailable(
+            f"{where} does not answer ({error}); start it, or mend its address"
+        ) from None
+    except TeacherUnavailable as error:
+        if "HTTP 404" in str(error):
+            return []
+        raise
+
+
+async def _try(server: OpenAIServer, body: bytes, where: str, problem: str, remedy: str = "") -> Any:
+    try:
+        return await server.chat(body)
+    except (LastingError, PassingError) as error:
+        what_to_do = f"; {remedy}" if remedy else ""
+        raise TeacherUnavailable(f"{where} {problem}: {error}{what_to_do}") from None
+
+
+def _check_context(reply: Any, models: list[dict[str, Any]], needs: TeacherNeeds, where: str) -> None:
+    """The largest prompt, as the server counted it, and the longest answer must fit together."""
+    context = next((each["max_model_len"] for each in models if each.get("max_model_len")), None)
+    usage = reply.get("usage") or {} if isinstance(reply, Mapping) else {}
+    prompt = usage.get("prompt_tokens")
+    if context and prompt and prompt + needs.max_tokens > context:
+        raise TeacherUnavailable(
+            f"{where} has a context of {context} tokens, but the largest prompt takes {prompt} and "
+            f"the answer up to {needs.max_tokens}; give it a longer context, show fewer frames, "
+            "or lower max_tokens"
+        )
+
+
+def _request(cfg: ServerTeacherConfig, images: int, needs: TeacherNeeds, short: bool) -> bytes:
+    """A request with blank frames; the short one shows them small."""
+    size_px = (56, 56) if short else (needs.image_width_px, needs.image_height_px)
+    text = (
+        "Say yes." if short else ("Say yes. " * (needs.prompt_characters // 9 + 1))[: needs.prompt_characters]
+    )
+    blank = ImagePart(sha256="blank")
+    turn = Message(role="user", content=(*[blank] * images, TextPart(text=text)))
+    sampling = Sampling(temperature=0, max_tokens=1)
+    request = ChatRequest(model=cfg.identity, messages=(turn,), sampling=sampling)
+    return chat_body(Rollouts((request,)), cfg.model, {"blank": _blank_jpeg(size_px)})
+
+
+def _blank_jpeg(size_px: tuple[int, int]) -> bytes:
+    content = io.BytesIO()
+    Image.new("RGB", size_px, "grey").save(content, "JPEG")
+    return content.getvalue()

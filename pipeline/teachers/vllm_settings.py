@@ -1,0 +1,107 @@
+"""What a vLLM server that we start can be set to, and the command line and environment that follow."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from reelproof.pipeline.teachers.orphans import MARK
+from reelproof.stages.teachers.protocol import AskingConfig
+
+_KEY_OPTION = re.compile(r"--api[-_]k(e(y)?)?\b", re.IGNORECASE)
+"""vLLM takes an option's name with either mark, and shortened while nothing else begins so."""
+_KEY_NOT_SHOWN = "--api-key (not shown)"
+
+
+class VllmTeacherConfig(AskingConfig):
+    """A vLLM server that reelproof starts: one for each worker that declares GPUs."""
+
+    kind: Literal["vllm"] = "vllm"
+    concurrency: int = Field(default=512, ge=1, le=4096)
+    """Requests in flight: twice what vLLM by default works on at once, so that its queue does not run dry."""
+    model: str = Field(min_length=1)
+    """A folder, or a name on the Hub."""
+    revision: str | None = Field(default=None, min_length=1)
+    """On the Hub; for a folder, by default, a hash of its files."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    tensor_parallel: int = Field(default=1, ge=1, le=64)
+    """GPUs that one server spans."""
+    max_model_len: int | None = Field(default=None, ge=16)
+    """Tokens of prompt and answer together; by default what the model allows."""
+    gpu_memory_utilization: float = Field(default=0.9, gt=0, le=1)
+    limit_images: int = Field(default=64, ge=0)
+    """Images in one request at most."""
+    extra_args: tuple[str, ...] = ()
+    """For vLLM's own command line, as they are, such as `--enforce-eager`."""
+    executable: str = sys.executable
+    """The Python of the environment that holds vLLM; it can be another than reelproof's."""
+    start_timeout_s: float = Field(default=1800, gt=0)
+    """Loading the weights and compiling may take so long."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hides_a_key(cls, settings: Any) -> Any:
+        """It is refused below, and no error may quote it."""
+        if isinstance(settings, dict) and _KEY_OPTION.search(str(settings.get("extra_args"))):
+            return settings | {"extra_args": (_KEY_NOT_SHOWN,)}
+        return settings
+
+    @field_validator("extra_args")
+    @classmethod
+    def _want_no_key(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        if _KEY_NOT_SHOWN in words:
+            raise ValueError(
+                "a server of our own is asked without a key; leave --api-key out: it listens on this machine "
+                "alone"
+            )
+        return words
+
+
+def vllm_command(cfg: VllmTeacherConfig, served_name: str, port: int) -> tuple[str, ...]:
+    """The server's command line, on loopback.
+
+    `vllm serve` looks for a distribution called vllm, which the CPU build is not; its module does not.
+    """
+    folder = Path(cfg.model).expanduser()
+    settings = {
+        "--model": str(folder.resolve()) if folder.is_dir() else cfg.model,
+        "--served-model-name": served_name,
+        "--host": "127.0.0.1",
+        "--port": str(port),
+        "--dtype": cfg.dtype,
+        "--tensor-parallel-size": str(cfg.tensor_parallel),
+        "--gpu-memory-utilization": str(cfg.gpu_memory_utilization),
+        "--limit-mm-per-prompt": json.dumps({"image": cfg.limit_images, "video": 0}),
+    }
+    if cfg.revision is not None and not folder.is_dir():
+        settings["--revision"] = cfg.revision
+    if cfg.max_model_len is not None:
+        settings["--max-model-len"] = str(cfg.max_model_len)
+    words = [word for setting in settings.items() for word in setting]
+    quiet = "--disable-uvicorn-access-log"  # a line a request is no log to keep
+    return (cfg.executable, "-m", "vllm.entrypoints.openai.api_server", *words, quiet, *cfg.extra_args)
+
+
+def sets_model_itself(cfg: VllmTeacherConfig) -> bool:
+    """Whether arguments of vLLM's own change what the model's config says of context or vision."""
+    names = [word.replace("_", "-") for word in cfg.extra_args]
+    return any(name.startswith(("--max-model", "--hf-", "--rope-", "--config")) for name in names)
+
+
+def vllm_environment(devices: Sequence[str], mark: str) -> dict[str, str]:
+    """Ours, with the devices to use, no usage reports, and the mark that its processes are known by.
+
+    Without the key that another server may want: with it, this one would want it of us.
+    """
+    environment = dict(os.environ) | {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", MARK: mark}
+    for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):  # the server's Python is another one
+        environment.pop(name, None)
+    environment.pop("VLLM_API_KEY", None)
+    if devices:
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
+    return environment

@@ -1,0 +1,145 @@
+"""A thought and its answer -> does its conclusion agree? What filter, reward and evaluation share.
+
+The thought's last concluding statement ("so …", "the answer is …", "there are …") is read as leniently as
+the answer is, and both are compared.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from reelproof.schemas.answers.scores import GRADED_TASKS, lenient_score, unread
+from reelproof.schemas.answers.wording import DENIAL, words
+from reelproof.schemas.question import Task
+
+_SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|(?<=[。！？])|\n+")
+_ANSWER_IS = r"(?:answer|option|choice)\s?(?:(?:is|must be|should be|would be)\b(?!\s?n['’]t)|:|=)"
+_CONCLUDES = re.compile(
+    rf"\b{_ANSWER_IS}"
+    r"|\b(?:so|therefore|thus|hence|consequently|accordingly|in conclusion|to conclude|i conclude(?: that)?"
+    r"|(?:this|which|that) means(?: that)?|in total|altogether|in all|overall)\b",
+    re.IGNORECASE,
+)
+_MAY_CONCLUDE = re.compile(
+    r"\b(?:makes?|gives?|leaves?|yields?|count|choose|pick|select|go with|there (?:are|is|were|must be))\b",
+    re.IGNORECASE,
+)
+_EXPLICIT = re.compile(rf"\b{_ANSWER_IS}\s?", re.IGNORECASE)
+_CITATION = re.compile(r"\[([^\[\]]{0,40}?)\s?s\]|\[(\d{1,3}:[\d:.]{1,12})\]")
+_NUMBER_LIST = re.compile(r"\d{1,4}(?:\s?(?:, and|, then|,|;|->|→|>|then|and)\s?\d{1,4}){1,40}")
+
+
+class Posed(NamedTuple):
+    """What of a question decides how a conclusion is read."""
+
+    task: Task
+    text: str
+    options: Sequence[str] = ()
+    tolerance: float | None = None
+
+
+class Conclusions(NamedTuple):
+    """When conclusion and answer are the same."""
+
+    min_graded_score: float = 0.9
+    """Score of the answer against the conclusion from which they are, for tasks whose score is a degree."""
+    sentences: int = 4
+    """How many sentences from the end a conclusion is looked for in."""
+
+
+def agreement(thought: str, answer: str | None, question: Posed, how: Conclusions) -> bool | None:
+    """Whether the thought's last readable conclusion is the answer; None where one of them is missing."""
+    if not answer:
+        return None
+    if question.task in (Task.OPEN_ENDED, Task.OCR):
+        return _words_agree(thought, answer, question, how)
+    conclusion = conclude(thought, question, how.sentences)
+    if conclusion is None or unread(question.task, answer, question.options):
+        return None
+    enough = how.min_graded_score if question.task in GRADED_TASKS else 1.0
+    tolerance = 0.0 if question.task is Task.NUMERICAL else question.tolerance
+    return lenient_score(question.task, answer, conclusion, question.options, tolerance) >= enough
+
+
+def conclude(thought: str, question: Posed, sentences: int) -> str | None:
+    """The last conclusion of a thought that reads as an answer to the question, as the text that does."""
+    for sentence in reversed(_last_sentences(thought, sentences)):
+        for tail in _tails(sentence, question):
+            for text in _spellings(tail, question):
+                if not unread(question.task, text, question.options):
+                    return text
+    return None
+
+
+def _last_sentences(thought: str, count: int) -> list[str]:
+    """From the last 4,000 characters: nobody concludes for longer."""
+    return [each.strip() for each in _SENTENCE_END.split(thought[-4000:]) if each.strip()][-count:]
+
+
+def _tails(sentence: str, question: Posed) -> Iterator[str]:
+    """What follows the concluding words of a sentence, the last of them first.
+
+    Words that need not conclude ("there are …") do where what follows is short or speaks of what is asked.
+    """
+    found = [(each.end(), True) for each in _CONCLUDES.finditer(sentence)]
+    found += [(each.end(), False) for each in _MAY_CONCLUDE.finditer(sentence)]
+    for end, surely in sorted(found, reverse=True)[:8]:
+        tail = sentence[end:].strip(" ,:;.")
+        if surely or _is_asked_for(tail, question):
+            yield tail
+
+
+def _is_asked_for(tail: str, question: Posed) -> bool:
+    said = words(tail)
+    asked = {word for word in words(question.text) if len(word) > 3}
+    return len(said) <= 2 or not asked.isdisjoint(said)
+
+
+def _spellings(tail: str, question: Posed) -> Iterator[str]:
+    """Ways to read a tail: without citations, with them as plain times, by the part that has the form."""
+    bare = " ".join(_CITATION.sub(" ", tail).split()).strip(" ,:;.")
+    plain = _CITATION.sub(lambda found: _as_plain(found), tail)
+    if question.task is Task.ORDERING:
+        lists = _NUMBER_LIST.findall(re.sub(r"\bframe\s", "", bare, flags=re.IGNORECASE))
+        yield from reversed(lists)
+    elif question.task is Task.MULTIPLE_CHOICE:
+        yield bare
+        yield from _options_named(tail, question.options)
+    elif question.task in (Task.TEMPORAL_GROUNDING, Task.SPATIAL_GROUNDING):
+        yield tail
+        yield plain
+    else:
+        yield bare
+        yield plain
+
+
+def _as_plain(found: re.Match[str]) -> str:
+    said = (found[1] or found[2]).strip()
+    ends = re.fullmatch(r"(\d+(?:\.\d+)?)(?: s)?\s?[-–—]\s?(\d+(?:\.\d+)?)", said)
+    return f"[{ends[1]}, {ends[2]}]" if ends else f"{said} s" if ":" not in said else said
+
+
+def _options_named(tail: str, options: Sequence[str]) -> Iterator[str]:
+    """The letter of the only option whose text occurs in the tail, unless words before it deny it."""
+    said = f" {' '.join(words(tail))} "
+    named = [
+        (place, said.index(text))
+        for place, option in enumerate(options)
+        if (text := f" {' '.join(words(option))} ").strip() and text in said
+    ]
+    if len(named) == 1 and not DENIAL.search(said[: named[0][1]]):
+        yield chr(ord("A") + named[0][0])
+
+
+def _words_agree(thought: str, answer: str, question: Posed, how: Conclusions) -> bool | None:
+    """Free text agrees where the conclusion holds the answer's words; only an explicit one can disagree."""
+    said = words(answer)
+    for sentence in reversed(_last_sentences(thought, how.sentences)):
+        for tail in _tails(sentence, question):
+            concluded = words(tail)
+            if said and set(said) <= set(concluded):
+                return True
+        explicit = list(_EXPLICIT.finditer(sentence))
+        if explicit:
+            return lenient_score(Task.OPEN_ENDED, answer, sentence[explicit[-1].end() :]) >= 0.5
+    return None

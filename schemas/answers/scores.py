@@ -1,0 +1,278 @@
+"""What was said and what is right -> a score in [0, 1]: what filter, reward and evaluation share.
+
+`strict_score` takes the form exactly as asked, `lenient_score` what a person would accept, and
+`partial_score` gives
+the part credit that some tasks have. Strict <= lenient <= partial, and every gold scores 1 against itself.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from reelproof.schemas.answers.choices import (
+    lenient_letters,
+    lenient_order,
+    lenient_truth,
+    strict_letters,
+    strict_order,
+    strict_truth,
+)
+from reelproof.schemas.answers.overlap import box_match, rouge_mean, span_iou, token_f1, word_accuracy
+from reelproof.schemas.answers.quantities import (
+    Amount,
+    lenient_amount,
+    lenient_boxes,
+    lenient_spans,
+    strict_amount,
+    strict_boxes,
+    strict_spans,
+)
+from reelproof.schemas.answers.reading import Reading, cited_spans, read_completion
+from reelproof.schemas.answers.wording import words
+from reelproof.schemas.question import Task
+
+__all__ = [
+    "GRADED_TASKS",
+    "Reading",
+    "cited_spans",
+    "gold_fault",
+    "is_right",
+    "lenient_score",
+    "partial_score",
+    "read_completion",
+    "rouge_mean",
+    "strict_score",
+    "unread",
+]
+
+GRADED_TASKS = (
+    Task.REGRESSION,
+    Task.OPEN_ENDED,
+    Task.OCR,
+    Task.TEMPORAL_GROUNDING,
+    Task.SPATIAL_GROUNDING,
+)
+"""Tasks whose score is a degree: right from a chosen score up. All others are right at 1 only."""
+
+FRAME_TOLERANCE_S = 0.5
+"""How far from the gold frame a box may be claimed, on both sides, where the question states no tolerance."""
+
+
+class _Asked(NamedTuple):
+    """One comparison."""
+
+    said: str
+    gold: str
+    options: Sequence[str]
+    tolerance: float | None
+    strict: bool
+
+
+def strict_score(
+    task: Task, said: str | None, gold: str, options: Sequence[str] = (), tolerance: float | None = None
+) -> float:
+    """Score of an answer in the form that was asked for, in [0, 1]; any other form scores 0.
+
+    `tolerance`: numerical, the largest absolute difference that counts as right; spatial grounding, seconds
+    between the claimed frame and the gold one.
+    """
+    return _score(task, said, _Asked(said or "", gold, options, tolerance, strict=True))
+
+
+def lenient_score(
+    task: Task, said: str | None, gold: str, options: Sequence[str] = (), tolerance: float | None = None
+) -> float:
+    """Score of what a person would understand from the answer, in [0, 1]; never below the strict one."""
+    asked = _Asked(said or "", gold, options, tolerance, strict=False)
+    return max(_score(task, said, asked), _score(task, said, asked._replace(strict=True)))
+
+
+def partial_score(
+    task: Task, said: str | None, gold: str, options: Sequence[str] = (), tolerance: float | None = None
+) -> float:
+    """Lenient score with part credit: a subset of the right letters, or how far an order agrees.
+
+    Letters: the share of the right ones, 0 if any wrong one is among them. Orders: (Kendall's tau + 1) / 2.
+    """
+    whole = lenient_score(task, said, gold, options, tolerance)
+    if said is None or whole == 1.0:
+        return whole
+    if task is Task.MULTIPLE_CHOICE:
+        return max(whole, _letters_share(said, gold, options))
+    if task is Task.ORDERING:
+        return max(whole, _order_agreement(said, gold))
+    return whole
+
+
+def is_right(task: Task, score: float, min_graded_score: float) -> bool:
+    """Whether a score counts as right: from `min_graded_score` up where it is a degree, else at 1."""
+    return score >= (min_graded_score if task in GRADED_TASKS else 1.0)
+
+
+def gold_fault(task: Task, gold: str, options: Sequence[str] = ()) -> str | None:
+    """Why a gold answer cannot be scored against, or None: to ask of every given question."""
+    readings = _READINGS.get(task)
+    if readings is None:
+        return None if words(gold) else f"a gold answer for {task} needs words, got {gold!r}"
+    if readings.lenient(gold, options) is None:
+        return f"cannot read {gold!r} as an answer for {task}; expected {readings.form}"
+    spans = lenient_spans(gold) if task is Task.TEMPORAL_GROUNDING else None
+    if spans and any(span.end_s <= span.start_s for span in spans):
+        return f"a gold span must end after it starts, got {gold!r}"
+    return None
+
+
+def unread(task: Task, said: str, options: Sequence[str] = ()) -> bool:
+    """Whether a text does not read as one answer to such a question, however leniently."""
+    readings = _READINGS.get(task)
+    return not words(said) if readings is None else readings.lenient(said, options) is None
+
+
+def _score(task: Task, said: str | None, asked: _Asked) -> float:
+    if said is None or not asked.said.strip():
+        return 0.0
+    if asked.said.strip() == asked.gold.strip():
+        return 1.0
+    return _SCORERS[task](asked)
+
+
+def _choice(asked: _Asked) -> float:
+    said = (strict_letters if asked.strict else lenient_letters)(asked.said, asked.options)
+    return float(said is not None and said == lenient_letters(asked.gold, asked.options))
+
+
+def _letters_share(said: str, gold: str, options: Sequence[str]) -> float:
+    chosen, right = lenient_letters(said, options), lenient_letters(gold, options)
+    return len(chosen) / len(right) if chosen and right and chosen <= right else 0.0
+
+
+def _number(asked: _Asked) -> float:
+    said, gold = _amounts(asked)
+    if said is None or gold is None:
+        return 0.0
+    margin = asked.tolerance or 0.0
+    pairs = _comparable(said, gold)
+    return float(any(abs(one - other) <= margin + 1e-9 * max(1.0, abs(other)) for one, other in pairs))
+
+
+def _regression(asked: _Asked) -> float:
+    """Mean relative accuracy over thresholds 0.50, 0.55 … 0.95. Source: arXiv 2412.14171, eq. 1."""
+    said, gold = _amounts(asked)
+    if said is None or gold is None:
+        return 0.0
+    return max(_relative_accuracy(one, other) for one, other in _comparable(said, gold))
+
+
+def _relative_accuracy(said: float, gold: float) -> float:
+    if gold == 0:
+        return float(said == 0)
+    error = abs(said - gold) / abs(gold)
+    return sum(error < (100 - percent) / 100 - 1e-9 or error == 0 for percent in range(50, 100, 5)) / 10
+
+
+def _amounts(asked: _Asked) -> tuple[Amount | None, Amount | None]:
+    said = (strict_amount if asked.strict else lenient_amount)(asked.said)
+    return said, lenient_amount(asked.gold)
+
+
+def _comparable(said: Amount, gold: Amount) -> list[tuple[float, float]]:
+    """The values to compare: in seconds where both have units of time, both ways where one has none."""
+    if said.unit_s is not None and gold.unit_s is not None:
+        return [(said.value * said.unit_s, gold.value * gold.unit_s)]
+    pairs = [(said.value, gold.value)]
+    if said.unit_s is not None:
+        pairs.append((said.value * said.unit_s, gold.value))
+    if said.percent != gold.percent:
+        pairs.append((said.value / 100, gold.value) if said.percent else (said.value, gold.value / 100))
+    return pairs
+
+
+def _open_ended(asked: _Asked) -> float:
+    return token_f1(asked.said, asked.gold)
+
+
+def _ocr(asked: _Asked) -> float:
+    if asked.strict:
+        return word_accuracy(asked.said.split(), asked.gold.split())
+    return word_accuracy(words(asked.said), words(asked.gold))
+
+
+def _spans(asked: _Asked) -> float:
+    said, gold = (strict_spans if asked.strict else lenient_spans)(asked.said), lenient_spans(asked.gold)
+    return span_iou(said, gold) if said and gold else 0.0
+
+
+def _boxes(asked: _Asked) -> float:
+    said, gold = (strict_boxes if asked.strict else lenient_boxes)(asked.said), lenient_boxes(asked.gold)
+    tolerance_s = FRAME_TOLERANCE_S if asked.tolerance is None else asked.tolerance
+    return box_match(said, gold, tolerance_s) if said and gold else 0.0
+
+
+def _order(asked: _Asked) -> float:
+    gold = lenient_order(asked.gold, expected_items=0)
+    said = strict_order(asked.said) if asked.strict else lenient_order(asked.said, len(gold or ()))
+    return float(said is not None and said == gold)
+
+
+def _order_agreement(said: str, gold: str) -> float:
+    right = lenient_order(gold, expected_items=0) or ()
+    order = lenient_order(said, len(right)) or ()
+    if len(right) < 2 or len(set(right)) != len(right) or sorted(order) != sorted(right):
+        return 0.0
+    place = {item: index for index, item in enumerate(right)}
+    return kendall_agreement([place[item] for item in order])
+
+
+def kendall_agreement(places: Sequence[int]) -> float:
+    """(Kendall's tau + 1) / 2 of a permutation against 0, 1, 2 …: the share of pairs that stand in the right
+    order.
+    """
+    seen: list[int] = []
+    agreeing = 0
+    for place in places:
+        agreeing += bisect_left(seen, place)
+        insort(seen, place)
+    pairs = len(places) * (len(places) - 1) // 2
+    return agreeing / pairs if pairs else 1.0
+
+
+def _truth(asked: _Asked) -> float:
+    said, gold = (strict_truth if asked.strict else lenient_truth)(asked.said), lenient_truth(asked.gold)
+    if (
+        asked.strict
+        and asked.gold.strip().casefold() in ("yes", "no")
+        and asked.said.strip() in ("true", "false")
+    ):
+        return 0.0
+    return float(said is not None and said == gold)
+
+
+_SCORERS: dict[Task, Callable[[_Asked], float]] = {
+    Task.MULTIPLE_CHOICE: _choice,
+    Task.NUMERICAL: _number,
+    Task.REGRESSION: _regression,
+    Task.OPEN_ENDED: _open_ended,
+    Task.OCR: _ocr,
+    Task.TEMPORAL_GROUNDING: _spans,
+    Task.SPATIAL_GROUNDING: _boxes,
+    Task.ORDERING: _order,
+    Task.BOOLEAN: _truth,
+}
+
+
+class _Gold(NamedTuple):
+    lenient: Callable[[str, Sequence[str]], object]
+    form: str
+
+
+_READINGS: dict[Task, _Gold] = {
+    Task.MULTIPLE_CHOICE: _Gold(lenient_letters, "a letter of the options, or one option's full text"),
+    Task.NUMERICAL: _Gold(lambda gold, _: lenient_amount(gold), "one number"),
+    Task.REGRESSION: _Gold(lambda gold, _: lenient_amount(gold), "one number"),
+    Task.TEMPORAL_GROUNDING: _Gold(lambda gold, _: lenient_spans(gold), "`[start, end]` in seconds"),
+    Task.SPATIAL_GROUNDING: _Gold(
+        lambda gold, _: lenient_boxes(gold), "`[12.4 s] [left, top, right, bottom]`"
+    ),
+    Task.ORDERING: _Gold(lambda gold, _: lenient_order(gold, 0), "`2, 1, 3`"),
+    Task.BOOLEAN: _Gold(lambda gold, _: lenient_truth(gold), "yes or no"),
+}

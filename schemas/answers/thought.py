@@ -1,0 +1,37 @@
+"""A thought -> how long it is, how much it repeats itself, whether its citations point at what was shown.
+
+What filter, reward and evaluation share.
+"""
+
+from collections.abc import Sequence
+
+from reelproof.schemas.answers.wording import words
+from reelproof.schemas.footage import Clip, Span
+
+
+def thought_words(thought: str) -> int:
+    """Its words; characters of scripts without spaces count as words."""
+    return len(words(thought))
+
+
+def repetition(thought: str, gram_words: int = 4) -> float:
+    """Share of the runs of words that occurred before. 0 says nothing twice, 1 one thing for ever."""
+    said = words(thought)
+    grams = [tuple(said[place : place + gram_words]) for place in range(len(said) - gram_words + 1)]
+    return (len(grams) - len(set(grams))) / len(grams) if grams else 0.0
+
+
+def lies_in_clip(span: Span, clip: Clip, tolerance_s: float) -> bool:
+    """Whether both ends do."""
+    return clip.start_s - tolerance_s <= span.start_s and span.end_s <= clip.end_s + tolerance_s
+
+
+def cited_near_frames(cited: Sequence[Span], times_s: Sequence[float], tolerance_s: float) -> float | None:
+    """Share of the cited times and spans within the tolerance of a shown frame; None where none is cited."""
+    near = [_lies_near(span, times_s, tolerance_s) for span in cited]
+    return sum(near) / len(near) if near else None
+
+
+def _lies_near(span: Span, times_s: Sequence[float], tolerance_s: float) -> bool:
+    """Whether a shown frame lies in the span, or within the tolerance of it."""
+    return any(span.start_s - tolerance_s <= time_s <= span.end_s + tolerance_s for time_s in times_s)

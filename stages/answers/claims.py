@@ -1,0 +1,219 @@
+"""Thoughts -> claims with cited times, put to a verifier with the cited frames and with others."""
+
+import math
+import random
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from reelproof.schemas.answers.choices import lenient_truth
+from reelproof.schemas.answers.scores import cited_spans, read_completion
+from reelproof.schemas.chat import ChatRequest, Completion, Sampling
+from reelproof.schemas.draws import hash32
+from reelproof.schemas.footage import Span
+from reelproof.schemas.question import Question, ShownFrame
+from reelproof.schemas.trace import Case, Claim
+from reelproof.stages.teachers.prompts import claim_messages
+from reelproof.stages.teachers.protocol import Teacher
+
+VERSION = 1
+
+_SENTENCE_END = re.compile(r"(?<=[.!?;。！？])\s+|(?<=[。！？])|\n+")
+_LONGEST_CLAIM = 1000
+
+
+class ClaimConfig(BaseModel):
+    """Which claims are judged, with which frames, and how often."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    claims_per_trace: int = Field(default=8, ge=1, le=256)
+    """The first ones of a thought."""
+    frame_tolerance_s: float = Field(default=0.25, ge=0)
+    """How far from a cited time a shown frame may be to stand for it."""
+    frames_per_claim: int = Field(default=8, ge=1, le=64)
+    """At most so many frames with one claim; a long span is thinned out evenly."""
+    controls: int = Field(default=1, ge=0, le=8)
+    """Sets of control frames for each claim; their beliefs are averaged."""
+    votes: int = Field(default=1, ge=1, le=64)
+    """Answers to each request; their share of yes is the belief."""
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    """0 is greedy; more than one vote needs more."""
+    max_tokens: int = Field(default=256, ge=16, le=131_072)
+    """Of one verdict."""
+    seed: int = Field(default=0, ge=0)
+    """Of the draws, and of which frames are controls."""
+
+
+class Statement(NamedTuple):
+    """A sentence of a thought, and the times that it cites."""
+
+    text: str
+    cited: tuple[Span, ...]
+
+
+class _Put(NamedTuple):
+    """A claim as it is put to the verifier."""
+
+    trace_id: str
+    place: int
+    statement: Statement
+    with_cited: Sequence[ChatRequest]
+    with_controls: Sequence[ChatRequest]
+
+
+def verify_claims(
+    cases: Iterable[Case], verifier: Teacher, cfg: ClaimConfig, frames: Mapping[str, bytes]
+) -> Iterator[Claim]:
+    """Every claim that cites a time, in the order of the traces and of their sentences.
+
+    Control frames come from elsewhere in what the question shows and stand under the cited frames' times:
+    both requests differ in pictures only. A claim that no shown frame can stand for is not put to the
+    verifier: its scores are null, as they are where the verifier cannot tell.
+
+    Args:
+        cases: Questions with their clips and traces.
+        verifier: Who judges.
+        cfg: Which claims, with which frames, how often.
+        frames: sha256 -> JPEG bytes of every frame that the questions show.
+
+    Raises:
+        RuntimeError: The verifier left requests unanswered.
+    """
+    put = [each for case in cases for each in _put_claims(case, verifier.model, cfg)]
+    requests = {
+        request.request_id: request for each in put for request in (*each.with_cited, *each.with_controls)
+    }  # rollouts say the same: ask once
+    completions = {each.request_id: each for each in verifier.complete(list(requests.values()), frames)}
+    if missing := len(requests.keys() - completions.keys()):
+        raise RuntimeError(
+            f"verifier {verifier.model} left {missing} of {len(requests)} claims unjudged; expected one "
+            "completion each"
+        )
+    for each in put:
+        yield Claim(
+            trace_id=each.trace_id,
+            index=each.place,
+            text=each.statement.text,
+            cited=each.statement.cited,
+            cited_score=_belief(each.with_cited, completions),
+            control_score=_belief(each.with_controls, completions),
+            verifier=verifier.model,
+        )
+
+
+def cited_statements(thought: str) -> tuple[Statement, ...]:
+    """The sentences of a thought that cite a time, in order."""
+    sentences = (each.strip() for each in _SENTENCE_END.split(thought))
+    statements = (Statement(each[:_LONGEST_CLAIM], cited_spans(each)) for each in sentences)
+    return tuple(each for each in statements if each.cited)
+
+
+def cited_frames(cited: Sequence[Span], shown: Sequence[ShownFrame], cfg: ClaimConfig) -> list[int] | None:
+    """Places in `shown` (in order of time) that stand for the cited times; None where one has no frame."""
+    places: set[int] = set()
+    for span in cited:
+        away_s = [_distance_s(each, span) for each in shown]
+        nearest_s = min(away_s, default=math.inf)
+        if nearest_s > cfg.frame_tolerance_s:
+            return None
+        if span.end_s == span.start_s:
+            places.add(away_s.index(nearest_s))
+        else:
+            places.update(place for place, each_s in enumerate(away_s) if each_s <= nearest_s)
+    return _thinned(sorted(places), cfg.frames_per_claim)
+
+
+def control_frames(
+    cited: Sequence[int], shown: Sequence[ShownFrame], rng: random.Random
+) -> tuple[ShownFrame, ...] | None:
+    """Frames from elsewhere, as far apart as the cited ones where that is possible, under the cited times.
+
+    None where too few other frames are shown.
+    """
+    taken = {shown[place].frame.sha256 for place in cited}
+    free = [place for place, each in enumerate(shown) if each.frame.sha256 not in taken]
+    shifts = [
+        shift for shift in range(-len(shown), len(shown)) if all(place + shift in free for place in cited)
+    ]
+    if shifts:
+        shift = rng.choice(shifts)
+        places = [place + shift for place in cited]
+    elif len(free) >= len(cited):
+        places = sorted(rng.sample(free, len(cited)))
+    else:
+        return None
+    return tuple(
+        ShownFrame(frame=shown[other].frame, shown_s=shown[place].shown_s)
+        for place, other in zip(cited, places, strict=True)
+    )
+
+
+def _put_claims(case: Case, model: str, cfg: ClaimConfig) -> Iterator[_Put]:
+    shown = _timed(case.question)
+    for trace in case.traces:
+        for index, statement in enumerate(cited_statements(trace.thought)[: cfg.claims_per_trace]):
+            yield _put(trace.trace_id, index, statement, shown, model, cfg)
+
+
+def _timed(question: Question) -> list[ShownFrame]:
+    timed = [each for each in question.frames if each.shown_s is not None]
+    return sorted(timed, key=lambda each: each.shown_s or 0.0)
+
+
+def _put(
+    trace_id: str, index: int, statement: Statement, shown: Sequence[ShownFrame], model: str, cfg: ClaimConfig
+) -> _Put:
+    places = cited_frames(statement.cited, shown, cfg)
+    if places is None:
+        return _Put(trace_id, index, statement, (), ())
+    with_controls: list[ChatRequest] = []
+    for turn in range(cfg.controls):
+        rng = random.Random(hash32(cfg.seed, turn, statement.text, *places))  # noqa: S311 - draws that repeat
+        control = control_frames(places, shown, rng)
+        if control is not None:
+            with_controls += _requests(statement, control, model, cfg)
+    with_cited = _requests(statement, [shown[place] for place in places], model, cfg)
+    return _Put(trace_id, index, statement, with_cited, with_controls)
+
+
+def _requests(
+    statement: Statement, shown: Sequence[ShownFrame], model: str, cfg: ClaimConfig
+) -> list[ChatRequest]:
+    messages = claim_messages(statement.text, shown)
+    sampling = Sampling(temperature=cfg.temperature, max_tokens=cfg.max_tokens, seed=cfg.seed)
+    return [
+        ChatRequest(model=model, messages=messages, sampling=sampling, sample_index=vote)
+        for vote in range(cfg.votes)
+    ]
+
+
+def _belief(requests: Sequence[ChatRequest], completions: Mapping[str, Completion]) -> float | None:
+    verdicts = [_verdict(completions[each.request_id]) for each in requests]
+    known = [each for each in verdicts if each is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _verdict(completion: Completion) -> bool | None:
+    """Yes or no; None for `unknown`, for a failure, and for anything else."""
+    if completion.finish_reason == "error":
+        return None
+    answer = read_completion(completion.text).answer
+    return lenient_truth(completion.text if answer is None else answer)
+
+
+def _distance_s(shown: ShownFrame, span: Span) -> float:
+    """Seconds from a frame to a span; 0 inside."""
+    time_s = shown.shown_s or 0.0
+    return max(span.start_s - time_s, time_s - span.end_s, 0.0)
+
+
+def _thinned(places: Sequence[int], most: int) -> list[int]:
+    """At most so many, the first and the last among them."""
+    if len(places) <= most:
+        return list(places)
+    if most == 1:
+        return [places[len(places) // 2]]
+    return [places[round(i * (len(places) - 1) / (most - 1))] for i in range(most)]

@@ -1,0 +1,88 @@
+"""Thoughts -> what a judge who sees no frame answers from their observations alone, conclusions cut out."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from reelproof.schemas.answers.scores import read_completion
+from reelproof.schemas.chat import ChatRequest, Completion, Sampling
+from reelproof.schemas.trace import Case, Sufficiency
+from reelproof.stages.teachers.prompts import sufficiency_messages
+from reelproof.stages.teachers.protocol import Teacher
+
+VERSION = 2
+
+_SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|(?<=[。！？])|\n+")
+_CONCLUDES = re.compile(
+    r"^\W*(?:so|therefore|thus|hence|consequently|accordingly|in conclusion|to conclude|overall|in total"
+    r"|altogether|in all|(?:that|this|which) makes)\b"
+    r"|\b(?:answer|option|choice)s?\s?(?:is|are|must be|should be|would be|:|=)|<answer",
+    re.IGNORECASE,
+)
+_LONGEST = 8000
+
+
+class SufficiencyConfig(BaseModel):
+    """How the judge is asked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    """0 is greedy."""
+    max_tokens: int = Field(default=256, ge=16, le=131_072)
+    """Of one answer."""
+    seed: int = Field(default=0, ge=0)
+    """Of the draws."""
+
+
+class _Judged(NamedTuple):
+    trace_id: str
+    observations: Sequence[str]
+    request: ChatRequest | None
+
+
+def judge_sufficiency(cases: Iterable[Case], judge: Teacher, cfg: SufficiencyConfig) -> Iterator[Sufficiency]:
+    """One record a trace, in order. A thought that only concludes is not put to the judge.
+
+    Raises RuntimeError where the judge left requests unanswered.
+    """
+    judged = [each for case in cases for each in _requests(case, judge.model, cfg)]
+    requests = {each.request.request_id: each.request for each in judged if each.request}
+    completions = {each.request_id: each for each in judge.complete(list(requests.values()), {})}
+    if missing := len(requests.keys() - completions.keys()):
+        raise RuntimeError(
+            f"judge {judge.model} left {missing} of {len(requests)} requests unanswered; expected one "
+            "completion each"
+        )
+    for each in judged:
+        yield Sufficiency(
+            trace_id=each.trace_id,
+            judge=judge.model,
+            observations=len(each.observations),
+            said=_said(each.request, completions),
+        )
+
+
+def observations(thought: str) -> tuple[str, ...]:
+    """The sentences of a thought that state no conclusion, in order."""
+    sentences = (each.strip() for each in _SENTENCE_END.split(thought[:_LONGEST]))
+    return tuple(each for each in sentences if each and not _CONCLUDES.search(each))
+
+
+def _requests(case: Case, model: str, cfg: SufficiencyConfig) -> Iterator[_Judged]:
+    sampling = Sampling(temperature=cfg.temperature, max_tokens=cfg.max_tokens, seed=cfg.seed)
+    for trace in case.traces:
+        seen = observations(trace.thought)
+        request = None
+        if seen:
+            messages = sufficiency_messages(case.question, " ".join(seen))
+            request = ChatRequest(model=model, messages=messages, sampling=sampling)
+        yield _Judged(trace.trace_id, seen, request)
+
+
+def _said(request: ChatRequest | None, completions: Mapping[str, Completion]) -> str | None:
+    if request is None or completions[request.request_id].finish_reason == "error":
+        return None
+    return read_completion(completions[request.request_id].text).answer

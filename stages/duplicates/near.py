@@ -1,0 +1,143 @@
+"""All traces, questions and frames of a build -> which say, ask or show nearly the same as an earlier one."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field
+
+from reelproof.stages.duplicates.frames import MOST_BITS, same_looking
+from reelproof.stages.duplicates.shown import same_views
+from reelproof.stages.duplicates.text import Ragged, agreement, likely_pairs, runs, signatures, word_hashes
+
+VERSION = 3
+
+_ESTIMATE_ERROR = 0.15
+"""How far an estimate from 64 columns may be off; nearer to the threshold the texts are compared."""
+
+
+class DuplicateConfig(BaseModel):
+    """What counts as nearly the same."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trace_similarity: float = Field(default=0.85, ge=0.3, le=1)
+    """Jaccard similarity of the runs of words of two thoughts from which they say the same."""
+    trace_run_words: int = Field(default=3, ge=1, le=16)
+    question_similarity: float = Field(default=0.8, ge=0.3, le=1)
+    """The same of two questions that show nearly the same of clips that look nearly the same."""
+    question_run_words: int = Field(default=2, ge=1, le=16)
+    frame_bits: int = Field(default=6, ge=0, le=MOST_BITS)
+    """Bits of 64 in which the perceptual hashes of two frames that look alike may differ."""
+    clip_share: float = Field(default=0.6, gt=0, le=1)
+    """Share of each clip's frames that look like one of the other, from which two clips show the same."""
+    shown_share: float = Field(default=0.8, gt=0, le=1)
+    """Share of two questions' frames that look alike in the same order, from which they show the same."""
+    video_share: float = Field(default=0.5, gt=0, le=1)
+    """Share of the frames of one of two videos: a video may be part of another."""
+    most_owners: int = Field(default=64, ge=2)
+    """A frame that more clips or videos show (a title, a test card) does not make them alike."""
+
+
+def duplicate_traces(traces: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame:
+    """Which earlier trace of the same question thinks nearly the same, and answers the same.
+
+    Args:
+        traces: Columns `trace_id`, `question_id`, `answer` (null where there is none; case and outer space
+            tell nothing) and `text` (the thought), in the order that makes one earlier.
+        cfg: What counts as nearly the same.
+
+    Returns:
+        Columns `trace_id`, `duplicate_of` (null for the first of its kind), in the order of `traces`.
+    """
+    said = pl.col("answer").fill_null("").str.strip_chars().str.to_lowercase()
+    grouped = traces.with_columns(pl.concat_str("question_id", said, separator="\x00").alias("group"))
+    return _duplicates(grouped, "trace_id", "group", cfg.trace_run_words, cfg.trace_similarity)
+
+
+def duplicate_questions(
+    questions: pl.DataFrame, frames: pl.DataFrame, shown: pl.DataFrame, cfg: DuplicateConfig
+) -> pl.DataFrame:
+    """Which earlier question asks nearly the same, and shows nearly the same of nearly the same clip.
+
+    Args:
+        questions: Columns `question_id`, `clip_id`, `text` (with its options) and `proof` (what must be
+            equal: the answer, where it follows from what is shown), in the order that makes one earlier.
+        frames: Columns `clip_id`, `phash`, one row a frame of a clip.
+        shown: Columns `question_id`, `phash`, one row a frame that a question shows, in its order.
+        cfg: What counts as nearly the same.
+
+    Returns:
+        Columns `question_id`, `duplicate_of` (null for the first of its kind), in the order of `questions`.
+    """
+    clips = duplicate_clips(frames, cfg)
+    grouped = questions.join(clips, on="clip_id", how="left", maintain_order="left").with_columns(
+        pl.concat_str(pl.coalesce("group", "clip_id"), "proof", separator="\x00").alias("group")
+    )
+    views = same_views(grouped, shown, cfg.frame_bits, cfg.shown_share)
+    grouped = grouped.with_columns(pl.concat_str("group", views.alias("view"), separator="\x00"))
+    return _duplicates(grouped, "question_id", "group", cfg.question_run_words, cfg.question_similarity)
+
+
+def duplicate_clips(frames: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame:
+    """Clips that show nearly the same as others. `clip_id`, `phash` -> `clip_id`, `group`."""
+    return same_looking(
+        frames, "clip_id", cfg.frame_bits, cfg.clip_share, contained=False, most_owners=cfg.most_owners
+    )
+
+
+def duplicate_videos(frames: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame:
+    """Videos that show what others show, or a part of it. `video_id`, `phash` -> `video_id`, `group`."""
+    return same_looking(
+        frames, "video_id", cfg.frame_bits, cfg.video_share, contained=True, most_owners=cfg.most_owners
+    )
+
+
+def _duplicates(rows: pl.DataFrame, key: str, group: str, run_words: int, similarity: float) -> pl.DataFrame:
+    texts = rows["text"]
+    signed = signatures(texts, run_words)
+    codes = rows[group].rank("dense").fill_null(0).to_numpy().astype(np.int64)
+    earlier: dict[int, int] = {}
+    for first, later in _confirmed(texts, signed, codes, run_words, similarity):
+        if first not in earlier and later not in earlier:  # the first of its kind stands for all
+            earlier[later] = first
+    keys = rows[key].to_list()
+    duplicate_of: list[str | None] = [None] * len(keys)
+    for later, first in earlier.items():
+        duplicate_of[later] = keys[first]
+    return pl.DataFrame({key: rows[key], "duplicate_of": pl.Series(duplicate_of, dtype=pl.String)})
+
+
+def _confirmed(
+    texts: pl.Series,
+    signed: npt.NDArray[np.uint32],
+    codes: npt.NDArray[np.int64],
+    run_words: int,
+    similarity: float,
+) -> Iterator[tuple[int, int]]:
+    """Pairs (earlier, later) that are at least so similar, in order of the later, then of the earlier one."""
+    found = list(likely_pairs(signed, codes))
+    pairs = np.unique(np.concatenate(found), axis=0) if found else np.zeros((0, 2), np.int64)
+    estimated = agreement(signed, pairs)
+    near = np.abs(estimated - similarity) < _ESTIMATE_ERROR
+    near &= estimated < 1.0
+    sure = (estimated >= similarity) & ~near
+    sure[near] = _jaccard(texts, pairs[near], run_words) >= similarity
+    kept = pairs[sure]
+    for first, later in kept[np.lexsort((kept[:, 0], kept[:, 1]))]:
+        yield int(first), int(later)
+
+
+def _jaccard(texts: pl.Series, pairs: npt.NDArray[np.int64], run_words: int) -> npt.NDArray[np.float64]:
+    """Exact similarity of the runs of words of each pair. (P, 2) -> (P,)"""
+    rows, places = np.unique(pairs, return_inverse=True)
+    grams = runs(word_hashes(texts[rows]), run_words)
+    sets = [frozenset(_row(grams, row)) for row in range(len(rows))]
+    at = places.reshape(pairs.shape)
+    return np.array([len(sets[a] & sets[b]) / len(sets[a] | sets[b]) for a, b in at], np.float64)
+
+
+def _row(grams: Ragged, row: int) -> list[int]:
+    values: list[int] = grams.values[grams.starts[row] : grams.starts[row + 1]].tolist()
+    return values

@@ -1,0 +1,245 @@
+"""Storyboards -> clips: short films whole, long ones in runs of scenes and once more whole, more sparsely."""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Self, TypeVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from reelproof.schemas.footage import Clip, ClipKind, Footage, FrameRef, Scene, Span, Storyboard
+
+VERSION = 1
+
+_MOTION_BINS = 16
+_CUT_CONTENT = 15.0
+_CUT_HISTOGRAM = 0.2
+_SUDDEN = 4.0
+
+T = TypeVar("T")
+
+
+class ClipConfig(BaseModel):
+    """How long clips are, and how many frames stand for one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    target_s: float = Field(default=30.0, gt=0, le=3600)
+    """A long film is divided into runs of scenes of about this length."""
+    max_s: float = Field(default=60.0, gt=0, le=7200)
+    """No run is longer: longer scenes are divided. A film up to this length is short, and one clip."""
+    max_segments: int = Field(default=120, ge=1, le=10_000)
+    """A film that would have more runs gives this many of them, evenly spaced."""
+    whole: bool = True
+    """A long film gives a clip of its whole as well."""
+    min_keyframes: int = Field(default=4, ge=1, le=64)
+    """Where the scenes' own keyframes are fewer, further frames are added."""
+    max_keyframes: int = Field(default=16, ge=1, le=256)
+    """The budget of frames that stand for a clip."""
+    timeline_every_s: float = Field(default=1.25, gt=0, le=600)
+    """One evenly spaced frame a stretch of this length. Keep it well above the spacing of the candidates,
+    or their number, which follows the picture, shows through."""
+    max_timeline: int = Field(default=16, ge=2, le=256)
+    """No more evenly spaced frames than this, however long the clip."""
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if self.target_s > self.max_s:
+            raise ValueError(f"target_s={self.target_s} must not be above max_s={self.max_s}")
+        if self.min_keyframes > self.max_keyframes:
+            raise ValueError(
+                f"min_keyframes={self.min_keyframes} must not be above max_keyframes={self.max_keyframes}"
+            )
+        return self
+
+
+class VideoView(NamedTuple):
+    """What clips are made from: a storyboard, and what its footage holds beside the pictures."""
+
+    storyboard: Storyboard
+    duration_s: float
+    candidates: tuple[FrameRef, ...]
+    """In order of time."""
+    time_s: np.ndarray
+    """Of the frames that were scanned. (T,) float32"""
+    motion: np.ndarray
+    """Of the same frames, as in FrameSignals. (T,) float32"""
+    content: np.ndarray
+    """… and their content value. (T,) float32"""
+    histogram: np.ndarray
+    """… and their histogram change. (T,) float32"""
+
+    @classmethod
+    def of(cls, footage: Footage, storyboard: Storyboard) -> "VideoView":
+        """The view of one video, without its JPEG bytes."""
+        candidates = tuple(each.frame for each in footage.candidates)
+        signals = footage.signals
+        return cls(
+            storyboard=storyboard,
+            duration_s=footage.duration_s,
+            candidates=candidates,
+            time_s=signals.time_s,
+            motion=signals.motion,
+            content=signals.content,
+            histogram=signals.histogram,
+        )
+
+
+def cut_clips(views: Iterable[VideoView], cfg: ClipConfig) -> Iterator[Clip]:
+    """The clips of each video in turn: one of a short film; of a long one its runs, then its whole.
+
+    A stretch in which no candidate frame lies (a damaged one) gives no clip.
+    """
+    for view in views:
+        if view.duration_s <= cfg.max_s:
+            spans, kind = [Span(start_s=0.0, end_s=view.duration_s)], ClipKind.SHORT
+        else:
+            spans, kind = _thinned(_runs(view.storyboard.scenes, cfg), cfg.max_segments), ClipKind.SEGMENT
+        yield from (clip for span in spans if (clip := _clip(view, span, kind, cfg)))
+        if kind is ClipKind.SEGMENT and cfg.whole:
+            whole = _clip(view, Span(start_s=0.0, end_s=view.duration_s), ClipKind.WHOLE, cfg)
+            if whole:
+                yield whole
+
+
+def _runs(scenes: Sequence[Scene], cfg: ClipConfig) -> list[Span]:
+    """Consecutive scenes, gathered until another would leave the run further from the target than it is."""
+    pieces = [piece for scene in scenes for piece in _pieces(scene, cfg)]
+    runs = [pieces[0]]
+    for piece in pieces[1:]:
+        longer_s = piece.end_s - runs[-1].start_s
+        length_s = runs[-1].end_s - runs[-1].start_s
+        if longer_s <= cfg.max_s and longer_s - cfg.target_s <= cfg.target_s - length_s:
+            runs[-1] = Span(start_s=runs[-1].start_s, end_s=piece.end_s)
+        else:
+            runs.append(piece)
+    return runs
+
+
+def _pieces(scene: Scene, cfg: ClipConfig) -> Iterator[Span]:
+    """The scene, or equal parts of one that is longer than a clip may be."""
+    length_s = scene.end_s - scene.start_s
+    count = 1 if length_s <= cfg.max_s else int(np.ceil(length_s / cfg.target_s))
+    edges = [scene.start_s + length_s * i / count for i in range(count)] + [scene.end_s]
+    return (Span(start_s=a, end_s=b) for a, b in itertools.pairwise(edges))
+
+
+def _clip(view: VideoView, span: Span, kind: ClipKind, cfg: ClipConfig) -> Clip | None:
+    candidates = [frame for frame in view.candidates if _holds(span, frame.time_s)]
+    if not candidates:
+        return None
+    timeline = _timeline(candidates, span, cfg)
+    keyframes = _keyframes(view.storyboard, candidates, span, cfg)
+    scenes = tuple(_scenes_in(view.storyboard.scenes, span))
+    return Clip(
+        clip_id=_clip_id(view.storyboard.video_id, span, keyframes, timeline),
+        video_id=view.storyboard.video_id,
+        kind=kind,
+        start_s=span.start_s,
+        end_s=span.end_s,
+        scenes=scenes,
+        keyframes=tuple(keyframes),
+        timeline=tuple(timeline),
+        motion=_motion_bins(view, span),
+        unrest=np.asarray([_unrest(view, scene) for scene in scenes]),
+    )
+
+
+def _clip_id(video_id: str, span: Span, keyframes: Sequence[FrameRef], timeline: Sequence[FrameRef]) -> str:
+    shown = [[frame.sha256 for frame in frames] for frames in (keyframes, timeline)]
+    content = json.dumps([video_id, span.start_s, span.end_s, *shown])
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def _timeline(candidates: Sequence[FrameRef], span: Span, cfg: ClipConfig) -> list[FrameRef]:
+    """The frames nearest to the middles of equal stretches. Their number tells only the duration."""
+    duration_s = span.end_s - span.start_s
+    wanted = max(1, min(cfg.max_timeline, int(duration_s / cfg.timeline_every_s)))
+    count = min(wanted, len(candidates))
+    middles = span.start_s + duration_s * (np.arange(count) + 0.5) / count
+    chosen: list[FrameRef] = []
+    first = 0
+    for place, middle in enumerate(middles):
+        last = len(candidates) - (count - place)
+        best = min(range(first, last + 1), key=lambda i: abs(candidates[i].time_s - middle))
+        chosen.append(candidates[best])
+        first = best + 1
+    return chosen
+
+
+def _keyframes(
+    storyboard: Storyboard, candidates: Sequence[FrameRef], span: Span, cfg: ClipConfig
+) -> list[FrameRef]:
+    """The storyboard's frames, one of each scene before a second of any, within the budget."""
+    chosen: list[FrameRef] = []
+    for rank in _by_rank(storyboard, span):
+        chosen += _thinned(rank, cfg.max_keyframes - len(chosen))
+    while len(chosen) < min(cfg.min_keyframes, len(candidates)):
+        chosen.append(_farthest(candidates, chosen))
+    return sorted(chosen, key=lambda frame: frame.time_s)
+
+
+def _by_rank(storyboard: Storyboard, span: Span) -> list[list[FrameRef]]:
+    """The first keyframes of all scenes in the span, then their second ones, and so on."""
+    ranks: list[list[FrameRef]] = []
+    for scene in _scenes_in(storyboard.scenes, span):
+        inside = [f for f in storyboard.keyframes if scene.start_s <= f.time_s < scene.end_s]
+        for rank, frame in enumerate(inside):
+            ranks += [[]] if rank == len(ranks) else []
+            ranks[rank].append(frame)
+    return ranks
+
+
+def _farthest(candidates: Sequence[FrameRef], chosen: Sequence[FrameRef]) -> FrameRef:
+    """The candidate that lies farthest in time from all chosen ones; the earliest of several."""
+    taken = {frame.time_s for frame in chosen}
+    free = [frame for frame in candidates if frame.time_s not in taken]
+    return max(free, key=lambda frame: min((abs(frame.time_s - c.time_s) for c in chosen), default=0.0))
+
+
+def _thinned(items: Sequence[T], count: int) -> list[T]:
+    """At most `count` of the items, evenly spaced."""
+    if len(items) <= count:
+        return list(items)
+    return [items[int((i + 0.5) * len(items) / count)] for i in range(count)]
+
+
+def _scenes_in(scenes: Sequence[Scene], span: Span) -> Iterator[Scene]:
+    """The scenes that the span touches, cut off at its ends."""
+    for scene in scenes:
+        start_s, end_s = max(scene.start_s, span.start_s), min(scene.end_s, span.end_s)
+        if start_s < end_s:
+            yield scene.model_copy(update={"start_s": start_s, "end_s": end_s})
+
+
+def _motion_bins(view: VideoView, span: Span) -> np.ndarray:
+    """Mean motion in equal bins of the span, without the jumps at cuts; empty bins are interpolated."""
+    at_cut = np.searchsorted(view.time_s, [scene.start_s for scene in view.storyboard.scenes])
+    usable = (view.time_s >= span.start_s) & (view.time_s < span.end_s)
+    usable[at_cut[at_cut < len(usable)]] = False
+    places = (view.time_s[usable] - span.start_s) / (span.end_s - span.start_s) * _MOTION_BINS
+    bins = np.clip(places.astype(np.int64), 0, _MOTION_BINS - 1)
+    counts = np.bincount(bins, minlength=_MOTION_BINS)
+    sums = np.bincount(bins, weights=view.motion[usable], minlength=_MOTION_BINS)
+    filled = np.flatnonzero(counts)
+    if not len(filled):
+        return np.zeros(_MOTION_BINS)
+    return np.interp(np.arange(_MOTION_BINS), filled, sums[filled] / counts[filled])
+
+
+def _unrest(view: VideoView, scene: Scene) -> float:
+    """Largest step inside a scene: as a share of a cut's and, by content, of one that stands out."""
+    first, end = np.searchsorted(view.time_s, [scene.start_s, scene.end_s])
+    inside = slice(int(first) + 2 if first else 1, int(end) - 1)  # the steps at the cuts are its neighbours'
+    content, histogram = view.content[inside], view.histogram[inside]
+    if not len(content):
+        return 0.0
+    usual = max(float(np.median(content)), 1e-6)
+    sudden = np.minimum(content / _CUT_CONTENT, content / (_SUDDEN * usual))
+    return float(np.maximum(sudden, histogram / _CUT_HISTOGRAM).max())
+
+
+def _holds(span: Span, time_s: float) -> bool:
+    return span.start_s <= time_s < span.end_s

@@ -1,0 +1,264 @@
+"""Signals of a film -> its cuts, fades and dissolves: the one wrapper of PySceneDetect.
+
+Hard cuts are what PySceneDetect's detectors find, less the changes after which the same picture is still
+there (flashes, light, fades). Gradual changes, which those detectors miss, come from the stored thumbnails.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from scenedetect.common import FrameTimecode, Timecode
+from scenedetect.detectors import AdaptiveDetector
+
+from reelproof.schemas.footage import CutKind, FrameSignals
+
+_HISTOGRAM_BINS = 128
+_MICROSECOND = Fraction(1, 1_000_000)
+_DISSOLVE_LENGTHS = 6
+_WINDOW = 2  # frames on each side that the adaptive detector compares with
+
+
+class CutConfig(BaseModel):
+    """What counts as a change of scene."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    adaptive_ratio: float = Field(default=2.0, ge=1, le=100)
+    """A cut's content value is at least this many times that of the frames around it."""
+    adaptive_content: float = Field(default=15.0, ge=1, le=255)
+    """… and at least this."""
+    histogram_change: float = Field(default=0.2, ge=0.01, le=2)
+    """A luma histogram that changes by this much is a cut as well."""
+    likeness: float = Field(default=0.8, ge=-1, le=1)
+    """A change between pictures whose luma patterns correlate more than this is no cut."""
+    gradual_likeness: float = Field(default=0.6, ge=-1, le=1)
+    """The same for cross-fades and for fades as short as a flash."""
+    flash_s: float = Field(default=0.3, ge=0, le=5)
+    """A change that is undone within this time is a flash, not a cut."""
+    fade_contrast: float = Field(default=8.0, ge=0, le=128)
+    """A frame whose luma deviates less from its mean is flat: black, white or one colour."""
+    slope_max_s: float = Field(default=1.5, ge=0, le=10)
+    """How long a picture may take to fade to flat, or to rise from it."""
+    dissolve_min_s: float = Field(default=0.28, gt=0, le=10)
+    """Shortest cross-fade looked for."""
+    dissolve_max_s: float = Field(default=2.0, gt=0, le=10)
+    """Longest cross-fade looked for."""
+    dissolve_change: float = Field(default=12.0, ge=1, le=255)
+    """Mean luma difference between the pictures before and after a cross-fade."""
+    dissolve_linearity: float = Field(default=0.75, ge=0, le=1)
+    """How closely its frames lie on the line from the first picture to the last: 1 is exactly."""
+    dissolve_calm: float = Field(default=0.5, ge=0, le=10)
+    """How fast the picture may change before and after, as a share of its speed within."""
+
+
+class Transition(NamedTuple):
+    """A change of scene over the frames [first, last] of the signals; `at` is the new scene's first frame."""
+
+    first: int
+    at: int
+    last: int
+    kind: CutKind
+    score: float
+    """1 is the threshold."""
+
+
+class Meter:
+    """Changes from frame to frame, the values that PySceneDetect's content and histogram detectors compare.
+
+    Only the values: cuts are decided later, from the stored ones.
+    """
+
+    def __init__(self) -> None:
+        self._channels: Sequence[np.ndarray] = ()
+        self._histogram: np.ndarray | None = None
+
+    def content(self, bgr: np.ndarray) -> float:
+        """Mean change of hue, saturation and value since the last call, 0 … 255. (h, w, 3) uint8"""
+        before, self._channels = self._channels, cv2.split(cv2.cvtColor(bgr, cv2.COLOR_BGR2HSV))
+        change = sum(cv2.norm(a, b, cv2.NORM_L1) for a, b in zip(before, self._channels, strict=False))
+        return float(change) / bgr.size
+
+    def histogram_change(self, luma: np.ndarray) -> float:
+        """1 − correlation of the luma histograms of this call and the last, 0 … 2. (h, w) uint8"""
+        before = self._histogram
+        self._histogram = cv2.calcHist([luma], [0], None, [_HISTOGRAM_BINS], [0, 256])
+        if before is None:
+            return 0.0
+        return 1.0 - float(cv2.compareHist(before, self._histogram, cv2.HISTCMP_CORREL))
+
+
+def frame_times(signals: FrameSignals) -> np.ndarray:
+    """The frames' times in seconds, the very numbers that candidates bear. (T,) float64"""
+    return np.round(signals.time_s.astype(np.float64), 3)
+
+
+def find_transitions(signals: FrameSignals, cfg: CutConfig) -> list[Transition]:
+    """Cuts, fades and dissolves, sharing no frames but their ends; fades at the film's ends are left out."""
+    film = _Film(signals)
+    fades = _fades(film, cfg)
+    cuts = [cut for cut in _hard_cuts(film, signals, cfg) if not _is_undone(cut, film, cfg)]
+    cuts = _apart_from(cuts, fades)
+    dissolves = _dissolves(film, [*fades, *cuts], cfg)
+    return sorted(each for each in [*fades, *cuts, *dissolves] if each.score > 0)
+
+
+class _Film:
+    """Signals made ready: times, contrast, thumbnails (T, 144), their change a second, their patterns."""
+
+    def __init__(self, signals: FrameSignals) -> None:
+        self.times = frame_times(signals)
+        self.contrast = signals.contrast
+        thumbnails = np.frombuffer(signals.signature, np.uint8).reshape(len(self.times), -1)
+        self.thumbnails = thumbnails.astype(np.float32)
+        steps = np.abs(np.diff(self.thumbnails, axis=0)).mean(axis=1) / np.diff(self.times)
+        self.speeds = np.concatenate([[0.0], steps])
+        centred = self.thumbnails - self.thumbnails.mean(axis=1, keepdims=True)
+        self.patterns = centred / (np.linalg.norm(centred, axis=1, keepdims=True) + 1e-3)
+
+    def index_at(self, time_s: float) -> int:
+        """The first frame at or after a time."""
+        return int(np.searchsorted(self.times, time_s))
+
+
+class _StoredContentDetector(AdaptiveDetector):  # type: ignore[misc]  # scenedetect ships no types
+    """PySceneDetect's adaptive detector over content values that an earlier pass stored."""
+
+    def _calculate_frame_score(self, timecode: FrameTimecode, frame_img: Any) -> float:  # noqa: ARG002
+        return float(frame_img)
+
+
+def _hard_cuts(film: _Film, signals: FrameSignals, cfg: CutConfig) -> list[Transition]:
+    scores = {}
+    for start, end in _lively_runs(signals.content >= cfg.adaptive_content):
+        for index in _adaptive_cuts(film.times[start:end], signals.content[start:end], cfg):
+            scores[start + index] = float(signals.content[start + index]) / cfg.adaptive_content
+    for index in np.flatnonzero(signals.histogram >= cfg.histogram_change).tolist():
+        scores[index] = max(scores.get(index, 0.0), float(signals.histogram[index]) / cfg.histogram_change)
+    return [Transition(at - 1, at, at, CutKind.CUT, score) for at, score in sorted(scores.items()) if at > 0]
+
+
+def _lively_runs(lively: np.ndarray) -> list[tuple[int, int]]:
+    """Half-open runs of frames that the detector has to see: lively ones, and its window around them."""
+    seen = np.convolve(lively, np.ones(2 * _WINDOW + 1), "same") > 0
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], seen, [False]]))).tolist()
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def _adaptive_cuts(times: np.ndarray, content: np.ndarray, cfg: CutConfig) -> list[int]:
+    detector = _StoredContentDetector(
+        adaptive_threshold=cfg.adaptive_ratio,
+        min_content_val=cfg.adaptive_content,
+        min_scene_len=0,
+        window_width=_WINDOW,
+    )
+    index_of = {round(time_s * 1e6): index for index, time_s in enumerate(times.tolist())}
+    cuts: list[int] = []
+    for pts, value in zip(index_of, content, strict=True):
+        found = detector.process_frame(FrameTimecode(Timecode(pts, _MICROSECOND), fps=25.0), value)
+        cuts.extend(index_of[cut.pts] for cut in found)
+    return cuts
+
+
+def _is_undone(cut: Transition, film: _Film, cfg: CutConfig) -> bool:
+    """Whether a picture from just before is there just after: a flash passed, or only the light changed."""
+    start = min(film.index_at(film.times[cut.at] - cfg.flash_s), cut.first)
+    end = max(film.index_at(film.times[cut.at] + cfg.flash_s), cut.at + 1)
+    likeness = film.patterns[start : cut.at] @ film.patterns[cut.at : end].T
+    return bool(likeness.max() > cfg.likeness)
+
+
+def _fades(film: _Film, cfg: CutConfig) -> list[Transition]:
+    """Runs of flat frames and the slopes to both sides; the new scene begins where its picture shows first.
+
+    Flashes, and runs at either end of the film, score 0: they part no scenes, but no cut lies in them either.
+    """
+    flat = np.concatenate([[False], film.contrast < cfg.fade_contrast, [False]])
+    edges = np.flatnonzero(flat[1:] != flat[:-1]).tolist()
+    found = []
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        first, last = _slope_end(film, start, -1, cfg), _slope_end(film, end - 1, 1, cfg)
+        is_short = film.times[last] - film.times[first] <= cfg.flash_s
+        is_flash = is_short and film.patterns[first] @ film.patterns[last] > cfg.gradual_likeness
+        is_inside = start > 0 and end < len(film.times)
+        flattest = max(float(film.contrast[start:end].min()), 0.5)
+        score = cfg.fade_contrast / flattest if is_inside and not is_flash else 0.0
+        found.append(Transition(first, min(end, last), last, CutKind.FADE, score))
+    return found
+
+
+def _slope_end(film: _Film, flat: int, step: int, cfg: CutConfig) -> int:
+    """The frame up to which contrast rises from a flat frame, going in steps of `step`."""
+    here = flat
+    while 0 <= here + step < len(film.times):
+        is_rising = (
+            film.contrast[here + step] > 1.02 * film.contrast[here] or film.contrast[here] < cfg.fade_contrast
+        )
+        if not is_rising or abs(film.times[here + step] - film.times[flat]) > cfg.slope_max_s:
+            break
+        here += step
+    return here
+
+
+def _dissolves(film: _Film, others: Sequence[Transition], cfg: CutConfig) -> list[Transition]:
+    """Stretches over which the picture goes in a straight line from one picture to another."""
+    changes = np.zeros(len(film.times) + 1, np.int64)
+    for other in others:
+        changes[other.first + 1 : other.last + 1] = 1
+    changes = np.cumsum(changes)
+    found: list[Transition] = []
+    for length_s in np.geomspace(cfg.dissolve_min_s, cfg.dissolve_max_s, _DISSOLVE_LENGTHS):
+        lasts = np.searchsorted(film.times, film.times + length_s)
+        firsts = np.flatnonzero(lasts < len(film.times))
+        lasts = lasts[firsts]
+        like = np.einsum("tp,tp->t", film.patterns[firsts], film.patterns[lasts])
+        change = np.abs(film.thumbnails[firsts] - film.thumbnails[lasts]).mean(axis=1)
+        is_free = changes[lasts] == changes[firsts]
+        hopeful = (
+            is_free & (like < cfg.gradual_likeness) & (change >= cfg.dissolve_change) & (lasts - firsts >= 4)
+        )
+        for first, last in zip(firsts[hopeful].tolist(), lasts[hopeful].tolist(), strict=True):
+            dissolve = _dissolve(film, first, last, cfg)
+            if dissolve.score >= 1:
+                found.append(dissolve)
+    return _best_apart(found)
+
+
+def _dissolve(film: _Film, first: int, last: int, cfg: CutConfig) -> Transition:
+    """A stretch as a dissolve; its score: how straight the way of its thumbnails, how calm it is around."""
+    stretch = film.thumbnails[first : last + 1]
+    way = stretch[-1] - stretch[0]
+    share = (stretch - stretch[0]) @ way / float(way @ way)
+    is_gradual = np.diff(share).min() > -0.05 and np.diff(share).max() < 0.4
+    residual = stretch - stretch[0] - share[:, None] * way
+    linearity = 1 - float(np.sqrt((residual**2).mean() / (way**2).mean()))
+    calm = _speed_around(film, first, last) / (_size(way) / (film.times[last] - film.times[first]))
+    score = min(linearity / cfg.dissolve_linearity, cfg.dissolve_calm / max(calm, 1e-6))
+    at = first + int(np.argmax(share >= 0.5))
+    return Transition(first, at, last, CutKind.DISSOLVE, score if is_gradual else 0.0)
+
+
+def _speed_around(film: _Film, first: int, last: int, reach_s: float = 0.2) -> float:
+    """Usual luma change a second just before and just after a stretch: the greater of the two."""
+    start, end = film.index_at(film.times[first] - reach_s), film.index_at(film.times[last] + reach_s)
+    sides = film.speeds[start + 1 : first + 1], film.speeds[last + 1 : end]
+    return max((float(np.median(side)) for side in sides if len(side)), default=0.0)
+
+
+def _size(difference: np.ndarray) -> float:
+    return float(np.abs(difference).mean())
+
+
+def _apart_from(candidates: Sequence[Transition], stronger: Sequence[Transition]) -> list[Transition]:
+    """Those that lie within none of `stronger`."""
+    return [c for c in candidates if all(c.last <= s.first or s.last <= c.first for s in stronger)]
+
+
+def _best_apart(found: list[Transition]) -> list[Transition]:
+    kept: list[Transition] = []
+    for each in sorted(found, key=lambda t: (-t.score, t.first)):
+        kept.extend(_apart_from([each], kept))
+    return kept

@@ -1,0 +1,72 @@
+"""Frames in order -> what each measures by itself and against the one before."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from reelproof.schemas.footage import FrameSignals
+from reelproof.stages.footage.cuts import Meter
+from reelproof.stages.footage.decode import TimedFrame
+from reelproof.stages.footage.pictures import small_ycrcb
+
+_THUMBNAIL_SIZE = 16, 9
+
+
+class Measures(NamedTuple):
+    """Of one frame; see FrameSignals."""
+
+    time_s: float
+    content: float
+    histogram: float
+    luminance: float
+    contrast: float
+    sharpness: float
+    motion: float
+
+
+class SignalLog:
+    """Measures each frame against the one before."""
+
+    def __init__(self, scan_lines: int) -> None:
+        self.rows: list[Measures] = []
+        self._scan_lines = scan_lines
+        self._meter = Meter()
+        self._thumbnails = bytearray()
+        self._luma_before: np.ndarray | None = None
+
+    def measure(self, timed: TimedFrame) -> Measures:
+        """Of the next frame; a stream that changes its size begins anew."""
+        small = small_ycrcb(timed.frame, self._scan_lines)
+        luma = cv2.extractChannel(small, 0)
+        if self._luma_before is not None and self._luma_before.shape != luma.shape:
+            self._forget()  # the stream changed its size
+        bgr = cv2.cvtColor(small, cv2.COLOR_YCrCb2BGR)
+        mean, deviation = cv2.meanStdDev(luma)
+        row = Measures(
+            time_s=timed.time_s,
+            content=self._meter.content(bgr),
+            histogram=self._meter.histogram_change(luma),
+            luminance=float(mean[0, 0]),
+            contrast=float(deviation[0, 0]),
+            sharpness=float(cv2.meanStdDev(cv2.Laplacian(luma, cv2.CV_16S))[1][0, 0]) ** 2,
+            motion=self._motion(luma),
+        )
+        self._luma_before = luma
+        self._thumbnails += cv2.resize(luma, _THUMBNAIL_SIZE, interpolation=cv2.INTER_AREA).tobytes()
+        self.rows.append(row)
+        return row
+
+    def signals(self) -> FrameSignals:
+        """Of all frames so far."""
+        columns = np.asarray(self.rows, dtype=np.float32).T
+        series = dict(zip(Measures._fields, columns, strict=True))
+        return FrameSignals(**series, signature=bytes(self._thumbnails))
+
+    def _forget(self) -> None:
+        self._meter, self._luma_before = Meter(), None
+
+    def _motion(self, luma: np.ndarray) -> float:
+        if self._luma_before is None:
+            return 0.0
+        return float(cv2.norm(luma, self._luma_before, cv2.NORM_L1)) / luma.size

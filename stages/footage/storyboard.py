@@ -1,0 +1,106 @@
+"""Footage -> storyboards: cuts from stored signals, scenes between them, keyframes among the candidates."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+from pydantic import Field
+
+from reelproof.schemas.footage import (
+    CutKind,
+    Footage,
+    FrameRef,
+    Keyframe,
+    Scene,
+    Span,
+    Storyboard,
+    hash_distance,
+)
+from reelproof.stages.footage.cuts import CutConfig, Transition, find_transitions, frame_times
+
+VERSION = 1
+
+
+class StoryboardConfig(CutConfig):
+    """Where a scene begins, and how many frames stand for it."""
+
+    min_scene_s: float = Field(default=0.5, ge=0, le=60)
+    """Of two cuts nearer than this the stronger stays."""
+    keyframe_every_s: float = Field(default=4.0, gt=0, le=600)
+    """A scene has one keyframe for each stretch of this length."""
+    max_keyframes: int = Field(default=8, ge=1, le=256)
+    """… and no more than this many."""
+    cut_distance_s: float = Field(default=0.2, ge=0, le=5)
+    """Keyframes keep this far from cuts where the scene has other frames."""
+    dark_luminance: float = Field(default=24.0, ge=0, le=255)
+    """Darker frames are keyframes only where the scene has no other."""
+    duplicate_bits: int = Field(default=6, ge=0, le=64)
+    """Two keyframes of a scene whose perceptual hashes differ in no more bits are duplicates."""
+
+
+def cut_scenes(footage: Iterable[Footage], cfg: StoryboardConfig) -> Iterator[Storyboard]:
+    """One storyboard per footage, with no decode. Scenes cover [0, duration_s) without gaps."""
+    for each in footage:
+        times = frame_times(each.signals)
+        transitions = find_transitions(each.signals, cfg)
+        scenes = tuple(_scenes(each, _spaced(transitions, times, cfg.min_scene_s), times))
+        unclear = [Span(start_s=times[t.first], end_s=times[t.last]) for t in transitions]
+        keyframes = [frame for scene in scenes for frame in _keyframes(scene, each.candidates, unclear, cfg)]
+        yield Storyboard(video_id=each.video.video_id, scenes=scenes, keyframes=tuple(keyframes))
+
+
+def _spaced(found: Sequence[Transition], times: np.ndarray, min_scene_s: float) -> list[Transition]:
+    """In order of time; of two nearer than `min_scene_s` the stronger, and none that near to an end."""
+    kept: list[Transition] = []
+    for each in sorted(found, key=lambda t: (-t.score, t.at)):
+        near = [0.0, float(times[-1]), *(float(times[other.at]) for other in kept)]
+        if all(abs(float(times[each.at]) - other) >= min_scene_s for other in near):
+            kept.append(each)
+    return sorted(kept, key=lambda t: t.at)
+
+
+def _scenes(footage: Footage, transitions: Sequence[Transition], times: np.ndarray) -> Iterator[Scene]:
+    """Scenes from cut to cut; a cut that would leave a scene without a candidate frame is passed over."""
+    candidate_s = np.asarray([each.frame.time_s for each in footage.candidates])
+    starts = [Transition(0, 0, 0, CutKind.START, 0.0)]
+    for each in transitions:
+        inside = (candidate_s >= times[starts[-1].at]) & (candidate_s < times[each.at])
+        if inside.any() and (candidate_s >= times[each.at]).any():
+            starts.append(each)
+    ends_s = [*(float(times[start.at]) for start in starts[1:]), footage.duration_s]
+    for index, (start, end_s) in enumerate(zip(starts, ends_s, strict=True)):
+        yield Scene(
+            scene_id=f"{footage.video.video_id}/{index:04d}",
+            video_id=footage.video.video_id,
+            start_s=float(times[start.at]),
+            end_s=end_s,
+            cut_kind=start.kind,
+            cut_score=start.score,
+        )
+
+
+def _keyframes(
+    scene: Scene, candidates: Sequence[Keyframe], unclear: Sequence[Span], cfg: StoryboardConfig
+) -> list[FrameRef]:
+    """The sharpest frame of each of the scene's equal stretches, without duplicates; at least one."""
+    inside = [each for each in candidates if scene.start_s <= each.frame.time_s < scene.end_s]
+    good = [each for each in inside if _is_clear(each, scene, unclear, cfg)] or inside
+    count = min(cfg.max_keyframes, max(1, round((scene.end_s - scene.start_s) / cfg.keyframe_every_s)))
+    edges = np.linspace(scene.start_s, scene.end_s, count + 1).tolist()
+    chosen: list[Keyframe] = []
+    for start_s, end_s in pairwise(edges):
+        stretch = [each for each in good if start_s <= each.frame.time_s < end_s]
+        best = max(stretch, key=lambda each: (each.sharpness, -each.frame.time_s), default=None)
+        if best and all(hash_distance(best.frame, other.frame) > cfg.duplicate_bits for other in chosen):
+            chosen.append(best)
+    if not chosen:
+        chosen = [max(good, key=lambda each: (each.sharpness, -each.frame.time_s))]
+    return [each.frame for each in chosen]
+
+
+def _is_clear(keyframe: Keyframe, scene: Scene, unclear: Sequence[Span], cfg: StoryboardConfig) -> bool:
+    """Whether a frame is lit, away from cuts, and in no transition."""
+    time_s = keyframe.frame.time_s
+    is_away = scene.start_s == 0 or time_s - scene.start_s >= cfg.cut_distance_s
+    in_transition = any(span.start_s < time_s < span.end_s for span in unclear)
+    return keyframe.luminance > cfg.dark_luminance and is_away and not in_transition

@@ -1,0 +1,61 @@
+"""Timelines -> the frames that a computed question shows: some of them, or foreign ones in their place."""
+
+import itertools
+import random
+from collections.abc import Sequence
+
+from reelproof.schemas.footage import FrameRef, hash_distance
+from reelproof.schemas.question import ShownFrame
+
+_TRIES = 64
+
+
+def timed(frames: Sequence[FrameRef]) -> tuple[ShownFrame, ...]:
+    """The frames under their own times."""
+    return tuple(ShownFrame(frame=frame, shown_s=frame.time_s) for frame in frames)
+
+
+def spread(frames: Sequence[FrameRef], count: int, rng: random.Random) -> list[FrameRef] | None:
+    """One frame drawn from each of so many equal stretches; None where there are fewer frames."""
+    if not count or len(frames) < count:
+        return None
+    edges = [i * len(frames) // count for i in range(count + 1)]
+    return [frames[rng.randrange(a, b)] for a, b in itertools.pairwise(edges)]
+
+
+def all_differ(frames: Sequence[FrameRef], bits: int) -> bool:
+    """Whether any two frames' perceptual hashes differ in so many bits or more."""
+    return all(hash_distance(a, b) >= bits for a, b in itertools.combinations(frames, 2))
+
+
+def foreign_run(
+    own: Sequence[FrameRef],
+    others: Sequence[Sequence[FrameRef]],
+    length: int,
+    bits: int,
+    rng: random.Random,
+) -> list[FrameRef] | None:
+    """Consecutive frames of one of the other timelines, drawn at random; None where none was found that fits.
+
+    They have the size of the clip's own, for another shape would tell itself, and their perceptual hashes
+    differ from those of all its frames in `bits` or more: they are no copy of it.
+    """
+    long_enough = [each for each in others if len(each) >= length and _have_one_size((*own, *each))]
+    for _ in range(_TRIES if long_enough else 0):
+        frames = rng.choice(long_enough)
+        first = rng.randint(0, len(frames) - length)
+        run = frames[first : first + length]
+        if all(hash_distance(a, b) >= bits for a in run for b in own):
+            return list(run)
+    return None
+
+
+def replaced(own: Sequence[FrameRef], first: int, foreign: Sequence[FrameRef]) -> tuple[ShownFrame, ...]:
+    """The timeline with foreign frames from `first` on, under the times of those that they replace."""
+    frames = [*own[:first], *foreign, *own[first + len(foreign) :]]
+    pairs = zip(frames, own, strict=True)
+    return tuple(ShownFrame(frame=frame, shown_s=place.time_s) for frame, place in pairs)
+
+
+def _have_one_size(frames: Sequence[FrameRef]) -> bool:
+    return len({(frame.width, frame.height) for frame in frames}) == 1

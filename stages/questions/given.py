@@ -1,0 +1,100 @@
+"""Questions that came with the videos -> questions about clips: which clip covers each, and what it shows."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from reelproof.schemas.answers.normalise import infer_task
+from reelproof.schemas.footage import Clip, FrameRef, Span
+from reelproof.schemas.question import GivenRow, Question, QuestionSource, ShownFrame
+
+VERSION = 1
+
+
+class QuestionsConfig(BaseModel):
+    """What a question shows that came with its video."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_frames: int = Field(default=4, ge=1, le=64)
+    """A question about a stretch in which fewer frames lie shows the nearest others as well."""
+    max_frames: int = Field(default=16, ge=1, le=256)
+    """No question shows more."""
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if self.min_frames > self.max_frames:
+            raise ValueError(f"min_frames={self.min_frames} must not be above max_frames={self.max_frames}")
+        return self
+
+
+def given_questions(
+    clips: Iterable[Clip], rows: Iterable[GivenRow], cfg: QuestionsConfig
+) -> Iterator[Question]:
+    """One question a row, in the rows' order; one that is asked twice comes once.
+
+    A row is about the clip that covers most of its stretch, the shortest of several. A row whose video has no
+    clip (it is in quarantine) gives no question.
+    """
+    by_video: dict[str, list[Clip]] = {}
+    for clip in clips:
+        by_video.setdefault(clip.video_id, []).append(clip)
+    seen: set[str] = set()
+    for row in rows:
+        if row.video_id not in by_video:
+            continue
+        question = _question(row, by_video[row.video_id], cfg)
+        if question.question_id not in seen:
+            seen.add(question.question_id)
+            yield question
+
+
+def _question(row: GivenRow, clips: Sequence[Clip], cfg: QuestionsConfig) -> Question:
+    end_s = max(clip.end_s for clip in clips)
+    span = Span(start_s=row.start_s or 0.0, end_s=end_s if row.end_s is None else row.end_s)
+    clip = max(clips, key=lambda each: (_overlap_s(each, span), -each.duration_s))
+    is_whole = row.start_s is None and row.end_s is None
+    frames = clip.keyframes if is_whole else _frames_in(span, clip, clips, cfg)
+    return Question(
+        question_id="",
+        clip_id=clip.clip_id,
+        video_id=clip.video_id,
+        source=QuestionSource.GIVEN,
+        kind=row.kind,
+        task=row.task or infer_task(row.options, row.answer),
+        text=row.question,
+        options=row.options,
+        answer=row.answer,
+        frames=tuple(ShownFrame(frame=frame, shown_s=frame.time_s) for frame in _thinned(frames, cfg)),
+        split=row.split,
+    ).with_id()
+
+
+def _overlap_s(clip: Clip, span: Span) -> float:
+    return max(0.0, min(clip.end_s, span.end_s) - max(clip.start_s, span.start_s))
+
+
+def _frames_in(span: Span, clip: Clip, clips: Sequence[Clip], cfg: QuestionsConfig) -> Sequence[FrameRef]:
+    """The clip's frames inside the stretch, filled up with the video's nearest others."""
+    chosen = {f.time_s: f for f in clip.keyframes if span.start_s <= f.time_s < span.end_s}
+    others = sorted(
+        (frame for each in clips for frame in (*each.keyframes, *each.timeline)),
+        key=lambda frame: (_distance_s(frame.time_s, span), frame.time_s),
+    )
+    for frame in others:
+        if len(chosen) >= cfg.min_frames:
+            break
+        chosen.setdefault(frame.time_s, frame)
+    return [chosen[time_s] for time_s in sorted(chosen)]
+
+
+def _distance_s(time_s: float, span: Span) -> float:
+    return max(span.start_s - time_s, time_s - span.end_s, 0.0)
+
+
+def _thinned(frames: Sequence[FrameRef], cfg: QuestionsConfig) -> list[FrameRef]:
+    """At most as many as may be shown, evenly chosen."""
+    if len(frames) <= cfg.max_frames:
+        return list(frames)
+    return [frames[int((i + 0.5) * len(frames) / cfg.max_frames)] for i in range(cfg.max_frames)]

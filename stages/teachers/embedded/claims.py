@@ -1,0 +1,65 @@
+"""Sentences that `signals` says and the frames that they cite -> borne out or not: its side as a verifier.
+
+Only the shown frames count. They are matched to the cited times by their labels, or by their order where they
+carry other labels: control frames stand in for the cited ones and must be judged as if they were.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from reelproof.stages.teachers.embedded.measure import Differences
+from reelproof.stages.teachers.embedded.read import AskedClaim, Shown
+
+Verdict = Literal["yes", "no", "unknown"]
+
+_SHARP = 28.0
+"""Below the threshold of the teacher: a claim that is nearly right is borne out."""
+_TIME = r"\[(\d+(?:\.\d+)?) s\]"
+_CITED = re.compile(_TIME)
+
+
+def judge(asked: AskedClaim, measured: Differences) -> Verdict:
+    """`unknown` for a sentence of another kind, or with fewer frames than it cites."""
+    for pattern, is_true in _KINDS:
+        if pattern.search(asked.text):
+            times = [float(time) for time in _CITED.findall(asked.text)]
+            places = _places(times, asked.shown)
+            if places is None:
+                return "unknown"
+            return "yes" if is_true(measured, places) else "no"
+    return "unknown"
+
+
+def _changes_sharply(measured: Differences, places: Sequence[int]) -> bool:
+    return bool(measured.content[places[0], places[1]] > _SHARP)
+
+
+def _looks_unlike(measured: Differences, places: Sequence[int]) -> bool:
+    odd, before, after = places
+    nearest = min(measured.content[odd, before], measured.content[odd, after])
+    return bool(nearest > max(_SHARP / 2, 1.2 * measured.content[before, after]))
+
+
+def _moves_more(measured: Differences, places: Sequence[int]) -> bool:
+    a, b, c, d = places
+    return bool(measured.motion[a, b] > measured.motion[c, d])
+
+
+_KINDS: tuple[tuple[re.Pattern[str], Callable[[Differences, Sequence[int]], bool]], ...] = (
+    (re.compile(rf"changes sharply between {_TIME} and {_TIME}"), _changes_sharply),
+    (re.compile(rf"frame at {_TIME} looks unlike those at {_TIME} and {_TIME}"), _looks_unlike),
+    (re.compile(rf"moves more between {_TIME} and {_TIME} than between {_TIME} and {_TIME}"), _moves_more),
+)
+
+
+def _places(times: Sequence[float], shown: Sequence[Shown]) -> list[int] | None:
+    """Which shown frame each cited time means: the one with its label, else the one in its turn."""
+    labelled = [[i for i, each in enumerate(shown) if each.time_s == time] for time in times]
+    if all(labelled):
+        return [found[0] for found in labelled]
+    distinct = sorted(set(times))
+    if len(shown) != len(distinct):
+        return None
+    turn = {time: place for place, time in enumerate(distinct)}
+    return [turn[time] for time in times]

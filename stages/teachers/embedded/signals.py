@@ -1,0 +1,111 @@
+"""Requests -> completions with classical vision only: the embedded teacher, verifier and judge; no download.
+
+It looks at the frames and the text of a request and at nothing else, measures how frames differ, and says
+what it measured with the times of what it looked at. It is often but not always right. At a temperature above
+0 it measures less exactly, so that rollouts differ; at 0 it says the same each time.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from reelproof.schemas.chat import ChatRequest, Completion
+from reelproof.stages.teachers.embedded.claims import judge
+from reelproof.stages.teachers.embedded.judge import conclude
+from reelproof.stages.teachers.embedded.measure import Differences, Look, differences, look_at
+from reelproof.stages.teachers.embedded.read import (
+    AskedClaim,
+    AskedObservations,
+    AskedQuestion,
+    Shown,
+    read_request,
+)
+from reelproof.stages.teachers.embedded.say import SHARP, View, say
+
+VERSION = 1
+
+_BLUR = 0.2
+"""Spread of each measurement's error at temperature 1, as a share of it."""
+_WAVERING = 0.25
+"""Spread of the threshold for a sharp change at temperature 1."""
+
+
+class SignalsTeacher:
+    """A `Teacher` that answers questions, and judges claims and observations of the kinds that it makes."""
+
+    def __init__(self, name: str = "signals") -> None:
+        self.model = f"{name}@{VERSION}"
+
+    def complete(self, requests: Sequence[ChatRequest], frames: Mapping[str, bytes]) -> Iterator[Completion]:
+        """One completion per request, in order. Each frame is decoded once a call.
+
+        Raises KeyError for a frame that is not in `frames`, ValueError for one that is no picture.
+        """
+        eye = _Eye(frames)
+        for request in requests:
+            yield self._answer(request, eye)
+
+    def _answer(self, request: ChatRequest, eye: "_Eye") -> Completion:
+        match read_request(request):
+            case AskedQuestion() as asked:
+                text = _answer_question(asked, request, eye)
+            case AskedClaim() as asked:
+                text = f"<answer>{judge(asked, eye.compare(asked.shown))}</answer>"
+            case AskedObservations() as asked:
+                text = f"<answer>{conclude(asked)}</answer>"
+            case None:
+                return self._refusal(request)
+        return Completion(
+            request_id=request.request_id,
+            model=self.model,
+            text=text,
+            finish_reason="stop",
+            completion_tokens=len(text.split()),
+        )
+
+    def _refusal(self, request: ChatRequest) -> Completion:
+        return Completion(
+            request_id=request.request_id,
+            model=self.model,
+            text="",
+            finish_reason="error",
+            error="signals answers questions, judges claims and observations; it cannot do what this asks",
+        )
+
+
+class _Eye:
+    """Looks at frames and compares them, each once."""
+
+    def __init__(self, frames: Mapping[str, bytes]) -> None:
+        self._frames = frames
+        self._looks: dict[str, Look] = {}
+        self._compared: tuple[tuple[str, ...], Differences] | None = None
+
+    def compare(self, shown: Sequence[Shown]) -> Differences:
+        """Differences of the frames, in their order. Requests for the same frames mostly come in a row."""
+        key = tuple(each.sha256 for each in shown)
+        if self._compared is None or self._compared[0] != key:
+            self._compared = key, differences([self._look(sha256) for sha256 in key])
+        return self._compared[1]
+
+    def _look(self, sha256: str) -> Look:
+        if sha256 not in self._looks:
+            self._looks[sha256] = look_at(self._frames[sha256])
+        return self._looks[sha256]
+
+
+def _answer_question(asked: AskedQuestion, request: ChatRequest, eye: _Eye) -> str:
+    rng = _generator(request)
+    temperature = request.sampling.temperature
+    sharp = SHARP * float(np.exp(rng.normal(0.0, _WAVERING) * temperature))
+    measured = eye.compare(asked.shown).blurred(_BLUR * temperature, rng)
+    said = say(View(asked, measured, sharp, rng, greedy=temperature == 0))
+    return f"<think>{said.thought}</think><answer>{said.answer}</answer>"
+
+
+def _generator(request: ChatRequest) -> np.random.Generator:
+    """Draws that follow from the seed, the sample and the question, whichever other requests there are."""
+    sampling = request.sampling
+    text = f"{sampling.seed}\x00{request.sample_index}"
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))

@@ -1,0 +1,251 @@
+"""One server that speaks the OpenAI protocol: a body goes in, the reply's bytes or a named fault come out."""
+
+import asyncio
+import json
+import os
+import ssl
+import time
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import httpx2
+from openai import (
+    APIConnectionError,
+    APIStatusError,
+    AsyncOpenAI,
+    DefaultAioHttpClient,
+    OpenAIError,
+)
+
+from reelproof.schemas.openai_chat import PASSING_ENDINGS
+from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherUnavailable
+
+FIRST_WAIT_S = 0.5
+LONGEST_WAIT_S = 30.0
+LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
+KEEP_ALIVE_S = 3.0
+"""Shorter than servers' own 5 s, so that none closes a connection just as it is used again."""
+NO_KEY = "none"
+"""What is sent where the environment holds no key."""
+
+
+def read_key(cfg: ServerTeacherConfig) -> str:
+    """The key that the environment holds, without blanks around it; NO_KEY where there is none.
+
+    Raises TeacherUnavailable for what no request's header can carry; it is not quoted.
+    """
+    key = os.environ.get(cfg.key_variable, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise TeacherUnavailable(
+            f"teacher {cfg.identity}: the environment variable {cfg.key_variable} holds characters that "
+            f"no key has; set {cfg.key_variable} to the key alone"
+        )
+    return key or NO_KEY
+
+
+class PassingError(Exception):
+    """A fault that asking again may mend."""
+
+    def __init__(self, what: str, blame: float, pauses: bool = False, pause_s: float | None = None) -> None:
+        super().__init__(what)
+        self.blame = blame
+        """1 where the request itself may be the reason, 0 where it cannot."""
+        self.pauses = pauses
+        """Whether the whole server is to be left alone for a while, for `pause_s` where it said so."""
+        self.pause_s = pause_s
+
+
+class LastingError(Exception):
+    """A failure of this request that asking again would not mend."""
+
+
+class _ForbiddenError(LastingError):
+    """HTTP 403: some servers answer so to refused content, others to a revoked key or a region."""
+
+
+class OpenAIServer:
+    """One address, and what is known of it. Lives in one event loop."""
+
+    def __init__(self, url: str, key: str, cfg: ServerTeacherConfig) -> None:
+        self.url = url
+        self.answers = 0
+        """Whole ones that it gave so far."""
+        self._cfg = cfg
+        self._key = key
+        limits = httpx2.Limits(
+            max_connections=cfg.concurrency,
+            max_keepalive_connections=cfg.concurrency,
+            keepalive_expiry=KEEP_ALIVE_S,
+        )
+        http = DefaultAioHttpClient(
+            limits=limits,
+            timeout=httpx2.Timeout(cfg.timeout_s, connect=10),
+            verify=_certificates(),
+            trust_env=urlsplit(url).hostname not in LOOPBACK,  # no proxy stands between us and ourselves
+        )
+        self._client = AsyncOpenAI(base_url=url, api_key=key, max_retries=0, http_client=http)
+        self._faults_in_a_row = 0
+        self._paused_until_s = 0.0
+        self._probe: asyncio.Task[bool] | None = None
+
+    async def close(self) -> None:
+        """Drop all connections."""
+        await self._client.close()
+
+    @property
+    def pause_left_s(self) -> float:
+        """How long to ask nothing of it; not above 0 when it may be asked."""
+        return self._paused_until_s - time.monotonic()
+
+    def pause(self, seconds: float | None) -> None:
+        """Ask nothing of it for a while: one pause for all the requests that met the same fault."""
+        if seconds is None:
+            if self.pause_left_s > 0:
+                return
+            seconds = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**self._faults_in_a_row)
+            self._faults_in_a_row += 1
+        self._paused_until_s = max(self._paused_until_s, time.monotonic() + seconds)
+
+    async def chat(self, body: bytes) -> Any:
+        """The reply to `POST /chat/completions`, parsed.
+
+        openai's own reading of it into models would cost more than all else together. Raises PassingError,
+        LastingError, and TeacherUnavailable where no request can succeed.
+        """
+        try:
+            return await self._post(body)
+        except _ForbiddenError as fault:
+            if await self.is_well():
+                raise LastingError(str(fault)) from None
+            raise PassingError(str(fault), blame=0, pauses=True) from None
+
+    async def _post(self, body: bytes) -> Any:
+        try:
+            async with asyncio.timeout(self._cfg.timeout_s):
+                response = await self._client.post(
+                    "/chat/completions",
+                    cast_to=httpx2.Response,
+                    content=body,
+                    options={"headers": {"Content-Type": "application/json"}},
+                )
+            reply = json.loads(response.content)
+        except (OpenAIError, TimeoutError) as error:
+            raise self._named(error) from None
+        except ValueError:
+            raise PassingError("a reply that is not JSON", blame=1) from None
+        self._faults_in_a_row = 0
+        return reply
+
+    async def models(self) -> list[dict[str, Any]]:
+        """What `GET /models` lists. Raises as `chat` does."""
+        try:
+            async with asyncio.timeout(min(30.0, self._cfg.timeout_s)):
+                response = await self._client.get("/models", cast_to=httpx2.Response)
+            return list(json.loads(response.content)["data"])
+        except (OpenAIError, TimeoutError) as error:
+            raise self._named(error) from None
+        except (ValueError, KeyError, TypeError):
+            raise LastingError("its list of models is not of the OpenAI protocol") from None
+
+    async def is_well(self) -> bool:
+        """Whether it answers the plainest request, so that a fault lies in the request that met it.
+
+        One probe answers all who ask while it is under way: an outage is not met with more load. Raises
+        TeacherUnavailable where it refuses every request: for want of a key, of money or of leave.
+        """
+        if self._probe is None or self._probe.done():
+            self._probe = asyncio.create_task(self._answers_plainly())
+        return await asyncio.shield(self._probe)
+
+    async def _answers_plainly(self) -> bool:
+        turn = {"role": "user", "content": [{"type": "text", "text": "Say yes."}]}
+        body = {"model": self._cfg.model, "messages": [turn], "max_tokens": 1}
+        try:
+            reply = await self._post(json.dumps(body).encode())
+        except PassingError:
+            return False
+        except _ForbiddenError as fault:
+            raise TeacherUnavailable(
+                f"teacher {self._cfg.identity}: the server at {self.url} refuses the plainest request too: "
+                f"{fault}; see that the key in {self._cfg.key_variable} is valid and may use this model from "
+                "here, then run the same command again: every answer so far is kept"
+            ) from None
+        except LastingError:  # a refusal is an answer too
+            return True
+        choices = (reply.get("choices") or []) if isinstance(reply, dict) else []
+        return bool(choices) and choices[0].get("finish_reason") not in PASSING_ENDINGS
+
+    def _named(self, error: Exception) -> Exception:
+        """What a fault is called here: passing, lasting, or the end of all asking."""
+        if isinstance(error, APIStatusError):
+            return self._named_status(error)
+        causes = tuple(_causes(error))
+        if any(isinstance(cause, aiohttp.ClientConnectorError) for cause in causes):
+            return PassingError("no connection", blame=0, pauses=True)
+        if any(isinstance(cause, TimeoutError) for cause in causes):
+            return PassingError(f"no answer within {self._cfg.timeout_s:g} s", blame=1)
+        if isinstance(error, APIConnectionError):
+            return PassingError("the connection broke", blame=0.5)
+        return error
+
+    def _named_status(self, error: APIStatusError) -> Exception:
+        status = error.status_code
+        what = f"HTTP {status}: {self._without_key(error.message)}"
+        if status == 401:  # its message is not quoted: some servers put a part of the key there
+            variable = self._cfg.key_variable
+            state = "holds none" if self._key == NO_KEY else "holds another"
+            return TeacherUnavailable(
+                f"teacher {self._cfg.identity}: the server at {self.url} wants a valid key (HTTP 401) and "
+                f"the environment variable {variable} {state}; set {variable}"
+            )
+        if status == 402 or error.code == "insufficient_quota":
+            return TeacherUnavailable(
+                f"teacher {self._cfg.identity}: the server at {self.url} wants to be paid ({what}); top up "
+                f"the account of the key in {self._cfg.key_variable}, then run the same command again: every "
+                "answer so far is kept"
+            )
+        if status == 403:
+            return _ForbiddenError(what)
+        if status == 404:
+            return TeacherUnavailable(f"teacher {self._cfg.identity}: the server at {self.url} says {what}")
+        if status in (429, 503):
+            return PassingError(what, blame=0, pauses=True, pause_s=_retry_after_s(error.response))
+        if status >= 500 or status in (408, 409, 425):
+            return PassingError(what, blame=1)
+        return LastingError(what)
+
+    def _without_key(self, text: str) -> str:
+        text = text if self._key == NO_KEY else text.replace(self._key, "…")
+        return text if len(text) <= 500 else text[:499] + "…"
+
+
+@lru_cache
+def _certificates() -> ssl.SSLContext:
+    """Read once a process: it takes longer than a dozen requests, and each part opens a client of its own."""
+    return httpx2.create_ssl_context()
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what led to it: openai and httpx call a refused or a broken connection a time-out."""
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _retry_after_s(response: httpx2.Response) -> float | None:
+    """What `Retry-After` says, as seconds or as a date, at most ten minutes."""
+    said: str | None = response.headers.get("retry-after")
+    if said is None:
+        return None
+    try:
+        seconds = float(said)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(said).timestamp() - time.time()
+        except ValueError:
+            return None
+    return min(max(seconds, 0.0), 600.0)

@@ -1,0 +1,192 @@
+"""Questions and claims -> chat messages: every prompt in one place, each known by the hash of its text.
+
+The frames come first and the question after them, so that all requests about one clip share their prefix.
+A prompt is a `Prompt` of named pieces; changing any of them changes its `prompt_id`, and with it the
+fingerprint of whatever asks.
+"""
+
+import hashlib
+import string
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from reelproof.schemas.chat import ImagePart, Message, TextPart
+from reelproof.schemas.footage import Clip
+from reelproof.schemas.question import Question, ShownFrame, Task
+
+FRAME_AT_TIME = "[{time_s:.1f} s]"
+FRAME_AT_PLACE = "Frame {place}"
+
+ANSWER_FORMS: dict[Task, str] = {
+    Task.MULTIPLE_CHOICE: "the letter of the right option, such as B; where several are right, such as A, C",
+    Task.NUMERICAL: "one number, such as 3",
+    Task.REGRESSION: "one number, such as 12.5",
+    Task.OPEN_ENDED: "a short answer in words",
+    Task.OCR: "the text exactly as it is written in the picture",
+    Task.TEMPORAL_GROUNDING: "the start and the end in seconds, such as [2.5, 4.0]",
+    Task.SPATIAL_GROUNDING: "a frame's time and a box in pixels, such as [2.5 s] [left, top, right, bottom]",
+    Task.ORDERING: "the numbers in the right order, such as 2, 1, 3",
+    Task.BOOLEAN: "yes or no",
+}
+
+
+class Prompt(NamedTuple):
+    """The fixed text of one prompt, in named pieces with `{fields}` to fill."""
+
+    with_times: str
+    """Before frames that carry their times."""
+    with_places: str
+    """Before frames that are called by their place."""
+    without_frames: str
+    """Where no frame is shown."""
+    request: str
+    """After the frames."""
+    notes: tuple[str, ...] = ()
+    """Further text that may be filled in."""
+
+    @property
+    def prompt_id(self) -> str:
+        """sha256 of all text that the prompt can hold, 16 hex digits."""
+        forms = tuple(f"{task}: {form}" for task, form in ANSWER_FORMS.items())
+        pieces = (self.with_times, self.with_places, self.without_frames, self.request, *self.notes)
+        text = "\x00".join((*pieces, FRAME_AT_TIME, FRAME_AT_PLACE, *forms))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+ROLLOUT = Prompt(
+    with_times="Frames of a video clip that runs from {start_s:.1f} s to {end_s:.1f} s, each after its time:",
+    with_places="Frames of a video clip, each after its name:",
+    without_frames="No frame of the video clip is shown.",
+    request=(
+        "Question: {question}\n"
+        "{options}"
+        "Answer form: {form}.\n"
+        "First think in a few sentences. Say what you see and where: cite times as [12.4 s] or [3.0-5.5 s], "
+        "and frames without a time as Frame 2. Then answer, in exactly this form:\n"
+        "<think>your thoughts</think><answer>your answer</answer>"
+    ),
+)
+
+CLAIM = Prompt(
+    with_times="Frames of a video, each after its time:",
+    with_places="Frames of a video, each after its name:",
+    without_frames="No frame of the video is shown.",
+    request=(
+        "Claim: {claim}\n"
+        "Do the frames above bear this claim out? Judge by what they show and by nothing else. Answer yes, "
+        "no, or unknown where they cannot tell, in exactly this form:\n"
+        "<answer>yes</answer>"
+    ),
+)
+
+SUFFICIENCY = Prompt(
+    with_times="",
+    with_places="",
+    without_frames="You see no frame of a video clip. Someone who did wrote down what they observed:",
+    request=(
+        "Observations: {observations}\n"
+        "What was asked: {question}\n"
+        "{options}"
+        "Answer form: {form}.\n"
+        "Answer from these observations alone, without guessing; answer unknown where they do not tell. "
+        "Answer in exactly this form:\n"
+        "<answer>your answer</answer>"
+    ),
+)
+
+WRITER_HINTS: dict[Task, str] = {
+    Task.MULTIPLE_CHOICE: (
+        "multiple choice: four options in `options`, without letters, all plausible to someone who did not "
+        "watch; `answer` is the full text of the only right one"
+    ),
+    Task.NUMERICAL: "counting or reading off a number; `answer` is that number",
+    Task.REGRESSION: "estimating a quantity; `answer` is one number",
+    Task.OPEN_ENDED: "an open question; `answer` is a few words",
+    Task.OCR: "reading text that is visible; `answer` is that text, exactly as it is written",
+    Task.TEMPORAL_GROUNDING: "when something happens; `answer` is [start, end] in seconds",
+    Task.SPATIAL_GROUNDING: "where something is at one time; `answer` is [t s] [left, top, right, bottom]",
+    Task.ORDERING: (
+        "putting three to six events in order: the question lists them with numbers, not in their order; "
+        "`answer` is the numbers in the right order"
+    ),
+    Task.BOOLEAN: "a yes or no question; `answer` is yes or no",
+}
+
+WRITER = Prompt(
+    with_times="Frames of a video clip that runs from {start_s:.1f} s to {end_s:.1f} s, each after its time:",
+    with_places="Frames of a video clip, each after its name:",
+    without_frames="No frame of the video clip is shown.",
+    request=(
+        "Write {count} about this clip, for someone who watches it closely: what happens, in which order, "
+        "why, how often, how it changes. None may be answerable without watching, none from a single frame, "
+        "and each has one right answer that the frames prove. Do not speak of frames.\n"
+        "Kind: {hint}.\n"
+        "Name as `evidence` the stretches of the clip, in seconds, that prove the answer.\n"
+        "Reply with JSON and nothing else:\n"
+        '{{"questions": [{{"question": "…", "options": [], "answer": "…", '
+        '"evidence": [{{"start_s": 3.0, "end_s": 5.5}}]}}]}}'
+    ),
+    notes=tuple(WRITER_HINTS.values()),
+)
+
+
+def writer_messages(clip: Clip, task: Task, count: int, frames: Sequence[ShownFrame]) -> tuple[Message, ...]:
+    """Ask for questions of one task about a clip, with answers and evidence, as JSON."""
+    questions = "one question" if count == 1 else f"{count} questions that differ from each other"
+    request = WRITER.request.format(count=questions, hint=WRITER_HINTS[task])
+    return _one_turn(_intro(WRITER, frames, clip.start_s, clip.end_s), frames, request)
+
+
+def rollout_messages(clip: Clip, question: Question, frames: Sequence[ShownFrame]) -> tuple[Message, ...]:
+    """Ask for a chain of thought and an answer.
+
+    `frames` are the question's own, or what a probe shows instead: fewer, in another order, none.
+    """
+    request = ROLLOUT.request.format(
+        question=question.text, options=_options(question), form=ANSWER_FORMS[question.task]
+    )
+    return _one_turn(_intro(ROLLOUT, frames, clip.start_s, clip.end_s), frames, request)
+
+
+def claim_messages(claim_text: str, frames: Sequence[ShownFrame]) -> tuple[Message, ...]:
+    """Ask a verifier whether frames bear out one sentence: yes, no or unknown."""
+    request = CLAIM.request.format(claim=claim_text)
+    return _one_turn(_intro(CLAIM, frames, 0.0, 0.0), frames, request)
+
+
+def sufficiency_messages(question: Question, observations: str) -> tuple[Message, ...]:
+    """Ask a judge who sees nothing for the answer that follows from observations alone."""
+    request = SUFFICIENCY.request.format(
+        observations=observations,
+        question=question.text,
+        options=_options(question),
+        form=ANSWER_FORMS[question.task],
+    )
+    return _one_turn(SUFFICIENCY.without_frames, (), request)
+
+
+def _options(question: Question) -> str:
+    lettered = zip(string.ascii_uppercase, question.options, strict=False)
+    return "".join(f"{letter}. {option}\n" for letter, option in lettered)
+
+
+def _intro(prompt: Prompt, frames: Sequence[ShownFrame], start_s: float, end_s: float) -> str:
+    if not frames:
+        return prompt.without_frames
+    timed = all(shown.shown_s is not None for shown in frames)
+    template = prompt.with_times if timed else prompt.with_places
+    return template.format(start_s=start_s, end_s=end_s)
+
+
+def _one_turn(intro: str, frames: Sequence[ShownFrame], request: str) -> tuple[Message, ...]:
+    content = (TextPart(text=intro), *_frame_parts(frames), TextPart(text=request))
+    return (Message(role="user", content=content),)
+
+
+def _frame_parts(frames: Sequence[ShownFrame]) -> Iterator[TextPart | ImagePart]:
+    for place, shown in enumerate(frames, 1):
+        if shown.shown_s is None:
+            yield TextPart(text=FRAME_AT_PLACE.format(place=place))
+        else:
+            yield TextPart(text=FRAME_AT_TIME.format(time_s=shown.shown_s))
+        yield ImagePart(sha256=shown.frame.sha256)
