@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.pipeline.cluster.local_or_remote import ClusterConfig
 from reelproof.pipeline.dataset.card import CardConfig
@@ -18,6 +18,7 @@ from reelproof.pipeline.settings import ChecksConfig, QuestionSources, SharedTea
 from reelproof.pipeline.settings_text import parse_settings, read_yaml
 from reelproof.pipeline.teachers.kinds import SignalsTeacherConfig, TeacherConfig
 from reelproof.schemas.policy import PolicyConfig
+from reelproof.schemas.settings import Settings
 from reelproof.stages.answers.claims import ClaimConfig
 from reelproof.stages.answers.given_traces import GivenTracesConfig
 from reelproof.stages.answers.probes import ProbeConfig
@@ -33,10 +34,8 @@ from reelproof.stages.teachers.protocol import TeacherNeeds
 MANIFEST_ENDINGS = frozenset(("jsonl", "json", "csv", "parquet"))
 
 
-class Recipe(BaseModel):
+class Recipe(Settings):
     """Every setting of a build. Sections in the order in which the data flows through them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(default="dataset", min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """What the dataset is called in its card."""

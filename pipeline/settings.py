@@ -2,19 +2,18 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import Field, create_model
 
 from reelproof.pipeline.teachers.kinds import TeacherConfig
+from reelproof.schemas.settings import Settings
 from reelproof.stages.checks.registry import CHECKS
 from reelproof.stages.questions.computed import ComputedConfig
 from reelproof.stages.questions.given import QuestionsConfig
 from reelproof.stages.questions.written import AskedConfig
 
 
-class AskedSource(BaseModel):
+class AskedSource(Settings):
     """Questions that a teacher writes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     writer: TeacherConfig
     answerer: TeacherConfig | None = None
@@ -24,10 +23,8 @@ class AskedSource(BaseModel):
     """Smallest share of those answers that agree with the key, for a question to be used."""
 
 
-class QuestionSources(BaseModel):
+class QuestionSources(Settings):
     """Where questions come from."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     given: QuestionsConfig = QuestionsConfig()
     """What is shown with questions that came with the videos."""
@@ -37,10 +34,8 @@ class QuestionSources(BaseModel):
     """Questions that a teacher writes; none by default."""
 
 
-class SharedTeacher(BaseModel):
+class SharedTeacher(Settings):
     """A teacher, and how many of the rollouts it gives relative to the others."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     teacher: TeacherConfig
     share: float = Field(default=1.0, gt=0)
@@ -48,7 +43,5 @@ class SharedTeacher(BaseModel):
 
 _CHECK_FIELDS: dict[str, Any] = {check.name: (check.config, check.config()) for check in CHECKS}
 
-ChecksConfig: type[BaseModel] = create_model(
-    "ChecksConfig", __config__=ConfigDict(frozen=True, extra="forbid"), **_CHECK_FIELDS
-)
+ChecksConfig: type[Settings] = create_model("ChecksConfig", __base__=Settings, **_CHECK_FIELDS)
 """One section for each check of the registry, called as the check is."""

@@ -10,11 +10,12 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from reelproof.schemas.answers.reading import read_completion
 from reelproof.schemas.sample import ChatMessage, ChatPart
+from reelproof.schemas.settings import Settings
 from reelproof.training.shards import Example
 
 PromptStyle = Literal["published", "brief", "direct"]
@@ -22,10 +23,8 @@ BRIEF_REQUEST = " Think, then answer."
 DIRECT_REQUEST = " Answer at once."
 
 
-class PromptConfig(BaseModel):
+class PromptConfig(Settings):
     """How a row is put to the model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     style: PromptStyle = "published"
     """`published`: as the teacher was asked; `brief`: question, frames; `direct`: and no thought asked."""

@@ -7,15 +7,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal, Protocol, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from reelproof.schemas.settings import Settings
 from reelproof.training.shards import Example, Shards, read_rows
 
 
-class CurriculumConfig(BaseModel):
+class CurriculumConfig(Settings):
     """How questions are chosen."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     order: Literal["uniform", "easy_first", "half_right"] = "uniform"
     """`easy_first`: from high pass rates to low as training goes on; `half_right`: mostly near one half."""

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.schemas.answers.scores import lenient_score, read_completion, strict_score
 from reelproof.schemas.intervals import Interval, wilson
+from reelproof.schemas.settings import Settings
 from reelproof.training.batches import PromptConfig, PromptStyle, limit_frames
 from reelproof.training.preflight import dataset_folder
 from reelproof.training.rewards import Judge, RewardConfig, score_completions
@@ -21,10 +22,8 @@ from reelproof.training.tables import text_table
 from reelproof.training.tts import open_sampler
 
 
-class EvaluateConfig(BaseModel):
+class EvaluateConfig(Settings):
     """Which rows are asked, and how."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     shards: ShardsConfig = ShardsConfig(subset="rl", split="test")
     max_rows: int | None = Field(default=None, ge=1)

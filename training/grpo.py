@@ -6,8 +6,10 @@ Shapes: (P, G) is P prompts with G rollouts each; (N, T) is N = P·G rollouts of
 from typing import Literal, NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
+
+from reelproof.schemas.settings import Settings
 
 Scale = Literal["group_std", "none"]
 Normalise = Literal["sequence", "token", "length_limit"]
@@ -15,10 +17,8 @@ SAME = 1e-6
 """Rewards nearer than this are the same."""
 
 
-class GrpoConfig(BaseModel):
+class GrpoConfig(Settings):
     """The policy-gradient objective. The defaults are DAPO's without its overlong filter."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     scale: Scale = "group_std"
     """Divide centred rewards by their group's std (GRPO), or not (Dr. GRPO, arXiv 2503.20783)."""

@@ -6,17 +6,16 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from peft import LoraConfig, PeftModel, get_peft_model
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from transformers import AutoModelForImageTextToText
 
+from reelproof.schemas.settings import Settings
 from reelproof.training.batches import Batch
 from reelproof.training.runs import RunFolder
 
 
-class LoraSettings(BaseModel):
+class LoraSettings(Settings):
     """Train low-rank additions instead of all weights (arXiv 2106.09685)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rank: int = Field(default=16, ge=1, le=1024)
     alpha: int = Field(default=32, ge=1)

@@ -6,7 +6,7 @@ Answers and thoughts are read and measured by `schemas/`, by the very functions 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.schemas.answers.conclusion import Conclusions, Posed, agreement
 from reelproof.schemas.answers.reading import Reading
@@ -19,6 +19,7 @@ from reelproof.schemas.answers.scores import (
 )
 from reelproof.schemas.answers.thought import cited_near_frames, repetition, thought_words
 from reelproof.schemas.question import Task
+from reelproof.schemas.settings import Settings
 from reelproof.training.batches import frame_labels
 from reelproof.training.preflight import SetupError
 from reelproof.training.shards import Example
@@ -26,10 +27,8 @@ from reelproof.training.shards import Example
 SCORERS = {"strict": strict_score, "lenient": lenient_score, "partial": partial_score}
 
 
-class RewardConfig(BaseModel):
+class RewardConfig(Settings):
     """Weights of the components; one of weight 0 is measured all the same."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     accuracy: float = Field(default=1.0, ge=0)
     """The answer's score."""

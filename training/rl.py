@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
+from reelproof.schemas.settings import Settings
 from reelproof.training.batches import Batch, PromptConfig
 from reelproof.training.curriculum import Curriculum, CurriculumConfig
 from reelproof.training.groups import Group, components, example_row, shuffle_frames, teaches
@@ -43,10 +44,8 @@ from reelproof.training.sft import OptimizerConfig, Trainer, TrainSummary, Watch
 from reelproof.training.shards import Example, ShardsConfig, open_shards, stream_in_order
 
 
-class TemporalConfig(BaseModel):
+class TemporalConfig(Settings):
     """T-GRPO's contrast with shuffled frames (arXiv 2503.21776)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     bonus: float = Field(default=0.3, gt=0)
     """What a right rollout gains where the ordered frames do at least as well as the shuffled."""
@@ -56,10 +55,8 @@ class TemporalConfig(BaseModel):
     """With shuffled frames, for each question; they are not trained on."""
 
 
-class RlConfig(BaseModel):
+class RlConfig(Settings):
     """One run of reinforcement learning."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     shards: ShardsConfig = ShardsConfig(subset="rl")
     prompt: PromptConfig = PromptConfig()

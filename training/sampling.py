@@ -9,9 +9,10 @@ from typing import Any, NamedTuple, Protocol
 
 import torch
 from openai import OpenAI
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from transformers import AutoModelForImageTextToText
 
+from reelproof.schemas.settings import Settings
 from reelproof.training.batches import PromptConfig, chat_prompt, limit_frames, prompt_batch
 from reelproof.training.logprobs import forbidden_tokens, token_logprobs, without
 from reelproof.training.networks import takes
@@ -20,10 +21,8 @@ from reelproof.training.runs import model_path
 from reelproof.training.shards import Example
 
 
-class SamplingConfig(BaseModel):
+class SamplingConfig(Settings):
     """How completions are drawn."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     temperature: float = Field(default=1.0, ge=0, le=2)
     """0 is greedy."""

@@ -14,10 +14,11 @@ from typing import Any, Literal, NamedTuple
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
+from reelproof.schemas.settings import Settings
 from reelproof.training.batches import Batch, PromptConfig, sft_batch
 from reelproof.training.networks import LoraSettings, load_network, logits_needed, save_network
 from reelproof.training.preflight import check_frames, check_length, dataset_folder, load_processor
@@ -25,10 +26,8 @@ from reelproof.training.runs import RunFolder, model_path
 from reelproof.training.shards import Example, ShardsConfig, open_shards, stream_examples
 
 
-class OptimizerConfig(BaseModel):
+class OptimizerConfig(Settings):
     """AdamW and its learning rate."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     learning_rate: float = Field(default=1e-5, gt=0, le=1)
     schedule: Literal["constant", "linear", "cosine"] = "cosine"
@@ -38,10 +37,8 @@ class OptimizerConfig(BaseModel):
     max_grad_norm: float = Field(default=1.0, gt=0)
 
 
-class SftConfig(BaseModel):
+class SftConfig(Settings):
     """One run of supervised fine-tuning."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     shards: ShardsConfig = ShardsConfig()
     prompt: PromptConfig = PromptConfig()

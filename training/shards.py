@@ -13,20 +13,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.schemas.question import Task
 from reelproof.schemas.sample import ChatMessage
+from reelproof.schemas.settings import Settings
 
 
 class DatasetError(ValueError):
     """The folder is no dataset that can be trained on; the message says why and what to do."""
 
 
-class ShardsConfig(BaseModel):
+class ShardsConfig(Settings):
     """Which rows of a dataset are read, and in what order."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     subset: str = Field(default="sft", pattern=r"^[a-z_]+$")
     """The dataset's config: `sft` or `rl`."""

@@ -4,9 +4,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from reelproof.schemas.answers.scores import lenient_score, read_completion
+from reelproof.schemas.settings import Settings
 from reelproof.training.batches import PromptConfig, limit_frames
 from reelproof.training.rewards import Judge, RewardConfig, Scored, score_completions
 from reelproof.training.sampling import Ask, Said, Sampler, SamplingConfig
@@ -27,20 +28,16 @@ ALL: tuple[Strategy, ...] = Strategy.__args__  # type: ignore[attr-defined]
 NEEDS_JUDGE = ("weighted_evidence", "best_of_n")
 
 
-class BackendConfig(BaseModel):
+class BackendConfig(Settings):
     """Where completions come from."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["transformers", "server"] = "transformers"
     url: str = "http://127.0.0.1:8000/v1"
     """Of an OpenAI-compatible server, for `server`."""
 
 
-class TtsConfig(BaseModel):
+class TtsConfig(Settings):
     """Which strategies are tried, on which rows, and how far each goes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     shards: ShardsConfig = ShardsConfig(subset="rl", split="test")
     max_rows: int | None = Field(default=None, ge=1)

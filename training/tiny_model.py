@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AddedToken as Added
 from transformers import (
@@ -21,6 +21,8 @@ from transformers import (
     LlavaProcessor,
     PreTrainedTokenizerFast,
 )
+
+from reelproof.schemas.settings import Settings
 
 PAD, END, IMAGE = "<|pad|>", "<|end|>", "<image>"
 CONTROL_TOKENS = (PAD, END, "<|system|>", "<|user|>", "<|assistant|>", IMAGE)
@@ -39,10 +41,8 @@ CHAT_TEMPLATE = (
 PIECES = Regex(r"\[[0-9.]+ s\]| ?[A-Za-z]+[0-9]?| ?[0-9]+|\s+|[^\sA-Za-z0-9]")
 
 
-class TinyModelConfig(BaseModel):
+class TinyModelConfig(Settings):
     """The size of the model, and the frames it takes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     image_px: int = Field(default=36, ge=8, le=448)
     """Height and width of a frame; others are refused by training, not resized."""

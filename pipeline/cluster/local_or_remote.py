@@ -7,10 +7,11 @@ from typing import Any
 
 import dask
 from distributed import Client, Nanny, Scheduler, SpecCluster
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.teachers.gpu_claims import visible_gpus
+from reelproof.schemas.settings import Settings
 
 CONNECT_TIMEOUT_S = 10
 LOOPBACK = "127.0.0.1"
@@ -18,10 +19,8 @@ PARTS_A_GPU = 4
 """Parts that share a GPU's server: its queue does not run dry between them."""
 
 
-class ClusterConfig(BaseModel):
+class ClusterConfig(Settings):
     """Where the parts are worked on. Nothing here changes what a build makes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     scheduler: str | None = None
     """Address of a running Dask scheduler; none starts workers on this machine."""

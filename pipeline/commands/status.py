@@ -4,7 +4,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
-from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.table import Table
 
@@ -14,13 +13,12 @@ from reelproof.pipeline.progress.run_progress import RunProgress, read_progress
 from reelproof.pipeline.progress.run_summary import RUN, RunSummary
 from reelproof.pipeline.workplace import Workplace
 from reelproof.schemas.footage import Quarantine
+from reelproof.schemas.settings import Settings
 from reelproof.schemas.stats import Stats
 
 
-class StepProgress(BaseModel):
+class StepProgress(Settings):
     """How many of the parts have been through a step."""
-
-    model_config = ConfigDict(frozen=True)
 
     step: str
     folder: str
@@ -28,10 +26,8 @@ class StepProgress(BaseModel):
     parts: int
 
 
-class BuildStatus(BaseModel):
+class BuildStatus(Settings):
     """What `reelproof status --json` prints."""
-
-    model_config = ConfigDict(frozen=True)
 
     videos: int
     parts: int

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import jinja2
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.pipeline.dataset.card_examples import Example, write_examples
 from reelproof.pipeline.dataset.card_flow import flow_lines
@@ -29,6 +29,7 @@ from reelproof.pipeline.dataset.stats_files import (
 )
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import Manifest
+from reelproof.schemas.settings import Settings
 from reelproof.schemas.stats import Stats
 
 TEMPLATE = Path(__file__).parents[2] / "data_cards" / "card_template.md"
@@ -36,10 +37,8 @@ TEMPLATE = Path(__file__).parents[2] / "data_cards" / "card_template.md"
 _MARKDOWN = re.compile(r"(^[-+#=]|[\\`*\[\]|~$@:<>&])")
 
 
-class CardConfig(BaseModel):
+class CardConfig(Settings):
     """What only a person can know of a dataset."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str = ""
     """Of the card; by default the recipe's name."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.dataset.replace import open_staging, replace_files, trusted_files
@@ -21,12 +21,11 @@ from reelproof.pipeline.dataset.shard_plan import Layout, Shard, part_slices, pl
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts, Manifest, ManifestFile
 from reelproof.schemas.policy import PolicyConfig
+from reelproof.schemas.settings import Settings
 
 
-class ShardsConfig(BaseModel):
+class ShardsConfig(Settings):
     """How large shards become."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     megabytes: int = Field(default=200, ge=1, le=500)
     """Size that shards stay below even if everything is kept; their number is a power of two."""

@@ -16,10 +16,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import psutil
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.pipeline.decoder.pipes import CHUNK_BYTES, Failed, Job, MessageReader, Opened, write_message
 from reelproof.schemas.footage import Footage, Quarantine, QuarantineKind
+from reelproof.schemas.settings import Settings
 from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.scan import FootageConfig
 
@@ -27,10 +28,8 @@ CHILD_COMMAND = (sys.executable, "-m", "reelproof.pipeline.decoder.decoding")
 _LOOK_EVERY_MS = 100
 
 
-class ChildLimits(BaseModel):
+class ChildLimits(Settings):
     """What one video may cost before it is given up. None of it changes what a video yields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     start_s: float = Field(default=120.0, gt=0)
     """Seconds for the child to start."""

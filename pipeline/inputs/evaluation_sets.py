@@ -6,17 +6,16 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.pipeline.disk.files import absolute, read_file
 from reelproof.pipeline.errors import UsageError
+from reelproof.schemas.settings import Settings
 from reelproof.stages.duplicates.contamination import ContaminationConfig, EvaluationSet, read_evaluation_set
 
 
-class EvaluationSource(BaseModel):
+class EvaluationSource(Settings):
     """One evaluation set."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(min_length=1)
     """What the card and the reasons call it."""
@@ -24,10 +23,8 @@ class EvaluationSource(BaseModel):
     """Path or URL of a .jsonl, .json, .csv or .parquet file: questions, videos, frames' perceptual hashes."""
 
 
-class DecontaminationConfig(BaseModel):
+class DecontaminationConfig(Settings):
     """What must not be trained on, and from how much overlap a question counts as held."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     sets: tuple[EvaluationSource, ...] = ()
     overlap: ContaminationConfig = ContaminationConfig()

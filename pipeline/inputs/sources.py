@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from reelproof.pipeline.disk.files import absolute, find_videos, open_file, read_file, stat_file
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.inputs.questions_file import ManifestProblem, ManifestRow, read_manifest
 from reelproof.schemas.footage import Quarantine, QuarantineKind
 from reelproof.schemas.question import GivenQuestion, GivenRow
+from reelproof.schemas.settings import Settings
 from reelproof.schemas.source import SourceFile, SourceIdentity
 
 _SHOWN_PROBLEMS = 10
@@ -24,10 +25,8 @@ class SourceError(UsageError):
     """What was asked for cannot be read; the message says what, where, and what to do."""
 
 
-class SourcesConfig(BaseModel):
+class SourcesConfig(Settings):
     """Where the videos are: exactly one of `videos` and `manifest`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     videos: str | None = None
     """A folder (read with all its folders), a file, or a glob; a local path or an fsspec URL."""

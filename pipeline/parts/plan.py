@@ -6,15 +6,14 @@ again, and then the later part counts.
 
 from collections.abc import Iterable, Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.schemas.record import Record
+from reelproof.schemas.settings import Settings
 
 
-class PartsConfig(BaseModel):
+class PartsConfig(Settings):
     """How many videos make a part. Changing it changes only parts that are yet to be opened."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     videos: int = Field(default=8, ge=1, le=10_000)
     """At most so many."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from reelproof.pipeline.decoder.child import ChildLimits, scan_in_child
 from reelproof.pipeline.disk.files import local_copy, stat_file
@@ -16,6 +16,7 @@ from reelproof.pipeline.teachers.kinds import TeacherConfig
 from reelproof.schemas.footage import Clip, Footage, Quarantine, QuarantineKind, Storyboard
 from reelproof.schemas.question import Question, WrittenQuestion
 from reelproof.schemas.scores import RepeatScore, Score
+from reelproof.schemas.settings import Settings
 from reelproof.schemas.source import SourceIdentity
 from reelproof.schemas.trace import Case, Claim, ProbeResult, Sufficiency, Trace
 from reelproof.stages.answers.claims import ClaimConfig, verify_claims
@@ -34,10 +35,8 @@ from reelproof.stages.questions.given import given_questions
 from reelproof.stages.questions.written import ask_questions, surviving
 
 
-class ScanSettings(BaseModel):
+class ScanSettings(Settings):
     """How videos are scanned, and what a scan may take."""
-
-    model_config = ConfigDict(frozen=True)
 
     footage: FootageConfig
     limits: ChildLimits
@@ -109,10 +108,8 @@ def pose_questions(run: PartRun, cfg: QuestionSources) -> Iterator[Question]:
         yield from surviving(run.read("asked", WrittenQuestion), cfg.asked.min_agreement)
 
 
-class TraceSettings(BaseModel):
+class TraceSettings(Settings):
     """Who answers, and how often."""
-
-    model_config = ConfigDict(frozen=True)
 
     given: GivenTracesConfig
     teachers: tuple[SharedTeacher, ...]
@@ -136,10 +133,8 @@ def trace_questions(run: PartRun, settings: TraceSettings) -> Iterator[Trace]:
         yield from ask_rollouts(asked, teachers, settings.rollouts, frames_of(run, asked))
 
 
-class ProbeSettings(BaseModel):
+class ProbeSettings(Settings):
     """Who is asked without the evidence, and how often."""
-
-    model_config = ConfigDict(frozen=True)
 
     teacher: TeacherConfig
     probes: ProbeConfig
@@ -153,10 +148,8 @@ def probe_part(run: PartRun, settings: ProbeSettings) -> Iterator[ProbeResult]:
         yield from probe_questions(cases, teacher, settings.probes, frames_of(run, asked))
 
 
-class ClaimSettings(BaseModel):
+class ClaimSettings(Settings):
     """Who judges claims, and how."""
-
-    model_config = ConfigDict(frozen=True)
 
     verifier: TeacherConfig
     claims: ClaimConfig
@@ -169,10 +162,8 @@ def verify_part(run: PartRun, settings: ClaimSettings) -> Iterator[Claim]:
         yield from verify_claims(cases_of(run), verifier, settings.claims, frames)
 
 
-class SufficiencySettings(BaseModel):
+class SufficiencySettings(Settings):
     """Who judges what observations lead to, and how."""
-
-    model_config = ConfigDict(frozen=True)
 
     judge: TeacherConfig
     sufficiency: SufficiencyConfig

@@ -2,28 +2,23 @@
 
 from collections.abc import Mapping
 
-from pydantic import BaseModel, ConfigDict
-
 from reelproof.pipeline.accounts.accounting import TeacherUse
 from reelproof.pipeline.accounts.server_load import ServerLoad
 from reelproof.pipeline.accounts.use_figures import UseFigures, tell_use
+from reelproof.schemas.settings import Settings
 
 RUN = "run.json"
 
 
-class Kept(BaseModel):
+class Kept(Settings):
     """Rows of the published configs that hold kept data."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     sft: int
     rl: int
 
 
-class RunSummary(BaseModel):
+class RunSummary(Settings):
     """What a `build` or `refilter` did, as `run.json` holds it and `--json` prints it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     command: str
     seconds: float

@@ -6,7 +6,9 @@ from typing import Literal, Self
 from urllib.parse import urlencode
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from reelproof.schemas.settings import Settings
 
 SETS: Mapping[str, tuple[str, ...]] = {
     "traces": ("sft", "rejected"),
@@ -22,10 +24,8 @@ MAX_TEXT = 200
 _MAYBE_ID = re.compile("[0-9a-fA-F]{4,}")
 
 
-class Query(BaseModel):
+class Query(Settings):
     """The filters of a list of rows; those that are empty let every row pass."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     set: Literal["traces", "sft", "rejected", "rl"] = "traces"
     task: str = Field(default="", max_length=MAX_TEXT)

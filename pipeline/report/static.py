@@ -10,21 +10,20 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.report.pages import ListView, Place, Report
 from reelproof.pipeline.report.query import Query
 from reelproof.pipeline.report.rows import CONFIGS, LIST_COLUMNS
+from reelproof.schemas.settings import Settings
 
 _FRAMES = "frames"
 _PLAIN = re.compile("[0-9a-z]{1,64}")
 
 
-class ReportConfig(BaseModel):
+class ReportConfig(Settings):
     """How much a folder of pages holds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rows: int = Field(default=500, ge=1, le=100_000)
     """Of each set, the first ones in the shards' order."""

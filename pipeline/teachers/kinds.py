@@ -10,10 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from reelproof.pipeline.teachers.model_folder import check_model
 from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig
+from reelproof.schemas.settings import Settings
 from reelproof.stages.teachers.protocol import (
     AskingConfig,
     ServerTeacherConfig,
@@ -28,10 +29,8 @@ SAMPLED_BLOCKS = 256
 BLOCK_BYTES = 65_536
 
 
-class SignalsTeacherConfig(BaseModel):
+class SignalsTeacherConfig(Settings):
     """The embedded teacher: classical vision, no download, no GPU."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["signals"] = "signals"
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.schemas.answers.choices import lenient_truth
 from reelproof.schemas.answers.scores import cited_spans, read_completion
@@ -14,6 +14,7 @@ from reelproof.schemas.chat import ChatRequest, Completion, Sampling
 from reelproof.schemas.draws import hash32
 from reelproof.schemas.footage import Span
 from reelproof.schemas.question import Question, ShownFrame
+from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Claim
 from reelproof.stages.teachers.prompts import claim_messages
 from reelproof.stages.teachers.protocol import Teacher
@@ -24,10 +25,8 @@ _SENTENCE_END = re.compile(r"(?<=[.!?;。！？])\s+|(?<=[。！？])|\n+")
 _LONGEST_CLAIM = 1000
 
 
-class ClaimConfig(BaseModel):
+class ClaimConfig(Settings):
     """Which claims are judged, with which frames, and how often."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     claims_per_trace: int = Field(default=8, ge=1, le=256)
     """The first ones of a thought."""

@@ -5,10 +5,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.schemas.answers.reading import cited_spans, read_completion
 from reelproof.schemas.question import GivenRow, Question, QuestionSource
+from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Trace
 
 VERSION = 1
@@ -16,10 +17,8 @@ PROMPT_ID = "given"
 """Nobody knows what their teacher was asked."""
 
 
-class GivenTracesConfig(BaseModel):
+class GivenTracesConfig(Settings):
     """How traces that came along are called."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     teacher: str | None = Field(default=None, min_length=1)
     """Who wrote them, as `name@revision`; where unknown they go by their set, as `Video-R1@given`."""

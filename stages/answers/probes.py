@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.schemas.answers.scores import is_right, lenient_score, read_completion
 from reelproof.schemas.chat import ChatRequest, Completion, Sampling
 from reelproof.schemas.draws import hash32
 from reelproof.schemas.question import Question, ShownFrame
+from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, ProbeResult
 from reelproof.stages.teachers.prompts import rollout_messages
 from reelproof.stages.teachers.protocol import Teacher
@@ -29,10 +30,8 @@ class Probe(StrEnum):
     """All, in another order under the same times."""
 
 
-class ProbeConfig(BaseModel):
+class ProbeConfig(Settings):
     """Which probes are asked, how often, and when an answer counts."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     probes: tuple[Probe, ...] = tuple(Probe)
     """None switches them off."""

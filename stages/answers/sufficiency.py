@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.schemas.answers.scores import read_completion
 from reelproof.schemas.chat import ChatRequest, Completion, Sampling
+from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Sufficiency
 from reelproof.stages.teachers.prompts import sufficiency_messages
 from reelproof.stages.teachers.protocol import Teacher
@@ -24,10 +25,8 @@ _CONCLUDES = re.compile(
 _LONGEST = 8000
 
 
-class SufficiencyConfig(BaseModel):
+class SufficiencyConfig(Settings):
     """How the judge is asked."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     temperature: float = Field(default=0.0, ge=0, le=2)
     """0 is greedy."""

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.schemas.answers.reading import cited_spans, read_completion
 from reelproof.schemas.chat import ChatRequest, Completion, Sampling
 from reelproof.schemas.draws import hash32
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.question import Question
+from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Trace
 from reelproof.stages.teachers.prompts import ROLLOUT, rollout_messages
 from reelproof.stages.teachers.protocol import Teacher, complete_all
@@ -17,10 +18,8 @@ from reelproof.stages.teachers.protocol import Teacher, complete_all
 VERSION = 1
 
 
-class RolloutConfig(BaseModel):
+class RolloutConfig(Settings):
     """How often and how freely each question is answered."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rollouts: int = Field(default=4, ge=1, le=256)
     """Answers to each question."""

@@ -2,19 +2,18 @@
 
 from collections.abc import Iterable, Iterator
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.schemas.answers.conclusion import Conclusions, Posed, agreement
 from reelproof.schemas.scores import AgreementScore
+from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
 
 VERSION = 2
 
 
-class AgreementConfig(BaseModel):
+class AgreementConfig(Settings):
     """When conclusion and answer are the same."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_graded_score: float = Field(default=Conclusions().min_graded_score, gt=0, le=1)
     """Score of the answer against the conclusion from which they are, for tasks whose score is a degree."""

@@ -3,20 +3,17 @@
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from reelproof.schemas.answers.scores import lenient_score, partial_score, rouge_mean, strict_score
 from reelproof.schemas.question import Question, Task
 from reelproof.schemas.scores import AnswerScore
+from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Trace
 
 VERSION = 2
 
 
-class AnswerConfig(BaseModel):
+class AnswerConfig(Settings):
     """How free text is compared."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     open_ended: Literal["f1", "rouge"] = "f1"
     """F1 of words, or the mean of ROUGE-1, ROUGE-2 and ROUGE-L."""

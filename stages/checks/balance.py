@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.schemas.answers.chance import guess_rate
 from reelproof.schemas.answers.scores import GRADED_TASKS, lenient_score
 from reelproof.schemas.balance import KeyBalance, LetterCount
 from reelproof.schemas.intervals import wilson
 from reelproof.schemas.question import Question, Task
+from reelproof.schemas.settings import Settings
 
 VERSION = 1
 
@@ -20,10 +21,8 @@ _MOST_CANDIDATES = 32
 _MOST_TRIED = 1000
 
 
-class BalanceConfig(BaseModel):
+class BalanceConfig(Settings):
     """When an alarm is raised."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     least_p_value: float = Field(default=0.001, gt=0, lt=1)
     """An alarm is raised if chance alone would favour letters, or a constant answer, so much more rarely."""

@@ -2,20 +2,19 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.schemas.answers.thought import cited_near_frames, lies_in_clip
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.scores import CitationScore
+from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Trace
 
 VERSION = 1
 
 
-class CitationConfig(BaseModel):
+class CitationConfig(Settings):
     """How exactly a time must be cited."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     clip_tolerance_s: float = Field(default=0.05, ge=0)
     """How far outside the clip a cited time may lie: printed times are rounded to 0.1 s."""

@@ -2,21 +2,20 @@
 
 from collections.abc import Iterable, Iterator
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.schemas.answers.scores import is_right, lenient_score, strict_score
 from reelproof.schemas.intervals import wilson
 from reelproof.schemas.question import Question
 from reelproof.schemas.scores import DifficultyScore
+from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Trace
 
 VERSION = 2
 
 
-class DifficultyConfig(BaseModel):
+class DifficultyConfig(Settings):
     """What counts as a pass."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     strict: bool = True
     """Score answers strictly; otherwise as a lenient reader would."""

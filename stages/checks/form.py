@@ -2,20 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 
-from pydantic import BaseModel, ConfigDict
-
 from reelproof.schemas.answers.reading import read_completion
 from reelproof.schemas.answers.thought import thought_words
 from reelproof.schemas.scores import FormScore
+from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
 
 VERSION = 1
 
 
-class FormConfig(BaseModel):
+class FormConfig(Settings):
     """Nothing to choose."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def measure_form(

@@ -2,18 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.schemas.scores import GroundingScore
+from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Claim
 
 VERSION = 1
 
 
-class GroundingConfig(BaseModel):
+class GroundingConfig(Settings):
     """When a claim counts as grounded."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_belief: float = Field(default=0.5, gt=0, le=1)
     """The verifier's belief with the cited frames from which it does."""

@@ -2,19 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 
-from pydantic import BaseModel, ConfigDict
-
 from reelproof.schemas.answers.chance import guess_rate
 from reelproof.schemas.scores import ProbeScore
+from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
 
 VERSION = 2
 
 
-class ProbeScoreConfig(BaseModel):
+class ProbeScoreConfig(Settings):
     """Nothing to choose: what is asked is the probes' own setting."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def measure_probes(

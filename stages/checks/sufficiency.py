@@ -2,19 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 
-from pydantic import BaseModel, ConfigDict
-
 from reelproof.schemas.answers.scores import lenient_score
 from reelproof.schemas.scores import SufficiencyScore
+from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
 
 VERSION = 2
 
 
-class SufficiencyScoreConfig(BaseModel):
+class SufficiencyScoreConfig(Settings):
     """Nothing to choose: how the judge is asked is its own setting."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def measure_sufficiency(

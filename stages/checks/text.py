@@ -5,11 +5,12 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.schemas.answers.reading import without_citations
 from reelproof.schemas.answers.thought import repetition
 from reelproof.schemas.scores import TextScore
+from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
 
 VERSION = 2
@@ -47,10 +48,8 @@ _KEYWORD = re.compile("answer|solution|option|truth|prompt|hint|metadata", re.IG
 """Of one of them speaks every sentence that leaks; others need no closer look."""
 
 
-class TextConfig(BaseModel):
+class TextConfig(Settings):
     """How repetition is measured."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     gram_words: int = Field(default=4, ge=1, le=16)
     """Words of a run that may be said again."""

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.schemas.balance import Contamination
+from reelproof.schemas.settings import Settings
 from reelproof.schemas.source import VIDEO_ENDINGS
 from reelproof.stages.duplicates.frames import MOST_BITS, Hashes, alike, as_bits, tells_something
 from reelproof.stages.duplicates.text import runs, word_hashes
@@ -22,10 +23,8 @@ _ENDINGS = VIDEO_ENDINGS | {"gif"}
 _FRAME_COLUMNS = ("phash", "frame_phash")
 
 
-class ContaminationConfig(BaseModel):
+class ContaminationConfig(Settings):
     """From how much overlap a question counts as held by a set."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     run_words: int = Field(default=8, ge=1, le=32)
     """Words of a run; a shorter question is held if a set asks the very same."""

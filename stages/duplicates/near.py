@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from reelproof.schemas.settings import Settings
 from reelproof.stages.duplicates.frames import MOST_BITS, same_looking
 from reelproof.stages.duplicates.shown import same_views
 from reelproof.stages.duplicates.text import Ragged, agreement, likely_pairs, runs, signatures, word_hashes
@@ -17,10 +18,8 @@ _ESTIMATE_ERROR = 0.15
 """How far an estimate from 64 columns may be off; nearer to the threshold the texts are compared."""
 
 
-class DuplicateConfig(BaseModel):
+class DuplicateConfig(Settings):
     """What counts as nearly the same."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     trace_similarity: float = Field(default=0.85, ge=0.3, le=1)
     """Jaccard similarity of the runs of words of two thoughts from which they say the same."""

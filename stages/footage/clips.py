@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Self, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from reelproof.schemas.footage import Clip, ClipKind, Footage, FrameRef, Scene, Span, Storyboard
+from reelproof.schemas.settings import Settings
 
 VERSION = 1
 
@@ -21,10 +22,8 @@ _SUDDEN = 4.0
 T = TypeVar("T")
 
 
-class ClipConfig(BaseModel):
+class ClipConfig(Settings):
     """How long clips are, and how many frames stand for one."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     target_s: float = Field(default=30.0, gt=0, le=3600)
     """A long film is divided into runs of scenes of about this length."""

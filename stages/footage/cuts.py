@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from scenedetect.common import FrameTimecode, Timecode
 from scenedetect.detectors import AdaptiveDetector
 
 from reelproof.schemas.footage import CutKind, FrameSignals
+from reelproof.schemas.settings import Settings
 
 _HISTOGRAM_BINS = 128
 _MICROSECOND = Fraction(1, 1_000_000)
@@ -22,10 +23,8 @@ _DISSOLVE_LENGTHS = 6
 _WINDOW = 2  # frames on each side that the adaptive detector compares with
 
 
-class CutConfig(BaseModel):
+class CutConfig(Settings):
     """What counts as a change of scene."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     adaptive_ratio: float = Field(default=2.0, ge=1, le=100)
     """A cut's content value is at least this many times that of the frames around it."""

@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 from av.video.frame import VideoFrame
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.schemas.footage import Footage, FrameRef, Keyframe, Quarantine, QuarantineKind, Span, Video
+from reelproof.schemas.settings import Settings
 from reelproof.stages.footage.decode import LocalVideo, Reel, TimedFrame, UnusableVideoError
 from reelproof.stages.footage.frame_signals import Measures, SignalLog
 from reelproof.stages.footage.pictures import RgbConverter, rotation_deg
@@ -20,10 +21,8 @@ from reelproof.stages.footage.pictures import RgbConverter, rotation_deg
 VERSION = 1
 
 
-class FootageConfig(BaseModel):
+class FootageConfig(Settings):
     """How closely a video is looked at, and how its candidate frames are stored."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     candidate_every_s: float = Field(default=1.0, ge=0.1, le=60)
     """One candidate frame is kept per window of this length."""

@@ -9,10 +9,11 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.schemas.footage import Clip, CutKind, FrameRef, Scene
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
+from reelproof.schemas.settings import Settings
 from reelproof.stages.questions.computed_frames import all_differ, foreign_run, replaced, spread, timed
 
 VERSION = 1
@@ -30,10 +31,8 @@ class ComputedKind(StrEnum):
     MOTION_HALF = "motion_half"
 
 
-class ComputedConfig(BaseModel):
+class ComputedConfig(Settings):
     """Which questions are made, and when their answers count as certain."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kinds: tuple[ComputedKind, ...] = tuple(ComputedKind)
     """Each is asked of every clip that allows it; none switches them off."""

@@ -3,19 +3,18 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from reelproof.schemas.answers.normalise import infer_task
 from reelproof.schemas.footage import Clip, FrameRef, Span
 from reelproof.schemas.question import GivenRow, Question, QuestionSource, ShownFrame
+from reelproof.schemas.settings import Settings
 
 VERSION = 1
 
 
-class QuestionsConfig(BaseModel):
+class QuestionsConfig(Settings):
     """What a question shows that came with its video."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_frames: int = Field(default=4, ge=1, le=64)
     """A question about a stretch in which fewer frames lie shows the nearest others as well."""

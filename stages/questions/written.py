@@ -8,13 +8,14 @@ import string
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from reelproof.schemas.answers.normalise import normalise
 from reelproof.schemas.answers.scores import lenient_score, read_completion
 from reelproof.schemas.chat import ChatRequest, Completion, Sampling
 from reelproof.schemas.footage import Clip, Span
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task, WrittenQuestion
+from reelproof.schemas.settings import Settings
 from reelproof.stages.teachers.prompts import rollout_messages, writer_messages
 from reelproof.stages.teachers.protocol import Teacher, complete_all
 
@@ -47,10 +48,8 @@ WRITTEN_SCHEMA = json.dumps(_closed({"questions": {"type": "array", "items": _QU
 """What the writer's reply must follow, where its server can hold it to a schema."""
 
 
-class AskedConfig(BaseModel):
+class AskedConfig(Settings):
     """Which questions a teacher writes, and how they are tried."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     tasks: tuple[Task, ...] = (Task.MULTIPLE_CHOICE, Task.OPEN_ENDED, Task.TEMPORAL_GROUNDING)
     """Each is asked for once a clip."""

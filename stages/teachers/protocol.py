@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from reelproof.schemas.chat import ChatRequest, Completion
+from reelproof.schemas.settings import Settings
 
 _VARIABLE = r"[A-Z_][A-Z0-9_]*"
 _USER = re.compile(r"(?is)^(https?://)(?:[^/?#]*|[^/?#:]*:(?!\d*/)[^?#]*)@|^(?!https?://).*@")
@@ -63,11 +64,7 @@ class TeacherNeeds(NamedTuple):
     max_tokens: int = 1024
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class TeacherPrice(_Settings):
+class TeacherPrice(Settings):
     """What tokens cost, in any one currency."""
 
     per_million_prompt_tokens: float = Field(default=0, ge=0, le=10_000)
@@ -81,7 +78,7 @@ class TeacherPrice(_Settings):
         return (prompt + completion_tokens * self.per_million_completion_tokens) / 1e6
 
 
-class AskingConfig(_Settings):
+class AskingConfig(Settings):
     """How a server is asked, and at what price. Nothing here changes what it answers."""
 
     concurrency: int = Field(default=128, ge=1, le=4096)
@@ -134,7 +131,7 @@ class ServerTeacherConfig(AskingConfig):
         return f"{self.model}@{self.revision}"
 
 
-class TransformersTeacherConfig(_Settings):
+class TransformersTeacherConfig(Settings):
     """A model in this process: a folder on disk, or a name that the Hub's cache holds."""
 
     kind: Literal["transformers"] = "transformers"
