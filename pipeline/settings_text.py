@@ -5,10 +5,11 @@ import re
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticUndefined
 
 from reelproof.pipeline.errors import UsageError
 
@@ -22,13 +23,15 @@ _WANTS_A_SECTION = frozenset(("model_type", "model_attributes_type", "dict_type"
 def parse_settings(model: type[M], settings: Mapping[str, Any], overrides: Sequence[str], where: str) -> M:
     """Settings as YAML gives them, with `section.field=value` overrides applied -> a model.
 
-    Raises UsageError naming every wrong field, what it got and what it may be.
+    A section that names some of its fields keeps the others as the model's default for that section has them,
+    which need not be the section's own class's. Raises UsageError naming every wrong field, what it got and
+    what it may be.
     """
     merged = dict(settings)
     for override in overrides:
-        _apply(merged, override)
+        _apply(merged, override, model)
     try:
-        return model.model_validate(merged)
+        return model.model_validate(_over_defaults(merged, model))
     except ValidationError as error:
         lines = "\n".join(f"  {line}" for line in _explained(error, model))
         raise UsageError(f"{where} cannot be used:\n{lines}") from None
@@ -47,15 +50,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return settings
 
 
-def _apply(settings: dict[str, Any], override: str) -> None:
+def _apply(settings: dict[str, Any], override: str, model: type[BaseModel]) -> None:
     """Set `a.b.c=value` in nested dicts, the value read as YAML; `teachers.0.model=…` reaches into a list."""
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise UsageError(f"--set {override}: expected section.field=value, such as policy.preset=strict")
     *folders, last = key.split(".")
     place: Any = settings
+    default: Any = model
     for folder in folders:
-        place = _step_into(place, folder, key)
+        default = _default(default, folder)
+        place = _step_into(place, folder, key, default)
     value = yaml.safe_load(text)
     if isinstance(place, list):
         place[_index(place, last, key)] = value
@@ -63,15 +68,66 @@ def _apply(settings: dict[str, Any], override: str) -> None:
         place[last] = value
 
 
-def _step_into(place: Any, folder: str, key: str) -> Any:
+def _step_into(place: Any, folder: str, key: str, default: Any) -> Any:
+    """What lies under `folder`; where nothing does, an empty section or the list that is there by default."""
     if isinstance(place, list):
         return place[_index(place, folder, key)]
     below = place.get(folder)
     if below is None:
-        below = place[folder] = {}
+        below = place[folder] = [_named(each) for each in default] if isinstance(default, tuple) else {}
     if not isinstance(below, (dict, list)):
         raise UsageError(f"--set {key}: {folder} is {_kind(below)}, which has no fields")
     return below
+
+
+def _over_defaults(given: Mapping[str, Any], place: Any) -> dict[str, Any]:
+    """The given fields, and beside them whatever else a default instance names; sections within alike.
+
+    A section of another kind than the default's (another teacher, say) begins empty.
+    """
+    laid = dict(given)
+    for name, value in given.items():
+        default = _default(place, name)
+        if isinstance(value, dict) and isinstance(default, BaseModel) and _may_be_of(value, default):
+            laid[name] = _over_defaults(value, default)
+    return (_named(place) | laid) if isinstance(place, BaseModel) else laid
+
+
+def _default(place: Any, name: str) -> Any:
+    """What a model, or an instance of one, has under a name; None where there is nothing."""
+    if isinstance(place, BaseModel):
+        return getattr(place, name, None)
+    is_model = isinstance(place, type) and issubclass(place, BaseModel)
+    field = place.model_fields.get(name) if is_model else None
+    found = field.get_default(call_default_factory=True) if field else None
+    return None if found is PydanticUndefined else found
+
+
+def _named(section: Any) -> Any:
+    """Its kind and whatever is not its class's default, as plain mappings."""
+    if not isinstance(section, BaseModel):
+        return section
+    kinds, fields = _kinds(section), type(section).model_fields.items()
+    changed = [
+        name
+        for name, field in fields
+        if getattr(section, name) != field.get_default(call_default_factory=True)
+    ]
+    return kinds | {name: _named(getattr(section, name)) for name in changed}
+
+
+def _kinds(section: BaseModel) -> dict[str, Any]:
+    """The fields that tell one kind of section from another: they can have one value only."""
+    fields = type(section).model_fields.items()
+    return {
+        name: getattr(section, name)
+        for name, field in fields
+        if typing.get_origin(field.annotation) is Literal and len(typing.get_args(field.annotation)) == 1
+    }
+
+
+def _may_be_of(given: Mapping[str, Any], section: BaseModel) -> bool:
+    return all(given.get(name, value) == value for name, value in _kinds(section).items())
 
 
 def _index(place: list[Any], text: str, key: str) -> int:

@@ -1,10 +1,18 @@
 """What is told of wrong settings: one line a mistake, and never a secret."""
 
+from pathlib import Path
+
 import pytest
+from pydantic import Field
 
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.recipe import Recipe
-from reelproof.pipeline.settings_text import parse_settings
+from reelproof.pipeline.settings_text import parse_settings, read_yaml
+from reelproof.schemas.settings import Settings
+from reelproof.training.evaluate import EvaluateConfig
+from reelproof.training.rl import RlConfig
+from reelproof.training.sft import SftConfig
+from reelproof.training.tts import TtsConfig
 
 SECRET = "sk-0123456789"
 SERVER = {"kind": "server", "model": "m", "urls": ["http://127.0.0.1:8000/v1"]}
@@ -69,3 +77,70 @@ def test_an_override_that_leads_nowhere_is_told_without_its_value(override, mess
     with pytest.raises(UsageError, match=message) as error:
         parse_settings(Recipe, {"teachers": teachers}, [override], where="r.yaml")
     assert SECRET not in str(error.value)
+
+
+@pytest.mark.parametrize("spelled", ["override", "yaml"])
+@pytest.mark.parametrize(
+    ("model", "field", "value"),
+    [
+        (RlConfig, "shards.seed", 1),
+        (RlConfig, "optimizer.warmup_steps", 5),
+        (EvaluateConfig, "sampling.max_tokens", 7),
+        (EvaluateConfig, "shards.window_groups", 2),
+        (TtsConfig, "rewards.min_words", 3),
+        (SftConfig, "optimizer.warmup_steps", 5),
+    ],
+)
+def test_naming_one_field_leaves_its_siblings_as_the_command_has_them(spelled, model, field, value):
+    section, name = field.split(".")
+    if spelled == "yaml":
+        read = parse_settings(model, {section: {name: value}}, [], where="c.yaml")
+    else:
+        read = parse_settings(model, {}, [f"{field}={value}"], where="c.yaml")
+    before = getattr(model(), section)
+    assert getattr(read, section) == before.model_copy(update={name: value})
+    assert read == model().model_copy(update={section: getattr(read, section)})
+
+
+def test_a_file_and_an_override_of_one_section_add_up():
+    read = parse_settings(RlConfig, {"optimizer": {"weight_decay": 0.1}}, ["optimizer.warmup_steps=5"], "c")
+    assert (read.optimizer.weight_decay, read.optimizer.warmup_steps) == (0.1, 5)
+    assert (read.optimizer.learning_rate, read.optimizer.schedule) == (1e-6, "constant")
+
+
+class Inner(Settings):
+    depth: int = 1
+    width: int = 1
+
+
+class Middle(Settings):
+    inner: Inner = Inner(width=2)
+    height: int = 1
+
+
+class Outer(Settings):
+    middle: Middle = Middle(inner=Inner(depth=3), height=4)
+    made: Middle = Field(default_factory=lambda: Middle(height=5))
+
+
+def test_the_outermost_default_speaks_for_all_that_lies_in_it():
+    read = parse_settings(Outer, {}, ["middle.inner.width=9", "made.inner.depth=8"], where="o")
+    assert read.middle == Middle(inner=Inner(depth=3, width=9), height=4)
+    assert read.made == Middle(inner=Inner(depth=8, width=2), height=5)
+
+
+def test_a_section_of_another_kind_takes_nothing_from_the_default():
+    videos = {"sources": {"videos": "."}}
+    read = parse_settings(Recipe, videos | {"verifier": SERVER}, ["verifier.concurrency=3"], where="r")
+    assert (read.verifier.kind, read.verifier.concurrency) == ("server", 3)
+
+
+def test_a_list_that_is_there_by_default_can_be_reached_into():
+    read = parse_settings(Recipe, {"sources": {"videos": "."}}, ["teachers.0.share=2"], where="r")
+    assert [(each.share, each.teacher.kind) for each in read.teachers] == [(2.0, "signals")]
+
+
+@pytest.mark.parametrize("name", ["demo", "cluster", "raw_footage", "video_r1"])
+def test_recipes_mean_what_they_mean_to_pydantic_alone(name):
+    settings = read_yaml(Path(__file__).parents[2] / "pipeline/recipes" / f"{name}.yaml")
+    assert parse_settings(Recipe, settings, [], where=name) == Recipe.model_validate(settings)
