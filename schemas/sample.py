@@ -56,7 +56,6 @@ class Row(Record):
 class TraceRow(Row):
     """What `sft` and `rejected` add: one trace."""
 
-    thought: str
     said: str | None
     """The trace's own answer."""
     teacher: str
@@ -67,6 +66,7 @@ class TraceRow(Row):
 class SftSample(TraceRow):
     """Config `sft`: one kept trace with its frames, as a chat."""
 
+    thought: str
     images: tuple[Image, ...]
     prompt: tuple[ChatMessage, ...]
     completion: tuple[ChatMessage, ...]
@@ -86,5 +86,5 @@ class RejectedSample(TraceRow):
     """Config `rejected`: one trace that was not kept, and every reason. Its frames are named by hash only."""
 
     text: str
-    """The completion, as it came."""
+    """The completion, as it came: the thought and the answer in their tags, where it has any."""
     reasons: tuple[str, ...]

@@ -20,6 +20,7 @@ import polars as pl
 from reelproof.pipeline.dataset.part_files import read_columns
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.report.query import SETS, Query
+from reelproof.schemas.answers.reading import read_completion
 from reelproof.schemas.manifest import Manifest
 
 CONFIGS = ("sft", "rejected", "rl")
@@ -133,14 +134,17 @@ class ReportRows:
     def read(
         self, numbers: Numbers | Sequence[int], columns: Sequence[str] = (), without: Sequence[str] = ()
     ) -> Iterator[dict[str, Any]]:
-        """Rows in order, each with its `config` and `number`; of `columns` those that the config has."""
+        """Rows in order, each with its `config` and `number`; of `columns` those that the config has.
+
+        `thought` is there for every trace: where a config holds the completion alone, it is read from that.
+        """
         for run in _runs(numbers):
             shard = self._shard(run.start)
-            held = [name for name in self.schema(shard.config) if name in columns or not columns]
+            held = [name for name in self.schema(shard.config) if name in _sources(columns) or not columns]
             frame = self._scan(shard, [name for name in held if name not in without])
             found = frame.slice(run.start - shard.first, len(run)).collect()
             for number, row in zip(run, found.iter_rows(named=True), strict=False):
-                yield {"config": shard.config, "number": number, **row}
+                yield {"config": shard.config, "number": number, **_with_thought(row)}
             left = range(max(run.start, shard.first + shard.rows), run.stop)
             if left:  # the run goes on in the next shard
                 yield from self.read(left, columns, without)
@@ -223,6 +227,15 @@ def _numbered(manifest: Manifest, folder: str) -> Iterator[Shard]:
             if entry.config == config and entry.rows:
                 yield Shard(f"{folder}/{entry.path}", config, first, entry.rows)
                 first += entry.rows
+
+
+def _sources(columns: Sequence[str]) -> Sequence[str]:
+    """Columns to read for those that are asked for."""
+    return (*columns, "text") if "thought" in columns else columns
+
+
+def _with_thought(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "thought": read_completion(row["text"]).thought} if "text" in row else row
 
 
 def _runs(numbers: Numbers | Sequence[int]) -> Iterator[range]:

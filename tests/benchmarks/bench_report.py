@@ -48,12 +48,12 @@ CASES = (
     Case(
         "by words that occur nowhere",
         Query(set="rejected", text="zebra"),
-        "question ILIKE '%zebra%' OR thought ILIKE '%zebra%'",
+        "question ILIKE '%zebra%' OR text ILIKE '%zebra%'",
     ),
     Case(
         "by words in question or thought",
         Query(set="rejected", text="toe"),
-        "question ILIKE '%toe%' OR thought ILIKE '%toe%'",
+        "question ILIKE '%toe%' OR text ILIKE '%toe%'",
     ),
 )
 

@@ -52,7 +52,7 @@ def test_records_are_those_of_the_shards(described):
     assert set(read) == set(rows["sample_id"])
     for row in rows.iter_rows(named=True):
         assert read[row["sample_id"]]["rejected/split"].decode() == row["split"]
-        assert read[row["sample_id"]]["rejected/thought"].decode() == row["thought"]
+        assert read[row["sample_id"]]["rejected/text"].decode() == row["text"]
         assert read[row["sample_id"]]["rejected/thought_words"] == row["thought_words"]
 
 
