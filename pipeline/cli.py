@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reelproof.pipeline.commands.options import BUILD_DIR, DATASET_DIR, JSON, OVERRIDES
+from reelproof.pipeline.commands.options import BUILD_DIR, DATASET_DIR, INTO_USED, JSON, OVERRIDES
 from reelproof.pipeline.commands.train import evaluate, train, tts
 
 if TYPE_CHECKING:
@@ -153,7 +153,8 @@ def sweep(build_dir: str, setting: str, values: str, plot: Path | None) -> None:
     help="Write the pages to this folder, which can be put anywhere, and serve nothing.",
 )
 @click.option("--rows", type=click.IntRange(1), help="With --static: rows of each set; by default 500.")
-def browse(build_dir: str, port: int, folder: Path | None, rows: int | None) -> None:
+@INTO_USED
+def browse(build_dir: str, port: int, folder: Path | None, rows: int | None, into_used: bool) -> None:
     """Search and leaf through the dataset of DIR in a browser, at an address that only this machine sees.
 
     Kept and rejected rows with their frames, thoughts, claims, scores, reasons and requests. Ctrl-C ends it.
@@ -165,27 +166,31 @@ def browse(build_dir: str, port: int, folder: Path | None, rows: int | None) -> 
     if folder is None:
         browse_at(Store(build_dir), port, click.echo)
         return
-    shown = write_report(Store(build_dir), folder, ReportConfig(rows=rows) if rows else ReportConfig())
+    cfg = ReportConfig(rows=rows) if rows else ReportConfig()
+    shown = write_report(Store(build_dir), folder, cfg, into_used)
     click.echo(f"{shown} rows: open {folder / 'index.html'}")
 
 
 @cli.command("publish")
 @BUILD_DIR
 @click.argument("target")
-@click.option("--private", is_flag=True, help="On the Hub; refused where it is public there already.")
+@click.option("--public", is_flag=True, help="On the Hub, for all to see; by default it is private.")
+@INTO_USED
 @click.option("--dry-run", is_flag=True, help="Only list what would go.")
-def publish_dataset(build_dir: str, target: str, private: bool, dry_run: bool) -> None:
+def publish_dataset(build_dir: str, target: str, public: bool, into_used: bool, dry_run: bool) -> None:
     """Send the dataset of DIR to TARGET: user/name on the Hub, a folder, or an fsspec URL; only what changed.
 
-    A login is taken from the environment (HF_TOKEN) or the Hub's own command.
+    What lies here under the name of TARGET is meant as that folder. A login is taken from the environment
+    (HF_TOKEN) or the Hub's own command.
     """
     from reelproof.pipeline.disk.store import Store
     from reelproof.pipeline.errors import UsageError
     from reelproof.pipeline.publish.publish import FolderTarget, Target, publish, tell_published
 
-    is_folder = "://" in target or target.startswith((".", "/", "~"))
-    if is_folder:
+    if "://" in target or target.startswith((".", "/", "~")) or Path(target).exists():
         place: Target = FolderTarget(target)
+    elif "/" not in target:
+        raise UsageError(f"{target} is no folder here; say ./{target} for one, or user/name for the Hub")
     else:
         try:
             from reelproof.pipeline.publish.hub import HubTarget
@@ -193,8 +198,8 @@ def publish_dataset(build_dir: str, target: str, private: bool, dry_run: bool) -
             raise UsageError(
                 f"publishing to the Hub needs `pip install reelproof[publish]` ({error})"
             ) from error
-        place = HubTarget(target, private=private)
-    for line in tell_published(publish(Store(build_dir), place, dry_run), dry_run):
+        place = HubTarget(target, public=public)
+    for line in tell_published(publish(Store(build_dir), place, dry_run, into_used), dry_run):
         click.echo(line)
 
 

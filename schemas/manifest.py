@@ -11,8 +11,8 @@ from reelproof.schemas.record import Record
 class ManifestFile(Record):
     """One shard."""
 
-    path: str
-    """From the dataset's folder, such as `data/sft/train-00000-of-00004.parquet`."""
+    path: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$")
+    """From the dataset's folder and within it, such as `data/sft/train-00000-of-00004.parquet`."""
     config: str
     split: str
     rows: int = Field(ge=0)

@@ -32,13 +32,14 @@ class RunFolder:
         self._board: SummaryWriter | None = None
         file = folder / "run.json"
         if file.is_file():
-            differing = _differences(json.loads(file.read_text())["setup"], self._setup)
+            differing = _differences(_setup_of(file), self._setup)
             if differing:
                 raise SetupError(
                     f"{folder} holds a run that differs in {', '.join(differing)}; "
                     "choose another --out, or give the settings it was begun with to go on"
                 )
         elif writes:
+            _refuse_used(folder)
             folder.mkdir(parents=True, exist_ok=True)
             self.write_outcome({"state": "running"})
 
@@ -97,7 +98,7 @@ class RunFolder:
         done = partial.with_suffix("")
         shutil.rmtree(done, ignore_errors=True)
         partial.rename(done)
-        for old in (self.folder / "checkpoints").iterdir():
+        for old in (self.folder / "checkpoints").glob("step-*"):
             if old != done:
                 shutil.rmtree(old)
 
@@ -130,6 +131,27 @@ def model_path(model: str) -> str:
     """A model's name or folder, or the folder of the run that trained it."""
     inside = Path(model) / "model"
     return str(inside) if (inside / "config.json").is_file() else model
+
+
+def _refuse_used(folder: Path) -> None:
+    """A new run begins in a new folder: checkpoints, logs and a model of others would be written over."""
+    held = sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
+    if held:
+        raise SetupError(
+            f"{folder} holds {', '.join(held[:3])}{', …' * (len(held) > 3)} and is no training run; "
+            "choose a new --out, so that nothing there is written over"
+        )
+
+
+def _setup_of(file: Path) -> Mapping[str, Any]:
+    """What a run was begun with. Raises SetupError where the file is not a run's."""
+    try:
+        setup = json.loads(file.read_text())["setup"]
+    except (ValueError, KeyError, TypeError):
+        setup = None
+    if not isinstance(setup, dict):
+        raise SetupError(f"{file} is not the run.json of a training run; choose a new --out")
+    return setup
 
 
 def _step_of(line: str) -> int:

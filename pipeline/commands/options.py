@@ -10,3 +10,8 @@ OVERRIDES = click.option(
 JSON = click.option("--json", "as_json", is_flag=True, help="Print what run.json holds on standard output.")
 BUILD_DIR = click.argument("build_dir", metavar="DIR")
 DATASET_DIR = click.argument("build_dir", metavar="DIR", type=click.Path(path_type=Path))
+INTO_USED = click.option(
+    "--into-used",
+    is_flag=True,
+    help="Write also where others' files lie; those stay, save files of the very names that are written.",
+)

@@ -26,7 +26,7 @@ from reelproof.pipeline.errors import BuildFailed, UsageError
 
 MARKER = ".reelproof/about"
 _LOCK, _OWNER = ".reelproof/lock", ".reelproof/owner"
-_MAY_BE_THERE = frozenset((".reelproof", "recipe.yaml", "lost+found", ".DS_Store"))
+_MAY_BE_THERE = frozenset((".reelproof", "lost+found", ".DS_Store"))
 _TEMPORARY = ".tmp-"
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 _PUT_IS_ATOMIC = frozenset(

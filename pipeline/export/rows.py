@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
 from reelproof.pipeline.errors import UsageError
 from reelproof.schemas.manifest import Manifest, ManifestFile
@@ -14,6 +15,7 @@ from reelproof.schemas.question import Task
 from reelproof.schemas.sample import ChatMessage
 
 _ROWS_AT_ONCE = 16
+_PLAIN = re.compile(r"[\w-]{1,200}", re.ASCII)
 _PLACEHOLDER = re.compile(r"<(image|video|audio)>")
 
 
@@ -44,17 +46,24 @@ class PublishedRow(NamedTuple):
 
 
 def read_manifest_file(dataset: Path) -> Manifest:
-    """What the dataset's folder says that it holds. Raises UsageError where there is no dataset."""
+    """What the dataset's folder says that it holds. Raises UsageError where there is none."""
     file = dataset / "manifest.json"
     if not file.is_file():
         raise UsageError(f"{dataset} holds no dataset (no manifest.json there); name the folder of a build")
-    return Manifest.model_validate_json(file.read_bytes())
+    try:
+        return Manifest.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageError(
+            f"{file} is not a manifest of reelproof's ({where}: {first['msg']}); fetch the dataset again"
+        ) from None
 
 
 def read_rows(dataset: Path, shard: ManifestFile) -> Iterator[PublishedRow]:
     """A shard's rows, a few in memory at a time.
 
-    Raises UsageError where the file is not the one that the manifest names.
+    Raises UsageError where the file is not the one that the manifest names, and for ids that are no names.
     """
     path = dataset / shard.path
     _check(path, shard)
@@ -94,12 +103,22 @@ def _columns(parquet: pq.ParquetFile) -> list[str]:
     return [name for name in wanted if name in parquet.schema_arrow.names]
 
 
+def _checked(name: str, shard: ManifestFile) -> str:
+    """An id or a hash of a row that will name a file. Raises UsageError where it could lead elsewhere."""
+    if not _PLAIN.fullmatch(name):
+        raise UsageError(
+            f"{shard.path} has a row whose id or frame hash is {name!r}; expected letters, digits, - and _. "
+            "Somebody changed this dataset, or it is not of reelproof's making: fetch it again"
+        )
+    return name
+
+
 def _row(row: dict[str, Any], shard: ManifestFile) -> PublishedRow:
     completion = row.get("completion")
     return PublishedRow(
         config=shard.config,
         split=shard.split,
-        sample_id=row["sample_id"],
+        sample_id=_checked(row["sample_id"], shard),
         question_id=row["question_id"],
         kind=row["question_kind"],
         task=Task(row["task"]),
@@ -110,7 +129,7 @@ def _row(row: dict[str, Any], shard: ManifestFile) -> PublishedRow:
         video=row["video"],
         license=row["license"],
         frame_times_s=tuple(row["frame_times_s"]),
-        frame_sha256=tuple(row["frame_sha256"]),
+        frame_sha256=tuple(_checked(each, shard) for each in row["frame_sha256"]),
         jpegs=tuple(image["bytes"] for image in row["images"]),
         prompt=tuple(ChatMessage.model_validate(turn) for turn in row["prompt"]),
         completion=None if completion is None else "".join(part["text"] for part in completion[0]["content"]),

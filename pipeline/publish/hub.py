@@ -8,7 +8,7 @@ uploaded is not sent again.
 import hashlib
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -23,51 +23,52 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError:
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
+from reelproof.pipeline.disk.own_files import LISTING, listing, refuse_used
 from reelproof.pipeline.errors import BuildFailed, UsageError
-from reelproof.pipeline.publish.publish import SentFile
+from reelproof.pipeline.publish.publish import MANIFEST, SentFile, known_files
 
 _REFUSED = (401, 403)
 _SAID_CHARACTERS = 400
 
 
 class HubTarget:
-    """`user/name` on the Hub. The repository is made with the first files, `private` or not.
+    """`user/name` on the Hub. The repository is made with the first files, private unless `public`.
 
     Every call raises UsageError for a name that none can have and a login that does not suffice, and
     BuildFailed where the Hub cannot be reached or does not do its part.
     """
 
-    def __init__(self, repository: str, private: bool = False, endpoint: str | None = None) -> None:
-        self._repository, self._private = repository, private
+    def __init__(self, repository: str, public: bool = False, endpoint: str | None = None) -> None:
+        self._repository, self._public = repository, public
         self._api = HfApi(endpoint=endpoint)
         if not sys.stderr.isatty():
             disable_progress_bars()
 
     def missing(self, files: Sequence[SentFile]) -> list[SentFile]:
-        """By hash, as the Hub lists it. Raises UsageError for a public dataset that is to be private."""
-        if self._private and self._is_public:
+        """By hash, as the Hub lists it. Raises UsageError for a public dataset where none was asked for."""
+        if self._is_public and not self._public:
             raise UsageError(
-                f"{self._repository} is there already, and public; make it private in its settings on the "
-                "Hub, or publish without --private"
+                f"{self._repository} is there already, and public; say --public to publish for all to see, "
+                "or make it private in its settings on the Hub"
             )
         return [each for each in files if not self._holds(each)]
 
-    def stale(self, names: set[str]) -> list[str]:
-        """Data, examples and plots that are no longer among the names."""
-        return [
-            name
-            for name in self._held
-            if name.startswith(("data/", "examples/", "plots/")) and name not in names
-        ]
+    def own(self, into_used: bool) -> frozenset[str]:
+        """By the list that lies there, or by a manifest of ours from before there were lists."""
+        before = known_files(*(self.read(n) if n in self._held else None for n in (LISTING, MANIFEST)))
+        if before is None:
+            refuse_used(self._repository, self._held, into_used)
+        return frozenset(before or ()) & self._held.keys()
 
-    def send(self, files: Sequence[SentFile], stale: Sequence[str]) -> None:
+    def send(self, files: Sequence[SentFile], stale: Sequence[str], own: Collection[str]) -> None:
         """In one commit, which makes the repository if need be."""
         added = [CommitOperationAdd(path_in_repo=each.name, path_or_fileobj=each.path) for each in files]
+        added.append(CommitOperationAdd(path_in_repo=LISTING, path_or_fileobj=listing(own)))
         removed = [CommitOperationDelete(path_in_repo=name) for name in stale]
         with self._told():
             if self._is_public is None:
                 self._api.create_repo(
-                    self._repository, repo_type="dataset", private=self._private, exist_ok=True
+                    self._repository, repo_type="dataset", private=not self._public, exist_ok=True
                 )
             self._api.create_commit(
                 self._repository,

@@ -2,13 +2,17 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from pydantic import ValidationError
+
 from reelproof.pipeline.dataset.stats_files import known_manifest
+from reelproof.pipeline.disk.own_files import LISTING, listing, read_listing, refuse_used, replace_own_files
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BuildFailed, UsageError
+from reelproof.schemas.manifest import Manifest
 
 MANIFEST = "manifest.json"
 
@@ -29,12 +33,12 @@ class Target(Protocol):
         """Those that it does not hold with the same content."""
         ...
 
-    def stale(self, names: set[str]) -> list[str]:
-        """Shards and frames that it holds and that are not among the names."""
+    def own(self, into_used: bool) -> frozenset[str]:
+        """Names of what was published there before. Raises UsageError where it holds something of others."""
         ...
 
-    def send(self, files: Sequence[SentFile], stale: Sequence[str]) -> None:
-        """Put files there, the last one last, then remove the stale ones."""
+    def send(self, files: Sequence[SentFile], stale: Sequence[str], own: Collection[str]) -> None:
+        """Put files there, the last one last, then remove the stale ones; `own` is ours afterwards."""
         ...
 
     def read(self, name: str) -> bytes:
@@ -55,18 +59,23 @@ class Published(NamedTuple):
         return sum(each.size_bytes for each in self.sent)
 
 
-def publish(build: Store, target: Target, dry_run: bool = False, folder: str = "dataset") -> Published:
+def publish(
+    build: Store, target: Target, dry_run: bool = False, into_used: bool = False, folder: str = "dataset"
+) -> Published:
     """Publish the dataset of a build in a local folder; with `dry_run`, only tell what would go.
 
-    Raises UsageError where there is no dataset, or one whose files are not what its manifest says, and
-    BuildFailed where the target does not give back what was sent.
+    Only files that an earlier publishing put there are removed. Raises UsageError where there is no dataset,
+    or one whose files are not what its manifest says, and for a target that holds something of others, unless
+    `into_used`; BuildFailed where the target does not give back what was sent.
     """
     files = list_files(build, folder)
-    sent, stale = target.missing(files), target.stale({each.name for each in files})
+    names = {each.name for each in files}
+    stale = sorted(target.own(into_used) - names)
+    sent = target.missing(files)
     published = Published(tuple(sent), tuple(stale), len(files) - len(sent))
     if dry_run or not (sent or stale):
         return published
-    target.send(sent, stale)
+    target.send(sent, stale, names)
     if target.read(MANIFEST) != (Path(build.path(folder)) / MANIFEST).read_bytes():
         raise BuildFailed("the target does not give back the manifest that was sent; publish again")
     return published
@@ -110,19 +119,21 @@ class FolderTarget:
         """By size, then by hash."""
         return [each for each in files if not self._holds(each)]
 
-    def stale(self, names: set[str]) -> list[str]:
-        """Shards and example frames that are no longer among the names."""
-        folders = [*(f"data/{config}" for config in self._store.names("data")), "examples"]
-        held = [f"{folder}/{name}" for folder in folders for name in self._store.names(folder)]
-        return [name for name in held if name.endswith((".parquet", ".jpg")) and name not in names]
+    def own(self, into_used: bool) -> frozenset[str]:
+        """By the list that lies there, or by a manifest of ours from before there were lists."""
+        held = self._store.names("")
+        before = known_files(*(self._store.read_bytes(n) if n in held else None for n in (LISTING, MANIFEST)))
+        if before is None:
+            refuse_used(self._store.url, held, into_used)
+        return frozenset(name for name in before or () if self._store.exists(name))
 
-    def send(self, files: Sequence[SentFile], stale: Sequence[str]) -> None:
-        """One by one, each written whole or not at all."""
+    def send(self, files: Sequence[SentFile], stale: Sequence[str], own: Collection[str]) -> None:
+        """One by one, each written whole or not at all; a list of all that may be ours goes first."""
+        self._store.write_bytes(LISTING, listing({*own, *stale}))
         for each in files:
             with each.path.open("rb") as source, self._store.open_write(each.name) as target:
                 shutil.copyfileobj(source, target)
-        for name in stale:
-            self._store.remove(name)
+        replace_own_files(self._store, stale, own)
 
     def read(self, name: str) -> bytes:
         """As it lies there."""
@@ -134,6 +145,17 @@ class FolderTarget:
             return False
         with self._store.open_read(file.name) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256  # type: ignore[arg-type]
+
+
+def known_files(listed: bytes | None, manifest: bytes | None) -> frozenset[str] | None:
+    """What a place says was published there; None where it says nothing that we wrote."""
+    names = read_listing(listed)
+    if names is not None or manifest is None:
+        return names
+    try:
+        return frozenset(each.path for each in Manifest.model_validate_json(manifest).files)
+    except ValidationError:
+        return None
 
 
 def _goes(root: Path, path: Path) -> bool:

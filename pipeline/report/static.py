@@ -6,12 +6,14 @@ its lists filter what they show.
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from pydantic import Field
 
+from reelproof.pipeline.disk.own_files import own_files, replace_own_files
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.report.pages import ListView, Place, Report
 from reelproof.pipeline.report.query import Query
@@ -63,17 +65,20 @@ class StaticLinks:
         return name if (self._out / name).exists() else ""
 
 
-def write_report(store: Store, out: Path, cfg: ReportConfig) -> int:
+def write_report(store: Store, out: Path, cfg: ReportConfig, into_used: bool = False) -> int:
     """Write `index.html`, lists, a page a row, and the frames. Returns the number of rows.
 
-    Raises UsageError where there is no dataset.
+    An earlier report's pages and frames that are in this one no more are removed. Raises UsageError where
+    there is no dataset, and for a folder that holds something of others, unless `into_used`.
     """
     report = Report(store, StaticLinks(out), cfg.rows_a_page)
-    (out / _FRAMES).mkdir(parents=True, exist_ok=True)
-    for old in [each for config in CONFIGS for each in out.glob(f"*{config}-*.html")]:
-        old.unlink()  # an earlier report's, which may have had more rows
-    _write(out / "index.html", report.overview())
-    return sum(_write_set(report, config, out, cfg) for config in CONFIGS)
+    folder = Store(str(out))
+    before = own_files(folder, into_used)
+    pages = _Pages(out, set())
+    pages.write("index.html", report.overview())
+    rows = sum(_write_set(report, config, pages, cfg) for config in CONFIGS)
+    replace_own_files(folder, before, pages.written)
+    return rows
 
 
 def frame_file(sha256: str) -> str:
@@ -81,22 +86,44 @@ def frame_file(sha256: str) -> str:
     return f"{_FRAMES}/{_safe(sha256)}.jpg"
 
 
-def _write_set(report: Report, config: str, out: Path, cfg: ReportConfig) -> int:
+class _Pages(NamedTuple):
+    """The folder, and the names that were written to it."""
+
+    out: Path
+    written: set[str]
+
+    def write(self, name: str, page: str) -> None:
+        (self.out / name).write_text(page, encoding="utf-8")
+        self.written.add(name)
+
+    def save_frame(self, report: Report, number: int, sha256: str) -> None:
+        name = frame_file(sha256)
+        file = self.out / name
+        jpeg = None if file.exists() else report.evidence.frame(number, sha256)
+        if jpeg is not None:
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(jpeg)
+        if file.exists():
+            self.written.add(name)
+
+
+def _write_set(report: Report, config: str, to: _Pages, cfg: ReportConfig) -> int:
     everything = report.rows.numbers(config)
     numbers = everything[: cfg.rows]
     query = Query.model_validate({"set": config})
     note = f"the first of {len(everything):,}" if len(numbers) < len(everything) else ""
     pages = max(-(-len(numbers) // cfg.rows_a_page), 1)
     for row in report.rows.read(numbers, ("frame_sha256",)):
-        _save_frames(report, row["number"], row["frame_sha256"], out)
+        for sha256 in row["frame_sha256"]:
+            to.save_frame(report, row["number"], sha256)
     for page in range(1, pages + 1):
         first = (page - 1) * cfg.rows_a_page
         shown = numbers[first : first + cfg.rows_a_page]
         view = ListView(page, pages, len(numbers), min(first + 1, len(numbers)), first + len(shown), note)
         columns = (*LIST_COLUMNS, "thought", *report.rows.scores)
-        _write(out / report.links.rows(query, page), report.list_of(query, shown, view, columns))
+        to.write(report.links.rows(query, page), report.list_of(query, shown, view, columns))
     for number, place in zip(numbers, _places(report, numbers, query, cfg), strict=True):
-        _write(out / report.link(number, query), report.row_of(number, place))
+        to.write(report.link(number, query), report.row_of(number, place))
     return len(numbers)
 
 
@@ -106,19 +133,6 @@ def _places(report: Report, numbers: range, query: Query, cfg: ReportConfig) -> 
     for at in range(len(names)):
         up = report.links.rows(query, at // cfg.rows_a_page + 1)
         yield Place(at + 1, len(names), previous=around[at], next=around[at + 2], up=up)
-
-
-def _save_frames(report: Report, number: int, hashes: Sequence[str], out: Path) -> None:
-    for sha256 in hashes:
-        file = out / frame_file(sha256)
-        if not file.exists():
-            jpeg = report.evidence.frame(number, sha256)
-            if jpeg is not None:
-                file.write_bytes(jpeg)
-
-
-def _write(file: Path, page: str) -> None:
-    file.write_text(page, encoding="utf-8")
 
 
 def _safe(name: str) -> str:

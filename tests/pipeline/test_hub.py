@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from reelproof.pipeline.disk.own_files import LISTING, listing
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BuildFailed, UsageError
 from reelproof.pipeline.publish.hub import HubTarget
 from reelproof.pipeline.publish.publish import publish
 from reelproof.stages.policy import PolicyConfig
-from tests.hub_stand_in import Answer, HubStandIn
+from tests.hub_stand_in import Answer, Held, HubStandIn
 from tests.pipeline.conftest import COMMAND
 from tests.small_datasets import write_small_build
 
@@ -38,6 +39,11 @@ def environment(hub: HubStandIn, home: Path, **more: str) -> dict[str, str]:
     return os.environ | {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HOME": str(home)} | more
 
 
+def on_hub(hub: HubStandIn) -> dict[str, str]:
+    """What was published there, without the list of it."""
+    return {name: sha256 for name, sha256 in hub.content(NAME).items() if name != LISTING}
+
+
 def content(store: Store) -> dict[str, str]:
     root = Path(store.path("dataset"))
     files = [path for path in root.rglob("*") if path.is_file()]
@@ -45,8 +51,8 @@ def content(store: Store) -> dict[str, str]:
 
 
 def test_dataset_arrives_whole_in_one_commit_and_private(store, hub):
-    published = publish(store, HubTarget(NAME, private=True, endpoint=hub.url))
-    assert hub.content(NAME) == content(store)
+    published = publish(store, HubTarget(NAME, endpoint=hub.url))
+    assert on_hub(hub) == content(store)
     assert len(published.sent) == len(content(store))
     assert (hub.repositories[NAME].private, hub.repositories[NAME].commits) == (True, 1)
 
@@ -60,15 +66,18 @@ def test_only_what_changed_goes_and_what_went_is_removed(hub, tmp_path):
     assert (hub.seen["PUT lfs"], hub.repositories[NAME].commits) == (uploads, 1)
     write_small_build(tmp_path / "build", STRICTER)
     held = hub.repositories[NAME].files
-    held["data/sft/train-00001-of-00002.parquet"] = held["data/sft/train-00000-of-00001.parquet"]
+    larger = "data/sft/train-00001-of-00002.parquet"
+    held[larger] = held["data/sft/train-00000-of-00001.parquet"]
+    listed = listing({*before, larger})
+    held[LISTING] = Held(len(listed), "0" * 40, None, listed)
     held["notes.md"] = held["manifest.json"]
     again = publish(store, HubTarget(NAME, endpoint=hub.url))
     changed = {name for name, sha256 in content(store).items() if before.get(name) != sha256}
     assert {each.name for each in again.sent} == changed & set(content(store))
     assert not any(name.startswith("data/rl/") for name in changed)
-    assert "data/sft/train-00001-of-00002.parquet" in again.removed
+    assert larger in again.removed
     assert hub.seen["PUT lfs"] - uploads == sum(name.endswith((".parquet", ".jpg")) for name in changed)
-    theirs = hub.content(NAME)
+    theirs = on_hub(hub)
     assert theirs.pop("notes.md")  # a person put it there
     assert theirs == content(store)
 
@@ -82,19 +91,20 @@ def test_dry_run_changes_nothing_on_the_hub(store, hub):
 
 
 def test_public_dataset_is_not_taken_for_a_private_one(store, hub):
-    publish(store, HubTarget(NAME, endpoint=hub.url))
-    with pytest.raises(UsageError, match="me/small is there already, and public"):
-        publish(store, HubTarget(NAME, private=True, endpoint=hub.url))
+    publish(store, HubTarget(NAME, public=True, endpoint=hub.url))
+    assert not hub.repositories[NAME].private
+    with pytest.raises(UsageError, match="me/small is there already, and public; say --public"):
+        publish(store, HubTarget(NAME, endpoint=hub.url))
 
 
 def test_commit_that_fails_leaves_uploads_that_the_next_try_uses(store, hub):
     hub.fault = lambda line: Answer(500, {"error": "down"}) if "/commit/" in line else None
     with pytest.raises(BuildFailed, match=r"down.*publish again: what has arrived is not sent twice"):
         publish(store, HubTarget(NAME, endpoint=hub.url))
-    assert hub.content(NAME) == {}
+    assert on_hub(hub) == {}
     uploads, hub.fault = hub.seen["PUT lfs"], lambda line: None
     publish(store, HubTarget(NAME, endpoint=hub.url))
-    assert hub.content(NAME) == content(store)
+    assert on_hub(hub) == content(store)
     assert hub.seen["PUT lfs"] == uploads > 0
 
 
@@ -151,7 +161,7 @@ def test_command_that_was_killed_goes_on_where_it_was(store, tmp_path):
         hub.fault = sent.append
         dead.set()
         done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=300, check=True)
-        assert hub.content(NAME) == content(store)
+        assert on_hub(hub) == content(store)
     again = {line.rpartition("/")[2] for line in sent if line.startswith("PUT")}
     assert arrived
     assert again
@@ -166,14 +176,14 @@ def test_command_sends_by_xet_what_its_storage_gives_back(store, tmp_path, monke
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     with HubStandIn(TOKEN, xet=tmp_path / "storage") as hub:
         ran = subprocess.run(
-            [COMMAND, "publish", store.url, NAME, "--private"],
+            [COMMAND, "publish", store.url, NAME],
             env=environment(hub, tmp_path / "home", HF_DEBUG="1"),
             capture_output=True,
             text=True,
             timeout=300,
             check=True,
         )
-        assert hub.content(NAME) == content(store)
+        assert on_hub(hub) == content(store)
         assert hub.seen["GET xet-write-token"] > 0 == hub.seen["PUT lfs"]
     assert TOKEN not in ran.stdout + ran.stderr
     shards = sorted(Path(store.path("dataset")).rglob("*.parquet"))

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from reelproof.pipeline.disk.own_files import LISTING, listing
 from reelproof.pipeline.errors import BuildFailed, UsageError
 from reelproof.pipeline.publish.publish import FolderTarget, list_files, publish, tell_published
 from reelproof.stages.policy import PolicyConfig
@@ -10,7 +11,7 @@ from tests.small_datasets import write_small_build
 
 
 def content(folder: Path) -> dict[str, str]:
-    files = [path for path in folder.rglob("*") if path.is_file()]
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != LISTING]
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
@@ -27,7 +28,10 @@ def test_only_what_changed_goes(tmp_path):
     publish(store, target)
     assert publish(store, target).sent == ()
     write_small_build(tmp_path / "build", PolicyConfig(min_grounded_share=0.9))
-    (tmp_path / "there/data/sft/train-00000-of-00002.parquet").write_bytes(b"from a larger dataset")
+    larger = tmp_path / "there/data/sft/train-00000-of-00002.parquet"
+    larger.write_bytes(b"from a larger dataset that we published")
+    names = {*content(tmp_path / "there"), "data/sft/train-00000-of-00002.parquet"}
+    (tmp_path / "there" / LISTING).write_bytes(listing(names))
     again = publish(store, target)
     assert "data/rl/train-00000-of-00001.parquet" not in {each.name for each in again.sent}
     assert "data/sft/train-00000-of-00001.parquet" in {each.name for each in again.sent}
@@ -71,8 +75,8 @@ def test_target_that_loses_files_is_noticed(tmp_path):
 
 def test_send_that_broke_off_goes_on_where_it_was(tmp_path):
     class Failing(FolderTarget):
-        def send(self, files, stale):
-            super().send(files[:3], [])
+        def send(self, files, stale, own):
+            super().send(files[:3], [], own)
             raise OSError("the line is down")
 
     store = write_small_build(tmp_path / "build", PolicyConfig())
