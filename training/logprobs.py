@@ -50,6 +50,9 @@ def bundle_logprobs(network: Any, bundle: Bundle, forbidden: Sequence[int], temp
     """
     copies = bundle.ids.shape[0] // bundle.prompts["input_ids"].shape[0]
     last = {"logits_to_keep": 1} if takes(network, "logits_to_keep") else {}
+    rotating = [module for module in network.modules() if hasattr(module, "rope_deltas")]
+    for module in rotating:
+        module.rope_deltas = None  # what another batch left would be taken for this one's
     read = network(**bundle.prompts, **last, use_cache=True)
     logits = read.logits[:, -1:].repeat_interleave(copies, dim=0)
     if bundle.ids.shape[1] > 1:
@@ -60,10 +63,25 @@ def bundle_logprobs(network: Any, bundle: Bundle, forbidden: Sequence[int], temp
             attention_mask=torch.cat([seen, bundle.counted[:, :-1].to(seen.dtype)], dim=1),
             past_key_values=read.past_key_values,
             use_cache=True,
+            **_positions(rotating, seen, bundle.ids.shape[1] - 1),
         )
         logits = torch.cat([logits, rest.logits], dim=1)
     chances = token_logprobs(without(logits, forbidden) / temperature, bundle.ids)
     return torch.where(bundle.counted, chances, 0.0)
+
+
+def _positions(rotating: Sequence[Any], seen: Tensor, count: int) -> dict[str, Tensor]:
+    """Where `count` tokens after the prompts stand, for models that number pictures in three dimensions.
+
+    A picture takes fewer positions than tokens, by what such a model notes in `rope_deltas` (M-RoPE, arXiv
+    2409.12191); told nothing, it would number the prompts once more. Other models go on by themselves.
+    """
+    shifts = [module.rope_deltas for module in rotating if module.rope_deltas is not None]
+    if not shifts:
+        return {}
+    shift = shifts[0].to(seen.device).repeat_interleave(len(seen) // len(shifts[0]), dim=0)
+    places = seen.sum(dim=1, keepdim=True) + shift + torch.arange(count, device=seen.device)
+    return {"position_ids": places.expand(3, *places.shape)}
 
 
 def completion_logprobs(network: Any, batch: Batch, forbidden: Sequence[int], temperature: float) -> Tensor:

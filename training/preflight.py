@@ -42,7 +42,12 @@ def load_processor(model: str) -> Any:
             f"{model} ({config.model_type}) has no vision: its config names no vision_config. "
             "Choose a vision-language model"
         )
-    processor = AutoProcessor.from_pretrained(model)  # type: ignore[no-untyped-call]  # half typed
+    try:
+        processor = AutoProcessor.from_pretrained(model)  # type: ignore[no-untyped-call]  # half typed
+    except ImportError as error:
+        if "torchvision" not in str(error).lower():
+            raise
+        raise SetupError(f"the processor of {model} needs torchvision: pip install torchvision") from error
     if not hasattr(processor, "image_processor"):
         raise SetupError(f"{model} has no image processor beside its weights; add its own")
     if getattr(processor, "chat_template", None) is None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from transformers import AutoProcessor, LlamaConfig
 from reelproof.schemas.sample import RlSample
 from reelproof.training.batches import PromptConfig
 from reelproof.training.evaluate import EvaluateConfig, evaluate_model
-from reelproof.training.preflight import SetupError
+from reelproof.training.preflight import SetupError, load_processor
 from reelproof.training.rewards import RewardConfig
 from reelproof.training.rl import RlConfig, TemporalConfig, train_rl
 from reelproof.training.sampling import SamplingConfig
@@ -18,6 +19,7 @@ from reelproof.training.sft import SftConfig, train_sft
 from reelproof.training.shards import DatasetError, ShardsConfig
 from reelproof.training.strategies import TtsConfig
 from reelproof.training.tts import scale_test_time
+from tests.tiny_qwen import write_tiny_qwen
 from tests.tiny_training import TINY, row_fields, write_dataset, write_model, write_rl, write_sft
 
 SHORT = SamplingConfig(max_tokens=6)
@@ -119,3 +121,9 @@ def test_fewer_frames_make_a_long_row_fit(unloadable, tmp_path):
     data = write_sft(tmp_path / "data", 4, frames=40)
     with pytest.raises(OSError, match=r"model\.safetensors"):
         train_sft(data, unloadable, tmp_path / "run", SftConfig(prompt=PromptConfig(max_frames=2)))
+
+
+@pytest.mark.skipif(find_spec("torchvision") is not None, reason="torchvision is here")
+def test_a_processor_that_needs_torchvision_says_so(tmp_path):
+    with pytest.raises(SetupError, match="pip install torchvision"):
+        load_processor(str(write_tiny_qwen(tmp_path / "qwen")))

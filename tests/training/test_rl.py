@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoModelForImageTextToText
 
 from reelproof.training.batches import PromptConfig, keep_frames
 from reelproof.training.curriculum import Curriculum, CurriculumConfig
@@ -25,6 +27,7 @@ from reelproof.training.rl import RlConfig, TemporalConfig, train_rl
 from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
 from reelproof.training.sft import OptimizerConfig
 from reelproof.training.shards import ShardsConfig, open_shards, stream_in_order
+from tests.tiny_qwen import FAMILIES, frame_px, tiny_qwen_processor, write_tiny_qwen
 from tests.tiny_training import write_model, write_rl
 
 CFG = RlConfig(
@@ -67,6 +70,17 @@ def model(tmp_path_factory):
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
     return write_rl(tmp_path_factory.mktemp("data"))
+
+
+def qwen(folder, family):
+    """A tiny Qwen-VL, its processor, and questions whose frames that shows as they are."""
+    model = write_tiny_qwen(folder / "model", family=family)
+    dataset = write_rl(folder / "data", side_px=frame_px(family))
+    return str(model), tiny_qwen_processor(model, family), dataset
+
+
+def network(folder):
+    return AutoModelForImageTextToText.from_pretrained(folder)
 
 
 def lines(run, name="metrics.jsonl"):
@@ -123,10 +137,13 @@ def test_temporal_contrast_runs_and_shuffles_the_pictures_alone(model, dataset, 
     assert shuffled.prompt == example.prompt
 
 
-@pytest.fixture(scope="module")
-def drawn(model, dataset):
+@pytest.fixture(scope="module", params=["llava", *FAMILIES])
+def drawn(request, model, dataset, tmp_path_factory):
     """A sampler, questions of different length, and three completions of each."""
     sampler = LocalSampler.load(model, PromptConfig())
+    if request.param != "llava":
+        model, processor, dataset = qwen(tmp_path_factory.mktemp("qwen"), request.param)
+        sampler = LocalSampler(network(model).eval(), processor, PromptConfig())
     examples = list(stream_in_order(open_shards(dataset, ShardsConfig(subset="rl"))))[:4]
     examples[1] = keep_frames(examples[1], [1])
     asks = [Ask(each) for each in examples for _ in range(3)]
@@ -158,7 +175,7 @@ def test_a_shared_prompt_changes_no_gradient(drawn):
         (logprobs(sampler.network, piece, [], 1.0).sum(dim=1) * gains).sum().backward()
         gradients.append({name: each.grad.clone() for name, each in sampler.network.named_parameters()
                           if each.grad is not None})  # fmt: skip
-    assert any("vision" in name for name in gradients[0])
+    assert any("vision" in name or "visual" in name for name in gradients[0])
     for name, gradient in gradients[0].items():
         assert torch.allclose(gradient, gradients[1][name], atol=1e-4), name
 
@@ -174,6 +191,17 @@ def test_checkpointed_layers_change_no_loss(model, dataset, tmp_path):
             [value for line in lines(out) for value in (line["loss"], line["kl"], line["grad_norm"])]
         )
     assert curves[0] == pytest.approx(curves[1], rel=1e-3, abs=1e-6)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_models_that_number_pictures_in_three_dimensions_are_trained(family, tmp_path, monkeypatch):
+    model, processor, dataset = qwen(tmp_path, family)
+    monkeypatch.setattr("reelproof.training.rl.load_processor", lambda _: processor)
+    cfg = JUDGED.model_copy(update={"steps": 1, "updates": 2})
+    summary = train_rl(dataset, model, tmp_path / "run", cfg, EvenJudge())
+    assert math.isfinite(summary.loss)
+    start, end = network(model), network(tmp_path / "run" / "model")
+    assert not torch.equal(start.lm_head.weight, end.lm_head.weight)
 
 
 def test_low_rank_additions_are_trained_alone(model, dataset, tmp_path):
