@@ -29,6 +29,7 @@ SFT_REASONS = (
     "repetitive",
     "foreign_script",
     "leaked_answer",
+    "declares_guess",
     "disagrees",
     "agreement_unknown",
     "few_citations",
@@ -78,6 +79,8 @@ class PolicyConfig(Record):
     """Largest share of a thought's 4-grams that occurred before."""
     max_foreign_script: float = Field(default=0.1, ge=0, le=1)
     """Largest share of a thought's letters in scripts that the question does not use."""
+    keep_declared_guesses: bool = False
+    """Keep thoughts that say themselves that they guess."""
     require_agreement: bool = False
     """Reject where it is not known whether the thought's conclusion agrees with the answer."""
     min_citations: int = Field(default=0, ge=0)
@@ -195,6 +198,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "min_thought_words": 1,
         "max_repetition": 0.6,
         "max_foreign_script": 0.5,
+        "keep_declared_guesses": True,
         "min_citations_in_clip": 0.5,
         "min_citations_near_frame": 0.0,
         "min_grounded_share": 0.0,

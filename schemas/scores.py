@@ -55,6 +55,12 @@ class TextScore(Score):
     """The thought speaks of a given or known answer instead of finding it."""
 
 
+class GuessScore(Score):
+    """Does the thought itself say that its answer is a guess?"""
+
+    declared_guess: bool
+
+
 class AgreementScore(Score):
     """Does the thought's own conclusion agree with the answer?"""
 

@@ -79,6 +79,11 @@ def sft_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
         Rule("repetitive", pl.col("repetition") > policy.max_repetition, "max_repetition"),
         Rule("foreign_script", pl.col("foreign_script") > policy.max_foreign_script, "max_foreign_script"),
         Rule("leaked_answer", pl.col("leak")),
+        Rule(
+            "declares_guess",
+            pl.col("declared_guess") & (not policy.keep_declared_guesses),
+            "keep_declared_guesses",
+        ),
         Rule("disagrees", ~pl.col("agrees")),
         Rule("agreement_unknown", pl.col("agrees").is_null() & policy.require_agreement, "require_agreement"),
         Rule("few_citations", pl.col("citations") < policy.min_citations, "min_citations"),

@@ -12,6 +12,7 @@ from reelproof.schemas.scores import (
     DifficultyScore,
     FormScore,
     GroundingScore,
+    GuessScore,
     ProbeScore,
     Score,
     SufficiencyScore,
@@ -25,6 +26,7 @@ from reelproof.stages.checks import (
     difficulty,
     form,
     grounding,
+    guess,
     probes,
     sufficiency,
     text,
@@ -58,6 +60,7 @@ CHECKS = (
         "traces",
     ),
     Check("text", text.VERSION, text.measure_text, text.TextConfig, TextScore, "traces"),
+    Check("guess", guess.VERSION, guess.measure_guess, guess.GuessConfig, GuessScore, "traces"),
     Check(
         "agreement",
         agreement.VERSION,
