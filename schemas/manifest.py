@@ -12,7 +12,7 @@ class ManifestFile(Record):
     """One shard."""
 
     path: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$")
-    """From the dataset's folder and within it, such as `data/sft/train-00000-of-00004.parquet`."""
+    """From the dataset's folder and within it, such as `data/sft/train-00000.parquet`."""
     config: str
     split: str
     rows: int = Field(ge=0)

@@ -88,10 +88,10 @@ def publish(folder: Path, rows: int = 10) -> Path:
         samples = [sample(kind, number, list(GOLDS)[number % len(GOLDS)]) for number in range(rows)]
         cut = rows - max(1, rows // 10)
         shards = {
-            "train-00000-of-00002": samples[: cut // 2],
-            "train-00001-of-00002": samples[cut // 2 : cut],
+            "train-00000": samples[: cut // 2],
+            "train-00001": samples[cut // 2 : cut],
         }
-        for name, held in {**shards, "test-00000-of-00001": samples[cut:]}.items():
+        for name, held in {**shards, "test-00000": samples[cut:]}.items():
             path = folder / "data" / config / f"{name}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(to_table(held, kind), path)

@@ -82,7 +82,7 @@ def choose_rows(asked: Sequence[Asked], build: Path, rows: int, seed: int) -> Ar
 
 def write_rows(rows: Sequence[SftSample], folder: Path) -> Path:
     """The rows as a dataset folder that training reads."""
-    file = folder / "data/sft/train-00000-of-00001.parquet"
+    file = folder / "data/sft/train-00000.parquet"
     file.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(to_table(rows, SftSample), file, row_group_size=100)
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()

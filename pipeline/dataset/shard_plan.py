@@ -1,7 +1,7 @@
 """Verdicts and splits -> which rows make which shard, and a fingerprint that tells whether it changed.
 
-Which shard a row goes to follows from its video, and how many shards there are from the sizes of the parts:
-neither depends on the policy, and growth only doubles their number. Nothing is read here but narrow columns.
+A shard is the rows of a run of consecutive parts, closed by the size of what they hold: neither the policy nor
+what comes later moves its bounds. Nothing is read here but narrow columns.
 """
 
 import hashlib
@@ -88,7 +88,6 @@ def plan_shards(
     place = keys["video_id"].replace_strict(videos, range(len(videos)), return_dtype=pl.Int64).to_numpy()
     place = place.astype(np.int64)  # an empty column comes as float
     in_test = np.array([splits[each] == "test" for each in videos.to_list()], dtype=bool)[place]
-    hashes = np.array([_stable_hash(each) for each in videos.to_list()], dtype=np.uint64)[place]
     order, reasons = _side_by_side(keys, layout), _reason_codes(verdicts)
     published = _published(verdicts)
     for config in CONFIGS:
@@ -96,12 +95,27 @@ def plan_shards(
         columns = file_schema(table_schema(config, layout.scores), config != "rejected")
         for split in SPLITS:
             inside = in_test == (split == "test")
-            count = _shard_count(layout, config, inside, megabytes)
             rows = order[(kept & inside)[order]]
-            for index, own in enumerate(_grouped(rows, hashes[rows] % np.uint64(count), count)):
+            runs = part_runs(_part_bytes(layout, config, inside), megabytes * 1e6)
+            bounds = np.searchsorted(runs[rows_part(layout, rows)], np.arange(1, runs.max(initial=0) + 1))
+            for index, own in enumerate(np.split(rows, bounds)):
                 codes = reasons[own] if config == "rejected" else None
-                path = f"data/{config}/{split}-{index:05d}-of-{count:05d}.parquet"
+                path = f"data/{config}/{split}-{index:05d}.parquet"
                 yield Shard(config, split, path, own, _fingerprint(layout, columns, policy, own, codes))
+
+
+def part_runs(sizes: _Bytes, limit: float) -> Places:
+    """Which run each part is in, (parts,): a run is closed before the part that would take it past the limit.
+
+    A part larger than the limit is a run of its own. Parts that follow change nothing.
+    """
+    runs, run, held = np.zeros(len(sizes), dtype=np.int64), 0, 0.0
+    for part, size in enumerate(sizes.tolist()):
+        if held and held + size > limit:
+            run, held = run + 1, 0.0
+        runs[part] = run
+        held += size
+    return runs
 
 
 def part_slices(layout: Layout, rows: Places) -> Iterator[tuple[int, Places]]:
@@ -141,20 +155,15 @@ def _reason_codes(verdicts: pl.DataFrame) -> npt.NDArray[np.uint64]:
     return told.replace_strict(distinct, codes, return_dtype=pl.UInt64).to_numpy()
 
 
-def _grouped(rows: Places, group: npt.NDArray[np.uint64], count: int) -> list[Places]:
-    sorted_rows = rows[np.argsort(group, kind="stable")]
-    return np.split(sorted_rows, np.cumsum(np.bincount(group.astype(np.int64), minlength=count))[:-1])
-
-
-def _shard_count(layout: Layout, config: str, inside: npt.NDArray[np.bool_], megabytes: int) -> int:
-    """The power of two with which shards stay below the wanted size even if everything is kept."""
+def _part_bytes(layout: Layout, config: str, inside: npt.NDArray[np.bool_]) -> _Bytes:
+    """(parts,) bytes of a config and split before compression if everything were kept."""
     traces = np.diff(layout.starts)
-    inside_parts = np.add.reduceat(np.append(inside, 0), layout.starts[:-1]) if len(traces) else np.zeros(0)
-    share = np.where(traces > 0, inside_parts / np.maximum(traces, 1), 0.0)
-    images = 0.0 if config == "rejected" else float(layout.image_bytes @ share)
-    texts = 0.0 if config == "rl" else 2 * float(layout.text_bytes @ share)
-    wanted = (images + texts) / (megabytes * 1e6)
-    return 1 << max(0, int(np.ceil(np.log2(max(wanted, 1.0)))))
+    counted = np.concatenate([[0], np.cumsum(inside, dtype=np.int64)])
+    share = (counted[layout.starts[1:]] - counted[layout.starts[:-1]]) / np.maximum(traces, 1)
+    images = 0.0 if config == "rejected" else layout.image_bytes
+    texts = 0.0 if config == "rl" else layout.text_bytes
+    wanted: _Bytes = (images + texts) * share
+    return wanted
 
 
 def _fingerprint(

@@ -28,7 +28,7 @@ class ShardsConfig(Settings):
     """How large shards become."""
 
     megabytes: int = Field(default=200, ge=1, le=500)
-    """Size that shards stay below even if everything is kept; their number is a power of two."""
+    """Size at which a shard is closed, were everything kept; one part alone may be larger."""
 
 
 _Work = dict[int, dict[str, list[tuple[Shard, Places]]]]

@@ -32,7 +32,7 @@ from tests.small_datasets import write_small_build
 COMMAND = Path(sys.executable).with_name("reelproof")
 TOKEN = "hf_attacks"
 FOREIGN: dict[str, dict[str, bytes]] = {
-    "a dataset of others": {"README.md": b"mine", "data/sft/train-00000-of-00001.parquet": b"mine"},
+    "a dataset of others": {"README.md": b"mine", "data/sft/train-00000.parquet": b"mine"},
     "frames of others": {"examples/a.jpg": b"mine", "plots/b.png": b"mine"},
     "another manifest": {"manifest.json": b'{"files": []}', "data/rl/x.parquet": b"mine"},
     "a list of others": {LISTING: b'["data/sft/x.parquet"]', "data/sft/x.parquet": b"mine"},
@@ -205,7 +205,7 @@ def test_manifest_that_names_files_outside_is_refused(path, tmp_path):
     text = (
         (dataset / "manifest.json")
         .read_text()
-        .replace("data/sft/train-00000-of-00002.parquet", path.replace("\\", "\\\\"))
+        .replace("data/sft/train-00000.parquet", path.replace("\\", "\\\\"))
     )
     (dataset / "manifest.json").write_text(text)
     with pytest.raises(UsageError, match=r"manifest\.json"):

@@ -280,7 +280,7 @@ def test_export_leaves_a_full_folder_alone(dataset, tmp_path):
 
 def test_changed_shard_stops_the_export_and_leaves_nothing(tmp_path):
     dataset = publish(tmp_path / "dataset", ROWS)
-    (dataset / "data" / "sft" / "train-00001-of-00002.parquet").write_bytes(b"x")
+    (dataset / "data" / "sft" / "train-00001.parquet").write_bytes(b"x")
     with pytest.raises(UsageError, match="not the file that the manifest names"):
         export(dataset, tmp_path / "out", "llama-factory")
     assert [path.name for path in tmp_path.iterdir()] == ["dataset"]

@@ -66,8 +66,8 @@ def test_only_what_changed_goes_and_what_went_is_removed(hub, tmp_path):
     assert (hub.seen["PUT lfs"], hub.repositories[NAME].commits) == (uploads, 1)
     write_small_build(tmp_path / "build", STRICTER)
     held = hub.repositories[NAME].files
-    larger = "data/sft/train-00001-of-00002.parquet"
-    held[larger] = held["data/sft/train-00000-of-00001.parquet"]
+    larger = "data/sft/train-00001.parquet"
+    held[larger] = held["data/sft/train-00000.parquet"]
     listed = listing({*before, larger})
     held[LISTING] = Held(len(listed), "0" * 40, None, listed)
     held["notes.md"] = held["manifest.json"]

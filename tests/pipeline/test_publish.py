@@ -28,14 +28,14 @@ def test_only_what_changed_goes(tmp_path):
     publish(store, target)
     assert publish(store, target).sent == ()
     write_small_build(tmp_path / "build", PolicyConfig(min_grounded_share=0.9))
-    larger = tmp_path / "there/data/sft/train-00000-of-00002.parquet"
+    larger = tmp_path / "there/data/sft/train-00001.parquet"
     larger.write_bytes(b"from a larger dataset that we published")
-    names = {*content(tmp_path / "there"), "data/sft/train-00000-of-00002.parquet"}
+    names = {*content(tmp_path / "there"), "data/sft/train-00001.parquet"}
     (tmp_path / "there" / LISTING).write_bytes(listing(names))
     again = publish(store, target)
-    assert "data/rl/train-00000-of-00001.parquet" not in {each.name for each in again.sent}
-    assert "data/sft/train-00000-of-00001.parquet" in {each.name for each in again.sent}
-    assert "data/sft/train-00000-of-00002.parquet" in again.removed
+    assert "data/rl/train-00000.parquet" not in {each.name for each in again.sent}
+    assert "data/sft/train-00000.parquet" in {each.name for each in again.sent}
+    assert "data/sft/train-00001.parquet" in again.removed
     assert content(tmp_path / "there") == content(tmp_path / "build/dataset")
 
 
@@ -44,7 +44,7 @@ def test_dry_run_tells_and_does_nothing(tmp_path):
     told = publish(store, FolderTarget(str(tmp_path / "there")), dry_run=True)
     assert not (tmp_path / "there").exists()
     lines = list(tell_published(told, dry_run=True))
-    assert any(line.startswith("would send data/sft/train-00000-of-00001.parquet") for line in lines)
+    assert any(line.startswith("would send data/sft/train-00000.parquet") for line in lines)
     assert len(told.sent) == len(content(tmp_path / "build/dataset"))
 
 
@@ -58,7 +58,7 @@ def test_hidden_files_and_strange_shards_stay_at_home(tmp_path):
 
 def test_damaged_dataset_is_not_published(tmp_path):
     store = write_small_build(tmp_path, PolicyConfig())
-    store.write_bytes("dataset/data/rl/train-00000-of-00001.parquet", b"x")
+    store.write_bytes("dataset/data/rl/train-00000.parquet", b"x")
     with pytest.raises(UsageError, match=r"1 shards are not what the manifest says, such as data/rl/train"):
         publish(store, FolderTarget(str(tmp_path / "there")))
 

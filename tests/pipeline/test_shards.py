@@ -3,13 +3,17 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reelproof.pipeline.dataset.part_files import PartFiles, read_measurements
 from reelproof.pipeline.dataset.replace import read_manifest
 from reelproof.pipeline.dataset.rows import SAMPLES
+from reelproof.pipeline.dataset.shard_plan import part_runs
 from reelproof.pipeline.dataset.shards import ShardReceipt, ShardsConfig, write_dataset
 from reelproof.pipeline.disk.store import DiskFull, Store
 from reelproof.schemas.footage import Clip
@@ -143,25 +147,60 @@ def test_threshold_rewrites_only_shards_whose_rows_changed_and_ends_as_from_scra
     assert all(after[path] == before[path] for path in after if path.startswith("data/rl/"))
 
 
-def test_shard_count_doubles_with_the_parts_and_never_with_the_policy(tmp_path):
+def test_shards_are_closed_runs_of_parts_whatever_the_policy(tmp_path):
     store = Store(str(tmp_path))
-    parts = [write_part(store, number, candidates=400) for number in range(4)]
-    counts = []
-    for some in (parts[:1], parts):
-        for policy in (BALANCED, STRICTER):
-            dataset(store, some, policy, megabytes=1)
-            counts.append(len(list((tmp_path / "dataset/data/sft").glob("train-*"))))
-    assert counts[0] == counts[1] < counts[2] == counts[3]
-    assert all(count & (count - 1) == 0 for count in counts)
-    assert read_manifest(store) is not None
+    parts = [write_part(store, number, candidates=400) for number in range(5)]
+    bounds = []
+    for policy in (BALANCED, STRICTER):
+        dataset(store, parts, policy, megabytes=1)
+        bounds.append({each.path for each in read_manifest(store).files})
+    assert bounds[0] == bounds[1]
+    assert sum("sft/train" in each for each in bounds[0]) == 3  # two parts of 0.5 MB a run
     on_disk = {
         str(file.relative_to(tmp_path / "dataset")) for file in (tmp_path / "dataset").rglob("*.parquet")
     }
     assert on_disk == {each.path for each in read_manifest(store).files}
     videos = [
-        set(pl.read_parquet(file)["video_id"]) for file in (tmp_path / "dataset/data/rejected").glob("*")
+        pl.read_parquet(file)["video_id"].unique(maintain_order=True).to_list()
+        for file in sorted((tmp_path / "dataset/data/rl").glob("train*"))
     ]
-    assert sum(map(len, videos)) == len(set.union(*videos))
+    order = read_measurements(store, parts)["video_id"].unique(maintain_order=True).to_list()
+    places = [order.index(each) for run in videos for each in run]
+    assert places == sorted(places) and len(places) == len(set(places))
+
+
+def test_growth_touches_the_last_shard_alone(tmp_path):
+    store = Store(str(tmp_path))
+    parts = [write_part(store, number, candidates=400) for number in range(6)]
+    dataset(store, parts[:5], BALANCED, megabytes=1)
+    before = inodes(store)
+    dataset(store, parts, BALANCED, megabytes=1)
+    after = inodes(store)
+    last = {
+        max(name for name in before if name.startswith(f"data/{config}/{split}"))
+        for config in SAMPLES
+        for split in ("train", "test")
+    }
+    assert len(last) == 6 < len(before)
+    assert {name for name in before if before[name] != after[name]} <= last
+    assert set(before) <= set(after)
+
+
+@given(
+    sizes=st.lists(st.floats(0, 300), max_size=40),
+    more=st.lists(st.floats(0, 300), max_size=5),
+    limit=st.floats(1, 400),
+)
+def test_what_comes_later_moves_no_bound(sizes, more, limit):
+    runs = part_runs(np.array(sizes), limit)
+    assert part_runs(np.array(sizes + more), limit)[: len(sizes)].tolist() == runs.tolist()
+    held = np.bincount(runs, weights=sizes) if sizes else np.zeros(0)
+    for run in range(len(held)):
+        inside = [size for size, at in zip(sizes, runs, strict=True) if at == run]
+        assert sum(inside) <= limit * (1 + 1e-9) or sum(size > 0 for size in inside) == 1
+    for run in range(1, len(held)):
+        first = sizes[int(np.argmax(runs == run))]
+        assert held[run - 1] + first > limit * (1 - 1e-9)
 
 
 def test_manifest_says_what_is_there(built):
@@ -197,7 +236,7 @@ def test_interrupted_replacement_is_noticed(built):
 def test_damaged_shard_is_written_again(built):
     store, parts = built
     wanted = dataset(store, parts, BALANCED)
-    path = Path(store.path("dataset/data/sft/train-00000-of-00001.parquet"))
+    path = Path(store.path("dataset/data/sft/train-00000.parquet"))
     path.write_bytes(path.read_bytes()[:-5])
     assert dataset(store, parts, BALANCED) == wanted._replace(
         written=1, unchanged=wanted.unchanged + wanted.written - 1
@@ -253,13 +292,13 @@ def test_parts_that_do_not_fit_are_refused(built):
 def test_shards_suit_the_hubs_viewer(built):
     store, parts = built
     dataset(store, parts, BALANCED)
-    file = pq.ParquetFile(store.path("dataset/data/sft/train-00000-of-00001.parquet"))
+    file = pq.ParquetFile(store.path("dataset/data/sft/train-00000.parquet"))
     group = file.metadata.row_group(0)
     columns = {group.column(i).path_in_schema: group.column(i) for i in range(group.num_columns)}
     assert all(column.has_offset_index for column in columns.values())
     jpeg = columns["images.list.element.bytes"]
     assert (jpeg.compression, columns["thought"].compression) == ("UNCOMPRESSED", "ZSTD")
-    images = pl.read_parquet(store.path("dataset/data/sft/train-00000-of-00001.parquet"))["images"]
+    images = pl.read_parquet(store.path("dataset/data/sft/train-00000.parquet"))["images"]
     bytes_shown = images.explode().struct.field("bytes").drop_nulls()
     assert (
         jpeg.total_compressed_size < 0.8 * bytes_shown.bin.size().sum()
