@@ -20,7 +20,8 @@ from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.teachers.kinds import teacher_identity
 from reelproof.pipeline.workplace import Workplace
 from reelproof.schemas.manifest import BuildFacts
-from reelproof.stages.policy import RuleError, decide
+from reelproof.stages.deciding import decide
+from reelproof.stages.policy import RuleError
 from reelproof.stages.splits import assign_splits
 from reelproof.stages.teachers.prompts import ROLLOUT
 

@@ -1,24 +1,15 @@
-"""Measurements -> verdicts: what goes into `sft`, what into `rl`, and every reason why a trace does not."""
+"""A policy -> its rules, quotas and qualities, as expressions over measurements: why a row is not kept."""
 
 from collections.abc import Callable
 from statistics import NormalDist
 from typing import Literal, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
 from reelproof.schemas.answers.scores import GRADED_TASKS as GRADED_TASKS
 from reelproof.schemas.intervals import wilson_low
-from reelproof.schemas.measurements import complete
 from reelproof.schemas.policy import PolicyConfig as PolicyConfig
-from reelproof.schemas.policy import checked_expression, in_one_line
-
-VERSION = 1
-
-Masks = npt.NDArray[np.uint64]
-Rows = npt.NDArray[np.int64]
+from reelproof.schemas.policy import checked_expression
 
 
 class RuleError(ValueError):
@@ -41,16 +32,18 @@ class Quota(NamedTuple):
     name: str
     column: str
     setting: str
+    over_parts: bool = False
+    """Whether rows of one value lie in many parts; a question's and a video's lie in one."""
 
 
 SFT_QUOTAS = (
     Quota("over_question_quota", "question_id", "max_traces_per_question"),
     Quota("over_video_quota", "video_id", "max_traces_per_video"),
-    Quota("over_task_quota", "task", "max_traces_per_task"),
+    Quota("over_task_quota", "task", "max_traces_per_task", over_parts=True),
 )
 RL_QUOTAS = (
     Quota("over_video_quota", "video_id", "max_rl_questions_per_video"),
-    Quota("over_task_quota", "task", "max_rl_questions_per_task"),
+    Quota("over_task_quota", "task", "max_rl_questions_per_task", over_parts=True),
 )
 
 
@@ -202,119 +195,6 @@ RL = RuleSet("rl", rl_rules, RL_QUOTAS, rl_quality, "question_id")
 SETS = (SFT, RL)
 
 
-def decide(measurements: pl.DataFrame | pl.LazyFrame, policy: PolicyConfig) -> pl.DataFrame:
-    """Measurements of all traces of a build -> one verdict a trace, in the same order.
-
-    Returns columns `trace_id`, `sft` and `rl` (bool; `rl` on the first rollout of each kept question), and
-    `reasons` and `rl_reasons` (lists of rule names, in order; empty where the set keeps the row). A quota
-    is a reason only for rows that broke no rule.
-
-    Raises ValueError where a key column is missing or a column has another type, RuleError where a rule of
-    the recipe's own cannot be decided.
-    """
-    frame = _collected(measurements)
-    sft_names, rl_names = reason_names(policy, SFT), reason_names(policy, RL)
-    sft, rl = _judged(frame, policy, SFT), _judged(frame, policy, RL)
-    return pl.DataFrame(
-        {
-            "trace_id": frame["trace_id"],
-            "sft": sft == 0,
-            "rl": rl == 0,
-            "reasons": _named(sft, sft_names),
-            "rl_reasons": _named(rl, rl_names),
-        }
-    )
-
-
-def funnel(measurements: pl.DataFrame | pl.LazyFrame, policy: PolicyConfig) -> pl.DataFrame:
-    """How each rule thins a set out. One row a rule, in order: `set`, `rule`, and counts of rows.
-
-    `fires`: the rule applies; `alone`: and no other does, so that without it the row would be kept (or go to
-    the quotas); `left`: rows to which neither it nor a rule before it applies.
-    """
-    frame = _collected(measurements)
-    return pl.concat([_thinning(_judged(frame, policy, cut), reason_names(policy, cut), cut) for cut in SETS])
-
-
 def reason_names(policy: PolicyConfig, cut: RuleSet) -> tuple[str, ...]:
     """All reasons that a set's verdicts can give, in order: its rules, then its quotas."""
     return (*(rule.name for rule in cut.rules(policy)), *(quota.name for quota in cut.quotas))
-
-
-def _collected(measurements: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
-    frame = measurements.collect() if isinstance(measurements, pl.LazyFrame) else measurements
-    return complete(frame)
-
-
-def _judged(frame: pl.DataFrame, policy: PolicyConfig, cut: RuleSet) -> pl.Series:
-    """One number a row, (N,) uint64: bit i is set where reason i applies."""
-    rules = cut.rules(policy)
-    try:
-        fired = frame.select(rule.fires.fill_null(False).alias(rule.name) for rule in rules)
-    except pl.exceptions.PolarsError:
-        _blame(frame, policy)
-        raise
-    masks: Masks = np.zeros(len(frame), dtype=np.uint64)
-    for bit, column in enumerate(fired.iter_columns()):
-        if column.any():
-            masks |= column.to_numpy().astype(np.uint64) << np.uint64(bit)
-    for bit, quota in enumerate(cut.quotas, start=len(rules)):
-        masks[_over_quota(frame, masks, quota, policy, cut)] |= np.uint64(1) << np.uint64(bit)
-    return pl.Series("masks", masks)
-
-
-def _blame(frame: pl.DataFrame, policy: PolicyConfig) -> None:
-    """Raises RuleError for the first of the recipe's own rules that cannot be decided of all rows."""
-    for rule in policy.extra_rules:
-        try:
-            frame.select("trace_id", checked_expression(rule).alias("fires"))
-        except pl.exceptions.PolarsError as error:
-            raise RuleError(
-                f"policy.extra_rules.{rule.name}: {rule.where!r} cannot be decided of every row: "
-                f"{in_one_line(error)}; mend the rule (TRY_CAST gives null where CAST fails), "
-                "or take it out"
-            ) from error
-
-
-def _over_quota(frame: pl.DataFrame, masks: Masks, quota: Quota, policy: PolicyConfig, cut: RuleSet) -> Rows:
-    """Indices of the rows still kept that are more than their group may have; the best of each group stay."""
-    limit = getattr(policy, quota.setting)
-    kept = np.flatnonzero(masks == 0)
-    if limit is None or limit == {} or not len(kept):
-        return np.empty(0, dtype=np.int64)
-    allowed = pl.lit(limit) if isinstance(limit, int) else pl.col("task").replace_strict(limit, default=None)
-    over = (
-        frame.select(*dict.fromkeys((quota.column, cut.tie)), cut.quality(policy).alias("quality"))[kept]
-        .with_columns(pl.Series("row", kept))
-        .filter(pl.len().over(quota.column) > allowed)  # most groups are within, and need no ranking
-        .sort("quality", cut.tie, descending=[True, False])
-        .filter(pl.int_range(pl.len()).over(quota.column) >= allowed)
-    )
-    rows: Rows = over["row"].to_numpy()
-    return rows
-
-
-def _named(masks: pl.Series, names: tuple[str, ...]) -> pl.Series:
-    """Bit masks -> lists of the names of their bits. Each distinct mask is spelled out once."""
-    distinct = masks.unique()
-    bits = distinct.to_numpy()[:, None] >> np.arange(len(names), dtype=np.uint64) & np.uint64(1)
-    offsets = np.concatenate([[0], np.cumsum(bits.sum(axis=1))])
-    told = pa.array(names, pa.string()).take(pa.array(np.nonzero(bits)[1]))
-    spelled = pl.Series(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), told))
-    return spelled.gather(masks.replace_strict(distinct, range(len(distinct)), return_dtype=pl.UInt32))
-
-
-def _thinning(masks: pl.Series, names: tuple[str, ...], cut: RuleSet) -> pl.DataFrame:
-    counted = masks.value_counts(name="rows")
-    mask, rows = counted["masks"].to_numpy(), counted["rows"].to_numpy()
-    bits = [np.uint64(1) << np.uint64(bit) for bit in range(len(names))]
-    return pl.DataFrame(
-        {
-            "set": [cut.name] * len(names),
-            "rule": names,
-            "fires": [int(rows[mask & bit != 0].sum()) for bit in bits],
-            "alone": [int(rows[mask == bit].sum()) for bit in bits],
-            "left": [int(rows[mask & (bit * np.uint64(2) - np.uint64(1)) == 0].sum()) for bit in bits],
-        },
-        schema={"set": pl.String, "rule": pl.String, "fires": pl.Int64, "alone": pl.Int64, "left": pl.Int64},
-    )

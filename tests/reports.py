@@ -19,7 +19,8 @@ from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.report.pages import Report
 from reelproof.pipeline.report.server import Reports, serve
 from reelproof.schemas.manifest import BuildFacts
-from reelproof.stages.policy import PolicyConfig, decide
+from reelproof.stages.deciding import decide
+from reelproof.stages.policy import PolicyConfig
 from tests.small_parts import write_part
 
 PATIENCE_S = 120

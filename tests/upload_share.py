@@ -25,7 +25,8 @@ from reelproof.schemas.manifest import BuildFacts
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
 from reelproof.schemas.record import Record, to_table
 from reelproof.schemas.trace import Trace
-from reelproof.stages.policy import PolicyConfig, decide
+from reelproof.stages.deciding import decide
+from reelproof.stages.policy import PolicyConfig
 from tests import small_parts
 from tests.hub_stand_in import LARGE, HubStandIn
 

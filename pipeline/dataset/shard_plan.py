@@ -1,7 +1,7 @@
 """Verdicts and splits -> which rows make which shard, and a fingerprint that tells whether it changed.
 
-A shard is the rows of a run of consecutive parts, closed by the size of what they hold: neither the policy nor
-what comes later moves its bounds. Nothing is read here but narrow columns.
+A shard is the rows of a run of consecutive parts, closed by the size of what they hold: neither the policy
+nor what comes later moves its bounds. Nothing is read here but narrow columns.
 """
 
 import hashlib

@@ -27,13 +27,13 @@ from reelproof.schemas.stats import (
     Tally,
 )
 from reelproof.stages.checks.balance import BalanceConfig, measure_balance
+from reelproof.stages.deciding import funnel
 from reelproof.stages.policy import (
     BLIND_PASS_RATE,
     PASS_RATE,
     SHUFFLED_PASS_RATE,
     SINGLE_PASS_RATE,
     PolicyConfig,
-    funnel,
 )
 
 VERSION = 1

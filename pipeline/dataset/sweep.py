@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from reelproof.pipeline.errors import UsageError
 from reelproof.schemas.policy import PolicyConfig
-from reelproof.stages.policy import decide
+from reelproof.stages.deciding import decide
 
 
 def sweep(

@@ -18,7 +18,8 @@ from reelproof.pipeline.dataset.part_files import PartFiles, read_measurements
 from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts
-from reelproof.stages.policy import PolicyConfig, decide
+from reelproof.stages.deciding import decide
+from reelproof.stages.policy import PolicyConfig
 from reelproof.stages.splits import assign_splits
 from tests.benchmarks.rows import Row, Rows
 from tests.benchmarks.synthetic_parts import write_synthetic_parts

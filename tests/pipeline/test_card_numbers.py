@@ -12,7 +12,8 @@ from reelproof.pipeline.dataset.part_files import read_measurements
 from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts
-from reelproof.stages.policy import PolicyConfig, decide
+from reelproof.stages.deciding import decide
+from reelproof.stages.policy import PolicyConfig
 from reelproof.stages.teachers.prompts import ROLLOUT
 from tests.card_recount import Recount, number_lines
 from tests.small_parts import write_part

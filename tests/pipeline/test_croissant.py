@@ -13,7 +13,8 @@ from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
 from reelproof.pipeline.dataset.stats_files import known_manifest
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts
-from reelproof.stages.policy import PolicyConfig, decide
+from reelproof.stages.deciding import decide
+from reelproof.stages.policy import PolicyConfig
 from tests.small_parts import write_part
 
 mlcroissant = pytest.importorskip("mlcroissant", reason="in the extra `card`")

@@ -23,7 +23,8 @@ from reelproof.pipeline.dataset.stats_files import Plot, PlotList, read_stats, s
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts
 from reelproof.schemas.measurements import complete
-from reelproof.stages.policy import PolicyConfig, decide
+from reelproof.stages.deciding import decide
+from reelproof.stages.policy import PolicyConfig
 from tests.small_parts import write_part
 
 

@@ -21,7 +21,8 @@ from reelproof.schemas.manifest import BuildFacts, Manifest
 from reelproof.schemas.question import Question
 from reelproof.schemas.record import from_table
 from reelproof.schemas.sample import ChatMessage, SftSample
-from reelproof.stages.policy import PolicyConfig, decide
+from reelproof.stages.deciding import decide
+from reelproof.stages.policy import PolicyConfig
 from reelproof.stages.teachers.prompts import rollout_messages
 from tests.small_parts import write_part
 
@@ -166,7 +167,7 @@ def test_shards_are_closed_runs_of_parts_whatever_the_policy(tmp_path):
     ]
     order = read_measurements(store, parts)["video_id"].unique(maintain_order=True).to_list()
     places = [order.index(each) for run in videos for each in run]
-    assert places == sorted(places) and len(places) == len(set(places))
+    assert places == sorted(set(places))
 
 
 def test_growth_touches_the_last_shard_alone(tmp_path):

@@ -23,13 +23,14 @@ from reelproof.stages.answers.probes import Probe, ProbeConfig, probe_questions
 from reelproof.stages.answers.sufficiency import SufficiencyConfig, judge_sufficiency
 from reelproof.stages.checks.balance import BalanceConfig, measure_balance
 from reelproof.stages.checks.registry import CHECKS
+from reelproof.stages.deciding import decide
 from reelproof.stages.duplicates.contamination import (
     ContaminationConfig,
     find_contamination,
     read_evaluation_set,
 )
 from reelproof.stages.duplicates.near import DuplicateConfig, duplicate_questions, duplicate_traces
-from reelproof.stages.policy import PolicyConfig, decide
+from reelproof.stages.policy import PolicyConfig
 from reelproof.stages.teachers.embedded.signals import SignalsTeacher
 from reelproof.stages.teachers.prompts import rollout_messages
 from tests.cases import completion, made_case, made_trace

@@ -12,13 +12,14 @@ from reelproof.schemas.intervals import wilson_low
 from reelproof.schemas.measurements import measurement_schema
 from reelproof.schemas.policy import SFT_REASONS
 from reelproof.stages.checks.balance import binomial_tail
+from reelproof.stages.deciding import decide, find_cuts, funnel
 from reelproof.stages.policy import (
     GRADED_TASKS,
     SFT_QUOTAS,
     PolicyConfig,
     RuleError,
-    decide,
-    funnel,
+    rl_quality,
+    sft_quality,
     sft_rules,
 )
 
@@ -390,3 +391,54 @@ def test_verdicts_do_not_depend_on_the_order_of_rows():
     there = decide(frame, PolicyConfig()).sort("trace_id")
     back = decide(frame.reverse(), PolicyConfig()).sort("trace_id")
     assert there["sft"].to_list() == back["sft"].to_list()
+
+
+drawn_quota = st.dictionaries(
+    st.sampled_from(["multiple_choice", "numerical", "ordering"]), st.integers(0, 5)
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    rows=st.lists(
+        st.fixed_dictionaries(
+            {
+                "task": st.sampled_from(["multiple_choice", "numerical", "ordering", "boolean"]),
+                "grounded_share": st.sampled_from([0.6, 0.6000001, 0.75, 1.0, None]),
+                "worst_margin": st.sampled_from([-0.5, 0.0, 0.3]),
+                "finished": st.sampled_from([True, True, True, False]),
+                "pass_count": st.integers(0, 4),
+            }
+        ),
+        max_size=24,
+    ),
+    sft=drawn_quota,
+    rl=drawn_quota,
+    bounds=st.lists(st.integers(0, 24), max_size=4),
+    order=st.randoms(),
+)
+def test_quotas_over_parts_end_where_those_over_all_rows_do(rows, sft, rl, bounds, order):
+    policy = PolicyConfig(max_traces_per_task=sft, max_rl_questions_per_task=rl)
+    names = [f"t{i:02d}" for i in range(len(rows))]
+    order.shuffle(names)
+    frame = measured(*({**row, "trace_id": name} for row, name in zip(rows, names, strict=True)))
+    edges = sorted({0, len(rows), *(min(each, len(rows)) for each in bounds)})
+    parts = [frame[low:high] for low, high in itertools.pairwise(edges)]
+    order.shuffle(parts)
+    cuts = find_cuts(parts, policy)
+    told = pl.concat([decide(frame[:0], policy), *(decide(each, policy, cuts) for each in parts)])
+    assert told.sort("trace_id").equals(decide(frame, policy).sort("trace_id"))
+    counts = pl.concat([frame.clear(), *parts]).join(told, on="trace_id")
+    for kept, quota, tie, quality in (
+        ("sft", sft, "trace_id", sft_quality),
+        ("rl", rl, "question_id", rl_quality),
+    ):
+        mine = counts.with_columns(quality(policy).alias("quality"))
+        for task, limit in quota.items():
+            reasons = "reasons" if kept == "sft" else "rl_reasons"
+            able = mine.filter(
+                (pl.col("task") == task)
+                & (pl.col(kept) | (pl.col(reasons).list.join(" ") == "over_task_quota"))
+            )
+            best = able.sort("quality", tie, descending=[True, False])["trace_id"][:limit]
+            assert set(mine.filter(pl.col(kept) & (pl.col("task") == task))["trace_id"]) == set(best)
