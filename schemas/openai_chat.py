@@ -1,17 +1,16 @@
-"""Requests -> bodies of the OpenAI chat protocol, and its replies -> completions. No connection."""
+"""Requests -> groups, and bodies of the OpenAI chat protocol for them. No connection."""
 
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from reelproof.schemas.chat import ChatRequest, Completion, ImagePart, Message, TextPart
+from reelproof.schemas.openai_reply import read_choices
 
 MOST_CHOICES = 16
 """Rollouts in one request at most: what a lost connection can cost."""
-PASSING_ENDINGS = frozenset(("abort", "error"))
-"""Finish reasons of a server that broke off by itself: asked again."""
 
 
 class Rollouts(NamedTuple):
@@ -94,71 +93,13 @@ def read_chat_reply(
 ) -> list[Completion]:
     """The completions in a reply, for the first requests of the group: a server may give fewer than asked.
 
-    The prompt's tokens are counted on the first of them, since the server read the prompt once; the tokens of
-    the answers, of which the server tells the sum, are shared out by length. Raises ValueError where the
+    Greedy rollouts are asked for once: the others are copies that cost nothing. Raises ValueError where the
     reply is not of the protocol, or the server broke off.
     """
-    try:
-        choices = sorted(reply["choices"], key=lambda choice: choice["index"])[: group.choices]
-        usage = reply.get("usage") or {}
-        drafts = [
-            Completion(
-                request_id=request.request_id,
-                model=f"{reply.get('model') or group.first.model}@{revision}",
-                **_said(choice),
-                latency_s=latency_s,
-                retries=retries,
-                mean_logprob=_mean_logprob(choice),
-            )
-            for request, choice in zip(group.requests, choices, strict=False)
-        ]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"a reply that is not of the OpenAI protocol ({error!r})") from error
-    if not drafts:
-        raise ValueError("a reply without choices")
-    counted = _with_tokens(
-        drafts, int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
-    )
+    read = read_choices(reply, group.requests, group.choices, revision, latency_s, retries)
     if group.choices == len(group.requests):
-        return counted
-    return [
-        counted[0] if index == 0 else _copied(counted[0], request)
-        for index, request in enumerate(group.requests)
-    ]
-
-
-def _said(choice: Mapping[str, Any]) -> dict[str, Any]:
-    """Text, finish reason and error. Thoughts that the server took out of the text are put back before it."""
-    message, ending = choice["message"], choice.get("finish_reason")
-    if ending in PASSING_ENDINGS:
-        raise ValueError(f"the server broke off (finish reason {ending})")
-    text = message.get("content") or ""
-    thought = message.get("reasoning") or message.get("reasoning_content")
-    if thought and "<think>" not in text:
-        text = f"<think>{thought}</think>{text}"
-    refusal = message.get("refusal") or ("content filter" if ending == "content_filter" else None)
-    if refusal:
-        return {"text": text, "finish_reason": "error", "error": f"refused: {refusal}"}
-    return {"text": text, "finish_reason": "length" if ending == "length" else "stop"}
-
-
-def _mean_logprob(choice: Mapping[str, Any]) -> float | None:
-    tokens = (choice.get("logprobs") or {}).get("content") or []
-    return sum(token["logprob"] for token in tokens) / len(tokens) if tokens else None
-
-
-def _with_tokens(drafts: Sequence[Completion], prompt_tokens: int, tokens: int) -> list[Completion]:
-    lengths = [len(draft.text) + 1 for draft in drafts]
-    ends = [sum(lengths[: index + 1]) * tokens // sum(lengths) for index in range(len(lengths))]
-    return [
-        draft.model_copy(
-            update={
-                "prompt_tokens": prompt_tokens if index == 0 else 0,
-                "completion_tokens": ends[index] - (ends[index - 1] if index else 0),
-            }
-        )
-        for index, draft in enumerate(drafts)
-    ]
+        return read
+    return [read[0], *(_copied(read[0], request) for request in group.requests[1:])]
 
 
 def _copied(completion: Completion, request: ChatRequest) -> Completion:

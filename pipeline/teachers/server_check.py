@@ -1,15 +1,19 @@
 """A server's settings -> nothing, or the one reason why a build against it would fail."""
 
 import asyncio
-import io
 from collections.abc import Mapping
 from typing import Any
 
-from PIL import Image
-
 from reelproof.schemas.chat import ChatRequest, ImagePart, Message, Sampling, TextPart
 from reelproof.schemas.openai_chat import Rollouts, chat_body
-from reelproof.stages.teachers.openai_server import LastingError, OpenAIServer, PassingError, read_key
+from reelproof.stages.teachers.openai_server import (
+    BLANK,
+    LastingError,
+    OpenAIServer,
+    PassingError,
+    blank_jpeg,
+    read_key,
+)
 from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherNeeds, TeacherUnavailable
 
 CHECK_TIMEOUT_S = 120.0
@@ -107,14 +111,7 @@ def _request(cfg: ServerTeacherConfig, images: int, needs: TeacherNeeds, short: 
     text = (
         "Say yes." if short else ("Say yes. " * (needs.prompt_characters // 9 + 1))[: needs.prompt_characters]
     )
-    blank = ImagePart(sha256="blank")
-    turn = Message(role="user", content=(*[blank] * images, TextPart(text=text)))
+    turn = Message(role="user", content=(*[ImagePart(sha256=BLANK)] * images, TextPart(text=text)))
     sampling = Sampling(temperature=0, max_tokens=1)
     request = ChatRequest(model=cfg.identity, messages=(turn,), sampling=sampling)
-    return chat_body(Rollouts((request,)), cfg.model, {"blank": _blank_jpeg(size_px)})
-
-
-def _blank_jpeg(size_px: tuple[int, int]) -> bytes:
-    content = io.BytesIO()
-    Image.new("RGB", size_px, "grey").save(content, "JPEG")
-    return content.getvalue()
+    return chat_body(Rollouts((request,)), cfg.model, {BLANK: blank_jpeg(*size_px)})

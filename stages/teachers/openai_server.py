@@ -1,7 +1,9 @@
 """One server that speaks the OpenAI protocol: a body goes in, the reply's bytes or a named fault come out."""
 
 import asyncio
+import io
 import json
+import math
 import os
 import ssl
 import time
@@ -20,8 +22,11 @@ from openai import (
     DefaultAioHttpClient,
     OpenAIError,
 )
+from PIL import Image
 
-from reelproof.schemas.openai_chat import PASSING_ENDINGS
+from reelproof.schemas.chat import ChatRequest, ImagePart, Message, Sampling, TextPart
+from reelproof.schemas.openai_chat import Rollouts, chat_body
+from reelproof.schemas.openai_reply import ReplyFault, fault_in, read_choices
 from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherUnavailable
 
 FIRST_WAIT_S = 0.5
@@ -29,6 +34,8 @@ LONGEST_WAIT_S = 30.0
 LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
 KEEP_ALIVE_S = 3.0
 """Shorter than servers' own 5 s, so that none closes a connection just as it is used again."""
+BLANK = "blank"
+"""Names the blank picture in requests of ours."""
 NO_KEY = "none"
 """What is sent where the environment holds no key."""
 
@@ -90,7 +97,7 @@ class OpenAIServer:
         self._client = AsyncOpenAI(base_url=url, api_key=key, max_retries=0, http_client=http)
         self._faults_in_a_row = 0
         self._paused_until_s = 0.0
-        self._probe: asyncio.Task[bool] | None = None
+        self._probes: dict[bool, asyncio.Task[bool]] = {}
 
     async def close(self) -> None:
         """Drop all connections."""
@@ -135,8 +142,10 @@ class OpenAIServer:
             reply = json.loads(response.content)
         except (OpenAIError, TimeoutError) as error:
             raise self._named(error) from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise PassingError("a reply that is not JSON", blame=1) from None
+        if fault := fault_in(reply):
+            raise self._told_with_200(fault, response)
         self._faults_in_a_row = 0
         return reply
 
@@ -151,21 +160,23 @@ class OpenAIServer:
         except (ValueError, KeyError, TypeError):
             raise LastingError("its list of models is not of the OpenAI protocol") from None
 
-    async def is_well(self) -> bool:
+    async def is_well(self, with_image: bool = False) -> bool:
         """Whether it answers the plainest request, so that a fault lies in the request that met it.
 
-        One probe answers all who ask while it is under way: an outage is not met with more load. Raises
-        TeacherUnavailable where it refuses every request: for want of a key, of money or of leave.
+        A server can read and be blind: whether it takes a picture is asked with one. One probe answers all
+        who ask while it is under way: an outage is not met with more load. Raises TeacherUnavailable where
+        it refuses every request: for want of a key, of money or of leave.
         """
-        if self._probe is None or self._probe.done():
-            self._probe = asyncio.create_task(self._answers_plainly())
-        return await asyncio.shield(self._probe)
+        probe = self._probes.get(with_image)
+        if probe is None or probe.done():
+            probe = self._probes[with_image] = asyncio.create_task(self._answers_plainly(with_image))
+        return await asyncio.shield(probe)
 
-    async def _answers_plainly(self) -> bool:
-        turn = {"role": "user", "content": [{"type": "text", "text": "Say yes."}]}
-        body = {"model": self._cfg.model, "messages": [turn], "max_tokens": 1}
+    async def _answers_plainly(self, with_image: bool) -> bool:
+        request = plainest_request(self._cfg.identity, with_image)
+        body = chat_body(Rollouts((request,)), self._cfg.model, {BLANK: blank_jpeg()})
         try:
-            reply = await self._post(json.dumps(body).encode())
+            reply = await self._post(body)
         except PassingError:
             return False
         except _ForbiddenError as fault:
@@ -176,13 +187,15 @@ class OpenAIServer:
             ) from None
         except LastingError:  # a refusal is an answer too
             return True
-        choices = (reply.get("choices") or []) if isinstance(reply, dict) else []
-        return bool(choices) and choices[0].get("finish_reason") not in PASSING_ENDINGS
+        try:
+            return bool(read_choices(reply, (request,), 1, "", 0, 0))
+        except ValueError:
+            return False
 
     def _named(self, error: Exception) -> Exception:
         """What a fault is called here: passing, lasting, or the end of all asking."""
         if isinstance(error, APIStatusError):
-            return self._named_status(error)
+            return self._named_status(error.status_code, error.code, error.message, error.response)
         causes = tuple(_causes(error))
         if any(isinstance(cause, aiohttp.ClientConnectorError) for cause in causes):
             return PassingError("no connection", blame=0, pauses=True)
@@ -192,9 +205,16 @@ class OpenAIServer:
             return PassingError("the connection broke", blame=0.5)
         return error
 
-    def _named_status(self, error: APIStatusError) -> Exception:
-        status = error.status_code
-        what = f"HTTP {status}: {self._without_key(error.message)}"
+    def _told_with_200(self, fault: ReplyFault, response: httpx2.Response) -> Exception:
+        """An error in a reply that says it is none: treated as the status that it names."""
+        if fault.status is None:
+            return PassingError(f"HTTP 200 with an error: {self._without_key(fault.message)}", blame=1)
+        return self._named_status(fault.status, fault.code, fault.message, response)
+
+    def _named_status(
+        self, status: int, code: str | None, message: str, response: httpx2.Response
+    ) -> Exception:
+        what = f"HTTP {status}: {self._without_key(message)}"
         if status == 401:  # its message is not quoted: some servers put a part of the key there
             variable = self._cfg.key_variable
             state = "holds none" if self._key == NO_KEY else "holds another"
@@ -202,7 +222,7 @@ class OpenAIServer:
                 f"teacher {self._cfg.identity}: the server at {self.url} wants a valid key (HTTP 401) and "
                 f"the environment variable {variable} {state}; set {variable}"
             )
-        if status == 402 or error.code == "insufficient_quota":
+        if status == 402 or code == "insufficient_quota":
             return TeacherUnavailable(
                 f"teacher {self._cfg.identity}: the server at {self.url} wants to be paid ({what}); top up "
                 f"the account of the key in {self._cfg.key_variable}, then run the same command again: every "
@@ -213,7 +233,7 @@ class OpenAIServer:
         if status == 404:
             return TeacherUnavailable(f"teacher {self._cfg.identity}: the server at {self.url} says {what}")
         if status in (429, 503):
-            return PassingError(what, blame=0, pauses=True, pause_s=_retry_after_s(error.response))
+            return PassingError(what, blame=0, pauses=True, pause_s=_retry_after_s(response))
         if status >= 500 or status in (408, 409, 425):
             return PassingError(what, blame=1)
         return LastingError(what)
@@ -221,6 +241,21 @@ class OpenAIServer:
     def _without_key(self, text: str) -> str:
         text = text if self._key == NO_KEY else text.replace(self._key, "…")
         return text if len(text) <= 500 else text[:499] + "…"
+
+
+def plainest_request(model: str, with_image: bool) -> ChatRequest:
+    """What any server of the model answers; its picture is `BLANK`."""
+    shown = [ImagePart(sha256=BLANK)] * with_image
+    turn = Message(role="user", content=(*shown, TextPart(text="Say yes.")))
+    return ChatRequest(model=model, messages=(turn,), sampling=Sampling(temperature=0, max_tokens=1))
+
+
+@lru_cache
+def blank_jpeg(width_px: int = 56, height_px: int = 56) -> bytes:
+    """A grey picture as a JPEG file."""
+    content = io.BytesIO()
+    Image.new("RGB", (width_px, height_px), "grey").save(content, "JPEG")
+    return content.getvalue()
 
 
 @lru_cache
@@ -237,7 +272,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _retry_after_s(response: httpx2.Response) -> float | None:
-    """What `Retry-After` says, as seconds or as a date, at most ten minutes."""
+    """What `Retry-After` says, as seconds or as a date, at most ten minutes; None where it names no wait."""
     said: str | None = response.headers.get("retry-after")
     if said is None:
         return None
@@ -246,6 +281,6 @@ def _retry_after_s(response: httpx2.Response) -> float | None:
     except ValueError:
         try:
             seconds = parsedate_to_datetime(said).timestamp() - time.time()
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
-    return min(max(seconds, 0.0), 600.0)
+    return min(seconds, 600.0) if math.isfinite(seconds) and seconds > 0 else None

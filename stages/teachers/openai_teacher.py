@@ -28,6 +28,9 @@ from reelproof.stages.teachers.openai_server import (
 )
 from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherUnavailable
 
+MOST_REFUSED = 32
+"""Requests that may be refused for good with no answer between them, before no more are sent."""
+
 
 @dataclass(eq=False)
 class _Job:
@@ -103,6 +106,7 @@ class OpenAITeacher:
         self._jobs: set[_Job] = set()
         self._numbers = itertools.count()
         self._last_answer_s = 0.0
+        self._refused_in_a_row = 0
 
     def __enter__(self) -> Self:
         key = read_key(self._cfg)
@@ -201,11 +205,24 @@ class OpenAITeacher:
             if ask.group.choices > 1:  # some servers take one choice only
                 self._split(ask)
             else:
-                ask.job.settle(self._failures(ask, str(fault)))
+                self._refuse(server, ask, str(fault))
         else:
             server.answers += 1
+            self._refused_in_a_row = 0
             self._last_answer_s = time.monotonic()
             self._settle(ask, completions)
+
+    def _refuse(self, server: OpenAIServer, ask: _Ask, what: str) -> None:
+        """One request is refused for good; where all are, it is the server or the recipe that is wrong."""
+        self._refused_in_a_row += 1
+        if self._refused_in_a_row < MOST_REFUSED:
+            ask.job.settle(self._failures(ask, what))
+            return
+        raise TeacherUnavailable(
+            f"teacher {self.model}: the server at {server.url} refused {self._refused_in_a_row} requests one "
+            f"after the other; the last: {what}; mend the server or the recipe, then run the same command "
+            "again: every answer so far is kept"
+        )
 
     def _settle(self, ask: _Ask, completions: list[Completion]) -> None:
         left = ask.group.requests[len(completions) :]
@@ -233,7 +250,7 @@ class OpenAITeacher:
         ask.tries += 1
         pauses = fault.pauses
         if fault.blame:
-            if server.answers > ask.answers_before or await server.is_well():
+            if server.answers > ask.answers_before or await server.is_well(bool(ask.group.first.images)):
                 ask.blame += fault.blame
             else:  # it would fail whatever it is asked, and faster than another server answers
                 pauses = True

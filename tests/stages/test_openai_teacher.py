@@ -5,11 +5,20 @@ import time
 
 import pytest
 
-from reelproof.schemas.chat import ChatRequest, ImagePart, Message, Sampling, TextPart
+from reelproof.schemas.chat import ChatRequest, Completion, ImagePart, Message, Sampling, TextPart
 from reelproof.stages.teachers import openai_server, openai_teacher
 from reelproof.stages.teachers.openai_teacher import OpenAITeacher
 from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherUnavailable
-from tests.stub_server import Drop, Hang, StubServer, chat_reply, last_text, refusal
+from tests.stub_server import (
+    Drop,
+    Hang,
+    Reply,
+    StubServer,
+    chat_reply,
+    images_in,
+    last_text,
+    refusal,
+)
 
 SECRET = "sk-test-0123456789abcdef"
 
@@ -123,6 +132,121 @@ def test_thoughts_that_a_server_keeps_apart_are_put_back(replaced, text):
 
     with StubServer(fault=apart) as server:
         assert [each.text for each in ask([request()], server).values()] == [text]
+
+
+ODD_REPLIES = {
+    "parts": ({"content": [{"type": "text", "text": "B"}, {"type": "text", "text": "!"}]}, {}, {}, "B!"),
+    "thinking part": (
+        {"content": [{"type": "thinking", "thinking": "I see"}, {"type": "text", "text": "B"}]},
+        *({}, {}),
+        "<think>I see</think>B",
+    ),
+    "thinking in parts": (
+        {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "I"}]}, "B"]},
+        *({}, {}),
+        "<think>I</think>B",
+    ),
+    "all in the thought": (
+        {"content": None, "reasoning_content": "<think>x</think><answer>B</answer>"},
+        *({}, {}),
+        "<think>x</think><answer>B</answer>",
+    ),
+    "half an emoji": ({"content": "B \ud83d."}, {}, {}, "B \ufffd."),
+    "a whole emoji in halves": ({"content": "B \ud83d\ude00"}, {}, {}, "B 😀"),
+    "half an emoji in thought": ({"content": "B", "reasoning": "\ude00"}, {}, {}, "<think>\ufffd</think>B"),
+    "no index": ({}, {"index": None}, {}, "echo"),
+    "a null log-probability": ({}, {"logprobs": {"content": [{"token": "a", "logprob": None}]}}, {}, "echo"),
+    "odd log-probabilities": ({}, {"logprobs": {"content": "none"}}, {}, "echo"),
+    "infinite usage": ({}, {}, {"usage": {"prompt_tokens": float("inf"), "completion_tokens": -5}}, "echo"),
+    "no number in usage": ({}, {}, {"usage": {"prompt_tokens": "many", "completion_tokens": [1]}}, "echo"),
+    "usage that is none": ({}, {}, {"usage": "free"}, "echo"),
+    "no model": ({}, {}, {"model": None}, "echo"),
+}
+
+
+@pytest.mark.parametrize("shape", ODD_REPLIES)
+def test_a_good_text_is_taken_and_paid_once_whatever_is_odd_beside_it(shape):
+    message, choice, reply, text = ODD_REPLIES[shape]
+
+    def odd(number, body):
+        said = chat_reply(body, ["echo"], "stub")
+        said.body["choices"][0]["message"].update(message)
+        said.body["choices"][0].update(choice)
+        said.body.update(reply)
+        return said
+
+    with StubServer(fault=odd) as server:
+        (said,) = ask([request()], server).values()
+    assert (said.text, said.error, len(server.bodies)) == (text, None, 1)
+    assert 0 <= said.prompt_tokens < 1000
+    assert Completion.model_validate_json(said.model_dump_json()) == said
+
+
+def test_an_answer_cut_off_under_another_name_is_cut_off():
+    def cut(number, body):
+        reply = chat_reply(body, ["half a"], "stub")
+        reply.body["choices"][0]["finish_reason"] = "max_tokens"
+        return reply
+
+    with StubServer(fault=cut) as server:
+        assert [each.finish_reason for each in ask([request()], server).values()] == ["length"]
+
+
+def told_with_200(message, code):
+    return Reply(200, {"error": {"message": message, "code": code}})
+
+
+@pytest.mark.parametrize("status", [429, 503, "500", None])
+def test_an_error_that_comes_with_200_is_treated_as_the_status_that_it_names(status):
+    with StubServer(fault=lambda n, _: told_with_200("try later", status) if n < 2 else None) as server:
+        (said,) = ask([request()], server).values()
+    assert (said.error, said.text != "") == (None, True)
+
+
+def test_a_lasting_error_that_comes_with_200_is_recorded_with_its_message():
+    with StubServer(fault=lambda number, body: told_with_200("too long", 400)) as server:
+        (said,) = ask([request()], server).values()
+    assert said.error == "HTTP 400: too long"
+
+
+NO_REPLIES = ("[" * 100_000, '{"choices": ', "null", "[]", '{"choices": {}}', '{"choices": [1]}')
+
+
+@pytest.mark.parametrize("body", NO_REPLIES)
+def test_a_reply_that_is_none_is_asked_again(body):
+    with StubServer(fault=lambda number, _: Reply(200, body) if number == 0 else None) as server:
+        (said,) = ask([request()], server).values()
+    assert (said.error, said.retries) == (None, 1)
+
+
+@pytest.mark.parametrize("said", ["0", "nan", "-3", "inf", "Thu, 01 Jan 1970 00:00:00 GMT", "soon"])
+def test_a_wait_that_is_none_is_backed_off_from_all_the_same(said, monkeypatch):
+    monkeypatch.setattr(openai_server, "FIRST_WAIT_S", 0.2)
+    monkeypatch.setattr(openai_server, "LONGEST_WAIT_S", 0.2)
+    begun = time.monotonic()
+    with StubServer(fault=lambda n, _: refusal(429, "x", retry_after=said) if n == 0 else None) as server:
+        ask([request()], server)
+    assert len(server.bodies) == 2
+    assert time.monotonic() - begun >= 0.2
+
+
+def test_a_server_that_has_gone_blind_is_an_outage_and_no_failure_of_its_images():
+    def blind(number, body):
+        return refusal(500, "image processor crashed") if images_in(body) else None
+
+    frames = {"a" * 64: b"\xff\xd8jpeg"}
+    shown = [request(str(index), images=("a" * 64,)) for index in range(4)]
+    with StubServer(fault=blind) as server, pytest.raises(TeacherUnavailable, match="processor crashed"):
+        ask(shown, server, frames=frames, patience_s=1.0)
+
+
+def test_a_server_that_refuses_everything_ends_the_call_and_not_the_dataset():
+    requests = [request(str(index)) for index in range(100)]
+    told = r"refused 32 requests one after the other; .*no images here"
+    with StubServer(fault=lambda number, body: refusal(400, "no images here")) as server:
+        with pytest.raises(TeacherUnavailable, match=told):
+            ask(requests, server, concurrency=1)
+        assert len(server.bodies) == 32
 
 
 def test_passing_faults_are_asked_again_and_counted():
