@@ -128,7 +128,7 @@ def work_through(workplace: Workplace, todos: Sequence[Todo], console: Console) 
     ):
         for plugin in teacher_plugins(teachers):
             client.register_plugin(plugin)
-        console.print(f"dashboard: {client.dashboard_link}", highlight=False)
+        console.print(f"dashboard: {client.dashboard_link}")
         for outcome in run_todos(client, todos, workplace.store.url, cluster.parts_ahead):
             if isinstance(outcome, StepFailed):
                 failures.append(outcome)

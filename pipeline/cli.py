@@ -276,9 +276,9 @@ def _recipe(named: str, overrides: tuple[str, ...]) -> "Recipe":
 
 
 def _console(stderr: bool = True) -> "Console":
-    from rich.console import Console
+    from reelproof.pipeline.commands.terminal import PlainConsole
 
-    return Console(stderr=stderr, soft_wrap=True)
+    return PlainConsole(stderr=stderr)
 
 
 def _report(summary: "RunSummary", out: str, recipe: "Recipe", as_json: bool) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from reelproof.schemas.chat import ChatRequest, Completion
+from reelproof.schemas.text import clean_text
 
 PASSING_ENDINGS = frozenset(("abort", "error"))
 """Finish reasons of a server that broke off by itself: asked again."""
@@ -68,11 +69,6 @@ def read_choices(
     usage = reply.get("usage")
     usage = usage if isinstance(usage, dict) else {}
     return _with_tokens(drafts, _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
-
-
-def clean_text(text: Any) -> str:
-    """As text that every file can hold: halves of characters (lone surrogates) become U+FFFD."""
-    return str(text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _in_order(choices: list[dict[str, Any]]) -> list[dict[str, Any]]:

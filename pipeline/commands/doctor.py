@@ -12,7 +12,7 @@ import av
 import numpy as np
 import psutil
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from reelproof.pipeline.cluster.local_or_remote import declared_resources, local_servers, open_cluster
 from reelproof.pipeline.decoder.child import ChildLimits, scan_in_child
@@ -30,11 +30,7 @@ LOW_DISK_GB = 5
 LOW_MEMORY_GB = 4
 
 Grade = Literal["ok", "note", "problem"]
-MARKS: dict[Grade, str] = {
-    "ok": "[green]ok     [/]",
-    "note": "[yellow]note   [/]",
-    "problem": "[red]problem[/]",
-}
+STYLES: dict[Grade, str] = {"ok": "green", "note": "yellow", "problem": "red"}
 
 
 class Finding(NamedTuple):
@@ -64,8 +60,8 @@ def report(findings: Iterator[Finding], console: Console) -> int:
     problems = 0
     for finding in findings:
         problems += finding.grade == "problem"
-        told = escape(f"{finding.subject}: {finding.text}")
-        console.print(f"{MARKS[finding.grade]} {told}", highlight=False)
+        mark = Text(f"{finding.grade:<7}", style=STYLES[finding.grade])
+        console.print(mark, f"{finding.subject}: {finding.text}")
     return problems
 
 

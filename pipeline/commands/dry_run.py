@@ -32,14 +32,14 @@ def dry_run(recipe: Recipe, out: str, retry_quarantined: bool, console: Console)
     todos = workplace.todos()
     changed = list(changed_settings(store, recipe))
     if changed:
-        console.print("changed since the last build: " + "; ".join(changed), highlight=False, markup=False)
+        console.print("changed since the last build: " + "; ".join(changed))
     if not todos:
         console.print("every step of every part is done; policy, shards and card would be made anew")
         return
     console.print(_table(workplace, todos))
-    console.print(f"to decode: {_decode_text(workplace, todos)}", highlight=False)
+    console.print(f"to decode: {_decode_text(workplace, todos)}")
     for line in tell_forecast(forecast_of(workplace, todos)):
-        console.print(line, highlight=False, markup=False)
+        console.print(line)
 
 
 def changed_settings(store: Store, recipe: Recipe) -> Iterator[str]:

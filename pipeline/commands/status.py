@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from reelproof.pipeline.accounts.use_figures import tell_seconds, tell_use
 from reelproof.pipeline.dataset.stats_files import read_stats
@@ -85,13 +86,13 @@ def print_status(status: BuildStatus, console: Console) -> None:
     if status.quarantine:
         console.print("\nin quarantine (try again with `reelproof build … --retry-quarantined`):")
         for each in status.quarantine:
-            console.print(f"  {each.kind}: {each.name}: {each.detail}", highlight=False, markup=False)
+            console.print(f"  {each.kind}: {each.name}: {each.detail}")
     for alarm in status.alarms:
-        console.print(f"[bold red]alarm[/] {alarm}", highlight=False)
+        console.print(Text("alarm", style="bold red"), alarm)
     for line in _tell_progress(status):
-        console.print(line, highlight=False, markup=False)
+        console.print(line)
     if status.last_run is not None:
-        console.print(f"\n{status.last_run.told()}", highlight=False, markup=False)
+        console.print(f"\n{status.last_run.told()}")
 
 
 def _tell_progress(status: BuildStatus) -> Iterator[str]:

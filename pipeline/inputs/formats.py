@@ -49,26 +49,35 @@ def _csv_cells(content: bytes) -> Iterator[Cell]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 text ({error})") from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = next(reader, None) or []
-    except csv.Error as error:
-        raise ValueError(f"not CSV ({error})") from error
-    start = reader.line_num + 1
-    while True:
-        try:
-            fields = next(reader, None)
-        except csv.Error as error:
-            yield Cell(start, None, f"not CSV ({error})")
-            return
-        if fields is None:
-            return
-        if fields and len(fields) != len(header):
-            yield Cell(start, None, f"the header has {len(header)} columns, this line {len(fields)}")
+    lines = list(io.StringIO(text, newline=""))
+    header, start = _csv_record(lines, 0)
+    if isinstance(header, str):
+        raise ValueError(header)
+    names = [name.strip() for name in header]
+    while start < len(lines):
+        fields, end = _csv_record(lines, start)
+        if not isinstance(fields, str) and fields and len(fields) != len(names):
+            fields, end = f"the header has {len(names)} columns, this line {len(fields)}", start + 1
+        if isinstance(fields, str):
+            yield Cell(start + 1, None, fields)
         elif fields:
-            row = dict(zip((name.strip() for name in header), fields, strict=True))
-            yield Cell(start, {name: value for name, value in row.items() if value.strip()})
-        start = reader.line_num + 1
+            row = dict(zip(names, fields, strict=True))
+            yield Cell(start + 1, {name: value for name, value in row.items() if value.strip()})
+        start = end
+
+
+def _csv_record(lines: list[str], start: int) -> tuple[list[str] | str, int]:
+    """The record that begins at a line, or what is wrong with it; and the line where the next one begins.
+
+    A quote that is opened and never closed costs its own line alone: those that it would swallow are read
+    again.
+    """
+    reader = csv.reader((lines[place] for place in range(start, len(lines))), strict=True)
+    try:
+        fields = next(reader, [])
+    except csv.Error as error:
+        return f"not CSV ({error})", start + 1
+    return fields, start + max(reader.line_num, 1)
 
 
 def _parquet_cells(content: bytes) -> Iterator[Cell]:

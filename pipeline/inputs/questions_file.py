@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from reelproof.pipeline.inputs.formats import FORMATS, Cell, kind_of
 from reelproof.schemas.answers.normalise import normalise
 from reelproof.schemas.question import GivenQuestion, Task
+from reelproof.schemas.text import clean_json
 
 _COLUMNS = {"video", "question", "options", "answer", "task", "start_s", "end_s", "license", "split"} | {
     "kind",
@@ -80,7 +81,7 @@ def read_manifest(name: str, content: bytes) -> Manifest:
     problems: list[ManifestProblem] = []
     skipped: Counter[str] = Counter()
     columns: set[str] = set()
-    for cell in cells(content):
+    for cell in map(_cleaned, cells(content)):
         columns.update(map(str, cell.value) if isinstance(cell.value, dict) else ())
         try:
             row = _read_row(cell, stem)
@@ -93,6 +94,11 @@ def read_manifest(name: str, content: bytes) -> Manifest:
             rows.append(row)
     ignored = sorted(columns - _COLUMNS - _VIDEO_R1_COLUMNS)
     return Manifest(unit, tuple(rows), tuple(problems), dict(skipped), tuple(ignored))
+
+
+def _cleaned(cell: Cell) -> Cell:
+    """Without halves of characters, which JSON can spell and no file can hold."""
+    return cell._replace(value=clean_json(cell.value))
 
 
 def _read_row(cell: Cell, set_name: str) -> ManifestRow | None:

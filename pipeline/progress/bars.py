@@ -69,6 +69,6 @@ def _plain_lines(totals: Counter[str], console: Console) -> Advance:
         if finished or time.monotonic() - said_at > PLAIN_LINE_EVERY_S:
             said_at = time.monotonic()
             parts = f"{done[receipt.step]}/{totals[receipt.step]} parts"
-            console.print(f"{receipt.step}: {parts}, {rows[receipt.step]:,} rows", highlight=False)
+            console.print(f"{receipt.step}: {parts}, {rows[receipt.step]:,} rows")
 
     return advance

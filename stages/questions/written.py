@@ -16,6 +16,7 @@ from reelproof.schemas.chat import ChatRequest, Completion, Sampling
 from reelproof.schemas.footage import Clip, Span
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task, WrittenQuestion
 from reelproof.schemas.settings import Settings
+from reelproof.schemas.text import clean_json
 from reelproof.stages.teachers.prompts import rollout_messages, writer_messages
 from reelproof.stages.teachers.protocol import Teacher, complete_all
 
@@ -171,7 +172,7 @@ def _items_in(text: str) -> list[dict[str, Any]]:
 
 def _questions_in(value: dict[str, Any]) -> list[dict[str, Any]]:
     listed = value.get("questions")
-    found = listed if isinstance(listed, list) else [value]
+    found = clean_json(listed if isinstance(listed, list) else [value])
     return [each for each in found if isinstance(each, dict) and "question" in each]
 
 

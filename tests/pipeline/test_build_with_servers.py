@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from reelproof.pipeline.build import build, check_teachers
 from reelproof.pipeline.commands.doctor import examine
 from reelproof.pipeline.commands.dry_run import forecast_of, tell_forecast
 from reelproof.pipeline.commands.forecast import TEXT_TOKENS, TOKEN_SIDE_PX
 from reelproof.pipeline.commands.status import build_status, print_status
+from reelproof.pipeline.commands.terminal import PlainConsole
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BuildFailed, UsageError
 from reelproof.pipeline.ingest import ingest
@@ -85,7 +85,7 @@ def test_a_build_is_accounted_for_before_it_runs_while_it_runs_and_after(recipe_
     checked = 4  # requests of the check before the build
     with StubServer(reasons=True, gate=gate, held_from=held + checked, tells_load=True) as stub:
         recipe = recipe_of(server(stub, concurrency=4, price=PRICE))
-        console = Console(file=io.StringIO())
+        console = PlainConsole(file=io.StringIO())
         made: list[RunSummary] = []
         running = threading.Thread(target=lambda: made.append(build(recipe, str(out), False, console)))
         running.start()
@@ -101,7 +101,7 @@ def test_a_build_is_accounted_for_before_it_runs_while_it_runs_and_after(recipe_
         wait_until(is_held, timeout_s=240)
         status = build_status(open_workplace(str(out)))
         screen = io.StringIO()
-        print_status(status, Console(file=screen, width=300))
+        print_status(status, PlainConsole(file=screen, width=300))
         stub.open_gate()
         running.join(timeout=240)
     progress = status.progress
@@ -298,7 +298,7 @@ def test_what_a_server_cannot_is_told_before_any_video_is_decoded(
         recipe = recipe_of(server(stub))
         if command == "build":
             with pytest.raises(UsageError) as error:
-                build(recipe, str(out), False, Console(file=io.StringIO()))
+                build(recipe, str(out), False, PlainConsole(file=io.StringIO()))
             said = [str(error.value)]
             assert not (out / "parts").exists()
             assert not (out / "progress.json").exists()
@@ -345,7 +345,7 @@ def test_what_a_failed_step_was_answered_is_counted_and_told_once(recipe_of, tmp
 def test_a_changed_check_needs_no_teacher_that_is_still_there(recipe_of, tmp_path):
     out = str(tmp_path / "out")
     Store(out).claim()
-    quiet = Console(file=io.StringIO())
+    quiet = PlainConsole(file=io.StringIO())
     with StubServer(reasons=True) as stub:
         Worked(recipe_of(server(stub)), Path(out))
     changed = recipe_of(server(stub), checks={"agreement": {"min_graded_score": 0.4}})

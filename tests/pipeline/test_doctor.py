@@ -2,9 +2,8 @@
 
 import io
 
-from rich.console import Console
-
 from reelproof.pipeline.commands.doctor import Finding, report
+from reelproof.pipeline.commands.terminal import PlainConsole
 
 
 def test_report_tells_brackets_and_counts_problems():
@@ -13,6 +12,6 @@ def test_report_tells_brackets_and_counts_problems():
         Finding("vllm", "note", "`pip install reelproof[vllm]` adds it"),
         Finding("decoding", "problem", "it [crashed]"),
     ]
-    assert report(iter(findings), Console(file=screen, width=200)) == 1
+    assert report(iter(findings), PlainConsole(file=screen, width=200)) == 1
     assert "reelproof[vllm]" in screen.getvalue()
     assert "it [crashed]" in screen.getvalue()

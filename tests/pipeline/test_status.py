@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from reelproof.pipeline.accounts.accounting import TeacherUse
 from reelproof.pipeline.accounts.use_figures import use_figures
 from reelproof.pipeline.commands.status import build_status, print_status
+from reelproof.pipeline.commands.terminal import PlainConsole
 from reelproof.pipeline.progress.run_progress import PROGRESS, RunProgress
 from reelproof.pipeline.workplace import open_workplace
 
@@ -34,7 +34,7 @@ def test_status_says_whether_a_build_is_at_it(build_copy, updated_ago_s, ended, 
     )
     (build_copy / PROGRESS).write_text(progress.model_dump_json())
     screen = io.StringIO()
-    print_status(build_status(open_workplace(str(build_copy))), Console(file=screen, width=300))
+    print_status(build_status(open_workplace(str(build_copy))), PlainConsole(file=screen, width=300))
     assert f"{told}, 5 min after it began" in screen.getvalue()
     assert "80 tokens in, 20 out, 2.0 out a second; 2 requests in flight" in screen.getvalue()
     assert ("about 90 s left" in screen.getvalue()) == (told == "build at work")

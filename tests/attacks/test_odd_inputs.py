@@ -1,0 +1,100 @@
+"""One bad input costs only itself: manifests and names as people, scripts and attackers write them."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reelproof.pipeline.commands.terminal import PlainConsole
+from reelproof.pipeline.inputs.questions_file import read_manifest
+from reelproof.schemas.text import clean_json, clean_text, shown_text
+from tests.films import Shot, make_film
+
+COMMAND = Path(sys.executable).with_name("reelproof")
+GOOD = [f"v{number}.mp4,What is it?,yes" for number in range(8)]
+
+
+def csv_of(*lines: str) -> bytes:
+    return "\n".join(["video,question,answer", *lines, ""]).encode()
+
+
+@pytest.mark.parametrize(
+    ("bad", "costs"),
+    [
+        ('bad.mp4,"an open quote,yes', 1),
+        ('bad.mp4,"closed" too early,yes', 1),
+        ('"bad.mp4,What?,yes', 1),
+        ("bad.mp4,one column too many,yes,no", 1),
+        ("bad.mp4", 1),
+        ('bad.mp4,"an open quote,yes\nv9.mp4,"and another,no', 2),
+        ('bad.mp4,"a\nquestion\nof lines",yes', 0),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 3, 8])
+def test_a_bad_line_of_csv_costs_no_other(bad, costs, place):
+    lines = [*GOOD[:place], bad, *GOOD[place:]]
+    manifest = read_manifest("m.csv", csv_of(*lines))
+    assert [each.video for each in manifest.rows if each.video.startswith("v")] == [
+        line.partition(",")[0] for line in GOOD
+    ]
+    assert len(manifest.problems) == costs
+    assert {each.number for each in manifest.problems} == set(range(place + 2, place + 2 + costs))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "half \ud83d",
+        "\udcff",
+        {"a\ud800": ["\udfff"]},
+        [[{"x": "\ud83d\ude00"}]],
+        10**400,
+        None,
+        float("nan"),
+    ],
+)
+def test_what_json_can_spell_can_be_written(value):
+    json.dumps(clean_json(value), ensure_ascii=False).encode()
+
+
+def test_halves_of_characters_in_a_manifest_cost_nothing():
+    line = b'{"video": "a.mp4", "question": "What \\ud83d is it?", "answer": "yes", "kind": "k\\udfff"}'
+    (row,) = read_manifest("m.jsonl", line).rows
+    assert row.question.question == "What \ufffd is it?"
+    assert row.question.model_dump_json().encode()
+
+
+def test_whole_characters_stay_as_they_are():
+    assert clean_text("naïve 日本 😀 \ud83d\ude00") == "naïve 日本 😀 😀"
+
+
+@pytest.mark.parametrize(
+    "name", ["[/x]", "[bold]x", "[link=http://x]y[/link]", ":warning:", "\x1b[2J\x1b[31mx"]
+)
+def test_names_are_only_text_on_the_terminal(name):
+    screen = io.StringIO()
+    PlainConsole(file=screen).print(f"{name}: unreadable\nnext")
+    assert screen.getvalue() == f"{shown_text(name)}: unreadable\nnext\n"
+    assert "\x1b" not in screen.getvalue()
+
+
+def test_a_build_of_films_with_odd_names_ends_well(tmp_path):
+    (tmp_path / "films" / "[").mkdir(parents=True)
+    for number, name in enumerate(("[/x].mp4", "a [bold]b.mp4", "naïve é.mp4")):
+        make_film(
+            tmp_path / "films" / name, [Shot(number, 2.0), Shot(50 + number, 2.0)], fps=10, size=(96, 64)
+        )
+    (tmp_path / "films" / "[y]\x1b[31m.mp4").write_bytes(b"no film")
+    ran = subprocess.run(
+        [COMMAND, "build", tmp_path / "films", "--out", tmp_path / "out", "--set", "max_quarantined_share=1"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "\x1b" not in ran.stdout + ran.stderr
+    told = subprocess.run([COMMAND, "status", tmp_path / "out"], capture_output=True, text=True, check=False)
+    assert (told.returncode, "\x1b" in told.stdout + told.stderr) == (0, False), told.stderr
