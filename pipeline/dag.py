@@ -58,7 +58,7 @@ def build_dag(recipe: Recipe) -> Dag:
     cut = Step(
         name="clips",
         version=clips.VERSION,
-        settings=recipe.clips,
+        settings=recipe.clips_to_cut,
         makes=Clip,
         run=steps.clip_videos,
         after=(scan, boards),

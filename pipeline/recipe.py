@@ -17,6 +17,8 @@ from reelproof.pipeline.parts.plan import PartsConfig
 from reelproof.pipeline.settings import ChecksConfig, QuestionSources, SharedTeacher
 from reelproof.pipeline.settings_text import parse_settings, read_yaml
 from reelproof.pipeline.teachers.kinds import SignalsTeacherConfig, TeacherConfig
+from reelproof.pipeline.teachers.room import room_for_frames
+from reelproof.schemas.footage import ClipKind
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.settings import Settings
 from reelproof.stages.answers.claims import ClaimConfig
@@ -84,20 +86,47 @@ class Recipe(Settings):
         needs = [role.needs for role in self._roles() if role.teacher == teacher]
         return TeacherNeeds(*(max(values) for values in zip(*needs, strict=True)))
 
+    @property
+    def clips_to_cut(self) -> ClipConfig:
+        """`clips`, with the frames of chapters and whole films that every teacher has room for.
+
+        Reads the config of a model that is a folder. Where a teacher's context is not known, or holds no more
+        than a segment shows, all clips have the same budgets.
+        """
+        if self.clips.max_long_frames is not None:
+            return self.clips
+        usual = max(self.clips.max_timeline, self.clips.max_keyframes)
+        rooms = [
+            room_for_frames(role.teacher, role.needs)
+            for role in self._shown_clips(0, 0)
+            if not isinstance(role.teacher, SignalsTeacherConfig)
+        ]
+        known = [room for room in rooms if room is not None and room > usual]
+        if not known or len(known) < len(rooms):
+            return self.clips
+        return self.clips.model_copy(update={"max_long_frames": min(known)})
+
     def _roles(self) -> Iterator["_Role"]:
+        kinds = (ClipKind.SEGMENT, ClipKind.WHOLE)
+        budgets = [self.clips_to_cut.frames_of(kind) for kind in kinds]
+        keyframes = max(budget.keyframes for budget in budgets)
+        yield from self._shown_clips(keyframes, max(budget.timeline for budget in budgets))
+        yield _Role(self.verifier, self._needs(self.claims.frames_per_claim, self.claims.max_tokens))
+        if self.judge is not None:
+            yield _Role(self.judge, self._needs(0, self.sufficiency.max_tokens))
+
+    def _shown_clips(self, keyframes: int, timeline: int) -> Iterator["_Role"]:
+        """Who is shown clips of at most so many frames, or questions about them."""
         asked = self.questions.asked
-        shown = max(self.questions.given.max_frames, self.clips.max_timeline)
+        shown = max(self.questions.given.max_frames, timeline)
         if asked:
-            shown = max(shown, self.clips.max_keyframes)
+            shown = max(shown, keyframes)
             for each in (asked.writer, asked.answerer or asked.writer):
-                yield _Role(each, self._needs(self.clips.max_keyframes, asked.wanted.max_tokens))
+                yield _Role(each, self._needs(keyframes, asked.wanted.max_tokens))
         for shared in self.teachers:
             yield _Role(shared.teacher, self._needs(shown, self.rollouts.max_tokens))
         if self.probes.probes:
             yield _Role(self.prober, self._needs(shown, self.probes.max_tokens))
-        yield _Role(self.verifier, self._needs(self.claims.frames_per_claim, self.claims.max_tokens))
-        if self.judge is not None:
-            yield _Role(self.judge, self._needs(0, self.sufficiency.max_tokens))
 
     def _needs(self, images: int, max_tokens: int) -> TeacherNeeds:
         long_side_px = self.footage.long_side_px  # of a square frame both sides are: none takes more tokens

@@ -3,6 +3,7 @@
 Times are seconds from the first frame, from presentation timestamps. Intervals are half-open.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Self
 
@@ -178,8 +179,12 @@ class ClipKind(StrEnum):
 
     SHORT = "short"
     """The whole of a short film."""
+    SCENE = "scene"
+    """One scene of a long one, of its longer ones."""
     SEGMENT = "segment"
     """A run of consecutive scenes of a long one."""
+    CHAPTER = "chapter"
+    """A run of consecutive segments of a very long one."""
     WHOLE = "whole"
     """The whole of a long film, with sparse frames."""
 
@@ -208,3 +213,16 @@ class Clip(Record):
     def duration_s(self) -> float:
         """Seconds from start to end."""
         return self.end_s - self.start_s
+
+
+def uncovered(duration_s: float, clips: Iterable[Span]) -> tuple[Span, ...]:
+    """The stretches of a film of that length that lie in none of its clips, in order."""
+    gaps: list[Span] = []
+    reached_s = 0.0
+    for start_s, end_s in sorted((each.start_s, each.end_s) for each in clips):
+        if start_s > reached_s:
+            gaps.append(Span(start_s=reached_s, end_s=start_s))
+        reached_s = max(reached_s, end_s)
+    if reached_s < duration_s:
+        gaps.append(Span(start_s=reached_s, end_s=duration_s))
+    return tuple(gaps)

@@ -95,6 +95,8 @@ class BuildStats(Record):
     """Hash of the files that it was counted in."""
     videos: int
     duration_s: float
+    left_out_s: float = Field(ge=0)
+    """Seconds of the videos that lie in no clip."""
     clips: int
     scenes: int
     """Of the clips that span their whole video: scenes of segments are among them."""

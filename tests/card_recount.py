@@ -142,7 +142,7 @@ class Recount:
 
     def _yields(self) -> Iterator[str]:
         clips = self._records("clips", "clip_id", "kind", "scenes").unique("clip_id")
-        scenes = clips.filter(pl.col("kind") != "segment")["scenes"].list.len().sum()
+        scenes = clips.filter(pl.col("kind").is_in(["short", "whole"]))["scenes"].list.len().sum()
         films = self._records("footage", "video", "duration_s").unique(
             pl.col("video").struct.field("video_id")
         )

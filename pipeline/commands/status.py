@@ -36,6 +36,8 @@ class BuildStatus(Settings):
     quarantine: tuple[Quarantine, ...]
     alarms: tuple[str, ...]
     """Answer keys that can be guessed: tasks whose commonest answer beats chance."""
+    left_out_s: float | None
+    """Seconds of the dataset's videos that lie in no clip; null before there is a dataset."""
     last_run: RunSummary | None
     """What `run.json` holds; null before the first command came to its end."""
     running: bool
@@ -54,13 +56,15 @@ def build_status(workplace: Workplace) -> BuildStatus:
     )
     store = workplace.store
     progress = read_progress(store)
+    stats = read_stats(store)
     last = RunSummary.model_validate_json(store.read_bytes(RUN)) if store.exists(RUN) else None
     return BuildStatus(
         videos=len(workplace.sources),
         parts=parts,
         steps=tuple(steps),
         quarantine=tuple(workplace.quarantined()),
-        alarms=tuple(_alarms(read_stats(store))),
+        alarms=tuple(_alarms(stats)),
+        left_out_s=stats.build.left_out_s if stats else None,
         last_run=last,
         running=progress is not None and progress.runs(time.time()),
         progress=progress,
@@ -89,6 +93,9 @@ def print_status(status: BuildStatus, console: Console) -> None:
             console.print(f"  {each.kind}: {each.name}: {each.detail}")
     for alarm in status.alarms:
         console.print(Text("alarm", style="bold red"), alarm)
+    if status.left_out_s:
+        left_out = tell_seconds(status.left_out_s)
+        console.print(f"{left_out} of the videos are in no clip: `explain VIDEO` says where")
     for line in _tell_progress(status):
         console.print(line)
     if status.last_run is not None:

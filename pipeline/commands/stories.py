@@ -11,7 +11,7 @@ from reelproof.pipeline.commands.verdict_stories import tell_question_verdict, t
 from reelproof.pipeline.parts.part import PartInputs, PartRun
 from reelproof.pipeline.workplace import Workplace
 from reelproof.schemas.chat import ImagePart, Message
-from reelproof.schemas.footage import Clip, Footage, Storyboard
+from reelproof.schemas.footage import Clip, Footage, Span, Storyboard, uncovered
 from reelproof.schemas.question import Question
 from reelproof.schemas.record import from_table
 from reelproof.schemas.trace import Claim, Trace
@@ -57,6 +57,8 @@ def tell_video(workplace: Workplace, subject: Subject) -> Iterator[str]:
     for clip in clips:
         mine = [each for each in questions if each.clip_id == clip.clip_id]
         yield f"  clip {clip.clip_id}: {clip.kind}, {_span(clip)}, {len(mine)} questions"
+    for gap in uncovered(footage.duration_s, [Span(start_s=c.start_s, end_s=c.end_s) for c in clips]):
+        yield f"  in no clip: [{gap.start_s:.2f}, {gap.end_s:.2f}) s"
     path = f"report/contact-{subject.id[:16]}.png"
     workplace.store.write_bytes(path, draw_contact_sheet(footage, board))
     yield f"  contact sheet: {workplace.store.path(path)}"

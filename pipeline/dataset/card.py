@@ -122,6 +122,7 @@ def render_card(facts: CardFacts, cfg: CardConfig) -> str:
         flow=flow_lines(manifest.facts.rests_on),
         yields=_yields(stats, kept),
         footage=_duration(stats.build.duration_s),
+        left_out=_duration(stats.build.left_out_s) if stats.build.left_out_s else "",
         kept_rows=kept,
         intended_use=cfg.intended_use,
         limitations=(*cfg.limitations, *_limits(facts)),

@@ -4,6 +4,7 @@ What does not depend on the policy is counted once and taken over from the `stat
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from reelproof.pipeline.dataset.part_files import PartFiles, read_columns
 from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.footage import ClipKind, Span, uncovered
 from reelproof.schemas.manifest import Manifest
 from reelproof.schemas.measurements import complete
 from reelproof.schemas.question import Question, Task
@@ -36,7 +38,7 @@ from reelproof.stages.policy import (
     PolicyConfig,
 )
 
-VERSION = 1
+VERSION = 2
 BINS = 20
 
 
@@ -73,9 +75,11 @@ def count_build(
     footage = _gathered(store, [part.footage for part in parts], ("video", "duration_s"))
     videos = footage.select(pl.col("video").struct.unnest(), pl.col("duration_s").alias("decoded_s"))
     videos = videos.filter(~pl.col("video_id").is_in(gone)).unique("video_id", maintain_order=True)
-    clips = _gathered(store, [part.clips for part in parts], ("clip_id", "video_id", "kind", "scenes"))
+    columns = ("clip_id", "video_id", "kind", "start_s", "end_s", "scenes")
+    clips = _gathered(store, [part.clips for part in parts], columns)
     clips = clips.filter(~pl.col("video_id").is_in(gone)).unique("clip_id", maintain_order=True)
-    spans = clips.filter(pl.col("kind") != "segment")["scenes"].explode().drop_nulls()
+    films = pl.col("kind").is_in([ClipKind.SHORT, ClipKind.WHOLE])
+    spans = clips.filter(films)["scenes"].explode().drop_nulls()
     lengths = (
         spans.struct.field("end_s") - spans.struct.field("start_s")
         if len(spans)
@@ -88,6 +92,7 @@ def count_build(
         key=key,
         videos=len(videos),
         duration_s=float(videos["decoded_s"].sum()),
+        left_out_s=_left_out_s(videos, clips),
         clips=len(clips),
         scenes=len(lengths),
         questions=len(questions),
@@ -99,6 +104,16 @@ def count_build(
         teachers=_tallies(traces["model"]),
         answer_keys=tuple(measure_balance(_as_asked(questions), BalanceConfig())),
     )
+
+
+def _left_out_s(videos: pl.DataFrame, clips: pl.DataFrame) -> float:
+    """Seconds of all videos that lie in no clip."""
+    spans = defaultdict[str, list[Span]](list)
+    for video_id, start_s, end_s in clips.select("video_id", "start_s", "end_s").iter_rows():
+        spans[video_id].append(Span(start_s=start_s, end_s=end_s))
+    rows = videos.select("video_id", "decoded_s").iter_rows()
+    gaps = [gap for video_id, length_s in rows for gap in uncovered(length_s, spans[video_id])]
+    return sum(gap.end_s - gap.start_s for gap in gaps)
 
 
 def _licenses(videos: pl.DataFrame, parts: Sequence[PartFiles]) -> pl.Series:

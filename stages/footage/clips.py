@@ -1,8 +1,10 @@
-"""Storyboards -> clips: short films whole, long ones in runs of scenes and once more whole, more sparsely."""
+"""Storyboards -> clips: short films whole, long ones at each scale: scene, segment, chapter, film."""
 
+import bisect
 import hashlib
 import itertools
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Self, TypeVar
 
@@ -12,7 +14,7 @@ from pydantic import Field, model_validator
 from reelproof.schemas.footage import Clip, ClipKind, Footage, FrameRef, Scene, Span, Storyboard
 from reelproof.schemas.settings import Settings
 
-VERSION = 1
+VERSION = 2
 
 _MOTION_BINS = 16
 _CUT_CONTENT = 15.0
@@ -23,35 +25,60 @@ T = TypeVar("T")
 
 
 class ClipConfig(Settings):
-    """How long clips are, and how many frames stand for one."""
+    """How long clips are at each scale, and how many frames stand for one."""
 
     target_s: float = Field(default=30.0, gt=0, le=3600)
-    """A long film is divided into runs of scenes of about this length."""
+    """A long film is divided into segments: runs of scenes of about this length."""
     max_s: float = Field(default=60.0, gt=0, le=7200)
-    """No run is longer: longer scenes are divided. A film up to this length is short, and one clip."""
-    max_segments: int = Field(default=120, ge=1, le=10_000)
-    """A film that would have more runs gives this many of them, evenly spaced."""
+    """No segment is longer: longer scenes are divided. A film up to this length is short, and one clip."""
+    max_segments: int | None = Field(default=None, ge=1, le=100_000)
+    """A film that would have more segments gives this many of them, evenly spaced; the rest of it is in no
+    segment. By default every second is in one."""
+    scene_s: float | None = Field(default=10.0, gt=0, le=7200)
+    """A scene of a long film that lasts this long, and no longer than a segment may, gives a clip as well;
+    null: none does."""
+    chapter_s: float | None = Field(default=300.0, gt=0, le=36_000)
+    """Segments are gathered into chapters of about this length, each a clip; null: there are none."""
     whole: bool = True
     """A long film gives a clip of its whole as well."""
     min_keyframes: int = Field(default=4, ge=1, le=64)
     """Where the scenes' own keyframes are fewer, further frames are added."""
-    max_keyframes: int = Field(default=16, ge=1, le=256)
-    """The budget of frames that stand for a clip."""
+    max_keyframes: int = Field(default=16, ge=1, le=512)
+    """The budget of frames that stand for a scene, a segment or a short film."""
     timeline_every_s: float = Field(default=1.25, gt=0, le=600)
     """One evenly spaced frame a stretch of this length. Keep it well above the spacing of the candidates,
     or their number, which follows the picture, shows through."""
-    max_timeline: int = Field(default=16, ge=2, le=256)
-    """No more evenly spaced frames than this, however long the clip."""
+    max_timeline: int = Field(default=16, ge=2, le=512)
+    """No more evenly spaced frames than this in a scene, a segment or a short film."""
+    max_long_frames: int | None = Field(default=None, ge=2, le=512)
+    """Both budgets of chapters and of whole long films. By default as many frames as every teacher that is
+    shown them has room for, where the recipe tells its context, and else the budgets above."""
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
         if self.target_s > self.max_s:
             raise ValueError(f"target_s={self.target_s} must not be above max_s={self.max_s}")
+        if self.chapter_s is not None and self.chapter_s < self.target_s:
+            raise ValueError(f"chapter_s={self.chapter_s} must not be below target_s={self.target_s}")
         if self.min_keyframes > self.max_keyframes:
             raise ValueError(
                 f"min_keyframes={self.min_keyframes} must not be above max_keyframes={self.max_keyframes}"
             )
         return self
+
+    def frames_of(self, kind: ClipKind) -> "FrameBudget":
+        """How many frames a clip of this kind may hold."""
+        usual = FrameBudget(self.max_keyframes, self.max_timeline)
+        if kind not in (ClipKind.CHAPTER, ClipKind.WHOLE) or self.max_long_frames is None:
+            return usual
+        return FrameBudget(max(self.max_long_frames, self.min_keyframes), self.max_long_frames)
+
+
+class FrameBudget(NamedTuple):
+    """The most frames that stand for a clip."""
+
+    keyframes: int
+    timeline: int
 
 
 class VideoView(NamedTuple):
@@ -87,30 +114,52 @@ class VideoView(NamedTuple):
 
 
 def cut_clips(views: Iterable[VideoView], cfg: ClipConfig) -> Iterator[Clip]:
-    """The clips of each video in turn: one of a short film; of a long one its runs, then its whole.
+    """The clips of each video in turn: of a short film one, of a long one scenes, segments, chapters, whole.
 
-    A stretch in which no candidate frame lies (a damaged one) gives no clip.
+    Segments leave no second out, unless `max_segments` does. A stretch in which no candidate frame lies (a
+    damaged one) gives no clip.
     """
     for view in views:
-        if view.duration_s <= cfg.max_s:
-            spans, kind = [Span(start_s=0.0, end_s=view.duration_s)], ClipKind.SHORT
-        else:
-            spans, kind = _thinned(_runs(view.storyboard.scenes, cfg), cfg.max_segments), ClipKind.SEGMENT
-        yield from (clip for span in spans if (clip := _clip(view, span, kind, cfg)))
-        if kind is ClipKind.SEGMENT and cfg.whole:
-            whole = _clip(view, Span(start_s=0.0, end_s=view.duration_s), ClipKind.WHOLE, cfg)
-            if whole:
-                yield whole
+        for span, kind in _levels(view, cfg).items():
+            clip = _clip(view, span, kind, cfg)
+            if clip:
+                yield clip
 
 
-def _runs(scenes: Sequence[Scene], cfg: ClipConfig) -> list[Span]:
-    """Consecutive scenes, gathered until another would leave the run further from the target than it is."""
+def _levels(view: VideoView, cfg: ClipConfig) -> dict[Span, ClipKind]:
+    """What is to be a clip, scale by scale; a stretch that is one at two scales is one at the larger."""
+    film = Span(start_s=0.0, end_s=view.duration_s)
+    if view.duration_s <= cfg.max_s:
+        return {film: ClipKind.SHORT}
+    scenes = view.storyboard.scenes
     pieces = [piece for scene in scenes for piece in _pieces(scene, cfg)]
+    segments = _gathered(pieces, cfg.target_s, cfg.max_s)
+    chapters = _gathered(segments, cfg.chapter_s, 2 * cfg.chapter_s) if cfg.chapter_s else []
+    least_s = cfg.scene_s or math.inf
+    levels = {
+        ClipKind.SCENE: [
+            span for span in map(_span, scenes) if least_s <= span.end_s - span.start_s <= cfg.max_s
+        ],
+        ClipKind.SEGMENT: _thinned(segments, cfg.max_segments or len(segments)),
+        ClipKind.CHAPTER: chapters if len(chapters) > 1 else [],
+        ClipKind.WHOLE: [film] if cfg.whole else [],
+    }
+    kinds = {span: kind for kind, spans in levels.items() for span in spans}
+    order = list(levels)
+    return dict(sorted(kinds.items(), key=lambda item: (order.index(item[1]), item[0].start_s)))
+
+
+def _span(scene: Scene) -> Span:
+    return Span(start_s=scene.start_s, end_s=scene.end_s)
+
+
+def _gathered(pieces: Sequence[Span], target_s: float, max_s: float) -> list[Span]:
+    """Consecutive pieces in runs: each grows until one more would leave it further from the target."""
     runs = [pieces[0]]
     for piece in pieces[1:]:
         longer_s = piece.end_s - runs[-1].start_s
         length_s = runs[-1].end_s - runs[-1].start_s
-        if longer_s <= cfg.max_s and longer_s - cfg.target_s <= cfg.target_s - length_s:
+        if longer_s <= max_s and longer_s - target_s <= target_s - length_s:
             runs[-1] = Span(start_s=runs[-1].start_s, end_s=piece.end_s)
         else:
             runs.append(piece)
@@ -126,11 +175,12 @@ def _pieces(scene: Scene, cfg: ClipConfig) -> Iterator[Span]:
 
 
 def _clip(view: VideoView, span: Span, kind: ClipKind, cfg: ClipConfig) -> Clip | None:
-    candidates = [frame for frame in view.candidates if _holds(span, frame.time_s)]
+    candidates = _inside(view.candidates, span)
     if not candidates:
         return None
-    timeline = _timeline(candidates, span, cfg)
-    keyframes = _keyframes(view.storyboard, candidates, span, cfg)
+    budget = cfg.frames_of(kind)
+    timeline = _timeline(candidates, span, budget.timeline, cfg.timeline_every_s)
+    keyframes = _keyframes(view.storyboard, candidates, span, budget.keyframes, cfg.min_keyframes)
     scenes = tuple(_scenes_in(view.storyboard.scenes, span))
     return Clip(
         clip_id=_clip_id(view.storyboard.video_id, span, keyframes, timeline),
@@ -152,30 +202,41 @@ def _clip_id(video_id: str, span: Span, keyframes: Sequence[FrameRef], timeline:
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
-def _timeline(candidates: Sequence[FrameRef], span: Span, cfg: ClipConfig) -> list[FrameRef]:
+def _inside(frames: Sequence[FrameRef], span: Span) -> Sequence[FrameRef]:
+    """Of frames in order of time, those in the span."""
+    first, end = (bisect.bisect_left(frames, at, key=_time_s) for at in (span.start_s, span.end_s))
+    return frames[first:end]
+
+
+def _time_s(frame: FrameRef) -> float:
+    return frame.time_s
+
+
+def _timeline(candidates: Sequence[FrameRef], span: Span, most: int, every_s: float) -> list[FrameRef]:
     """The frames nearest to the middles of equal stretches. Their number tells only the duration."""
     duration_s = span.end_s - span.start_s
-    wanted = max(1, min(cfg.max_timeline, int(duration_s / cfg.timeline_every_s)))
+    wanted = max(1, min(most, int(duration_s / every_s)))
     count = min(wanted, len(candidates))
     middles = span.start_s + duration_s * (np.arange(count) + 0.5) / count
+    times = np.asarray([frame.time_s for frame in candidates])
     chosen: list[FrameRef] = []
     first = 0
     for place, middle in enumerate(middles):
-        last = len(candidates) - (count - place)
-        best = min(range(first, last + 1), key=lambda i: abs(candidates[i].time_s - middle))
+        end = len(candidates) - (count - place) + 1
+        best = first + int(np.abs(times[first:end] - middle).argmin())
         chosen.append(candidates[best])
         first = best + 1
     return chosen
 
 
 def _keyframes(
-    storyboard: Storyboard, candidates: Sequence[FrameRef], span: Span, cfg: ClipConfig
+    storyboard: Storyboard, candidates: Sequence[FrameRef], span: Span, most: int, least: int
 ) -> list[FrameRef]:
     """The storyboard's frames, one of each scene before a second of any, within the budget."""
     chosen: list[FrameRef] = []
     for rank in _by_rank(storyboard, span):
-        chosen += _thinned(rank, cfg.max_keyframes - len(chosen))
-    while len(chosen) < min(cfg.min_keyframes, len(candidates)):
+        chosen += _thinned(rank, most - len(chosen))
+    while len(chosen) < min(least, len(candidates)):
         chosen.append(_farthest(candidates, chosen))
     return sorted(chosen, key=lambda frame: frame.time_s)
 
@@ -184,8 +245,7 @@ def _by_rank(storyboard: Storyboard, span: Span) -> list[list[FrameRef]]:
     """The first keyframes of all scenes in the span, then their second ones, and so on."""
     ranks: list[list[FrameRef]] = []
     for scene in _scenes_in(storyboard.scenes, span):
-        inside = [f for f in storyboard.keyframes if scene.start_s <= f.time_s < scene.end_s]
-        for rank, frame in enumerate(inside):
+        for rank, frame in enumerate(_inside(storyboard.keyframes, _span(scene))):
             ranks += [[]] if rank == len(ranks) else []
             ranks[rank].append(frame)
     return ranks
@@ -238,7 +298,3 @@ def _unrest(view: VideoView, scene: Scene) -> float:
     usual = max(float(np.median(content)), 1e-6)
     sudden = np.minimum(content / _CUT_CONTENT, content / (_SUDDEN * usual))
     return float(np.maximum(sudden, histogram / _CUT_HISTOGRAM).max())
-
-
-def _holds(span: Span, time_s: float) -> bool:
-    return span.start_s <= time_s < span.end_s

@@ -18,7 +18,7 @@ class QuestionsConfig(Settings):
 
     min_frames: int = Field(default=4, ge=1, le=64)
     """A question about a stretch in which fewer frames lie shows the nearest others as well."""
-    max_frames: int = Field(default=16, ge=1, le=256)
+    max_frames: int = Field(default=16, ge=1, le=512)
     """No question shows more."""
 
     @model_validator(mode="after")

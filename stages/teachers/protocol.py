@@ -105,6 +105,9 @@ class ServerTeacherConfig(AskingConfig):
     """Such as `http://127.0.0.1:8000/v1`."""
     key_variable: str = Field(default="OPENAI_API_KEY", pattern=f"^{_VARIABLE}$")
     """The environment variable that holds the key, never the key itself; unset where none is wanted."""
+    max_model_len: int | None = Field(default=None, ge=16)
+    """Tokens of prompt and answer together that the server allows. Where it is told, chapters and whole films
+    show as many frames as it has room for."""
 
     @model_validator(mode="before")
     @classmethod

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from reelproof.pipeline.commands.status import build_status, print_status
 from reelproof.pipeline.commands.terminal import PlainConsole
 from reelproof.pipeline.progress.run_progress import PROGRESS, RunProgress
 from reelproof.pipeline.workplace import open_workplace
+from tests.pipeline.conftest import film, reelproof
 
 
 @pytest.mark.real
@@ -50,3 +52,21 @@ def test_status_raises_an_alarm_for_a_key_that_can_be_guessed(built, tmp_path):
     path.write_text(json.dumps(stats))
     (alarm,) = build_status(open_workplace(str(build))).alarms
     assert "always answering C is right for 80%" in alarm
+
+
+@pytest.mark.real
+def test_seconds_that_a_recipe_leaves_out_are_told_by_status_card_and_explain(tmp_path):
+    (tmp_path / "films").mkdir()
+    path = film(tmp_path / "films", 3)
+    sets = ["clips.target_s=2", "clips.max_s=3", "clips.max_segments=1", "clips.scene_s=null"]
+    sets += ["clips.chapter_s=null", "clips.whole=false"]
+    build = tmp_path / "build"
+    words = [word for each in sets for word in ("--set", each)]
+    assert reelproof("build", tmp_path / "films", "--out", build, *words).code in (0, 1)
+    status = reelproof("status", build, "--json").summary
+    told = reelproof("explain", build, path.name).out
+    gaps = re.findall(r"in no clip: \[([\d.]+), ([\d.]+)\)", told)
+    assert gaps
+    assert status["left_out_s"] == pytest.approx(sum(float(b) - float(a) for a, b in gaps), abs=0.02)
+    assert f"{status['left_out_s']:.1f} seconds of it" in (build / "dataset/README.md").read_text()
+    assert f"{status['left_out_s']:.0f} s of the videos are in no clip" in reelproof("status", build).out

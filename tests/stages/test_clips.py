@@ -1,5 +1,6 @@
 import itertools
 import random
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -7,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from reelproof.schemas.footage import ClipKind
-from reelproof.stages.footage.clips import ClipConfig, cut_clips
+from reelproof.schemas.footage import Clip, ClipKind, Span, uncovered
+from reelproof.stages.footage.clips import ClipConfig, VideoView, cut_clips
 from tests.views import made_clip, made_view
 
 
@@ -39,7 +40,7 @@ def test_whole_of_a_long_film_can_be_left_out():
 )
 def test_runs_cover_the_film_without_gaps_and_none_is_too_long(gaps, target_s, factor):
     edges = list(itertools.accumulate(gaps))
-    cfg = ClipConfig(target_s=target_s, max_s=target_s * factor, max_segments=10_000, whole=False)
+    cfg = ClipConfig(target_s=target_s, max_s=target_s * factor, scene_s=None, chapter_s=None, whole=False)
     clips = list(cut_clips([made_view("v", edges[-1], edges[:-1])], cfg))
     assert clips[0].start_s == 0
     assert clips[-1].end_s == edges[-1]
@@ -106,10 +107,57 @@ def test_scene_with_few_keyframes_is_filled_up_with_spread_candidates():
 
 
 def test_film_with_many_runs_gives_no_more_than_the_limit():
-    cfg = ClipConfig(max_segments=5, whole=False)
+    cfg = ClipConfig(max_segments=5, chapter_s=None, whole=False)
     clips = list(cut_clips([made_view("v", 1200.0)], cfg))
     assert len(clips) == 5
     assert clips[-1].start_s > 900
+    assert sum(gap.end_s - gap.start_s for gap in uncovered(1200.0, spans_of(clips))) == 1050
+
+
+def two_hours() -> VideoView:
+    """Scenes of 2 to 90 seconds, over two hours."""
+    rng = random.Random(3)
+    cuts = itertools.accumulate(rng.uniform(2, 90) for _ in range(400))
+    return made_view("film", 7200.0, list(itertools.takewhile(lambda at: at < 7196, cuts)))
+
+
+def spans_of(clips: Iterable[Clip]) -> list[Span]:
+    return [Span(start_s=clip.start_s, end_s=clip.end_s) for clip in clips]
+
+
+def test_two_hour_film_has_clips_at_every_scale_and_no_second_is_left_out():
+    clips = list(cut_clips([two_hours()], ClipConfig()))
+    kinds = {kind: [clip for clip in clips if clip.kind is kind] for kind in ClipKind}
+    assert len(kinds[ClipKind.WHOLE]) == 1
+    assert 18 <= len(kinds[ClipKind.CHAPTER]) <= 30
+    assert 180 <= len(kinds[ClipKind.SEGMENT]) <= 300
+    assert kinds[ClipKind.SCENE]
+    assert all(10 <= clip.duration_s <= 60 and len(clip.scenes) == 1 for clip in kinds[ClipKind.SCENE])
+    assert not kinds[ClipKind.SHORT]
+    assert uncovered(7200.0, spans_of(kinds[ClipKind.CHAPTER])) == ()
+    finer = spans_of([*kinds[ClipKind.SCENE], *kinds[ClipKind.SEGMENT]])
+    assert uncovered(7200.0, finer) == ()
+    edges = {at for span in finer for at in (span.start_s, span.end_s)}
+    assert {at for clip in kinds[ClipKind.CHAPTER] for at in (clip.start_s, clip.end_s)} <= edges
+    assert len(set(spans_of(clips))) == len(clips)
+
+
+def test_chapters_and_films_have_their_own_budget_of_frames():
+    clips = list(cut_clips([two_hours()], ClipConfig(max_long_frames=512)))
+    for clip in clips:
+        is_long = clip.kind in (ClipKind.CHAPTER, ClipKind.WHOLE)
+        assert len(clip.timeline) == min(512 if is_long else 16, int(clip.duration_s / 1.25))
+    assert len(clips[-1].timeline) == len(clips[-1].keyframes) == 512
+    gaps = np.diff([frame.time_s for frame in clips[-1].timeline])
+    assert gaps.max() < 7200 / 512 + 2
+
+
+@given(spans=st.lists(st.tuples(st.integers(0, 30), st.integers(1, 9)), max_size=6))
+def test_uncovered_stretches_are_what_no_span_holds(spans):
+    held = {second for start, length in spans for second in range(start, start + length)}
+    gaps = uncovered(40, [Span(start_s=start, end_s=start + length) for start, length in spans])
+    bare = [second for gap in gaps for second in range(int(gap.start_s), int(gap.end_s))]
+    assert bare == [second for second in range(40) if second not in held]
 
 
 def test_clip_id_changes_with_its_frames_and_only_then():
@@ -156,7 +204,9 @@ def test_stretch_without_frames_gives_no_clip():
     assert list(cut_clips([made_view("v", 20.0)._replace(candidates=())], ClipConfig())) == []
 
 
-@pytest.mark.parametrize("wrong", [{"target_s": 90.0}, {"min_keyframes": 20}, {"max_timeline": 1}])
+@pytest.mark.parametrize(
+    "wrong", [{"target_s": 90.0}, {"chapter_s": 20.0}, {"min_keyframes": 20}, {"max_timeline": 1}]
+)
 def test_config_that_contradicts_itself_is_refused(wrong):
     with pytest.raises(ValidationError):
         ClipConfig(**wrong)
