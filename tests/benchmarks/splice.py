@@ -80,6 +80,11 @@ TEST_SHOTS = (
 )
 
 
+def shots_in(folder: Path, shots: Sequence[SourceShot]) -> list[SourceShot]:
+    """Those whose film lies in the folder: a clone has one of these films, and five shots of it."""
+    return [shot for shot in shots if (folder / shot.file).exists()]
+
+
 def splice_film(
     folder: Path, shots: Sequence[SourceShot], path: Path, counts: dict[str, int], seed: int
 ) -> list[Edit]:

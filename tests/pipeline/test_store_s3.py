@@ -1,4 +1,4 @@
-"""The store over the S3 protocol, served on loopback by moto; needs `pip install s3fs moto[server]`."""
+"""The store over the S3 protocol, served on loopback by moto."""
 
 import pickle
 import subprocess
