@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from rich.console import Console
 
@@ -10,16 +11,19 @@ from reelproof.pipeline.accounts.memory import peak_rss_mb
 from reelproof.pipeline.accounts.server_load import ServerLoad
 from reelproof.pipeline.accounts.use_figures import use_figures
 from reelproof.pipeline.cluster.local_or_remote import open_cluster
-from reelproof.pipeline.cluster.schedule import StepFailed, Todo, run_todos, teachers_of
-from reelproof.pipeline.curate import Curated, curate, judge
+from reelproof.pipeline.cluster.schedule import StepFailed, Todo, run_todos, run_whole_tasks, teachers_of
+from reelproof.pipeline.curate import curate, curated
+from reelproof.pipeline.dag import Dag
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BuildFailed, UsageError
 from reelproof.pipeline.ingest import ingest, save_ingested
 from reelproof.pipeline.parts.run_step import Receipt, StepBroken
+from reelproof.pipeline.parts.whole import is_done
 from reelproof.pipeline.progress.bars import show_progress
 from reelproof.pipeline.progress.run_progress import read_progress, watched_progress
 from reelproof.pipeline.progress.run_summary import RUN, Kept, RunSummary
 from reelproof.pipeline.recipe import Recipe
+from reelproof.pipeline.steps.whole_set import POLICY
 from reelproof.pipeline.teachers.kinds import (
     TeacherConfig,
     check_teacher,
@@ -48,10 +52,11 @@ def build(recipe: Recipe, out: str, retry_quarantined: bool, console: Console) -
             raise BuildFailed(f"none of the sources could be read ({told}); mend them, and build again")
         workplace = ingested.workplace
         todos = workplace.todos()
-        check_teachers(recipe, teachers_of(todos))
+        check_teachers(workplace.dag, teachers_of(todos))
         save_ingested(ingested)
         receipts = work_through(workplace, todos, console)
-        return summarise("build", started, workplace, receipts, curate(workplace, judge(workplace)))
+        receipts += curate(workplace)  # what no cluster was opened for
+        return summarise("build", started, workplace, receipts)
 
 
 def refilter(build_dir: str, overrides: Sequence[str]) -> tuple[RunSummary, Recipe]:
@@ -62,27 +67,28 @@ def refilter(build_dir: str, overrides: Sequence[str]) -> tuple[RunSummary, Reci
     started = time.monotonic()
     with open_workplace(build_dir, overrides).store.lock():
         workplace = open_workplace(build_dir, overrides)
-        judged = judge(workplace)
+        memo: dict[str, Any] = {}
+        receipts = list(curate(workplace, until=POLICY.name, memo=memo))
         workplace.save_recipe()  # only now: a recipe that cannot be decided with must not stay behind
-        summary = summarise("refilter", started, workplace, [], curate(workplace, judged))
+        receipts += curate(workplace, memo=memo)
+        summary = summarise("refilter", started, workplace, receipts)
     return summary, workplace.recipe
 
 
-def check_teachers(recipe: Recipe, asked: Iterable[TeacherConfig]) -> None:
-    """Ask those of the recipe's teachers for a sign of life, before a video is decoded. Raises UsageError."""
+def check_teachers(dag: Dag, asked: Iterable[TeacherConfig]) -> None:
+    """Ask those of its teachers for a sign of life, before a video is decoded. Raises UsageError."""
     for cfg in asked:
         try:
-            check_teacher(cfg, recipe.teacher_needs(cfg))
+            check_teacher(cfg, dag.needs_of(cfg))
         except TeacherUnavailable as error:
             raise UsageError(str(error)) from None
 
 
-def summarise(
-    command: str, started: float, workplace: Workplace, receipts: Sequence[Receipt], curated: Curated
-) -> RunSummary:
+def summarise(command: str, started: float, workplace: Workplace, receipts: Sequence[Receipt]) -> RunSummary:
     """Write and return what the command did."""
+    found = curated(workplace, receipts)
     use = total_use(receipt.use for receipt in receipts)
-    servers = _servers(workplace) if receipts else ()
+    servers = _servers(workplace) if use.needed else ()
     quarantined = workplace.quarantined()
     unread = sum(each.video_id.startswith("unread-") for each in quarantined)
     summary = RunSummary(
@@ -93,12 +99,12 @@ def summarise(
         videos_decoded=sum(receipt.videos_decoded for receipt in receipts),
         teacher_calls=use.calls,
         completions_reused=use.reused,
-        kept=Kept(sft=curated.sft, rl=curated.rl),
-        rejected=curated.rejected,
-        shards_written=curated.receipt.written,
-        shards_unchanged=curated.receipt.unchanged,
+        kept=Kept(sft=found.decided.sft, rl=found.decided.rl),
+        rejected=found.decided.rejected,
+        shards_written=found.written,
+        shards_unchanged=found.unchanged,
         peak_rss_mb=round(max([peak_rss_mb(), *(receipt.peak_rss_mb for receipt in receipts)]), 1),
-        dataset_sha256=curated.receipt.dataset_sha256,
+        dataset_sha256=found.published.dataset_sha256,
         use=use,
         figures=use_figures(use, servers),
         servers=servers,
@@ -114,7 +120,10 @@ def _servers(workplace: Workplace) -> tuple[ServerLoad, ...]:
 
 
 def work_through(workplace: Workplace, todos: Sequence[Todo], console: Console) -> list[Receipt]:
-    """Do every step that is missing, on the recipe's cluster. Raises BuildFailed, the others being done."""
+    """Do every step that is missing, on the recipe's cluster, those over all parts last.
+
+    Without any over parts, no cluster is opened. Raises BuildFailed, the others being done.
+    """
     if not todos:
         return []
     cluster = workplace.recipe.cluster
@@ -129,24 +138,37 @@ def work_through(workplace: Workplace, todos: Sequence[Todo], console: Console) 
         for plugin in teacher_plugins(teachers):
             client.register_plugin(plugin)
         console.print(f"dashboard: {client.dashboard_link}")
-        for outcome in run_todos(client, todos, workplace.store.url, cluster.parts_ahead):
-            if isinstance(outcome, StepFailed):
-                failures.append(outcome)
-                if isinstance(outcome.error, StepBroken):
-                    progress.count_broken(outcome.error.use)
-            else:
-                receipts.append(outcome)
-                progress.count(outcome)
-                advance(outcome)
+
+        def take(outcomes: Iterable[Receipt | StepFailed]) -> None:
+            for outcome in outcomes:
+                if isinstance(outcome, StepFailed):
+                    failures.append(outcome)
+                    if isinstance(outcome.error, StepBroken):
+                        progress.count_broken(outcome.error.use)
+                else:
+                    receipts.append(outcome)
+                    progress.count(outcome)
+                    advance(outcome)
+
+        url = workplace.store.url
+        take(run_todos(client, todos, url, cluster.parts_ahead))
+        if not failures:
+            whole = [task for task in workplace.whole_tasks() if not is_done(workplace.store, task)]
+            take(run_whole_tasks(client, whole, workplace.parts, url))
     if failures:
         raise BuildFailed(_explained(failures))
     return receipts
 
 
 def _explained(failures: Sequence[StepFailed]) -> str:
-    lines = [f"  part {each.part}, {each.step}: {each.error}" for each in failures[:SHOWN_FAILURES]]
+    lines = [f"  {_where(each)}, {each.step}: {each.error}" for each in failures[:SHOWN_FAILURES]]
     if len(failures) > SHOWN_FAILURES:
         lines.append(f"  … and {len(failures) - SHOWN_FAILURES} more")
     kept = "all else is kept, and the same command goes on from here"
     parts = {each.part for each in failures}
-    return "\n".join([f"{len(parts)} part(s) could not be finished; {kept}:", *lines])
+    what = "a step over all parts" if None in parts else f"{len(parts)} part(s)"
+    return "\n".join([f"{what} could not be finished; {kept}:", *lines])
+
+
+def _where(failed: StepFailed) -> str:
+    return "all parts" if failed.part is None else f"part {failed.part}"

@@ -96,7 +96,8 @@ def status(build_dir: str, as_json: bool) -> None:
 @BUILD_DIR
 @click.argument("subject", metavar="ID")
 def explain(build_dir: str, subject: str) -> None:
-    """Tell the whole story of ID: a sample, question, clip or video, by the start of its id or a file name.
+    """Tell the whole story of ID: a sample, question, clip or video, by the start of its id or a file name;
+    or a step, by its name.
 
     For a video, a contact sheet is drawn: scenes, the curve of change, and the keyframes with their times.
     """

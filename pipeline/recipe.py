@@ -1,11 +1,11 @@
 """A YAML file, or a folder of videos -> a recipe: every setting of a build, checked before anything runs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, ClassVar
 
 import yaml
-from pydantic import Field
+from pydantic import Field, create_model
 
 from reelproof.pipeline.cluster.local_or_remote import ClusterConfig
 from reelproof.pipeline.dataset.card import CardConfig
@@ -14,11 +14,9 @@ from reelproof.pipeline.decoder.child import ChildLimits
 from reelproof.pipeline.inputs.evaluation_sets import DecontaminationConfig
 from reelproof.pipeline.inputs.sources import SourcesConfig
 from reelproof.pipeline.parts.plan import PartsConfig
-from reelproof.pipeline.settings import ChecksConfig, QuestionSources, SharedTeacher
 from reelproof.pipeline.settings_text import parse_settings, read_yaml
 from reelproof.pipeline.teachers.kinds import SignalsTeacherConfig, TeacherConfig
 from reelproof.pipeline.teachers.room import room_for_frames
-from reelproof.schemas.footage import ClipKind
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.settings import Settings
 from reelproof.stages.answers.claims import ClaimConfig
@@ -26,18 +24,89 @@ from reelproof.stages.answers.given_traces import GivenTracesConfig
 from reelproof.stages.answers.probes import ProbeConfig
 from reelproof.stages.answers.sufficiency import SufficiencyConfig
 from reelproof.stages.answers.traces import RolloutConfig
+from reelproof.stages.checks.registry import CHECKS
 from reelproof.stages.duplicates.near import DuplicateConfig
 from reelproof.stages.footage.clips import ClipConfig
 from reelproof.stages.footage.scan import FootageConfig
 from reelproof.stages.footage.storyboard import StoryboardConfig
+from reelproof.stages.questions.computed import ComputedConfig
+from reelproof.stages.questions.given import QuestionsConfig
+from reelproof.stages.questions.written import AskedConfig
 from reelproof.stages.splits import SplitsConfig
 from reelproof.stages.teachers.protocol import TeacherNeeds
 
 MANIFEST_ENDINGS = frozenset(("jsonl", "json", "csv", "parquet"))
 
 
+class AskedSource(Settings):
+    """Questions that a teacher writes."""
+
+    writer: TeacherConfig
+    answerer: TeacherConfig | None = None
+    """Who answers them again without their key; by default the writer."""
+    wanted: AskedConfig = AskedConfig()
+    min_agreement: float = Field(default=0.5, ge=0, le=1)
+    """Smallest share of those answers that agree with the key, for a question to be used."""
+
+    @property
+    def answers_again(self) -> TeacherConfig:
+        """Who answers them again without their key."""
+        return self.answerer or self.writer
+
+
+class QuestionSources(Settings):
+    """Where questions come from."""
+
+    given: QuestionsConfig = QuestionsConfig()
+    """What is shown with questions that came with the videos."""
+    computed: ComputedConfig = ComputedConfig()
+    """Questions that the pipeline knows the answers of."""
+    asked: AskedSource | None = None
+    """Questions that a teacher writes; none by default."""
+
+    @property
+    def min_agreement(self) -> float:
+        """Of questions that a teacher writes; 0 where none does."""
+        return self.asked.min_agreement if self.asked else 0.0
+
+
+class SharedTeacher(Settings):
+    """A teacher, and how many of the rollouts it gives relative to the others."""
+
+    teacher: TeacherConfig
+    share: float = Field(default=1.0, gt=0)
+
+
+class ProbeRole(ProbeConfig):
+    """Who is asked questions without their evidence, and how."""
+
+    teacher: TeacherConfig | None = None
+    """By default the first of `teachers`."""
+
+
+class ClaimRole(ClaimConfig):
+    """Who judges the claims of thoughts, and how."""
+
+    verifier: TeacherConfig = SignalsTeacherConfig()
+
+
+class SufficiencyRole(SufficiencyConfig):
+    """Who says whether a thought's observations alone lead to the answer, and how; it needs no eyes."""
+
+    judge: TeacherConfig
+
+
+_CHECK_FIELDS: dict[str, Any] = {check.name: (check.config, check.config()) for check in CHECKS}
+
+ChecksConfig: type[Settings] = create_model("ChecksConfig", __base__=Settings, **_CHECK_FIELDS)
+"""One section for each check of the registry, called as the check is."""
+
+
 class Recipe(Settings):
     """Every setting of a build. Sections in the order in which the data flows through them."""
+
+    moved: ClassVar[Mapping[str, str]] = {"verifier": "claims.verifier", "judge": "sufficiency.judge"}
+    """What was a section of its own once -> where it is now."""
 
     name: str = Field(default="dataset", min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """What the dataset is called in its card."""
@@ -55,13 +124,10 @@ class Recipe(Settings):
         default=(SharedTeacher(teacher=SignalsTeacherConfig()),), min_length=1
     )
     rollouts: RolloutConfig = RolloutConfig()
-    probes: ProbeConfig = ProbeConfig()
-    verifier: TeacherConfig = SignalsTeacherConfig()
-    """Who judges the claims of thoughts."""
-    claims: ClaimConfig = ClaimConfig()
-    judge: TeacherConfig | None = None
-    """Who says whether a thought's observations alone lead to the answer; needs no eyes. None by default."""
-    sufficiency: SufficiencyConfig = SufficiencyConfig()
+    probes: ProbeRole = ProbeRole()
+    claims: ClaimRole = ClaimRole()
+    sufficiency: SufficiencyRole | None = None
+    """None by default: nobody says what observations alone lead to."""
     checks: ChecksConfig = ChecksConfig()
     duplicates: DuplicateConfig = DuplicateConfig()
     contamination: DecontaminationConfig = DecontaminationConfig()
@@ -74,17 +140,8 @@ class Recipe(Settings):
 
     @property
     def prober(self) -> TeacherConfig:
-        """Who is asked questions without their evidence: the first teacher."""
-        return self.teachers[0].teacher
-
-    def all_teachers(self) -> tuple[TeacherConfig, ...]:
-        """Every model that a build asks, each once."""
-        return tuple(dict.fromkeys(role.teacher for role in self._roles()))
-
-    def teacher_needs(self, teacher: TeacherConfig) -> TeacherNeeds:
-        """The most that one request can ask of it, in whatever it is asked for."""
-        needs = [role.needs for role in self._roles() if role.teacher == teacher]
-        return TeacherNeeds(*(max(values) for values in zip(*needs, strict=True)))
+        """Who is asked questions without their evidence."""
+        return self.probes.teacher or self.teachers[0].teacher
 
     @property
     def clips_to_cut(self) -> ClipConfig:
@@ -97,38 +154,27 @@ class Recipe(Settings):
             return self.clips
         usual = max(self.clips.max_timeline, self.clips.max_keyframes)
         rooms = [
-            room_for_frames(role.teacher, role.needs)
-            for role in self._shown_clips(0, 0)
-            if not isinstance(role.teacher, SignalsTeacherConfig)
+            room_for_frames(teacher, self.needs(0, max_tokens))
+            for teacher, max_tokens in self._who_sees_clips()
+            if not isinstance(teacher, SignalsTeacherConfig)
         ]
         known = [room for room in rooms if room is not None and room > usual]
         if not known or len(known) < len(rooms):
             return self.clips
         return self.clips.model_copy(update={"max_long_frames": min(known)})
 
-    def _roles(self) -> Iterator["_Role"]:
-        kinds = (ClipKind.SEGMENT, ClipKind.WHOLE)
-        budgets = [self.clips_to_cut.frames_of(kind) for kind in kinds]
-        keyframes = max(budget.keyframes for budget in budgets)
-        yield from self._shown_clips(keyframes, max(budget.timeline for budget in budgets))
-        yield _Role(self.verifier, self._needs(self.claims.frames_per_claim, self.claims.max_tokens))
-        if self.judge is not None:
-            yield _Role(self.judge, self._needs(0, self.sufficiency.max_tokens))
-
-    def _shown_clips(self, keyframes: int, timeline: int) -> Iterator["_Role"]:
-        """Who is shown clips of at most so many frames, or questions about them."""
+    def _who_sees_clips(self) -> Iterator[tuple[TeacherConfig, int]]:
+        """Who is shown clips, or questions about them, and how many tokens it may answer."""
         asked = self.questions.asked
-        shown = max(self.questions.given.max_frames, timeline)
         if asked:
-            shown = max(shown, keyframes)
-            for each in (asked.writer, asked.answerer or asked.writer):
-                yield _Role(each, self._needs(keyframes, asked.wanted.max_tokens))
-        for shared in self.teachers:
-            yield _Role(shared.teacher, self._needs(shown, self.rollouts.max_tokens))
+            yield asked.writer, asked.wanted.max_tokens
+            yield asked.answers_again, asked.wanted.max_tokens
+        yield from ((each.teacher, self.rollouts.max_tokens) for each in self.teachers)
         if self.probes.probes:
-            yield _Role(self.prober, self._needs(shown, self.probes.max_tokens))
+            yield self.prober, self.probes.max_tokens
 
-    def _needs(self, images: int, max_tokens: int) -> TeacherNeeds:
+    def needs(self, images: int, max_tokens: int) -> TeacherNeeds:
+        """The most that a request with so many images takes."""
         long_side_px = self.footage.long_side_px  # of a square frame both sides are: none takes more tokens
         return TeacherNeeds(
             images=images,
@@ -136,13 +182,6 @@ class Recipe(Settings):
             image_height_px=long_side_px,
             max_tokens=max_tokens,
         )
-
-
-class _Role(NamedTuple):
-    """A model that is asked for something, and what that takes."""
-
-    teacher: TeacherConfig
-    needs: TeacherNeeds
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:

@@ -146,6 +146,8 @@ def _explained(error: ValidationError, model: type[BaseModel]) -> list[str]:
 def _explain(error: Any, model: type[BaseModel]) -> str:
     field = ".".join(str(part) for part in error["loc"]) or "settings"
     if error["type"] == "extra_forbidden":
+        if moved := getattr(model, "moved", {}).get(field):
+            return f"{field}: it stands beside what it is asked for, as {moved}"
         return f"{field}: there is no such field{_may_be(error['loc'], model)}"
     if error["type"] == "missing":
         return f"{field}: missing"

@@ -15,6 +15,7 @@ from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.parts.plan import Plan
 from reelproof.pipeline.parts.run_step import quarantine_file
+from reelproof.pipeline.parts.whole import WholeTask, plan_whole
 from reelproof.pipeline.recipe import Recipe, recipe_of_build
 from reelproof.schemas.footage import Quarantine
 from reelproof.schemas.question import GivenRow
@@ -72,6 +73,15 @@ class Workplace:
             if missing:
                 todos.append(Todo(part, missing))
         return todos
+
+    def whole_tasks(self, until: str | None = None) -> list[WholeTask]:
+        """The steps over all parts as tasks, done or not, in order; `until` names the last one wanted.
+
+        Raises UsageError where something that they take from elsewhere cannot be read.
+        """
+        steps = self.dag.whole
+        last = [step.name for step in steps].index(until) + 1 if until else len(steps)
+        return plan_whole(self, steps[:last], self.parts)
 
     def require_finished(self) -> None:
         """Raises UsageError where a part has a step to do."""

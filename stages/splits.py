@@ -7,6 +7,8 @@ from pydantic import Field
 
 from reelproof.schemas.record import Record
 
+VERSION = 1
+
 
 class SplitsConfig(Record):
     """How much is held out."""

@@ -15,6 +15,7 @@ from rich.console import Console
 from reelproof.pipeline.accounts.accounting import total_use
 from reelproof.pipeline.build import check_teachers, work_through
 from reelproof.pipeline.curate import judge
+from reelproof.pipeline.dag import build_dag
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.ingest import ingest, save_ingested
 from reelproof.pipeline.progress.run_progress import read_progress
@@ -82,7 +83,7 @@ class Worked:
     def __init__(self, recipe: Recipe, out: Path) -> None:
         store = Store(str(out))
         ingested = ingest(store, recipe, False, lambda line: None)
-        check_teachers(recipe, recipe.all_teachers())
+        check_teachers(build_dag(recipe), build_dag(recipe).teachers)
         save_ingested(ingested)
         self.workplace = ingested.workplace
         todos = self.workplace.todos()

@@ -118,7 +118,7 @@ def _recipe(out: Path, name: str, url: str) -> dict[str, object]:
         "clips": {"target_s": 4.0, "max_s": 6.0, "whole": False, "min_keyframes": 4, "max_keyframes": 4},
         "questions": {"given": {"min_frames": 4, "max_frames": 4}, "computed": {"kinds": []}},
         "teachers": [{"teacher": server}],
-        "verifier": server,
+        "claims": {"verifier": server},
         "rollouts": {"rollouts": ROLLOUTS},
         "probes": {"rollouts": 2},
         # All films are of one small world and look alike; the manifest says which are held out.

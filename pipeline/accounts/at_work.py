@@ -13,10 +13,10 @@ _lock = threading.Lock()
 
 
 class RunningStep(Record):
-    """One step at work on one part."""
+    """One step at work on one part, or over all."""
 
     step: str
-    part: int
+    part: int | None
     videos: int
     seconds: float
     """Since it began."""
@@ -40,7 +40,7 @@ class AtWork(Record):
 
 class _Begun(NamedTuple):
     step: str
-    part: int
+    part: int | None
     videos: int
     since_s: float
     counter: UseCounter
@@ -51,7 +51,7 @@ _begun: dict[int, _Begun] = {}
 
 
 @contextmanager
-def announced(step: str, part: int, videos: int, counter: UseCounter) -> Iterator[None]:
+def announced(step: str, part: int | None, videos: int, counter: UseCounter) -> Iterator[None]:
     """Have the step seen by `at_work` for as long as the block lasts."""
     begun = _Begun(step, part, videos, time.monotonic(), counter)
     with _lock:

@@ -10,7 +10,8 @@ from reelproof.pipeline.cluster.local_or_remote import PARTS_A_GPU, declared_res
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.parts.run_step import Receipt, run_step
-from reelproof.pipeline.parts.step import Slot, Step
+from reelproof.pipeline.parts.step import PartStep, Slot, Step
+from reelproof.pipeline.parts.whole import WholeTask, run_whole
 from reelproof.pipeline.teachers.kinds import TeacherConfig
 
 AMOUNTS: Mapping[Slot, float] = {"CPU": 1, "TEACHER": 1, "GPU": 1 / PARTS_A_GPU}
@@ -22,15 +23,15 @@ class Todo:
     """A part, and the steps that have left no file for it yet, in the DAG's order."""
 
     inputs: PartInputs
-    steps: tuple[Step, ...]
+    steps: tuple[Step[PartStep], ...]
 
 
 @dataclass(frozen=True)
 class StepFailed:
-    """A step that raised on a part. The part's later steps did not run."""
+    """A step that raised on a part, or over all of them. What comes after it did not run."""
 
     step: str
-    part: int
+    part: int | None
     error: BaseException
 
 
@@ -47,7 +48,7 @@ def run_todos(
     window = parts_ahead * max(1, slot_count(client))
     waiting = iter(todos)
     running = as_completed(with_results=False)
-    tasks: dict[object, tuple[Step, Todo]] = {}
+    tasks: dict[object, tuple[Step[PartStep], Todo]] = {}
     unfinished: dict[int, int] = {}
     broken: dict[int, set[str]] = {}
 
@@ -78,9 +79,43 @@ def run_todos(
                 start(following)
 
 
+def run_whole_tasks(
+    client: Client, tasks: Sequence[WholeTask], parts: Sequence[PartInputs], store_url: str
+) -> Iterator[Receipt | StepFailed]:
+    """Do steps over all parts, each after those above it, and yield what became of each as it finishes.
+
+    Raises UsageError where a step says that the recipe asks for what cannot be done.
+    """
+    resources = declared_resources(client)
+    shared = client.scatter(tuple(parts), broadcast=False)
+    futures: dict[str, Future[Receipt]] = {}
+    for task in tasks:
+        above = [futures[name] for name in task.folders if name in futures]
+        futures[task.step.name] = client.submit(
+            run_whole,
+            task,
+            shared,
+            store_url,
+            None,
+            *above,
+            key=_named_key(task.step.name, f"{store_url}\n{task.folder}"),
+            resources={"CPU": AMOUNTS["CPU"]} if "CPU" in resources else None,
+            pure=False,
+        )
+    for task in tasks:
+        future = futures[task.step.name]
+        error = future.exception()
+        if isinstance(error, UsageError):
+            raise error
+        if error is not None:
+            yield StepFailed(task.step.name, None, error)
+            return
+        yield future.result()
+
+
 def teachers_of(todos: Iterable[Todo]) -> tuple[TeacherConfig, ...]:
     """The models that these steps ask, each once."""
-    return tuple(dict.fromkeys(asked for todo in todos for step in todo.steps for asked in step.asks))
+    return tuple(dict.fromkeys(ask.teacher for todo in todos for step in todo.steps for ask in step.asks))
 
 
 def _submit(client: Client, todo: Todo, store_url: str, resources: dict[str, float]) -> list[Future[Receipt]]:
@@ -101,12 +136,13 @@ def _submit(client: Client, todo: Todo, store_url: str, resources: dict[str, flo
     return list(futures.values())
 
 
-def _key(step: Step, inputs: PartInputs, store_url: str) -> str:
+def _key(step: Step[PartStep], inputs: PartInputs, store_url: str) -> str:
     """`step-<hex>`: Dask queues only keys of that form, and returns an old key's old result."""
-    content = f"{store_url}\n{step.file(inputs)}"
-    return (
-        f"{step.name.replace('.', '_').replace('-', '_')}-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
-    )
+    return _named_key(step.name, f"{store_url}\n{step.file(inputs)}")
+
+
+def _named_key(step: str, content: str) -> str:
+    return f"{step.replace('.', '_').replace('-', '_')}-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
 
 
 def _refuse_missing(todos: Sequence[Todo], resources: dict[str, float]) -> None:

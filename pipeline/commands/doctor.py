@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from reelproof.pipeline.cluster.local_or_remote import declared_resources, local_servers, open_cluster
+from reelproof.pipeline.dag import build_dag
 from reelproof.pipeline.decoder.child import ChildLimits, scan_in_child
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.inputs.sources import SourceError, list_sources
@@ -160,10 +161,11 @@ def _sources(recipe: Recipe) -> Finding:
 
 
 def _teachers(recipe: Recipe) -> Iterator[Finding]:
-    for cfg in recipe.all_teachers():
+    dag = build_dag(recipe)
+    for cfg in dag.teachers:
         subject = f"teacher {cfg.kind}"
         try:
-            check_teacher(cfg, recipe.teacher_needs(cfg))
+            check_teacher(cfg, dag.needs_of(cfg))
         except TeacherUnavailable as error:
             yield Finding(subject, "problem", str(error))
         else:
@@ -171,7 +173,7 @@ def _teachers(recipe: Recipe) -> Iterator[Finding]:
 
 
 def _cluster(recipe: Recipe) -> Finding:
-    gpus = gpus_a_server(recipe.all_teachers())
+    gpus = gpus_a_server(build_dag(recipe).teachers)
     try:
         if recipe.cluster.scheduler is None:
             servers = local_servers(recipe.cluster, gpus)

@@ -15,7 +15,8 @@ from reelproof.pipeline.dataset.part_files import read_metadata
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.ingest import ingest
 from reelproof.pipeline.parts.part import PartInputs
-from reelproof.pipeline.parts.step import Step
+from reelproof.pipeline.parts.step import PartStep, Step
+from reelproof.pipeline.parts.whole import WholeTask, is_done
 from reelproof.pipeline.progress.run_progress import read_progress
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.teachers.completions import CompletionLog
@@ -23,6 +24,7 @@ from reelproof.pipeline.workplace import RECIPE, Workplace
 
 NOT_WORK = ("cluster", "limits", "parts", "max_quarantined_share")
 """Sections of the recipe that no step's result depends on."""
+_CHANGED, _NEW = "settings or what is above changed", "not done yet"
 
 
 def dry_run(recipe: Recipe, out: str, retry_quarantined: bool, console: Console) -> None:
@@ -33,10 +35,11 @@ def dry_run(recipe: Recipe, out: str, retry_quarantined: bool, console: Console)
     changed = list(changed_settings(store, recipe))
     if changed:
         console.print("changed since the last build: " + "; ".join(changed))
-    if not todos:
-        console.print("every step of every part is done; policy, shards and card would be made anew")
+    whole = [task for task in workplace.whole_tasks() if not is_done(store, task)]
+    if not todos and not whole:
+        console.print("every step is done, over every part and over all")
         return
-    console.print(_table(workplace, todos))
+    console.print(_table(workplace, todos, whole))
     console.print(f"to decode: {_decode_text(workplace, todos)}")
     for line in tell_forecast(forecast_of(workplace, todos)):
         console.print(line)
@@ -66,22 +69,23 @@ def _leaves(settings: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield from _leaves(value, f"{name}.{key}" if name else str(key))
 
 
-def _table(workplace: Workplace, todos: Sequence[Todo]) -> Table:
+def _table(workplace: Workplace, todos: Sequence[Todo], whole: Sequence[WholeTask]) -> Table:
     known = {step.name: _parts_known(workplace, step) for step in workplace.dag.steps}
     table = Table("step", "parts to do", "because", box=None, pad_edge=False)
     for step in workplace.dag.steps:
         mine = [todo.inputs.name for todo in todos if step in todo.steps]
-        reasons = Counter(
-            "settings or what is above changed" if name in known[step.name] else "not done yet"
-            for name in mine
-        )
+        reasons = Counter(_CHANGED if name in known[step.name] else _NEW for name in mine)
         if mine:
             because = ", ".join(f"{reason} ({count})" for reason, count in reasons.items())
             table.add_row(step.name, f"{len(mine)} of {len(workplace.parts)}", because)
+    before = {name.rpartition("-")[0] for name in workplace.store.names("whole")}
+    for task in whole:
+        known_before = task.step.name in before
+        table.add_row(task.step.name, "over all", _CHANGED if known_before else _NEW)
     return table
 
 
-def _parts_known(workplace: Workplace, step: Step) -> set[str]:
+def _parts_known(workplace: Workplace, step: Step[PartStep]) -> set[str]:
     """Names of parts that the step did before, with whatever settings."""
     store = workplace.store
     folders = [name for name in store.names("parts") if name.rpartition("-")[0] == step.name]

@@ -1,7 +1,8 @@
-"""An id, the beginning of one, or a file's name -> what it names, and its whole story."""
+"""An id, the beginning of one, a file's or a step's name -> what it names, and its whole story."""
 
 from collections.abc import Callable, Iterator, Mapping
 
+from reelproof.pipeline.commands.step_stories import step_of, tell_step
 from reelproof.pipeline.commands.stories import Subject, tell_clip, tell_question, tell_sample, tell_video
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.workplace import Workplace
@@ -10,10 +11,14 @@ SHOWN_MATCHES = 8
 
 
 def explain(workplace: Workplace, named: str) -> Iterator[str]:
-    """The lines of a story. `named` is an id, the beginning of one, or a video's file name.
+    """The lines of a story. `named` is an id, the beginning of one, a video's file name, or a step's name.
 
     Raises UsageError where it names nothing, or several things.
     """
+    step = step_of(workplace, named)
+    if step is not None:
+        yield from tell_step(workplace, step)
+        return
     subject = _only(list(find(workplace, named)), named)
     yield from _STORIES[subject.kind](workplace, subject)
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from reelproof.pipeline.accounts.accounting import StepUse
 from reelproof.pipeline.cluster.schedule import Todo
 from reelproof.pipeline.parts.part import PartInputs
+from reelproof.pipeline.parts.step import Ask, Expected, PartStep, Step
 from reelproof.pipeline.progress.run_progress import RunProgress
 from reelproof.pipeline.recipe import Recipe
-from reelproof.pipeline.teachers.kinds import TeacherConfig, teacher_price
+from reelproof.pipeline.teachers.kinds import teacher_price
 from reelproof.schemas.record import Record
-from reelproof.stages.teachers.protocol import TeacherPrice
+from reelproof.stages.teachers.protocol import TeacherNeeds, TeacherPrice
 
 TOKEN_SIDE_PX = 28
 """Of the square of a picture that is one token, as in Qwen-VL."""
@@ -99,9 +100,9 @@ def forecast(
     """What the steps to do will take. `before` is what earlier builds of the folder took."""
     earlier = {each.step: each for each in (before.steps if before else ())}
     steps = []
-    for name in dict.fromkeys(step.name for todo in todos for step in todo.steps):
-        parts = [todo.inputs for todo in todos if any(step.name == name for step in todo.steps)]
-        steps.append(_step_forecast(recipe, name, parts, questions, earlier.get(name)))
+    for step in {each.name: each for todo in todos for each in todo.steps}.values():
+        parts = [todo.inputs for todo in todos if any(each.name == step.name for each in todo.steps)]
+        steps.append(_step_forecast(recipe, step, parts, questions, earlier.get(step.name)))
     known = all(each.seconds is not None for each in steps)
     at_once = (before.tasks_at_once if before else 0) or PARTS_AT_ONCE
     seconds = sum(each.seconds or 0 for each in steps) / at_once if known else None
@@ -110,70 +111,41 @@ def forecast(
 
 def _step_forecast(
     recipe: Recipe,
-    name: str,
+    step: Step[PartStep],
     parts: Sequence[PartInputs],
     questions: KnownQuestions,
     earlier: StepUse | None,
 ) -> StepForecast:
-    calls = _calls(recipe, name, parts, questions, earlier)
-    prompt, completion = _tokens_a_call(recipe, name, earlier)
-    price = _mean_price(_teachers_of(recipe, name))
+    videos = sum(len(part.sources) for part in parts)
+    asked = sum(questions.of(part, recipe) for part in parts)
+    calls = step.kind.calls(recipe, Expected(videos * CLIPS_A_VIDEO, asked))
+    rate = earlier.needed_a_video if earlier and step.kind.varies else None
+    calls = calls if rate is None else round(videos * rate)
+    prompt, completion = _tokens_a_call(step.asks, earlier)
+    price = _mean_price(step.asks)
     return StepForecast(
-        step=name,
+        step=step.name,
         calls=calls,
         prompt_tokens=round(calls * prompt),
         completion_tokens=round(calls * completion),
-        seconds=_seconds(calls, sum(len(part.sources) for part in parts), earlier),
+        seconds=_seconds(calls, videos, earlier),
         cost=None if price is None else price.of(calls * prompt, calls * completion),
         measured=bool(earlier and earlier.use.calls),
     )
 
 
-def _calls(
-    recipe: Recipe,
-    name: str,
-    parts: Sequence[PartInputs],
-    questions: KnownQuestions,
-    earlier: StepUse | None,
-) -> int:
-    """Completions of a step. Claims go by earlier builds, if any: what thoughts cite varies."""
-    videos = sum(len(part.sources) for part in parts)
-    asked = sum(questions.of(part, recipe) for part in parts)
-    rollouts = asked * recipe.rollouts.rollouts
-    wanted = recipe.questions.asked.wanted if recipe.questions.asked else None
-    if name == "asked" and wanted is not None:
-        a_clip = len(wanted.tasks) * (1 + wanted.per_task * wanted.answers)
-        return _by_videos(videos, earlier, videos * CLIPS_A_VIDEO * a_clip)
-    if name == "traces":
-        return rollouts
-    if name == "probes":
-        return asked * len(recipe.probes.probes) * recipe.probes.rollouts
-    if name == "claims":
-        a_trace = recipe.claims.claims_per_trace * (1 + recipe.claims.controls) * recipe.claims.votes
-        return _by_videos(videos, earlier, rollouts * a_trace)
-    return rollouts if name == "sufficiency" else 0
-
-
-def _by_videos(videos: int, earlier: StepUse | None, bound: int) -> int:
-    rate = earlier.needed_a_video if earlier else None
-    return bound if rate is None else round(videos * rate)
-
-
-def _tokens_a_call(recipe: Recipe, name: str, earlier: StepUse | None) -> tuple[float, float]:
+def _tokens_a_call(asks: Sequence[Ask], earlier: StepUse | None) -> tuple[float, float]:
     """Of prompt and completion: measured, or a bound from above."""
     if earlier and earlier.use.calls:
         use = earlier.use
         return use.prompt_tokens / use.calls, use.completion_tokens / use.calls
-    needs = recipe.teacher_needs(recipe.prober)
-    frame = math.ceil(needs.image_width_px / TOKEN_SIDE_PX) * math.ceil(needs.image_height_px / TOKEN_SIDE_PX)
-    images = {"sufficiency": 0, "claims": recipe.claims.frames_per_claim}.get(name, needs.images)
-    longest = {
-        "asked": recipe.questions.asked.wanted.max_tokens if recipe.questions.asked else 0,
-        "probes": recipe.probes.max_tokens,
-        "claims": recipe.claims.max_tokens,
-        "sufficiency": recipe.sufficiency.max_tokens,
-    }
-    return TEXT_TOKENS + images * frame, longest.get(name, recipe.rollouts.max_tokens)
+    prompts = [TEXT_TOKENS + ask.needs.images * _frame_tokens(ask.needs) for ask in asks]
+    return max(prompts, default=0), max((ask.needs.max_tokens for ask in asks), default=0)
+
+
+def _frame_tokens(needs: TeacherNeeds) -> int:
+    width, height = needs.image_width_px, needs.image_height_px
+    return math.ceil(width / TOKEN_SIDE_PX) * math.ceil(height / TOKEN_SIDE_PX)
 
 
 def _seconds(calls: int, videos: int, earlier: StepUse | None) -> float | None:
@@ -185,31 +157,18 @@ def _seconds(calls: int, videos: int, earlier: StepUse | None) -> float | None:
     return None if calls else videos * earlier.seconds / earlier.videos
 
 
-def _teachers_of(recipe: Recipe, name: str) -> list[tuple[TeacherConfig, float]]:
-    """Who a step asks, and for what share of its completions."""
-    asked = recipe.questions.asked
-    if name == "asked" and asked:
-        answers = asked.wanted.per_task * asked.wanted.answers
-        return [(asked.writer, 1), (asked.answerer or asked.writer, answers)]
-    if name == "traces":
-        return [(each.teacher, each.share) for each in recipe.teachers]
-    one = {"probes": recipe.prober, "claims": recipe.verifier, "sufficiency": recipe.judge}.get(name)
-    return [(one, 1)] if one else []
-
-
-def _mean_price(asked: Sequence[tuple[TeacherConfig, float]]) -> TeacherPrice | None:
+def _mean_price(asks: Sequence[Ask]) -> TeacherPrice | None:
     """Of a token, whoever answers; None where none of them has a price."""
-    prices = [(teacher_price(cfg) or TeacherPrice(), share) for cfg, share in asked]
-    if all(teacher_price(cfg) is None for cfg, _ in asked):
+    prices = [(teacher_price(ask.teacher), ask.share) for ask in asks]
+    if all(price is None for price, _ in prices):
         return None
     whole = sum(share for _, share in prices)
+    told = [(price or TeacherPrice(), share / whole) for price, share in prices]
     return TeacherPrice(
-        per_million_prompt_tokens=sum(price.per_million_prompt_tokens * share for price, share in prices)
-        / whole,
+        per_million_prompt_tokens=sum(price.per_million_prompt_tokens * share for price, share in told),
         per_million_completion_tokens=sum(
-            price.per_million_completion_tokens * share for price, share in prices
-        )
-        / whole,
+            price.per_million_completion_tokens * share for price, share in told
+        ),
     )
 
 

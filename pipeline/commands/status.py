@@ -10,6 +10,8 @@ from rich.text import Text
 
 from reelproof.pipeline.accounts.use_figures import tell_seconds, tell_use
 from reelproof.pipeline.dataset.stats_files import read_stats
+from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.parts.whole import is_done
 from reelproof.pipeline.progress.run_progress import RunProgress, read_progress
 from reelproof.pipeline.progress.run_summary import RUN, RunSummary
 from reelproof.pipeline.workplace import Workplace
@@ -19,7 +21,7 @@ from reelproof.schemas.stats import Stats
 
 
 class StepProgress(Settings):
-    """How many of the parts have been through a step."""
+    """How many of the parts have been through a step; one over all parts counts them as one."""
 
     step: str
     folder: str
@@ -61,7 +63,7 @@ def build_status(workplace: Workplace) -> BuildStatus:
     return BuildStatus(
         videos=len(workplace.sources),
         parts=parts,
-        steps=tuple(steps),
+        steps=(*steps, *_whole_progress(workplace)),
         quarantine=tuple(workplace.quarantined()),
         alarms=tuple(_alarms(stats)),
         left_out_s=stats.build.left_out_s if stats else None,
@@ -69,6 +71,19 @@ def build_status(workplace: Workplace) -> BuildStatus:
         running=progress is not None and progress.runs(time.time()),
         progress=progress,
     )
+
+
+def _whole_progress(workplace: Workplace) -> Iterator[StepProgress]:
+    """Of the steps over all parts, for the parts as they are now."""
+    try:
+        tasks = {task.step.name: task for task in workplace.whole_tasks()}
+    except UsageError:  # an evaluation set is not where it was: nothing over all parts can be done
+        tasks = {}
+    for step in workplace.dag.whole:
+        task = tasks.get(step.name)
+        done = task is not None and is_done(workplace.store, task)
+        folder = task.folder if task else f"whole/{step.name}"
+        yield StepProgress(step=step.name, folder=folder, done=int(done), parts=1)
 
 
 def _alarms(stats: Stats | None) -> Iterator[str]:
@@ -113,7 +128,8 @@ def _tell_progress(status: BuildStatus) -> Iterator[str]:
         yield tell_use(progress.use, progress.figures)
     for each in progress.at_work.steps:
         asked = f", {each.use.calls:,} completions, {each.waiting:,} to come" if each.use.calls else ""
-        yield f"  part {each.part}: {each.step} for {tell_seconds(each.seconds)}{asked}"
+        where = "all parts" if each.part is None else f"part {each.part}"
+        yield f"  {where}: {each.step} for {tell_seconds(each.seconds)}{asked}"
     if status.running:
         left_s = progress.figures.seconds_left
         yield "about " + tell_seconds(left_s) + " left" if left_s is not None else "time left: not known yet"

@@ -45,7 +45,7 @@ def open_judge(build_dir: Path) -> Iterator[VerifierJudge | None]:
         yield None
         return
     recipe = open_workplace(str(build_dir)).recipe
-    with open_teacher(recipe.verifier) as verifier:
+    with open_teacher(recipe.claims.verifier) as verifier:
         yield VerifierJudge(verifier, recipe.claims)
 
 

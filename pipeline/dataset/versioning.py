@@ -1,12 +1,12 @@
 """What a dataset held before, and holds now -> its next semantic version, in its Croissant file."""
 
 import datetime
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from reelproof.pipeline.dataset.card import CardConfig
-from reelproof.pipeline.dataset.croissant import bump_version, write_croissant
+from reelproof.pipeline.dataset.croissant import bump_version
 from reelproof.pipeline.dataset.part_files import read_columns
 from reelproof.pipeline.dataset.replace import read_manifest
 from reelproof.pipeline.disk.store import Store
@@ -20,6 +20,8 @@ class Release(NamedTuple):
     """A dataset as it was last described."""
 
     version: str
+    date: str
+    """Of that version, `YYYY-MM-DD`."""
     dataset_sha256: str
     kept: frozenset[str]
     """Ids of its rows in `sft` and `rl`."""
@@ -34,17 +36,17 @@ def read_release(store: Store) -> Release | None:
     files = [file for file in manifest.files if file.config in KEPT_CONFIGS and file.rows]
     tables = (read_columns(store, f"dataset/{file.path}", ("sample_id",)) for file in files)
     kept = frozenset(each for table in tables for each in table["sample_id"].to_pylist())
-    return Release(described["version"], manifest.dataset_sha256, kept)
+    return Release(described["version"], described["datePublished"], manifest.dataset_sha256, kept)
 
 
-def describe_release(store: Store, before: Release | None, kept: frozenset[str], cfg: CardConfig) -> None:
-    """Leave `croissant.json`, with a new version and date where the data is not what it was."""
-    manifest = read_manifest(store)
-    if manifest is None or (before and before.dataset_sha256 == manifest.dataset_sha256):
-        return
-    version = bump_version(before.version, before.kept, kept) if before else FIRST_VERSION
+def release_of(dataset_sha256: str, before: Release | None, kept: Callable[[], frozenset[str]]) -> Release:
+    """The dataset as it is now: with a new version and date where the data is not what it was."""
+    if before and before.dataset_sha256 == dataset_sha256:
+        return before
+    now = kept()
+    version = bump_version(before.version, before.kept, now) if before else FIRST_VERSION
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
-    write_croissant(store, cfg, version, today)
+    return Release(version, today, dataset_sha256, now)
 
 
 def kept_ids(measurements: pl.DataFrame, verdicts: pl.DataFrame) -> frozenset[str]:

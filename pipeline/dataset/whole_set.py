@@ -9,13 +9,13 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reelproof.pipeline.dataset.part_files import PartFiles, read_columns
-from reelproof.pipeline.disk.fingerprint import fingerprint
+from reelproof.pipeline.dataset.part_files import read_columns
 from reelproof.pipeline.disk.store import Store
-from reelproof.pipeline.inputs.evaluation_sets import DecontaminationConfig, NamedSets, read_evaluation_sets
-from reelproof.stages.duplicates import contamination as duplicates_evaluation
-from reelproof.stages.duplicates import near as duplicates
-from reelproof.stages.duplicates.contamination import ContaminationConfig, find_contamination
+from reelproof.stages.duplicates.contamination import (
+    ContaminationConfig,
+    EvaluationSet,
+    find_contamination,
+)
 from reelproof.stages.duplicates.near import DuplicateConfig, duplicate_questions, duplicate_videos
 
 VERSION = 2
@@ -25,76 +25,65 @@ _LETTERS = pl.DataFrame({"answer": list(string.ascii_uppercase), "place": range(
 
 
 class CurrentPart(NamedTuple):
-    """A part as far as it counts."""
+    """A part as far as it counts: names of its files in the build's store, and its videos."""
 
-    files: PartFiles
+    footage: str
+    clips: str
+    questions: str
     video_ids: tuple[str, ...]
-    """Those of its videos that are among the sources now, and that no later part tried again."""
+    """Those that are among the sources now, and that no later part tried again."""
 
 
 @dataclass(frozen=True)
-class WholeSet:
+class NearDuplicates:
     """What was found over all parts. Ids that are not listed have no near-duplicate."""
 
     questions: pl.DataFrame
-    """`question_id`, `question_duplicate_of` (an earlier question, or null), `contaminated` (null where no
-    evaluation set was named)."""
+    """`question_id`, `question_duplicate_of` (an earlier question, or null)."""
     videos: pl.DataFrame
     """`video_id`, `group`: the first video of those that show nearly the same."""
 
 
-def examine_whole_set(
-    store: Store, parts: Sequence[CurrentPart], cfg: DuplicateConfig, against: DecontaminationConfig
-) -> WholeSet:
-    """Compare all parts with each other and with evaluation sets; an earlier result for the same is reused.
-
-    Rows of videos that do not count any more are compared with nothing.
-
-    Raises UsageError for an evaluation set that cannot be read.
-    """
-    named = read_evaluation_sets(against.sets)
-    key = fingerprint(
-        "whole-set",
-        VERSION,
-        [cfg, against.overlap, named.digests, duplicates.VERSION, duplicates_evaluation.VERSION],
-        ["\n".join((part.files.identity, *part.video_ids)) for part in parts],
-    )
-    names = {table: f"parts/whole-set-{key}/{table}.parquet" for table in ("questions", "videos")}
-    if not all(store.exists(name) for name in names.values()):
-        found = _compare(store, parts, cfg, named, against.overlap)
-        store.write_table(names["questions"], found.questions.to_arrow())
-        store.write_table(names["videos"], found.videos.to_arrow())
-        return found
-    return WholeSet(*(pl.DataFrame(read_columns(store, name)) for name in names.values()))
-
-
-def _compare(
-    store: Store,
-    parts: Sequence[CurrentPart],
-    cfg: DuplicateConfig,
-    named: NamedSets,
-    overlap: ContaminationConfig,
-) -> WholeSet:
-    questions = pl.concat([_current(_questions(store, part.files), part) for part in parts])
-    frames = pl.concat([_current(_frames(store, part.files), part) for part in parts])
-    clips = frames.select("clip_id", "phash")
+def find_near_duplicates(store: Store, parts: Sequence[CurrentPart], cfg: DuplicateConfig) -> NearDuplicates:
+    """Compare all parts with each other; rows of videos that do not count any more, with nothing."""
+    questions, frames = _all_questions(store, parts), _all_frames(store, parts)
     with_options = questions.with_columns(pl.concat_str("text", "options", separator=" ").alias("text"))
-    shown = pl.concat([_shown(store, part.files) for part in parts])
+    shown = pl.concat([_shown(store, part) for part in parts])
     shown = shown.join(questions, on="question_id", how="semi", maintain_order="left")
-    repeated = duplicate_questions(with_options, clips, shown, cfg).rename(
+    repeated = duplicate_questions(with_options, frames.select("clip_id", "phash"), shown, cfg).rename(
         {"duplicate_of": "question_duplicate_of"}
     )
-    held = {each.question_id for each in find_contamination(questions, clips, named.sets, overlap)}
-    contaminated = pl.col("question_id").is_in(sorted(held)) if named.sets else pl.lit(None, pl.Boolean)
-    groups = duplicate_videos(frames.select("video_id", "phash"), cfg)
-    return WholeSet(repeated.with_columns(contaminated.alias("contaminated")), groups)
+    return NearDuplicates(repeated, duplicate_videos(frames.select("video_id", "phash"), cfg))
+
+
+def find_contaminated(
+    store: Store,
+    parts: Sequence[CurrentPart],
+    sets: Sequence[EvaluationSet],
+    overlap: ContaminationConfig,
+) -> pl.DataFrame:
+    """Compare all parts with evaluation sets: `question_id`, `contaminated` (null where no set was named)."""
+    if not sets:
+        return pl.DataFrame(schema={"question_id": pl.String, "contaminated": pl.Boolean})
+    questions, frames = _all_questions(store, parts), _all_frames(store, parts)
+    clips = frames.select("clip_id", "phash")
+    held = {each.question_id for each in find_contamination(questions, clips, sets, overlap)}
+    return questions.select("question_id", pl.col("question_id").is_in(sorted(held)).alias("contaminated"))
+
+
+def _all_questions(store: Store, parts: Sequence[CurrentPart]) -> pl.DataFrame:
+    return pl.concat([_current(_questions(store, part), part) for part in parts])
+
+
+def _all_frames(store: Store, parts: Sequence[CurrentPart]) -> pl.DataFrame:
+    return pl.concat([_current(_frames(store, part), part) for part in parts])
 
 
 def _current(rows: pl.DataFrame, part: CurrentPart) -> pl.DataFrame:
     return rows.filter(pl.col("video_id").is_in(part.video_ids))
 
 
-def _questions(store: Store, part: PartFiles) -> pl.DataFrame:
+def _questions(store: Store, part: CurrentPart) -> pl.DataFrame:
     """Ids, the name of the video's file, the text, the options as one text, and the proof of the answer."""
     rows = pl.DataFrame(read_columns(store, part.questions, QUESTION_COLUMNS))
     videos = read_columns(store, part.footage, ("video.video_id", "video.name"))["video"].combine_chunks()
@@ -119,7 +108,7 @@ def _with_proof(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _shown(store: Store, part: PartFiles) -> pl.DataFrame:
+def _shown(store: Store, part: CurrentPart) -> pl.DataFrame:
     """`question_id`, `phash`: one row a frame that a question shows, in its order."""
     rows = read_columns(store, part.questions, ("question_id", "frames.list.element.frame.phash"))
     frames = rows["frames"].combine_chunks()
@@ -128,7 +117,7 @@ def _shown(store: Store, part: PartFiles) -> pl.DataFrame:
     return pl.DataFrame(pa.table({"question_id": owner, "phash": phash}))
 
 
-def _frames(store: Store, part: PartFiles) -> pl.DataFrame:
+def _frames(store: Store, part: CurrentPart) -> pl.DataFrame:
     """`video_id`, `clip_id`, `phash`: one row a keyframe of a clip."""
     clips = read_columns(store, part.clips, ("clip_id", "video_id", "keyframes.list.element.phash"))
     keyframes = clips["keyframes"].combine_chunks()

@@ -12,16 +12,17 @@ from reelproof.pipeline.accounts.at_work import announced
 from reelproof.pipeline.accounts.memory import peak_rss_mb
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.parts.part import PartInputs, PartRun
-from reelproof.pipeline.parts.step import Step
+from reelproof.pipeline.parts.step import PartStep, Step
 from reelproof.schemas.footage import Quarantine
 from reelproof.schemas.record import Record, arrow_schema, to_table
 
 
 class Receipt(Record):
-    """What one step did to one part. It travels to the client; the results stay on disk."""
+    """What one step did to one part, or over all. It travels to the client; the results stay on disk."""
 
     step: str
-    part: int
+    part: int | None
+    """None where it was over all parts."""
     rows: int
     videos: int = 0
     """In the part."""
@@ -50,7 +51,7 @@ class StepBroken(Exception):  # noqa: N818 - it is told as a failed step, not ra
         return self.told
 
 
-def run_step(step: Step, inputs: PartInputs, store_url: str, *above: Receipt) -> Receipt:
+def run_step(step: Step[PartStep], inputs: PartInputs, store_url: str, *above: Receipt) -> Receipt:
     """Run the step on the part and leave its file; `above` are only waited for.
 
     A file that is there already is done: another worker may have left it. Raises StepBroken for whatever the
@@ -80,18 +81,20 @@ def run_step(step: Step, inputs: PartInputs, store_url: str, *above: Receipt) ->
     )
 
 
-def _make(step: Step, run: PartRun) -> int:
+def _make(step: Step[PartStep], run: PartRun) -> int:
     """Run the step and leave its files. Returns how many records there were."""
     announce = announced(step.name, run.inputs.part.number, len(run.inputs.sources), run.counter)
     with announce, run.store.open_write(step.file(run.inputs)) as file:
-        rows = write_records(file, step.run(run, step.settings), step.makes, step.rows_at_once)
+        rows = write_records(
+            file, step.kind.run(run, *step.settings), step.kind.makes, step.kind.rows_at_once
+        )
         if run.quarantine:
             table = to_table(run.quarantine, Quarantine)
             run.store.write_table(quarantine_file(step, run.inputs), table)
     return rows
 
 
-def quarantine_file(step: Step, inputs: PartInputs) -> str:
+def quarantine_file(step: Step[PartStep], inputs: PartInputs) -> str:
     """Where a step says which videos it could not use; it is there before the step's own file."""
     return f"parts/quarantine-{step.fingerprint}/{inputs.name}.parquet"
 

@@ -1,59 +1,165 @@
-"""A node of the DAG: what it makes, out of what, and what its results depend on."""
+"""A step: how it says itself, once, beside its function; and what it is in one recipe, with a fingerprint."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from reelproof.pipeline.disk.fingerprint import fingerprint
-from reelproof.pipeline.parts.part import PartInputs, PartRun
-from reelproof.pipeline.teachers.kinds import TeacherConfig, gpus_a_server
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.parts.part import PartInputs
+from reelproof.pipeline.teachers.kinds import TEACHER_CONFIGS, TeacherConfig, gpus_a_server, teacher_identity
 from reelproof.schemas.record import Record
-from reelproof.stages.teachers.protocol import ServerTeacherConfig
-
-StepFunction = Callable[[PartRun, Any], Iterator[Record]]
-"""The part and the step's settings in, records out."""
+from reelproof.schemas.settings import Settings
+from reelproof.stages.teachers import prompts
+from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherNeeds
 
 Slot = Literal["CPU", "TEACHER", "GPU"]
 """The worker resource that a step takes where one is declared: TEACHER waits for a server, GPU holds one."""
 
 
-@dataclass(frozen=True)
-class Step:
-    """What happens to every part once."""
+class Ask(NamedTuple):
+    """A model that a step puts requests to, and the most that one of them takes."""
+
+    teacher: TeacherConfig
+    needs: TeacherNeeds
+    share: float = 1.0
+    """Of the step's completions, relative to the other models that it asks."""
+
+
+class Expected(NamedTuple):
+    """How much there is to ask about: counted, or as far as is known."""
+
+    clips: int
+    questions: int
+
+
+class Outside(NamedTuple):
+    """What a step over all parts takes from elsewhere than from parts and recipe."""
+
+    value: Any
+    counts: Any
+    """What of it counts for the fingerprint."""
+
+
+def _asks_no_one(_recipe: Any) -> tuple[Ask, ...]:
+    return ()
+
+
+def _no_calls(_recipe: Any, _expected: Expected) -> int:
+    return 0
+
+
+def _from_nowhere(_build: Any) -> Outside:
+    return Outside(None, None)
+
+
+def _always(_store: Store, _outcome: Any) -> bool:
+    return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepKind:
+    """What every step says of itself, whatever the recipe."""
 
     name: str
     version: int
     """Bumped by hand when the output changes for the same input."""
-    settings: Any
-    """Handed to `run`: the stage's config."""
+    run: Callable[..., Any]
+    """Given what it works on, then the sections' values."""
+    sections: tuple[str, ...] = ()
+    """Names in the recipe, dotted where they lie deeper. Where one of them is null, there is no such step."""
+    aside: tuple[str, ...] = ()
+    """Those of the sections that its results do not depend on."""
+    after: tuple["StepKind", ...] = ()
+    """The steps that it is made from; without one of them, it is not there either."""
+    also: tuple["StepKind", ...] = ()
+    """Those that it is made from where the recipe has them."""
+    versions: tuple[int, ...] = ()
+    """Of further code that its results depend on."""
+    prompts: tuple[str, ...] = ()
+    """Names, in `stages/teachers/prompts.py`, of those that it asks with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartStep(StepKind):
+    """A step over parts: each part goes through it once."""
+
+    run: Callable[..., Iterator[Record]]
+    """(part at work, *sections) -> records."""
     makes: type[Record]
-    run: StepFunction
-    after: tuple["Step", ...] = ()
-    asks: tuple[TeacherConfig, ...] = ()
-    """The models that it puts requests to."""
-    identity: Any = None
-    """What of the settings counts for the fingerprint, where not all does (a server's address does not)."""
+    asks: Callable[[Any], tuple[Ask, ...]] = _asks_no_one
+    """(recipe) -> the models that it puts requests to."""
+    calls: Callable[[Any, Expected], int] = _no_calls
+    """(recipe, how much there is) -> how many completions that takes, at most."""
+    varies: bool = False
+    """Whether that is only a bound, so that earlier builds tell better."""
     rests_on_given: bool = False
     """Whether the questions that came with the videos are among its inputs."""
     rows_at_once: int = 512
     """Records in memory, and in a row group of its file."""
 
+
+@dataclass(frozen=True, kw_only=True)
+class WholeStep(StepKind):
+    """A step over all parts: one task that rests on the files of every part."""
+
+    run: Callable[..., Record]
+    """(all parts at work, *sections) -> what it came to; its files are written through the first."""
+    makes: type[Record]
+    """What it came to, as its receipt keeps it."""
+    outside: Callable[[Any], Outside] = _from_nowhere
+    """(workplace) -> what it takes from elsewhere, read by the client."""
+    intact: Callable[[Store, Any], bool] = _always
+    """(store, what it came to) -> whether what it published is still there."""
+
+
+K = TypeVar("K", bound=StepKind, covariant=True)
+
+
+@dataclass(frozen=True)
+class Step(Generic[K]):
+    """A step in a recipe: its settings, and the steps above it."""
+
+    kind: K
+    settings: tuple[Any, ...]
+    """Handed to `run`: the sections' values."""
+    after: tuple["Step[StepKind]", ...] = ()
+    asks: tuple[Ask, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What the step is called."""
+        return self.kind.name
+
     @property
     def slot(self) -> Slot:
         """Where it runs: beside a server of ours, waiting for one, or as plain work."""
-        if gpus_a_server(self.asks):
+        if gpus_a_server(each.teacher for each in self.asks):
             return "GPU"
-        return "TEACHER" if any(isinstance(each, ServerTeacherConfig) for each in self.asks) else "CPU"
+        waits = any(isinstance(each.teacher, ServerTeacherConfig) for each in self.asks)
+        return "TEACHER" if waits else "CPU"
+
+    @cached_property
+    def counts(self) -> Any:
+        """What the fingerprint takes of settings and wording.
+
+        Raises TeacherUnavailable where a model is a folder that is not there.
+        """
+        named = zip(self.kind.sections, self.settings, strict=True)
+        sections = [_counted(value) for name, value in named if name not in self.kind.aside]
+        asked_with = [getattr(prompts, name).prompt_id for name in self.kind.prompts]
+        more = [*self.kind.versions, *asked_with]
+        return sections[0] if len(sections) == 1 and not more else [*sections, *more]
 
     @cached_property
     def fingerprint(self) -> str:
         """16 hex digits that name its results."""
-        identity = self.settings if self.identity is None else self.identity
-        return fingerprint(self.name, self.version, identity, [step.fingerprint for step in self.after])
+        above = [step.fingerprint for step in self.after]
+        return fingerprint(self.name, self.kind.version, self.counts, above)
 
     @cached_property
-    def ancestors(self) -> tuple["Step", ...]:
+    def ancestors(self) -> tuple["Step[StepKind]", ...]:
         """Every step above it, each once."""
         above = {each.name: each for step in self.after for each in (*step.ancestors, step)}
         return tuple(above.values())
@@ -61,7 +167,8 @@ class Step:
     @cached_property
     def sees_given(self) -> bool:
         """Whether it, or a step above it, rests on given questions."""
-        return self.rests_on_given or any(step.sees_given for step in self.after)
+        mine = isinstance(self.kind, PartStep) and self.kind.rests_on_given
+        return mine or any(step.sees_given for step in self.after)
 
     @property
     def folder(self) -> str:
@@ -71,3 +178,14 @@ class Step:
     def file(self, part: PartInputs) -> str:
         """The file that it leaves for a part."""
         return f"{self.folder}/{part.name}{part.given_key if self.sees_given else ''}.parquet"
+
+
+def _counted(value: Any) -> Any:
+    """A section as fingerprints take it: a teacher counts by who it is, not by where it is found."""
+    if isinstance(value, TEACHER_CONFIGS):
+        return teacher_identity(value)
+    if isinstance(value, tuple):
+        return [_counted(each) for each in value]
+    if isinstance(value, Settings) and any(isinstance(each, TEACHER_CONFIGS) for _, each in value):
+        return {name: _counted(each) for name, each in value}
+    return value

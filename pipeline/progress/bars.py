@@ -50,6 +50,10 @@ def _bars(totals: Counter[str], console: Console) -> Iterator[Advance]:
         rows: Counter[str] = Counter()
 
         def advance(receipt: Receipt) -> None:
+            if receipt.part is None:
+                bars[receipt.step] = progress.add_task(receipt.step, total=1, note="over all parts")
+                progress.update(bars[receipt.step], advance=1)
+                return
             rows[receipt.step] += receipt.rows
             progress.update(bars[receipt.step], advance=1, note=f"{rows[receipt.step]:,} rows")
 
@@ -63,6 +67,9 @@ def _plain_lines(totals: Counter[str], console: Console) -> Advance:
 
     def advance(receipt: Receipt) -> None:
         nonlocal said_at
+        if receipt.part is None:
+            console.print(f"{receipt.step}: over all parts, {receipt.seconds:.1f} s", highlight=False)
+            return
         done[receipt.step] += 1
         rows[receipt.step] += receipt.rows
         finished = done[receipt.step] == totals[receipt.step]

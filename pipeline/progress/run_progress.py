@@ -176,5 +176,8 @@ def _look_at_worker(dask_worker: Any) -> tuple[AtWork, list[ServerLoad]]:
 
 def _together(works: Iterable[AtWork]) -> AtWork:
     found = list(works)
-    steps = sorted((step for each in found for step in each.steps), key=lambda step: (step.part, step.step))
+    steps = sorted(
+        (step for each in found for step in each.steps),
+        key=lambda step: (step.part is None, step.part or 0, step.step),
+    )
     return AtWork(steps=tuple(steps), in_flight=sum(each.in_flight for each in found))

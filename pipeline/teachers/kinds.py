@@ -41,6 +41,14 @@ TeacherConfig = Annotated[
 ]
 """Who is asked: `signals`, a running `server`, a `vllm` server that we start, `transformers` in process."""
 
+TEACHER_CONFIGS = (
+    SignalsTeacherConfig,
+    ServerTeacherConfig,
+    VllmTeacherConfig,
+    TransformersTeacherConfig,
+)
+"""The same, for `isinstance`."""
+
 _ADAPTER: TypeAdapter[TeacherConfig] = TypeAdapter(TeacherConfig)
 
 

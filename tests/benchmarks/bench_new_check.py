@@ -23,7 +23,7 @@ SETTINGS = (
     "probes.probes=[]",
     "parts.videos=2",
 )
-JUDGED = "judge={kind: signals}"
+JUDGED = "sufficiency={judge: {kind: signals}}"
 
 
 def bench_new_check(folder: Path) -> Rows:

@@ -26,8 +26,8 @@ from reelproof.pipeline.cluster.schedule import Todo
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.ingest import ingest, save_ingested
 from reelproof.pipeline.parts.part import PartRun
-from reelproof.pipeline.parts.step_functions import asked_of, frames_of
 from reelproof.pipeline.recipe import Recipe, load_recipe
+from reelproof.pipeline.steps.asking import asked_of, frames_of
 from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig
 from reelproof.pipeline.workplace import Workplace
 from reelproof.schemas.chat import ChatRequest, Completion

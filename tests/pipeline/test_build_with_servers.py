@@ -22,6 +22,7 @@ from reelproof.pipeline.commands.dry_run import forecast_of, tell_forecast
 from reelproof.pipeline.commands.forecast import TEXT_TOKENS, TOKEN_SIDE_PX
 from reelproof.pipeline.commands.status import build_status, print_status
 from reelproof.pipeline.commands.terminal import PlainConsole
+from reelproof.pipeline.dag import build_dag
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BuildFailed, UsageError
 from reelproof.pipeline.ingest import ingest
@@ -312,11 +313,12 @@ def test_what_a_server_cannot_is_told_before_any_video_is_decoded(
 def test_a_judge_needs_no_eyes_and_each_model_only_what_it_is_asked_for(recipe_of, three_films):
     with StubServer() as seeing, StubServer(fault=blind) as reading:
         judge = server(reading)
-        recipe = recipe_of(server(seeing), judge=judge, sufficiency={"max_tokens": 50})
-        check_teachers(recipe, recipe.all_teachers())
+        recipe = recipe_of(server(seeing), sufficiency={"judge": judge, "max_tokens": 50})
+        dag = build_dag(recipe)
+        check_teachers(dag, dag.teachers)
     assert [max(map(images_in, each.bodies)) for each in (seeing, reading)] == [16, 0]
-    assert recipe.teacher_needs(recipe.judge).max_tokens == 50
-    assert recipe.teacher_needs(recipe.prober).max_tokens == recipe.rollouts.max_tokens
+    assert dag.needs_of(recipe.sufficiency.judge).max_tokens == 50
+    assert dag.needs_of(recipe.prober).max_tokens == recipe.rollouts.max_tokens
 
 
 def test_what_a_failed_step_was_answered_is_counted_and_told_once(recipe_of, tmp_path):

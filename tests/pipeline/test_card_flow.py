@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelproof.pipeline.dag import build_dag, edges
+from reelproof.pipeline.dag import build_dag
 from reelproof.pipeline.dataset.card_flow import flow_lines
 from reelproof.pipeline.recipe import recipe_for_sources
 
@@ -49,16 +49,16 @@ def test_picture_reaches_what_the_steps_rest_on_by_no_edge_too_many(rests_on):
             assert reached(fewer) != wanted
 
 
-@pytest.mark.parametrize("more", [(), ("judge={kind: signals}",)])
+@pytest.mark.parametrize("more", [(), ("sufficiency={judge: {kind: signals}}",)])
 def test_picture_of_a_build_has_its_steps_and_those_over_all_parts(more):
     dag = build_dag(recipe_for_sources("videos", more))
-    above = drawn(flow_lines(edges(dag)))
+    above = drawn(flow_lines(dag.edges()))
     assert [step.name for step in dag.steps] == list(above)[: len(dag.steps)]
-    assert list(above)[len(dag.steps) :] == ["near-duplicates", "policy", "splits", "shards", "card"]
+    assert list(above)[len(dag.steps) :] == [step.name for step in dag.whole]
     full = reached(above)
-    for step in dag.steps:
+    for step in (*dag.steps, *dag.whole):
         assert full[step.name] == {each.name for each in step.ancestors}
-    assert full["card"] == set(above) - {"card"}
+    assert full["card"] == set(above) - {"card", "croissant"}
 
 
 def test_names_cannot_leave_their_place_in_the_picture():

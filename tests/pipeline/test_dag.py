@@ -3,12 +3,14 @@
 import pytest
 
 from reelproof.pipeline.dag import build_dag
+from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.recipe import recipe_for_sources
 from reelproof.stages.teachers import prompts
 
 RECIPE = recipe_for_sources("videos")
 SCORES = {step.name for step in build_dag(RECIPE).steps if step.name.startswith("score.")}
 ASKING = {"traces", "probes", "claims"}
+WHOLE = {step.name for step in build_dag(RECIPE).whole}
 ALL = {step.name for step in build_dag(RECIPE).steps}
 
 
@@ -49,9 +51,44 @@ def test_prompt_runs_only_what_asks(monkeypatch):
     assert {name for name in before if before[name] != after[name]} == ASKING | SCORES
 
 
+@pytest.mark.parametrize(
+    ("override", "again"),
+    [
+        ("policy.min_citations=3", {"policy", "shards", "statistics", "card", "croissant"}),
+        ("splits.test_share=0.5", {"splits", "shards", "statistics", "card", "croissant"}),
+        ("shards.megabytes=9", {"shards", "statistics", "card", "croissant"}),
+        ("card.title=Films", {"card", "croissant"}),
+        ("contamination.overlap.min_words=3", WHOLE - {"near-duplicates", "splits"}),
+        ("duplicates.frame_bits=2", WHOLE - {"contamination"}),
+        ("clips.target_s=20", WHOLE),
+        ("cluster.workers=7", set()),
+    ],
+)
+def test_setting_runs_only_what_rests_on_it_over_all_parts(override, again):
+    before = {step.name: step.fingerprint for step in build_dag(RECIPE).whole}
+    after = build_dag(recipe_for_sources("videos", [override])).whole
+    assert {step.name for step in after if before[step.name] != step.fingerprint} == again
+
+
+@pytest.mark.parametrize(("old", "new"), [("verifier", "claims.verifier"), ("judge", "sufficiency.judge")])
+def test_a_section_that_moved_is_named_with_its_new_place(old, new):
+    with pytest.raises(UsageError, match=f"{old}: it stands beside what it is asked for, as {new}$"):
+        recipe_for_sources("videos", [f"{old}={{kind: signals}}"])
+
+
+def test_who_is_asked_counts_by_identity_and_stands_in_its_section():
+    recipe = recipe_for_sources("videos", ["sufficiency.judge={kind: signals}"])
+    dag = build_dag(recipe)
+    assert {step.name for step in dag.steps} == ALL | {"sufficiency", "score.sufficiency"}
+    asked = {step.name: [ask.needs.images for ask in step.asks] for step in dag.steps if step.asks}
+    assert list(asked) == ["traces", "probes", "claims", "sufficiency"]
+    assert asked["sufficiency"] == [0]
+
+
 def test_steps_come_after_what_they_rest_on():
     seen: set[str] = set()
-    for step in build_dag(RECIPE).steps:
+    dag = build_dag(RECIPE)
+    for step in (*dag.steps, *dag.whole):
         assert {above.name for above in step.after} <= seen
         seen.add(step.name)
 

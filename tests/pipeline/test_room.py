@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from reelproof.pipeline.dag import build_dag
 from reelproof.pipeline.recipe import recipe_for_sources
 from reelproof.pipeline.teachers.room import room_for_frames
 from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig
@@ -52,8 +53,8 @@ def test_long_clips_of_a_recipe_show_what_its_teacher_has_room_for():
     clips = recipe.clips_to_cut
     assert clips.frames_of(ClipKind.WHOLE).timeline == clips.max_long_frames == 345
     assert clips.frames_of(ClipKind.SEGMENT).timeline == 16
-    assert recipe.teacher_needs(recipe.prober).images == 345
-    assert room_for_frames(recipe.prober, recipe.teacher_needs(recipe.prober)) >= 345
+    assert build_dag(recipe).needs_of(recipe.prober).images == 345
+    assert room_for_frames(recipe.prober, build_dag(recipe).needs_of(recipe.prober)) >= 345
 
 
 @pytest.mark.parametrize("overrides", [[], [SERVER % 2048], ["clips.max_long_frames=16", SERVER % 131_072]])

@@ -131,8 +131,9 @@ def test_the_outermost_default_speaks_for_all_that_lies_in_it():
 
 def test_a_section_of_another_kind_takes_nothing_from_the_default():
     videos = {"sources": {"videos": "."}}
-    read = parse_settings(Recipe, videos | {"verifier": SERVER}, ["verifier.concurrency=3"], where="r")
-    assert (read.verifier.kind, read.verifier.concurrency) == ("server", 3)
+    given = videos | {"claims": {"verifier": SERVER}}
+    read = parse_settings(Recipe, given, ["claims.verifier.concurrency=3"], where="r")
+    assert (read.claims.verifier.kind, read.claims.verifier.concurrency) == ("server", 3)
 
 
 def test_a_list_that_is_there_by_default_can_be_reached_into():

@@ -34,8 +34,8 @@ def test_a_key_among_the_arguments_is_refused_and_not_quoted(words):
 
 
 def test_a_key_in_a_recipe_is_refused_and_not_quoted():
-    verifier = "verifier={kind: vllm, model: m, extra_args: [--api-key, hush]}"
-    with pytest.raises(UsageError, match=r"verifier.vllm.extra_args.*leave --api-key out") as error:
+    verifier = "claims.verifier={kind: vllm, model: m, extra_args: [--api-key, hush]}"
+    with pytest.raises(UsageError, match=r"claims.verifier.vllm.extra_args.*leave --api-key out") as error:
         recipe_for_sources("/films", [verifier])
     assert "hush" not in str(error.value)
 

@@ -3,14 +3,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from reelproof.pipeline.dataset.part_files import PartFiles
-from reelproof.pipeline.dataset.whole_set import CurrentPart, WholeSet, examine_whole_set
+from reelproof.pipeline.dataset.whole_set import CurrentPart, NearDuplicates, find_near_duplicates
 from reelproof.pipeline.disk.store import Store
-from reelproof.pipeline.inputs.evaluation_sets import DecontaminationConfig
 from reelproof.schemas.footage import Clip, Footage
 from reelproof.schemas.question import Question
 from reelproof.schemas.record import to_table
-from reelproof.schemas.trace import Trace
 from reelproof.stages.duplicates.near import DuplicateConfig
 from reelproof.stages.questions.computed import ComputedConfig, computed_questions
 from tests.small_parts import footage
@@ -24,7 +21,7 @@ def examined(
     questions: list[Question],
     clips: Sequence[Clip] = CLIPS,
     current: tuple[str, ...] | None = None,
-) -> WholeSet:
+) -> NearDuplicates:
     """Of a part with these questions, as the steps would leave it; by default all of its videos count."""
     films = [footage(number, 1) for number in range(len(clips))]
     named = [
@@ -34,10 +31,9 @@ def examined(
     records = {"footage": (named, Footage), "clips": (clips, Clip), "questions": (questions, Question)}
     for name, (rows, record) in records.items():
         store.write_table(f"{name}.parquet", to_table(rows, record))
-    store.write_table("traces.parquet", to_table([], Trace))
-    files = PartFiles("footage.parquet", "clips.parquet", "questions.parquet", "traces.parquet", {})
-    part = CurrentPart(files, tuple(clip.video_id for clip in clips) if current is None else current)
-    return examine_whole_set(store, [part], DuplicateConfig(), DecontaminationConfig())
+    counting = tuple(clip.video_id for clip in clips) if current is None else current
+    part = CurrentPart("footage.parquet", "clips.parquet", "questions.parquet", counting)
+    return find_near_duplicates(store, [part], DuplicateConfig())
 
 
 def right_of(question: Question) -> str:

@@ -1,0 +1,134 @@
+"""A step over all parts, in a worker or the client: files of every part -> its own files, and a receipt."""
+
+import hashlib
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import polars as pl
+from pydantic import ValidationError
+
+from reelproof.pipeline.accounts.accounting import UseCounter
+from reelproof.pipeline.accounts.at_work import announced
+from reelproof.pipeline.accounts.memory import peak_rss_mb
+from reelproof.pipeline.disk.fingerprint import fingerprint
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.parts.part import PartInputs
+from reelproof.pipeline.parts.run_step import Receipt
+from reelproof.pipeline.parts.step import Step, WholeStep
+from reelproof.schemas.record import Record
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class WholeTask:
+    """A step over all parts, as it is to be done once for just these parts."""
+
+    step: Step[WholeStep]
+    key: str
+    """16 hex digits over all that its results depend on."""
+    outside: Any
+    """What it takes from elsewhere than from parts and recipe."""
+    folders: Mapping[str, str]
+    """Step over all parts -> where its files lie, for every one above it."""
+
+    @property
+    def folder(self) -> str:
+        """Where its files lie, within the build's folder."""
+        return f"whole/{self.step.name}-{self.key}"
+
+
+@dataclass
+class WholeRun:
+    """All parts at work."""
+
+    store: Store
+    task: WholeTask
+    parts: Sequence[PartInputs]
+    memo: dict[str, Any] = field(default_factory=dict)
+    """What steps that run in the same process need not read twice."""
+
+    def table(self, step: str, name: str) -> pl.DataFrame:
+        """A table that a step over all parts above left."""
+        return pl.DataFrame(self.store.read_table(f"{self.task.folders[step]}/{name}.parquet"))
+
+    def outcome(self, step: str, record: type[R]) -> R:
+        """What a step over all parts above came to."""
+        return _read_outcome(self.store, self.task.folders[step], record)
+
+    def write_table(self, name: str, table: pl.DataFrame) -> None:
+        """Leave a table, for the steps below to read."""
+        self.store.write_table(f"{self.task.folder}/{name}.parquet", table.to_arrow())
+
+
+def plan_whole(build: Any, steps: Iterable[Step[WholeStep]], parts: Sequence[PartInputs]) -> list[WholeTask]:
+    """The steps over all parts as tasks, in order, for the parts as they are now.
+
+    Raises UsageError where something that they take from elsewhere cannot be read.
+    """
+    held = parts_key(parts)
+    tasks: dict[str, WholeTask] = {}
+    for step in steps:
+        outside = step.kind.outside(build)
+        above = [tasks[each.name] for each in step.ancestors if each.name in tasks]
+        key = fingerprint(step.name, step.kind.version, [step.fingerprint, held, outside.counts],
+                          [each.key for each in above])  # fmt: skip
+        tasks[step.name] = WholeTask(
+            step, key, outside.value, {each.step.name: each.folder for each in above}
+        )
+    return list(tasks.values())
+
+
+def parts_key(parts: Sequence[PartInputs]) -> str:
+    """32 hex digits over which parts there are, which of their videos count, and under which licence."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"{part.name}{part.given_key}\n".encode())
+        for source in part.sources:
+            digest.update(f" {source.video_id} {source.file.license}\n".encode())
+    return digest.hexdigest()[:32]
+
+
+def is_done(store: Store, task: WholeTask) -> bool:
+    """Whether its files are there, and what it published is as it left it."""
+    try:
+        outcome = read_outcome(store, task)
+    except (FileNotFoundError, ValidationError):
+        return False
+    return task.step.kind.intact(store, outcome)
+
+
+def read_outcome(store: Store, task: WholeTask) -> Record:
+    """What the step came to. Raises FileNotFoundError where it is not done."""
+    return _read_outcome(store, task.folder, task.step.kind.makes)
+
+
+def _read_outcome(store: Store, folder: str, record: type[R]) -> R:
+    return record.model_validate_json(store.read_bytes(f"{folder}/outcome.json"))
+
+
+def run_whole(
+    task: WholeTask,
+    parts: Sequence[PartInputs],
+    store: str | Store,
+    memo: dict[str, Any] | None = None,
+    *_after: Receipt,
+) -> Receipt:
+    """Do the step and leave its files, what it came to last of all. `_after` only says what must be done."""
+    start = time.monotonic()
+    place = Store(store) if isinstance(store, str) else store
+    step, videos = task.step, sum(len(part.sources) for part in parts)
+    run = WholeRun(place, task, parts, {} if memo is None else memo)
+    with announced(step.name, None, videos, UseCounter()):
+        outcome = step.kind.run(run, *step.settings)
+        place.write_bytes(f"{task.folder}/outcome.json", (outcome.model_dump_json(indent=1) + "\n").encode())
+    return Receipt(
+        step=step.name,
+        part=None,
+        rows=0,
+        videos=videos,
+        seconds=time.monotonic() - start,
+        peak_rss_mb=peak_rss_mb(),
+    )

@@ -1,0 +1,144 @@
+"""Questions -> traces -> what a prober, a verifier and a judge say: the steps that ask, for one part."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from reelproof.pipeline.parts.part import PartRun
+from reelproof.pipeline.parts.step import Ask, Expected, PartStep
+from reelproof.pipeline.recipe import ClaimRole, Recipe, SharedTeacher, SufficiencyRole
+from reelproof.pipeline.steps.asking import asked_of, cases_of, frames_of, most_shown
+from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
+from reelproof.pipeline.steps.questions import QUESTIONS
+from reelproof.pipeline.teachers.kinds import TeacherConfig
+from reelproof.schemas.trace import Case, Claim, ProbeResult, Sufficiency, Trace
+from reelproof.stages.answers import claims, given_traces, probes, sufficiency, traces
+from reelproof.stages.answers.claims import verify_claims
+from reelproof.stages.answers.given_traces import GivenTracesConfig
+from reelproof.stages.answers.probes import ProbeConfig, probe_questions
+from reelproof.stages.answers.sufficiency import judge_sufficiency
+from reelproof.stages.answers.traces import RolloutConfig, TeacherShare, ask_rollouts
+
+
+def trace_questions(
+    run: PartRun, given: GivenTracesConfig, shared: tuple[SharedTeacher, ...], rollouts: RolloutConfig
+) -> Iterator[Trace]:
+    """Traces that came with the questions as they are; k rollouts of every other question."""
+    every = asked_of(run)
+    came = list(given_traces.given_traces([each.question for each in every], run.inputs.given, given))
+    yield from came
+    answered = {trace.question_id for trace in came}
+    asked = [each for each in every if each.question.question_id not in answered]
+    if not asked:
+        return
+    with ExitStack() as stack:
+        teachers = [
+            TeacherShare(stack.enter_context(run.open_teacher(each.teacher)), each.share) for each in shared
+        ]
+        yield from ask_rollouts(asked, teachers, rollouts, frames_of(run, asked))
+
+
+def _teachers(recipe: Recipe) -> tuple[Ask, ...]:
+    needs = recipe.needs(most_shown(recipe), recipe.rollouts.max_tokens)
+    return tuple(Ask(each.teacher, needs, each.share) for each in recipe.teachers)
+
+
+def _rollouts(recipe: Recipe, expected: Expected) -> int:
+    return expected.questions * recipe.rollouts.rollouts
+
+
+TRACES = PartStep(
+    name="traces",
+    version=traces.VERSION,
+    versions=(given_traces.VERSION,),
+    run=trace_questions,
+    sections=("given_traces", "teachers", "rollouts"),
+    makes=Trace,
+    after=(FOOTAGE, CLIPS, QUESTIONS),
+    prompts=("ROLLOUT",),
+    asks=_teachers,
+    calls=_rollouts,
+)
+
+
+def probe_part(run: PartRun, prober: TeacherConfig, cfg: ProbeConfig) -> Iterator[ProbeResult]:
+    """Each question blind, with one frame, and with its frames shuffled."""
+    asked = asked_of(run)
+    with run.open_teacher(prober) as teacher:
+        cases = (Case(each.clip, each.question, ()) for each in asked)
+        yield from probe_questions(cases, teacher, cfg, frames_of(run, asked))
+
+
+def _prober(recipe: Recipe) -> tuple[Ask, ...]:
+    return (Ask(recipe.prober, recipe.needs(most_shown(recipe), recipe.probes.max_tokens)),)
+
+
+def _probes(recipe: Recipe, expected: Expected) -> int:
+    return expected.questions * len(recipe.probes.probes) * recipe.probes.rollouts
+
+
+PROBES = PartStep(
+    name="probes",
+    version=probes.VERSION,
+    run=probe_part,
+    sections=("prober", "probes"),
+    makes=ProbeResult,
+    after=(FOOTAGE, CLIPS, QUESTIONS),
+    prompts=("ROLLOUT",),
+    asks=_prober,
+    calls=_probes,
+)
+
+
+def verify_part(run: PartRun, role: ClaimRole) -> Iterator[Claim]:
+    """Each claim of each thought, with the cited frames and with others."""
+    frames = frames_of(run, asked_of(run))
+    with run.open_teacher(role.verifier) as verifier:
+        yield from verify_claims(cases_of(run), verifier, role, frames)
+
+
+def _verifier(recipe: Recipe) -> tuple[Ask, ...]:
+    role = recipe.claims
+    return (Ask(role.verifier, recipe.needs(role.frames_per_claim, role.max_tokens)),)
+
+
+def _claims(recipe: Recipe, expected: Expected) -> int:
+    role = recipe.claims
+    return _rollouts(recipe, expected) * role.claims_per_trace * (1 + role.controls) * role.votes
+
+
+CLAIMS = PartStep(
+    name="claims",
+    version=claims.VERSION,
+    run=verify_part,
+    sections=("claims",),
+    makes=Claim,
+    after=(FOOTAGE, CLIPS, QUESTIONS, TRACES),
+    prompts=("CLAIM",),
+    asks=_verifier,
+    calls=_claims,
+    varies=True,
+)
+
+
+def judge_part(run: PartRun, role: SufficiencyRole) -> Iterator[Sufficiency]:
+    """Each thought's observations, put to a judge who sees no frame."""
+    with run.open_teacher(role.judge) as judge:
+        yield from judge_sufficiency(cases_of(run), judge, role)
+
+
+def _judge(recipe: Recipe) -> tuple[Ask, ...]:
+    role = recipe.sufficiency
+    return (Ask(role.judge, recipe.needs(0, role.max_tokens)),) if role else ()
+
+
+SUFFICIENCY = PartStep(
+    name="sufficiency",
+    version=sufficiency.VERSION,
+    run=judge_part,
+    sections=("sufficiency",),
+    makes=Sufficiency,
+    after=(CLIPS, QUESTIONS, TRACES),
+    prompts=("SUFFICIENCY",),
+    asks=_judge,
+    calls=_rollouts,
+)

@@ -1,0 +1,210 @@
+"""Verdicts -> the published folder: shards with their manifest, statistics, card and Croissant file."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+import pyarrow as pa
+import yaml
+
+from reelproof.pipeline.dataset import shard_files, stats
+from reelproof.pipeline.dataset.card import TEMPLATE, CardConfig, write_readme
+from reelproof.pipeline.dataset.croissant import write_croissant
+from reelproof.pipeline.dataset.replace import MANIFEST, read_manifest, trusted_files
+from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
+from reelproof.pipeline.dataset.stats_files import PLOTS, known_stats, read_plots, write_stats
+from reelproof.pipeline.dataset.versioning import CROISSANT as CROISSANT_FILE
+from reelproof.pipeline.dataset.versioning import kept_ids, read_release, release_of
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.parts.step import Outside, WholeStep
+from reelproof.pipeline.parts.whole import WholeRun
+from reelproof.pipeline.recipe import Recipe
+from reelproof.pipeline.steps.answers import TRACES
+from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
+from reelproof.pipeline.steps.questions import QUESTIONS
+from reelproof.pipeline.steps.scores import REPEATS, SCORES
+from reelproof.pipeline.steps.whole_set import POLICY, SPLITS, files_of, measured, verdicts
+from reelproof.pipeline.teachers.kinds import teacher_identity
+from reelproof.schemas.footage import Quarantine
+from reelproof.schemas.manifest import BuildFacts
+from reelproof.schemas.policy import PolicyConfig
+from reelproof.schemas.record import Record
+from reelproof.stages.teachers.prompts import ROLLOUT
+
+STUDY = "study.json"
+FOLDER = "dataset"
+
+
+class Left(Record):
+    """Small files that a step left in the published folder."""
+
+    files: Mapping[str, str]
+    """Path in the build -> sha256."""
+
+
+def _left(store: Store, *names: str) -> Left:
+    return Left(files={name: _sha256(store, name) for name in names if store.exists(name)})
+
+
+def _are_there(store: Store, left: Left) -> bool:
+    return all(_sha256(store, name) == sha256 for name, sha256 in left.files.items())
+
+
+def _sha256(store: Store, name: str) -> str:
+    """Of a file's bytes; of no file, nothing."""
+    try:
+        return hashlib.sha256(store.read_bytes(name)).hexdigest()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+
+
+class Published(Record):
+    """What publishing shards came to."""
+
+    written: int
+    unchanged: int
+    dataset_sha256: str
+    manifest_sha256: str
+    version: str
+    """The dataset's, as its Croissant file states it."""
+    released: str
+    """The date of that version, `YYYY-MM-DD`."""
+
+
+class _Build(Protocol):
+    """What facts are taken from: a workplace."""
+
+    recipe: Recipe
+    store: Store
+    dag: Any
+
+    def quarantined(self) -> Sequence[Quarantine]: ...
+
+
+def build_facts(build: _Build) -> BuildFacts:
+    """How the rows came to be."""
+    recipe = build.recipe
+    settings = recipe.model_dump(mode="json", exclude={"cluster", "limits"})
+    quarantined = Counter(str(each.kind) for each in build.quarantined())
+    return BuildFacts(
+        name=recipe.name,
+        recipe=yaml.safe_dump(settings, sort_keys=False, allow_unicode=True),
+        fingerprints={step.name: step.fingerprint for step in build.dag.steps},
+        rests_on=build.dag.edges(),
+        teachers=tuple(teacher_identity(each.teacher) for each in recipe.teachers),
+        verifiers=(teacher_identity(recipe.claims.verifier),),
+        evaluation_sets=tuple(each.name for each in recipe.contamination.sets),
+        prompt_ids=(ROLLOUT.prompt_id,),
+        prompt_text=ROLLOUT.request,
+        quarantined=dict(sorted(quarantined.items())),
+    )
+
+
+def _facts(build: _Build) -> Outside:
+    facts = build_facts(build)
+    return Outside(facts, [facts, pa.__version__])
+
+
+def publish_shards(run: WholeRun, policy: PolicyConfig, cfg: ShardsConfig) -> Published:
+    """Write the shards whose rows changed, and the manifest; say which version of the dataset that makes."""
+    splits = dict(run.table("splits", "videos").select("video_id", "split").iter_rows())
+    measurements, decided = measured(run), verdicts(run)
+    before = read_release(run.store)
+    receipt = write_dataset(
+        run.store, files_of(run), measurements, decided, splits, policy, cfg, run.task.outside
+    )
+    release = release_of(receipt.dataset_sha256, before, lambda: kept_ids(measurements, decided))
+    return Published(
+        written=receipt.written,
+        unchanged=receipt.unchanged,
+        dataset_sha256=receipt.dataset_sha256,
+        manifest_sha256=_sha256(run.store, f"{FOLDER}/{MANIFEST}"),
+        version=release.version,
+        released=release.date,
+    )
+
+
+def _shards_are_there(store: Store, published: Published) -> bool:
+    manifest = read_manifest(store)
+    if manifest is None or _sha256(store, f"{FOLDER}/{MANIFEST}") != published.manifest_sha256:
+        return False
+    return len(trusted_files(store, FOLDER)) == len(manifest.files)
+
+
+SHARDS = WholeStep(
+    name="shards",
+    version=shard_files.VERSION,
+    run=publish_shards,
+    sections=("policy", "shards"),
+    makes=Published,
+    after=(FOOTAGE, CLIPS, QUESTIONS, TRACES, REPEATS, POLICY, SPLITS),
+    also=SCORES,
+    outside=_facts,
+    intact=_shards_are_there,
+)
+
+
+def count(run: WholeRun) -> Left:
+    """Leave `stats.json` beside the shards."""
+    write_stats(run.store, files_of(run), measured(run), verdicts(run))
+    return _left(run.store, f"{FOLDER}/stats.json")
+
+
+STATISTICS = WholeStep(
+    name="statistics",
+    version=stats.VERSION,
+    run=count,
+    makes=Left,
+    after=(SHARDS,),
+    intact=_are_there,
+)
+
+
+def tell(run: WholeRun, cfg: CardConfig) -> Left:
+    """Leave the card and, where matplotlib is installed, the plots that it shows."""
+    held = known_stats(run.store)
+    if find_spec("matplotlib") and not read_plots(run.store, held):
+        from reelproof.pipeline.dataset.plots import write_plots
+
+        write_plots(run.store, measured(run), verdicts(run))
+    write_readme(run.store, cfg, run.task.outside)
+    return _left(run.store, f"{FOLDER}/README.md", f"{FOLDER}/{PLOTS}")
+
+
+def _study(build: _Build) -> Outside:
+    """What a study of this dataset found, where one was put beside it."""
+    study = build.store.read_json(STUDY) if build.store.exists(STUDY) else None
+    template = hashlib.sha256(TEMPLATE.read_bytes()).hexdigest()
+    return Outside(study, [_sha256(build.store, STUDY), template, find_spec("matplotlib") is not None])
+
+
+CARD = WholeStep(
+    name="card",
+    version=1,
+    run=tell,
+    sections=("card",),
+    makes=Left,
+    after=(SHARDS, STATISTICS),
+    outside=_study,
+    intact=_are_there,
+)
+
+
+def describe(run: WholeRun, cfg: CardConfig) -> Left:
+    """Leave `croissant.json`, which states the dataset's version."""
+    published = run.outcome("shards", Published)
+    write_croissant(run.store, cfg, published.version, published.released)
+    return _left(run.store, CROISSANT_FILE)
+
+
+CROISSANT = WholeStep(
+    name="croissant",
+    version=1,
+    run=describe,
+    sections=("card",),
+    makes=Left,
+    after=(SHARDS, STATISTICS),
+    intact=_are_there,
+)
