@@ -8,6 +8,7 @@ import click
 
 from reelproof.pipeline.commands.options import BUILD_DIR, DATASET_DIR, INTO_USED, JSON, OVERRIDES
 from reelproof.pipeline.commands.train import evaluate, train, tts
+from reelproof.schemas.text import shown_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -105,7 +106,7 @@ def explain(build_dir: str, subject: str) -> None:
     from reelproof.pipeline.workplace import open_workplace
 
     for line in tell(open_workplace(build_dir), subject):
-        click.echo(line)
+        click.echo(shown_text(line))
 
 
 @cli.command()
@@ -117,7 +118,7 @@ def diff(before: str, after: str) -> None:
     from reelproof.pipeline.disk.store import Store
 
     for line in tell_diff(diff_datasets(Store(before), Store(after))):
-        click.echo(line)
+        click.echo(shown_text(line))
 
 
 @cli.command()
@@ -140,7 +141,7 @@ def sweep(build_dir: str, setting: str, values: str, plot: Path | None) -> None:
     rows = judged.measurements.filter(judged.verdicts["published"])
     found = run(rows, workplace.recipe.policy, setting, parse_values(values))
     for line in tell_sweep(found, setting):
-        click.echo(line)
+        click.echo(shown_text(line))
     click.echo(write_sweep_plot(workplace.store, found, setting, workplace.recipe.policy, plot), err=True)
 
 
@@ -201,7 +202,7 @@ def publish_dataset(build_dir: str, target: str, public: bool, into_used: bool, 
             ) from error
         place = HubTarget(target, public=public)
     for line in tell_published(publish(Store(build_dir), place, dry_run, into_used), dry_run):
-        click.echo(line)
+        click.echo(shown_text(line))
 
 
 @cli.command("export")
@@ -259,10 +260,10 @@ def main() -> None:
         error.show()
         sys.exit(EXIT_USAGE)
     except UsageError as error:
-        click.echo(f"reelproof: {error}", err=True)
+        click.echo(f"reelproof: {shown_text(str(error))}", err=True)
         sys.exit(EXIT_USAGE)
     except BuildFailed as error:
-        click.echo(f"reelproof: {error}", err=True)
+        click.echo(f"reelproof: {shown_text(str(error))}", err=True)
         sys.exit(EXIT_UNFINISHED)
 
 

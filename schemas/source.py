@@ -1,5 +1,7 @@
 """Where videos come from: a file as it lies there, and the video that its bytes are."""
 
+import re
+
 from pydantic import Field
 
 from reelproof.schemas.record import Record
@@ -29,8 +31,9 @@ class SourceFile(Record):
 
     @property
     def name(self) -> str:
-        """The file's name, without its folder."""
-        return self.url.rstrip("/").rpartition("/")[2]
+        """The file's name, without its folder and without what a signed address carries behind it."""
+        path = re.split("[?#]", self.url)[0] if "://" in self.url else self.url
+        return path.rstrip("/").rpartition("/")[2]
 
 
 class SourceIdentity(Record):

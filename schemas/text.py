@@ -3,6 +3,13 @@
 import re
 from typing import Any
 
+_URL = re.compile(
+    r"""(?P<scheme>\b[A-Za-z][A-Za-z0-9+.-]*://)  # one that can hold a secret, wherever it stands in a text
+    (?:[^\s/?#'"<>]*@)?  # user and password
+    (?P<place>[^\s?#'"<>]*)
+    (?:[?#][^\s'"<>]*)?""",  # a query, in which signed addresses carry their signature
+    re.VERBOSE,
+)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -22,6 +29,14 @@ def clean_json(value: Any) -> Any:
     return value
 
 
+def without_secrets(text: str) -> str:
+    """Without what must not leave the machine: users, passwords and queries (signatures, tokens) of URLs."""
+    return _URL.sub(lambda found: f"{found['scheme']}{found['place']}", text)
+
+
 def shown_text(text: str) -> str:
-    """As a terminal may show it: control characters, which could move the cursor or hide words, spelt out."""
-    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), clean_text(text))
+    """As a terminal may show it, line by line: without secrets, and with control characters, which could
+    move the cursor or hide words, spelt out.
+    """
+    told = without_secrets(clean_text(text))
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), told)

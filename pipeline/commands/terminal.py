@@ -16,10 +16,5 @@ class PlainConsole(Console):
 
     def print(self, *objects: Any, **settings: Any) -> None:
         """As rich's own."""
-        shown = [shown_lines(each) if isinstance(each, str) else each for each in objects]
+        shown = [shown_text(each) if isinstance(each, str) else each for each in objects]
         super().print(*shown, **settings)
-
-
-def shown_lines(text: str) -> str:
-    """`shown_text` of each line."""
-    return "\n".join(shown_text(line) for line in text.split("\n"))

@@ -15,6 +15,7 @@ from reelproof.schemas.footage import Quarantine, QuarantineKind
 from reelproof.schemas.question import GivenQuestion, GivenRow
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.source import SourceFile, SourceIdentity
+from reelproof.schemas.text import without_secrets
 
 _SHOWN_PROBLEMS = 10
 _REMOTE_THREADS = 16
@@ -264,7 +265,7 @@ def _hash_file(file: SourceFile) -> SourceIdentity | Quarantine:
 def _lost(file: SourceFile, kind: QuarantineKind, detail: str) -> Quarantine:
     """Its bytes are unknown, so it goes by its URL."""
     unread = "unread-" + hashlib.sha256(file.url.encode()).hexdigest()[:32]
-    return Quarantine(video_id=unread, name=file.name, kind=kind, detail=detail)
+    return Quarantine(video_id=unread, name=file.name, kind=kind, detail=without_secrets(detail))
 
 
 def _without_license(file: SourceFile) -> SourceFile:
