@@ -21,6 +21,8 @@ from reelproof.training.shards import Example
 PromptStyle = Literal["published", "brief", "direct"]
 BRIEF_REQUEST = " Think, then answer."
 DIRECT_REQUEST = " Answer at once."
+OPENING = "<think>"
+SOME_ANSWER = "(an answer)"
 
 
 class PromptConfig(Settings):
@@ -96,10 +98,23 @@ def completion_text(example: Example, style: PromptStyle) -> str:
     return f"<answer>{read_completion(text).answer}</answer>" if style == "direct" else text
 
 
+def opened_thought(prompt: str) -> str:
+    """`<think>` where the chat template has begun the model's turn with it, else nothing."""
+    return OPENING if prompt.rstrip().endswith(OPENING) else ""
+
+
+def left_to_say(prompt: str, completion: str) -> str:
+    """A completion without the opening tag that the prompt ends with."""
+    opened = opened_thought(prompt)
+    said = completion.removeprefix(opened)
+    return said.lstrip() if opened and said != completion else said
+
+
 def prompt_batch(processor: Any, examples: Sequence[Example], cfg: PromptConfig, tails: Sequence[str]) -> Any:
     """Left-padded prompts for generation, each followed by its tail: an answer's beginning, or nothing."""
     short = [limit_frames(example, cfg.max_frames) for example in examples]
-    texts = [prompt_text(processor, example, cfg) + tail for example, tail in zip(short, tails, strict=True)]
+    prompts = [prompt_text(processor, example, cfg) for example in short]
+    texts = [prompt + left_to_say(prompt, tail) for prompt, tail in zip(prompts, tails, strict=True)]
     images = [picture for example in short for picture in pictures(example)]
     return processor(
         text=texts, images=images or None, return_tensors="pt", padding=True, padding_side="left"
@@ -151,18 +166,27 @@ def join(processor: Any, prompts: Any, completions: Sequence[Sequence[int]]) -> 
 
 
 def _ending(processor: Any, example: Example, cfg: PromptConfig) -> list[int]:
-    """Ids of the completion and of what the chat template puts after it."""
-    turns = chat_prompt(example, cfg)
+    """Ids of the completion and of what the chat template puts after it.
+
+    The completion goes in by hand: some templates open its thought in the prompt, some drop thoughts.
+    """
+    prompt = prompt_text(processor, example, cfg)
     said = completion_text(example, cfg.style)
-    answer = {"role": "assistant", "content": [{"type": "text", "text": said}]}
-    before = str(processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
-    whole = str(processor.apply_chat_template([*turns, answer], tokenize=False))
-    if not whole.startswith(before):
+    if opened_thought(prompt) and not said.startswith(OPENING):
+        raise ValueError(
+            f"the model's chat template opens a thought, but row {example.sample_id} has none to learn from. "
+            "Choose a model whose template does not, or prompt.style published"
+        )
+    answer = {"role": "assistant", "content": [{"type": "text", "text": SOME_ANSWER}]}
+    turns = [*chat_prompt(example, cfg), answer]
+    before, found, after = str(processor.apply_chat_template(turns, tokenize=False)).rpartition(SOME_ANSWER)
+    if not found or not before.startswith(prompt.rstrip().removesuffix(OPENING).rstrip()):
         raise ValueError(
             "the model's chat template changes the prompt once an answer follows, so completion-only loss "
             "cannot be placed. Choose a model whose template only appends"
         )
-    return list(processor.tokenizer(whole[len(before) :], add_special_tokens=False)["input_ids"])
+    text = left_to_say(prompt, said) + after
+    return list(processor.tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def _short_turn(example: Example, style: PromptStyle) -> ChatMessage:

@@ -36,7 +36,7 @@ class Rolled(Protocol):
 
     @property
     def scored(self) -> Sequence[Any]:
-        """What each rollout scored; `right` is the answer's."""
+        """What each rollout scored; `is_right` says it of the answer."""
         ...
 
 
@@ -70,11 +70,17 @@ class Curriculum:
         chances: np.ndarray = raw / raw.sum()
         return chances
 
-    def draw(self, shards: Shards, count: int, step: int, again: int) -> list[Example]:
-        """Questions of a step, each at most once while there are enough."""
+    def draw(
+        self, shards: Shards, count: int, step: int, again: int, seen: Iterable[str] = ()
+    ) -> list[Example]:
+        """Questions of a step, each once and none that it has `seen`; fewer where there are no others."""
         rng = np.random.default_rng([self.seed, step, again])
-        size = min(count, len(self.ids))
-        places = rng.choice(len(self.ids), size, replace=False, p=self.weights(step))
+        chances = self.weights(step)
+        chances[[self._place[question_id] for question_id in seen]] = 0
+        size = min(count, int((chances > 0).sum()))
+        if not size:
+            return []
+        places = rng.choice(len(self.ids), size, replace=False, p=chances / chances.sum())
         return read_rows(shards, [int(place) for place in places])
 
     def sample_examples(self, shards: Shards, count: int = 64) -> list[Example]:
@@ -85,7 +91,7 @@ class Curriculum:
     def refresh(self, groups: Sequence[Rolled]) -> None:
         """Move the rates of questions that were asked towards what the policy now gets right."""
         for group in groups:
-            now = sum(each.right == 1 for each in group.scored) / len(group.scored)
+            now = sum(each.is_right for each in group.scored) / len(group.scored)
             place = self._place[group.example.question_id]
             self.rates[place] = self.cfg.memory * self.rates[place] + (1 - self.cfg.memory) * now
 

@@ -12,6 +12,7 @@ from reelproof.schemas.answers.conclusion import Conclusions, Posed, agreement
 from reelproof.schemas.answers.reading import Reading
 from reelproof.schemas.answers.scores import (
     cited_spans,
+    is_right,
     lenient_score,
     partial_score,
     read_completion,
@@ -33,6 +34,9 @@ class RewardConfig(Settings):
     accuracy: float = Field(default=1.0, ge=0)
     """The answer's score."""
     scoring: Literal["strict", "lenient", "partial"] = "strict"
+    min_graded_score: float = Field(default=0.5, gt=0, le=1)
+    """A graded answer (a span, a box, a quantity) counts as right from this score up, any other at 1. The
+    curriculum and the temporal contrast go by it."""
     format: float = Field(default=0.0, ge=0)
     """One thought, then one answer, nothing else."""
     length: float = Field(default=0.0, ge=0)
@@ -69,7 +73,9 @@ class Scored(NamedTuple):
 
     total: float
     right: float
-    """The answer's score alone, 1 is right."""
+    """The answer's score alone."""
+    is_right: bool
+    """Whether that counts as right."""
     components: Mapping[str, float]
     """By name, before weights."""
 
@@ -119,7 +125,8 @@ def check_rewards(cfg: RewardConfig, examples: Sequence[Example], judge: Judge |
 def _score(case: _Case) -> Scored:
     components = {name: component(case) for name, component in COMPONENTS.items()}
     total = sum(getattr(case.cfg, name) * value for name, value in components.items())
-    return Scored(total, _right(case), components)
+    right = _right(case)
+    return Scored(total, right, is_right(case.example.task, right, case.cfg.min_graded_score), components)
 
 
 def _right(case: _Case) -> float:

@@ -16,6 +16,7 @@ from accelerate.utils import set_seed
 from pydantic import Field
 from torch import Tensor
 
+from reelproof.schemas.answers.scores import is_right
 from reelproof.schemas.settings import Settings
 from reelproof.training.batches import Batch, PromptConfig
 from reelproof.training.curriculum import Curriculum, CurriculumConfig
@@ -37,7 +38,7 @@ from reelproof.training.preflight import (
     dataset_folder,
     load_processor,
 )
-from reelproof.training.rewards import Judge, RewardConfig, check_rewards, score_completions
+from reelproof.training.rewards import Judge, RewardConfig, Scored, check_rewards, score_completions
 from reelproof.training.runs import RunFolder, model_path
 from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
 from reelproof.training.sft import OptimizerConfig, Trainer, TrainSummary, Watch
@@ -136,18 +137,14 @@ def train_rl(
         learner = _Learner(cfg, trainer, sampler, reference, judge)
         began, loss, tokens = time.perf_counter(), math.nan, 0
         for step in range(first + 1, cfg.steps + 1):
-            groups, drawn = learner.collect(curriculum, shards, step)
+            groups = learner.collect(curriculum, shards, step)
             curriculum.refresh(groups)
             kept = [group for group in groups if teaches(group)]
             report = learner.learn(kept) if kept else {}
             loss = report.get("loss", loss)
             tokens += sum(said.tokens for group in groups for said in group.said)
             spent = time.perf_counter() - began
-            counts = {
-                "groups": len(groups),
-                "groups_without_variance": len(groups) - len(kept),
-                "drawn": drawn,
-            }
+            counts = {"groups": len(groups), "groups_without_variance": len(groups) - len(kept)}
             run.log(step, {**report, **components(groups), **counts, "seconds": spent})
             if step % cfg.examples_every_steps == 0 or step == 1:
                 run.append("rollouts.jsonl", [example_row(step, group) for group in groups[:4]])
@@ -172,18 +169,17 @@ class _Learner:
         self.reference, self.judge = reference, judge
         self.forbidden = forbidden_tokens(sampler.processor)
 
-    def collect(self, curriculum: Curriculum, shards: Any, step: int) -> tuple[list[Group], int]:
-        """Groups of a step and how many questions were drawn for them."""
-        groups = self.roll_out(curriculum.draw(shards, self.cfg.questions, step, 0), step, 0)
-        drawn = len(groups)
-        for again in range(1, self.cfg.refill_rounds + 1):
-            missing = sum(not teaches(group) for group in groups)
-            if not missing:
+    def collect(self, curriculum: Curriculum, shards: Any, step: int) -> list[Group]:
+        """All groups that a step drew, those that teach nothing among them."""
+        groups: list[Group] = []
+        for again in range(self.cfg.refill_rounds + 1):
+            missing = self.cfg.questions - sum(teaches(group) for group in groups)
+            seen = [group.example.question_id for group in groups]
+            questions = curriculum.draw(shards, missing, step, again, seen) if missing else []
+            if not questions:
                 break
-            more = self.roll_out(curriculum.draw(shards, missing, step, again), step, again)
-            drawn += len(more)
-            groups = [group for group in groups if teaches(group)] + more
-        return groups, drawn
+            groups += self.roll_out(questions, step, again)
+        return groups
 
     def roll_out(self, examples: Sequence[Example], step: int, again: int) -> list[Group]:
         """Draw, read and reward `rollouts` completions of each question."""
@@ -196,9 +192,7 @@ class _Learner:
         scored = score_completions(cases, cfg.rewards, self.judge)
         totals = torch.tensor([each.total for each in scored]).view(-1, count)
         if cfg.temporal is not None:
-            right = (
-                (torch.tensor([each.components["accuracy"] for each in scored]) == 1).float().view(-1, count)
-            )
+            right = self._right(cases, scored, count)
             totals += temporal_bonus(
                 right, self._shuffled(examples, sampling, seed), cfg.temporal.bonus, cfg.temporal.share
             )
@@ -219,7 +213,16 @@ class _Learner:
         said = self.sampler.sample(asks, sampling)
         cases = [(asks[place].example, each.text) for place, each in enumerate(said)]
         scored = score_completions(cases, self.cfg.rewards.model_copy(update={"gate_accuracy": False}))
-        return (torch.tensor([each.components["accuracy"] for each in scored]) == 1).float().view(-1, count)
+        return self._right(cases, scored, count)
+
+    def _right(self, cases: Sequence[tuple[Example, str]], scored: Sequence[Scored], count: int) -> Tensor:
+        """Which answers are right, gates counted in. (P, count) of 0 or 1"""
+        enough = self.cfg.rewards.min_graded_score
+        right = [
+            is_right(example.task, each.components["accuracy"], enough)
+            for (example, _), each in zip(cases, scored, strict=True)
+        ]
+        return torch.tensor(right).float().view(-1, count)
 
     def learn(self, groups: Sequence[Group]) -> dict[str, float]:
         """Optimizer steps on the groups' rollouts, all of them in each."""

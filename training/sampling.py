@@ -10,10 +10,18 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from openai import OpenAI
 from pydantic import Field
-from transformers import AutoModelForImageTextToText
+from torch import Tensor
+from transformers import AutoModelForImageTextToText, LogitsProcessor
 
 from reelproof.schemas.settings import Settings
-from reelproof.training.batches import PromptConfig, chat_prompt, limit_frames, prompt_batch
+from reelproof.training.batches import (
+    PromptConfig,
+    chat_prompt,
+    limit_frames,
+    opened_thought,
+    prompt_batch,
+    prompt_text,
+)
 from reelproof.training.logprobs import forbidden_tokens, token_logprobs, without
 from reelproof.training.networks import takes
 from reelproof.training.preflight import load_processor
@@ -45,7 +53,7 @@ class Said(NamedTuple):
     """One completion."""
 
     text: str
-    """With the tail that it went on from."""
+    """With the tail that it went on from, or the opening tag of the thought that the prompt ends with."""
     token_ids: tuple[int, ...]
     """Of what was drawn; empty from a server."""
     tokens: int
@@ -121,6 +129,7 @@ class LocalSampler:
             if cfg.temperature
             else {"do_sample": False}
         )
+        chances = _Chances(forbidden_tokens(self.processor), cfg.temperature or 1.0)
         out = self.network.generate(
             **prompts,
             **drawing,
@@ -128,21 +137,47 @@ class LocalSampler:
             max_new_tokens=cfg.max_tokens,
             suppress_tokens=forbidden_tokens(self.processor),
             pad_token_id=self.processor.tokenizer.pad_token_id,
-            return_dict_in_generate=True,
-            output_logits=True,
+            logits_processor=[chances],
         )
-        drawn = out.sequences[:, prompts["input_ids"].shape[1] :]
-        logits = without(torch.stack(out.logits, dim=1), forbidden_tokens(self.processor))
-        chances = token_logprobs(logits / (cfg.temperature or 1.0), drawn)
+        drawn = out[:, prompts["input_ids"].shape[1] :]
         share = (time.perf_counter() - began) / len(drawn)
         ends = set(_as_list(self.network.generation_config.eos_token_id))
-        for place, (ids, logprobs) in enumerate(zip(drawn.tolist(), chances.tolist(), strict=True)):
+        told = [
+            ask.tail or opened_thought(prompt_text(self.processor, ask.example, self.prompt)) for ask in asks
+        ]
+        for place, (ids, logprobs) in enumerate(zip(drawn.tolist(), chances.of(drawn), strict=True)):
             length = next((end + 1 for end, each in enumerate(ids) if each in ends), len(ids))
             text = self.processor.tokenizer.decode(ids[:length], skip_special_tokens=True)
             finished = ids[length - 1] in ends
             mean = sum(logprobs[:length]) / length
-            whole = asks[place // bundle.copies].tail + text
+            whole = told[place // bundle.copies] + text
             yield Said(whole, tuple(ids[:length]), length, mean, finished, share)
+
+
+class _Chances(LogitsProcessor):
+    """Looks on as tokens are drawn and notes the log-probability of each: one step's logits at a time."""
+
+    def __init__(self, forbidden: Sequence[int], temperature: float) -> None:
+        self._forbidden, self._temperature = forbidden, temperature
+        self._last: Tensor | None = None
+        self._noted: list[Tensor] = []
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """Before temperature and nucleus cut the scores, and once the step before has been drawn."""
+        self._note(input_ids[:, -1])
+        self._last = without(scores, self._forbidden) / self._temperature
+        return scores
+
+    def of(self, drawn: Tensor) -> list[list[float]]:
+        """Of each token of (N, T)."""
+        self._note(drawn[:, -1])
+        noted: list[list[float]] = torch.stack(self._noted, dim=1).tolist()
+        return noted
+
+    def _note(self, ids: Tensor) -> None:
+        if self._last is not None:
+            self._noted.append(token_logprobs(self._last, ids))
+            self._last = None
 
 
 class ServerSampler:

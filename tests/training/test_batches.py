@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from transformers import AutoProcessor
@@ -9,10 +11,18 @@ from reelproof.training.batches import (
     frame_labels,
     keep_frames,
     limit_frames,
+    prompt_batch,
     sft_batch,
 )
+from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
 from reelproof.training.shards import example_of
+from reelproof.training.tiny_model import CHAT_TEMPLATE
 from tests.tiny_training import sft_row, write_model
+
+OPENS = CHAT_TEMPLATE.replace("'<|assistant|>' }}{% endif %}", "'<|assistant|><think>\n' }}{% endif %}")
+"""Begins the model's turn with a thought, as those of models that always think do."""
+FORGETS = OPENS.replace("{{ part['text'] }}", "{{ part['text'].split('</think>')[-1] }}")
+"""And drops the thoughts of earlier turns."""
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +80,39 @@ def test_direct_style_asks_and_learns_no_thought():
     text = str(chat_prompt(each, PromptConfig(style="direct")))
     assert "Answer at once" in text
     assert completion_text(each, "direct") == f"<answer>{each.answer}</answer>"
+
+
+def of_template(processor, template):
+    other = copy.copy(processor)
+    other.chat_template = template
+    return other
+
+
+@pytest.mark.parametrize("template", [OPENS, FORGETS, FORGETS.replace("<think>\n", "")])
+def test_a_thought_is_opened_once_and_learned_whole(processor, template):
+    assert template != CHAT_TEMPLATE
+    batch = sft_batch(of_template(processor, template), [example(0)], PromptConfig())
+    whole = processor.tokenizer.decode(batch.inputs["input_ids"][0])
+    learned = processor.tokenizer.decode(batch.inputs["input_ids"][0][batch.counted[0]])
+    said = completion_text(example(0), "published") + "<|end|>"
+    assert learned == (said.removeprefix("<think>") if "<think>" in template else said)
+    assert [whole.count(tag) for tag in ("<think>", "</think>", "<answer>")] == [1, 1, 1]
+    assert whole.index("<think>") < whole.index("</think>")
+
+
+def test_a_template_that_opens_thoughts_learns_no_answer_without_one(processor):
+    with pytest.raises(ValueError, match="opens a thought"):
+        sft_batch(of_template(processor, OPENS), [example(0)], PromptConfig(style="direct"))
+
+
+def test_what_is_sampled_after_an_opened_thought_begins_with_its_tag(tmp_path):
+    sampler = LocalSampler.load(write_model(tmp_path), PromptConfig())
+    sampler.processor.chat_template = OPENS
+    cfg = SamplingConfig(max_tokens=4)
+    (said,) = sampler.sample([Ask(example(0))], cfg)
+    assert said.text.startswith("<think>")
+    assert said.text.count("<think>") == 1
+    (further,) = sampler.sample([Ask(example(0), said.text + " Wait,")], cfg)
+    assert further.text.startswith(said.text + " Wait,")
+    prompts = prompt_batch(sampler.processor, [example(0)], PromptConfig(), [said.text])
+    assert sampler.processor.tokenizer.decode(prompts["input_ids"][0]).count("<think>") == 1

@@ -107,6 +107,17 @@ def test_total_is_the_weighted_sum_and_right_stands_apart():
     assert scored.right == 1
 
 
+def test_a_span_that_is_nearly_the_gold_one_counts_as_right():
+    asked = EXAMPLE._replace(task=Task.TEMPORAL_GROUNDING, options=(), answer="[2.0, 16.0]")
+    close, far = (
+        score_completions([(asked, f"<think>x</think><answer>[{start}, 16.0]</answer>")], RewardConfig())[0]
+        for start in ("3.0", "12.0")
+    )
+    assert (round(close.right, 2), close.is_right, far.is_right) == (0.93, True, False)
+    choice = score_completions([(EXAMPLE, "<think>x</think><answer>B</answer>")], RewardConfig())[0]
+    assert choice.is_right
+
+
 def test_gate_lets_an_answer_count_only_on_checked_evidence():
     text = "<think>x</think><answer>B</answer>"
     closed = score_completions([(EXAMPLE, text)], RewardConfig(gate_accuracy=True), HalfJudge())[0]

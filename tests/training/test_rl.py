@@ -122,8 +122,9 @@ def test_groups_without_variance_teach_nothing_and_are_counted(model, dataset, t
     """An untrained model is never right, so every group scores the same and the weights stay."""
     cfg = CFG.model_copy(update={"rewards": RewardConfig(), "steps": 1, "refill_rounds": 1})
     train_rl(dataset, model, tmp_path, cfg)
-    assert lines(tmp_path)[0]["groups_without_variance"] == 2
-    assert lines(tmp_path)[0]["drawn"] == 4
+    assert (lines(tmp_path)[0]["groups_without_variance"], lines(tmp_path)[0]["groups"]) == (4, 4)
+    asked = [line["question_id"] for line in lines(tmp_path, "rollouts.jsonl")]
+    assert len({*asked}) == 4, "a refill asks other questions"
     start, end = (LocalSampler.load(each, PromptConfig()).network for each in (model, str(tmp_path)))
     assert torch.equal(start.lm_head.weight, end.lm_head.weight)
 
@@ -235,13 +236,16 @@ def test_curriculum_asks_for_what_is_half_right_and_follows_the_policy(dataset):
     easy = Curriculum.of(counts, CurriculumConfig(order="easy_first", steps=10, floor=0.01), seed=0)
     assert easy.weights(0).argmax() == 7
     assert easy.weights(10).argmax() == 0
+    others = half.draw(shards, 8, 1, 1, seen=[examples[0].question_id])
+    assert {each.question_id for each in others} == {each.question_id for each in examples[1:]}
+    assert half.draw(shards, 8, 1, 1, seen=half.ids) == []
     drawn = half.draw(shards, 5, step=1, again=0)
     assert len({each.question_id for each in drawn}) == 5
     assert [each.question_id for each in drawn] == [e.question_id for e in half.draw(shards, 5, 1, 0)]
 
     class Rolled:
         example = counts[4]
-        scored = (type("One", (), {"right": 1.0}),) * 2
+        scored = (type("One", (), {"is_right": True}),) * 2
 
     half.refresh([Rolled()])
     assert half.rates[4] == 0.75
