@@ -8,14 +8,16 @@ from typing import NamedTuple
 
 from pydantic import Field
 
+from reelproof.schemas.answers.reading import Reading
 from reelproof.schemas.answers.scores import lenient_score, read_completion, strict_score
 from reelproof.schemas.intervals import Interval, wilson
 from reelproof.schemas.settings import Settings
+from reelproof.training.answer_log import AnswerLog, model_version
 from reelproof.training.batches import PromptConfig, PromptStyle, limit_frames
 from reelproof.training.preflight import dataset_folder
 from reelproof.training.rewards import Judge, RewardConfig, score_completions
 from reelproof.training.runs import write_whole
-from reelproof.training.sampling import Ask, Said, Sampler, SamplingConfig
+from reelproof.training.sampling import Said, SamplingConfig
 from reelproof.training.shards import Example, ShardsConfig, open_shards, stream_in_order
 from reelproof.training.strategies import BackendConfig
 from reelproof.training.tables import text_table
@@ -52,19 +54,27 @@ class TaskReport(NamedTuple):
     completion_tokens: float
     frames: float
     finished: float
+    refused: int
+    """Questions that the server would not take; they count as wrong."""
 
 
 def evaluate_model(
     build_dir: Path, model: str, out: Path, cfg: EvaluateConfig, judge: Judge | None = None
 ) -> list[TaskReport]:
-    """Ask DIR's questions in each style; leaves evaluate.json and evaluate.md in `out`."""
+    """Ask DIR's questions in each style; leaves evaluate.json and evaluate.md in `out`.
+
+    Answers go to answers.jsonl as they come: begun again, a run asks only for what is not there.
+    """
     shards = open_shards(dataset_folder(build_dir), cfg.shards)
     examples = list(stream_in_order(shards))[: cfg.max_rows]
     reports = []
     for style in cfg.styles:
         prompt = PromptConfig(style=style, max_frames=cfg.max_frames)
         sampler = open_sampler(model, cfg.backend, prompt, shards, cfg.sampling.max_tokens)
-        reports += evaluate_examples(sampler, examples, style, cfg, judge)
+        setup = [model_version(model), shards.dataset_sha256, prompt, cfg.backend, cfg.sampling]
+        log = AnswerLog(out / "answers.jsonl", setup)
+        said = log.ask(sampler, examples, cfg.sampling)
+        reports += evaluate_examples(examples, said, style, cfg, judge)
     out.mkdir(parents=True, exist_ok=True)
     plain = [{**r._asdict(), "strict": r.strict._asdict(), "lenient": r.lenient._asdict()} for r in reports]
     content = {"model": model, "dataset_sha256": shards.dataset_sha256, "reports": plain}
@@ -74,10 +84,13 @@ def evaluate_model(
 
 
 def evaluate_examples(
-    sampler: Sampler, examples: Sequence[Example], style: str, cfg: EvaluateConfig, judge: Judge | None = None
+    examples: Sequence[Example],
+    said: Sequence[Said],
+    style: str,
+    cfg: EvaluateConfig,
+    judge: Judge | None = None,
 ) -> list[TaskReport]:
-    """One report a task, then one for all where there are several."""
-    said = sampler.sample([Ask(example) for example in examples], cfg.sampling)
+    """One report per task, then one for all where there are several."""
     tasks = sorted({example.task for example in examples})
     reports = []
     for task in tasks:
@@ -99,7 +112,7 @@ def _report(
 ) -> TaskReport:
     asked = [examples[place] for place in places]
     texts = [said[place].text for place in places]
-    readings = [read_completion(text) for text in texts]
+    readings = [read_answer(text, style) for text in texts]
     pairs = list(zip(asked, readings, strict=True))
     strict = sum(strict_score(e.task, r.answer, e.answer, e.options, e.tolerance) for e, r in pairs)
     lenient = sum(lenient_score(e.task, r.answer, e.answer, e.options, e.tolerance) for e, r in pairs)
@@ -119,7 +132,16 @@ def _report(
         completion_tokens=sum(said[place].tokens for place in places) / count,
         frames=sum(len(limit_frames(example, cfg.max_frames).images) for example in asked) / count,
         finished=sum(said[place].finished for place in places) / count,
+        refused=sum(bool(said[place].refused) for place in places),
     )
+
+
+def read_answer(text: str, style: str) -> Reading:
+    """As any completion is read; but what is asked at once may come without tags, and is all answer then."""
+    reading = read_completion(text)
+    if style != "direct" or reading.answer is not None or reading.thought:
+        return reading
+    return reading._replace(answer=text.replace("<answer>", "").strip() or None)
 
 
 def constant_baseline(examples: Sequence[Example]) -> float:
@@ -144,6 +166,7 @@ def _table(reports: Sequence[TaskReport]) -> str:
         "words",
         "tokens",
         "frames",
+        "refused",
     ]
     rows = [
         [
@@ -158,6 +181,7 @@ def _table(reports: Sequence[TaskReport]) -> str:
             f"{each.thought_words:.1f}",
             f"{each.completion_tokens:.1f}",
             f"{each.frames:.1f}",
+            str(each.refused),
         ]
         for each in reports
     ]

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
 import torch
-from openai import OpenAI
+from openai import APIStatusError, OpenAI
 from pydantic import Field
 from torch import Tensor
 from transformers import AutoModelForImageTextToText, LogitsProcessor
@@ -24,9 +24,12 @@ from reelproof.training.batches import (
 )
 from reelproof.training.logprobs import forbidden_tokens, token_logprobs, without
 from reelproof.training.networks import takes
-from reelproof.training.preflight import load_processor
+from reelproof.training.preflight import SetupError, load_processor
 from reelproof.training.runs import model_path
 from reelproof.training.shards import Example
+
+REFUSALS = (400, 413, 422)
+"""HTTP states that blame one request, not the server or its key."""
 
 
 class SamplingConfig(Settings):
@@ -64,6 +67,8 @@ class Said(NamedTuple):
     """It ended by itself."""
     seconds: float
     """Its share of its batch's time."""
+    refused: str = ""
+    """Why the server would not answer this one request, where it would not."""
 
 
 class _Bundle(NamedTuple):
@@ -188,9 +193,18 @@ class ServerSampler:
         self._model, self._prompt = model, prompt
 
     def sample(self, asks: Sequence[Ask], cfg: SamplingConfig) -> list[Said]:
-        """One request an ask, `cfg.batch_rows` in flight."""
+        """One request per ask, `cfg.batch_rows` in flight."""
         with ThreadPoolExecutor(cfg.batch_rows) as pool:
-            return list(pool.map(lambda place: self._ask(asks[place], place, cfg), range(len(asks))))
+            return list(pool.map(lambda place: self._answer(asks[place], place, cfg), range(len(asks))))
+
+    def _answer(self, ask: Ask, place: int, cfg: SamplingConfig) -> Said:
+        """What one request brings; one that is too long, say, must not cost the answers to all others."""
+        try:
+            return self._ask(ask, place, cfg)
+        except APIStatusError as error:
+            if error.status_code not in REFUSALS:
+                raise
+            return Said("", (), 0, None, False, 0.0, refused=str(error)[:500])
 
     def _ask(self, ask: Ask, place: int, cfg: SamplingConfig) -> Said:
         began = time.perf_counter()
@@ -220,6 +234,13 @@ class ServerSampler:
             finished=choice.finish_reason == "stop",
             seconds=time.perf_counter() - began,
         )
+
+
+def not_all_refused(said: list[Said]) -> list[Said]:
+    """The same. Raises SetupError where a server would answer none."""
+    if said and all(each.refused for each in said):
+        raise SetupError(f"the server refuses every request: {said[0].refused}")
+    return said
 
 
 def with_data_urls(turns: list[dict[str, Any]], images: Sequence[bytes]) -> list[dict[str, Any]]:

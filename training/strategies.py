@@ -10,7 +10,7 @@ from reelproof.schemas.answers.scores import lenient_score, read_completion
 from reelproof.schemas.settings import Settings
 from reelproof.training.batches import PromptConfig, limit_frames
 from reelproof.training.rewards import Judge, RewardConfig, Scored, score_completions
-from reelproof.training.sampling import Ask, Said, Sampler, SamplingConfig
+from reelproof.training.sampling import Ask, Said, Sampler, SamplingConfig, not_all_refused
 from reelproof.training.shards import Example, ShardsConfig
 
 Strategy = Literal[
@@ -93,7 +93,7 @@ def draw_pools(
 ) -> list[Pool]:
     """`samples` completions of each question, read and scored."""
     asks = [Ask(example) for example in examples for _ in range(cfg.samples)]
-    said = sampler.sample(asks, cfg.sampling)
+    said = not_all_refused(sampler.sample(asks, cfg.sampling))
     rewards = cfg.rewards.model_copy(update={"evidence": 1.0 if judge is not None else 0.0})
     scored = score_completions(
         [(ask.example, each.text) for ask, each in zip(asks, said, strict=True)], rewards, judge
