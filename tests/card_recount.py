@@ -234,7 +234,11 @@ class Recount:
 
     def _whole_set(self) -> pl.DataFrame:
         """`question_id`, `question_duplicate_of`, `contaminated`, as the build found them over all parts."""
-        folders = sorted((self.build / "parts").glob("whole-set-*"), key=lambda each: each.stat().st_mtime)
+        repeats, contaminated = (self._found(name) for name in ("near-duplicates", "contamination"))
+        return repeats.join(contaminated, on="question_id", how="full", coalesce=True)
+
+    def _found(self, step: str) -> pl.DataFrame:
+        folders = sorted((self.build / "whole").glob(f"{step}-*"), key=lambda each: each.stat().st_mtime)
         return pl.read_parquet(folders[-1] / "questions.parquet").unique("question_id")
 
     def _repeats(self) -> Iterator[str]:

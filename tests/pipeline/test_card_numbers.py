@@ -50,7 +50,9 @@ def small(tmp_path_factory) -> Recount:
     parts = [write_part(store, number) for number in range(3)]
     measured = read_measurements(store, parts)
     whole = found_in_the_whole_set(measured["question_id"].unique(maintain_order=True))
-    store.write_table("parts/whole-set-f0/questions.parquet", whole.to_arrow())
+    for step, column in (("near-duplicates", "question_duplicate_of"), ("contamination", "contaminated")):
+        found = whole.select("question_id", column).to_arrow()
+        store.write_table(f"whole/{step}-f0/questions.parquet", found)
     measured = measured.join(whole, on="question_id", how="left", maintain_order="left")
     verdicts = decide(measured, PolicyConfig())
     videos = measured["video_id"].unique(maintain_order=True).to_list()
