@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
-from pydantic import Field, create_model
+from pydantic import Field, create_model, field_validator
 
 from reelproof.pipeline.cluster.local_or_remote import ClusterConfig
 from reelproof.pipeline.dataset.card import CardConfig
@@ -29,6 +29,7 @@ from reelproof.stages.duplicates.near import DuplicateConfig
 from reelproof.stages.footage.clips import ClipConfig
 from reelproof.stages.footage.scan import FootageConfig
 from reelproof.stages.footage.storyboard import StoryboardConfig
+from reelproof.stages.policy import checked_policy
 from reelproof.stages.questions.computed import ComputedConfig
 from reelproof.stages.questions.given import QuestionsConfig
 from reelproof.stages.questions.written import AskedConfig
@@ -137,6 +138,11 @@ class Recipe(Settings):
     shards: ShardsConfig = ShardsConfig()
     card: CardConfig = CardConfig()
     cluster: ClusterConfig = ClusterConfig()
+
+    @field_validator("policy")
+    @classmethod
+    def _can_be_decided(cls, policy: PolicyConfig) -> PolicyConfig:
+        return checked_policy(policy)
 
     @property
     def prober(self) -> TeacherConfig:

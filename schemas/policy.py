@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-import polars as pl
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from reelproof.schemas.measurements import measurement_schema
 from reelproof.schemas.question import Task
 from reelproof.schemas.record import Record
 
@@ -17,43 +15,6 @@ class ExtraRule(Record):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     where: str
     """Over measurement columns, such as `task = 'ocr' AND thought_words < 20`."""
-
-
-SFT_REASONS = (
-    "unfinished",
-    "malformed",
-    "answer_unknown",
-    "wrong_answer",
-    "short_thought",
-    "long_thought",
-    "repetitive",
-    "foreign_script",
-    "leaked_answer",
-    "declares_guess",
-    "disagrees",
-    "agreement_unknown",
-    "few_citations",
-    "cites_outside_clip",
-    "cites_no_frame",
-    "grounding_unknown",
-    "ungrounded",
-    "control_believed",
-    "sufficiency_unknown",
-    "insufficient",
-    "probes_unknown",
-    "answered_blind",
-    "answered_from_one_frame",
-    "answered_shuffled",
-    "duplicate_question",
-    "contaminated",
-    "too_hard",
-    "too_easy",
-    "duplicate",
-    "over_question_quota",
-    "over_video_quota",
-    "over_task_quota",
-)
-"""Names of `sft`'s own rules and quotas: a recipe's rule has another."""
 
 
 class PolicyConfig(Record):
@@ -152,21 +113,11 @@ class PolicyConfig(Record):
         preset = given.get("preset", "balanced")
         return {"name": preset} | dict(PRESETS.get(preset, {})) | dict(given)
 
-    @field_validator("extra_rules")
-    @classmethod
-    def _have_names_of_their_own(cls, rules: tuple[ExtraRule, ...]) -> tuple[ExtraRule, ...]:
-        names = [*SFT_REASONS, *(rule.name for rule in rules)]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"{', '.join(twice)} is the name of another rule; rename it")
-        return rules
-
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
         for low, high in BANDS:
             if getattr(self, low) > getattr(self, high):
                 raise ValueError(f"policy: {low}={getattr(self, low)} is above {high}={getattr(self, high)}")
-        for rule in self.extra_rules:
-            checked_expression(rule)
         return self
 
 
@@ -208,42 +159,3 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 """Preset -> what differs from the defaults."""
-
-
-def checked_expression(rule: ExtraRule) -> pl.Expr:
-    """The rule's SQL as an expression.
-
-    Raises ValueError where it is not one over measurement columns, or cannot be decided of a plain row.
-    """
-    schema = measurement_schema()
-    plain = pl.DataFrame({name: [_PLAIN[kind]] for name, kind in schema.items()}, schema=schema)
-    try:
-        fires = pl.sql_expr(rule.where)
-        strange = sorted(set(fires.meta.root_names()) - set(schema))
-        kind = None if strange else plain.select(fires.alias("fires")).schema["fires"]
-    except pl.exceptions.PolarsError as error:
-        raise ValueError(
-            f"policy.extra_rules.{rule.name}: {rule.where!r} is not an SQL condition that every row can be "
-            f"held against: {in_one_line(error)}"
-        ) from error
-    if strange:
-        raise ValueError(
-            f"policy.extra_rules.{rule.name}: no column {', '.join(strange)}; there are {', '.join(schema)}"
-        )
-    if kind != pl.Boolean:
-        raise ValueError(f"policy.extra_rules.{rule.name}: {rule.where!r} gives {kind}, expected a condition")
-    return fires
-
-
-def in_one_line(error: Exception) -> str:
-    """What polars says of an expression, without its drawings and its account of where it stood."""
-    return " ".join(str(error).partition("This error occurred")[0].split())
-
-
-_PLAIN: Mapping[pl.DataType, Any] = {
-    pl.String(): "text",
-    pl.Boolean(): True,
-    pl.Int64(): 1,
-    pl.Float64(): 0.5,
-}
-"""Of each type that a measurement has, a value to try rules on: some casts and patterns fail only there."""

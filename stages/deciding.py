@@ -7,8 +7,9 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from reelproof.schemas.measurements import complete
-from reelproof.schemas.policy import PolicyConfig, checked_expression, in_one_line
+from reelproof.schemas.policy import PolicyConfig
+from reelproof.stages.extra_rules import checked_expression, in_one_line
+from reelproof.stages.measurements import complete
 from reelproof.stages.policy import RL, SETS, SFT, Quota, RuleError, RuleSet, reason_names
 from reelproof.stages.task_quotas import (
     Cutoff,

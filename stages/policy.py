@@ -9,21 +9,13 @@ import polars as pl
 from reelproof.schemas.answers.scores import GRADED_TASKS as GRADED_TASKS
 from reelproof.schemas.intervals import wilson_low
 from reelproof.schemas.policy import PolicyConfig as PolicyConfig
-from reelproof.schemas.policy import checked_expression
+from reelproof.stages.checks.check import Rule as Rule
+from reelproof.stages.checks.registry import CHECKS
+from reelproof.stages.extra_rules import check_extra_rules, checked_expression
 
 
 class RuleError(ValueError):
     """A recipe's own rule cannot be decided of these rows."""
-
-
-class Rule(NamedTuple):
-    """One reason not to keep a row."""
-
-    name: str
-    fires: pl.Expr
-    """Boolean over measurement columns; null does not fire."""
-    setting: str | None = None
-    """The policy field that holds its threshold, where it has one."""
 
 
 class Quota(NamedTuple):
@@ -111,6 +103,7 @@ def sft_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
             pl.col("duplicate_of").is_not_null() & (not policy.keep_duplicates),
             "keep_duplicates",
         ),
+        *(rule for check in CHECKS for rule in check.rules(policy)),
         *(Rule(rule.name, checked_expression(rule)) for rule in policy.extra_rules),
     )
 
@@ -198,3 +191,9 @@ SETS = (SFT, RL)
 def reason_names(policy: PolicyConfig, cut: RuleSet) -> tuple[str, ...]:
     """All reasons that a set's verdicts can give, in order: its rules, then its quotas."""
     return (*(rule.name for rule in cut.rules(policy)), *(quota.name for quota in cut.quotas))
+
+
+def checked_policy(policy: PolicyConfig) -> PolicyConfig:
+    """The same. Raises ValueError where a rule of the recipe's own cannot stand."""
+    check_extra_rules(policy, reason_names(policy.model_copy(update={"extra_rules": ()}), SFT))
+    return policy

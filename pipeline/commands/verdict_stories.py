@@ -8,8 +8,9 @@ import polars as pl
 from reelproof.pipeline.curate import judge
 from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.workplace import Workplace
-from reelproof.schemas.measurements import QUESTION_SCORES, SCORES, SetMeasurements, score_columns
+from reelproof.schemas.measurements import SetMeasurements, score_columns
 from reelproof.schemas.trace import Trace
+from reelproof.stages.measurements import QUESTION_SCORES, SCORES
 from reelproof.stages.policy import RL, SFT, PolicyConfig, RuleSet, reason_names
 
 NOT_PUBLISHED = "not published: its video is no longer among the sources, or was tried again in a later part"

@@ -12,10 +12,11 @@ import pyarrow.compute as pc
 
 from reelproof.pipeline.dataset.part_files import PartFiles, read_columns
 from reelproof.pipeline.disk.store import Store
-from reelproof.schemas.measurements import QUESTION_SCORES, score_columns
+from reelproof.schemas.measurements import score_columns
 from reelproof.schemas.question import Task
 from reelproof.schemas.record import Record, arrow_schema
 from reelproof.schemas.sample import RejectedSample, RlSample, SftSample
+from reelproof.stages.measurements import QUESTION_SCORES
 from reelproof.stages.teachers.prompts import ANSWER_FORMS, FRAME_AT_PLACE, FRAME_AT_TIME, ROLLOUT
 
 Places = npt.NDArray[np.int64]

@@ -16,7 +16,6 @@ from reelproof.pipeline.dataset.part_files import PartFiles, read_columns
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.footage import ClipKind, Span, uncovered
 from reelproof.schemas.manifest import Manifest
-from reelproof.schemas.measurements import complete
 from reelproof.schemas.question import Question, Task
 from reelproof.schemas.stats import (
     BuildStats,
@@ -30,6 +29,7 @@ from reelproof.schemas.stats import (
 )
 from reelproof.stages.checks.balance import BalanceConfig, measure_balance
 from reelproof.stages.deciding import funnel
+from reelproof.stages.measurements import complete
 from reelproof.stages.policy import (
     BLIND_PASS_RATE,
     PASS_RATE,

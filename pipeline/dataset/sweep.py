@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from reelproof.pipeline.errors import UsageError
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.stages.deciding import decide
+from reelproof.stages.policy import checked_policy
 
 
 def sweep(
@@ -33,9 +34,10 @@ def sweep(
 
 def _with(policy: PolicyConfig, name: str, value: Any) -> PolicyConfig:
     try:
-        return PolicyConfig.model_validate(policy.model_dump() | {name: value})
-    except ValidationError as error:
-        what = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        return checked_policy(PolicyConfig.model_validate(policy.model_dump() | {name: value}))
+    except ValueError as error:
+        told = error.errors(include_url=False)[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        what = told.removeprefix("Value error, ")
         raise UsageError(f"policy.{name} cannot be {value}: {what}") from None
 
 

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from reelproof.pipeline.report.evidence import Sent
 from reelproof.schemas.answers.reading import cited_spans
 from reelproof.schemas.chat import TextPart
-from reelproof.schemas.measurements import SCORES
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.sample import RejectedSample, RlSample, SftSample
 from reelproof.schemas.trace import Claim
+from reelproof.stages.measurements import SCORES
 from reelproof.stages.policy import Rule, rl_rules, sft_rules
 
 BELIEVED = 0.5

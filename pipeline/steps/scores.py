@@ -13,7 +13,8 @@ from reelproof.pipeline.steps.asking import cases_of
 from reelproof.pipeline.steps.footage import CLIPS
 from reelproof.pipeline.steps.questions import QUESTIONS
 from reelproof.schemas.scores import RepeatScore, Score
-from reelproof.stages.checks.registry import CHECKS, Check
+from reelproof.stages.checks.check import Check
+from reelproof.stages.checks.registry import CHECKS
 from reelproof.stages.duplicates import near
 from reelproof.stages.duplicates.near import DuplicateConfig, duplicate_traces
 

@@ -1,10 +1,5 @@
 """The checks, in one place: what each measures, out of what, and with which settings."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, NamedTuple
-
-from pydantic import BaseModel
-
 from reelproof.schemas.scores import (
     AgreementScore,
     AnswerScore,
@@ -14,11 +9,9 @@ from reelproof.schemas.scores import (
     GroundingScore,
     GuessScore,
     ProbeScore,
-    Score,
     SufficiencyScore,
     TextScore,
 )
-from reelproof.schemas.trace import Case
 from reelproof.stages.checks import (
     agreement,
     answer,
@@ -31,22 +24,7 @@ from reelproof.stages.checks import (
     sufficiency,
     text,
 )
-
-
-class Check(NamedTuple):
-    """One measurement of traces."""
-
-    name: str
-    version: int
-    measure: Callable[[Iterable[Case], Any], Iterator[Score]]
-    """(cases, config) -> one score a trace, in order."""
-    config: type[BaseModel]
-    """Every field has a default."""
-    score: type[Score]
-    needs: Literal["traces", "probes", "claims", "sufficiency"]
-    """What must have run before it: `probes` adds a probe to each case, `claims` its claims,
-    `sufficiency` what a judge answered, where the recipe names one."""
-
+from reelproof.stages.checks.check import Check
 
 CHECKS = (
     Check("form", form.VERSION, form.measure_form, form.FormConfig, FormScore, "traces"),
@@ -58,6 +36,7 @@ CHECKS = (
         difficulty.DifficultyConfig,
         DifficultyScore,
         "traces",
+        of_question=True,
     ),
     Check("text", text.VERSION, text.measure_text, text.TextConfig, TextScore, "traces"),
     Check("guess", guess.VERSION, guess.measure_guess, guess.GuessConfig, GuessScore, "traces"),
@@ -77,7 +56,15 @@ CHECKS = (
         CitationScore,
         "traces",
     ),
-    Check("probes", probes.VERSION, probes.measure_probes, probes.ProbeScoreConfig, ProbeScore, "probes"),
+    Check(
+        "probes",
+        probes.VERSION,
+        probes.measure_probes,
+        probes.ProbeScoreConfig,
+        ProbeScore,
+        "probes",
+        of_question=True,
+    ),
     Check(
         "grounding",
         grounding.VERSION,

@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.footage import Clip, Footage
-from reelproof.schemas.measurements import SCORES
 from reelproof.schemas.question import Question
 from reelproof.schemas.record import arrow_schema
 from reelproof.schemas.trace import Trace
+from reelproof.stages.measurements import SCORES
 
 ROLLOUTS = 8
 QUESTIONS_PER_VIDEO = 125

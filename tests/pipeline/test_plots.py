@@ -22,8 +22,8 @@ from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
 from reelproof.pipeline.dataset.stats_files import Plot, PlotList, read_stats, stats_sha256
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts
-from reelproof.schemas.measurements import complete
 from reelproof.stages.deciding import decide
+from reelproof.stages.measurements import complete
 from reelproof.stages.policy import PolicyConfig
 from tests.small_parts import write_part
 

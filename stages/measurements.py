@@ -1,0 +1,58 @@
+"""The registry of checks -> every column that policy decides from: one row a trace, keys and scores."""
+
+import polars as pl
+
+from reelproof.schemas.measurements import Keys, SetMeasurements
+from reelproof.schemas.record import Record, arrow_schema
+from reelproof.schemas.scores import RepeatScore
+from reelproof.stages.checks.registry import CHECKS
+
+SCORES: tuple[type[Record], ...] = (*(check.score for check in CHECKS), RepeatScore)
+"""The records of all measurements of a trace, in order."""
+
+QUESTION_SCORES: tuple[type[Record], ...] = tuple(check.score for check in CHECKS if check.of_question)
+"""Those that are the same on all of a question's rollouts."""
+
+
+def measurement_schema() -> pl.Schema:
+    """Name -> polars type of every column that policy may look at, in order."""
+    columns: dict[str, pl.DataType] = {}
+    records: tuple[type[Record], ...] = (Keys, *SCORES, SetMeasurements)
+    for record in records:
+        empty = pl.from_arrow(arrow_schema(record).empty_table())
+        if not isinstance(empty, pl.DataFrame):
+            raise TypeError(f"{record.__name__} has no table form")
+        columns.update(empty.schema)
+    return pl.Schema(columns)
+
+
+def complete(measurements: pl.DataFrame) -> pl.DataFrame:
+    """The same rows with every column of `measurement_schema`; those of checks that did not run are null.
+
+    Raises ValueError where a key is missing or a column has another type.
+    """
+    wanted = measurement_schema()
+    missing = [name for name in Keys.model_fields if name not in measurements.columns]
+    if missing:
+        raise ValueError(
+            f"measurements: no column {', '.join(missing)}; got {', '.join(measurements.columns)}"
+        )
+    wrong = [
+        f"{name} is {measurements.schema[name]}, expected {kind}"
+        for name, kind in wanted.items()
+        if name in measurements.columns and not _serves(measurements.schema[name], kind)
+    ]
+    if wrong:
+        raise ValueError(f"measurements: {'; '.join(wrong)}")
+    absent = [
+        pl.lit(None, kind).alias(name) for name, kind in wanted.items() if name not in measurements.columns
+    ]
+    return measurements.with_columns(absent) if absent else measurements
+
+
+def _serves(got: pl.DataType, wanted: pl.DataType) -> bool:
+    if got in (pl.Null, wanted):
+        return True
+    if wanted == pl.String:
+        return isinstance(got, (pl.Categorical, pl.Enum))
+    return got.is_numeric() and wanted.is_numeric()

@@ -1,0 +1,162 @@
+"""Clips -> the kinds of questions whose answers are known, because the pipeline made what is shown."""
+
+import math
+import string
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from reelproof.schemas.footage import Clip, CutKind, FrameRef, Scene
+from reelproof.schemas.question import ShownFrame, Task
+from reelproof.stages.questions.computed_frames import all_differ, foreign_run, replaced, spread, timed
+from reelproof.stages.questions.maker import Draft, Maker, MakerConfig, Table
+
+
+def _scene_count(table: Table) -> Draft | None:
+    """Only where every cut is certain, none may be missing, and every scene is seen."""
+    clip, cfg = table.clip, table.cfg
+    if len(clip.scenes) == 1 and table.rng.random() >= cfg.lone_scene_share:
+        return None
+    if not all(_is_sure(scene, cfg) for scene in clip.scenes[1:]):
+        return None
+    if len(clip.timeline) < 4 or not _are_calm(clip, len(clip.scenes), cfg):
+        return None
+    if any(_count_in(clip, scene.start_s, scene.end_s) == 0 for scene in clip.scenes):
+        return None
+    text = "How many scenes does the clip consist of? A scene runs from one cut to the next."
+    return Draft(Task.NUMERICAL, text, str(len(clip.scenes)), timed(clip.timeline))
+
+
+def _first_cut(table: Table) -> Draft | None:
+    """Only where it is certain, none may be missing before it, and frames are seen on both sides."""
+    clip, scenes, cfg = table.clip, table.clip.scenes, table.cfg
+    if len(clip.timeline) < 4 or len(scenes) < 2:
+        return None
+    if not _is_sure(scenes[1], cfg) or not _are_calm(clip, 1, cfg):
+        return None
+    if not 0 < _count_in(clip, clip.start_s, scenes[1].start_s) < len(clip.timeline):
+        return None
+    tolerance_s = math.ceil(10 * clip.duration_s / len(clip.timeline)) / 10
+    text = (
+        "When is the first cut, in seconds? An answer that is off by no more than "
+        f"{tolerance_s:.1f} s counts as right."
+    )
+    frames = timed(clip.timeline)
+    return Draft(Task.NUMERICAL, text, f"{scenes[1].start_s:.1f}", frames, tolerance=tolerance_s)
+
+
+def _frame_order(table: Table) -> Draft | None:
+    """Only of frames that can be told apart."""
+    frames = spread(table.clip.timeline, table.cfg.ordered_frames, table.rng)
+    if frames is None or not all_differ(frames, table.cfg.changed_bits):
+        return None
+    places = list(range(len(frames)))
+    table.rng.shuffle(places)
+    shown = tuple(ShownFrame(frame=frames[place], shown_s=None) for place in places)
+    answer = ", ".join(str(places.index(rank) + 1) for rank in range(len(frames)))
+    text = (
+        "The frames are shown out of order. In which order do they come in the clip? Give their numbers, "
+        "the earliest first."
+    )
+    return Draft(Task.ORDERING, text, answer, shown)
+
+
+def _reversed(table: Table) -> Draft | None:
+    """Only of clips whose frames differ: a picture that stands still has no direction."""
+    frames = spread(table.clip.timeline, min(8, len(table.clip.timeline)), table.rng)
+    if frames is None or len(frames) < 4 or not all_differ(frames, 1):
+        return None
+    backwards = table.rng.random() < 0.5
+    in_order = frames[::-1] if backwards else frames
+    text = "Is the clip played backwards?"
+    shown = tuple(ShownFrame(frame=frame, shown_s=None) for frame in in_order)
+    return Draft(Task.BOOLEAN, text, "yes" if backwards else "no", shown)
+
+
+def _motion_half(table: Table) -> Draft | None:
+    """Only where the halves differ clearly."""
+    clip, cfg = table.clip, table.cfg
+    halves = [float(np.mean(half)) for half in np.array_split(clip.motion, 2)]
+    least, most = min(halves), max(halves)
+    if len(clip.timeline) < 6 or most < cfg.motion_floor or most < cfg.motion_ratio * least:
+        return None
+    middle_s = (clip.start_s + clip.end_s) / 2
+    options = [f"the first half, up to {middle_s:.1f} s", f"the second half, from {middle_s:.1f} s"]
+    text = "Which half of the clip holds more motion? Cuts do not count."
+    return _choice(table, text, options, halves.index(most), timed(clip.timeline))
+
+
+def _odd_frame(table: Table) -> Draft | None:
+    """One frame of the timeline is taken from another video of the part."""
+    own, count = list(table.clip.timeline), table.cfg.odd_options
+    foreign = _foreign(table, 1) if len(own) >= max(count, 4) else None
+    if foreign is None:
+        return None
+    candidates = table.rng.sample(range(len(own)), count)
+    options = [f"the frame at {own[place].time_s:.1f} s" for place in candidates]
+    if len(set(options)) < count:
+        return None
+    frames = replaced(own, candidates[0], foreign)
+    text = "One of the frames comes from another video. Which one?"
+    return _choice(table, text, options, 0, frames)
+
+
+def _foreign_span(table: Table) -> Draft | None:
+    """A run of the timeline, two frames or more and less than half of it, is taken from another video."""
+    own = list(table.clip.timeline)
+    if len(own) < 6:
+        return None
+    length = table.rng.randint(2, (len(own) - 1) // 2)
+    first = table.rng.randint(0, len(own) - length)
+    foreign = _foreign(table, length)
+    if foreign is None:
+        return None
+    text = (
+        "Footage of another video is shown for a while. From when to when? Give the times of its first and "
+        "of its last frame."
+    )
+    answer = f"[{own[first].time_s:.1f}, {own[first + length - 1].time_s:.1f}]"
+    return Draft(Task.TEMPORAL_GROUNDING, text, answer, replaced(own, first, foreign))
+
+
+def _is_sure(scene: Scene, cfg: MakerConfig) -> bool:
+    """Whether it begins with a hard cut beyond doubt."""
+    return scene.cut_kind is CutKind.CUT and scene.cut_score >= cfg.sure_cut
+
+
+def _are_calm(clip: Clip, scenes: int, cfg: MakerConfig) -> bool:
+    """Whether no cut can have been missed in so many scenes from the first on."""
+    return len(clip.unrest) >= scenes and bool((clip.unrest[:scenes] < cfg.calm_scene).all())
+
+
+def _count_in(clip: Clip, start_s: float, end_s: float) -> int:
+    return sum(start_s <= frame.time_s < end_s for frame in clip.timeline)
+
+
+def _foreign(table: Table, length: int) -> list[FrameRef] | None:
+    clip, bits = table.clip, table.cfg.foreign_bits
+    others = [each.timeline for each in table.part if each.video_id != clip.video_id]
+    return foreign_run(clip.timeline, others, length, bits, table.rng)
+
+
+def _choice(
+    table: Table, text: str, options: Sequence[str], right: int, frames: tuple[ShownFrame, ...]
+) -> Draft:
+    """Options in a random order, so that no letter is favoured."""
+    order = list(range(len(options)))
+    table.rng.shuffle(order)
+    letter = string.ascii_uppercase[order.index(right)]
+    shuffled = tuple(options[place] for place in order)
+    return Draft(Task.MULTIPLE_CHOICE, text, letter, frames, options=shuffled)
+
+
+MAKERS: Mapping[str, Maker] = {
+    "scene_count": Maker(_scene_count),
+    "frame_order": Maker(_frame_order, drawn=True),
+    "odd_frame": Maker(_odd_frame, drawn=True),
+    "foreign_span": Maker(_foreign_span, drawn=True),
+    "first_cut": Maker(_first_cut),
+    "reversed": Maker(_reversed, drawn=True),
+    "motion_half": Maker(_motion_half),
+}
+"""What is asked -> how it is made."""

@@ -1,0 +1,70 @@
+"""What makes a computed question: a function of a clip and of the others in its part, and its settings."""
+
+import random
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from pydantic import Field
+
+from reelproof.schemas.footage import Clip
+from reelproof.schemas.question import ShownFrame, Task
+from reelproof.schemas.settings import Settings
+
+
+class MakerConfig(Settings):
+    """When the answers of computed questions count as certain, and how many are drawn."""
+
+    repeats: int = Field(default=1, ge=1, le=64)
+    """How often a kind is asked of a clip that draws its frames or their places anew each time."""
+    seed: int = Field(default=0, ge=0)
+    """Of all draws: orders, letters, places, foreign frames."""
+    lone_scene_share: float = Field(default=0.34, ge=0, le=1)
+    """Share of the clips without a cut whose scenes are counted: most footage has none, and 1 would nearly
+    always be right."""
+    ordered_frames: int = Field(default=4, ge=3, le=8)
+    """Frames to put in order."""
+    odd_options: int = Field(default=4, ge=2, le=16)
+    """Frames to choose the odd one from."""
+    sure_cut: float = Field(default=1.25, ge=1, le=10)
+    """A cut is certain if its score is at least this; 1 is the detector's threshold."""
+    calm_scene: float = Field(default=0.85, gt=0, le=10)
+    """A scene with a sudden change of this size or more, 1 being a cut's, may hide a missed cut: cuts are
+    then neither counted nor timed."""
+    changed_bits: int = Field(default=6, ge=0, le=64)
+    """Frames to be put in order differ from each other in at least so many bits."""
+    foreign_bits: int = Field(default=18, ge=0, le=64)
+    """A foreign frame differs from each of the clip's own in at least so many bits."""
+    motion_ratio: float = Field(default=1.15, ge=1, le=100)
+    """One half holds the most motion if it has at least so many times that of the other …"""
+    motion_floor: float = Field(default=0.5, ge=0, le=255)
+    """… and at least this much, in grey levels a frame."""
+
+
+class Table(NamedTuple):
+    """All that one question is made from."""
+
+    clip: Clip
+    part: Sequence[Clip]
+    """Where foreign frames come from."""
+    cfg: MakerConfig
+    rng: random.Random
+
+
+class Draft(NamedTuple):
+    """What a kind decides; the rest of a question follows from its clip."""
+
+    task: Task
+    text: str
+    answer: str
+    frames: tuple[ShownFrame, ...]
+    options: tuple[str, ...] = ()
+    tolerance: float | None = None
+
+
+class Maker(NamedTuple):
+    """One kind of computed question."""
+
+    make: Callable[[Table], Draft | None]
+    """None where the clip does not allow it."""
+    drawn: bool = False
+    """Whether it draws its frames or their places, so that it may be asked several times."""

@@ -1,0 +1,141 @@
+"""What ARCHITECTURE.md says of adding a check and a computed question, done in a copy of the tree."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.films import Shot, make_film
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = (".src", "data_cards", "pipeline", "schemas", "stages", "training")
+
+CHECK = '''"""Traces -> how long is the thought's longest sentence?"""
+
+from collections.abc import Iterable, Iterator
+
+import polars as pl
+
+from reelproof.schemas.policy import PolicyConfig
+from reelproof.schemas.scores import Score
+from reelproof.schemas.settings import Settings
+from reelproof.schemas.trace import Case
+from reelproof.stages.checks.check import Rule
+
+VERSION = 1
+
+
+class SentenceConfig(Settings):
+    """Where sentences end."""
+
+    ends: str = "."
+
+
+class SentenceScore(Score):
+    """Does the thought say one thing at a time?"""
+
+    longest_sentence: int
+    """Words."""
+
+
+def measure_sentences(cases: Iterable[Case], cfg: SentenceConfig) -> Iterator[SentenceScore]:
+    for case in cases:
+        for trace in case.traces:
+            longest = max(len(each.split()) for each in trace.thought.split(cfg.ends))
+            yield SentenceScore(trace_id=trace.trace_id, longest_sentence=longest)
+
+
+def rules(_policy: PolicyConfig) -> tuple[Rule, ...]:
+    return (Rule("long_sentence", pl.col("longest_sentence") > 8),)
+'''
+REGISTERED = (
+    "    Check(\n"
+    '        "sentences",\n'
+    "        sentences.VERSION,\n"
+    "        sentences.measure_sentences,\n"
+    "        sentences.SentenceConfig,\n"
+    "        sentences.SentenceScore,\n"
+    '        "traces",\n'
+    "        sentences.rules,\n"
+    "    ),\n"
+)
+MAKER = '''"""A clip -> how many frames of it are shown."""
+
+from reelproof.schemas.question import Task
+from reelproof.stages.questions.computed_frames import timed
+from reelproof.stages.questions.maker import Draft, Maker, Table
+
+
+def _frames_shown(table: Table) -> Draft | None:
+    frames = timed(table.clip.timeline)
+    return Draft(Task.NUMERICAL, "How many frames are shown?", str(len(frames)), frames)
+
+
+FRAMES_SHOWN = Maker(_frames_shown)
+'''
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """The product's folders, copied to where they can be changed."""
+    for name in PACKAGES:
+        shutil.copytree(
+            ROOT / name, tmp_path / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    return tmp_path
+
+
+def run(tree: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """`reelproof` as the copy of the tree has it."""
+    command = [str(Path(sys.executable).with_name("reelproof")), *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(tree / ".src")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def put_line(file: Path, before: str, line: str) -> None:
+    text = file.read_text()
+    assert text.count(before) == 1
+    file.write_text(text.replace(before, line + before))
+
+
+def test_a_check_and_a_computed_question_are_two_files_each(tree):
+    (tree / "stages/checks/sentences.py").write_text(CHECK)
+    registry = tree / "stages/checks/registry.py"
+    put_line(registry, "    sufficiency,\n    text,\n", "    sentences,\n")
+    registry.write_text(registry.read_text().removesuffix(")\n") + REGISTERED + ")\n")
+
+    (tree / "stages/questions/frames_shown.py").write_text(MAKER)
+    kinds = tree / "stages/questions/computed_kinds.py"
+    imported = "from reelproof.stages.questions.frames_shown import FRAMES_SHOWN\n"
+    put_line(kinds, "from reelproof.stages.questions.maker import", imported)
+    put_line(kinds, '    "motion_half": Maker', '    "frames_shown": FRAMES_SHOWN,\n')
+
+    films = tree / "films"
+    films.mkdir()
+    make_film(films / "a.mp4", [Shot(501, 2.0), Shot(502, 2.0)], fps=10, size=(160, 120))
+    out = tree / "out"
+    settings = (
+        "rollouts.rollouts=2", "probes.probes=[]", "clips.timeline_every_s=0.5", "checks.sentences.ends=;",
+        "policy.extra_rules=[{name: mine, where: longest_sentence > 10000}]",
+    )  # fmt: skip
+    run(tree, "build", films, "--out", out, "--workers", 1, *(f"--set={each}" for each in settings))
+
+    rejected = pl.concat(map(pl.read_parquet, (out / "dataset/data/rejected").glob("*.parquet")))
+    long = rejected.filter(pl.col("longest_sentence") > 8)
+    assert len(long)
+    assert all("long_sentence" in reasons for reasons in long["reasons"])
+    assert "frames_shown" in set(rejected["question_kind"])
+    stats = json.loads((out / "dataset/stats.json").read_text())
+    assert "long_sentence" in {rule["rule"] for rule in stats["policy"]["funnel"]}
+    assert "frames_shown" in {kind["kind"] for kind in stats["policy"]["kinds"]}
+    assert "score.sentences" in (out / "dataset/README.md").read_text()
+    told = run(tree, "explain", out, long["sample_id"][0]).stdout
+    assert "longest_sentence: " in told
+    assert "rejected for" in told
