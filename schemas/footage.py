@@ -1,6 +1,7 @@
 """What is known of the pictures: a video, its signals, frames and scenes, and the clips questions are about.
 
-Times are seconds from the first frame, from presentation timestamps. Intervals are half-open.
+Times are seconds from the first frame (or, where the first frames are lost, from where the film began), from
+presentation timestamps. Intervals are half-open.
 """
 
 from collections.abc import Iterable
@@ -30,6 +31,10 @@ class Video(Record):
     """Average frame rate as declared; 0 where none is."""
     rotation_deg: int = 0
     """Clockwise rotation that the metadata asks for: 0, 90, 180 or 270. It is applied to every frame."""
+    is_mirrored: bool = False
+    """The metadata also asks for the turned picture to be mirrored left to right. So is every frame."""
+    hdr: str | None = None
+    """`pq` or `hlg`, where the film is made for an HDR screen: its frames are tone-mapped to BT.709 SDR."""
     codec: str
     license: str = "unknown"
 
@@ -62,6 +67,17 @@ class Span(Record):
 
     start_s: float
     end_s: float
+
+
+def share_within(span: Span, spans: Iterable[Span]) -> float:
+    """Share of a span that lies in others, which do not overlap each other."""
+    overlaps = (min(span.end_s, each.end_s) - max(span.start_s, each.start_s) for each in spans)
+    return min(1.0, sum(max(0.0, each) for each in overlaps) / (span.end_s - span.start_s))
+
+
+def is_within(time_s: float, spans: Iterable[Span]) -> bool:
+    """Whether a moment lies in one of the spans."""
+    return any(span.start_s <= time_s < span.end_s for span in spans)
 
 
 class CutKind(StrEnum):
@@ -160,7 +176,7 @@ class Footage(Record):
     candidates: tuple[Keyframe, ...]
     """In order of time: one per `candidate_every_s` seconds, and at least one between two strong changes."""
     damaged: tuple[Span, ...] = ()
-    """Spans that could not be decoded."""
+    """From each loss to the next clean key frame, and what is missing at the end. No candidate lies there."""
     salvage: str | None = None
     """What was lost and why, where something was; null for a sound file."""
 
@@ -208,6 +224,9 @@ class Clip(Record):
     unrest: Series = Field(default_factory=lambda: np.zeros(0, np.float32))
     """For each scene, the largest change inside it from one scanned frame to the next: from about 1 on it is
     as large and as sudden as a cut. Empty where nobody measured. (scenes,) float32"""
+
+    damaged_share: float = Field(default=0.0, ge=0, le=1)
+    """Share of it that is damaged in the film: shown by no frame, and asked about by no computed question."""
 
     @property
     def duration_s(self) -> float:

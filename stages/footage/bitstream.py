@@ -40,7 +40,7 @@ def is_referred_to(codec: str, packet: bytes, length_bytes: int) -> bool:
     Source: H.264 7.4.1 (nal_ref_idc of slices is 0 for frames that none refers to); H.265 table 7-1 (even
     types below 16 are sub-layer non-reference pictures).
     """
-    for start in _nal_starts(packet, length_bytes):
+    for start in nal_starts(packet, length_bytes):
         head = packet[start]
         if codec == "h264" and head & 0x1F in (1, 2, 5):
             return bool(head >> 5 & 3)
@@ -49,7 +49,8 @@ def is_referred_to(codec: str, packet: bytes, length_bytes: int) -> bool:
     return True
 
 
-def _nal_starts(packet: bytes, length_bytes: int) -> Iterator[int]:
+def nal_starts(packet: bytes, length_bytes: int) -> Iterator[int]:
+    """Where NAL units begin, behind their lengths or start codes."""
     offset = 0
     while length_bytes and offset + length_bytes < len(packet):
         yield offset + length_bytes

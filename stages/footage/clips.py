@@ -11,10 +11,10 @@ from typing import NamedTuple, Self, TypeVar
 import numpy as np
 from pydantic import Field, model_validator
 
-from reelproof.schemas.footage import Clip, ClipKind, Footage, FrameRef, Scene, Span, Storyboard
+from reelproof.schemas.footage import Clip, ClipKind, Footage, FrameRef, Scene, Span, Storyboard, share_within
 from reelproof.schemas.settings import Settings
 
-VERSION = 2
+VERSION = 3
 
 _MOTION_BINS = 16
 _CUT_CONTENT = 15.0
@@ -96,6 +96,8 @@ class VideoView(NamedTuple):
     """… and their content value. (T,) float32"""
     histogram: np.ndarray
     """… and their histogram change. (T,) float32"""
+    damaged: tuple[Span, ...] = ()
+    """As in the footage."""
 
     @classmethod
     def of(cls, footage: Footage, storyboard: Storyboard) -> "VideoView":
@@ -110,6 +112,7 @@ class VideoView(NamedTuple):
             motion=signals.motion,
             content=signals.content,
             histogram=signals.histogram,
+            damaged=footage.damaged,
         )
 
 
@@ -193,6 +196,7 @@ def _clip(view: VideoView, span: Span, kind: ClipKind, cfg: ClipConfig) -> Clip 
         timeline=tuple(timeline),
         motion=_motion_bins(view, span),
         unrest=np.asarray([_unrest(view, scene) for scene in scenes]),
+        damaged_share=round(share_within(span, view.damaged), 6),
     )
 
 

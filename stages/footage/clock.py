@@ -4,7 +4,7 @@ _MAX_JUMP_S = 10.0
 
 
 class Clock:
-    """Presentation times in whole milliseconds from the first frame on, whatever the timestamps do."""
+    """Presentation times in whole milliseconds, from the first frame on unless told otherwise."""
 
     def __init__(self, fps: float, declared_s: float, tick_s: float) -> None:
         """A stream of `fps` frames a second (0: unknown) that declares its length, in ticks of `tick_s`."""
@@ -17,22 +17,22 @@ class Clock:
         self._last_s = -1.0
         self._expected_end_s = 0.0
 
+    def begin(self, base_s: float) -> None:
+        """Time 0 is here, not where the first frame is: those before it are lost."""
+        self._base_s = base_s
+
     def expect(self, stamp: int, ticks: int) -> None:
         """A packet goes to the decoder: its frame may be skipped, and is part of the video all the same."""
         self._expected_end_s = max(self._expected_end_s, (stamp + ticks) * self._tick_s)
-
-    def look(self, stamp: int | None) -> float:
-        """The time of a timestamp, for a packet that gave no frame."""
-        if stamp is None or self._base_s is None:
-            return max(self._last_s, 0.0)
-        return max(stamp * self._tick_s - self._base_s, 0.0)
 
     def tell(self, stamp: int | None, ticks: int) -> float:
         """The next frame's time. Backward and absurd forward jumps are a clock that started anew."""
         stamp_s = stamp * self._tick_s if stamp is not None else None
         if self._base_s is None:
             self._base_s = stamp_s or 0.0
-        self._last_s = round(self._follow(stamp_s), 3) if self._last_s >= 0 else 0.0
+        is_first = self._last_s < 0
+        time_s = max((stamp_s or 0.0) - self._base_s, 0.0) if is_first else self._follow(stamp_s)
+        self._last_s = round(time_s, 3)
         self._note_end(ticks * self._tick_s)
         return self._last_s
 
@@ -48,7 +48,11 @@ class Clock:
         return max(time_s, self._last_s + 0.001)
 
     def _note_end(self, length_s: float) -> None:
-        self.end_s = self._last_s + (length_s if 0 < length_s < _MAX_JUMP_S else self.step_s)
+        """A last frame may last as long as it says, within what the stream says."""
+        is_credible = (
+            0 < length_s < _MAX_JUMP_S or self._last_s + length_s < self._declared_s + _MAX_JUMP_S / 10
+        )
+        self.end_s = self._last_s + (length_s if length_s > 0 and is_credible else self.step_s)
         expected_s = self._expected_end_s - (self._base_s or 0.0)
         if self.end_s < expected_s <= self.end_s + 4 * self.step_s:
             self.end_s = expected_s

@@ -1,30 +1,69 @@
 """A decoded frame -> pixels: as people see it, or small and quick to measure."""
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
+from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
+from reelproof.stages.footage.colours import (
+    composited,
+    decoded,
+    for_an_ordinary_screen,
+    hdr_transfer,
+    is_ordinary,
+)
+
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED: players take BT.709 for HD, swscale would take BT.601
-_HD_LINES = 720
+_HD_WIDTH, _HD_LINES = 1280, 720
 _AREA = (
     Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.BITEXACT
 )
 _PLANAR_8_BIT = {f"yuv{j}{ratio}p" for j in ("", "j") for ratio in ("410", "411", "420", "422", "440", "444")}
 
 
-def rotated(image: np.ndarray, rotation_deg: int) -> np.ndarray:
-    """Turn an image (H, W, …) clockwise by a multiple of 90 degrees."""
-    return np.ascontiguousarray(np.rot90(image, k=-(rotation_deg // 90) % 4))
+class Turn(NamedTuple):
+    """What the metadata wants done to a picture: turned clockwise, then mirrored left to right."""
+
+    rotation_deg: int = 0
+    """0, 90, 180 or 270."""
+    is_mirrored: bool = False
+
+    def of(self, image: np.ndarray) -> np.ndarray:
+        """The image (H, W, …) as it is to be shown."""
+        turned = np.rot90(image, k=-(self.rotation_deg // 90) % 4)
+        return np.ascontiguousarray(turned[:, ::-1] if self.is_mirrored else turned)
 
 
-def rotation_deg(frame: VideoFrame) -> int:
-    """Clockwise degrees (0, 90, 180, 270) by which the frame's metadata wants it turned."""
-    return round(-frame.rotation / 90) * 90 % 360
+def turn_of(frame: VideoFrame) -> Turn:
+    """The frame's display matrix, to the nearest of the eight ways to lay a picture on a grid.
+
+    Source: ISO/IEC 14496-12, 6.2.2: a point (x, y) is shown at (a x + c y, b x + d y), y down.
+    """
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if not isinstance(matrix, SideData):
+        return Turn()
+    a, b, _, c, d = np.frombuffer(memoryview(matrix), np.int32)[:5].tolist()
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        return Turn(90 if b > 0 else 270, (b > 0) == (c > 0))
+    return Turn(180 if d < 0 else 0, (a < 0) != (d < 0))
+
+
+def is_untagged_hd(frame: VideoFrame) -> bool:
+    """Whether nothing says by which matrix its colours are coded, and its size says BT.709."""
+    is_hd = frame.width >= _HD_WIDTH or frame.height >= _HD_LINES
+    return bool(frame.colorspace == _UNSPECIFIED and is_hd)
+
+
+def is_transparent(frame: VideoFrame) -> bool:
+    """Whether pixels say how much of them is seen."""
+    return any(component.is_alpha for component in frame.format.components)
 
 
 class RgbConverter:
-    """Frames as people see them: upright, in their colours, of interlaced footage one field.
+    """Frames as people see them: upright, in an ordinary screen's colours, of interlaced footage one field.
 
     One for all frames of a video: setting up the scaler costs several times what scaling does.
     """
@@ -41,26 +80,45 @@ class RgbConverter:
         shrink = min(1.0, self._long_side_px / max(width, frame.height)) if self._long_side_px else 1.0
         size = max(1, round(width * shrink)), max(1, round(frame.height * shrink))
         is_interlaced = frame.interlaced_frame and frame.height > 2
-        scaled = self._scaler.reformat(
-            frame,
-            width=size[0],
-            height=frame.height if is_interlaced else size[1],
-            format="rgb24",
-            interpolation=_AREA,
-            src_colorspace=Colorspace.ITU709
-            if frame.colorspace == _UNSPECIFIED and frame.height >= _HD_LINES
-            else None,
-        )
-        image: np.ndarray = scaled.to_ndarray()
+        image = self._shown(frame, size[0], frame.height if is_interlaced else size[1])
         if is_interlaced:
             image = cv2.resize(image[::2], size, interpolation=cv2.INTER_AREA)
-        return rotated(image, rotation_deg(frame))
+        return turn_of(frame).of(image)
+
+    def _shown(self, frame: VideoFrame, width: int, height: int) -> np.ndarray:
+        """In an ordinary screen's colours, not turned. (height, width, 3) uint8"""
+        if not is_ordinary(frame):
+            if frame.format.is_rgb:
+                image = self._scaled(frame, width, height, "gbrp16le") / 65535
+            else:
+                image = decoded(self._scaled(frame, width, height, "yuv444p16le"), frame)
+            return for_an_ordinary_screen(image, hdr_transfer(frame), int(frame.color_primaries))
+        if is_transparent(frame):
+            return composited(self._scaled(frame, width, height, "rgba"))
+        return self._scaled(frame, width, height, "rgb24")
+
+    def _scaled(self, frame: VideoFrame, width: int, height: int, pixel_format: str) -> np.ndarray:
+        scaled = self._scaler.reformat(
+            frame,
+            width=width,
+            height=height,
+            format=pixel_format,
+            interpolation=_AREA,
+            src_colorspace=Colorspace.ITU709 if is_untagged_hd(frame) else None,
+        )
+        image: np.ndarray = scaled.to_ndarray()
+        return image
 
 
 def small_ycrcb(frame: VideoFrame, lines: int) -> np.ndarray:
     """A frame sub-sampled to about `lines` on its shorter side, not rotated. (h, w, 3) uint8 of Y, Cr, Cb."""
     shrink = max(1.0, min(frame.width, frame.height) / lines)
     size = max(1, round(frame.width / shrink)), max(1, round(frame.height / shrink))
+    if is_transparent(frame):
+        seen = frame.reformat(
+            width=size[0], height=size[1], format="rgba", interpolation="POINT"
+        ).to_ndarray()
+        return cv2.cvtColor(composited(seen), cv2.COLOR_RGB2YCrCb)
     if frame.format.name not in _PLANAR_8_BIT:
         frame = frame.reformat(width=size[0], height=size[1], format="yuv444p", interpolation="POINT")
     planes = [_plane(frame, index) for index in (0, 2, 1)]

@@ -12,13 +12,23 @@ from av.video.frame import VideoFrame
 from PIL import Image
 from pydantic import Field
 
-from reelproof.schemas.footage import Footage, FrameRef, Keyframe, Quarantine, QuarantineKind, Span, Video
+from reelproof.schemas.footage import (
+    Footage,
+    FrameRef,
+    Keyframe,
+    Quarantine,
+    QuarantineKind,
+    Span,
+    Video,
+    is_within,
+)
 from reelproof.schemas.settings import Settings
+from reelproof.stages.footage.colours import hdr_transfer
 from reelproof.stages.footage.decode import LocalVideo, Reel, TimedFrame, UnusableVideoError
 from reelproof.stages.footage.frame_signals import Measures, SignalLog
-from reelproof.stages.footage.pictures import RgbConverter, rotation_deg
+from reelproof.stages.footage.pictures import RgbConverter, Turn, turn_of
 
-VERSION = 1
+VERSION = 2
 
 
 class FootageConfig(Settings):
@@ -85,13 +95,17 @@ def _scan(source: LocalVideo, cfg: FootageConfig, threads: int) -> Footage:
                 f"{len(log.rows)} frame(s), {reel.end_s:.3f} s; at least {cfg.min_duration_s} s are needed"
             )
             raise UnusableVideoError(QuarantineKind.TOO_SHORT, detail)
+        damaged = _damage(reel)
+        candidates = tuple(each for each in picker.finish() if not is_within(each.frame.time_s, damaged))
+        if not candidates:
+            raise UnusableVideoError(QuarantineKind.UNREADABLE, f"every frame is damaged: {_salvage(reel)}")
         return Footage(
             video=_video(source, reel, shape),
             duration_s=reel.end_s,
             frame_count=len(log.rows),
             signals=log.signals(),
-            candidates=picker.finish(),
-            damaged=_damage(reel),
+            candidates=candidates,
+            damaged=damaged,
             salvage=_salvage(reel),
         )
 
@@ -119,6 +133,7 @@ class _CandidatePicker:
     def offer(self, timed: TimedFrame, measures: Measures) -> None:
         age_s = timed.time_s - self._start_s
         changed = self._is_strong_change(measures) and age_s >= self._cfg.min_window_s
+        changed |= self._best is not None and self._best.timed.is_damaged != timed.is_damaged
         if changed or age_s >= self._window_s:
             self._close()
             self._start_s = timed.time_s
@@ -137,10 +152,10 @@ class _CandidatePicker:
         return stands_out or measures.histogram >= self._cfg.change_histogram
 
     def _close(self) -> None:
-        if self._best is not None:
+        if self._best is not None and not self._best.timed.is_damaged:
             image = self._converter.convert(self._best.timed.frame)
             self._kept.append(_keyframe(image, self._best, self._video_id, self._cfg.jpeg_quality))
-            self._best = None
+        self._best = None
         if len(self._kept) > self._cfg.max_candidates:
             self._kept = self._kept[::2]
             self._window_s *= 2
@@ -191,13 +206,14 @@ class _Shape(NamedTuple):
 
     width: int
     height: int
-    rotation_deg: int
+    turn: Turn
+    transfer: str | None
 
 
 def _shape(frame: VideoFrame) -> _Shape:
-    rotation = rotation_deg(frame)
-    sides = (frame.width, frame.height) if rotation % 180 == 0 else (frame.height, frame.width)
-    return _Shape(*sides, rotation)
+    turn = turn_of(frame)
+    sides = (frame.width, frame.height) if turn.rotation_deg % 180 == 0 else (frame.height, frame.width)
+    return _Shape(*sides, turn, hdr_transfer(frame))
 
 
 def _video(source: LocalVideo, reel: Reel, shape: _Shape) -> Video:
@@ -209,7 +225,9 @@ def _video(source: LocalVideo, reel: Reel, shape: _Shape) -> Video:
         width=shape.width,
         height=shape.height,
         fps=reel.fps,
-        rotation_deg=shape.rotation_deg,
+        rotation_deg=shape.turn.rotation_deg,
+        is_mirrored=shape.turn.is_mirrored,
+        hdr=shape.transfer,
         codec=reel.codec,
         license=source.license,
     )

@@ -15,10 +15,11 @@ from reelproof.schemas.footage import (
     Span,
     Storyboard,
     hash_distance,
+    is_within,
 )
 from reelproof.stages.footage.cuts import CutConfig, Transition, find_transitions, frame_times
 
-VERSION = 1
+VERSION = 2
 
 
 class StoryboardConfig(CutConfig):
@@ -42,7 +43,8 @@ def cut_scenes(footage: Iterable[Footage], cfg: StoryboardConfig) -> Iterator[St
     """One storyboard per footage, with no decode. Scenes cover [0, duration_s) without gaps."""
     for each in footage:
         times = frame_times(each.signals)
-        transitions = find_transitions(each.signals, cfg)
+        found = find_transitions(each.signals, cfg)
+        transitions = [t for t in found if not is_within(float(times[t.at]), each.damaged)]
         scenes = tuple(_scenes(each, _spaced(transitions, times, cfg.min_scene_s), times))
         unclear = [Span(start_s=times[t.first], end_s=times[t.last]) for t in transitions]
         keyframes = [frame for scene in scenes for frame in _keyframes(scene, each.candidates, unclear, cfg)]

@@ -35,6 +35,8 @@ def computed_questions(part: Sequence[Clip], cfg: ComputedConfig) -> Iterator[Qu
     follow from the duration, never from the answer. Times are left out where they would tell it.
     """
     for clip in part:
+        if clip.damaged_share:  # what happened there is not known, and neither is what did not
+            continue
         for kind in cfg.kinds:
             yield from _unlike([_question(clip, kind, draft) for draft in _drafts(clip, kind, part, cfg)])
 

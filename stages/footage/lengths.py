@@ -1,0 +1,37 @@
+"""What an open container says of its video stream's length, whatever the sound's."""
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+ZERO_BASED_FORMATS = {"mp4", "matroska", "avi", "flv", "nut"}
+"""Formats whose own time 0 is where the film begins."""
+
+
+def format_names(container: InputContainer) -> set[str]:
+    """`mov,mp4,m4a` -> each of them."""
+    return set(container.format.name.split(","))
+
+
+def declared_duration_s(container: InputContainer, stream: VideoStream) -> float:
+    """The stream's own length, or else the container's where nothing but the picture can have made it; or 0.
+
+    In Matroska that is where the stream ends, counted from the container's time 0.
+    """
+    if stream.duration and stream.duration > 0 and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    whole_s = container.duration / av.time_base if container.duration and container.duration > 0 else 0.0
+    if tagged_s := _tagged_s(stream):
+        return min(tagged_s, whole_s) if whole_s else tagged_s
+    return 0.0 if container.streams.audio else whole_s
+
+
+def _tagged_s(stream: VideoStream) -> float:
+    """Matroska's statistics tag, as mkvmerge and FFmpeg write it: `DURATION: 00:00:08.000000000`."""
+    text = next((value for key, value in stream.metadata.items() if key.upper().startswith("DURATION")), "")
+    hours, _, rest = text.partition(":")
+    minutes, _, seconds = rest.partition(":")
+    try:
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    except ValueError:
+        return 0.0
