@@ -1,9 +1,10 @@
 """The files that a part's steps left -> one table of measurements over all parts, for policy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 import pyarrow as pa
@@ -33,9 +34,31 @@ class PartFiles:
     @property
     def identity(self) -> str:
         """Folder and name of each file: what they hold, since folders carry fingerprints."""
-        paths = (self.footage, self.clips, self.questions, self.traces, *self.scores.values())
-        names = ["/".join(PurePosixPath(path).parts[-2:]) for path in paths]
+        return f"{self.words_identity}\n{self.measured_identity}"
+
+    @cached_property
+    def words_identity(self) -> str:
+        """The same of what rows say and show, and of their licences."""
+        names = _names((self.footage, self.clips, self.questions, self.traces))
         return "\n".join([*names, *(f"{video} {name}" for video, name in sorted(self.licenses.items()))])
+
+    @cached_property
+    def measured_identity(self) -> str:
+        """The same of what measurements rest on."""
+        return "\n".join(_names((self.questions, self.traces, *self.scores.values())))
+
+
+def _names(paths: Iterable[str]) -> list[str]:
+    return ["/".join(PurePosixPath(path).parts[-2:]) for path in paths]
+
+
+class Measured(NamedTuple):
+    """What one part's checks found."""
+
+    rows: pa.Table
+    """Keys, scores and what is asked, one row a trace."""
+    scores: tuple[str, ...]
+    """Which of the columns are scores."""
 
 
 def read_measurements(store: Store, parts: Sequence[PartFiles]) -> pl.DataFrame:
@@ -44,7 +67,8 @@ def read_measurements(store: Store, parts: Sequence[PartFiles]) -> pl.DataFrame:
     Raises ValueError where a score file does not fit its traces file, or two checks have a column in common.
     """
     frames = [
-        _measured(store, part).with_columns(part=pl.lit(index, pl.UInt32)) for index, part in enumerate(parts)
+        pl.DataFrame(measured(store, part).rows).with_columns(part=pl.lit(index, pl.UInt32))
+        for index, part in enumerate(parts)
     ]
     return pl.concat(frames, how="vertical_relaxed", rechunk=True) if frames else pl.DataFrame()
 
@@ -52,9 +76,15 @@ def read_measurements(store: Store, parts: Sequence[PartFiles]) -> pl.DataFrame:
 def read_columns(store: Store, name: str, columns: Sequence[str] | None = None) -> pa.Table:
     """Columns of a Parquet file, each in one piece. `columns` may be dotted paths."""
     wanted = None if columns is None else list(columns)
-    fs = arrow_file_system(store.fs)
-    with pq.ParquetFile(store.path(name), filesystem=fs) as file:
+    with open_parquet(store, name) as file:
         return file.read(columns=wanted).combine_chunks()
+
+
+def open_parquet(store: Store, name: str) -> pq.ParquetFile:
+    """A Parquet file, to be closed; what is read of it at once is asked for at once."""
+    return pq.ParquetFile(
+        store.path(name), filesystem=arrow_file_system(store.fs), pre_buffer=not store.is_local
+    )
 
 
 def read_metadata(store: Store, name: str) -> pq.FileMetaData:
@@ -86,11 +116,25 @@ def read_scores(store: Store, part: PartFiles, trace_ids: pa.ChunkedArray) -> pa
     return pa.table(columns)
 
 
-def _measured(store: Store, part: PartFiles) -> pl.DataFrame:
+def measured(store: Store, part: PartFiles) -> Measured:
+    """Keys and scores of a part's traces, in the order of its traces file.
+
+    Raises ValueError where a score file does not fit its traces file, or two checks have a column in common.
+    """
     traces = read_columns(store, part.traces, TRACE_KEYS)
     questions = read_columns(store, part.questions, QUESTION_KEYS)
     scores = read_scores(store, part, traces["trace_id"])
-    measured = dict(zip(scores.column_names, scores.columns, strict=True))
-    rows = pl.DataFrame(pa.table({name: traces[name] for name in TRACE_KEYS} | measured))
-    kinds = pl.DataFrame(questions)
-    return rows.join(kinds, on="question_id", how="left", maintain_order="left")
+    columns = dict(zip(scores.column_names, scores.columns, strict=True))
+    rows = pl.DataFrame(pa.table({name: traces[name] for name in TRACE_KEYS} | columns))
+    joined = rows.join(pl.DataFrame(questions), on="question_id", how="left", maintain_order="left")
+    return Measured(joined.to_arrow().cast(_plain(joined.to_arrow().schema)), tuple(scores.column_names))
+
+
+def _plain(schema: pa.Schema) -> pa.Schema:
+    """The same columns with short strings, as Parquet hands them back."""
+    return pa.schema(
+        [
+            pa.field(each.name, pa.string() if pa.types.is_large_string(each.type) else each.type)
+            for each in schema
+        ]
+    )

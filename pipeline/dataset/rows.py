@@ -2,7 +2,6 @@
 
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reelproof.pipeline.dataset.part_files import PartFiles, read_columns
+from reelproof.pipeline.dataset.part_files import PartFiles, read_columns, read_metadata
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.measurements import score_columns
 from reelproof.schemas.question import Task
@@ -25,8 +24,7 @@ SAMPLES: dict[str, type[Record]] = {"sft": SftSample, "rl": RlSample, "rejected"
 """Config -> its published row."""
 
 _TRACE_COLUMNS = ("trace_id", "question_id", "prompt_id", "model", "text", "thought", "answer")
-_MESSAGE = arrow_schema(SftSample).field("prompt").type.value_type
-_PART = _MESSAGE.field("content").type.value_type
+_JPEG = "candidates.list.element.jpeg"
 
 
 class Frames(NamedTuple):
@@ -62,35 +60,16 @@ class Rows(NamedTuple):
         return Rows(self.table.slice(start, end - start), frames)
 
 
-@dataclass(frozen=True)
-class PartRows:
-    """One part's columns, ready to be taken from."""
+class PartRows(NamedTuple):
+    """One part's columns, without its frames."""
 
     traces: pa.Table
-    """Columns of `TraceRow` and the completion's text, one row a trace."""
+    """Columns of `TraceRow` and the completion's text and thought, one row a trace."""
     questions: pa.Table
     """Columns of `Row`, and `prompt`, one row a question."""
-    frames: Frames
-    """One row a question."""
-    scores: pa.Table
     question_of_trace: Places
-
-    def take(self, config: str, rows: Places, reasons: pa.Array, policy: str) -> Rows:
-        """Published rows of a config from rows of the traces file, with their `reasons` and policy."""
-        schema = table_schema(config, self.scores.schema)
-        questions = self.question_of_trace[rows]
-        columns = _taken(self.questions, questions, schema) | _taken(self.scores, rows, schema)
-        if config == "rl":
-            columns["sample_id"] = columns["question_id"]
-        else:
-            columns |= _taken(self.traces, rows, schema)
-            columns["sample_id"] = columns["request_id"]
-        if config == "sft":
-            columns["completion"] = _as_turns("assistant", self.traces["text"].take(rows).combine_chunks())
-        columns["policy"] = pa.repeat(pa.scalar(policy), len(rows))
-        columns["reasons"] = reasons
-        frames = None if config == "rejected" else self.frames.of(questions)
-        return Rows(pa.table([columns[name] for name in schema.names], schema=schema), frames)
+    image_bytes: int
+    """Of the frames that the part holds."""
 
 
 def table_schema(config: str, scores: pa.Schema) -> pa.Schema:
@@ -110,8 +89,8 @@ def nullable(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def read_part(store: Store, part: PartFiles, scores: pa.Table, wants_images: bool) -> PartRows:
-    """Read all that a part's rows are made of but its scores. Without images, `frames` shows nothing.
+def read_part(store: Store, part: PartFiles) -> PartRows:
+    """Read all that a part's rows are made of but scores and frames.
 
     Raises ValueError where a record names another that is not in the part.
     """
@@ -125,10 +104,16 @@ def read_part(store: Store, part: PartFiles, scores: pa.Table, wants_images: boo
     return PartRows(
         traces=_trace_columns(traces),
         questions=_question_columns(store, part, questions, offsets, flat),
-        frames=_frames(store, part, offsets, flat) if wants_images else _no_frames(len(offsets) - 1),
-        scores=scores,
         question_of_trace=of_trace,
+        image_bytes=_image_bytes(store, part),
     )
+
+
+def _image_bytes(store: Store, part: PartFiles) -> int:
+    metadata = read_metadata(store, part.footage)
+    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
+    columns = [group.column(place) for group in groups for place in range(group.num_columns)]
+    return sum(each.total_uncompressed_size for each in columns if each.path_in_schema == _JPEG)
 
 
 def _trace_columns(traces: pa.Table) -> pa.Table:
@@ -152,8 +137,8 @@ def _question_columns(
         "clip_id": questions["clip_id"],
         "clip_start_s": clip["start_s"],
         "clip_end_s": clip["end_s"],
-        "frame_times_s": _lists(offsets, pc.struct_field(shown, ["frame", "time_s"])),
-        "frame_sha256": _lists(offsets, pc.struct_field(shown, ["frame", "sha256"])),
+        "frame_times_s": lists(offsets, pc.struct_field(shown, ["frame", "time_s"])),
+        "frame_sha256": lists(offsets, pc.struct_field(shown, ["frame", "sha256"])),
         "question_id": questions["question_id"],
         "question_kind": questions["kind"],
         "question_source": questions["source"],
@@ -172,17 +157,21 @@ def _licenses(part: PartFiles, videos: pa.Table) -> pa.Array:
     return pa.array([part.licenses.get(video_id, stated) for video_id, stated in rows], pa.string())
 
 
-def _frames(store: Store, part: PartFiles, offsets: Places, shown: pa.Array) -> Frames:
-    names = ("candidates.list.element.frame.sha256", "candidates.list.element.jpeg")
-    candidates = pc.list_flatten(read_columns(store, part.footage, names)["candidates"].combine_chunks())
-    held = pc.struct_field(candidates, ["frame", "sha256"])
-    places = _found(pc.struct_field(shown, ["frame", "sha256"]), held, part.questions, "frame")
-    return Frames(offsets, places, pc.struct_field(candidates, "jpeg"))
+def read_frames(store: Store, parts: Sequence[PartFiles], hashes: pa.Array, offsets: Places) -> Frames:
+    """The frames of some questions, given by hash one after the other, from the parts that show them.
 
-
-def _no_frames(questions: int) -> Frames:
-    nothing = np.zeros(0, dtype=np.int64)
-    return Frames(np.zeros(questions + 1, dtype=np.int64), nothing, pa.array([], pa.binary()))
+    Raises ValueError for a frame that is in none of the parts.
+    """
+    if not len(hashes):
+        return Frames(offsets, np.zeros(0, dtype=np.int64), pa.array([], pa.binary()))
+    names = ("candidates.list.element.frame.sha256", _JPEG)
+    held = [
+        pc.list_flatten(read_columns(store, part.footage, names)["candidates"].combine_chunks())
+        for part in parts
+    ]
+    known = pa.concat_arrays([pc.struct_field(each, ["frame", "sha256"]) for each in held])
+    jpegs = pa.concat_arrays([pc.struct_field(each, "jpeg") for each in held])
+    return Frames(offsets, _found(hashes, known, parts[0].questions, "frame"), jpegs)
 
 
 def _prompts(questions: pa.Table, clip: pa.Table, offsets: Places, shown_s: pa.Array) -> pa.Array:
@@ -222,8 +211,8 @@ def _prompts(questions: pa.Table, clip: pa.Table, offsets: Places, shown_s: pa.A
     word[starts[1:] - 1] = len(labels) + len(intros) + np.arange(len(requests))
     kind = pa.array(["image", "text"]).take(pa.array((word >= 0).astype(np.int8)))
     texts = words.take(pa.array(word, mask=word < 0))
-    content = _lists(starts, pa.StructArray.from_arrays([kind, texts], names=["type", "text"]))
-    return _turns("user", content)
+    content = lists(starts, pa.StructArray.from_arrays([kind, texts], names=["type", "text"]))
+    return turns("user", content)
 
 
 def _labels(times: npt.NDArray[np.float64], place: Places) -> tuple[list[str], Places]:
@@ -247,30 +236,17 @@ def _request(text: str, options: Sequence[str], task: str) -> str:
     return ROLLOUT.request.format(question=text, options=listed, form=ANSWER_FORMS[Task(task)])
 
 
-def _as_turns(role: str, texts: pa.Array) -> pa.Array:
-    """One message of one text each."""
-    kind = pa.repeat(pa.scalar("text"), len(texts))
-    parts = pa.StructArray.from_arrays([kind, texts], names=["type", "text"])
-    return _turns(role, _lists(np.arange(len(texts) + 1), parts))
-
-
-def _turns(role: str, content: pa.Array) -> pa.Array:
+def turns(role: str, content: pa.Array) -> pa.Array:
     """Lists of message parts -> lists of one message."""
     roles = pa.repeat(pa.scalar(role), len(content))
     messages = pa.StructArray.from_arrays([roles, content], names=["role", "content"])
-    return _lists(np.arange(len(content) + 1), messages)
+    return lists(np.arange(len(content) + 1), messages)
 
 
-def _lists(offsets: Places, values: pa.Array) -> pa.Array:
+def lists(offsets: Places, values: pa.Array) -> pa.Array:
+    """Values -> lists of them, list i being those from `offsets[i]` to before `offsets[i + 1]`."""
     kind = pa.list_(pa.field("element", values.type))
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values, type=kind)
-
-
-def _taken(table: pa.Table, rows: Places, schema: pa.Schema) -> dict[str, pa.Array]:
-    """Rows of those columns that a schema has."""
-    wanted = [name for name in table.column_names if name in schema.names]
-    taken = table.select(wanted).take(rows)
-    return {name: taken[name].combine_chunks() for name in wanted}
 
 
 def _found(keys: pa.Array, among: pa.Array, file: str, what: str) -> Places:

@@ -13,13 +13,25 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from reelproof.pipeline.dataset.part_files import PartFiles, read_metadata
+from reelproof.pipeline.dataset.block_rows import Piece, Starts, starts_of
+from reelproof.pipeline.dataset.blocks import (
+    PARTS_A_BLOCK,
+    Block,
+    PartSizes,
+    compact,
+    read_score_schema,
+    read_sizes,
+)
+from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.dataset.rows import SAMPLES, Places, table_schema
 from reelproof.pipeline.dataset.shard_files import VERSION, file_schema
 from reelproof.pipeline.disk.store import Store
 
 CONFIGS = tuple(SAMPLES)
 SPLITS = ("train", "test")
+
+READ_AT_ONCE_BYTES = 32_000_000
+"""Of frames of parts that are read together for a shard."""
 
 _Bytes = npt.NDArray[np.float64]
 
@@ -36,36 +48,24 @@ class Shard(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """Parts with their number of traces and their sizes, and the columns that their scores have."""
+    """All parts in their blocks, with their sizes, and the columns that their scores have."""
 
-    parts: tuple[PartFiles, ...]
-    starts: Places
-    """(parts + 1,) the first trace of each part, and the number of all."""
-    image_bytes: _Bytes
-    """(parts,) of candidate frames."""
-    text_bytes: _Bytes
-    """(parts,) of completions."""
+    blocks: tuple[Block, ...]
+    sizes: PartSizes
+    starts: Starts
     scores: pa.Schema
+
+    @property
+    def parts(self) -> tuple[PartFiles, ...]:
+        """All parts, in order."""
+        return tuple(part for block in self.blocks for part in block.parts)
 
 
 def read_layout(store: Store, parts: Sequence[PartFiles]) -> Layout:
-    """From the footers of the parts' files. Raises ValueError where parts differ in their scores' columns."""
-    traces = [read_metadata(store, part.traces) for part in parts]
-    schemas = [_score_schema(store, part) for part in parts]
-    for part, schema in zip(parts, schemas, strict=True):
-        if not schema.equals(schemas[0]):
-            raise ValueError(
-                f"the scores of {part.traces} have the columns {', '.join(schema.names)}, those of "
-                f"{parts[0].traces} {', '.join(schemas[0].names)}; build, so that all have the same checks"
-            )
-    footages = [read_metadata(store, part.footage) for part in parts]
-    return Layout(
-        parts=tuple(parts),
-        starts=np.cumsum([0, *(each.num_rows for each in traces)]),
-        image_bytes=np.array([_column_bytes(each, ("candidates.list.element.jpeg",)) for each in footages]),
-        text_bytes=np.array([_column_bytes(each, ("text", "thought")) for each in traces]),
-        scores=schemas[0] if schemas else pa.schema([]),
-    )
+    """The parts' blocks, made where they are not there. Raises ValueError where parts do not fit."""
+    blocks = compact(store, parts)
+    sizes = read_sizes(store, blocks)
+    return Layout(blocks, sizes, starts_of(sizes), read_score_schema(store, blocks))
 
 
 def plan_shards(
@@ -120,15 +120,37 @@ def part_runs(sizes: _Bytes, limit: float) -> Places:
 
 def part_slices(layout: Layout, rows: Places) -> Iterator[tuple[int, Places]]:
     """A shard's rows, part by part: the part's place, and rows counted from its first trace."""
-    bounds = np.searchsorted(rows_part(layout, rows), np.arange(len(layout.parts) + 1))
-    for part, (low, high) in enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)):
-        if high > low:
-            yield part, rows[low:high] - layout.starts[part]
+    found = rows_part(layout, rows)
+    edges = np.flatnonzero(np.diff(found)) + 1
+    for own in np.split(rows, edges) if len(rows) else ():
+        part = int(np.searchsorted(layout.starts.traces, own[0], side="right")) - 1
+        yield part, own - layout.starts.traces[part]
+
+
+def shard_pieces(layout: Layout, shard: Shard) -> Iterator[Piece]:
+    """What of a shard is read together: rows of one block, and of parts whose frames are not too many."""
+    held: list[int] = []
+    frames, block = 0, -1
+    for part in np.unique(rows_part(layout, shard.rows)).tolist():
+        size = 0 if shard.config == "rejected" else int(layout.sizes.image_bytes[part])
+        if held and (part // PARTS_A_BLOCK != block or (frames and frames + size > READ_AT_ONCE_BYTES)):
+            yield _piece(layout, shard, held)
+            held, frames = [], 0
+        held, frames, block = [*held, part], frames + size, part // PARTS_A_BLOCK
+    if held:
+        yield _piece(layout, shard, held)
+
+
+def _piece(layout: Layout, shard: Shard, parts: Sequence[int]) -> Piece:
+    low, high = np.searchsorted(rows_part(layout, shard.rows), [parts[0], parts[-1] + 1])
+    return Piece(
+        layout.blocks[parts[0] // PARTS_A_BLOCK], range(parts[0], parts[-1] + 1), shard.rows[low:high]
+    )
 
 
 def rows_part(layout: Layout, rows: Places) -> Places:
     """Which part each row is of."""
-    return np.searchsorted(layout.starts, rows, side="right") - 1
+    return np.searchsorted(layout.starts.traces, rows, side="right") - 1
 
 
 def _published(verdicts: pl.DataFrame) -> npt.NDArray[np.bool_]:
@@ -157,11 +179,10 @@ def _reason_codes(verdicts: pl.DataFrame) -> npt.NDArray[np.uint64]:
 
 def _part_bytes(layout: Layout, config: str, inside: npt.NDArray[np.bool_]) -> _Bytes:
     """(parts,) bytes of a config and split before compression if everything were kept."""
-    traces = np.diff(layout.starts)
     counted = np.concatenate([[0], np.cumsum(inside, dtype=np.int64)])
-    share = (counted[layout.starts[1:]] - counted[layout.starts[:-1]]) / np.maximum(traces, 1)
-    images = 0.0 if config == "rejected" else layout.image_bytes
-    texts = 0.0 if config == "rl" else layout.text_bytes
+    share = np.diff(counted[layout.starts.traces]) / np.maximum(layout.sizes.traces, 1)
+    images = 0 if config == "rejected" else layout.sizes.image_bytes
+    texts = 0 if config == "rl" else layout.sizes.text_bytes
     wanted: _Bytes = (images + texts) * share
     return wanted
 
@@ -169,9 +190,10 @@ def _part_bytes(layout: Layout, config: str, inside: npt.NDArray[np.bool_]) -> _
 def _fingerprint(
     layout: Layout, columns: pa.Schema, policy: str, rows: Places, codes: npt.NDArray[np.uint64] | None
 ) -> str:
+    parts = layout.parts
     digest = hashlib.sha256(f"{VERSION} {pa.__version__} {policy}\n{columns.to_string()}\n".encode())
     for part, own in part_slices(layout, rows):
-        digest.update(layout.parts[part].identity.encode())
+        digest.update(parts[part].identity.encode())
         digest.update(own.astype("<i8").tobytes())
     if codes is not None:
         digest.update(codes.astype("<u8").tobytes())
@@ -180,16 +202,3 @@ def _fingerprint(
 
 def _stable_hash(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
-
-
-def _score_schema(store: Store, part: PartFiles) -> pa.Schema:
-    schemas = [read_metadata(store, path).schema.to_arrow_schema() for path in part.scores.values()]
-    return pa.schema(
-        [field.remove_metadata() for schema in schemas for field in schema if field.name != "trace_id"]
-    )
-
-
-def _column_bytes(metadata: "pa.parquet.FileMetaData", names: tuple[str, ...]) -> int:
-    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
-    columns = [group.column(place) for group in groups for place in range(group.num_columns)]
-    return sum(each.total_uncompressed_size for each in columns if each.path_in_schema in names)

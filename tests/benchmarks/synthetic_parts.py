@@ -14,16 +14,17 @@ from reelproof.schemas.record import arrow_schema
 from reelproof.schemas.trace import Trace
 from reelproof.stages.measurements import SCORES
 
-ROLLOUTS = 8
-QUESTIONS_PER_VIDEO = 125
-VIDEOS_PER_PART = 16
-TRACES_PER_PART = ROLLOUTS * QUESTIONS_PER_VIDEO * VIDEOS_PER_PART
+ROLLOUTS = 4
+VIDEOS_PER_PART = 8
+TRACES_PER_VIDEO = 34
+"""As in the demo, whose parts hold 8 videos as well."""
+TRACES_PER_PART = TRACES_PER_VIDEO * VIDEOS_PER_PART
 MEAN_THOUGHT_CHARACTERS = 700
 _TASKS = ("multiple_choice", "numerical", "ordering", "temporal_grounding", "boolean")
 
 
 def write_synthetic_parts(store: Store, traces: int) -> list[PartFiles]:
-    """`traces` traces, 16,000 a part and fewer in the last one."""
+    """`traces` traces, 272 a part and fewer in the last one."""
     rng = np.random.default_rng(0)
     letters = np.frombuffer(b"etaoinshrdlucmfwypvbgk", dtype=np.uint8)
     lengths = rng.integers(2, 10, 4000)
@@ -39,9 +40,9 @@ def write_synthetic_parts(store: Store, traces: int) -> list[PartFiles]:
 def _write_part(store: Store, number: int, traces: int, corpus: np.ndarray) -> PartFiles:
     rng = np.random.default_rng([1, number])
     questions = -(-traces // ROLLOUTS)
-    videos = -(-questions // QUESTIONS_PER_VIDEO)
+    videos = min(VIDEOS_PER_PART, questions)
     of_question = np.arange(traces) // ROLLOUTS
-    video_of = np.arange(questions) // QUESTIONS_PER_VIDEO
+    video_of = np.arange(questions) * videos // questions
     video_ids = [hashlib.sha256(f"{number} {i}".encode()).hexdigest() for i in range(videos)]
     question_ids = pa.array([hashlib.md5(f"{number} q{i}".encode()).hexdigest() for i in range(questions)])
     trace_ids = pa.array([hashlib.md5(f"{number} t{i}".encode()).hexdigest() for i in range(traces)])

@@ -1,0 +1,129 @@
+"""Some parts of a block and their verdicts -> published rows, in Arrow columns."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from reelproof.pipeline.dataset.blocks import PARTS_A_BLOCK, PARTS_A_GROUP, Block, PartSizes
+from reelproof.pipeline.dataset.part_files import open_parquet, read_columns
+from reelproof.pipeline.dataset.rows import Frames, Places, Rows, lists, read_frames, table_schema, turns
+from reelproof.pipeline.disk.store import Store
+
+_OF_TRACES = ("request_id", "prompt_id", "teacher", "text", "thought", "said")
+
+
+class Piece(NamedTuple):
+    """Rows of a shard that are read together: they are of one block, and of parts that follow each other."""
+
+    block: Block
+    parts: range
+    """Places among all parts."""
+    rows: Places
+    """Of the build's traces, counted over all parts; in the order in which they are written."""
+
+
+class Starts(NamedTuple):
+    """Where each part's rows begin, (parts + 1,), counted over all parts."""
+
+    traces: Places
+    questions: Places
+
+
+def starts_of(sizes: PartSizes) -> Starts:
+    """Where each part's traces and questions begin."""
+    return Starts(np.cumsum([0, *sizes.traces]), np.cumsum([0, *sizes.questions]))
+
+
+def read_rows(
+    store: Store, piece: Piece, config: str, scores: pa.Schema, starts: Starts, policy: str, reasons: pa.Array
+) -> Rows:
+    """A piece's rows as a config publishes them, with their `reasons` (of `rejected` alone) and policy."""
+    schema = table_schema(config, scores)
+    traces, first = _read_groups(store, piece, piece.block.traces, _wanted(schema, config), starts.traces)
+    questions, before = _read_groups(store, piece, piece.block.questions, _asked(schema), starts.questions)
+    rows = piece.rows - first
+    of_block = traces["question"].to_numpy()[rows] + int(starts.questions[piece.block.first])
+    own = of_block - before
+    columns = _taken(questions, own, schema) | _measured(store, piece, scores, schema, starts)
+    if config == "rl":
+        columns["sample_id"] = columns["question_id"]
+    else:
+        columns |= _taken(traces, rows, schema)
+        columns["sample_id"] = columns["request_id"]
+    if config == "sft":
+        columns["completion"] = _as_turns(traces["text"].take(rows).combine_chunks())
+    columns["policy"] = pa.repeat(pa.scalar(policy), len(rows))
+    columns["reasons"] = reasons
+    frames = None if config == "rejected" else _frames(store, piece, questions, own)
+    return Rows(pa.table([columns[name] for name in schema.names], schema=schema), frames)
+
+
+def _wanted(schema: pa.Schema, config: str) -> list[str]:
+    """Columns of the traces file that a config's rows are made of."""
+    if config == "rl":
+        return ["question"]
+    named = [name for name in _OF_TRACES if name in schema.names or (name == "text" and config == "sft")]
+    return ["question", *named]
+
+
+def _asked(schema: pa.Schema) -> list[str]:
+    """Columns that the questions file may give; what it does not hold is left out there."""
+    return [name for name in schema.names if name not in _OF_TRACES]
+
+
+def _read_groups(
+    store: Store, piece: Piece, name: str, columns: Sequence[str], starts: Places
+) -> tuple[pa.Table, int]:
+    """The row groups that hold the piece's parts, and the number of their first row over all parts."""
+    block = piece.block.first
+    low = (piece.parts.start - block) // PARTS_A_GROUP
+    high = (piece.parts.stop - 1 - block) // PARTS_A_GROUP
+    with open_parquet(store, name) as file:
+        held = [each for each in columns if each in file.schema_arrow.names]
+        groups = list(range(low, high + 1))
+        first = block + low * PARTS_A_GROUP
+        table = file.read_row_groups(_filled(groups, starts, block), columns=held)
+    return table.combine_chunks(), int(starts[first])
+
+
+def _filled(groups: Sequence[int], starts: Places, block: int) -> list[int]:
+    """Row groups without rows are not in the file; those that are, by their place there."""
+    last = min(block + PARTS_A_BLOCK, len(starts) - 1)
+    edges = starts[[*range(block, last, PARTS_A_GROUP), last]]
+    there = np.cumsum(np.diff(edges) > 0) - 1
+    return [int(there[each]) for each in groups if edges[each + 1] > edges[each]]
+
+
+def _measured(
+    store: Store, piece: Piece, scores: pa.Schema, schema: pa.Schema, starts: Starts
+) -> dict[str, pa.Array]:
+    wanted = [name for name in scores.names if name in schema.names]
+    table = read_columns(store, piece.block.measured, wanted)
+    return _taken(table, piece.rows - int(starts.traces[piece.block.first]), schema)
+
+
+def _frames(store: Store, piece: Piece, questions: pa.Table, rows: Places) -> Frames:
+    """The frames that the rows show, each question's read once."""
+    asked, of_row = np.unique(rows, return_inverse=True)
+    shown = questions["frame_sha256"].take(asked).combine_chunks()
+    offsets = shown.offsets.to_numpy().astype(np.int64)
+    hashes = shown.values.slice(offsets[0], offsets[-1] - offsets[0])
+    first = piece.block.first
+    parts = [piece.block.parts[place - first] for place in piece.parts]
+    return read_frames(store, parts, hashes, offsets - offsets[0]).of(of_row)
+
+
+def _taken(table: pa.Table, rows: Places, schema: pa.Schema) -> dict[str, pa.Array]:
+    """Rows of those columns that a schema has."""
+    wanted = [name for name in table.column_names if name in schema.names]
+    taken = table.select(wanted).take(rows)
+    return {name: taken[name].combine_chunks() for name in wanted}
+
+
+def _as_turns(texts: pa.Array) -> pa.Array:
+    """One message of one text each."""
+    kind = pa.repeat(pa.scalar("text"), len(texts))
+    parts = pa.StructArray.from_arrays([kind, texts], names=["type", "text"])
+    return turns("assistant", lists(np.arange(len(texts) + 1), parts))

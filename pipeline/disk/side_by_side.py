@@ -1,0 +1,24 @@
+"""Work that waits for a disk or an object store -> done side by side, results in order."""
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from reelproof.pipeline.disk.store import Store
+
+REQUESTS = 32
+"""To an object store at a time: what it takes long to answer, it answers side by side."""
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+def side_by_side(store: Store, work: Callable[[A], B], items: Iterable[A]) -> list[B]:
+    """Each item's outcome, in order; an error of one is raised once those before it are done."""
+    waiting = list(items)
+    threads = min(len(waiting), (os.cpu_count() or 1) if store.is_local else REQUESTS)
+    if threads < 2:
+        return [work(each) for each in waiting]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, waiting))
