@@ -1,15 +1,17 @@
 """A build's folder -> what it knows: its recipe, its sources, its parts, and which steps are done."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 
 from reelproof.pipeline.cluster.schedule import Todo
 from reelproof.pipeline.dag import Dag, build_dag
+from reelproof.pipeline.dataset.part_files import read_columns
+from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.parts.part import PartInputs
@@ -64,7 +66,9 @@ class Workplace:
 
     def todos(self) -> list[Todo]:
         """The parts that have steps to do, in order, with those steps."""
-        present = {step.name: set(self.store.names(step.folder)) for step in self.dag.steps}
+        steps = self.dag.steps
+        listed = side_by_side(self.store, lambda step: set(self.store.names(step.folder)), steps)
+        present = {step.name: names for step, names in zip(steps, listed, strict=True)}
         todos = []
         for part in self.parts:
             missing = tuple(
@@ -95,7 +99,7 @@ class Workplace:
     def quarantined(self) -> list[Quarantine]:
         """Every source that cannot be used: files that could not be read, then those of the parts."""
         lost = read_records(self.store, LOST, Quarantine)
-        return [*lost, *(each for part in self.parts for each in self.quarantined_in(part))]
+        return [*lost, *(each for found in self._quarantined_by_part() for each in found)]
 
     def quarantined_in(self, part: PartInputs) -> list[Quarantine]:
         """The part's videos that could not be used, without those that a later part tried again."""
@@ -103,25 +107,45 @@ class Workplace:
         found = read_records(self.store, quarantine_file(self.dag.footage, part), Quarantine)
         return [each for each in found if each.video_id in mine]
 
+    def _quarantined_by_part(self) -> list[list[Quarantine]]:
+        """The same of every part, looking only where there is something."""
+        files = [quarantine_file(self.dag.footage, part) for part in self.parts]
+        folders = {file.rpartition("/")[0] for file in files}
+        there = {f"{folder}/{name}" for folder in folders for name in self.store.names(folder)}
+
+        def found(place: int) -> list[Quarantine]:
+            return self.quarantined_in(self.parts[place]) if files[place] in there else []
+
+        return side_by_side(self.store, found, range(len(files)))
+
     def unaccounted(self) -> list[str]:
         """Videos that their part's footage neither holds nor has in quarantine: absent when it was made."""
-        return [video_id for part in self.parts for video_id in self._unaccounted_in(part)]
+        footage = self.dag.footage
+        there = set(self.store.names(footage.folder))
+        made = [part for part in self.parts if _name(footage.file(part)) in there]
+        held = side_by_side(self.store, self._held_in, made)
+        lost = dict(zip((part.name for part in self.parts), self._quarantined_by_part(), strict=True))
+        return [
+            source.video_id
+            for part, videos in zip(made, held, strict=True)
+            for source in part.sources
+            if source.video_id not in videos | {each.video_id for each in lost[part.name]}
+        ]
 
-    def _unaccounted_in(self, part: PartInputs) -> list[str]:
-        path = self.dag.footage.file(part)
-        if not self.store.exists(path):
-            return []
-        table = self.store.read_table(path, columns=["video.video_id"])
-        held = {row["video"]["video_id"] for row in table.to_pylist()}
-        held |= {each.video_id for each in self.quarantined_in(part)}
-        return [source.video_id for source in part.sources if source.video_id not in held]
+    def _held_in(self, part: PartInputs) -> set[str]:
+        table = read_columns(self.store, self.dag.footage.file(part), ["video.video_id"])
+        return {row["video"]["video_id"] for row in table.to_pylist()}
 
     def save(self) -> None:
         """Write down the recipe, the sources with their questions, and, last, the plan."""
-        self.save_recipe()
-        self.store.write_table(SOURCES, to_table(self.sources, SourceIdentity))
-        self.store.write_table(QUESTIONS, to_table(self.given, GivenRow))
-        self.store.write_bytes(PLAN, self.plan.model_dump_json(indent=1).encode())
+        store = self.store
+        writes: list[Callable[[], None]] = [
+            self.save_recipe,
+            lambda: store.write_table(SOURCES, to_table(self.sources, SourceIdentity)),
+            lambda: store.write_table(QUESTIONS, to_table(self.given, GivenRow)),
+        ]
+        side_by_side(store, lambda write: write(), writes)
+        store.write_bytes(PLAN, self.plan.model_dump_json(indent=1).encode())
 
     def save_recipe(self) -> None:
         """Write down the recipe as resolved, with every default."""
@@ -135,17 +159,28 @@ def open_workplace(build_dir: str, overrides: Sequence[str] = ()) -> Workplace:
     Raises UsageError where there is no build.
     """
     store = Store(build_dir)
-    if not store.exists(RECIPE) or not store.exists(PLAN):
-        raise UsageError(f"{build_dir} holds no build (no {RECIPE} there); make one with `reelproof build`")
-    recipe = recipe_of_build(store.read_bytes(RECIPE), overrides, where=f"{build_dir}/{RECIPE}")
-    plan = Plan.model_validate_json(store.read_bytes(PLAN))
-    sources = tuple(read_records(store, SOURCES, SourceIdentity))
-    return Workplace(store, recipe, plan, sources, tuple(read_records(store, QUESTIONS, GivenRow)))
+    reads: list[Callable[[], Any]] = [
+        lambda: store.read_bytes(RECIPE),
+        lambda: store.read_bytes(PLAN),
+        lambda: tuple(read_records(store, SOURCES, SourceIdentity)),
+        lambda: tuple(read_records(store, QUESTIONS, GivenRow)),
+    ]
+    try:
+        recipe_text, plan_text, sources, given = side_by_side(store, lambda read: read(), reads)
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(
+            f"{build_dir} holds no build (no {RECIPE} there); make one with `reelproof build`"
+        ) from None
+    recipe = recipe_of_build(recipe_text, overrides, where=f"{build_dir}/{RECIPE}")
+    return Workplace(store, recipe, Plan.model_validate_json(plan_text), sources, given)
 
 
 def read_records(store: Store, path: str, record: type[R]) -> list[R]:
     """The records in a file; none where there is no such file."""
-    return list(from_table(store.read_table(path), record)) if store.exists(path) else []
+    try:
+        return list(from_table(store.read_table(path), record))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _name(path: str) -> str:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
+from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import Manifest
 
@@ -61,12 +62,10 @@ def write_examples(store: Store, manifest: Manifest, wanted: int, folder: str) -
                 ),
             )
         )
-    for old in store.names(f"{folder}/{_FOLDER}"):
-        if f"{_FOLDER}/{old}" not in jpegs and PurePosixPath(old).suffix == ".jpg":
-            store.remove(f"{folder}/{_FOLDER}/{old}")
-    for name, jpeg in jpegs.items():
-        if not store.exists(f"{folder}/{name}"):
-            store.write_bytes(f"{folder}/{name}", jpeg)
+    held = {f"{_FOLDER}/{name}" for name in store.names(f"{folder}/{_FOLDER}")}
+    old = [name for name in held - set(jpegs) if PurePosixPath(name).suffix == ".jpg"]
+    side_by_side(store, lambda name: store.remove(f"{folder}/{name}"), old)
+    side_by_side(store, lambda name: store.write_bytes(f"{folder}/{name}", jpegs[name]), set(jpegs) - held)
     return examples
 
 

@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import pyarrow.parquet as pq
 import yaml
 
-from reelproof.pipeline.dataset.part_files import arrow_file_system
+from reelproof.pipeline.dataset.part_files import read_metadata
+from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import Manifest, ManifestFile
 from reelproof.schemas.stats import Stats
@@ -108,12 +108,14 @@ def read_features(store: Store, manifest: Manifest, folder: str) -> Features:
     first: dict[str, ManifestFile] = {}
     for each in manifest.files:
         first.setdefault(each.config, each)
-    found = {}
-    for config, entry in first.items():
-        path, fs = store.path(f"{folder}/{entry.path}"), arrow_file_system(store.fs)
-        held = json.loads(pq.read_metadata(path, filesystem=fs).metadata[b"huggingface"])["info"]["features"]
-        found[config] = [{"name": name, **_yaml_feature(feature)} for name, feature in held.items()]
-    return found
+    footers = side_by_side(
+        store, lambda entry: read_metadata(store, f"{folder}/{entry.path}"), first.values()
+    )
+    held = [json.loads(each.metadata[b"huggingface"])["info"]["features"] for each in footers]
+    return {
+        config: [{"name": name, **_yaml_feature(feature)} for name, feature in columns.items()]
+        for config, columns in zip(first, held, strict=True)
+    }
 
 
 def _yaml_feature(feature: Mapping[str, Any]) -> dict[str, Any]:

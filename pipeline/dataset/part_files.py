@@ -18,6 +18,10 @@ TRACE_KEYS = ("trace_id", "question_id", "clip_id", "video_id", "sample_index")
 QUESTION_KEYS = ("question_id", "task", "source", "kind")
 
 
+_TAKEN_WHOLE_BYTES = 8_000_000
+"""Below this, an object store takes longer to answer than to send."""
+
+
 @dataclass(frozen=True)
 class PartFiles:
     """Where one part's records are: names in the build's store."""
@@ -75,21 +79,28 @@ def read_measurements(store: Store, parts: Sequence[PartFiles]) -> pl.DataFrame:
 
 def read_columns(store: Store, name: str, columns: Sequence[str] | None = None) -> pa.Table:
     """Columns of a Parquet file, each in one piece. `columns` may be dotted paths."""
-    wanted = None if columns is None else list(columns)
+    if columns is None:
+        return store.read_table(name).combine_chunks()
+    wanted = list(columns)
     with open_parquet(store, name) as file:
         return file.read(columns=wanted).combine_chunks()
 
 
 def open_parquet(store: Store, name: str) -> pq.ParquetFile:
-    """A Parquet file, to be closed; what is read of it at once is asked for at once."""
-    return pq.ParquetFile(
-        store.path(name), filesystem=arrow_file_system(store.fs), pre_buffer=not store.is_local
-    )
+    """A Parquet file, to be closed. A small one from an object store comes whole, in one request."""
+    if store.is_local:
+        return pq.ParquetFile(store.path(name), filesystem=pafs.LocalFileSystem())
+    size = store.fs.size(store.path(name))
+    if size <= _TAKEN_WHOLE_BYTES:
+        return pq.ParquetFile(pa.BufferReader(store.read_bytes(name)))
+    stream = store.fs.open(store.path(name), "rb", block_size=_TAKEN_WHOLE_BYTES, size=size)
+    return pq.ParquetFile(pa.PythonFile(stream, "r"), pre_buffer=True)
 
 
 def read_metadata(store: Store, name: str) -> pq.FileMetaData:
     """A Parquet file's footer."""
-    return pq.read_metadata(store.path(name), filesystem=arrow_file_system(store.fs))
+    with open_parquet(store, name) as file:
+        return file.metadata
 
 
 def arrow_file_system(fs: Any) -> pafs.FileSystem:

@@ -19,6 +19,7 @@ from reelproof.pipeline.dataset.stats_files import (
     stats_sha256,
 )
 from reelproof.pipeline.dataset.sweep import sweep
+from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.stats import Histogram, Stats
@@ -57,11 +58,11 @@ def write_plots(
     manifest, stats = known_manifest(store, folder), known_stats(store, folder)
     published = "published" in verdicts.columns
     rows = complete(measurements.filter(verdicts["published"]) if published else measurements)
-    plots = []
     with mpl.rc_context(_STYLE):
-        for drawing in draw_all(stats, rows, manifest.policy):
-            put_file(store, f"{folder}/plots/{drawing.name}.png", picture_of(drawing.figure))
-            plots.append(Plot(file=f"plots/{drawing.name}.png", caption=drawing.caption))
+        drawings = draw_all(stats, rows, manifest.policy)
+        pictures = [(f"plots/{each.name}.png", picture_of(each.figure)) for each in drawings]
+    side_by_side(store, lambda each: put_file(store, f"{folder}/{each[0]}", each[1]), pictures)
+    plots = [Plot(file=f"plots/{each.name}.png", caption=each.caption) for each in drawings]
     listed = PlotList(stats_sha256=stats_sha256(stats), plots=tuple(plots))
     put_file(store, f"{folder}/{PLOTS}", (listed.model_dump_json(indent=2) + "\n").encode())
     return listed.plots

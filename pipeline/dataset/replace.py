@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import DiskFull, Store
 from reelproof.schemas.manifest import Manifest, ManifestFile
 
@@ -32,10 +33,12 @@ def trusted_files(store: Store, folder: str) -> dict[str, ManifestFile]:
     manifest = read_manifest(store, folder)
     if manifest is None:
         return {}
-    by_hash = store.exists(f"{folder}/{_REPLACING}")
-    return {
-        each.path: each for each in manifest.files if _is_there(store, f"{folder}/{each.path}", each, by_hash)
-    }
+    sizes = store.sizes(folder)
+    there = [each for each in manifest.files if sizes.get(each.path) == each.size_bytes]
+    if _REPLACING in sizes:
+        whole = side_by_side(store, lambda each: _is_whole(store, f"{folder}/{each.path}", each), there)
+        there = [each for each, is_whole in zip(there, whole, strict=True) if is_whole]
+    return {each.path: each for each in there}
 
 
 @contextmanager
@@ -70,8 +73,7 @@ def replace_files(store: Store, folder: str, staged: Mapping[str, Path], manifes
     """
     if staged:
         store.write_bytes(f"{folder}/{_REPLACING}", b"Files are being replaced.\n")
-    for name, path in staged.items():
-        _move(store, path, f"{folder}/{name}")
+    side_by_side(store, lambda name: _move(store, staged[name], f"{folder}/{name}"), staged)
     text = manifest.model_dump_json(indent=2).encode() + b"\n"
     with suppress(FileNotFoundError):
         if store.read_bytes(f"{folder}/{MANIFEST}") == text:
@@ -82,11 +84,7 @@ def replace_files(store: Store, folder: str, staged: Mapping[str, Path], manifes
     store.remove(f"{folder}/{_REPLACING}")
 
 
-def _is_there(store: Store, name: str, entry: ManifestFile, by_hash: bool) -> bool:
-    if not store.exists(name) or store.fs.size(store.path(name)) != entry.size_bytes:
-        return False
-    if not by_hash:
-        return True
+def _is_whole(store: Store, name: str, entry: ManifestFile) -> bool:
     with store.open_read(name) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest() == entry.sha256  # type: ignore[arg-type]
 
@@ -102,7 +100,9 @@ def _move(store: Store, path: Path, name: str) -> None:
 
 
 def _remove_others(store: Store, folder: str, named: set[str]) -> None:
-    for config in store.names(f"{folder}/data"):
-        for file in store.names(f"{folder}/data/{config}"):
-            if file.endswith(".parquet") and f"data/{config}/{file}" not in named:
-                store.remove(f"{folder}/data/{config}/{file}")
+    others = [
+        each
+        for each in store.sizes(f"{folder}/data")
+        if each.endswith(".parquet") and f"data/{each}" not in named
+    ]
+    side_by_side(store, lambda each: store.remove(f"{folder}/data/{each}"), others)

@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from reelproof.pipeline.dataset.part_files import PartFiles, read_columns
+from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.footage import ClipKind, Span, uncovered
 from reelproof.schemas.manifest import Manifest
@@ -154,7 +155,7 @@ def _key(parts: Sequence[PartFiles], gone: frozenset[str]) -> str:
 
 
 def _gathered(store: Store, files: Sequence[str], columns: Sequence[str]) -> pl.DataFrame:
-    tables = [read_columns(store, file, columns) for file in files]
+    tables = side_by_side(store, lambda file: read_columns(store, file, columns), files)
     return (
         pl.DataFrame(pa.concat_tables(tables).combine_chunks())
         if tables

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 
 import polars as pl
 from pydantic import ValidationError
@@ -101,5 +102,7 @@ def stats_sha256(stats: Stats) -> str:
 
 def put_file(store: Store, name: str, content: bytes) -> None:
     """Write a file unless it holds the same already."""
-    if not store.exists(name) or store.read_bytes(name) != content:
-        store.write_bytes(name, content)
+    with suppress(FileNotFoundError):
+        if store.read_bytes(name) == content:
+            return
+    store.write_bytes(name, content)

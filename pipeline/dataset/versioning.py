@@ -9,6 +9,7 @@ import polars as pl
 from reelproof.pipeline.dataset.croissant import bump_version
 from reelproof.pipeline.dataset.part_files import read_columns
 from reelproof.pipeline.dataset.replace import read_manifest
+from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 
 CROISSANT = "dataset/croissant.json"
@@ -30,11 +31,16 @@ class Release(NamedTuple):
 def read_release(store: Store) -> Release | None:
     """The dataset that lies there; None where it was never described. Reads one narrow column."""
     manifest = read_manifest(store)
-    if manifest is None or not store.exists(CROISSANT):
+    if manifest is None:
         return None
-    described: dict[str, Any] = store.read_json(CROISSANT)
+    try:
+        described: dict[str, Any] = store.read_json(CROISSANT)
+    except FileNotFoundError:
+        return None
     files = [file for file in manifest.files if file.config in KEPT_CONFIGS and file.rows]
-    tables = (read_columns(store, f"dataset/{file.path}", ("sample_id",)) for file in files)
+    tables = side_by_side(
+        store, lambda file: read_columns(store, f"dataset/{file.path}", ("sample_id",)), files
+    )
     kept = frozenset(each for table in tables for each in table["sample_id"].to_pylist())
     return Release(described["version"], described["datePublished"], manifest.dataset_sha256, kept)
 

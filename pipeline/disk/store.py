@@ -81,8 +81,21 @@ class Store:
         names = {path.rstrip("/").rpartition("/")[2] for path in paths}
         return sorted(name for name in names if name and not name.startswith(_TEMPORARY))
 
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Name within the folder -> bytes, of every file in it and in its folders: one listing."""
+        root = self.path(folder)
+        if self.is_local:
+            found = (Path(place, name) for place, _, names in os.walk(root) for name in names)
+            return {str(path.relative_to(root)): path.stat().st_size for path in found}
+        listed = self.fs.find(root, detail=True)
+        return {
+            path.rstrip("/").removeprefix(f"{root}/"): int(info["size"] or 0) for path, info in listed.items()
+        }
+
     def read_bytes(self, name: str) -> bytes:
-        """All of a file. Raises FileNotFoundError."""
+        """All of a file, in one request. Raises FileNotFoundError."""
+        if not self.is_local:
+            return bytes(self.fs.cat_file(self.path(name)))
         with self.open_read(name) as stream:
             return stream.read()
 
@@ -92,6 +105,8 @@ class Store:
 
     def read_table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         """A Parquet file's table; `columns` are dotted names of leaves or of whole columns."""
+        if columns is None and not self.is_local:
+            return pq.ParquetFile(pa.BufferReader(self.read_bytes(name))).read()
         with self.open_read(name) as stream:
             return pq.ParquetFile(stream).read(columns=columns)
 
