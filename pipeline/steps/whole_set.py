@@ -5,7 +5,8 @@ from typing import Any
 
 import polars as pl
 
-from reelproof.pipeline.dataset.part_files import PartFiles, read_measurements
+from reelproof.pipeline.dataset.blocks import compact, read_block_measurements
+from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.dataset.shards import reason_counts
 from reelproof.pipeline.dataset.whole_set import VERSION, CurrentPart, find_contaminated, find_near_duplicates
 from reelproof.pipeline.errors import UsageError
@@ -192,7 +193,8 @@ def measured(run: WholeRun) -> pl.DataFrame:
         found = run.table("near-duplicates", "questions").join(
             run.table("contamination", "questions"), on="question_id", how="left", maintain_order="left"
         )
-        run.memo["measurements"] = read_measurements(run.store, files_of(run)).join(
+        blocks = compact(run.store, files_of(run))
+        run.memo["measurements"] = read_block_measurements(run.store, blocks).join(
             found, on="question_id", how="left", maintain_order="left"
         )
     measurements: pl.DataFrame = run.memo["measurements"]
