@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from reelproof.pipeline.dataset.part_files import PartFiles
+from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.parts.run_step import Receipt
-from reelproof.pipeline.parts.whole import WholeRun, is_done, read_outcome, run_whole
+from reelproof.pipeline.parts.whole import WholeRun, is_done, read_outcome, run_whole, undone
 from reelproof.pipeline.steps.dataset import CARD, CROISSANT, SHARDS, STATISTICS, Published
 from reelproof.pipeline.steps.whole_set import POLICY, Decided, files_of, measured, verdicts_of
 from reelproof.pipeline.workplace import Workplace
@@ -45,16 +46,21 @@ def curate(
     """
     workplace.require_finished()
     memo = {} if memo is None else memo
-    for task in workplace.whole_tasks(until):
-        if task.step.name in again or not is_done(workplace.store, task):
+    tasks = workplace.whole_tasks(until)
+    missing = {task.step.name for task in undone(workplace.store, tasks)}
+    for task in tasks:
+        if task.step.name in again or task.step.name in missing:
             yield run_whole(task, workplace.parts, workplace.store, memo)
 
 
 def curated(workplace: Workplace, receipts: Collection[Receipt]) -> Curated:
     """What the steps over all parts came to; `receipts` are of those that ran just now."""
     tasks = {task.step.name: task for task in workplace.whole_tasks(SHARDS.name)}
-    published = read_outcome(workplace.store, tasks[SHARDS.name])
-    decided = read_outcome(workplace.store, tasks[POLICY.name])
+    published, decided = side_by_side(
+        workplace.store,
+        lambda name: read_outcome(workplace.store, tasks[name]),
+        (SHARDS.name, POLICY.name),
+    )
     if not isinstance(published, Published) or not isinstance(decided, Decided):
         raise TypeError("steps came to what they do not make")
     written = published.written if any(each.step == SHARDS.name for each in receipts) else 0

@@ -98,8 +98,12 @@ class Workplace:
 
     def quarantined(self) -> list[Quarantine]:
         """Every source that cannot be used: files that could not be read, then those of the parts."""
-        lost = read_records(self.store, LOST, Quarantine)
-        return [*lost, *(each for found in self._quarantined_by_part() for each in found)]
+        reads: list[Callable[[], list[list[Quarantine]]]] = [
+            lambda: [read_records(self.store, LOST, Quarantine)],
+            self._quarantined_by_part,
+        ]
+        found = side_by_side(self.store, lambda read: read(), reads)
+        return [each for several in found for some in several for each in some]
 
     def quarantined_in(self, part: PartInputs) -> list[Quarantine]:
         """The part's videos that could not be used, without those that a later part tried again."""

@@ -1,7 +1,7 @@
 """Manifest and stats -> the dataset's card: `README.md` with the Hub's metadata, every number computed."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +27,7 @@ from reelproof.pipeline.dataset.stats_files import (
     read_plots,
     write_stats,
 )
+from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import Manifest
 from reelproof.schemas.settings import Settings
@@ -91,15 +92,18 @@ def write_readme(
 
     Raises UsageError where one of them is missing.
     """
-    manifest, stats = known_manifest(store, folder), known_stats(store, folder)
-    facts = CardFacts(
-        manifest=manifest,
-        stats=stats,
-        features=read_features(store, manifest, folder),
-        examples=write_examples(store, manifest, cfg.examples, folder),
-        plots=read_plots(store, stats, folder),
-        study=study,
-    )
+    known: list[Callable[[], Any]] = [
+        lambda: known_manifest(store, folder),
+        lambda: known_stats(store, folder),
+    ]
+    manifest, stats = side_by_side(store, lambda read: read(), known)
+    reads: list[Callable[[], Any]] = [
+        lambda: read_features(store, manifest, folder),
+        lambda: write_examples(store, manifest, cfg.examples, folder),
+        lambda: read_plots(store, stats, folder),
+    ]
+    features, examples, plots = side_by_side(store, lambda read: read(), reads)
+    facts = CardFacts(manifest, stats, features, examples, plots, study)
     put_file(store, f"{folder}/README.md", render_card(facts, cfg).encode())
 
 

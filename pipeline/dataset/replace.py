@@ -28,9 +28,8 @@ def read_manifest(store: Store, folder: str = "dataset") -> Manifest | None:
         return None
 
 
-def trusted_files(store: Store, folder: str) -> dict[str, ManifestFile]:
+def trusted_files(store: Store, folder: str, manifest: Manifest | None) -> dict[str, ManifestFile]:
     """Path -> entry of the files that are as the manifest says: by size, or by hash after an interruption."""
-    manifest = read_manifest(store, folder)
     if manifest is None:
         return {}
     sizes = store.sizes(folder)

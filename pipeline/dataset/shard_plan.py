@@ -5,8 +5,8 @@ nor what comes later moves its bounds. Nothing is read here but narrow columns.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from reelproof.pipeline.dataset.blocks import (
 from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.dataset.rows import SAMPLES, Places, table_schema
 from reelproof.pipeline.dataset.shard_files import VERSION, file_schema
+from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 
 CONFIGS = tuple(SAMPLES)
@@ -64,8 +65,12 @@ class Layout(NamedTuple):
 def read_layout(store: Store, parts: Sequence[PartFiles]) -> Layout:
     """The parts' blocks, made where they are not there. Raises ValueError where parts do not fit."""
     blocks = compact(store, parts)
-    sizes = read_sizes(store, blocks)
-    return Layout(blocks, sizes, starts_of(sizes), read_score_schema(store, blocks))
+    reads: list[Callable[[], Any]] = [
+        lambda: read_sizes(store, blocks),
+        lambda: read_score_schema(store, blocks),
+    ]
+    sizes, scores = side_by_side(store, lambda read: read(), reads)
+    return Layout(blocks, sizes, starts_of(sizes), scores)
 
 
 def plan_shards(

@@ -1,9 +1,9 @@
 """Parts and verdicts -> the dataset's shards and manifest; only shards whose rows changed are written."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 import pyarrow as pa
@@ -11,7 +11,7 @@ from pydantic import Field
 
 from reelproof.pipeline.dataset.block_rows import read_rows
 from reelproof.pipeline.dataset.part_files import PartFiles
-from reelproof.pipeline.dataset.replace import open_staging, replace_files, trusted_files
+from reelproof.pipeline.dataset.replace import open_staging, read_manifest, replace_files, trusted_files
 from reelproof.pipeline.dataset.rows import table_schema
 from reelproof.pipeline.dataset.shard_files import ShardWriter, WrittenShard
 from reelproof.pipeline.dataset.shard_plan import Layout, Shard, plan_shards, read_layout, shard_pieces
@@ -66,10 +66,13 @@ def write_dataset(
     Raises ValueError where tables and parts do not fit each other, DiskFull where there is no room; the
     dataset that was there before is then as it was.
     """
-    layout = read_layout(store, parts)
+    reads: list[Callable[[], Any]] = [
+        lambda: read_layout(store, parts),
+        lambda: trusted_files(store, folder, read_manifest(store, folder)),
+    ]
+    layout, held = side_by_side(store, lambda read: read(), reads)
     _check_fit(layout, measurements, verdicts)
     shards = list(plan_shards(layout, measurements, verdicts, splits, policy.name, cfg.megabytes))
-    held = trusted_files(store, folder)
     changed = [shard for shard in shards if not _is_held(shard, held)]
     with open_staging(store, folder) as staging:
         written = (

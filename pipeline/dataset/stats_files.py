@@ -1,8 +1,9 @@
 """Where a dataset's counts lie: `stats.json`, and the plots that were drawn from it."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any
 
 import polars as pl
 from pydantic import ValidationError
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.dataset.replace import read_manifest
 from reelproof.pipeline.dataset.stats import count_build, count_policy
+from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
 from reelproof.schemas.manifest import Manifest
@@ -42,7 +44,11 @@ def write_stats(
     folder: str = "dataset",
 ) -> Stats:
     """Count, and leave `stats.json`. Raises UsageError where there is no manifest."""
-    manifest, held = known_manifest(store, folder), read_stats(store, folder)
+    reads: list[Callable[[], Any]] = [
+        lambda: known_manifest(store, folder),
+        lambda: read_stats(store, folder),
+    ]
+    manifest, held = side_by_side(store, lambda read: read(), reads)
     gone = gone_videos(measurements, verdicts)
     stats = Stats(
         build=count_build(store, parts, gone, held.build if held else None),

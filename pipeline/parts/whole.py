@@ -13,6 +13,7 @@ from reelproof.pipeline.accounts.accounting import UseCounter
 from reelproof.pipeline.accounts.at_work import announced
 from reelproof.pipeline.accounts.memory import peak_rss_mb
 from reelproof.pipeline.disk.fingerprint import fingerprint
+from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.parts.run_step import Receipt
@@ -70,8 +71,10 @@ def plan_whole(build: Any, steps: Iterable[Step[WholeStep]], parts: Sequence[Par
     """
     held = parts_key(parts)
     tasks: dict[str, WholeTask] = {}
-    for step in steps:
-        outside = step.kind.outside(build)
+    wanted = list(steps)
+    for step, outside in zip(
+        wanted, side_by_side(build.store, lambda step: step.kind.outside(build), wanted), strict=True
+    ):
         above = [tasks[each.name] for each in step.ancestors if each.name in tasks]
         key = fingerprint(step.name, step.kind.version, [step.fingerprint, held, outside.counts],
                           [each.key for each in above])  # fmt: skip
@@ -98,6 +101,12 @@ def is_done(store: Store, task: WholeTask) -> bool:
     except (FileNotFoundError, ValidationError):
         return False
     return task.step.kind.intact(store, outcome)
+
+
+def undone(store: Store, tasks: Sequence[WholeTask]) -> list[WholeTask]:
+    """Those that are not done, in order."""
+    done = side_by_side(store, lambda task: is_done(store, task), tasks)
+    return [task for task, is_there in zip(tasks, done, strict=True) if not is_there]
 
 
 def read_outcome(store: Store, task: WholeTask) -> Record:

@@ -1,6 +1,7 @@
 """Verdicts -> the published folder: shards with their manifest, statistics, card and Croissant file."""
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -17,6 +18,7 @@ from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
 from reelproof.pipeline.dataset.stats_files import PLOTS, known_stats, read_plots, write_stats
 from reelproof.pipeline.dataset.versioning import CROISSANT as CROISSANT_FILE
 from reelproof.pipeline.dataset.versioning import kept_ids, read_release, release_of
+from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.parts.step import Outside, WholeStep
 from reelproof.pipeline.parts.whole import WholeRun
@@ -45,11 +47,13 @@ class Left(Record):
 
 
 def _left(store: Store, *names: str) -> Left:
-    return Left(files={name: _sha256(store, name) for name in names if store.exists(name)})
+    hashes = side_by_side(store, lambda name: _sha256(store, name), names)
+    return Left(files={name: sha256 for name, sha256 in zip(names, hashes, strict=True) if sha256})
 
 
 def _are_there(store: Store, left: Left) -> bool:
-    return all(_sha256(store, name) == sha256 for name, sha256 in left.files.items())
+    hashes = side_by_side(store, lambda name: _sha256(store, name), left.files)
+    return hashes == list(left.files.values())
 
 
 def _sha256(store: Store, name: str) -> str:
@@ -130,7 +134,7 @@ def _shards_are_there(store: Store, published: Published) -> bool:
     manifest = read_manifest(store)
     if manifest is None or _sha256(store, f"{FOLDER}/{MANIFEST}") != published.manifest_sha256:
         return False
-    return len(trusted_files(store, FOLDER)) == len(manifest.files)
+    return len(trusted_files(store, FOLDER, manifest)) == len(manifest.files)
 
 
 SHARDS = WholeStep(
@@ -175,9 +179,15 @@ def tell(run: WholeRun, cfg: CardConfig) -> Left:
 
 def _study(build: _Build) -> Outside:
     """What a study of this dataset found, where one was put beside it."""
-    study = build.store.read_json(STUDY) if build.store.exists(STUDY) else None
-    template = hashlib.sha256(TEMPLATE.read_bytes()).hexdigest()
-    return Outside(study, [_sha256(build.store, STUDY), template, find_spec("matplotlib") is not None])
+    try:
+        text = build.store.read_bytes(STUDY)
+    except FileNotFoundError:
+        text = b""
+    counts = [
+        hashlib.sha256(text).hexdigest() if text else "",
+        hashlib.sha256(TEMPLATE.read_bytes()).hexdigest(),
+    ]
+    return Outside(json.loads(text) if text else None, [*counts, find_spec("matplotlib") is not None])
 
 
 CARD = WholeStep(

@@ -9,6 +9,7 @@ from reelproof.pipeline.dataset.blocks import compact, read_block_measurements
 from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.dataset.shards import reason_counts
 from reelproof.pipeline.dataset.whole_set import VERSION, CurrentPart, find_contaminated, find_near_duplicates
+from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.inputs.evaluation_sets import read_evaluation_sets
 from reelproof.pipeline.parts.part import PartInputs
@@ -190,9 +191,9 @@ def _decided(measurements: pl.DataFrame, policy: PolicyConfig) -> pl.DataFrame:
 def measured(run: WholeRun) -> pl.DataFrame:
     """Keys, scores and what was found over all parts, one row a trace."""
     if "measurements" not in run.memo:
-        found = run.table("near-duplicates", "questions").join(
-            run.table("contamination", "questions"), on="question_id", how="left", maintain_order="left"
-        )
+        steps = ("near-duplicates", "contamination")
+        repeated, held = side_by_side(run.store, lambda step: run.table(step, "questions"), steps)
+        found = repeated.join(held, on="question_id", how="left", maintain_order="left")
         blocks = compact(run.store, files_of(run))
         run.memo["measurements"] = read_block_measurements(run.store, blocks).join(
             found, on="question_id", how="left", maintain_order="left"
