@@ -1,59 +1,83 @@
-"""An object store on this machine's disk that takes its time for each request, and remembers them all."""
+"""An object store on this machine's disk that keeps count of the rounds that its requests take.
+
+No time passes and nothing waits for another thread: what a pool of threads would do side by side is done one
+after the other, on a clock that is set back for each. So the count is the same on a busy machine.
+"""
 
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self, TypeVar
 
 import fsspec
+import pytest
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
-LATENCY_S = 0.03
+from reelproof.pipeline.disk import side_by_side
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 class Request(NamedTuple):
-    """One request, by a monotonic clock."""
+    """One request: the round in which it was made, and what for."""
 
-    start_s: float
-    end_s: float
+    round: int
     what: str
 
 
-_requests: list[Request] = []
-_lock = threading.Lock()
+class Rounds:
+    """Requests as they are made. Each takes one round; so the last round is how many followed each other."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.requests: list[Request] = []
+        self._lock = threading.Lock()
+
+    def count(self, what: str) -> None:
+        """One more request, begun when the one before it had ended."""
+        with self._lock:
+            self.now += 1
+            self.requests.append(Request(self.now, what))
+
+    def longest(self) -> list[Request]:
+        """One request of each round."""
+        return sorted({each.round: each for each in self.requests}.values())
+
+
+_rounds = Rounds()
 
 
 @contextmanager
-def _request(what: str) -> Iterator[None]:
-    start = time.monotonic()
-    time.sleep(LATENCY_S)
-    try:
-        yield
-    finally:
-        with _lock:
-            _requests.append(Request(start, time.monotonic(), what))
+def counted_rounds() -> Iterator[Rounds]:
+    """The rounds of requests inside the block."""
+    global _rounds
+    _rounds = Rounds()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(side_by_side, "ThreadPoolExecutor", _Threads)
+        yield _rounds
 
 
-@contextmanager
-def counted_requests() -> Iterator[list[Request]]:
-    """The requests that are made inside the block, once it ends."""
-    with _lock:
-        first = len(_requests)
-    found: list[Request] = []
-    yield found
-    with _lock:
-        found += _requests[first:]
+class _Threads:
+    """A pool of threads, of which each takes the next item as soon as it has done the one before."""
 
+    def __init__(self, threads: int) -> None:
+        self._free = [_rounds.now] * threads
 
-def one_after_the_other(requests: list[Request]) -> list[Request]:
-    """A longest row of requests none of which began before the one before it had ended."""
-    row: list[Request] = []
-    for each in sorted(requests, key=lambda each: each.end_s):
-        if not row or each.start_s >= row[-1].end_s:
-            row.append(each)
-    return row
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _rounds.now = max(self._free)
+
+    def map(self, work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
+        """Each item's outcome, in order."""
+        for each in items:
+            thread = self._free.index(min(self._free))
+            _rounds.now = self._free[thread]
+            yield work(each)
+            self._free[thread] = _rounds.now
 
 
 class SlowStore(AbstractFileSystem):
@@ -74,42 +98,43 @@ class SlowStore(AbstractFileSystem):
 
     def ls(self, path: str, detail: bool = True, **_: Any) -> list[Any]:
         """One listing, whatever its length."""
-        with _request(f"ls {path}"):
-            return self._disk.ls(self._strip_protocol(path), detail=detail)
+        _rounds.count(f"ls {path}")
+        return self._disk.ls(self._strip_protocol(path), detail=detail)
 
     def find(
         self, path: str, maxdepth: Any = None, withdirs: bool = False, detail: bool = False, **_: Any
     ) -> Any:
         """One listing of all that begins so."""
-        with _request(f"find {path}"):
-            return self._disk.find(self._strip_protocol(path), maxdepth, withdirs, detail=detail)
+        _rounds.count(f"find {path}")
+        return self._disk.find(self._strip_protocol(path), maxdepth, withdirs, detail=detail)
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
         """One look at a name."""
-        with _request(f"info {path}"):
-            return self._disk.info(self._strip_protocol(path))
+        _rounds.count(f"info {path}")
+        return self._disk.info(self._strip_protocol(path))
 
     def cat_file(self, path: str, start: Any = None, end: Any = None, **_: Any) -> bytes:
         """One request, ranged or not."""
-        with _request(f"get {path}"):
-            return self._disk.cat_file(self._strip_protocol(path), start, end)
+        _rounds.count(f"get {path}")
+        return self._disk.cat_file(self._strip_protocol(path), start, end)
 
     def put_file(self, lpath: str, rpath: str, **_: Any) -> None:
         """One upload."""
-        with _request(f"put {rpath}"):
-            self._disk.makedirs(self._parent(self._strip_protocol(rpath)), exist_ok=True)
-            self._disk.put_file(lpath, self._strip_protocol(rpath))
+        _rounds.count(f"put {rpath}")
+        self._disk.makedirs(self._parent(self._strip_protocol(rpath)), exist_ok=True)
+        self._disk.put_file(lpath, self._strip_protocol(rpath))
 
     def rm_file(self, path: str) -> None:
         """One deletion."""
-        with _request(f"rm {path}"):
-            self._disk.rm_file(self._strip_protocol(path))
+        _rounds.count(f"rm {path}")
+        self._disk.rm_file(self._strip_protocol(path))
 
     def mv(self, path1: str, path2: str, **_: Any) -> None:
         """A copy and a deletion, both on the store's side."""
-        with _request(f"copy {path1}"), _request(f"rm {path1}"):
-            self._disk.makedirs(self._parent(self._strip_protocol(path2)), exist_ok=True)
-            self._disk.mv(self._strip_protocol(path1), self._strip_protocol(path2))
+        _rounds.count(f"copy {path1}")
+        _rounds.count(f"rm {path1}")
+        self._disk.makedirs(self._parent(self._strip_protocol(path2)), exist_ok=True)
+        self._disk.mv(self._strip_protocol(path1), self._strip_protocol(path2))
 
     def makedirs(self, path: str, exist_ok: bool = False) -> None:
         """Nothing: there are no folders in an object store."""

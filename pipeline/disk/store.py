@@ -94,10 +94,9 @@ class Store:
 
     def read_bytes(self, name: str) -> bytes:
         """All of a file, in one request. Raises FileNotFoundError."""
-        if not self.is_local:
-            return bytes(self.fs.cat_file(self.path(name)))
-        with self.open_read(name) as stream:
-            return stream.read()
+        return (
+            Path(self.path(name)).read_bytes() if self.is_local else bytes(self.fs.cat_file(self.path(name)))
+        )
 
     def read_json(self, name: str) -> Any:
         """A JSON file's value."""
@@ -132,7 +131,7 @@ class Store:
                     spool.flush()
                     self._put(spool.name, self.path(name))
         except OSError as error:
-            if not _says_full(error):
+            if not _full_errno(error):
                 raise
             raise DiskFull(
                 f"no room to write {name} in {self.url} ({os.strerror(_full_errno(error))}); what was there "
@@ -251,11 +250,9 @@ class Store:
     def _remove_leftovers(self) -> None:
         for folder, _, names in os.walk(self.path("")):
             for name in names:
-                if name.startswith(_TEMPORARY):
-                    leftover = Path(folder, name)
-                    with suppress(OSError):
-                        if _writer_is_dead(leftover):
-                            leftover.unlink()
+                with suppress(OSError):
+                    if name.startswith(_TEMPORARY) and _writer_is_dead(leftover := Path(folder, name)):
+                        leftover.unlink()
 
 
 @contextmanager
@@ -292,10 +289,6 @@ def _writer_is_dead(leftover: Path) -> bool:
         return psutil.Process(int(pid)).create_time() > written_s + 1  # another process has its number now
     except psutil.NoSuchProcess:
         return True
-
-
-def _says_full(error: BaseException | None) -> bool:
-    return _full_errno(error) != 0
 
 
 def _full_errno(error: BaseException | None) -> int:
