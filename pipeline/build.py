@@ -14,6 +14,7 @@ from reelproof.pipeline.cluster.local_or_remote import open_cluster
 from reelproof.pipeline.cluster.schedule import StepFailed, Todo, run_todos, run_whole_tasks, teachers_of
 from reelproof.pipeline.curate import curate, curated
 from reelproof.pipeline.dag import Dag
+from reelproof.pipeline.disk.remembering import RememberingStore
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BuildFailed, UsageError
 from reelproof.pipeline.ingest import ingest, save_ingested
@@ -66,7 +67,7 @@ def refilter(build_dir: str, overrides: Sequence[str]) -> tuple[RunSummary, Reci
     """
     started = time.monotonic()
     with open_workplace(build_dir, overrides).store.lock():
-        workplace = open_workplace(build_dir, overrides)
+        workplace = open_workplace(RememberingStore(build_dir), overrides)
         memo: dict[str, Any] = {}
         receipts = list(curate(workplace, until=POLICY.name, memo=memo))
         workplace.save_recipe()  # only now: a recipe that cannot be decided with must not stay behind

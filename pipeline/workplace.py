@@ -157,12 +157,12 @@ class Workplace:
         self.store.write_bytes(RECIPE, recipe.encode())
 
 
-def open_workplace(build_dir: str, overrides: Sequence[str] = ()) -> Workplace:
+def open_workplace(build: str | Store, overrides: Sequence[str] = ()) -> Workplace:
     """The build in a folder, its recipe with overrides applied.
 
     Raises UsageError where there is no build.
     """
-    store = Store(build_dir)
+    store = Store(build) if isinstance(build, str) else build
     reads: list[Callable[[], Any]] = [
         lambda: store.read_bytes(RECIPE),
         lambda: store.read_bytes(PLAN),
@@ -173,9 +173,9 @@ def open_workplace(build_dir: str, overrides: Sequence[str] = ()) -> Workplace:
         recipe_text, plan_text, sources, given = side_by_side(store, lambda read: read(), reads)
     except (FileNotFoundError, NotADirectoryError):
         raise UsageError(
-            f"{build_dir} holds no build (no {RECIPE} there); make one with `reelproof build`"
+            f"{store.url} holds no build (no {RECIPE} there); make one with `reelproof build`"
         ) from None
-    recipe = recipe_of_build(recipe_text, overrides, where=f"{build_dir}/{RECIPE}")
+    recipe = recipe_of_build(recipe_text, overrides, where=f"{store.url}/{RECIPE}")
     return Workplace(store, recipe, Plan.model_validate_json(plan_text), sources, given)
 
 

@@ -1,7 +1,7 @@
 """Some parts of a block and their verdicts -> published rows, in Arrow columns."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +9,7 @@ import pyarrow as pa
 from reelproof.pipeline.dataset.blocks import PARTS_A_BLOCK, PARTS_A_GROUP, Block, PartSizes
 from reelproof.pipeline.dataset.part_files import open_parquet, read_columns
 from reelproof.pipeline.dataset.rows import Frames, Places, Rows, lists, read_frames, table_schema, turns
+from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 
 _OF_TRACES = ("request_id", "prompt_id", "teacher", "text", "thought", "said")
@@ -41,12 +42,16 @@ def read_rows(
 ) -> Rows:
     """A piece's rows as a config publishes them, with their `reasons` (of `rejected` alone) and policy."""
     schema = table_schema(config, scores)
-    traces, first = _read_groups(store, piece, piece.block.traces, _wanted(schema, config), starts.traces)
-    questions, before = _read_groups(store, piece, piece.block.questions, _asked(schema), starts.questions)
+    reads: list[Callable[[], Any]] = [
+        lambda: _read_groups(store, piece, piece.block.traces, _wanted(schema, config), starts.traces),
+        lambda: _read_groups(store, piece, piece.block.questions, _asked(schema), starts.questions),
+        lambda: _measured(store, piece, scores, schema, starts),
+    ]
+    (traces, first), (questions, before), measured = side_by_side(store, lambda read: read(), reads)
     rows = piece.rows - first
     of_block = traces["question"].to_numpy()[rows] + int(starts.questions[piece.block.first])
     own = of_block - before
-    columns = _taken(questions, own, schema) | _measured(store, piece, scores, schema, starts)
+    columns = _taken(questions, own, schema) | measured
     if config == "rl":
         columns["sample_id"] = columns["question_id"]
     else:

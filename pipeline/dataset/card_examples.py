@@ -3,8 +3,7 @@
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-import pyarrow.parquet as pq
-
+from reelproof.pipeline.dataset.part_files import open_parquet
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import Manifest
@@ -74,8 +73,8 @@ def _first_rows(store: Store, manifest: Manifest, wanted: int, folder: str) -> l
     for entry in manifest.files:
         if entry.config != "sft" or not entry.rows or not wanted:
             continue
-        with store.open_read(f"{folder}/{entry.path}") as stream:
-            rows = next(pq.ParquetFile(stream).iter_batches(_LOOKED_AT, row_groups=[0])).to_pylist()
+        with open_parquet(store, f"{folder}/{entry.path}") as file:
+            rows = next(file.iter_batches(_LOOKED_AT, row_groups=[0])).to_pylist()
         by_task = {row["task"]: row for row in reversed(rows) if row["images"]}
         if by_task:
             return list(by_task.values())[::-1][:wanted]

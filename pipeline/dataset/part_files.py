@@ -18,8 +18,10 @@ TRACE_KEYS = ("trace_id", "question_id", "clip_id", "video_id", "sample_index")
 QUESTION_KEYS = ("question_id", "task", "source", "kind")
 
 
-_TAKEN_WHOLE_BYTES = 8_000_000
+_AT_ONCE_BYTES = 2_000_000
 """Below this, an object store takes longer to answer than to send."""
+_BLOCK_BYTES = 8_000_000
+"""Of a larger file, read at once."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,10 @@ def open_parquet(store: Store, name: str) -> pq.ParquetFile:
     """A Parquet file, to be closed. A small one from an object store comes whole, in one request."""
     if store.is_local:
         return pq.ParquetFile(store.path(name), filesystem=pafs.LocalFileSystem())
-    size = store.fs.size(store.path(name))
-    if size <= _TAKEN_WHOLE_BYTES:
-        return pq.ParquetFile(pa.BufferReader(store.read_bytes(name)))
-    stream = store.fs.open(store.path(name), "rb", block_size=_TAKEN_WHOLE_BYTES, size=size)
+    start = store.fs.cat_file(store.path(name), 0, _AT_ONCE_BYTES)
+    if len(start) < _AT_ONCE_BYTES:
+        return pq.ParquetFile(pa.BufferReader(start))
+    stream = store.fs.open(store.path(name), "rb", block_size=_BLOCK_BYTES)
     return pq.ParquetFile(pa.PythonFile(stream, "r"), pre_buffer=True)
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reelproof.pipeline.dataset.part_files import PartFiles, read_columns, read_metadata
+from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.measurements import score_columns
 from reelproof.schemas.question import Task
@@ -165,10 +166,8 @@ def read_frames(store: Store, parts: Sequence[PartFiles], hashes: pa.Array, offs
     if not len(hashes):
         return Frames(offsets, np.zeros(0, dtype=np.int64), pa.array([], pa.binary()))
     names = ("candidates.list.element.frame.sha256", _JPEG)
-    held = [
-        pc.list_flatten(read_columns(store, part.footage, names)["candidates"].combine_chunks())
-        for part in parts
-    ]
+    tables = side_by_side(store, lambda part: read_columns(store, part.footage, names), parts)
+    held = [pc.list_flatten(table["candidates"].combine_chunks()) for table in tables]
     known = pa.concat_arrays([pc.struct_field(each, ["frame", "sha256"]) for each in held])
     jpegs = pa.concat_arrays([pc.struct_field(each, "jpeg") for each in held])
     return Frames(offsets, _found(hashes, known, parts[0].questions, "frame"), jpegs)

@@ -21,6 +21,9 @@ from reelproof.schemas.manifest import BuildFacts, Manifest, ManifestFile
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.settings import Settings
 
+SHARDS_AT_ONCE = 4
+"""That are written to an object store side by side: each holds frames in memory."""
+
 
 class ShardsConfig(Settings):
     """How large shards become."""
@@ -119,7 +122,7 @@ def _write_shards(
     def write(shard: Shard) -> WrittenShard:
         return _write_shard(store, layout, shard, reasons, policy, staging)
 
-    written = side_by_side(store, write, largest_first)
+    written = side_by_side(store, write, largest_first, SHARDS_AT_ONCE)
     return dict(zip((shard.path for shard in largest_first), written, strict=True))
 
 

@@ -14,10 +14,12 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
-def side_by_side(store: Store, work: Callable[[A], B], items: Iterable[A]) -> list[B]:
+def side_by_side(
+    store: Store, work: Callable[[A], B], items: Iterable[A], at_once: int = REQUESTS
+) -> list[B]:
     """Each item's outcome, in order; an error of one is raised once those before it are done."""
     waiting = list(items)
-    threads = min(len(waiting), (os.cpu_count() or 1) if store.is_local else REQUESTS)
+    threads = min(len(waiting), (os.cpu_count() or 1) if store.is_local else at_once)
     if threads < 2:
         return [work(each) for each in waiting]
     with ThreadPoolExecutor(threads) as pool:

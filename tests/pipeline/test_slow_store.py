@@ -27,7 +27,7 @@ def test_refilter_asks_an_object_store_side_by_side(finished):
     with counted_rounds() as rounds:
         summary, _ = refilter(f"slow://{finished}", ["policy.min_thought_words=30"])
     assert summary.shards_written > 0
-    assert rounds.now <= 90, rounds.longest()
+    assert rounds.now <= 60, rounds.longest()
 
 
 def test_build_with_nothing_to_do_asks_an_object_store_side_by_side(finished):

@@ -1,0 +1,127 @@
+"""Finished parts in blocks: what they hold, and what a kill leaves of them."""
+
+import hashlib
+import itertools
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from reelproof.pipeline.dataset.blocks import (
+    PARTS_A_BLOCK,
+    blocks_of,
+    compact,
+    read_block_measurements,
+    read_sizes,
+)
+from reelproof.pipeline.dataset.part_files import PartFiles, read_measurements
+from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
+from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.manifest import BuildFacts
+from reelproof.stages.deciding import decide
+from reelproof.stages.policy import PolicyConfig
+from tests.killed import ends_before_change
+from tests.small_parts import write_part
+
+BALANCED = PolicyConfig()
+STRICTER = PolicyConfig(min_grounded_share=0.9)
+
+
+def publish(url: str, parts: list[PartFiles], policy: PolicyConfig) -> str:
+    """Decide and publish; the dataset's hash."""
+    store = Store(url)
+    measured = read_block_measurements(store, compact(store, parts))
+    splits = dict.fromkeys(measured["video_id"], "train")
+    verdicts = decide(measured, policy)
+    return write_dataset(
+        store, parts, measured, verdicts, splits, policy, ShardsConfig(), BuildFacts()
+    ).dataset_sha256
+
+
+def contents(store: Store, folder: str) -> dict[str, str]:
+    """File -> hash of what it holds."""
+    root = Path(store.path(folder))
+    return {
+        str(file.relative_to(root)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in root.rglob("*")
+        if file.is_file()
+    }
+
+
+@pytest.mark.parametrize("count", [1, PARTS_A_BLOCK + 1])
+def test_blocks_hold_what_the_parts_hold(tmp_path, count):
+    store = Store(str(tmp_path))
+    parts = [write_part(store, number) for number in range(count)]
+    blocks = compact(store, parts)
+    assert len(blocks) == -(-count // PARTS_A_BLOCK)
+    held, plain = read_block_measurements(store, blocks), read_measurements(store, parts)
+    assert_frame_equal(held, plain, check_column_order=False)
+    assert (
+        read_sizes(store, blocks).traces.tolist()
+        == plain["part"].value_counts(sort=False).sort("part")["count"].to_list()
+    )
+    assert {name for block in blocks for name in block.files} == {
+        f"blocks/{name}" for name in contents(store, "blocks")
+    }
+
+
+def test_block_that_is_full_is_not_made_again_as_parts_follow(tmp_path):
+    store = Store(str(tmp_path))
+    parts = [write_part(store, number) for number in range(PARTS_A_BLOCK + 2)]
+    compact(store, parts[:-1])
+    full = blocks_of(parts)[0].files
+    before = {name: Path(store.path(name)).stat().st_ino for name in full}
+    compact(store, parts)
+    assert {name: Path(store.path(name)).stat().st_ino for name in full} == before
+    assert len(contents(store, "blocks")) == 6  # what the open block held before is gone
+
+
+def test_other_scores_make_other_measurements_and_leave_the_words(tmp_path):
+    store = Store(str(tmp_path))
+    part = write_part(store, 0)
+    (first,) = compact(store, [part])
+    check, path = next(iter(part.scores.items()))
+    other = f"parts/other-1/{Path(path).name}"
+    store.write_table(other, store.read_table(path))
+    (second,) = compact(store, [PartFiles(part.footage, part.clips, part.questions, part.traces,
+                                          {**part.scores, check: other})])  # fmt: skip
+    assert second.measured != first.measured
+    assert (second.traces, second.questions) == (first.traces, first.questions)
+    assert not store.exists(first.measured)
+
+
+def test_killed_at_any_change_of_files_ends_at_the_same_dataset_and_parts(tmp_path):
+    """Blocks are made and shards replaced by a process that dies before its 1st, 2nd, … change of files."""
+    fresh, whole = Store(str(tmp_path / "fresh")), Store(str(tmp_path / "whole"))
+    parts = [write_part(fresh, number) for number in range(2)]
+    before = publish(fresh.url, parts[:1], BALANCED)
+    kept = contents(fresh, "parts")
+    shutil.copytree(fresh.url, whole.url)
+    wanted = publish(whole.url, parts, STRICTER)
+    assert wanted != before
+    for change in itertools.count():
+        store = Store(str(tmp_path / f"killed {change}"))
+        shutil.copytree(fresh.url, store.url)
+        died = ends_before_change(store.path(""), change, publish, store.url, parts, STRICTER)
+        with store.lock():
+            assert publish(store.url, parts, STRICTER) == wanted
+        assert contents(store, "parts") == kept
+        assert contents(store, "blocks") == contents(whole, "blocks")
+        assert contents(store, "dataset/data") == contents(whole, "dataset/data")
+        assert not any(".tmp-" in name for name in contents(store, ""))
+        shutil.rmtree(store.url)
+        if not died:
+            break
+    assert change > 20
+
+
+def test_block_that_was_not_finished_is_made_again(tmp_path):
+    store = Store(str(tmp_path))
+    parts = [write_part(store, 0)]
+    (block,) = compact(store, parts)
+    plain = pl.read_parquet(store.path(block.questions))
+    store.remove(block.questions)  # as if killed between the two files of words
+    compact(store, parts)
+    assert_frame_equal(pl.read_parquet(store.path(block.questions)), plain)
