@@ -11,6 +11,9 @@ from pydantic import Field
 from reelproof.schemas.record import Record
 from reelproof.schemas.settings import Settings
 
+TOGETHER = 2
+"""A video alone in its part is asked nothing that takes the frames of another."""
+
 
 class PartsConfig(Settings):
     """How many videos make a part. Changing it changes only parts that are yet to be opened."""
@@ -19,6 +22,13 @@ class PartsConfig(Settings):
     """At most so many."""
     megabytes: int = Field(default=256, ge=1)
     """A part is closed when its files together reach this size; about half an hour of 720p."""
+    at_least: int = Field(default=16, ge=1, le=10_000)
+    """New videos make so many parts, where each gets two of them: few films keep many workers busy. No count
+    of the workers themselves, for where a build runs must not decide what comes out of it."""
+
+    def videos_a_part(self, new: int) -> int:
+        """How many of so many new videos a part holds."""
+        return min(self.videos, max(TOGETHER, new // self.at_least))
 
 
 class SizedVideo(Record):
@@ -60,10 +70,11 @@ def extend_plan(
     )
     parts = list(plan.parts)
     group: list[SizedVideo] = []
+    most = cfg.videos_a_part(len(waiting))
     for video in waiting:
         group.append(video)
         full = sum(each.size_bytes for each in group) >= cfg.megabytes * 1_000_000
-        if full or len(group) == cfg.videos:
+        if full or len(group) == most:
             parts.append(_part(len(parts), group))
             group = []
     if group:

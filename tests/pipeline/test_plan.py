@@ -1,5 +1,6 @@
 """Parts: every video in one, old parts never changed."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +15,9 @@ videos = st.lists(
     max_size=30,
     unique_by=lambda video: video.video_id,
 )
-configs = st.builds(PartsConfig, videos=st.integers(1, 8), megabytes=st.integers(1, 200))
+configs = st.builds(
+    PartsConfig, videos=st.integers(1, 8), megabytes=st.integers(1, 200), at_least=st.integers(1, 40)
+)
 
 
 @given(first=videos, second=videos, cfg=configs, other=configs)
@@ -38,6 +41,14 @@ def test_part_closes_at_its_limits(given_videos, cfg):
     for part in extend_plan(Plan(), given_videos, cfg).parts:
         assert len(part.video_ids) <= cfg.videos
         assert sum(sizes[video_id] for video_id in part.video_ids[:-1]) < cfg.megabytes * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("videos", "parts"), [(1, 1), (2, 1), (4, 2), (5, 3), (31, 16), (32, 16), (33, 17), (128, 16), (400, 50)]
+)
+def test_few_videos_make_enough_parts_for_many_workers(videos, parts):
+    every = [SizedVideo(video_id=f"{number:03}", size_bytes=1) for number in range(videos)]
+    assert len(extend_plan(Plan(), every, PartsConfig()).parts) == parts
 
 
 def test_quarantined_video_is_tried_again_in_a_later_part_that_counts():
