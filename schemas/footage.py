@@ -4,7 +4,7 @@ Times are seconds from the first frame (or, where the first frames are lost, fro
 presentation timestamps. Intervals are half-open.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Self
 
@@ -164,8 +164,18 @@ class FrameSignals(Record):
     """A 16x9 luma thumbnail of each frame, (T, 9, 16) uint8 in C order. For gradual changes and flashes."""
 
 
+class FootagePiece(Record):
+    """What a run of consecutive frames gave."""
+
+    signals: FrameSignals
+    candidates: tuple[Keyframe, ...]
+
+
 class Footage(Record):
-    """One decode of one video: its signals, and the candidate frames that may be shown."""
+    """One decode of one video: its signals, and the candidate frames that may be shown.
+
+    On disk a long film has several rows, alike but for their piece of signals and candidates; see `joined`.
+    """
 
     video: Video
     duration_s: float = Field(ge=0)
@@ -179,6 +189,21 @@ class Footage(Record):
     """From each loss to the next clean key frame, and what is missing at the end. No candidate lies there."""
     salvage: str | None = None
     """What was lost and why, where something was; null for a sound file."""
+
+
+def joined(rows: Sequence[Footage]) -> Footage:
+    """One film's rows, in order, as one."""
+    if len(rows) == 1:
+        return rows[0]
+    signals = [row.signals for row in rows]
+    series = {
+        name: np.concatenate([getattr(each, name) for each in signals])
+        for name in FrameSignals.model_fields
+        if name != "signature"
+    }
+    whole = FrameSignals(**series, signature=b"".join(each.signature for each in signals))
+    candidates = tuple(each for row in rows for each in row.candidates)
+    return rows[0].model_copy(update={"signals": whole, "candidates": candidates})
 
 
 class Storyboard(Record):

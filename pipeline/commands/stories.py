@@ -11,7 +11,7 @@ from reelproof.pipeline.commands.verdict_stories import tell_question_verdict, t
 from reelproof.pipeline.parts.part import PartInputs, PartRun
 from reelproof.pipeline.workplace import Workplace
 from reelproof.schemas.chat import ImagePart, Message
-from reelproof.schemas.footage import Clip, Footage, Span, Storyboard, uncovered
+from reelproof.schemas.footage import Clip, Footage, Span, Storyboard, joined, uncovered
 from reelproof.schemas.question import Question
 from reelproof.schemas.record import from_table
 from reelproof.schemas.trace import Claim, Trace
@@ -66,13 +66,13 @@ def tell_video(workplace: Workplace, subject: Subject) -> Iterator[str]:
 
 def _footage_of(run: PartRun, video_id: str) -> Footage | None:
     """One video's footage, with its JPEG bytes."""
+    rows: list[Footage] = []
     with run.store.open_read(run.above["footage"]) as file:
         parquet = pq.ParquetFile(file)
         for group in range(parquet.num_row_groups):
-            for each in from_table(parquet.read_row_group(group), Footage):
-                if each.video.video_id == video_id:
-                    return each
-    return None
+            every = from_table(parquet.read_row_group(group), Footage)
+            rows += [each for each in every if each.video.video_id == video_id]
+    return joined(rows) if rows else None
 
 
 def _tell_footage(footage: Footage, board: Storyboard) -> Iterator[str]:

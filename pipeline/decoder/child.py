@@ -13,16 +13,24 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 from pydantic import Field
 
-from reelproof.pipeline.decoder.pipes import CHUNK_BYTES, Failed, Job, MessageReader, Opened, write_message
-from reelproof.schemas.footage import Footage, Quarantine, QuarantineKind
+from reelproof.pipeline.decoder.pipes import (
+    CHUNK_BYTES,
+    Failed,
+    Job,
+    MessageReader,
+    Opened,
+    Shelf,
+    write_message,
+)
+from reelproof.schemas.footage import Footage, FootagePiece, Quarantine, QuarantineKind, joined
 from reelproof.schemas.settings import Settings
 from reelproof.stages.footage.decode import LocalVideo
-from reelproof.stages.footage.scan import FootageConfig
+from reelproof.stages.footage.scan import FootageConfig, rows_of
 
 CHILD_COMMAND = (sys.executable, "-m", "reelproof.pipeline.decoder.decoding")
 _LOOK_EVERY_MS = 100
@@ -57,21 +65,57 @@ def scan_in_child(
     limits: ChildLimits,
     command: Sequence[str] = CHILD_COMMAND,
 ) -> Iterator[Footage | Quarantine]:
-    """`scan_footage`, one record per source in order, whatever the decoder does.
+    """`scan_footage`, one record per source in order, whatever the decoder does; see `scan_rows_in_child`."""
+    rows: list[Footage] = []
+    for each in scan_rows_in_child(sources, cfg, limits, command):
+        if isinstance(each.result, Quarantine):
+            yield each.result
+            continue
+        rows.append(each.result)
+        if each.is_last:
+            yield joined(rows)
+            rows = []
+
+
+class ScannedRow(NamedTuple):
+    """A row of a film's footage, or why it has none."""
+
+    place: int
+    """Of its source among the sources."""
+    result: Footage | Quarantine
+    is_last: bool = True
+    """Of its source."""
+
+
+def scan_rows_in_child(
+    sources: Iterable[LocalVideo],
+    cfg: FootageConfig,
+    limits: ChildLimits,
+    command: Sequence[str] = CHILD_COMMAND,
+) -> Iterator[ScannedRow]:
+    """Each source's footage, a row at a time: memory does not grow with the length of a film.
 
     A child that dies is a quarantine `crashed`, one that exceeds its time `timeout`, its memory `too_large`;
     a new child goes on with the next video. Raises RuntimeError where a child cannot even start.
     """
     child: _Child | None = None
     try:
-        for source in sources:
+        for place, source in enumerate(sources):
             child = child or _Child(command, limits)
-            try:
-                yield child.scan(Job(source, cfg, limits.threads))
-            except _LostError as lost:
-                child.kill()
-                child = None
-                yield Quarantine(video_id=source.video_id, name=source.name, kind=lost.kind, detail=str(lost))
+            with Shelf() as pieces:
+                try:
+                    answer = child.scan(Job(source, cfg, limits.threads), pieces)
+                except _LostError as lost:
+                    child.kill()
+                    child = None
+                    answer = Quarantine(
+                        video_id=source.video_id, name=source.name, kind=lost.kind, detail=str(lost)
+                    )
+                if isinstance(answer, Quarantine):
+                    yield ScannedRow(place, answer)
+                else:
+                    rows = rows_of(pieces, answer)
+                    yield from (ScannedRow(place, row, at == len(pieces)) for at, row in enumerate(rows))
     finally:
         if child:
             child.kill()
@@ -98,15 +142,20 @@ class _Child:
             self.kill()
             raise RuntimeError(f"the decoding process did not start: {lost}") from lost
 
-    def scan(self, job: Job) -> Footage | Quarantine:
+    def scan(self, job: Job, pieces: Shelf) -> Footage | Quarantine:
+        """The last of the child's answers; pieces before it go to the shelf."""
         try:
             write_message(self._process.stdin, job)  # type: ignore[arg-type]  # it is a pipe
         except OSError as error:
             raise self._death() from error
-        answer = self._receive(self._limits.base_s)
-        if isinstance(answer, Opened):
-            video_s = answer.declared_s or job.source.size_bytes / 25_000
-            answer = self._receive(self._limits.base_s + self._limits.per_video_second * video_s)
+        answer, limit_s, started = self._receive(self._limits.base_s), self._limits.base_s, time.monotonic()
+        while isinstance(answer, Opened | FootagePiece):
+            if isinstance(answer, Opened):
+                video_s = answer.declared_s or job.source.size_bytes / 25_000
+                limit_s, started = limit_s + self._limits.per_video_second * video_s, time.monotonic()
+            else:
+                pieces.put(answer)
+            answer = self._receive(limit_s, started)
         if isinstance(answer, Failed):
             raise _LostError(answer.kind, answer.detail)
         if not isinstance(answer, Footage | Quarantine):
@@ -120,9 +169,9 @@ class _Child:
             with contextlib.suppress(OSError):
                 pipe.close()  # type: ignore[union-attr]  # they are pipes
 
-    def _receive(self, limit_s: float) -> Any:
+    def _receive(self, limit_s: float, started: float | None = None) -> Any:
         """The child's next message. Raises _LostError once the child is dead, late or too big."""
-        started = time.monotonic()
+        started = time.monotonic() if started is None else started
         stdout = self._process.stdout.fileno()  # type: ignore[union-attr]  # it is a pipe
         poll = select.poll()
         poll.register(stdout, select.POLLIN)

@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO
 
 import cv2
@@ -26,15 +26,18 @@ from reelproof.pipeline.decoder.pipes import (
     Ready,
     write_message,
 )
-from reelproof.schemas.footage import Footage, Quarantine, QuarantineKind
+from reelproof.schemas.footage import Footage, FootagePiece, Quarantine, QuarantineKind
 from reelproof.stages.footage.decode import Reel, UnusableVideoError
-from reelproof.stages.footage.scan import scan_footage
+from reelproof.stages.footage.scan import scan_in_pieces
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def serve(scan: Callable[[Job], Footage | Quarantine], parent_pid: int) -> None:
-    """Answer each job with Opened (where the file opens) and then a Footage, a Quarantine or Failed."""
+Answer = FootagePiece | Footage | Quarantine | Failed
+
+
+def serve(scan: Callable[[Job], Iterable[Answer]], parent_pid: int) -> None:
+    """Answer each job with Opened (where the file opens), pieces, and a Footage, a Quarantine or Failed."""
     _die_with_parent(parent_pid)
     faulthandler.enable()
     cv2.setNumThreads(1)
@@ -47,17 +50,18 @@ def serve(scan: Callable[[Job], Footage | Quarantine], parent_pid: int) -> None:
         job = jobs.get()
         with contextlib.suppress(UnusableVideoError), Reel(job.source.path) as reel:
             write_message(outbox, Opened(reel.declared_s))
-        write_message(outbox, _answer(scan, job))
+        for answer in _answers(scan, job):
+            write_message(outbox, answer)
 
 
-def _answer(scan: Callable[[Job], Footage | Quarantine], job: Job) -> Footage | Quarantine | Failed:
+def _answers(scan: Callable[[Job], Iterable[Answer]], job: Job) -> Iterator[Answer]:
     try:
-        return scan(job)
+        yield from scan(job)
     except MemoryError:
-        return Failed(QuarantineKind.TOO_LARGE, "decoding ran out of memory")
+        yield Failed(QuarantineKind.TOO_LARGE, "decoding ran out of memory")
     except Exception:
         lines = traceback.format_exc().strip().splitlines()
-        return Failed(QuarantineKind.CRASHED, f"{lines[-1]} ({lines[-3].strip()})"[:500])
+        yield Failed(QuarantineKind.CRASHED, f"{lines[-1]} ({lines[-3].strip()})"[:500])
 
 
 def _read_jobs(inbox: IO[bytes], jobs: "queue.SimpleQueue[Job]") -> None:
@@ -76,9 +80,14 @@ def _die_with_parent(parent_pid: int) -> None:
         os._exit(0)
 
 
-def _scan(job: Job) -> Footage | Quarantine:
-    return next(scan_footage([job.source], job.cfg, job.threads))
+def scan_job(job: Job) -> Iterator[Answer]:
+    """Pieces, then the footage; or why there is none."""
+    try:
+        yield from scan_in_pieces(job.source, job.cfg, job.threads)
+    except UnusableVideoError as error:
+        source = job.source
+        yield Quarantine(video_id=source.video_id, name=source.name, kind=error.kind, detail=str(error))
 
 
 if __name__ == "__main__":
-    serve(_scan, int(sys.argv[1]))
+    serve(scan_job, int(sys.argv[1]))

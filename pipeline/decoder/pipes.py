@@ -1,9 +1,11 @@
 """What a parent and its decoding child say to each other, and how it goes through a pipe."""
 
 import pickle
-from typing import IO, Any, NamedTuple
+import tempfile
+from collections.abc import Iterator
+from typing import IO, Any, NamedTuple, Self
 
-from reelproof.schemas.footage import QuarantineKind
+from reelproof.schemas.footage import FootagePiece, QuarantineKind
 from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.scan import FootageConfig
 
@@ -42,6 +44,35 @@ def write_message(pipe: IO[bytes], message: Any) -> None:
     writer = _ChunkWriter(pipe)
     pickle.dump(message, writer, protocol=5)
     writer.finish()
+
+
+class Shelf:
+    """Pieces of footage put aside on disk, unseen by others, until the whole film is known to be usable."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  # closed on exit
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def put(self, piece: FootagePiece) -> None:
+        """Behind those that are there."""
+        pickle.dump(piece, self._file, protocol=5)
+        self._count += 1
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[FootagePiece]:
+        """One in memory at a time, in the order in which they came."""
+        end = self._file.tell()
+        self._file.seek(0)
+        while self._file.tell() < end:
+            yield pickle.load(self._file)  # noqa: S301  # we wrote it
 
 
 class MessageReader:

@@ -1,6 +1,7 @@
 """What a step may touch while it works on one part: the files above it, the frames, the completions log."""
 
 import hashlib
+import itertools
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.parts.plan import Part
 from reelproof.pipeline.teachers.completions import CompletionLog, RememberingTeacher
 from reelproof.pipeline.teachers.kinds import TeacherConfig, open_teacher, teacher_price
-from reelproof.schemas.footage import Footage, Keyframe, Quarantine
+from reelproof.schemas.footage import Footage, Keyframe, Quarantine, joined
 from reelproof.schemas.question import GivenRow
 from reelproof.schemas.record import Record, arrow_schema, from_table, leaf_paths
 from reelproof.schemas.source import SourceIdentity
@@ -84,6 +85,12 @@ class PartRun:
 
 
 def _read_without_jpegs(file: pq.ParquetFile) -> Iterator[Footage]:
+    """A film at a time, its rows together."""
+    for _, rows in itertools.groupby(_rows_without_jpegs(file), lambda row: row.video.video_id):
+        yield joined(list(rows))
+
+
+def _rows_without_jpegs(file: pq.ParquetFile) -> Iterator[Footage]:
     jpegs = "candidates.list.element.jpeg"
     columns = [name for name in leaf_paths(arrow_schema(Footage)) if name != jpegs]
     for group in range(file.num_row_groups):

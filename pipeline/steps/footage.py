@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from reelproof.pipeline.decoder.child import ChildLimits, scan_in_child
+from reelproof.pipeline.decoder.child import ChildLimits, scan_rows_in_child
 from reelproof.pipeline.disk.files import local_copy, stat_file
 from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.parts.step import PartStep
@@ -16,13 +16,16 @@ from reelproof.stages.footage.storyboard import StoryboardConfig, cut_scenes
 
 
 def scan_videos(run: PartRun, cfg: FootageConfig, limits: ChildLimits) -> Iterator[Footage]:
-    """Decode each video once, in a child; what cannot be used goes to the part's quarantine."""
-    for result in scan_in_child(_local_videos(run), cfg, limits):
-        run.videos_decoded += 1
-        if isinstance(result, Quarantine):
-            run.quarantine.append(result)
+    """Decode each video once, in a child; what cannot be used goes to the part's quarantine.
+
+    A long film gives several rows, so that no more of it than one is in memory.
+    """
+    for row in scan_rows_in_child(_local_videos(run), cfg, limits):
+        run.videos_decoded = row.place + 1
+        if isinstance(row.result, Quarantine):
+            run.quarantine.append(row.result)
         else:
-            yield result
+            yield row.result
 
 
 FOOTAGE = PartStep(

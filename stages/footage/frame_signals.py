@@ -29,7 +29,9 @@ class SignalLog:
     """Measures each frame against the one before."""
 
     def __init__(self, scan_lines: int) -> None:
-        self.rows: list[Measures] = []
+        self.count = 0
+        """Frames measured so far."""
+        self._rows: list[Measures] = []
         self._scan_lines = scan_lines
         self._meter = Meter()
         self._thumbnails = bytearray()
@@ -54,14 +56,17 @@ class SignalLog:
         )
         self._luma_before = luma
         self._thumbnails += cv2.resize(luma, _THUMBNAIL_SIZE, interpolation=cv2.INTER_AREA).tobytes()
-        self.rows.append(row)
+        self._rows.append(row)
+        self.count += 1
         return row
 
-    def signals(self) -> FrameSignals:
-        """Of all frames so far."""
-        columns = np.asarray(self.rows, dtype=np.float32).T
+    def take(self) -> FrameSignals:
+        """Of the frames since the last call, which are let go."""
+        columns = np.asarray(self._rows, dtype=np.float32).reshape(-1, len(Measures._fields)).T
         series = dict(zip(Measures._fields, columns, strict=True))
-        return FrameSignals(**series, signature=bytes(self._thumbnails))
+        taken = FrameSignals(**series, signature=bytes(self._thumbnails))
+        self._rows, self._thumbnails = [], bytearray()
+        return taken
 
     def _forget(self) -> None:
         self._meter, self._luma_before = Meter(), None

@@ -4,7 +4,8 @@ import hashlib
 import io
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from pydantic import Field
 
 from reelproof.schemas.footage import (
     Footage,
+    FootagePiece,
     FrameRef,
     Keyframe,
     Quarantine,
@@ -21,6 +23,7 @@ from reelproof.schemas.footage import (
     Span,
     Video,
     is_within,
+    joined,
 )
 from reelproof.schemas.settings import Settings
 from reelproof.stages.footage.colours import hdr_transfer
@@ -30,14 +33,15 @@ from reelproof.stages.footage.pictures import RgbConverter, Turn, turn_of
 
 VERSION = 2
 
+_PIECE_CANDIDATES = 256
+"""About four minutes and 6 MB of JPEG."""
+
 
 class FootageConfig(Settings):
     """How closely a video is looked at, and how its candidate frames are stored."""
 
     candidate_every_s: float = Field(default=1.0, ge=0.1, le=60)
     """One candidate frame is kept per window of this length."""
-    max_candidates: int = Field(default=1800, ge=16, le=100_000)
-    """Past this many the windows double, so that a long film fits in memory."""
     long_side_px: int = Field(default=512, ge=64, le=4096)
     """Candidates are shrunk to this; none is enlarged.
 
@@ -75,12 +79,26 @@ def scan_footage(
     """
     for source in sources:
         try:
-            yield _scan(source, cfg, threads)
+            *pieces, last = scan_in_pieces(source, cfg, threads)
         except UnusableVideoError as error:
             yield Quarantine(video_id=source.video_id, name=source.name, kind=error.kind, detail=str(error))
+        else:
+            yield joined(list(rows_of(pieces, last)))
 
 
-def _scan(source: LocalVideo, cfg: FootageConfig, threads: int) -> Footage:
+def rows_of(pieces: Iterable[FootagePiece], last: Footage) -> Iterator[Footage]:
+    """The rows of a film on disk, from what a scan gave; what is damaged is known by its end."""
+    every: Iterable[FootagePiece | Footage] = chain(pieces, [last])
+    for piece in every:
+        sound = tuple(each for each in piece.candidates if not is_within(each.frame.time_s, last.damaged))
+        yield last.model_copy(update={"signals": piece.signals, "candidates": sound})
+
+
+def scan_in_pieces(source: LocalVideo, cfg: FootageConfig, threads: int = 1) -> Iterator[Any]:
+    """A video, a FootagePiece at a time as it is decoded; last its Footage, which holds the last piece.
+
+    What is held in memory does not grow with the film. Raises UnusableVideoError, be it after pieces.
+    """
     with Reel(source.path, threads) as reel:
         log = SignalLog(cfg.scan_lines)
         picker = _CandidatePicker(source.video_id, cfg, reel.pixel_aspect)
@@ -88,23 +106,23 @@ def _scan(source: LocalVideo, cfg: FootageConfig, threads: int) -> Footage:
         for timed in reel.frames(cfg.exact):
             picker.offer(timed, log.measure(timed))
             shape = shape or _shape(timed.frame)
+            if len(picker.kept) >= _PIECE_CANDIDATES:
+                yield FootagePiece(signals=log.take(), candidates=picker.take())
         if shape is None:
             raise _nothing_decoded(reel)
-        if len(log.rows) < 2 or reel.end_s < cfg.min_duration_s:
-            detail = (
-                f"{len(log.rows)} frame(s), {reel.end_s:.3f} s; at least {cfg.min_duration_s} s are needed"
-            )
+        if log.count < 2 or reel.end_s < cfg.min_duration_s:
+            detail = f"{log.count} frame(s), {reel.end_s:.3f} s; at least {cfg.min_duration_s} s are needed"
             raise UnusableVideoError(QuarantineKind.TOO_SHORT, detail)
+        picker.close()
         damaged = _damage(reel)
-        candidates = tuple(each for each in picker.finish() if not is_within(each.frame.time_s, damaged))
-        if not candidates:
+        if all(is_within(time_s, damaged) for time_s in picker.times_s):
             raise UnusableVideoError(QuarantineKind.UNREADABLE, f"every frame is damaged: {_salvage(reel)}")
-        return Footage(
+        yield Footage(
             video=_video(source, reel, shape),
             duration_s=reel.end_s,
-            frame_count=len(log.rows),
-            signals=log.signals(),
-            candidates=candidates,
+            frame_count=log.count,
+            signals=log.take(),
+            candidates=picker.take(),
             damaged=damaged,
             salvage=_salvage(reel),
         )
@@ -124,8 +142,10 @@ class _CandidatePicker:
         self._video_id = video_id
         self._converter = RgbConverter(cfg.long_side_px, pixel_aspect)
         self._cfg = cfg
-        self._window_s = cfg.candidate_every_s
-        self._kept: list[Keyframe] = []
+        self.kept: list[Keyframe] = []
+        """Of the windows that are closed, and not taken yet."""
+        self.times_s: list[float] = []
+        """Of all of them, taken or not."""
         self._start_s = 0.0
         self._best: _Held | None = None
         self._recent: deque[float] = deque(maxlen=8)
@@ -134,31 +154,31 @@ class _CandidatePicker:
         age_s = timed.time_s - self._start_s
         changed = self._is_strong_change(measures) and age_s >= self._cfg.min_window_s
         changed |= self._best is not None and self._best.timed.is_damaged != timed.is_damaged
-        if changed or age_s >= self._window_s:
-            self._close()
+        if changed or age_s >= self._cfg.candidate_every_s:
+            self.close()
             self._start_s = timed.time_s
         held = _Held(timed, measures)
         if self._best is None or _rank(held) > _rank(self._best):
             self._best = held
         self._recent.append(measures.content)
 
-    def finish(self) -> tuple[Keyframe, ...]:
-        self._close()
-        return tuple(self._kept)
+    def take(self) -> tuple[Keyframe, ...]:
+        """The frames kept since the last call, which are let go."""
+        taken, self.kept = tuple(self.kept), []
+        return taken
 
     def _is_strong_change(self, measures: Measures) -> bool:
         usual = sum(self._recent) / len(self._recent) if self._recent else 0.0
         stands_out = measures.content >= self._cfg.change_content and measures.content >= 2 * usual
         return stands_out or measures.histogram >= self._cfg.change_histogram
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """End the window: its best frame is kept, where it is sound."""
         if self._best is not None and not self._best.timed.is_damaged:
             image = self._converter.convert(self._best.timed.frame)
-            self._kept.append(_keyframe(image, self._best, self._video_id, self._cfg.jpeg_quality))
+            self.kept.append(_keyframe(image, self._best, self._video_id, self._cfg.jpeg_quality))
+            self.times_s.append(self._best.timed.time_s)
         self._best = None
-        if len(self._kept) > self._cfg.max_candidates:
-            self._kept = self._kept[::2]
-            self._window_s *= 2
 
 
 class _Rank(NamedTuple):

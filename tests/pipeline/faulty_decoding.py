@@ -3,16 +3,15 @@
 import ctypes
 import sys
 import threading
+from collections.abc import Iterator
 
 import numpy as np
 
-from reelproof.pipeline.decoder.decoding import serve
+from reelproof.pipeline.decoder.decoding import Answer, scan_job, serve
 from reelproof.pipeline.decoder.pipes import Job
-from reelproof.schemas.footage import Footage, Quarantine
-from reelproof.stages.footage.scan import scan_footage
 
 
-def scan(job: Job) -> Footage | Quarantine:
+def scan(job: Job) -> Iterator[Answer]:
     if job.source.name == "crash":
         ctypes.string_at(0)
     if job.source.name == "hang":
@@ -24,7 +23,7 @@ def scan(job: Job) -> Footage | Quarantine:
         threading.Event().wait(len(held))
     if job.source.name == "print":
         print("a library that talks", flush=True)
-    return next(scan_footage([job.source], job.cfg, job.threads))
+    return scan_job(job)
 
 
 if __name__ == "__main__":

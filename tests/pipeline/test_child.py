@@ -7,11 +7,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from reelproof.pipeline.decoder.child import ChildLimits, scan_in_child
+from reelproof.pipeline.decoder.child import ChildLimits, scan_in_child, scan_rows_in_child
 from reelproof.schemas.footage import Footage, Quarantine, QuarantineKind
 from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.scan import FootageConfig, scan_footage
-from tests.films import make_film
+from tests.films import Shot, make_film
 
 pytestmark = pytest.mark.real
 FAULTY = (sys.executable, str(Path(__file__).with_name("faulty_decoding.py")))
@@ -34,6 +34,16 @@ def outcome(result: Footage | Quarantine) -> str:
 def test_child_yields_what_a_scan_yields(path):
     films = sources(path, "a", "b")
     assert list(scan_in_child(films, CFG, ChildLimits())) == list(scan_footage(films, CFG))
+
+
+def test_long_film_comes_through_the_child_a_row_at_a_time(tmp_path):
+    long = str(make_film(tmp_path / "long.mp4", [Shot(1, 60.0)], fps=10, size=(160, 90)))
+    cfg = FootageConfig(candidate_every_s=0.1, min_window_s=0.1)
+    films = sources(long, "a", "b")
+    rows = list(scan_rows_in_child(films, cfg, ChildLimits()))
+    assert [row.place for row in rows] == [0, 0, 1, 1]
+    assert {row.result.frame_count for row in rows} == {rows[0].result.frame_count}
+    assert list(scan_in_child(films, cfg, ChildLimits())) == list(scan_footage(films, cfg))
 
 
 def test_child_that_fails_costs_one_video(path):

@@ -8,11 +8,17 @@ from PIL import Image
 from scenedetect.common import FrameTimecode
 from scenedetect.detectors import ContentDetector
 
-from reelproof.schemas.footage import Footage
+from reelproof.schemas.footage import Footage, joined
 from reelproof.stages.footage.cuts import Meter
 from reelproof.stages.footage.decode import LocalVideo, Reel
 from reelproof.stages.footage.pictures import RgbConverter
-from reelproof.stages.footage.scan import FootageConfig, perceptual_hash, scan_footage
+from reelproof.stages.footage.scan import (
+    FootageConfig,
+    perceptual_hash,
+    rows_of,
+    scan_footage,
+    scan_in_pieces,
+)
 from tests.films import FOOTAGE, Shot, erase, make_film
 
 
@@ -69,11 +75,20 @@ def test_no_candidate_is_black_where_another_frame_is_not(tmp_path):
     assert all(each.luminance > 24 for each in footage.candidates)
 
 
-def test_long_film_keeps_a_bounded_number_of_candidates(tmp_path):
-    path = make_film(tmp_path / "a.mp4", [Shot(1, 20.0)], fps=10)
-    footage = scan(path, candidate_every_s=0.25, max_candidates=16)
-    assert 8 <= len(footage.candidates) <= 16
-    assert footage.candidates[-1].frame.time_s > 15
+def test_long_film_comes_in_pieces_that_make_one_footage(tmp_path):
+    path = make_film(tmp_path / "a.mp4", [Shot(1, 80.0)], fps=20, size=(160, 90))
+    cfg = FootageConfig(candidate_every_s=0.1, min_window_s=0.1, exact=True)
+    source = LocalVideo(str(path), "v", "a.mp4", path.stat().st_size)
+    *pieces, last = scan_in_pieces(source, cfg)
+    assert [len(piece.candidates) for piece in pieces] == [256, 256]
+    assert 0 < len(last.candidates) < 256
+    (whole,) = scan_footage([source], cfg)
+    assert joined(list(rows_of(pieces, last))) == whole
+    assert whole.frame_count == len(whole.signals.time_s) == len(whole.signals.motion)
+    assert len(whole.signals.signature) == 9 * 16 * whole.frame_count
+    assert np.diff(whole.signals.time_s).max() < 0.11
+    assert np.diff([each.frame.time_s for each in whole.candidates]).max() < 0.41
+    assert min(whole.signals.motion[1:]) > 0
 
 
 def test_candidates_share_their_longer_side(tmp_path):
