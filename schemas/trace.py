@@ -25,7 +25,7 @@ class Trace(Record):
     """The completion, as it came."""
     thought: str
     answer: str | None
-    """What stands in the last answer block; null where there is none."""
+    """What a person takes for the answer: the last answer block, or what stands outside the thought."""
     cited: tuple[Span, ...]
     """Times and spans that the thought cites, in its order; a point in time is a span of length 0."""
     finish_reason: str

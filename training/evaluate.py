@@ -115,7 +115,7 @@ def _report(
     readings = [read_answer(text, style) for text in texts]
     pairs = list(zip(asked, readings, strict=True))
     strict = sum(strict_score(e.task, r.answer, e.answer, e.options, e.tolerance) for e, r in pairs)
-    lenient = sum(lenient_score(e.task, r.answer, e.answer, e.options, e.tolerance) for e, r in pairs)
+    lenient = sum(lenient_score(e.task, r.stated, e.answer, e.options, e.tolerance) for e, r in pairs)
     weights = RewardConfig(evidence=1.0 if judge is not None else 0.0)
     scored = score_completions(list(zip(asked, texts, strict=True)), weights, judge)
     count = len(places)
@@ -137,11 +137,9 @@ def _report(
 
 
 def read_answer(text: str, style: str) -> Reading:
-    """As any completion is read; but what is asked at once may come without tags, and is all answer then."""
+    """As any completion is read; what is asked at once may come without tags for the strict score, too."""
     reading = read_completion(text)
-    if style != "direct" or reading.answer is not None or reading.thought:
-        return reading
-    return reading._replace(answer=text.replace("<answer>", "").strip() or None)
+    return reading if style != "direct" or reading.thought else reading._replace(answer=reading.stated)
 
 
 def constant_baseline(examples: Sequence[Example]) -> float:

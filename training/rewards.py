@@ -132,7 +132,8 @@ def _score(case: _Case) -> Scored:
 def _right(case: _Case) -> float:
     example = case.example
     scorer = SCORERS[case.cfg.scoring]
-    return scorer(example.task, case.said.answer, example.answer, example.options, example.tolerance)
+    said = case.said.answer if case.cfg.scoring == "strict" else case.said.stated
+    return scorer(example.task, said, example.answer, example.options, example.tolerance)
 
 
 def _accuracy(case: _Case) -> float:
@@ -160,7 +161,7 @@ def _agreement(case: _Case) -> float:
     """Is what the thought concludes the answer? A thought that concludes nothing does not speak for it."""
     example = case.example
     posed = Posed(example.task, example.question, example.options, example.tolerance)
-    return float(agreement(case.said.thought, case.said.answer, posed, Conclusions()) is True)
+    return float(agreement(case.said.thought, case.said.stated, posed, Conclusions()) is True)
 
 
 def _grounding(case: _Case) -> float:

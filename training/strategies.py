@@ -6,7 +6,8 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
-from reelproof.schemas.answers.scores import lenient_score, read_completion
+from reelproof.schemas.answers.scores import GRADED_TASKS, lenient_score, read_completion
+from reelproof.schemas.question import Task
 from reelproof.schemas.settings import Settings
 from reelproof.training.batches import PromptConfig, limit_frames
 from reelproof.training.rewards import Judge, RewardConfig, Scored, score_completions
@@ -101,20 +102,42 @@ def draw_pools(
     pools = []
     for place, example in enumerate(examples):
         part = slice(place * cfg.samples, (place + 1) * cfg.samples)
-        answers = tuple(read_completion(each.text).answer for each in said[part])
+        answers = tuple(_answer(each.text, cfg) for each in said[part])
         pools.append(Pool(example, tuple(said[part]), answers, tuple(scored[part])))
     return pools
+
+
+def _answer(text: str, cfg: TtsConfig) -> str | None:
+    """In its block where scoring is strict, else as a person reads it."""
+    said = read_completion(text)
+    return said.answer if cfg.rewards.scoring == "strict" else said.stated
 
 
 def vote(example: Example, answers: Sequence[str | None], weights: Sequence[float]) -> str | None:
     """The answer with the most weight; answers that mean the same are one. Ties go to the one said first.
 
-    Where no answer has any weight, each counts 1.
+    Spans, boxes, numbers and text seldom are the same: there the answer wins that scores best against all of
+    them. Where no answer has any weight, each counts 1.
     """
+    if example.task in (*GRADED_TASKS, Task.NUMERICAL):
+        return _consensus(example, answers, weights if any(weights) else [1.0] * len(answers))
     tally = count_votes(example, answers, weights)
     if not any(weight for _, weight in tally):
         tally = count_votes(example, answers, [1.0] * len(answers))
     return max(tally, key=lambda each: each[1])[0] if tally else None
+
+
+def _consensus(example: Example, answers: Sequence[str | None], weights: Sequence[float]) -> str | None:
+    """The answer with the highest weighted mean score against the others; itself counts as one of them."""
+    said = [(answer, weight) for answer, weight in zip(answers, weights, strict=True) if answer is not None]
+
+    def support(answer: str) -> float:
+        return sum(
+            weight * lenient_score(example.task, answer, other, example.options, example.tolerance)
+            for other, weight in said
+        )
+
+    return max((answer for answer, _ in said), key=support, default=None)
 
 
 def count_votes(
@@ -186,7 +209,7 @@ def _early_stop(pool: Pool, cfg: TtsConfig) -> Choice:
 def _greedy(sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig) -> list[Choice]:
     said = sampler.sample([Ask(example) for example in examples], _greedily(cfg))
     return [
-        Choice(read_completion(each.text).answer, 1, each.tokens, _frames(example, cfg), each.seconds)
+        Choice(_answer(each.text, cfg), 1, each.tokens, _frames(example, cfg), each.seconds)
         for example, each in zip(examples, said, strict=True)
     ]
 
@@ -201,7 +224,7 @@ def _budget_forcing(sampler: Sampler, examples: Sequence[Example], cfg: TtsConfi
         said = sampler.sample(asks, _greedily(cfg))
         spent = [(old[0] + each.tokens, old[1] + each.seconds) for old, each in zip(spent, said, strict=True)]
     return [
-        Choice(read_completion(each.text).answer, 1 + cfg.waits, cost[0], _frames(example, cfg), cost[1])
+        Choice(_answer(each.text, cfg), 1 + cfg.waits, cost[0], _frames(example, cfg), cost[1])
         for example, each, cost in zip(examples, said, spent, strict=True)
     ]
 
@@ -219,7 +242,7 @@ def _more_frames(sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig) 
         for order, place in enumerate(left):
             part = said[order * cfg.samples : (order + 1) * cfg.samples]
             spent[place] = _add(spent[place], part, len(fewer[place].images))
-            answers = [read_completion(each.text).answer for each in part]
+            answers = [_answer(each.text, cfg) for each in part]
             tally = count_votes(examples[place], answers, [1.0] * len(part))
             agreed = max((weight for _, weight in tally), default=0.0) / len(part)
             if agreed >= cfg.agreed_share or shown >= len(examples[place].images):

@@ -47,7 +47,7 @@ def answer_reward(completions, answer, task, options, tolerance, **kwargs):
     """Each completion's answer against its gold, in [0, 1]."""
     texts = [each if isinstance(each, str) else each[-1]["content"] for each in completions]
     return [
-        lenient_score(Task(kind), read_completion(text).answer, gold, tuple(choices or ()), margin)
+        lenient_score(Task(kind), read_completion(text).stated, gold, tuple(choices or ()), margin)
         for text, gold, kind, choices, margin in zip(texts, answer, task, options, tolerance, strict=True)
     ]
 '''
@@ -124,7 +124,7 @@ class AnswerReward(ORM):
 
     def __call__(self, completions, answer, task, options, tolerance, **kwargs):
         return [
-            lenient_score(Task(kind), read_completion(text).answer, gold, tuple(choices or ()), margin)
+            lenient_score(Task(kind), read_completion(text).stated, gold, tuple(choices or ()), margin)
             for text, gold, kind, choices, margin in zip(completions, answer, task, options, tolerance)
         ]
 
@@ -145,7 +145,7 @@ def compute_score(data_source, solution_str, ground_truth, extra_info=None, **kw
     options = known.get("options")
     return lenient_score(
         Task(known["task"]),
-        read_completion(solution_str).answer,
+        read_completion(solution_str).stated,
         ground_truth,
         () if options is None else tuple(options),
         known.get("tolerance"),

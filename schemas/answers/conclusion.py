@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from reelproof.schemas.answers.prose import spoken_for
 from reelproof.schemas.answers.scores import GRADED_TASKS, lenient_score, unread
 from reelproof.schemas.answers.wording import DENIAL, words
 from reelproof.schemas.question import Task
@@ -26,6 +27,13 @@ _MAY_CONCLUDE = re.compile(
 )
 _EXPLICIT = re.compile(rf"\b{_ANSWER_IS}\s?", re.IGNORECASE)
 _CITATION = re.compile(r"\[([^\[\]]{0,40}?)\s?s\]|\[(\d{1,3}:[\d:.]{1,12})\]")
+_NAMES_A_LETTER = re.compile(
+    r"(?:options?\s)?(?:\(?[A-Z]\)?)(?:\s?[.,:)]|\s?$|\s(?:and|or|is|because|since)\b)"
+    r"|.{0,80}\b(?:is|be|choose|pick|select)\s\(?[A-Z]\)?$"
+)
+_OPTION_LETTER = re.compile(r"\b(?:[Oo]ption|[Cc]hoice)\s\(?([A-Z])\b(?!['’])|\(([A-Z])\)")
+_HAS_A_WORD = re.compile(r"[^\W\d_]{3,}|[぀-ヿ㐀-䶿一-鿿]")
+_ASKS_FOR_THE_ODD_ONE = re.compile(r"\b(?:not|false|wrong|incorrect|except|least)\b|n['’]t\b", re.IGNORECASE)
 _NUMBER_LIST = re.compile(r"\d{1,4}(?:\s?(?:, and|, then|,|;|->|→|>|then|and)\s?\d{1,4}){1,40}")
 
 
@@ -47,27 +55,62 @@ class Conclusions(NamedTuple):
     """How many sentences from the end a conclusion is looked for in."""
 
 
+class _Concluded(NamedTuple):
+    """What a thought concludes, and whether it says in so many words that this is its answer."""
+
+    text: str
+    explicit: bool
+
+
 def agreement(thought: str, answer: str | None, question: Posed, how: Conclusions) -> bool | None:
     """Whether the thought's last readable conclusion is the answer; None where one of them is missing."""
     if not answer:
         return None
     if question.task in (Task.OPEN_ENDED, Task.OCR):
         return _words_agree(thought, answer, question, how)
-    conclusion = conclude(thought, question, how.sentences)
-    if conclusion is None or unread(question.task, answer, question.options):
+    if unread(question.task, answer, question.options):
         return None
+    concluded = _last_conclusion(thought, question, how.sentences)
+    same = None if concluded is None else _is_same(answer, concluded.text, question, how)
+    if question.task is not Task.MULTIPLE_CHOICE or same or (concluded and concluded.explicit):
+        return same
+    spoken = _option_spoken_for(thought, question)
+    if spoken is not None and _is_same(answer, spoken, question, how):
+        return True
+    if concluded is None or _ASKS_FOR_THE_ODD_ONE.search(question.text):
+        return None
+    # Words for another option are no proof: they contradict only where the conclusion says the same.
+    return None if spoken and not _is_same(spoken, concluded.text, question, how) else False
+
+
+def _is_same(answer: str, conclusion: str, question: Posed, how: Conclusions) -> bool:
     enough = how.min_graded_score if question.task in GRADED_TASKS else 1.0
     tolerance = 0.0 if question.task is Task.NUMERICAL else question.tolerance
     return lenient_score(question.task, answer, conclusion, question.options, tolerance) >= enough
 
 
+def _option_spoken_for(thought: str, question: Posed) -> str | None:
+    """By the letter that the last sentence calls an option, else by the words of all."""
+    named = [letter for last in _last_sentences(thought, 1) for letter in _letters_named(last)]
+    if named:
+        return named[0]
+    place = spoken_for(thought, question.options, question.text)
+    return None if place is None or place > 25 else chr(ord("A") + place)
+
+
 def conclude(thought: str, question: Posed, sentences: int) -> str | None:
     """The last conclusion of a thought that reads as an answer to the question, as the text that does."""
+    concluded = _last_conclusion(thought, question, sentences)
+    return None if concluded is None else concluded.text
+
+
+def _last_conclusion(thought: str, question: Posed, sentences: int) -> _Concluded | None:
     for sentence in reversed(_last_sentences(thought, sentences)):
+        explicit = _EXPLICIT.search(sentence) is not None
         for tail in _tails(sentence, question):
             for text in _spellings(tail, question):
                 if not unread(question.task, text, question.options):
-                    return text
+                    return _Concluded(text, explicit)
     return None
 
 
@@ -103,7 +146,9 @@ def _spellings(tail: str, question: Posed) -> Iterator[str]:
         lists = _NUMBER_LIST.findall(re.sub(r"\bframe\s", "", bare, flags=re.IGNORECASE))
         yield from reversed(lists)
     elif question.task is Task.MULTIPLE_CHOICE:
-        yield bare
+        if _NAMES_A_LETTER.match(bare) or len(words(bare)) <= 3:
+            yield bare
+        yield from _letters_named(tail)
         yield from _options_named(tail, question.options)
     elif question.task in (Task.TEMPORAL_GROUNDING, Task.SPATIAL_GROUNDING):
         yield tail
@@ -119,13 +164,20 @@ def _as_plain(found: re.Match[str]) -> str:
     return f"[{ends[1]}, {ends[2]}]" if ends else f"{said} s" if ":" not in said else said
 
 
+def _letters_named(tail: str) -> Iterator[str]:
+    """The only letter that is called an option, unless the tail denies it."""
+    named = {one or other for one, other in _OPTION_LETTER.findall(tail)}
+    if len(named) == 1 and not DENIAL.search(tail):
+        yield named.pop()
+
+
 def _options_named(tail: str, options: Sequence[str]) -> Iterator[str]:
     """The letter of the only option whose text occurs in the tail, unless words before it deny it."""
     said = f" {' '.join(words(tail))} "
     named = [
         (place, said.index(text))
         for place, option in enumerate(options)
-        if (text := f" {' '.join(words(option))} ").strip() and text in said
+        if (text := f" {' '.join(words(option))} ") in said and (_HAS_A_WORD.search(option) or text == said)
     ]
     if len(named) == 1 and not DENIAL.search(said[: named[0][1]]):
         yield chr(ord("A") + named[0][0])

@@ -5,22 +5,17 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from reelproof.schemas.answers.choices import lenient_order, lenient_truth, strict_order
-from reelproof.schemas.answers.quantities import (
-    lenient_amount,
-    lenient_boxes,
-    lenient_spans,
-    strict_amount,
-    strict_boxes,
-    strict_spans,
-)
+from reelproof.schemas.answers.amounts import lenient_amount, strict_amount
+from reelproof.schemas.answers.orders import lenient_order, strict_order
+from reelproof.schemas.answers.places import lenient_boxes, lenient_spans, strict_boxes, strict_spans
 from reelproof.schemas.answers.scores import gold_fault
+from reelproof.schemas.answers.truths import lenient_truth
 from reelproof.schemas.question import Task
 
 _LETTERED = re.compile(r"\s*(?:\(([A-Z])\)|([A-Z])\s*[.):])\s*(.*)", re.DOTALL)
 _LETTER_ANSWER = re.compile(r"\(?([A-Za-z])\)?\s*[.):]?")
 _LETTER_LIST = re.compile(r"[A-Z](?:\s*(?:,|;|/|&|\band\b|\s)\s*[A-Z])+|[A-Z]{2,}")
-_NUMBER = re.compile(r"[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[-+−]?\.\d+")
+_NUMBER = re.compile(r"[-+−–‑]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[-+−–‑]?\.\d+")
 _NESTED = re.compile(r"\[\s*(\[.*\])\s*\]", re.DOTALL)
 _TIMED = re.compile(r"\d\s?s(?:ec(?:ond)?s?)?\b|\d:\d\d")
 
@@ -143,7 +138,8 @@ def _strict_form(task: Task, said: str) -> str:
         return said if truth is None else ("yes" if truth else "no")
     if task in (Task.NUMERICAL, Task.REGRESSION) and strict_amount(plain) is None:
         amount = lenient_amount(plain)
-        return said if amount is None else f"{amount.value:.12g}"
+        measured = amount is not None and amount.unit is not None and amount.unit.measures != "time"
+        return said if amount is None or measured else f"{amount.value:.12g}"
     if task is Task.ORDERING and strict_order(plain) is None:
         order = lenient_order(plain, 0)
         return said if order is None else ", ".join(order)

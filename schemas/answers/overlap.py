@@ -1,12 +1,22 @@
 """Two values of a kind -> how far they overlap, in [0, 1]: words, lines of text, spans, boxes."""
 
+import re
+from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from reelproof.schemas.answers.quantities import Box, Interval
+from rapidfuzz.distance import LCSseq, Levenshtein
+
+from reelproof.schemas.answers.places import Box, Interval
 from reelproof.schemas.answers.wording import words
 
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = rf"({'|'.join(_MONTHS)})[a-z]{{0,6}}"
+_DATE = re.compile(rf"\b(?:{_MONTH}\.? (\d{{1,2}}),? (\d{{4}})|(\d{{1,2}}) {_MONTH}\.?,? (\d{{4}}))\b")
+_SPELLINGS = {"grey": "gray", "colour": "color", "tv": "television", "theatre": "theater", "centre": "center"}
+_NEGATIONS = frozenset(("no", "not", "never", "nobody", "nothing", "none", "without", "cannot"))
+_MOST_STEMS = 512
 _ARTICLES = frozenset(("a", "an", "the"))
 _MOST_WORDS = 4096
 """Words of a text that are compared; keeps hostile sizes cheap."""
@@ -17,6 +27,39 @@ def token_f1(said: str, gold: str) -> float:
     return _f1(_content(said), _content(gold))
 
 
+def statement_f1(said: str, gold: str) -> float:
+    """`token_f1` of word stems, held against how the same words are put together.
+
+    One of two statements that denies what the other says scores 0, and words that both share count as far as
+    they stand in the same order (Kendall's tau): "the man hits the ball" is not "the ball hits the man".
+    """
+    one, other = _stems(said), _stems(gold)
+    if bool(_NEGATIONS & {*one}) != bool(_NEGATIONS & {*other}):
+        return 0.0
+    place = {word: index for index, word in enumerate(other)}
+    shared = [place[word] for word in dict.fromkeys(one) if word in place]
+    tau = 2 * kendall_agreement(shared) - 1 if len(shared) > 2 else 1.0
+    return _f1(one, other) * max(0.0, tau)
+
+
+def line_accuracy(said: Sequence[str], gold: Sequence[str]) -> float:
+    """`word_accuracy`, where signs and blanks between the same characters do not count."""
+    return 1.0 if gold and "".join(said) == "".join(gold) else word_accuracy(said, gold)
+
+
+def kendall_agreement(places: Sequence[int]) -> float:
+    """(Kendall's tau + 1) / 2 of a permutation against 0, 1, 2 …: the share of pairs that stand in the right
+    order.
+    """
+    seen: list[int] = []
+    agreeing = 0
+    for place in places:
+        agreeing += bisect_left(seen, place)
+        insort(seen, place)
+    pairs = len(places) * (len(places) - 1) // 2
+    return agreeing / pairs if pairs else 1.0
+
+
 def rouge_mean(said: str, gold: str) -> float:
     """Mean of ROUGE-1, ROUGE-2 and ROUGE-L F1 (Lin, 2004), without stemming.
 
@@ -24,7 +67,7 @@ def rouge_mean(said: str, gold: str) -> float:
     """
     one, other = words(said)[:_MOST_WORDS], words(gold)[:_MOST_WORDS]
     pairs, other_pairs = list(pairwise(one)), list(pairwise(other))
-    scores = [_f1(one, other), _harmonic(_longest_common(one, other), len(one), len(other))]
+    scores = [_f1(one, other), _harmonic(LCSseq.similarity(one, other), len(one), len(other))]
     if pairs or other_pairs:
         scores.append(_f1(pairs, other_pairs))
     return sum(scores) / len(scores)
@@ -35,7 +78,7 @@ def word_accuracy(said: Sequence[str], gold: Sequence[str]) -> float:
     if not gold or len(said) >= 2 * len(gold):  # each surplus word is an edit
         return 0.0
     gold, said = gold[:_MOST_WORDS], said[: 2 * _MOST_WORDS]
-    return max(0.0, 1 - _edits(said, gold) / len(gold))
+    return max(0.0, 1 - Levenshtein.distance(said, gold) / len(gold))
 
 
 def span_iou(said: Sequence[Interval], gold: Sequence[Interval]) -> float:
@@ -87,6 +130,26 @@ def _content(text: str) -> list[str]:
     return [word for word in said if word not in _ARTICLES] or said
 
 
+def _stems(text: str) -> list[str]:
+    """Content words, dates as one form, endings and spellings that mean the same aside."""
+    plain = _DATE.sub(_iso_date, text.casefold().replace("n't", " not"))
+    return [_SPELLINGS.get(word, stem(word)) for word in _content(plain)][:_MOST_STEMS]
+
+
+def stem(word: str) -> str:
+    """Without the commonest endings of English: `running`, `runs` and `run` are one."""
+    for ending in ("ing", "ed", "s"):
+        stem = word.removesuffix(ending)
+        if stem != word and len(stem) > 2 and not stem.endswith("s"):
+            return stem[:-1] if ending != "s" and stem[-1] == stem[-2] and stem[-1] not in "ls" else stem
+    return word
+
+
+def _iso_date(found: re.Match[str]) -> str:
+    month, day, year = (found[1], found[2], found[3]) if found[1] else (found[5], found[4], found[6])
+    return f"{year} {_MONTHS.index(month[:3]) + 1:02d} {int(day):02d}"
+
+
 def _f1(one: Sequence[object], other: Sequence[object]) -> float:
     shared = sum((Counter(one) & Counter(other)).values())
     return _harmonic(shared, len(one), len(other))
@@ -94,39 +157,6 @@ def _f1(one: Sequence[object], other: Sequence[object]) -> float:
 
 def _harmonic(shared: int, one: int, other: int) -> float:
     return 2 * shared / (one + other) if shared else 0.0
-
-
-def _places(items: Sequence[str]) -> dict[str, int]:
-    """Each item's places as the set bits of one integer."""
-    places: dict[str, int] = {}
-    for place, item in enumerate(items):
-        places[item] = places.get(item, 0) | 1 << place
-    return places
-
-
-def _edits(said: Sequence[str], gold: Sequence[str]) -> int:
-    """Levenshtein distance, a column at a time in one integer. Source: Myers 1999, in Hyyrö's form."""
-    places, full, last = _places(gold), (1 << len(gold)) - 1, 1 << (len(gold) - 1)
-    up, down, distance = full, 0, len(gold)
-    for item in said:
-        same = places.get(item, 0)
-        across = (((same & up) + up) ^ up) | same | down
-        grows, shrinks = down | ~(across | up), up & across
-        distance += bool(grows & last) - bool(shrinks & last)
-        grows, shrinks = grows << 1 | 1, shrinks << 1
-        up = (shrinks | ~(same | down | grows)) & full
-        down = grows & (same | down) & full
-    return distance
-
-
-def _longest_common(one: Sequence[str], other: Sequence[str]) -> int:
-    """Length of the longest common subsequence, a column at a time in one integer. Source: Hyyrö 2004."""
-    places, full = _places(other), (1 << len(other)) - 1
-    free = full
-    for item in one:
-        taken = free & places.get(item, 0)
-        free = ((free + taken) | (free - taken)) & full
-    return len(other) - free.bit_count()
 
 
 def _merged(spans: Sequence[Interval]) -> list[Interval]:

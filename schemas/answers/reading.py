@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from reelproof.schemas.answers.quantities import CLOCK, clock_seconds
+from reelproof.schemas.answers.amounts import CLOCK, clock_seconds
 from reelproof.schemas.footage import Span
 
 
@@ -17,6 +17,10 @@ class Reading(NamedTuple):
     """What stands in the last closed answer block outside the thought, stripped; null where there is none."""
     well_formed: bool
     """One think block, then one answer block, both with content and spelt as asked, and nothing else."""
+    stated: str | None
+    """What a person takes for the answer: that block; without one, the last box or what follows the last
+    "final answer:" outside the thought, or else all that stands there. A thought that never closes states an
+    answer only where the text ends with a block of it."""
 
 
 class _Tag(NamedTuple):
@@ -35,6 +39,15 @@ class _Block(NamedTuple):
     outer_end: int
 
 
+_ANY_TAG = re.compile(r"</?(?:think|answer)\s{0,8}>", re.IGNORECASE)
+_ENDS_WITH_ANSWER = re.compile(r"<answer\s{0,8}>([^<>]{1,2000})</answer\s{0,8}>\s*\Z", re.IGNORECASE)
+_BOX = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]{0,200}\}){1,500})\}")
+_ANNOUNCED = re.compile(
+    r"\b(?:final|correct|right|best)?\s?(?:answer|option|choice)\s?"
+    r"(?:(?:is|would be|should be|must be)\b(?!\s?(?:not\b|n['’]t))\s?:?|:|：|=)\s{0,4}"
+    r"|(?:答案|정답|答え)\s?[是为은는は]?\s?[:：]?\s{0,4}",
+    re.IGNORECASE,
+)
 _TAG = re.compile(r"<(/?)(think|answer)\s{0,8}>", re.IGNORECASE)
 _AS_ASKED = ("<think>", "</think>", "<answer>", "</answer>")
 _CITED_POINT = rf"({CLOCK}|\d{{1,9}}(?:\.\d{{1,9}})?)\s{{0,2}}(?:s|sec|seconds)?"
@@ -53,12 +66,35 @@ def read_completion(text: str) -> Reading:
     """
     tags = [_Tag(m[2].lower(), bool(m[1]), m.start(), m.end()) for m in _TAG.finditer(text)]
     thoughts = _thought_blocks([tag for tag in tags if tag.name == "think"], len(text))
-    answer = _last_answer([tag for tag in tags if tag.name == "answer"], thoughts)
+    block = _last_answer([tag for tag in tags if tag.name == "answer"], thoughts)
+    answer = None if block is None else text[block.start : block.end].strip()
     return Reading(
         thought="\n".join(text[block.start : block.end].strip() for block in thoughts).strip(),
-        answer=None if answer is None else text[answer.start : answer.end].strip(),
+        answer=answer,
+        stated=_stated(text, thoughts) if answer is None else answer,
         well_formed=_is_as_asked(text, tags),
     )
+
+
+def _stated(text: str, thoughts: list[_Block]) -> str | None:
+    if any(block.end == block.outer_end for block in thoughts):  # the thought never closes
+        ending = _ENDS_WITH_ANSWER.search(text)
+        return ending[1].strip() or None if ending else None
+    outside = _ANY_TAG.sub(" ", _without(text, thoughts)).strip()
+    if boxes := _BOX.findall(outside):
+        return boxes[-1].strip() or None
+    announced = list(_ANNOUNCED.finditer(outside))
+    told = outside[announced[-1].end() :].strip() if announced else ""
+    return told or outside or None
+
+
+def _without(text: str, blocks: list[_Block]) -> str:
+    """The text outside the blocks; where an answer opens and never closes, what follows the opening alone."""
+    ends = [0, *(block.outer_end for block in blocks)]
+    starts = [*(block.outer_start for block in blocks), len(text)]
+    outside = " ".join(text[end:start] for end, start in zip(ends, starts, strict=True))
+    opened = [tag.end() for tag in _TAG.finditer(outside) if tag[2].lower() == "answer" and not tag[1]]
+    return outside[opened[-1] :] if opened else outside
 
 
 def cited_spans(thought: str) -> tuple[Span, ...]:

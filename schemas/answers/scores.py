@@ -1,33 +1,28 @@
 """What was said and what is right -> a score in [0, 1]: what filter, reward and evaluation share.
 
 `strict_score` takes the form exactly as asked, `lenient_score` what a person would accept, and
-`partial_score` gives
-the part credit that some tasks have. Strict <= lenient <= partial, and every gold scores 1 against itself.
+`partial_score` gives the part credit that some tasks have. Strict <= lenient <= partial, and every gold
+scores 1 against itself.
 """
 
-from bisect import bisect_left, insort
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from reelproof.schemas.answers.choices import (
-    lenient_letters,
-    lenient_order,
-    lenient_truth,
-    strict_letters,
-    strict_order,
-    strict_truth,
+from reelproof.schemas.answers.amounts import Amount, lenient_amount, strict_amount
+from reelproof.schemas.answers.letters import lenient_letters, strict_letters
+from reelproof.schemas.answers.orders import lenient_order, strict_order
+from reelproof.schemas.answers.overlap import (
+    box_match,
+    kendall_agreement,
+    line_accuracy,
+    rouge_mean,
+    span_iou,
+    statement_f1,
+    word_accuracy,
 )
-from reelproof.schemas.answers.overlap import box_match, rouge_mean, span_iou, token_f1, word_accuracy
-from reelproof.schemas.answers.quantities import (
-    Amount,
-    lenient_amount,
-    lenient_boxes,
-    lenient_spans,
-    strict_amount,
-    strict_boxes,
-    strict_spans,
-)
+from reelproof.schemas.answers.places import lenient_boxes, lenient_spans, strict_boxes, strict_spans
 from reelproof.schemas.answers.reading import Reading, cited_spans, read_completion
+from reelproof.schemas.answers.truths import lenient_truth, strict_truth
 from reelproof.schemas.answers.wording import words
 from reelproof.schemas.question import Task
 
@@ -152,7 +147,7 @@ def _number(asked: _Asked) -> float:
         return 0.0
     margin = asked.tolerance or 0.0
     pairs = _comparable(said, gold)
-    return float(any(abs(one - other) <= margin + 1e-9 * max(1.0, abs(other)) for one, other in pairs))
+    return float(any(abs(one - other) <= margin + 1e-9 + 4e-16 * abs(other) for one, other in pairs))
 
 
 def _regression(asked: _Asked) -> float:
@@ -160,7 +155,7 @@ def _regression(asked: _Asked) -> float:
     said, gold = _amounts(asked)
     if said is None or gold is None:
         return 0.0
-    return max(_relative_accuracy(one, other) for one, other in _comparable(said, gold))
+    return max((_relative_accuracy(one, other) for one, other in _comparable(said, gold)), default=0.0)
 
 
 def _relative_accuracy(said: float, gold: float) -> float:
@@ -176,25 +171,28 @@ def _amounts(asked: _Asked) -> tuple[Amount | None, Amount | None]:
 
 
 def _comparable(said: Amount, gold: Amount) -> list[tuple[float, float]]:
-    """The values to compare: in seconds where both have units of time, both ways where one has none."""
-    if said.unit_s is not None and gold.unit_s is not None:
-        return [(said.value * said.unit_s, gold.value * gold.unit_s)]
+    """The values to compare: in the base unit where both have units, and none where those measure different
+    things; both ways where one has none.
+    """
+    if said.unit is not None and gold.unit is not None:
+        same = said.unit.measures == gold.unit.measures
+        return [(said.value * said.unit.size, gold.value * gold.unit.size)] if same else []
     pairs = [(said.value, gold.value)]
-    if said.unit_s is not None:
-        pairs.append((said.value * said.unit_s, gold.value))
+    if said.unit is not None and said.unit.measures == "time":
+        pairs.append((said.value * said.unit.size, gold.value))
     if said.percent != gold.percent:
         pairs.append((said.value / 100, gold.value) if said.percent else (said.value, gold.value / 100))
     return pairs
 
 
 def _open_ended(asked: _Asked) -> float:
-    return token_f1(asked.said, asked.gold)
+    return statement_f1(asked.said, asked.gold)
 
 
 def _ocr(asked: _Asked) -> float:
     if asked.strict:
         return word_accuracy(asked.said.split(), asked.gold.split())
-    return word_accuracy(words(asked.said), words(asked.gold))
+    return line_accuracy(words(asked.said), words(asked.gold))
 
 
 def _spans(asked: _Asked) -> float:
@@ -221,19 +219,6 @@ def _order_agreement(said: str, gold: str) -> float:
         return 0.0
     place = {item: index for index, item in enumerate(right)}
     return kendall_agreement([place[item] for item in order])
-
-
-def kendall_agreement(places: Sequence[int]) -> float:
-    """(Kendall's tau + 1) / 2 of a permutation against 0, 1, 2 …: the share of pairs that stand in the right
-    order.
-    """
-    seen: list[int] = []
-    agreeing = 0
-    for place in places:
-        agreeing += bisect_left(seen, place)
-        insort(seen, place)
-    pairs = len(places) * (len(places) - 1) // 2
-    return agreeing / pairs if pairs else 1.0
 
 
 def _truth(asked: _Asked) -> float:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from reelproof.schemas.answers.choices import lenient_truth
 from reelproof.schemas.answers.scores import cited_spans, read_completion
+from reelproof.schemas.answers.truths import lenient_truth
 from reelproof.schemas.chat import ChatRequest, Completion, Sampling
 from reelproof.schemas.draws import hash32
 from reelproof.schemas.footage import Span
@@ -19,7 +19,7 @@ from reelproof.schemas.trace import Case, Claim
 from reelproof.stages.teachers.prompts import claim_messages
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 1
+VERSION = 2
 
 _SENTENCE_END = re.compile(r"(?<=[.!?;。！？])\s+|(?<=[。！？])|\n+")
 _LONGEST_CLAIM = 1000
@@ -199,7 +199,7 @@ def _verdict(completion: Completion) -> bool | None:
     """Yes or no; None for `unknown`, for a failure, and for anything else."""
     if completion.finish_reason == "error":
         return None
-    answer = read_completion(completion.text).answer
+    answer = read_completion(completion.text).stated
     return lenient_truth(completion.text if answer is None else answer)
 
 

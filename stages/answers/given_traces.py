@@ -12,7 +12,7 @@ from reelproof.schemas.question import GivenRow, Question, QuestionSource
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Trace
 
-VERSION = 1
+VERSION = 2
 PROMPT_ID = "given"
 """Nobody knows what their teacher was asked."""
 
@@ -90,7 +90,7 @@ def _trace(question: Question, text: str, model: str, index: int) -> Trace:
         sample_index=index,
         text=text,
         thought=reading.thought,
-        answer=reading.answer,
+        answer=reading.stated,
         cited=cited_spans(reading.thought),
         finish_reason="stop",
     )

@@ -16,7 +16,7 @@ from reelproof.schemas.trace import Case, ProbeResult
 from reelproof.stages.teachers.prompts import rollout_messages
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 2
+VERSION = 3
 
 
 class Probe(StrEnum):
@@ -156,7 +156,7 @@ def _result(
 
 def _count(question: Question, completions: Sequence[Completion], cfg: ProbeConfig) -> _Count:
     """Failed requests say nothing of the question and are not counted."""
-    said = [read_completion(each.text).answer for each in completions if each.finish_reason != "error"]
+    said = [read_completion(each.text).stated for each in completions if each.finish_reason != "error"]
     scores = [
         lenient_score(question.task, each, question.answer, question.options, question.tolerance)
         for each in said

@@ -13,7 +13,7 @@ from reelproof.schemas.trace import Case, Sufficiency
 from reelproof.stages.teachers.prompts import sufficiency_messages
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 2
+VERSION = 3
 
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|(?<=[。！？])|\n+")
 _CONCLUDES = re.compile(
@@ -84,4 +84,4 @@ def _requests(case: Case, model: str, cfg: SufficiencyConfig) -> Iterator[_Judge
 def _said(request: ChatRequest | None, completions: Mapping[str, Completion]) -> str | None:
     if request is None or completions[request.request_id].finish_reason == "error":
         return None
-    return read_completion(completions[request.request_id].text).answer
+    return read_completion(completions[request.request_id].text).stated

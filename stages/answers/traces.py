@@ -15,7 +15,7 @@ from reelproof.schemas.trace import Trace
 from reelproof.stages.teachers.prompts import ROLLOUT, rollout_messages
 from reelproof.stages.teachers.protocol import Teacher, complete_all
 
-VERSION = 1
+VERSION = 2
 
 
 class RolloutConfig(Settings):
@@ -101,7 +101,7 @@ def read_trace(question: Question, request: ChatRequest, completion: Completion)
         sample_index=request.sample_index,
         text=completion.text,
         thought=reading.thought,
-        answer=reading.answer,
+        answer=reading.stated,
         cited=cited_spans(reading.thought),
         finish_reason=completion.finish_reason,
         completion_tokens=completion.completion_tokens,

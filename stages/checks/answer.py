@@ -3,13 +3,19 @@
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from reelproof.schemas.answers.scores import lenient_score, partial_score, rouge_mean, strict_score
+from reelproof.schemas.answers.scores import (
+    lenient_score,
+    partial_score,
+    read_completion,
+    rouge_mean,
+    strict_score,
+)
 from reelproof.schemas.question import Question, Task
 from reelproof.schemas.scores import AnswerScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Trace
 
-VERSION = 2
+VERSION = 3
 
 
 class AnswerConfig(Settings):
@@ -30,9 +36,14 @@ def _score(trace: Trace, question: Question, cfg: AnswerConfig) -> AnswerScore:
     if question.task is Task.OPEN_ENDED and cfg.open_ended == "rouge":
         strict = lenient = partial = rouge_mean(trace.answer or "", question.answer)
     else:
+        tagged = read_completion(trace.text).answer
         strict, lenient, partial = (
-            score(question.task, trace.answer, question.answer, question.options, question.tolerance)
-            for score in (strict_score, lenient_score, partial_score)
+            score(question.task, said, question.answer, question.options, question.tolerance)
+            for score, said in (
+                (strict_score, tagged),
+                (lenient_score, trace.answer),
+                (partial_score, trace.answer),
+            )
         )
     return AnswerScore(
         trace_id=trace.trace_id, answer_strict=strict, answer_lenient=lenient, answer_partial=partial

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import Field
 
-from reelproof.schemas.answers.scores import is_right, lenient_score, strict_score
+from reelproof.schemas.answers.scores import is_right, lenient_score, read_completion, strict_score
 from reelproof.schemas.intervals import wilson
 from reelproof.schemas.question import Question
 from reelproof.schemas.scores import DifficultyScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Trace
 
-VERSION = 2
+VERSION = 3
 
 
 class DifficultyConfig(Settings):
@@ -41,5 +41,6 @@ def measure_difficulty(cases: Iterable[Case], cfg: DifficultyConfig) -> Iterator
 
 def _passes(trace: Trace, question: Question, cfg: DifficultyConfig) -> bool:
     score = strict_score if cfg.strict else lenient_score
-    said = score(question.task, trace.answer, question.answer, question.options, question.tolerance)
+    answer = read_completion(trace.text).answer if cfg.strict else trace.answer
+    said = score(question.task, answer, question.answer, question.options, question.tolerance)
     return is_right(question.task, said, cfg.min_graded_score)

@@ -10,7 +10,7 @@ from reelproof.schemas.footage import Clip, FrameRef, Span
 from reelproof.schemas.question import GivenRow, Question, QuestionSource, ShownFrame
 from reelproof.schemas.settings import Settings
 
-VERSION = 1
+VERSION = 2
 
 
 class QuestionsConfig(Settings):

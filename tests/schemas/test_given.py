@@ -113,7 +113,7 @@ def test_answer_that_names_no_one_option_is_refused(options, answer, message):
         (Task.NUMERICAL, "1,000", "1000"),
         (Task.NUMERICAL, "three", "3"),
         (Task.NUMERICAL, "2.50", "2.50"),
-        (Task.REGRESSION, "4.2 m", "4.2"),
+        (Task.REGRESSION, "4.2 m", "4.2 m"),
         (Task.BOOLEAN, True, "yes"),
         (Task.BOOLEAN, "False", "no"),
         (Task.TEMPORAL_GROUNDING, [2.5, 4], "[2.5, 4]"),

@@ -72,7 +72,7 @@ def test_reward_measures_what_the_filter_measures():
         ("<think>First red. So green.</think><answer>B</answer>", "agreement", 1),
         ("<think>First green. So red.</think><answer>B</answer>", "agreement", 0),
         ("<think>So red or green.</think><answer>B</answer>", "agreement", 0),
-        ("<think>Green.</think><answer>B</answer>", "agreement", 0),  # nothing is concluded
+        ("<think>A leaf.</think><answer>B</answer>", "agreement", 0),  # nothing is concluded
         ("<think>So the answer is B.</think><answer>B</answer>", "agreement", 1),
         ("<think>So the answer is A.</think><answer>B</answer>", "agreement", 0),
         ("<think>[0.0 s] red. [1.2 s] green.</think><answer>B</answer>", "grounding", 1),

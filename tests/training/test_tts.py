@@ -102,6 +102,15 @@ def test_votes_count_answers_that_mean_the_same_together():
     assert vote(EXAMPLE, [None, None], [1.0, 1.0]) is None
 
 
+def test_votes_on_spans_and_text_take_what_is_nearest_to_all():
+    spans = EXAMPLE._replace(task=Task.TEMPORAL_GROUNDING, options=(), answer="[2, 4]")
+    said = ["[0, 30]", None, "[2.0, 4.2]", "[1.9, 4.0]", "[2.0, 4.0]", "[7, 9]"]
+    assert vote(spans, said, [1.0] * 6) == "[2.0, 4.0]"
+    assert vote(spans, said, [9.0, 1.0, 1.0, 1.0, 1.0, 1.0]) == "[0, 30]"
+    text = EXAMPLE._replace(task=Task.OPEN_ENDED, options=(), answer="a dog runs")
+    assert vote(text, ["cats", "a dog runs away", "the dog runs", "dog runs"], [0.0] * 4) == "the dog runs"
+
+
 def test_strategies_that_need_a_verifier_are_refused_without():
     with pytest.raises(ValueError, match="best_of_n need a verifier"):
         try_strategies(Scripted("B"), [EXAMPLE], TtsConfig(strategies=("best_of_n",)))

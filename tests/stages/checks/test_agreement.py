@@ -33,7 +33,7 @@ CASES = [
     (MC, "Therefore the car is red.", "B", True),
     (MC, "Therefore the car is red.", "A", False),
     (MC, "Thus it is either red or blue.", "A", None),
-    (MC, "Option B fits best, so I choose it.", "B", None),
+    (MC, "Option B fits best, so I choose it.", "B", True),
     (MC, "So the answer is A and C.", "A, C", True),
     (MC, "The answer isn't A since the car is no longer there. It must be B.", "B", None),
     (MC, "The answer isn’t A. So it must be B.", "B", True),
@@ -70,6 +70,46 @@ def test_the_last_conclusion_is_held_against_the_answer(task, thought, answer, a
     case = made_case(
         [completion(thought, answer)], task=task, options=("blue", "red", "green") if task is MC else ()
     )
+    (score,) = measure_agreement([case], AgreementConfig())
+    assert score.agrees is agrees
+
+
+KITCHEN = (
+    "A woman chops onions on a wooden board",
+    "A man washes the dishes in the sink",
+    "A child spills milk over the table",
+    "A dog sleeps beside the stove",
+)
+PROSE = [
+    (
+        "A child sits there and spills its milk; the table is white with it. The man by the sink only looks.",
+        "C",
+        True,
+    ),
+    (
+        "The woman holds a knife. This suggests that she chops the onions on the board, not the bread.",
+        "A",
+        True,
+    ),
+    ("Someone stands at the sink. There is no sign of a dog or of spilt milk. He washes dishes.", "B", True),
+    (
+        "- A: a woman chops onions on a wooden board\n- B: a man washes dishes\nThe dog sleeps by the stove.",
+        "D",
+        True,
+    ),
+    ("The woman chops the onions on the wooden board, and nothing else happens.", "D", None),
+    ("This is consistent with option B.", "B", True),
+    ("The answer is option B.", "A", False),
+    ("So A is unlikely.", "A", None),
+    ("It is a kitchen with a window.", "B", None),
+]
+
+
+@pytest.mark.parametrize(("thought", "answer", "agrees"), PROSE)
+def test_prose_speaks_for_an_option_in_its_words_and_only_what_is_said_outright_against(
+    thought, answer, agrees
+):
+    case = made_case([completion(thought, answer)], task=MC, text="What happens here?", options=KITCHEN)
     (score,) = measure_agreement([case], AgreementConfig())
     assert score.agrees is agrees
 

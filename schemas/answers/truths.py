@@ -1,0 +1,101 @@
+"""The text of an answer -> yes or no; None where a text says both, or neither."""
+
+import re
+
+from reelproof.schemas.answers.wording import LONGEST_VALUE, tidy, words
+
+_NOT = re.compile(r"\s?n't\b", re.IGNORECASE)
+_TRUE = frozenset(
+    [
+        "yes",
+        "true",
+        "y",
+        "yeah",
+        "yep",
+        "correct",
+        "right",
+        "absolutely",
+        "definitely",
+        "certainly",
+        "indeed",
+        "1",
+        "да",
+        "sí",
+        "oui",
+        "ja",
+        "sim",
+    ]
+)
+_FALSE = frozenset(
+    ["no", "false", "n", "nope", "incorrect", "wrong", "untrue", "never", "0", "нет", "non", "nein", "não"]
+)
+_PLAIN_TRUE, _PLAIN_FALSE = frozenset(("yes", "true")), frozenset(("false",))
+_WHOLE = {
+    **dict.fromkeys(
+        ["是", "是的", "对", "對", "正确", "正確", "有", "会", "はい", "예", "네", "맞습니다", "그렇습니다"],
+        True,
+    ),
+    **dict.fromkeys(
+        [
+            "否",
+            "不",
+            "不是",
+            "不对",
+            "不對",
+            "没有",
+            "沒有",
+            "错误",
+            "いいえ",
+            "아니요",
+            "아니오",
+            "아닙니다",
+        ],
+        False,
+    ),
+}
+"""Of languages without spaces between words, whole answers."""
+_STANDING_NO = re.compile(r"\bno\b(?=\s*(?:$|[.,;:!?)]))", re.IGNORECASE)
+
+
+def strict_truth(text: str) -> bool | None:
+    """`yes`, `no`, `true` or `false`, in lower case."""
+    return {"yes": True, "true": True, "no": False, "false": False}.get(text.strip())
+
+
+def lenient_truth(text: str) -> bool | None:
+    """`Yes.`, `YES`, `True`, `yes, it is`, `No, it is not`, `not true`, `是`; None where a text says both."""
+    if len(text) > LONGEST_VALUE:
+        return None
+    plain = _NOT.sub(" not", tidy(text))
+    whole = re.sub(r"[\s.,!?]+", "", plain)
+    if whole in _WHOLE:
+        return _WHOLE[whole]
+    said = words(plain)
+    if said[:1] == ["not"] and len(said) > 1:
+        return False if said[1] in _TRUE else None
+    if said and said[0] in _TRUE | _FALSE:
+        return _opened(said)
+    claimed = {word in _PLAIN_TRUE for word in said if word in _PLAIN_TRUE | _PLAIN_FALSE}
+    if "not" in said:
+        return _denied(said)
+    claimed |= {False for _ in _STANDING_NO.finditer(plain)}
+    return claimed.pop() if len(claimed) == 1 else None
+
+
+def _denied(said: list[str]) -> bool | None:
+    """`It is not true`: one denial, straight before the one word that says yes."""
+    place = said.index("not")
+    others = {*said[:place], *said[place + 2 :]} & (_TRUE | _FALSE | {"not"})
+    return False if said[place + 1 : place + 2] and said[place + 1] in _TRUE and not others else None
+
+
+def _opened(said: list[str]) -> bool | None:
+    """An answer that begins with yes or no, unless the rest takes it back."""
+    first, rest = said[0] in _TRUE, said[1:]
+    if first and rest[:1] == ["not"]:
+        return False if said[0] not in _PLAIN_TRUE else None
+    against = {"not", "false"} if first else {"yes", "true"}
+    taken_back = against & {*rest} or (first and rest[-1:] == ["no"])
+    if said[0] == "no" and len(said) > 1 and rest[0] in ("way", "one", "idea", "evidence", "answer"):
+        return None
+    return None if taken_back else first
