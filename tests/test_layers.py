@@ -26,7 +26,7 @@ WRAPPERS = {
 }
 READS_ITS_KEY = {"stages.teachers.openai_server"}
 REGISTRIES = {"stages.checks.registry"}
-LIBRARIES_OF_SCHEMAS = {"numpy", "polars", "pyarrow", "pydantic"}
+LIBRARIES_OF_SCHEMAS = {"numpy", "polars", "pyarrow", "pydantic", "rapidfuzz"}
 NOT_FOR_STAGES = {
     "dask",
     "distributed",
