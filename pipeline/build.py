@@ -17,7 +17,7 @@ from reelproof.pipeline.dag import Dag
 from reelproof.pipeline.disk.remembering import RememberingStore
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BuildFailed, UsageError
-from reelproof.pipeline.ingest import ingest, save_ingested
+from reelproof.pipeline.ingest import Again, ingest, save_ingested
 from reelproof.pipeline.parts.run_step import Receipt, StepBroken
 from reelproof.pipeline.parts.whole import is_done
 from reelproof.pipeline.progress.bars import show_progress
@@ -38,7 +38,7 @@ from reelproof.stages.teachers.protocol import TeacherUnavailable
 SHOWN_FAILURES = 5
 
 
-def build(recipe: Recipe, out: str, retry_quarantined: bool, console: Console) -> RunSummary:
+def build(recipe: Recipe, out: str, again: Again, console: Console) -> RunSummary:
     """Make the dataset that the recipe describes, doing only what is not done yet.
 
     Raises UsageError for what cannot be done as asked, BuildFailed where the work stopped short of its end.
@@ -47,7 +47,7 @@ def build(recipe: Recipe, out: str, retry_quarantined: bool, console: Console) -
     store = Store(out)
     store.claim()
     with store.lock():
-        ingested = ingest(store, recipe, retry_quarantined, console.print)
+        ingested = ingest(store, recipe, again, console.print)
         if not ingested.workplace.parts:
             told = "; ".join(f"{each.name}: {each.detail}" for each in ingested.lost[:SHOWN_FAILURES])
             raise BuildFailed(f"none of the sources could be read ({told}); mend them, and build again")

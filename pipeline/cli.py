@@ -38,6 +38,7 @@ def cli() -> None:
     "--workers", type=click.IntRange(1), help="Worker processes on this machine; by default one a core."
 )
 @click.option("--retry-quarantined", is_flag=True, help="Try quarantined videos again.")
+@click.option("--retry-failed", is_flag=True, help="Ask requests again that ended in a failure.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, why, and what it would cost; run nothing.")
 @JSON
 def build(
@@ -47,6 +48,7 @@ def build(
     scheduler: str | None,
     workers: int | None,
     retry_quarantined: bool,
+    retry_failed: bool,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -56,14 +58,16 @@ def build(
     """
     from reelproof.pipeline.build import build as run
     from reelproof.pipeline.commands.dry_run import dry_run as estimate
+    from reelproof.pipeline.ingest import Again
 
     settings = [f"cluster.scheduler={scheduler}"] if scheduler else []
     settings += [f"cluster.workers={workers}"] if workers else []
     read = _recipe(recipe, (*overrides, *settings))
+    again = Again(retry_quarantined, retry_failed)
     if dry_run:
-        estimate(read, out, retry_quarantined, _console(stderr=False))
+        estimate(read, out, again, _console(stderr=False))
         return 0
-    return _report(run(read, out, retry_quarantined, _console()), out, read, as_json)
+    return _report(run(read, out, again, _console()), out, read, as_json)
 
 
 @cli.command()

@@ -3,16 +3,26 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.inputs.sources import distinct_videos, given_rows, identify, list_sources
-from reelproof.pipeline.parts.plan import Plan, SizedVideo, extend_plan
+from reelproof.pipeline.parts.plan import Part, Plan, SizedVideo, ask_again, extend_plan
 from reelproof.pipeline.recipe import Recipe
+from reelproof.pipeline.teachers.completions import CompletionLog
 from reelproof.pipeline.workplace import FILES, LOST, PLAN, Workplace, read_records
 from reelproof.schemas.footage import Quarantine
 from reelproof.schemas.record import to_table
 from reelproof.schemas.source import SourceIdentity
 
 Say = Callable[[str], None]
+
+
+class Again(NamedTuple):
+    """What came to nothing before, and is to be tried once more."""
+
+    quarantined: bool = False
+    failed: bool = False
+    """Requests to teachers that ended in a failure; only parts that hold some are gone through again."""
 
 
 class Ingested(NamedTuple):
@@ -25,7 +35,7 @@ class Ingested(NamedTuple):
     """Files that could not be read."""
 
 
-def ingest(store: Store, recipe: Recipe, retry_quarantined: bool, say: Say) -> Ingested:
+def ingest(store: Store, recipe: Recipe, again: Again, say: Say) -> Ingested:
     """Look at the sources and plan the parts; nothing is written. Raises SourceError where that fails."""
     listed = list_sources(recipe.sources)
     known = read_records(store, FILES, SourceIdentity)
@@ -34,11 +44,15 @@ def ingest(store: Store, recipe: Recipe, retry_quarantined: bool, say: Say) -> I
     plan = Plan.model_validate_json(store.read_bytes(PLAN)) if store.exists(PLAN) else Plan()
     given = tuple(given_rows(listed.questions, identities.found))
     before = Workplace(store, recipe, plan, sources, given)
-    again = set(before.unaccounted())
-    if retry_quarantined:
-        again |= {each.video_id for each in before.quarantined()}
+    lost = set(before.unaccounted())
+    if again.quarantined:
+        lost |= {each.video_id for each in before.quarantined()}
     sized = [SizedVideo(video_id=each.video_id, size_bytes=each.file.size_bytes) for each in sources]
-    grown = extend_plan(plan, sized, recipe.parts, sorted(again))
+    grown = extend_plan(plan, sized, recipe.parts, sorted(lost))
+    if again.failed:
+        failed = _parts_with_failures(store, plan)
+        say(f"failed requests are asked again in {len(failed)} part(s)")
+        grown = ask_again(grown, failed)
     for line in (*listed.notes, *_replaced(known, identities.found)):
         say(line)
     doubles = len(identities.found) - len(sources)
@@ -52,6 +66,14 @@ def save_ingested(ingested: Ingested) -> None:
     store.write_table(FILES, to_table(ingested.files, SourceIdentity))
     store.write_table(LOST, to_table(ingested.lost, Quarantine))
     ingested.workplace.save()
+
+
+def _parts_with_failures(store: Store, plan: Plan) -> list[int]:
+    def fails(part: Part) -> bool:
+        return CompletionLog(store.fs, store.path(part.completions)).holds_failures()
+
+    found = side_by_side(store, fails, plan.parts)
+    return [part.number for part, fails in zip(plan.parts, found, strict=True) if fails]
 
 
 def _replaced(known: list[SourceIdentity], found: tuple[SourceIdentity, ...]) -> list[str]:

@@ -61,7 +61,8 @@ class Workplace:
             if mine:
                 sources = tuple(by_id[each] for each in mine)
                 asked = tuple(row for each in mine for row in rows[each])
-                parts.append(PartInputs(part=part, sources=sources, given=asked))
+                again = self.plan.asked_again.get(part.number, 0)
+                parts.append(PartInputs(part=part, sources=sources, given=asked, asked_again=again))
         return tuple(parts)
 
     def todos(self) -> list[Todo]:

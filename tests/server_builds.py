@@ -17,7 +17,7 @@ from reelproof.pipeline.build import check_teachers, work_through
 from reelproof.pipeline.curate import judge
 from reelproof.pipeline.dag import build_dag
 from reelproof.pipeline.disk.store import Store
-from reelproof.pipeline.ingest import ingest, save_ingested
+from reelproof.pipeline.ingest import Again, ingest, save_ingested
 from reelproof.pipeline.progress.run_progress import read_progress
 from reelproof.pipeline.recipe import Recipe, load_recipe
 from reelproof.schemas.chat import Completion
@@ -80,9 +80,9 @@ def recipe_of_films(
 class Worked:
     """A build up to its verdicts: publishing them would take longer than all else."""
 
-    def __init__(self, recipe: Recipe, out: Path) -> None:
+    def __init__(self, recipe: Recipe, out: Path, again: Again = Again()) -> None:  # noqa: B008 - a constant
         store = Store(str(out))
-        ingested = ingest(store, recipe, False, lambda line: None)
+        ingested = ingest(store, recipe, again, lambda line: None)
         check_teachers(build_dag(recipe), build_dag(recipe).teachers)
         save_ingested(ingested)
         self.workplace = ingested.workplace

@@ -13,7 +13,7 @@ from reelproof.pipeline.cluster.schedule import Todo
 from reelproof.pipeline.commands.forecast import Forecast, KnownQuestions, forecast
 from reelproof.pipeline.dataset.part_files import read_metadata
 from reelproof.pipeline.disk.store import Store
-from reelproof.pipeline.ingest import ingest
+from reelproof.pipeline.ingest import Again, ingest
 from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.parts.step import PartStep, Step
 from reelproof.pipeline.parts.whole import WholeTask, is_done
@@ -27,10 +27,10 @@ NOT_WORK = ("cluster", "limits", "parts", "max_quarantined_share")
 _CHANGED, _NEW = "settings or what is above changed", "not done yet"
 
 
-def dry_run(recipe: Recipe, out: str, retry_quarantined: bool, console: Console) -> None:
+def dry_run(recipe: Recipe, out: str, again: Again, console: Console) -> None:
     """Print what would run. Raises UsageError and SourceError, as the build itself would."""
     store = Store(out)
-    workplace = ingest(store, recipe, retry_quarantined, console.print).workplace
+    workplace = ingest(store, recipe, again, console.print).workplace
     todos = workplace.todos()
     changed = list(changed_settings(store, recipe))
     if changed:
@@ -138,4 +138,4 @@ def _question_count(workplace: Workplace, part: PartInputs) -> int | None:
 
 
 def _log(workplace: Workplace, part: PartInputs) -> str:
-    return workplace.store.path(f"completions/{part.name}")
+    return workplace.store.path(part.part.completions)

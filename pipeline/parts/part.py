@@ -33,6 +33,8 @@ class PartInputs(Record):
     sources: tuple[SourceIdentity, ...]
     """Of the part's videos that are still among the sources, in the part's order."""
     given: tuple[GivenRow, ...] = ()
+    asked_again: int = 0
+    """How many times its failed requests were asked again."""
 
     @property
     def name(self) -> str:
@@ -46,6 +48,11 @@ class PartInputs(Record):
             return ""
         content = "\n".join(row.model_dump_json() for row in self.given)
         return "-" + hashlib.sha256(content.encode()).hexdigest()[:8]
+
+    @property
+    def again_key(self) -> str:
+        """Tells results that rest on such a round from those before it: empty, or `-again1`."""
+        return f"-again{self.asked_again}" if self.asked_again else ""
 
 
 @dataclass
@@ -76,12 +83,18 @@ class PartRun:
 
     @contextmanager
     def open_teacher(self, cfg: TeacherConfig) -> Iterator[Teacher]:
-        """The teacher, never asked for what this part's log already holds."""
+        """The teacher, never asked for what the part's log holds; for failures only in a round for them."""
         with (
             open_teacher(cfg) as teacher,
-            CompletionLog(self.store.fs, self.store.path(f"completions/{self.inputs.name}")) as log,
+            CompletionLog(self.store.fs, self.store.path(self.inputs.part.completions)) as log,
         ):
-            yield RememberingTeacher(teacher, log, self.counter, price=teacher_price(cfg))
+            yield RememberingTeacher(
+                teacher,
+                log,
+                self.counter,
+                price=teacher_price(cfg),
+                ask_failures_again=self.inputs.asked_again > 0,
+            )
 
 
 def _read_without_jpegs(file: pq.ParquetFile) -> Iterator[Footage]:

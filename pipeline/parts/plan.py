@@ -4,7 +4,7 @@ A part never changes once it is written down. New videos open new parts; so do q
 again, and then the later part counts.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import Field
 
@@ -49,11 +49,18 @@ class Part(Record):
         """`part-00007`"""
         return f"part-{self.number:05d}"
 
+    @property
+    def completions(self) -> str:
+        """The folder of the log of what models answered for it."""
+        return f"completions/{self.name}"
+
 
 class Plan(Record):
     """All parts of a build, in the order in which they were opened."""
 
     parts: tuple[Part, ...] = ()
+    asked_again: Mapping[int, int] = {}
+    """Part number -> how many times the requests of it that had failed were asked again."""
 
     def owner(self) -> dict[str, int]:
         """video_id -> the number of the last part that holds it: the one that counts."""
@@ -79,7 +86,15 @@ def extend_plan(
             group = []
     if group:
         parts.append(_part(len(parts), group))
-    return Plan(parts=tuple(parts))
+    return plan.model_copy(update={"parts": tuple(parts)})
+
+
+def ask_again(plan: Plan, parts: Iterable[int]) -> Plan:
+    """The plan with one more round for the requests of these parts that had failed."""
+    rounds = dict(plan.asked_again)
+    for number in parts:
+        rounds[number] = rounds.get(number, 0) + 1
+    return plan.model_copy(update={"asked_again": rounds})
 
 
 def _part(number: int, group: Sequence[SizedVideo]) -> Part:

@@ -170,6 +170,11 @@ class Step(Generic[K]):
         mine = isinstance(self.kind, PartStep) and self.kind.rests_on_given
         return mine or any(step.sees_given for step in self.after)
 
+    @cached_property
+    def sees_replies(self) -> bool:
+        """Whether it, or a step above it, rests on what a model replied."""
+        return bool(self.asks) or any(step.sees_replies for step in self.after)
+
     @property
     def folder(self) -> str:
         """Where its files lie, within the build's folder."""
@@ -177,7 +182,9 @@ class Step(Generic[K]):
 
     def file(self, part: PartInputs) -> str:
         """The file that it leaves for a part."""
-        return f"{self.folder}/{part.name}{part.given_key if self.sees_given else ''}.parquet"
+        given = part.given_key if self.sees_given else ""
+        again = part.again_key if self.sees_replies else ""
+        return f"{self.folder}/{part.name}{given}{again}.parquet"
 
 
 def _counted(value: Any) -> Any:

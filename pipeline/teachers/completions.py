@@ -28,6 +28,8 @@ from reelproof.stages.teachers.protocol import Teacher, TeacherPrice
 
 _SEGMENT = re.compile(r"(?:^|/)\d{5}-[0-9a-f]{8}(?:-\d{6})?\.jsonl$")
 _ID_LINE = re.compile(rb'^\{"request_id":"([^"\\]*)"')
+_FAILED = b'"finish_reason":"error"'
+"""Within a text, quotes are escaped: this stands in no reply."""
 _SEGMENTS_AT_ONCE = 64
 
 
@@ -78,6 +80,15 @@ class CompletionLog:
         """Every request id that the log holds, failures included."""
         found = (_request_id(line) for line in self._lines())
         return {request_id for request_id in found if request_id is not None}
+
+    def holds_failures(self) -> bool:
+        """Whether a request failed that was not answered since."""
+        failed: set[str] = set()
+        for line in self._lines():
+            request_id = _request_id(line)
+            if request_id is not None:
+                failed.add(request_id) if _FAILED in line else failed.discard(request_id)
+        return bool(failed)
 
     def append(self, completion: Completion) -> None:
         """Write one record. On a local disk it survives the death of this process from here on.

@@ -24,7 +24,7 @@ from reelproof.pipeline.accounts.server_load import read_metrics
 from reelproof.pipeline.build import work_through
 from reelproof.pipeline.cluster.schedule import Todo
 from reelproof.pipeline.disk.store import Store
-from reelproof.pipeline.ingest import ingest, save_ingested
+from reelproof.pipeline.ingest import Again, ingest, save_ingested
 from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.recipe import Recipe, load_recipe
 from reelproof.pipeline.steps.asking import asked_of, frames_of
@@ -132,7 +132,7 @@ def _settings(manifest: Path, teacher: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ingested(recipe: Recipe, out: Path) -> Workplace:
-    ingested = ingest(Store(str(out)), recipe, False, lambda line: None)
+    ingested = ingest(Store(str(out)), recipe, Again(), lambda line: None)
     save_ingested(ingested)
     return ingested.workplace
 

@@ -25,7 +25,7 @@ from reelproof.pipeline.commands.terminal import PlainConsole
 from reelproof.pipeline.dag import build_dag
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BuildFailed, UsageError
-from reelproof.pipeline.ingest import ingest
+from reelproof.pipeline.ingest import Again, ingest
 from reelproof.pipeline.progress import run_progress
 from reelproof.pipeline.progress.run_progress import read_progress
 from reelproof.pipeline.progress.run_summary import RunSummary
@@ -88,7 +88,7 @@ def test_a_build_is_accounted_for_before_it_runs_while_it_runs_and_after(recipe_
         recipe = recipe_of(server(stub, concurrency=4, price=PRICE))
         console = PlainConsole(file=io.StringIO())
         made: list[RunSummary] = []
-        running = threading.Thread(target=lambda: made.append(build(recipe, str(out), False, console)))
+        running = threading.Thread(target=lambda: made.append(build(recipe, str(out), Again(), console)))
         running.start()
 
         def is_held() -> bool:
@@ -160,7 +160,7 @@ def test_a_forecast_of_a_first_build_is_a_bound_from_the_recipe(recipe_of, tmp_p
         questions_a_film=3,
         rollouts={"rollouts": 5, "max_tokens": 100},
     )
-    workplace = ingest(Store(str(tmp_path / "out")), recipe, False, lambda line: None).workplace
+    workplace = ingest(Store(str(tmp_path / "out")), recipe, Again(), lambda line: None).workplace
     found = forecast_of(workplace, workplace.todos())
     (traces,) = [each for each in found.steps if each.step == "traces"]
     calls = VIDEOS * 3 * 5
@@ -299,7 +299,7 @@ def test_what_a_server_cannot_is_told_before_any_video_is_decoded(
         recipe = recipe_of(server(stub))
         if command == "build":
             with pytest.raises(UsageError) as error:
-                build(recipe, str(out), False, PlainConsole(file=io.StringIO()))
+                build(recipe, str(out), Again(), PlainConsole(file=io.StringIO()))
             said = [str(error.value)]
             assert not (out / "parts").exists()
             assert not (out / "progress.json").exists()

@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from reelproof.pipeline.build import build, refilter
+from reelproof.pipeline.ingest import Again
 from reelproof.pipeline.workplace import open_workplace
 from tests.pipeline.conftest import film, reelproof
 from tests.slow_store import counted_rounds
@@ -33,6 +34,6 @@ def test_refilter_asks_an_object_store_side_by_side(finished):
 def test_build_with_nothing_to_do_asks_an_object_store_side_by_side(finished):
     recipe = open_workplace(f"slow://{finished}").recipe
     with counted_rounds() as rounds:
-        summary = build(recipe, f"slow://{finished}", retry_quarantined=False, console=Console(quiet=True))
+        summary = build(recipe, f"slow://{finished}", Again(), console=Console(quiet=True))
     assert (summary.shards_written, summary.videos_decoded) == (0, 0)
     assert rounds.now <= 40, rounds.longest()
