@@ -1,8 +1,6 @@
 """The two ways a command ends badly by no fault of the code: used wrongly, or stopped short of its end."""
 
-
-class UsageError(Exception):
-    """What was asked cannot be done as asked: exit code 2. Says what, got and expected, what to do."""
+from reelproof.schemas.errors import UsageError as UsageError
 
 
 class BuildFailed(Exception):  # noqa: N818 - says what happened

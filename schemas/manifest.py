@@ -7,6 +7,9 @@ from pydantic import Field
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.record import Record
 
+FORMAT = 1
+"""Of a manifest: a later version counts on where what a reader needs is told differently."""
+
 
 class ManifestFile(Record):
     """One shard."""
@@ -52,7 +55,7 @@ class BuildFacts(Record):
 class Manifest(Record):
     """What readers trust; everything else in the folder is only believed where this names it."""
 
-    format: int = 1
+    format: int = FORMAT
     dataset_sha256: str
     """Over `{path} {sha256}` of the files, sorted by path."""
     policy: PolicyConfig

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -95,20 +95,30 @@ def publish(folder: Path, rows: int = 10) -> Path:
             path = folder / "data" / config / f"{name}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(to_table(held, kind), path)
-            content = path.read_bytes()
-            files.append(
-                ManifestFile(
-                    path=path.relative_to(folder).as_posix(),
-                    config=config,
-                    split=name.partition("-")[0],
-                    rows=len(held),
-                    size_bytes=len(content),
-                    sha256=hashlib.sha256(content).hexdigest(),
-                    fingerprint="f",
-                )
-            )
-    manifest = Manifest(
-        dataset_sha256="0" * 64, policy=PolicyConfig(), files=tuple(files), rejected={}, facts=BuildFacts()
+            files.append(path)
+    return write_manifest(folder, files)
+
+
+def write_manifest(folder: Path, files: Sequence[Path], **policy: object) -> Path:
+    """Leave a manifest that names shards `data/{config}/{split}-….parquet` as they are now."""
+    entries = tuple(
+        ManifestFile(
+            path=file.relative_to(folder).as_posix(),
+            config=file.parent.name,
+            split=file.name.partition("-")[0],
+            rows=pq.read_metadata(file).num_rows,
+            size_bytes=file.stat().st_size,
+            sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+            fingerprint="f",
+        )
+        for file in files
     )
-    (folder / "manifest.json").write_text(json.dumps(manifest.model_dump(mode="json")))
+    manifest = Manifest(
+        dataset_sha256="d" * 64,
+        policy=PolicyConfig(**policy),
+        files=entries,
+        rejected={},
+        facts=BuildFacts(),
+    )
+    (folder / "manifest.json").write_text(manifest.model_dump_json())
     return folder

@@ -1,4 +1,5 @@
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -185,6 +186,18 @@ def test_stages_know_no_paths_processes_or_clusters():
 def test_schemas_rest_on_few_libraries():
     libraries = {package(each.imported) for each in all_imports() if package(each.module) == "schemas"}
     assert libraries - set(sys.stdlib_module_names) - {"schemas"} <= LIBRARIES_OF_SCHEMAS
+
+
+def test_published_datasets_have_one_reader():
+    """The build itself, which is about to replace what lies there, looks at its own manifest."""
+    texts = {name: ast.unparse(tree) for name, tree in sources().items()}
+    readers = {name for name, text in texts.items() if re.search(r"\bManifest\.model_validate", text)}
+    assert readers == {"schemas.published", "pipeline.dataset.replace"}
+    files = {each.module for each in all_imports() if each.imported == "pyarrow.parquet"}
+    assert files & {name for name in texts if package(name) == "training"} == set()
+    assert {name for name in files if room(name) in ("pipeline.publish", "pipeline.export")} == {
+        "pipeline.export.layouts"  # writes them
+    }
 
 
 @pytest.mark.parametrize("library", HOMES)

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from reelproof.schemas.question import QuestionSource, Task
 from reelproof.schemas.record import Record, to_table
 from reelproof.schemas.sample import ChatMessage, ChatPart, Image, RlSample, Row, SftSample
 from reelproof.training.tiny_model import TinyModelConfig, build_tiny_model, save_tiny_model
+from tests.published import write_manifest
 
 COLOURS = ("red", "green", "blue", "yellow")
 OPTIONS = COLOURS
@@ -89,11 +89,8 @@ def write_dataset(
         file.parent.mkdir(parents=True, exist_ok=True)
         mine = rows[shard::shards]
         pq.write_table(to_table(mine, record), file, row_group_size=group_rows)
-        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-        files.append({"path": str(file.relative_to(folder)), "sha256": sha256, "rows": len(mine)})
-    manifest = {"dataset_sha256": "d" * 64, "policy": {"name": "test"}, "files": files}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return folder
+        files.append(file)
+    return write_manifest(folder, files, name="test")
 
 
 def write_sft(folder: Path, count: int = 24, **changes: int) -> Path:

@@ -14,7 +14,6 @@ from reelproof.schemas.intervals import Interval, wilson
 from reelproof.schemas.settings import Settings
 from reelproof.training.answer_log import AnswerLog, model_version
 from reelproof.training.batches import PromptConfig, PromptStyle, limit_frames
-from reelproof.training.preflight import dataset_folder
 from reelproof.training.rewards import Judge, RewardConfig, score_completions
 from reelproof.training.runs import write_whole
 from reelproof.training.sampling import Said, SamplingConfig
@@ -65,7 +64,7 @@ def evaluate_model(
 
     Answers go to answers.jsonl as they come: begun again, a run asks only for what is not there.
     """
-    shards = open_shards(dataset_folder(build_dir), cfg.shards)
+    shards = open_shards(build_dir, cfg.shards)
     examples = list(stream_in_order(shards))[: cfg.max_rows]
     reports = []
     for style in cfg.styles:

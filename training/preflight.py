@@ -4,14 +4,13 @@ import heapq
 import io
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow.parquet as pq
 from PIL import Image
 from transformers import AutoConfig, AutoProcessor
 
+from reelproof.schemas.errors import UsageError
 from reelproof.training.batches import PromptConfig, limit_frames, prompt_text
 from reelproof.training.shards import Example, Shards, example_of
 
@@ -19,7 +18,7 @@ LONGEST_CHECKED = 16
 """Rows with the most text whose tokens are counted."""
 
 
-class SetupError(ValueError):
+class SetupError(UsageError):
     """Model, data and settings do not fit together; the message says why and what to do."""
 
 
@@ -109,9 +108,7 @@ def _context_tokens(processor: Any, model: str) -> int:
 def _frame_sizes(shards: Shards) -> set[tuple[int, int]]:
     found = set()
     for shard in shards.files:
-        if not shard.rows:
-            continue
-        with pq.ParquetFile(shard.path) as file:
+        with shards.published.open(shard) as file:
             for images in file.read_row_group(0, columns=["images"])["images"].to_pylist():
                 found |= {Image.open(io.BytesIO(image["bytes"])).size for image in images}
     return found
@@ -149,19 +146,11 @@ def _longest_texts(shards: Shards) -> Iterable[Example]:
     """The rows with the most text, with empty images: only text columns are read."""
     best: list[tuple[int, str, Example]] = []
     for shard in shards.files:
-        with pq.ParquetFile(shard.path) as file:
-            columns = [name for name in file.schema_arrow.names if name != "images"]
-            for batch in file.iter_batches(256, columns=columns):
-                for row in batch.to_pylist():
-                    size = len(json.dumps([row["prompt"], row.get("completion")]))
-                    if len(best) < LONGEST_CHECKED or size > best[0][0]:
-                        frames = [{"bytes": b""}] * len(row["frame_sha256"])
-                        item = (size, row["sample_id"], example_of({**row, "images": frames}))
-                        push = heapq.heappush if len(best) < LONGEST_CHECKED else heapq.heappushpop
-                        push(best, item)
+        for row in shards.published.rows(shard, without=("images",), at_once=256):
+            size = len(json.dumps([row["prompt"], row.get("completion")]))
+            if len(best) < LONGEST_CHECKED or size > best[0][0]:
+                frames = [{"bytes": b""}] * len(row["frame_sha256"])
+                item = (size, row["sample_id"], example_of({**row, "images": frames}))
+                push = heapq.heappush if len(best) < LONGEST_CHECKED else heapq.heappushpop
+                push(best, item)
     return [example for _, _, example in best]
-
-
-def dataset_folder(build_dir: Path) -> Path:
-    """DIR of a build, or the dataset's own folder."""
-    return build_dir / "dataset" if (build_dir / "dataset" / "manifest.json").is_file() else build_dir

@@ -35,7 +35,6 @@ from reelproof.training.preflight import (
     SetupError,
     check_frames,
     check_length,
-    dataset_folder,
     load_processor,
 )
 from reelproof.training.rewards import Judge, RewardConfig, Scored, check_rewards, score_completions
@@ -103,7 +102,7 @@ def train_rl(
     loaded, where data, model, rewards and settings do not fit.
     """
     path = model_path(model)
-    shards = open_shards(dataset_folder(build_dir), cfg.shards)
+    shards = open_shards(build_dir, cfg.shards)
     processor = load_processor(path)
     frames = check_frames(processor, shards, cfg.allow_resize)
     check_length(processor, path, shards, cfg.prompt, frames, room=cfg.sampling.max_tokens)

@@ -21,7 +21,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from reelproof.schemas.settings import Settings
 from reelproof.training.batches import Batch, PromptConfig, sft_batch
 from reelproof.training.networks import LoraSettings, load_network, logits_needed, save_network
-from reelproof.training.preflight import check_frames, check_length, dataset_folder, load_processor
+from reelproof.training.preflight import check_frames, check_length, load_processor
 from reelproof.training.runs import RunFolder, model_path
 from reelproof.training.shards import Example, ShardsConfig, open_shards, stream_examples
 
@@ -86,7 +86,7 @@ def train_sft(
     `watch` is called where a checkpoint is due, and at the end. Raises DatasetError and SetupError,
     before weights are loaded, where data, model and settings do not fit.
     """
-    shards = open_shards(dataset_folder(build_dir), cfg.shards)
+    shards = open_shards(build_dir, cfg.shards)
     processor = load_processor(model_path(model))
     frames = check_frames(processor, shards, cfg.allow_resize)
     check_length(processor, model_path(model), shards, cfg.prompt, frames, room=0)

@@ -1,10 +1,9 @@
 """A published dataset's folder -> its rows as examples, in a seeded order that can be resumed anywhere.
 
-Only the manifest is trusted: every shard's sha256 is checked before a row is read. Rows come a few row groups
-at a time, so memory depends on the window and never on the size of the dataset.
+Every shard's sha256 is checked before a row is read. Rows come a few row groups at a time, so memory depends
+on the window and never on the size of the dataset.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,16 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import Field
 
+from reelproof.schemas.manifest import ManifestFile
+from reelproof.schemas.published import DatasetError, Published, open_folder
 from reelproof.schemas.question import Task
 from reelproof.schemas.sample import ChatMessage
 from reelproof.schemas.settings import Settings
-
-
-class DatasetError(ValueError):
-    """The folder is no dataset that can be trained on; the message says why and what to do."""
 
 
 class ShardsConfig(Settings):
@@ -36,26 +32,27 @@ class ShardsConfig(Settings):
     """Row groups that are mixed with each other, and the most that are in memory."""
 
 
-class Shard(NamedTuple):
-    """One Parquet file of the manifest."""
-
-    path: Path
-    sha256: str
-    rows: int
-
-
 class Shards(NamedTuple):
-    """The checked files of one subset and split, and what the manifest says of the whole dataset."""
+    """The checked files of one subset and split."""
 
-    files: tuple[Shard, ...]
-    dataset_sha256: str
-    policy: str
-    """The policy's full text, as the manifest has it."""
+    published: Published
+    """The dataset that they are of."""
+    files: tuple[ManifestFile, ...]
 
     @property
     def rows(self) -> int:
         """Rows of all files."""
         return sum(shard.rows for shard in self.files)
+
+    @property
+    def dataset_sha256(self) -> str:
+        """Which dataset it is."""
+        return self.published.contents.dataset_sha256
+
+    @property
+    def policy(self) -> str:
+        """The policy's full text, as the manifest has it."""
+        return json.dumps(self.published.contents.policy, sort_keys=True)
 
 
 class Example(NamedTuple):
@@ -86,29 +83,22 @@ class _Group(NamedTuple):
     rows: int
 
 
-def open_shards(dataset: Path, cfg: ShardsConfig) -> Shards:
-    """Read the manifest and check every shard of the subset and split against it.
+def open_shards(folder: Path, cfg: ShardsConfig) -> Shards:
+    """Open the dataset in a build's folder, or in its own, and check every shard of the subset and split.
 
-    Raises DatasetError for a folder without a manifest, a missing or changed shard, and an empty split.
+    Raises DatasetError for a folder without a dataset, a missing or changed shard, and an empty split.
     """
-    manifest_file = dataset / "manifest.json"
-    if not manifest_file.is_file():
-        raise DatasetError(f"{dataset} holds no manifest.json; give the `dataset` folder of a finished build")
-    text = manifest_file.read_bytes()
-    manifest = json.loads(text)
-    files = tuple(
-        _checked(dataset, each)
-        for each in manifest["files"]
-        if each["path"].startswith(f"data/{cfg.subset}/{cfg.split}-")
-    )
-    if not sum(shard.rows for shard in files):
-        held = sorted({str(Path(each["path"]).parent.name) for each in manifest["files"] if each["rows"]})
+    published = open_folder(folder)
+    files = published.contents.shards_of(cfg.subset, split=cfg.split)
+    if not files:
         raise DatasetError(
-            f"{dataset} has no rows in subset {cfg.subset}, split {cfg.split}; subsets with rows: "
-            f"{', '.join(held) or 'none'}. Choose another split, or a policy that keeps more"
+            f"{published.place} has no rows in subset {cfg.subset}, split {cfg.split}; subsets with rows: "
+            f"{', '.join(published.contents.configs) or 'none'}. Choose another split, or a policy that "
+            "keeps more"
         )
-    policy = json.dumps(manifest.get("policy"), sort_keys=True)
-    return Shards(files, manifest.get("dataset_sha256") or hashlib.sha256(text).hexdigest(), policy)
+    for shard in files:
+        published.check(shard)
+    return Shards(published, files)
 
 
 def stream_examples(shards: Shards, cfg: ShardsConfig, start: int = 0) -> Iterator[Example]:
@@ -184,26 +174,12 @@ def _messages(turns: list[dict[str, Any]]) -> tuple[ChatMessage, ...]:
 def _groups(shards: Shards) -> list[_Group]:
     found: list[_Group] = []
     for number, shard in enumerate(shards.files):
-        metadata = pq.read_metadata(shard.path)
-        rows = (metadata.row_group(group).num_rows for group in range(metadata.num_row_groups))
+        with shards.published.open(shard) as file:
+            rows = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
         found.extend(_Group(number, group, count) for group, count in enumerate(rows))
     return found
 
 
 def _read(shards: Shards, group: _Group) -> pa.Table:
-    with pq.ParquetFile(shards.files[group.shard].path, pre_buffer=False) as file:
+    with shards.published.open(shards.files[group.shard]) as file:
         return file.read_row_group(group.group)
-
-
-def _checked(dataset: Path, entry: Mapping[str, Any]) -> Shard:
-    path = dataset / entry["path"]
-    if not path.is_file():
-        raise DatasetError(f"{path} is named by the manifest but missing; build or fetch the dataset again")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != entry["sha256"]:
-        raise DatasetError(
-            f"{path} has sha256 {found[:16]}…, the manifest says {entry['sha256'][:16]}…: "
-            "it was changed or damaged; build or fetch the dataset again"
-        )
-    return Shard(path, found, entry["rows"])

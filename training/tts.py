@@ -15,7 +15,6 @@ from reelproof.training.preflight import (
     SetupError,
     check_frames,
     check_length,
-    dataset_folder,
     load_processor,
 )
 from reelproof.training.rewards import Judge
@@ -51,7 +50,7 @@ def scale_test_time(
     build_dir: Path, model: str, out: Path, cfg: TtsConfig, judge: Judge | None = None
 ) -> list[Outcome]:
     """Try each strategy on DIR's questions; leaves tts.json, tts.md and tts.png in `out`."""
-    shards = open_shards(dataset_folder(build_dir), cfg.shards)
+    shards = open_shards(build_dir, cfg.shards)
     examples = list(stream_in_order(shards))[: cfg.max_rows]
     sampler = open_sampler(model, cfg.backend, cfg.prompt, shards, cfg.sampling.max_tokens)
     outcomes = try_strategies(sampler, examples, cfg, judge)

@@ -1,7 +1,6 @@
 """A finished build -> what the study trains and asks: as many raw as curated rows, all test questions."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +10,9 @@ import pyarrow.parquet as pq
 
 from reelproof.pipeline.parts.part import read_frames
 from reelproof.schemas.footage import Clip
+from reelproof.schemas.manifest import BuildFacts, Manifest, ManifestFile
+from reelproof.schemas.policy import PolicyConfig
+from reelproof.schemas.published import MANIFEST
 from reelproof.schemas.question import Question
 from reelproof.schemas.record import from_table, to_table
 from reelproof.schemas.sample import ChatMessage, ChatPart, Image, SftSample
@@ -53,8 +55,8 @@ def choose_rows(asked: Sequence[Asked], build: Path, rows: int, seed: int) -> Ar
     which is what curation looked at; `random`: of each curated question any trace.
     """
     rng = np.random.default_rng([seed, 17])
-    files = open_shards(build / "dataset", ShardsConfig(subset="sft")).files
-    kept = {request for file in files for request in pq.read_table(file.path)["request_id"].to_pylist()}
+    shards = open_shards(build, ShardsConfig(subset="sft"))
+    kept = set(shards.published.columns(shards.files, ("request_id",))["request_id"].to_pylist())
     train = [each for each in asked if each.film.startswith("train-")]
     films = sorted({each.film for each in train})
     curated: list[SftSample] = []
@@ -86,13 +88,19 @@ def write_rows(rows: Sequence[SftSample], folder: Path) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(to_table(rows, SftSample), file, row_group_size=100)
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    path = str(file.relative_to(folder))
-    manifest = {
-        "dataset_sha256": sha256,
-        "policy": {},
-        "files": [{"path": path, "sha256": sha256, "rows": len(rows)}],
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    shard = ManifestFile(
+        path=str(file.relative_to(folder)),
+        config="sft",
+        split="train",
+        rows=len(rows),
+        size_bytes=file.stat().st_size,
+        sha256=sha256,
+        fingerprint=sha256,
+    )
+    manifest = Manifest(
+        dataset_sha256=sha256, policy=PolicyConfig(), files=(shard,), rejected={}, facts=BuildFacts()
+    )
+    (folder / MANIFEST).write_text(manifest.model_dump_json())
     return folder
 
 

@@ -5,15 +5,13 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import polars as pl
-import pyarrow as pa
 
 from reelproof.pipeline.curate import judge
-from reelproof.pipeline.dataset.part_files import read_columns
-from reelproof.pipeline.dataset.replace import read_manifest
+from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.workplace import open_workplace
-from reelproof.schemas.manifest import Manifest
+from reelproof.schemas.published import Published
 
 CONFIGS = ("sft", "rl")
 NOT_THERE = "not_there"
@@ -50,8 +48,7 @@ class _Rejecting(NamedTuple):
     """The dataset whose reasons count, and which of its configs."""
 
     store: Store
-    manifest: Manifest
-    folder: str
+    dataset: Published
     config: str
 
 
@@ -64,28 +61,25 @@ class Diff(NamedTuple):
     configs: tuple[ConfigDiff, ...]
 
 
-def diff_datasets(before: Store, after: Store, folder: str = "dataset") -> Diff:
+def diff_datasets(before: Store, after: Store) -> Diff:
     """Compare the datasets of two builds, or of one build's copies. Only narrow columns are read.
 
     A dataset does not tell why `rl` leaves a question out: that is decided anew where the store holds the
     build's scores as well, and not known elsewhere.
 
-    Raises UsageError where one has no manifest.
+    Raises UsageError where one is none.
     """
-    manifests = _manifest(before, folder), _manifest(after, folder)
+    a, b = open_dataset(before), open_dataset(after)
     configs = []
     for config in CONFIGS:
-        old, new = (
-            _rows(store, manifest, folder, config)
-            for store, manifest in zip((before, after), manifests, strict=True)
-        )
-        went = _missing(old, new, "went", _Rejecting(after, manifests[1], folder, config))
-        came = _missing(new, old, "came", _Rejecting(before, manifests[0], folder, config))
+        old, new = (_read(each, config, ("sample_id", "video_id", "task")) for each in (a, b))
+        went = _missing(old, new, "went", _Rejecting(after, b, config))
+        came = _missing(new, old, "came", _Rejecting(before, a, config))
         configs.append(
             ConfigDiff(config, len(old), len(new), pl.concat([came, went]).sort("change", "sample_id"))
         )
-    same = manifests[0].dataset_sha256 == manifests[1].dataset_sha256
-    return Diff(same, tuple(_changes(manifests[0], manifests[1])), tuple(configs))
+    same = a.contents.dataset_sha256 == b.contents.dataset_sha256
+    return Diff(same, tuple(_changes(a.contents.policy, b.contents.policy)), tuple(configs))
 
 
 def tell_diff(diff: Diff) -> Iterator[str]:
@@ -104,30 +98,19 @@ def tell_diff(diff: Diff) -> Iterator[str]:
                 yield f"  {len(rows):,} {change_kind}" + (f"; {told} {causes}" if causes else unknown)
 
 
-def _manifest(store: Store, folder: str) -> Manifest:
-    manifest = read_manifest(store, folder)
-    if manifest is None:
-        raise UsageError(f"{store.url} holds no {folder}/manifest.json; name the folder of a finished build")
-    return manifest
-
-
-def _rows(store: Store, manifest: Manifest, folder: str, config: str) -> pl.DataFrame:
-    return _read(store, manifest, folder, config, ("sample_id", "video_id", "task"))
-
-
 def _reasons(rejecting: _Rejecting) -> pl.DataFrame | None:
     """`sample_id`, `reasons` of what a dataset does not keep; None where that is not known."""
-    store, manifest, folder, config = rejecting
+    store, dataset, config = rejecting
     if config == "rl":
-        return _rl_reasons(store, manifest)
-    return _read(store, manifest, folder, "rejected", ("sample_id", "reasons"))
+        return _rl_reasons(store, dataset)
+    return _read(dataset, "rejected", ("sample_id", "reasons"))
 
 
-def _rl_reasons(store: Store, manifest: Manifest) -> pl.DataFrame | None:
+def _rl_reasons(store: Store, dataset: Published) -> pl.DataFrame | None:
     """Decided from the build's scores with the policy that the dataset was made with."""
     try:
         workplace = open_workplace(store.url)
-        recipe = workplace.recipe.model_copy(update={"policy": manifest.policy})
+        recipe = workplace.recipe.model_copy(update={"policy": dataset.manifest().policy})
         judged = judge(replace(workplace, recipe=recipe))
     except UsageError:
         return None
@@ -138,13 +121,12 @@ def _rl_reasons(store: Store, manifest: Manifest) -> pl.DataFrame | None:
     return first.filter(~pl.col("rl")).select("sample_id", "reasons")
 
 
-def _read(
-    store: Store, manifest: Manifest, folder: str, config: str, columns: tuple[str, ...]
-) -> pl.DataFrame:
-    files = [f"{folder}/{each.path}" for each in manifest.files if each.config == config]
-    tables = [read_columns(store, file, columns) for file in files]
-    empty = {name: pl.List(pl.String) if name == "reasons" else pl.String for name in columns}
-    return pl.DataFrame(pa.concat_tables(tables)) if tables else pl.DataFrame(schema=empty)
+def _read(dataset: Published, config: str, columns: tuple[str, ...]) -> pl.DataFrame:
+    if shards := dataset.contents.shards_of(config):
+        return pl.DataFrame(dataset.columns(shards, columns))
+    return pl.DataFrame(
+        schema={name: pl.List(pl.String) if name == "reasons" else pl.String for name in columns}
+    )
 
 
 def _missing(held: pl.DataFrame, other: pl.DataFrame, change: str, rejecting: _Rejecting) -> pl.DataFrame:
@@ -157,9 +139,8 @@ def _missing(held: pl.DataFrame, other: pl.DataFrame, change: str, rejecting: _R
     return told.with_columns(pl.col("why").fill_null([NOT_THERE]))
 
 
-def _changes(before: Manifest, after: Manifest) -> Iterator[Change]:
-    old: Mapping[str, Any] = before.policy.model_dump(mode="json")
-    new: Mapping[str, Any] = after.policy.model_dump(mode="json")
-    for setting in old:
-        if old[setting] != new[setting]:
-            yield Change(setting, old[setting], new[setting])
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
+    """A setting that one version does not have is None there."""
+    for setting in dict.fromkeys((*before, *after)):
+        if before.get(setting) != after.get(setting):
+            yield Change(setting, before.get(setting), after.get(setting))

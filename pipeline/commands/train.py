@@ -1,7 +1,5 @@
 """`reelproof train sft|rl`, `tts` and `evaluate`: shards and a model in, a model or a table out."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -41,8 +39,7 @@ def sft(build_dir: Path, model: str, out: Path, config: Path | None, overrides: 
     """Fine-tune a model on the kept thoughts of DIR."""
     from reelproof.training.sft import SftConfig, train_sft
 
-    with _refusals():
-        click.echo(train_sft(build_dir, model, out, _settings(SftConfig, config, overrides)))
+    click.echo(train_sft(build_dir, model, out, _settings(SftConfig, config, overrides)))
 
 
 @train.command()
@@ -56,7 +53,7 @@ def rl(build_dir: Path, model: str, out: Path, config: Path | None, overrides: t
     from reelproof.pipeline.commands.training_judge import open_judge
     from reelproof.training.rl import RlConfig, train_rl
 
-    with _refusals(), open_judge(build_dir) as judge:
+    with open_judge(build_dir) as judge:
         click.echo(train_rl(build_dir, model, out, _settings(RlConfig, config, overrides), judge))
 
 
@@ -71,7 +68,7 @@ def tts(build_dir: Path, model: str, out: Path, config: Path | None, overrides: 
     from reelproof.pipeline.commands.training_judge import open_judge
     from reelproof.training.tts import TtsConfig, scale_test_time
 
-    with _refusals(), open_judge(build_dir) as judge:
+    with open_judge(build_dir) as judge:
         scale_test_time(build_dir, model, out, _settings(TtsConfig, config, overrides), judge)
     click.echo((out / "tts.md").read_text())
 
@@ -87,22 +84,9 @@ def evaluate(build_dir: Path, model: str, out: Path, config: Path | None, overri
     from reelproof.pipeline.commands.training_judge import open_judge
     from reelproof.training.evaluate import EvaluateConfig, evaluate_model
 
-    with _refusals(), open_judge(build_dir) as judge:
+    with open_judge(build_dir) as judge:
         evaluate_model(build_dir, model, out, _settings(EvaluateConfig, config, overrides), judge)
     click.echo((out / "evaluate.md").read_text())
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """What training refuses before it begins is bad usage, said in one message."""
-    from reelproof.pipeline.errors import UsageError
-    from reelproof.training.preflight import SetupError
-    from reelproof.training.shards import DatasetError
-
-    try:
-        yield
-    except (DatasetError, SetupError) as error:
-        raise UsageError(str(error)) from None
 
 
 def _settings(model: "type[M]", config: Path | None, overrides: tuple[str, ...]) -> "M":

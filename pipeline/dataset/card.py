@@ -19,9 +19,9 @@ from reelproof.pipeline.dataset.hub_metadata import (
     read_features,
 )
 from reelproof.pipeline.dataset.part_files import PartFiles
+from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.dataset.stats_files import (
     Plot,
-    known_manifest,
     known_stats,
     put_file,
     read_plots,
@@ -93,17 +93,17 @@ def write_readme(
     Raises UsageError where one of them is missing.
     """
     known: list[Callable[[], Any]] = [
-        lambda: known_manifest(store, folder),
+        lambda: open_dataset(store),
         lambda: known_stats(store, folder),
     ]
-    manifest, stats = side_by_side(store, lambda read: read(), known)
+    dataset, stats = side_by_side(store, lambda read: read(), known)
     reads: list[Callable[[], Any]] = [
-        lambda: read_features(store, manifest, folder),
-        lambda: write_examples(store, manifest, cfg.examples, folder),
+        lambda: read_features(dataset),
+        lambda: write_examples(store, dataset, cfg.examples, folder),
         lambda: read_plots(store, stats, folder),
     ]
     features, examples, plots = side_by_side(store, lambda read: read(), reads)
-    facts = CardFacts(manifest, stats, features, examples, plots, study)
+    facts = CardFacts(dataset.manifest(), stats, features, examples, plots, study)
     put_file(store, f"{folder}/README.md", render_card(facts, cfg).encode())
 
 

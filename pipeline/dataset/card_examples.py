@@ -1,12 +1,11 @@
 """The first kept rows of a dataset -> examples for its card, with their frames as files."""
 
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from reelproof.pipeline.dataset.part_files import open_parquet
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
-from reelproof.schemas.manifest import Manifest
+from reelproof.schemas.published import Published
 
 _FOLDER = "examples"
 _FRAMES = 8
@@ -36,9 +35,9 @@ class Example(NamedTuple):
     frames: tuple[ExampleFrame, ...]
 
 
-def write_examples(store: Store, manifest: Manifest, wanted: int, folder: str) -> list[Example]:
+def write_examples(store: Store, dataset: Published, wanted: int, folder: str) -> list[Example]:
     """The first row of `sft` of as many tasks, their frames as files in `examples/`; older ones go."""
-    rows = _first_rows(store, manifest, wanted, folder)
+    rows = _first_rows(dataset, wanted)
     jpegs: dict[str, bytes] = {}
     examples = []
     for row in rows:
@@ -68,12 +67,10 @@ def write_examples(store: Store, manifest: Manifest, wanted: int, folder: str) -
     return examples
 
 
-def _first_rows(store: Store, manifest: Manifest, wanted: int, folder: str) -> list[dict]:  # type: ignore[type-arg]
+def _first_rows(dataset: Published, wanted: int) -> list[dict[str, Any]]:
     """Rows with frames, from the first row group of the first shard that has any: one a task."""
-    for entry in manifest.files:
-        if entry.config != "sft" or not entry.rows or not wanted:
-            continue
-        with open_parquet(store, f"{folder}/{entry.path}") as file:
+    for shard in dataset.contents.shards_of("sft") if wanted else ():
+        with dataset.open(shard) as file:
             rows = next(file.iter_batches(_LOOKED_AT, row_groups=[0])).to_pylist()
         by_task = {row["task"]: row for row in reversed(rows) if row["images"]}
         if by_task:

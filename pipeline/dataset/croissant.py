@@ -12,7 +12,8 @@ from typing import Any
 
 from reelproof.pipeline.dataset.card import CardConfig
 from reelproof.pipeline.dataset.hub_metadata import Features, loadable_splits, read_features
-from reelproof.pipeline.dataset.stats_files import known_manifest, known_stats, put_file
+from reelproof.pipeline.dataset.reading import open_dataset
+from reelproof.pipeline.dataset.stats_files import known_stats, put_file
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import Manifest, ManifestFile
 from reelproof.schemas.stats import Stats
@@ -111,10 +112,8 @@ def write_croissant(
     store: Store, cfg: CardConfig, version: str, published: str, url: str = "", folder: str = "dataset"
 ) -> None:
     """Leave `croissant.json` beside manifest and stats. `published` is a date, `YYYY-MM-DD`."""
-    manifest, stats = known_manifest(store, folder), known_stats(store, folder)
-    described = describe(
-        manifest, stats, read_features(store, manifest, folder), cfg, version, published, url
-    )
+    dataset, stats = open_dataset(store), known_stats(store, folder)
+    described = describe(dataset.manifest(), stats, read_features(dataset), cfg, version, published, url)
     put_file(
         store, f"{folder}/{CROISSANT}", (json.dumps(described, indent=2, ensure_ascii=False) + "\n").encode()
     )

@@ -6,10 +6,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from reelproof.pipeline.dataset.part_files import read_metadata
-from reelproof.pipeline.disk.side_by_side import side_by_side
-from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import Manifest, ManifestFile
+from reelproof.schemas.published import Published
 from reelproof.schemas.stats import Stats
 
 Features = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -103,14 +101,12 @@ def _license(videos: Sequence[str], stated: str) -> dict[str, Any]:
     }
 
 
-def read_features(store: Store, manifest: Manifest, folder: str) -> Features:
+def read_features(dataset: Published) -> Features:
     """Each config's columns as `dataset_info` lists them, from the first shard's own metadata."""
     first: dict[str, ManifestFile] = {}
-    for each in manifest.files:
+    for each in dataset.contents.shards:
         first.setdefault(each.config, each)
-    footers = side_by_side(
-        store, lambda entry: read_metadata(store, f"{folder}/{entry.path}"), first.values()
-    )
+    footers = dataset.footers(tuple(first.values()))
     held = [json.loads(each.metadata[b"huggingface"])["info"]["features"] for each in footers]
     return {
         config: [{"name": name, **_yaml_feature(feature)} for name, feature in columns.items()]

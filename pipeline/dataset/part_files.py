@@ -4,13 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
-from fsspec.implementations.local import LocalFileSystem
 
 from reelproof.pipeline.disk.store import Store
 
@@ -103,13 +102,6 @@ def read_metadata(store: Store, name: str) -> pq.FileMetaData:
     """A Parquet file's footer."""
     with open_parquet(store, name) as file:
         return file.metadata
-
-
-def arrow_file_system(fs: Any) -> pafs.FileSystem:
-    """An fsspec file system as Arrow reads it, without Python in between where the files are local."""
-    if isinstance(fs, LocalFileSystem):
-        return pafs.LocalFileSystem()
-    return pafs.PyFileSystem(pafs.FSSpecHandler(fs))
 
 
 def read_scores(store: Store, part: PartFiles, trace_ids: pa.ChunkedArray) -> pa.Table:

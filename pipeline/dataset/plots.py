@@ -9,11 +9,11 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.dataset.stats_files import (
     PLOTS,
     Plot,
     PlotList,
-    known_manifest,
     known_stats,
     put_file,
     stats_sha256,
@@ -55,7 +55,7 @@ def write_plots(
 
     `measurements` and `verdicts` have the same rows. Raises UsageError where there are no stats.
     """
-    manifest, stats = known_manifest(store, folder), known_stats(store, folder)
+    manifest, stats = open_dataset(store).manifest(), known_stats(store, folder)
     published = "published" in verdicts.columns
     rows = complete(measurements.filter(verdicts["published"]) if published else measurements)
     with mpl.rc_context(_STYLE):

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import DiskFull, Store
 from reelproof.schemas.manifest import Manifest, ManifestFile
+from reelproof.schemas.published import MANIFEST
 
-MANIFEST = "manifest.json"
 _STAGING = ".staging"
 _REPLACING = ".replacing"
 """There while files are being replaced: the manifest may then name bytes that are no longer there."""

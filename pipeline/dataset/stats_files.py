@@ -9,12 +9,11 @@ import polars as pl
 from pydantic import ValidationError
 
 from reelproof.pipeline.dataset.part_files import PartFiles
-from reelproof.pipeline.dataset.replace import read_manifest
+from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.dataset.stats import count_build, count_policy
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
-from reelproof.schemas.manifest import Manifest
 from reelproof.schemas.record import Record
 from reelproof.schemas.stats import Stats
 
@@ -45,7 +44,7 @@ def write_stats(
 ) -> Stats:
     """Count, and leave `stats.json`. Raises UsageError where there is no manifest."""
     reads: list[Callable[[], Any]] = [
-        lambda: known_manifest(store, folder),
+        lambda: open_dataset(store).manifest(),
         lambda: read_stats(store, folder),
     ]
     manifest, held = side_by_side(store, lambda read: read(), reads)
@@ -64,16 +63,6 @@ def gone_videos(measurements: pl.DataFrame, verdicts: pl.DataFrame) -> frozenset
         return frozenset()
     ids, published = measurements["video_id"], verdicts["published"]
     return frozenset(ids.filter(~published).unique()) - frozenset(ids.filter(published).unique())
-
-
-def known_manifest(store: Store, folder: str = "dataset") -> Manifest:
-    """The dataset's manifest. Raises UsageError where there is none."""
-    manifest = read_manifest(store, folder)
-    if manifest is None:
-        raise UsageError(
-            f"{store.url} holds no {folder}/manifest.json that this version reads; refilter first"
-        )
-    return manifest
 
 
 def known_stats(store: Store, folder: str = "dataset") -> Stats:

@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from reelproof.pipeline.dataset.croissant import bump_version
-from reelproof.pipeline.dataset.part_files import read_columns
-from reelproof.pipeline.dataset.replace import read_manifest
-from reelproof.pipeline.disk.side_by_side import side_by_side
+from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.published import DatasetError
 
 CROISSANT = "dataset/croissant.json"
 FIRST_VERSION = "1.0.0"
@@ -30,19 +29,14 @@ class Release(NamedTuple):
 
 def read_release(store: Store) -> Release | None:
     """The dataset that lies there; None where it was never described. Reads one narrow column."""
-    manifest = read_manifest(store)
-    if manifest is None:
-        return None
     try:
+        dataset = open_dataset(store)
         described: dict[str, Any] = store.read_json(CROISSANT)
-    except FileNotFoundError:
+    except (DatasetError, FileNotFoundError):
         return None
-    files = [file for file in manifest.files if file.config in KEPT_CONFIGS and file.rows]
-    tables = side_by_side(
-        store, lambda file: read_columns(store, f"dataset/{file.path}", ("sample_id",)), files
-    )
-    kept = frozenset(each for table in tables for each in table["sample_id"].to_pylist())
-    return Release(described["version"], described["datePublished"], manifest.dataset_sha256, kept)
+    shards = dataset.contents.shards_of(*KEPT_CONFIGS)
+    kept = frozenset(dataset.columns(shards, ("sample_id",))["sample_id"].to_pylist() if shards else ())
+    return Release(described["version"], described["datePublished"], dataset.contents.dataset_sha256, kept)
 
 
 def release_of(dataset_sha256: str, before: Release | None, kept: Callable[[], frozenset[str]]) -> Release:

@@ -62,8 +62,8 @@ class Store:
 
     def path(self, name: str) -> str:
         """A file's path as `fs` knows it; an absolute one where the store is local."""
-        root = self._opened[1]
-        return f"{root}/{name}" if name else root
+        root, inner = self._opened[1], "" if name == "." else name.removeprefix("./")
+        return f"{root}/{inner}" if inner else root
 
     def exists(self, name: str) -> bool:
         """Whether the file is there, whole."""

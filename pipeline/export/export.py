@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.export.layouts import LAYOUTS, Layout
-from reelproof.pipeline.export.rows import read_manifest_file, read_rows
+from reelproof.pipeline.export.rows import read_rows
 from reelproof.pipeline.export.starts import STARTS
-from reelproof.schemas.manifest import Manifest, ManifestFile
+from reelproof.schemas.manifest import ManifestFile
+from reelproof.schemas.published import Contents, Published, open_folder
 
 
 class Exported(NamedTuple):
@@ -28,18 +29,18 @@ class Exported(NamedTuple):
     """Files that show how to start the trainer."""
 
 
-def export(dataset: Path, target: Path, layout: str) -> Exported:
+def export(folder: Path, target: Path, layout: str) -> Exported:
     """Write a dataset's rows to a new folder in a layout of `LAYOUTS`; the folder is there whole or not at
     all.
 
-    Every row passes through memory once, a few at a time. `dataset` is the folder of a build or its
+    Every row passes through memory once, a few at a time. `folder` is that of a build or its
     `dataset` folder. Raises UsageError for an unknown layout, a folder that is no dataset, a target that
     holds something, and a dataset without rows for the layout.
     """
     if layout not in LAYOUTS:
         raise UsageError(f"there is no layout {layout!r}; it may be one of: {', '.join(LAYOUTS)}")
-    dataset = dataset / "dataset" if (dataset / "dataset" / "manifest.json").is_file() else dataset
-    shards = _shards(read_manifest_file(dataset), layout)
+    dataset = open_folder(folder)
+    shards = _shards(dataset.contents, layout)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"{target} is there already and not empty; name a new folder for the export")
     staging = target.with_name(f".{target.name}.export-{os.getpid()}")
@@ -55,20 +56,19 @@ def export(dataset: Path, target: Path, layout: str) -> Exported:
     return Exported(target, rows, skipped, starts)
 
 
-def _shards(manifest: Manifest, layout: str) -> list[ManifestFile]:
+def _shards(contents: Contents, layout: str) -> list[ManifestFile]:
     wanted = LAYOUTS[layout].configs
-    shards = [file for file in manifest.files if file.config in wanted and file.rows]
+    shards = contents.shards_of(*wanted)
     if not shards:
-        held = sorted({file.config for file in manifest.files if file.rows})
         raise UsageError(
             f"layout {layout} takes rows of {' and '.join(wanted)}; this dataset has rows in "
-            f"{', '.join(held) or 'none of its configs'}"
+            f"{', '.join(contents.configs) or 'none of its configs'}"
         )
     return sorted(shards, key=lambda file: (file.config, file.split, file.path))
 
 
 def _write(
-    dataset: Path, shards: list[ManifestFile], root: Path, layout: Layout
+    dataset: Published, shards: list[ManifestFile], root: Path, layout: Layout
 ) -> tuple[dict[str, int], dict[str, int]]:
     rows: Counter[str] = Counter()
     skipped: Counter[str] = Counter()

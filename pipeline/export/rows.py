@@ -1,20 +1,15 @@
-"""A published dataset's folder -> its rows, one at a time, for whoever writes them down in another layout."""
+"""A published dataset -> its rows, one at a time, for whoever writes them down in another layout."""
 
-import hashlib
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow.parquet as pq
-from pydantic import ValidationError
-
 from reelproof.pipeline.errors import UsageError
-from reelproof.schemas.manifest import Manifest, ManifestFile
+from reelproof.schemas.manifest import ManifestFile
+from reelproof.schemas.published import Published
 from reelproof.schemas.question import Task
 from reelproof.schemas.sample import ChatMessage
 
-_ROWS_AT_ONCE = 16
 _PLAIN = re.compile(r"[\w-]{1,200}", re.ASCII)
 _PLACEHOLDER = re.compile(r"<(image|video|audio)>")
 
@@ -45,32 +40,21 @@ class PublishedRow(NamedTuple):
     thought: str | None
 
 
-def read_manifest_file(dataset: Path) -> Manifest:
-    """What the dataset's folder says that it holds. Raises UsageError where there is none."""
-    file = dataset / "manifest.json"
-    if not file.is_file():
-        raise UsageError(f"{dataset} holds no dataset (no manifest.json there); name the folder of a build")
-    try:
-        return Manifest.model_validate_json(file.read_bytes())
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UsageError(
-            f"{file} is not a manifest of reelproof's ({where}: {first['msg']}); fetch the dataset again"
-        ) from None
+_COLUMNS = (
+    "sample_id", "question_id", "question_kind", "task", "question", "options", "answer", "tolerance",
+    "video", "license", "frame_times_s", "frame_sha256", "images", "prompt", "completion", "thought",
+)  # fmt: skip
+"""Those that a row needs; scores stay where they are."""
 
 
-def read_rows(dataset: Path, shard: ManifestFile) -> Iterator[PublishedRow]:
+def read_rows(dataset: Published, shard: ManifestFile) -> Iterator[PublishedRow]:
     """A shard's rows, a few in memory at a time.
 
     Raises UsageError where the file is not the one that the manifest names, and for ids that are no names.
     """
-    path = dataset / shard.path
-    _check(path, shard)
-    with pq.ParquetFile(path) as parquet:
-        for batch in parquet.iter_batches(batch_size=_ROWS_AT_ONCE, columns=_columns(parquet)):
-            for row in batch.to_pylist():
-                yield _row(row, shard)
+    dataset.check(shard)
+    for row in dataset.rows(shard, _COLUMNS):
+        yield _row(row, shard)
 
 
 def placeholder_text(message: ChatMessage) -> str:
@@ -83,24 +67,6 @@ def placeholder_text(message: ChatMessage) -> str:
 def defused(text: str) -> str:
     """Text with `(image)` for `<image>` and so on, so that no loader takes what was said for media."""
     return _PLACEHOLDER.sub(r"(\1)", text)
-
-
-def _check(path: Path, shard: ManifestFile) -> None:
-    if not path.is_file():
-        raise UsageError(f"{path} is missing, though the manifest names it; build or fetch the dataset again")
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    if digest != shard.sha256:
-        raise UsageError(f"{path} is not the file that the manifest names; build or fetch the dataset again")
-
-
-def _columns(parquet: pq.ParquetFile) -> list[str]:
-    """Those that a row needs; scores stay where they are."""
-    wanted = (
-        "sample_id", "question_id", "question_kind", "task", "question", "options", "answer", "tolerance",
-        "video", "license", "frame_times_s", "frame_sha256", "images", "prompt", "completion", "thought",
-    )  # fmt: skip
-    return [name for name in wanted if name in parquet.schema_arrow.names]
 
 
 def _checked(name: str, shard: ManifestFile) -> str:

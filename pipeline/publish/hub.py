@@ -25,7 +25,8 @@ from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from reelproof.pipeline.disk.own_files import LISTING, listing, refuse_used
 from reelproof.pipeline.errors import BuildFailed, UsageError
-from reelproof.pipeline.publish.publish import MANIFEST, SentFile, known_files
+from reelproof.pipeline.publish.publish import SentFile, known_files
+from reelproof.schemas.published import MANIFEST
 
 _REFUSED = (401, 403)
 _SAID_CHARACTERS = 400

@@ -6,15 +6,11 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from pydantic import ValidationError
-
-from reelproof.pipeline.dataset.stats_files import known_manifest
+from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.disk.own_files import LISTING, listing, read_listing, refuse_used, replace_own_files
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BuildFailed, UsageError
-from reelproof.schemas.manifest import Manifest
-
-MANIFEST = "manifest.json"
+from reelproof.schemas.published import MANIFEST, DatasetError, read_contents
 
 
 class SentFile(NamedTuple):
@@ -59,16 +55,14 @@ class Published(NamedTuple):
         return sum(each.size_bytes for each in self.sent)
 
 
-def publish(
-    build: Store, target: Target, dry_run: bool = False, into_used: bool = False, folder: str = "dataset"
-) -> Published:
+def publish(build: Store, target: Target, dry_run: bool = False, into_used: bool = False) -> Published:
     """Publish the dataset of a build in a local folder; with `dry_run`, only tell what would go.
 
     Only files that an earlier publishing put there are removed. Raises UsageError where there is no dataset,
     or one whose files are not what its manifest says, and for a target that holds something of others, unless
     `into_used`; BuildFailed where the target does not give back what was sent.
     """
-    files = list_files(build, folder)
+    files = list_files(build)
     names = {each.name for each in files}
     stale = sorted(target.own(into_used) - names)
     sent = target.missing(files)
@@ -76,26 +70,27 @@ def publish(
     if dry_run or not (sent or stale):
         return published
     target.send(sent, stale, names)
-    if target.read(MANIFEST) != (Path(build.path(folder)) / MANIFEST).read_bytes():
+    if target.read(MANIFEST) != files[-1].path.read_bytes():
         raise BuildFailed("the target does not give back the manifest that was sent; publish again")
     return published
 
 
-def list_files(build: Store, folder: str = "dataset") -> list[SentFile]:
+def list_files(build: Store) -> list[SentFile]:
     """The dataset's files in the order in which they are to be sent: the manifest last. Hidden ones stay.
 
     Raises UsageError where a shard is not what the manifest says.
     """
     if not build.is_local:
         raise UsageError(f"{build.url} is not a folder of this machine; run publish where the build is")
-    manifest, root = known_manifest(build, folder), Path(build.path(folder))
+    dataset = open_dataset(build)
+    shards, root = dataset.contents.shards, Path(build.path(dataset.folder))
     files = [_file(root, path) for path in sorted(root.rglob("*")) if _goes(root, path)]
     found = {each.name: each.sha256 for each in files}
-    if wrong := [each.path for each in manifest.files if found.get(each.path) != each.sha256]:
+    if wrong := [each.path for each in shards if found.get(each.path) != each.sha256]:
         raise UsageError(
             f"{root}: {len(wrong)} shards are not what the manifest says, such as {wrong[0]}; refilter"
         )
-    named = {each.path for each in manifest.files}
+    named = {each.path for each in shards}
     files = [each for each in files if not each.name.endswith(".parquet") or each.name in named]
     return sorted(files, key=lambda each: (each.name == MANIFEST, each.name))
 
@@ -153,13 +148,15 @@ def known_files(listed: bytes | None, manifest: bytes | None) -> frozenset[str] 
     if names is not None or manifest is None:
         return names
     try:
-        return frozenset(each.path for each in Manifest.model_validate_json(manifest).files)
-    except ValidationError:
+        return frozenset(each.path for each in read_contents(manifest, MANIFEST).shards)
+    except DatasetError:
         return None
 
 
 def _goes(root: Path, path: Path) -> bool:
-    return path.is_file() and not any(part.startswith(".") for part in path.relative_to(root).parts)
+    name = path.relative_to(root)
+    is_shown = not any(part.startswith(".") for part in name.parts)
+    return path.is_file() and is_shown and name != Path(LISTING)
 
 
 def _file(root: Path, path: Path) -> SentFile:

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, Protocol
 
 import jinja2
 
-from reelproof.pipeline.dataset.replace import MANIFEST
-from reelproof.pipeline.dataset.stats_files import known_manifest, known_stats
+from reelproof.pipeline.dataset.reading import open_dataset
+from reelproof.pipeline.dataset.stats_files import known_stats
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.report.evidence import Evidence
 from reelproof.pipeline.report.query import Query
@@ -125,10 +125,10 @@ class Report:
     """
 
     def __init__(self, store: Store, links: Links, rows_a_page: int) -> None:
-        folder = dataset_folder(store)
-        self._manifest = known_manifest(store, folder)
-        self._stats = known_stats(store, folder)
-        self.rows = ReportRows(store, self._manifest, folder)
+        dataset = open_dataset(store)
+        self._manifest = dataset.manifest()
+        self._stats = known_stats(store, dataset.folder)
+        self.rows = ReportRows(dataset)
         self.evidence = Evidence(store, self.rows, self._manifest.facts.fingerprints)
         self.links = links
         self._rows_a_page = rows_a_page
@@ -216,11 +216,6 @@ class Report:
 
     def _render(self, template: str, **context: Any) -> str:
         return _templates.get_template(template).render(site=self.site, links=self.links, **context)
-
-
-def dataset_folder(store: Store) -> str:
-    """Where the dataset lies: in a build's folder, or it is the folder."""
-    return "dataset" if store.exists(f"dataset/{MANIFEST}") else "."
 
 
 _SETS = ("traces", "sft", "rejected", "rl")

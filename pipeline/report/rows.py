@@ -17,11 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from reelproof.pipeline.dataset.part_files import read_columns
-from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.report.query import SETS, Query
 from reelproof.schemas.answers.reading import read_completion
-from reelproof.schemas.manifest import Manifest
+from reelproof.schemas.manifest import ManifestFile
+from reelproof.schemas.published import Published
 
 CONFIGS = ("sft", "rejected", "rl")
 LIST_COLUMNS = (
@@ -46,18 +45,21 @@ Numbers = npt.NDArray[np.int64] | range
 class Shard(NamedTuple):
     """One file, and the numbers of its rows: `first` and the `rows - 1` after it."""
 
-    path: str
-    config: str
+    file: ManifestFile
     first: int
-    rows: int
+
+    @property
+    def rows(self) -> int:
+        """How many it has."""
+        return self.file.rows
 
 
 class ReportRows:
     """The rows of one dataset. Safe to ask from several threads."""
 
-    def __init__(self, store: Store, manifest: Manifest, folder: str) -> None:
-        self._store = store
-        self.shards = tuple(_numbered(manifest, folder))
+    def __init__(self, dataset: Published) -> None:
+        self._dataset = dataset
+        self.shards = tuple(_numbered(dataset))
         self._firsts = [shard.first for shard in self.shards]
         self._answers: OrderedDict[Query, Future[Numbers]] = OrderedDict()
         self._lock = Lock()
@@ -67,7 +69,7 @@ class ReportRows:
 
     def numbers(self, query_set: str) -> range:
         """The numbers of a set's rows: one of `SETS`."""
-        mine = [shard for shard in self.shards if shard.config in SETS[query_set]]
+        mine = [shard for shard in self.shards if shard.file.config in SETS[query_set]]
         first = mine[0].first if mine else 0
         return range(first, first + sum(shard.rows for shard in mine))
 
@@ -140,11 +142,12 @@ class ReportRows:
         """
         for run in _runs(numbers):
             shard = self._shard(run.start)
-            held = [name for name in self.schema(shard.config) if name in _sources(columns) or not columns]
-            frame = self._scan(shard, [name for name in held if name not in without])
+            wanted = _sources(columns)
+            held = [name for name in self.schema(shard.file.config) if name in wanted or not columns]
+            frame = self._dataset.scan(shard.file, [name for name in held if name not in without])
             found = frame.slice(run.start - shard.first, len(run)).collect()
             for number, row in zip(run, found.iter_rows(named=True), strict=False):
-                yield {"config": shard.config, "number": number, **_with_thought(row)}
+                yield {"config": shard.file.config, "number": number, **_with_thought(row)}
             left = range(max(run.start, shard.first + shard.rows), run.stop)
             if left:  # the run goes on in the next shard
                 yield from self.read(left, columns, without)
@@ -193,25 +196,17 @@ class ReportRows:
     def _search(self, shard: Shard, condition: pl.Expr) -> pl.LazyFrame:
         """Numbers of a shard's rows that pass."""
         used = sorted(set(condition.meta.root_names())) or ["sample_id"]
-        rows = self._scan(shard, used).with_row_index("number", shard.first)
+        rows = self._dataset.scan(shard.file, used).with_row_index("number", shard.first)
         return rows.filter(condition).select(pl.col("number").cast(pl.Int64))
 
     def _shards_of(self, config: str) -> list[Shard]:
-        return [shard for shard in self.shards if shard.config == config]
-
-    def _scan(self, shard: Shard, columns: Sequence[str]) -> pl.LazyFrame:
-        if self._store.is_local:
-            return pl.scan_parquet(self._store.path(shard.path), glob=False).select(columns)
-        return pl.DataFrame(read_columns(self._store, shard.path, columns)).lazy()
+        return [shard for shard in self.shards if shard.file.config == config]
 
     def _schema(self, config: str) -> Mapping[str, pl.DataType]:
         if config not in CONFIGS:
             raise KeyError(config)
-        shard = next((each for each in self.shards if each.config == config), None)
-        if shard is None:
-            return {}
-        with self._store.open_read(shard.path) as stream:
-            return pl.read_parquet_schema(stream)
+        shard = next(iter(self._shards_of(config)), None)
+        return {} if shard is None else self._dataset.schema(shard.file)
 
     def _shard(self, number: int) -> Shard:
         place = bisect_right(self._firsts, number) - 1
@@ -220,13 +215,12 @@ class ReportRows:
         return self.shards[place]
 
 
-def _numbered(manifest: Manifest, folder: str) -> Iterator[Shard]:
+def _numbered(dataset: Published) -> Iterator[Shard]:
     first = 0
     for config in CONFIGS:
-        for entry in manifest.files:
-            if entry.config == config and entry.rows:
-                yield Shard(f"{folder}/{entry.path}", config, first, entry.rows)
-                first += entry.rows
+        for file in dataset.contents.shards_of(config):
+            yield Shard(file, first)
+            first += file.rows
 
 
 def _sources(columns: Sequence[str]) -> Sequence[str]:

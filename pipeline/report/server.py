@@ -15,11 +15,12 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler
 
-from reelproof.pipeline.dataset.replace import MANIFEST
+from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
-from reelproof.pipeline.report.pages import Report, dataset_folder
+from reelproof.pipeline.report.pages import Report
 from reelproof.pipeline.report.query import Query
+from reelproof.schemas.published import MANIFEST
 
 HOST = "127.0.0.1"
 ROWS_A_PAGE = 25
@@ -65,6 +66,7 @@ class Reports:
     def __init__(self, store: Store, rows_a_page: int) -> None:
         self._store = store
         self._rows_a_page = rows_a_page
+        self._names = [f"{open_dataset(store).folder}/{name}" for name in (MANIFEST, STATS)]
         self._seen = self._facts()
         self._report = Report(store, ServedLinks(), rows_a_page)
 
@@ -78,9 +80,8 @@ class Reports:
         return self._report
 
     def _facts(self) -> tuple[bytes, ...]:
-        folder = dataset_folder(self._store)
-        names = [f"{folder}/{name}" for name in (MANIFEST, STATS)]
-        return tuple(self._store.read_bytes(name) if self._store.exists(name) else b"" for name in names)
+        held = (self._store.exists(name) and self._store.read_bytes(name) for name in self._names)
+        return tuple(each or b"" for each in held)
 
 
 class _Handler(RequestHandler):

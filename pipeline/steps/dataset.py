@@ -13,7 +13,7 @@ import yaml
 from reelproof.pipeline.dataset import shard_files, stats
 from reelproof.pipeline.dataset.card import TEMPLATE, CardConfig, write_readme
 from reelproof.pipeline.dataset.croissant import write_croissant
-from reelproof.pipeline.dataset.replace import MANIFEST, read_manifest, trusted_files
+from reelproof.pipeline.dataset.replace import read_manifest, trusted_files
 from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
 from reelproof.pipeline.dataset.stats_files import PLOTS, known_stats, read_plots, write_stats
 from reelproof.pipeline.dataset.versioning import CROISSANT as CROISSANT_FILE
@@ -32,6 +32,7 @@ from reelproof.pipeline.teachers.kinds import teacher_identity
 from reelproof.schemas.footage import Quarantine
 from reelproof.schemas.manifest import BuildFacts
 from reelproof.schemas.policy import PolicyConfig
+from reelproof.schemas.published import MANIFEST
 from reelproof.schemas.record import Record
 from reelproof.stages.teachers.prompts import ROLLOUT
 

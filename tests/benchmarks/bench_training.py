@@ -1,6 +1,5 @@
 """SFT from the shards beside TRL's SFTTrainer fed from memory, and the memory of a long stream."""
 
-import hashlib
 import io
 import json
 import os
@@ -28,6 +27,7 @@ from reelproof.training.sft import OptimizerConfig, SftConfig, train_sft
 from reelproof.training.shards import ShardsConfig, open_shards, stream_epoch
 from reelproof.training.tiny_model import TinyModelConfig, build_tiny_model, save_tiny_model
 from tests.benchmarks.rows import Row, Rows
+from tests.published import write_manifest
 from tests.tiny_training import sft_row, write_dataset
 
 STEPS, BATCH, ROUNDS = 40, 16, 3
@@ -161,13 +161,8 @@ def _large_dataset(folder: Path, gigabytes: float) -> Path:
                         {**template, "images": [{"bytes": jpegs[each], "path": None} for each in picked]}
                     )
                 writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-        with file.open("rb") as opened:
-            sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-        files.append(
-            {"path": str(file.relative_to(folder)), "sha256": sha256, "rows": groups // 4 * per_group}
-        )
-    (folder / "manifest.json").write_text(json.dumps({"policy": {}, "files": files}))
-    return folder
+        files.append(file)
+    return write_manifest(folder, files)
 
 
 def _noise(rng: np.random.Generator) -> bytes:

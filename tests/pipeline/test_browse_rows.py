@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
-from reelproof.pipeline.dataset.stats_files import known_manifest
+from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.report.query import Query
 from reelproof.pipeline.report.rows import CONFIGS, ReportRows
@@ -21,13 +21,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 @pytest.fixture(scope="module")
 def rows(store) -> ReportRows:
-    return ReportRows(store, known_manifest(store), "dataset")
+    return ReportRows(open_dataset(store))
 
 
 @pytest.fixture(scope="module")
 def plain(store) -> list[dict]:
     """Every row, read by another reader, one file after another."""
-    files = known_manifest(store).files
+    files = open_dataset(store).manifest().files
     return [
         {"config": config, **row}
         for config in CONFIGS

@@ -209,7 +209,7 @@ def test_command_says_what_is_wrong(tmp_path: Path, harmless):
     taken = harmless.url.rstrip("/").rsplit(":", 1)[1]
     empty = subprocess.run([COMMAND, "browse", tmp_path], capture_output=True, text=True, check=False)
     assert (empty.returncode, "manifest.json" in empty.stderr) == (2, True)
-    root = harmless.report.rows._store.url
+    root = harmless.report.evidence._store.url
     busy = subprocess.run(
         [COMMAND, "browse", root, "--port", taken], capture_output=True, text=True, check=False
     )

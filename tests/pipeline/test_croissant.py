@@ -9,8 +9,8 @@ from PIL import Image
 from reelproof.pipeline.dataset.card import CardConfig, write_card
 from reelproof.pipeline.dataset.croissant import bump_version, write_croissant
 from reelproof.pipeline.dataset.part_files import read_measurements
+from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
-from reelproof.pipeline.dataset.stats_files import known_manifest
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts
 from reelproof.stages.deciding import decide
@@ -46,7 +46,7 @@ def test_records_are_those_of_the_shards(described):
     dataset = mlcroissant.Dataset(jsonld=described.path("dataset/croissant.json"))
     rows = pl.concat(
         pl.read_parquet(described.path(f"dataset/{each.path}")).with_columns(split=pl.lit(each.split))
-        for each in known_manifest(described).files
+        for each in open_dataset(described).manifest().files
         if each.config == "rejected"
     )
     read = {row["rejected/sample_id"].decode(): row for row in dataset.records("rejected")}
@@ -61,7 +61,7 @@ def test_frames_and_completions_are_read_as_they_are_in_the_shards(described):
     dataset = mlcroissant.Dataset(jsonld=described.path("dataset/croissant.json"))
     rows = pl.concat(
         pl.read_parquet(described.path(f"dataset/{each.path}"), columns=["sample_id", "images", "completion"])
-        for each in known_manifest(described).files
+        for each in open_dataset(described).manifest().files
         if each.config == "sft"
     )
     read = {row["sft/sample_id"].decode(): row for row in dataset.records("sft")}
@@ -85,7 +85,7 @@ def test_description_says_who_wrote_the_thoughts(described):
     hashes = {
         each["@id"]: each["sha256"] for each in told["distribution"] if each["@type"] == "cr:FileObject"
     }
-    named = {each.path: each.sha256 for each in known_manifest(described).files if each.rows}
+    named = {each.path: each.sha256 for each in open_dataset(described).manifest().files if each.rows}
     assert named.items() <= hashes.items()
 
 

@@ -55,5 +55,5 @@ def test_diff_of_the_same_is_empty(tmp_path):
 
 
 def test_diff_wants_two_datasets(tmp_path):
-    with pytest.raises(UsageError, match=r"holds no dataset/manifest\.json"):
+    with pytest.raises(UsageError, match=r"holds no dataset \(no manifest\.json there\)"):
         diff_datasets(Store(str(tmp_path)), Store(str(tmp_path)))

@@ -21,8 +21,9 @@ from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.export.export import export
 from reelproof.pipeline.export.layouts import LAYOUTS
 from reelproof.pipeline.export.media import save_clip
-from reelproof.pipeline.export.rows import placeholder_text, read_manifest_file, read_rows
+from reelproof.pipeline.export.rows import placeholder_text, read_rows
 from reelproof.pipeline.inputs.sources import SourcesConfig, given_rows, identify, list_sources
+from reelproof.schemas.published import open_folder
 from reelproof.schemas.sample import ChatMessage, ChatPart
 from tests.published import jpeg, publish
 
@@ -219,8 +220,8 @@ def test_video_r1_clip_is_made_of_the_very_jpegs_at_their_times(exported):
 
 
 def test_clip_of_frames_without_times_has_one_a_second(dataset, tmp_path):
-    shard = next(file for file in read_manifest_file(dataset).files if file.config == "rl")
-    row = next(iter(read_rows(dataset, shard)))
+    held = open_folder(dataset)
+    row = next(iter(read_rows(held, held.contents.shards_of("rl")[0])))
     named = [
         part.model_copy(update={"text": "Frame 1"}) if part.text == "[0.5 s]" else part
         for part in row.prompt[0].content
@@ -281,6 +282,6 @@ def test_export_leaves_a_full_folder_alone(dataset, tmp_path):
 def test_changed_shard_stops_the_export_and_leaves_nothing(tmp_path):
     dataset = publish(tmp_path / "dataset", ROWS)
     (dataset / "data" / "sft" / "train-00001.parquet").write_bytes(b"x")
-    with pytest.raises(UsageError, match="not the file that the manifest names"):
+    with pytest.raises(UsageError, match=r"the manifest says .* changed or damaged"):
         export(dataset, tmp_path / "out", "llama-factory")
     assert [path.name for path in tmp_path.iterdir()] == ["dataset"]

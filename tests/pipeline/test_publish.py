@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from reelproof.pipeline.disk.own_files import LISTING, listing
+from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BuildFailed, UsageError
 from reelproof.pipeline.publish.publish import FolderTarget, list_files, publish, tell_published
 from reelproof.stages.policy import PolicyConfig
@@ -20,6 +21,14 @@ def test_published_folder_is_the_dataset(tmp_path):
     published = publish(store, FolderTarget((tmp_path / "there").as_uri()))
     assert content(tmp_path / "there") == content(tmp_path / "build/dataset")
     assert published.sent[-1].name == "manifest.json"
+
+
+def test_published_copy_is_published_on_as_it_is(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    publish(write_small_build(tmp_path / "build", PolicyConfig()), FolderTarget(str(first)))
+    onwards = publish(Store(str(first)), FolderTarget(str(second)))
+    assert {each.name for each in onwards.sent} == set(content(first))
+    assert content(second) == content(first)
 
 
 def test_only_what_changed_goes(tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from transformers import AutoProcessor, LlamaConfig
 
+from reelproof.schemas.published import DatasetError
 from reelproof.schemas.sample import RlSample
 from reelproof.training.batches import PromptConfig
 from reelproof.training.evaluate import EvaluateConfig, evaluate_model
@@ -16,7 +17,7 @@ from reelproof.training.rewards import RewardConfig
 from reelproof.training.rl import RlConfig, TemporalConfig, train_rl
 from reelproof.training.sampling import SamplingConfig
 from reelproof.training.sft import SftConfig, train_sft
-from reelproof.training.shards import DatasetError, ShardsConfig
+from reelproof.training.shards import ShardsConfig
 from reelproof.training.strategies import TtsConfig
 from reelproof.training.tts import scale_test_time
 from tests.tiny_qwen import write_tiny_qwen

@@ -5,6 +5,7 @@ import pytest
 from reelproof.schemas.question import Task
 from reelproof.training.batches import PromptConfig
 from reelproof.training.evaluate import EvaluateConfig, constant_baseline, evaluate_model
+from reelproof.training.preflight import SetupError
 from reelproof.training.sampling import Said, SamplingConfig
 from reelproof.training.shards import example_of
 from reelproof.training.strategies import TtsConfig, count_votes, vote
@@ -112,7 +113,7 @@ def test_votes_on_spans_and_text_take_what_is_nearest_to_all():
 
 
 def test_strategies_that_need_a_verifier_are_refused_without():
-    with pytest.raises(ValueError, match="best_of_n need a verifier"):
+    with pytest.raises(SetupError, match="best_of_n need a verifier"):
         try_strategies(Scripted("B"), [EXAMPLE], TtsConfig(strategies=("best_of_n",)))
 
 
