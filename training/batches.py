@@ -31,7 +31,8 @@ class PromptConfig(Settings):
     style: PromptStyle = "published"
     """`published`: as the teacher was asked; `brief`: question, frames; `direct`: and no thought asked."""
     max_frames: int | None = Field(default=None, ge=1, le=4096)
-    """Bounds the image tokens: rows with more frames keep this many, evenly spread, each with its label."""
+    """Bounds the image tokens: rows with more frames keep this many, evenly spread, each with its
+    label. Rows whose thoughts cite a frame that goes are not learned from."""
 
 
 class Batch(NamedTuple):

@@ -2,20 +2,24 @@
 
 import heapq
 import io
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 from transformers import AutoConfig, AutoProcessor
 
+from reelproof.schemas.answers.reading import cited_spans
+from reelproof.schemas.answers.thought import cited_near_frames
 from reelproof.schemas.errors import UsageError
-from reelproof.training.batches import PromptConfig, limit_frames, prompt_text
+from reelproof.training.batches import PromptConfig, frame_labels, limit_frames, prompt_text
 from reelproof.training.shards import Example, Shards, example_of
 
 LONGEST_CHECKED = 16
 """Rows with the most text whose tokens are counted."""
+
+NEAR_S = 0.5
+"""A cited time means a frame that is as near as this."""
 
 
 class SetupError(UsageError):
@@ -143,14 +147,50 @@ def _image_token_id(processor: Any) -> int:
 
 
 def _longest_texts(shards: Shards) -> Iterable[Example]:
-    """The rows with the most text, with empty images: only text columns are read."""
-    best: list[tuple[int, str, Example]] = []
+    """The rows with the most text, with empty images."""
+    return heapq.nlargest(
+        LONGEST_CHECKED,
+        _rows_without_images(shards),
+        key=lambda example: sum(
+            len(part.text or "")
+            for turn in (*example.prompt, *(example.completion or ()))
+            for part in turn.content
+        ),
+    )
+
+
+def rows_citing_dropped_frames(shards: Shards, prompt: PromptConfig) -> set[str]:
+    """Ids of the rows whose thought cites a time of which `prompt.max_frames` drops the frame.
+
+    To learn from them is to learn to make frames up. Raises SetupError where that is all rows.
+    """
+    if prompt.max_frames is None or prompt.style == "direct":
+        return set()
+    rows = _rows_without_images(shards)
+    found = {each.sample_id for each in rows if _cites_dropped(each, prompt.max_frames)}
+    if len(found) == shards.rows:
+        raise SetupError(
+            f"the thoughts of all {shards.rows} rows cite frames that prompt.max_frames={prompt.max_frames} "
+            "drops. Raise it, or build clips with fewer frames"
+        )
+    return found
+
+
+def _cites_dropped(example: Example, most: int) -> bool:
+    said = "".join(part.text or "" for turn in example.completion or () for part in turn.content)
+    shown, left = (_label_times(each) for each in (example, limit_frames(example, most)))
+    return any(
+        cited_near_frames([span], shown, NEAR_S) and not cited_near_frames([span], left, NEAR_S)
+        for span in cited_spans(said)
+    )
+
+
+def _label_times(example: Example) -> list[float]:
+    return [span.start_s for label in frame_labels(example) for span in cited_spans(label)]
+
+
+def _rows_without_images(shards: Shards) -> Iterator[Example]:
+    """Every row with empty images: only text columns are read."""
     for shard in shards.files:
         for row in shards.published.rows(shard, without=("images",), at_once=256):
-            size = len(json.dumps([row["prompt"], row.get("completion")]))
-            if len(best) < LONGEST_CHECKED or size > best[0][0]:
-                frames = [{"bytes": b""}] * len(row["frame_sha256"])
-                item = (size, row["sample_id"], example_of({**row, "images": frames}))
-                push = heapq.heappush if len(best) < LONGEST_CHECKED else heapq.heappushpop
-                push(best, item)
-    return [example for _, _, example in best]
+            yield example_of({**row, "images": [{"bytes": b""}] * len(row["frame_sha256"])})

@@ -6,7 +6,7 @@ The loop reads top to bottom; one process or many (`accelerate launch` brings DD
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -21,9 +21,14 @@ from torch.optim.lr_scheduler import LambdaLR
 from reelproof.schemas.settings import Settings
 from reelproof.training.batches import Batch, PromptConfig, sft_batch
 from reelproof.training.networks import LoraSettings, load_network, logits_needed, save_network
-from reelproof.training.preflight import check_frames, check_length, load_processor
+from reelproof.training.preflight import (
+    check_frames,
+    check_length,
+    load_processor,
+    rows_citing_dropped_frames,
+)
 from reelproof.training.runs import RunFolder, model_path
-from reelproof.training.shards import Example, ShardsConfig, open_shards, stream_examples
+from reelproof.training.shards import Example, Shards, ShardsConfig, open_shards, stream_examples
 
 
 class OptimizerConfig(Settings):
@@ -90,6 +95,7 @@ def train_sft(
     processor = load_processor(model_path(model))
     frames = check_frames(processor, shards, cfg.allow_resize)
     check_length(processor, model_path(model), shards, cfg.prompt, frames, room=0)
+    left_out = rows_citing_dropped_frames(shards, cfg.prompt)
     accelerator = Accelerator(mixed_precision=cfg.precision)
     setup = {
         "command": "train sft",
@@ -97,6 +103,7 @@ def train_sft(
         "dataset_sha256": shards.dataset_sha256,
         "policy": shards.policy,
         "frames": frames._asdict(),
+        "rows_left_out": len(left_out),
         "config": cfg.model_dump(mode="json"),
         "processes": accelerator.num_processes,
     }
@@ -106,7 +113,7 @@ def train_sft(
         trainer = Trainer(accelerator, network, cfg.optimizer, cfg.steps)
         first = trainer.resume(run)
         rows_a_step = cfg.batch_rows * cfg.accumulate * accelerator.num_processes
-        rows = stream_examples(shards, cfg.shards, first * rows_a_step)
+        rows = learned_rows(shards, cfg.shards, first * rows_a_step, left_out)
         began, tokens, loss = time.perf_counter(), 0, math.nan
         for step in range(first + 1, cfg.steps + 1):
             batches = [
@@ -228,6 +235,14 @@ def learning_rate_share(step: int, steps: int, cfg: OptimizerConfig) -> float:
     if cfg.schedule == "linear":
         return 1 - done
     return (1 + math.cos(math.pi * done)) / 2 if cfg.schedule == "cosine" else 1.0
+
+
+def learned_rows(shards: Shards, cfg: ShardsConfig, start: int, left_out: Set[str]) -> Iterator[Example]:
+    """The rows to learn from, from the one at `start` on."""
+    if not left_out:
+        return stream_examples(shards, cfg, start)
+    kept = (row for row in stream_examples(shards, cfg) if row.sample_id not in left_out)
+    return itertools.islice(kept, start, None)
 
 
 def _share(

@@ -3,25 +3,26 @@
 import json
 import shutil
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 import pytest
 from transformers import AutoProcessor, LlamaConfig
 
 from reelproof.schemas.published import DatasetError
-from reelproof.schemas.sample import RlSample
+from reelproof.schemas.sample import RlSample, SftSample
 from reelproof.training.batches import PromptConfig
 from reelproof.training.evaluate import EvaluateConfig, evaluate_model
-from reelproof.training.preflight import SetupError, load_processor
+from reelproof.training.preflight import SetupError, load_processor, rows_citing_dropped_frames
 from reelproof.training.rewards import RewardConfig
 from reelproof.training.rl import RlConfig, TemporalConfig, train_rl
 from reelproof.training.sampling import SamplingConfig
-from reelproof.training.sft import SftConfig, train_sft
-from reelproof.training.shards import ShardsConfig
+from reelproof.training.sft import SftConfig, learned_rows, train_sft
+from reelproof.training.shards import ShardsConfig, open_shards
 from reelproof.training.strategies import TtsConfig
 from reelproof.training.tts import scale_test_time
 from tests.tiny_qwen import write_tiny_qwen
-from tests.tiny_training import TINY, row_fields, write_dataset, write_model, write_rl, write_sft
+from tests.tiny_training import TINY, row_fields, sft_row, write_dataset, write_model, write_rl, write_sft
 
 SHORT = SamplingConfig(max_tokens=6)
 RL = RlConfig(steps=1, sampling=SHORT)
@@ -122,6 +123,26 @@ def test_fewer_frames_make_a_long_row_fit(unloadable, tmp_path):
     data = write_sft(tmp_path / "data", 4, frames=40)
     with pytest.raises(OSError, match=r"model\.safetensors"):
         train_sft(data, unloadable, tmp_path / "run", SftConfig(prompt=PromptConfig(max_frames=2)))
+
+
+def test_rows_whose_thoughts_cite_dropped_frames_are_not_learned_from(unloadable, tmp_path):
+    """Thoughts cite the last frame: of two it is the one that stays, of four it is not."""
+    rows = [sft_row(number, frames=2 + 2 * (number % 3 == 0)) for number in range(9)]
+    data = write_dataset(tmp_path / "data", "sft", rows, SftSample)
+    shards, prompt = open_shards(data, ShardsConfig()), PromptConfig(max_frames=1)
+    left_out = rows_citing_dropped_frames(shards, prompt)
+    assert left_out == {"s0000", "s0003", "s0006"}
+    assert not rows_citing_dropped_frames(shards, PromptConfig(max_frames=2))
+    assert not rows_citing_dropped_frames(shards, PromptConfig(max_frames=1, style="direct"))
+    whole = [each.sample_id for each in islice(learned_rows(shards, ShardsConfig(), 0, left_out), 12)]
+    assert sorted(whole[:6]) == sorted({row.sample_id for row in rows} - left_out)
+    resumed = [each.sample_id for each in islice(learned_rows(shards, ShardsConfig(), 4, left_out), 8)]
+    assert resumed == whole[4:]
+    data = write_sft(tmp_path / "all", 4, frames=4)
+    with pytest.raises(
+        SetupError, match=r"thoughts of all 4 rows cite frames that prompt\.max_frames=1 drops"
+    ):
+        train_sft(data, unloadable, tmp_path / "run", SftConfig(prompt=prompt))
 
 
 @pytest.mark.skipif(find_spec("torchvision") is not None, reason="torchvision is here")
