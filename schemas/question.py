@@ -3,7 +3,7 @@
 import hashlib
 import json
 from enum import StrEnum
-from typing import Self
+from typing import NamedTuple, Protocol, Self
 
 from reelproof.schemas.footage import FrameRef, Span
 from reelproof.schemas.record import Record
@@ -34,6 +34,27 @@ class QuestionSource(StrEnum):
     """A teacher wrote it."""
 
 
+class Shown(Protocol):
+    """What whoever looks at a frame gets of it."""
+
+    @property
+    def sha256(self) -> str:
+        """Of its JPEG bytes."""
+        ...
+
+    @property
+    def shown_s(self) -> float | None:
+        """The time printed beside it; null where it is called by its place."""
+        ...
+
+
+class ShownPicture(NamedTuple):
+    """A frame of which nothing else is known."""
+
+    sha256: str
+    shown_s: float | None
+
+
 class ShownFrame(Record):
     """A frame as a question shows it."""
 
@@ -41,6 +62,11 @@ class ShownFrame(Record):
     shown_s: float | None
     """The time printed beside it, seconds of the clip's video; null where a time would give the answer away,
     and the frame is then called by its place (`Frame 1`, `Frame 2`, …)."""
+
+    @property
+    def sha256(self) -> str:
+        """Of its JPEG bytes."""
+        return self.frame.sha256
 
 
 class Question(Record):

@@ -4,7 +4,7 @@ import math
 import random
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from pydantic import Field
 
@@ -13,13 +13,15 @@ from reelproof.schemas.answers.truths import lenient_truth
 from reelproof.schemas.chat import ChatRequest, Completion, Sampling
 from reelproof.schemas.draws import hash32
 from reelproof.schemas.footage import Span
-from reelproof.schemas.question import Question, ShownFrame
+from reelproof.schemas.question import Shown, ShownFrame
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Claim
 from reelproof.stages.teachers.prompts import claim_messages
 from reelproof.stages.teachers.protocol import Teacher
 
 VERSION = 2
+
+S = TypeVar("S", bound=Shown)
 
 _SENTENCE_END = re.compile(r"(?<=[.!?;。！？])\s+|(?<=[。！？])|\n+")
 _LONGEST_CLAIM = 1000
@@ -53,6 +55,13 @@ class Statement(NamedTuple):
     cited: tuple[Span, ...]
 
 
+class Thought(NamedTuple):
+    """What someone thinks, and the frames that it can cite."""
+
+    text: str
+    shown: Sequence[Shown]
+
+
 class _Put(NamedTuple):
     """A claim as it is put to the verifier."""
 
@@ -82,15 +91,8 @@ def verify_claims(
         RuntimeError: The verifier left requests unanswered.
     """
     put = [each for case in cases for each in _put_claims(case, verifier.model, cfg)]
-    requests = {
-        request.request_id: request for each in put for request in (*each.with_cited, *each.with_controls)
-    }  # rollouts say the same: ask once
-    completions = {each.request_id: each for each in verifier.complete(list(requests.values()), frames)}
-    if missing := len(requests.keys() - completions.keys()):
-        raise RuntimeError(
-            f"verifier {verifier.model} left {missing} of {len(requests)} claims unjudged; expected one "
-            "completion each"
-        )
+    requests = (request for each in put for request in (*each.with_cited, *each.with_controls))
+    completions = _completions(requests, verifier, frames)
     for each in put:
         yield Claim(
             trace_id=each.trace_id,
@@ -103,6 +105,20 @@ def verify_claims(
         )
 
 
+def verify(
+    thoughts: Iterable[Thought], verifier: Teacher, cfg: ClaimConfig, frames: Mapping[str, bytes]
+) -> list[tuple[float, ...]]:
+    """The beliefs in each thought's claims by the frames that they cite, where they could be judged.
+
+    They are the `cited_score` of `verify_claims`, which this is without controls; errors as there.
+    """
+    put = [list(_put_cited(each, verifier.model, cfg)) for each in thoughts]
+    requests = (request for claims in put for claim in claims for request in claim)
+    completions = _completions(requests, verifier, frames)
+    beliefs = ((_belief(claim, completions) for claim in claims) for claims in put)
+    return [tuple(each for each in claims if each is not None) for claims in beliefs]
+
+
 def cited_statements(thought: str) -> tuple[Statement, ...]:
     """The sentences of a thought that cite a time, in order."""
     sentences = (each.strip() for each in _SENTENCE_END.split(thought))
@@ -110,7 +126,7 @@ def cited_statements(thought: str) -> tuple[Statement, ...]:
     return tuple(each for each in statements if each.cited)
 
 
-def cited_frames(cited: Sequence[Span], shown: Sequence[ShownFrame], cfg: ClaimConfig) -> list[int] | None:
+def cited_frames(cited: Sequence[Span], shown: Sequence[Shown], cfg: ClaimConfig) -> list[int] | None:
     """Places in `shown` (in order of time) that stand for the cited times; None where one has no frame."""
     places: set[int] = set()
     for span in cited:
@@ -151,15 +167,23 @@ def control_frames(
 
 
 def _put_claims(case: Case, model: str, cfg: ClaimConfig) -> Iterator[_Put]:
-    shown = _timed(case.question)
+    shown = _timed(case.question.frames)
     for trace in case.traces:
         for index, statement in enumerate(cited_statements(trace.thought)[: cfg.claims_per_trace]):
             yield _put(trace.trace_id, index, statement, shown, model, cfg)
 
 
-def _timed(question: Question) -> list[ShownFrame]:
-    timed = [each for each in question.frames if each.shown_s is not None]
-    return sorted(timed, key=lambda each: each.shown_s or 0.0)
+def _put_cited(thought: Thought, model: str, cfg: ClaimConfig) -> Iterator[list[ChatRequest]]:
+    """A thought's claims as they are put to the verifier with the frames that they cite."""
+    shown = _timed(thought.shown)
+    for statement in cited_statements(thought.text)[: cfg.claims_per_trace]:
+        places = cited_frames(statement.cited, shown, cfg)
+        if places is not None:
+            yield _requests(statement, [shown[place] for place in places], model, cfg)
+
+
+def _timed(frames: Iterable[S]) -> list[S]:
+    return sorted((each for each in frames if each.shown_s is not None), key=lambda each: each.shown_s or 0.0)
 
 
 def _put(
@@ -179,7 +203,7 @@ def _put(
 
 
 def _requests(
-    statement: Statement, shown: Sequence[ShownFrame], model: str, cfg: ClaimConfig
+    statement: Statement, shown: Sequence[Shown], model: str, cfg: ClaimConfig
 ) -> list[ChatRequest]:
     messages = claim_messages(statement.text, shown)
     sampling = Sampling(temperature=cfg.temperature, max_tokens=cfg.max_tokens, seed=cfg.seed)
@@ -187,6 +211,19 @@ def _requests(
         ChatRequest(model=model, messages=messages, sampling=sampling, sample_index=vote)
         for vote in range(cfg.votes)
     ]
+
+
+def _completions(
+    requests: Iterable[ChatRequest], verifier: Teacher, frames: Mapping[str, bytes]
+) -> dict[str, Completion]:
+    asked = {each.request_id: each for each in requests}  # rollouts say the same: ask once
+    completions = {each.request_id: each for each in verifier.complete(list(asked.values()), frames)}
+    if missing := len(asked.keys() - completions.keys()):
+        raise RuntimeError(
+            f"verifier {verifier.model} left {missing} of {len(asked)} claims unjudged; expected one "
+            "completion each"
+        )
+    return completions
 
 
 def _belief(requests: Sequence[ChatRequest], completions: Mapping[str, Completion]) -> float | None:
@@ -203,7 +240,7 @@ def _verdict(completion: Completion) -> bool | None:
     return lenient_truth(completion.text if answer is None else answer)
 
 
-def _distance_s(shown: ShownFrame, span: Span) -> float:
+def _distance_s(shown: Shown, span: Span) -> float:
     """Seconds from a frame to a span; 0 inside."""
     time_s = shown.shown_s or 0.0
     return max(span.start_s - time_s, time_s - span.end_s, 0.0)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from reelproof.schemas.chat import ImagePart, Message, TextPart
 from reelproof.schemas.footage import Clip
-from reelproof.schemas.question import Question, ShownFrame, Task
+from reelproof.schemas.question import Question, Shown, ShownFrame, Task
 
 FRAME_AT_TIME = "[{time_s:.1f} s]"
 FRAME_AT_PLACE = "Frame {place}"
@@ -148,7 +148,7 @@ def rollout_messages(clip: Clip, question: Question, frames: Sequence[ShownFrame
     return _one_turn(_intro(ROLLOUT, frames, clip.start_s, clip.end_s), frames, request)
 
 
-def claim_messages(claim_text: str, frames: Sequence[ShownFrame]) -> tuple[Message, ...]:
+def claim_messages(claim_text: str, frames: Sequence[Shown]) -> tuple[Message, ...]:
     """Ask a verifier whether frames bear out one sentence: yes, no or unknown."""
     request = CLAIM.request.format(claim=claim_text)
     return _one_turn(_intro(CLAIM, frames, 0.0, 0.0), frames, request)
@@ -170,7 +170,7 @@ def _options(question: Question) -> str:
     return "".join(f"{letter}. {option}\n" for letter, option in lettered)
 
 
-def _intro(prompt: Prompt, frames: Sequence[ShownFrame], start_s: float, end_s: float) -> str:
+def _intro(prompt: Prompt, frames: Sequence[Shown], start_s: float, end_s: float) -> str:
     if not frames:
         return prompt.without_frames
     timed = all(shown.shown_s is not None for shown in frames)
@@ -178,15 +178,15 @@ def _intro(prompt: Prompt, frames: Sequence[ShownFrame], start_s: float, end_s: 
     return template.format(start_s=start_s, end_s=end_s)
 
 
-def _one_turn(intro: str, frames: Sequence[ShownFrame], request: str) -> tuple[Message, ...]:
+def _one_turn(intro: str, frames: Sequence[Shown], request: str) -> tuple[Message, ...]:
     content = (TextPart(text=intro), *_frame_parts(frames), TextPart(text=request))
     return (Message(role="user", content=content),)
 
 
-def _frame_parts(frames: Sequence[ShownFrame]) -> Iterator[TextPart | ImagePart]:
+def _frame_parts(frames: Sequence[Shown]) -> Iterator[TextPart | ImagePart]:
     for place, shown in enumerate(frames, 1):
         if shown.shown_s is None:
             yield TextPart(text=FRAME_AT_PLACE.format(place=place))
         else:
             yield TextPart(text=FRAME_AT_TIME.format(time_s=shown.shown_s))
-        yield ImagePart(sha256=shown.frame.sha256)
+        yield ImagePart(sha256=shown.sha256)

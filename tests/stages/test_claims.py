@@ -7,12 +7,14 @@ from hypothesis import strategies as st
 
 from reelproof.schemas.chat import ChatRequest, Completion, TextPart
 from reelproof.schemas.footage import Span
-from reelproof.schemas.question import Question
+from reelproof.schemas.question import Question, ShownPicture
 from reelproof.stages.answers.claims import (
     ClaimConfig,
+    Thought,
     cited_frames,
     cited_statements,
     control_frames,
+    verify,
     verify_claims,
 )
 from tests.cases import completion, made_case
@@ -135,3 +137,34 @@ def test_control_frames_are_others_in_as_many_places_under_the_cited_times(data)
         assert not {each.frame.sha256 for each in control} & {shown[place].frame.sha256 for place in cited}
         places = [[each.frame for each in shown].index(each.frame) for each in control]
         assert places == sorted(set(places))
+
+
+def test_thoughts_are_judged_as_traces_are_without_controls():
+    first, second, third = times(made_case([]).question)[1:4]
+    texts = [
+        f"A car at [{first} s]. It is [{second}-{third} s] red. Gone at [500.0 s].",
+        "So 4.",
+        f"It stays at [{second} s].",
+    ]
+    case = made_case([completion(text, "4") for text in texts])
+    believed = [each.frame.sha256 for each in case.question.frames if each.shown_s <= first]
+    of_traces, of_thoughts = FrameReader(believed), FrameReader(believed)
+    claims = list(verify_claims([case], of_traces, ClaimConfig(controls=0, votes=2, temperature=1), {}))
+    shown = [ShownPicture(each.frame.sha256, each.shown_s) for each in reversed(case.question.frames)]
+    thoughts = [Thought(trace.thought, shown) for trace in case.traces]
+    beliefs = verify(thoughts, of_thoughts, ClaimConfig(controls=3, votes=2, temperature=1), {})
+    assert beliefs == [(1.0, 0.0), (), (0.0,)]
+    for trace, judged in zip(case.traces, beliefs, strict=True):
+        mine = [each.cited_score for each in claims if each.trace_id == trace.trace_id]
+        assert tuple(each for each in mine if each is not None) == judged
+    assert of_thoughts.requests == of_traces.requests
+
+
+def test_thought_that_was_left_unjudged_is_an_error():
+    class Silent(FrameReader):
+        def complete(self, requests, frames):
+            return iter(())
+
+    shown = [ShownPicture("a" * 64, 1.0)]
+    with pytest.raises(RuntimeError, match="left 1 of 1 claims unjudged"):
+        verify([Thought("Red at [1.0 s].", shown)], Silent([]), ClaimConfig(), {})
