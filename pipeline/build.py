@@ -146,6 +146,8 @@ def work_through(workplace: Workplace, todos: Sequence[Todo], console: Console) 
                     failures.append(outcome)
                     if isinstance(outcome.error, StepBroken):
                         progress.count_broken(outcome.error.use)
+                        if outcome.error.for_all:
+                            raise BuildFailed(f"{outcome.step} works for no video here: {outcome.error}")
                 else:
                     receipts.append(outcome)
                     progress.count(outcome)

@@ -74,6 +74,7 @@ def _connect(address: str) -> Client:
 
 
 def _local_cluster(cfg: ClusterConfig, gpus_a_server: int) -> SpecCluster:
+    os.environ["PYTHONSAFEPATH"] = "1"  # of a `queue.py` where we were started, our children import nothing
     servers = local_servers(cfg, gpus_a_server)
     count = max(cfg.workers or os.cpu_count() or 1, servers)
     gpus = [gpus_a_server] * servers + [0] * (count - servers)

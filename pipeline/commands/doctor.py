@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import av
-import numpy as np
 import psutil
 from rich.console import Console
 from rich.text import Text
@@ -17,13 +16,13 @@ from rich.text import Text
 from reelproof.pipeline.cluster.local_or_remote import declared_resources, local_servers, open_cluster
 from reelproof.pipeline.dag import build_dag
 from reelproof.pipeline.decoder.child import ChildLimits, scan_in_child
-from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.decoder.trial import second_of_film
+from reelproof.pipeline.errors import BrokenHere, UsageError
 from reelproof.pipeline.inputs.sources import SourceError, list_sources
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.teachers.gpu_claims import visible_gpus
 from reelproof.pipeline.teachers.kinds import check_teacher, gpus_a_server
 from reelproof.schemas.footage import Footage
-from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.scan import FootageConfig
 from reelproof.stages.teachers.protocol import TeacherUnavailable
 
@@ -127,26 +126,13 @@ def _gpu() -> Finding:
 def _decoding() -> Finding:
     """Encode a second of video and scan it in a child, as a build does."""
     with tempfile.TemporaryDirectory(prefix="reelproof-doctor-") as folder:
-        path = Path(folder, "second.mp4")
         try:
-            _encode(path)
-            source = LocalVideo(str(path), "doctor", path.name, path.stat().st_size)
-            (result,) = scan_in_child([source], FootageConfig(), ChildLimits())
-        except (OSError, RuntimeError, av.FFmpegError) as error:
+            (result,) = scan_in_child([second_of_film(Path(folder))], FootageConfig(), ChildLimits())
+        except (OSError, RuntimeError, BrokenHere, av.FFmpegError) as error:
             return Finding("decoding", "problem", f"{type(error).__name__}: {error}")
     if not isinstance(result, Footage):
         return Finding("decoding", "problem", f"{result.kind}: {result.detail}")
     return Finding("decoding", "ok", f"{result.frame_count} frames in a child process, PyAV {av.__version__}")
-
-
-def _encode(path: Path) -> None:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for shade in range(0, 250, 10):
-            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), shade, np.uint8), format="rgb24")
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
 
 
 def _sources(recipe: Recipe) -> Finding:

@@ -13,8 +13,10 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import av
 import psutil
 from pydantic import Field
 
@@ -27,12 +29,15 @@ from reelproof.pipeline.decoder.pipes import (
     Shelf,
     write_message,
 )
+from reelproof.pipeline.decoder.trial import second_of_film
+from reelproof.pipeline.errors import BrokenHere
 from reelproof.schemas.footage import Footage, FootagePiece, Quarantine, QuarantineKind, joined
 from reelproof.schemas.settings import Settings
 from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.scan import FootageConfig, rows_of
 
-CHILD_COMMAND = (sys.executable, "-m", "reelproof.pipeline.decoder.decoding")
+CHILD_COMMAND = (sys.executable, "-P", "-m", "reelproof.pipeline.decoder.decoding")
+"""`-P`: the working folder may hold a `queue.py`, or a `schemas/` that is not ours."""
 _LOOK_EVERY_MS = 100
 
 
@@ -54,9 +59,9 @@ class ChildLimits(Settings):
 class _LostError(Exception):
     """A video that its child could not finish."""
 
-    def __init__(self, kind: QuarantineKind, detail: str) -> None:
+    def __init__(self, kind: QuarantineKind, detail: str, is_misfit: bool = False) -> None:
         super().__init__(detail)
-        self.kind = kind
+        self.kind, self.is_misfit = kind, is_misfit
 
 
 def scan_in_child(
@@ -96,7 +101,8 @@ def scan_rows_in_child(
     """Each source's footage, a row at a time: memory does not grow with the length of a film.
 
     A child that dies is a quarantine `crashed`, one that exceeds its time `timeout`, its memory `too_large`;
-    a new child goes on with the next video. Raises RuntimeError where a child cannot even start.
+    a new child goes on with the next video. Raises RuntimeError where a child cannot even start, BrokenHere
+    where it can scan nothing.
     """
     child: _Child | None = None
     try:
@@ -108,6 +114,8 @@ def scan_rows_in_child(
                 except _LostError as lost:
                     child.kill()
                     child = None
+                    if lost.is_misfit:
+                        _refuse_where_nothing_decodes(command, limits)
                     answer = Quarantine(
                         video_id=source.video_id, name=source.name, kind=lost.kind, detail=str(lost)
                     )
@@ -118,6 +126,21 @@ def scan_rows_in_child(
                     yield from (ScannedRow(place, row, at == len(pieces)) for at, row in enumerate(rows))
     finally:
         if child:
+            child.kill()
+
+
+def _refuse_where_nothing_decodes(command: Sequence[str], limits: ChildLimits) -> None:
+    """Raises BrokenHere where not even a film of our own can be scanned: it was not the video's fault."""
+    with tempfile.TemporaryDirectory(prefix="reelproof-trial-") as folder, Shelf() as pieces:
+        child = _Child(command, limits)
+        try:
+            child.scan(Job(second_of_film(Path(folder)), FootageConfig(), threads=1), pieces)
+        except _LostError as lost:
+            raise BrokenHere(
+                f"not even a film of our own can be decoded with PyAV {av.__version__}: {lost}; no video was "
+                "set aside; install the versions that pyproject.toml names, and build again"
+            ) from None
+        finally:
             child.kill()
 
 
@@ -157,7 +180,7 @@ class _Child:
                 pieces.put(answer)
             answer = self._receive(limit_s, started)
         if isinstance(answer, Failed):
-            raise _LostError(answer.kind, answer.detail)
+            raise _LostError(answer.kind, answer.detail, answer.is_misfit)
         if not isinstance(answer, Footage | Quarantine):
             raise TypeError(f"the decoding process sent {type(answer).__name__}, not footage or a quarantine")
         return answer

@@ -31,6 +31,7 @@ from reelproof.stages.footage.decode import Reel, UnusableVideoError
 from reelproof.stages.footage.scan import scan_in_pieces
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_OF_A_MISFIT = (TypeError, AttributeError, NameError, ImportError)
 
 
 Answer = FootagePiece | Footage | Quarantine | Failed
@@ -59,9 +60,10 @@ def _answers(scan: Callable[[Job], Iterable[Answer]], job: Job) -> Iterator[Answ
         yield from scan(job)
     except MemoryError:
         yield Failed(QuarantineKind.TOO_LARGE, "decoding ran out of memory")
-    except Exception:
+    except Exception as error:
         lines = traceback.format_exc().strip().splitlines()
-        yield Failed(QuarantineKind.CRASHED, f"{lines[-1]} ({lines[-3].strip()})"[:500])
+        detail = f"{lines[-1]} ({lines[-3].strip()})"[:500]
+        yield Failed(QuarantineKind.CRASHED, detail, isinstance(error, _OF_A_MISFIT))
 
 
 def _read_jobs(inbox: IO[bytes], jobs: "queue.SimpleQueue[Job]") -> None:

@@ -37,6 +37,8 @@ class Failed(NamedTuple):
 
     kind: QuarantineKind
     detail: str
+    is_misfit: bool = False
+    """It is such an error as a library of another version gives, whatever the video."""
 
 
 def write_message(pipe: IO[bytes], message: Any) -> None:

@@ -11,6 +11,7 @@ from reelproof.pipeline.accounts.accounting import StepUse, TeacherUse
 from reelproof.pipeline.accounts.at_work import announced
 from reelproof.pipeline.accounts.memory import peak_rss_mb
 from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.errors import BrokenHere
 from reelproof.pipeline.parts.part import PartInputs, PartRun
 from reelproof.pipeline.parts.step import PartStep, Step
 from reelproof.schemas.footage import Quarantine
@@ -42,9 +43,10 @@ class Receipt(Record):
 class StepBroken(Exception):  # noqa: N818 - it is told as a failed step, not raised to a caller
     """A step raised on a part: in words, and what it had asked for by then, which is paid for and logged."""
 
-    def __init__(self, told: str, use: StepUse) -> None:
-        super().__init__(told, use)  # both, so that it travels
-        self.told, self.use = told, use
+    def __init__(self, told: str, use: StepUse, for_all: bool = False) -> None:
+        """`for_all`: it would raise on every other part as well."""
+        super().__init__(told, use, for_all)  # all of them, so that it travels
+        self.told, self.use, self.for_all = told, use, for_all
 
     def __str__(self) -> str:
         """In words."""
@@ -67,7 +69,8 @@ def run_step(step: Step[PartStep], inputs: PartInputs, store_url: str, *above: R
             rows = _make(step, run)
         except Exception as error:
             use = StepUse(step=step.name, seconds=time.monotonic() - start, use=run.counter.use)
-            raise StepBroken(str(error) or repr(error), use).with_traceback(error.__traceback__) from error
+            told, for_all = str(error) or repr(error), isinstance(error, BrokenHere)
+            raise StepBroken(told, use, for_all).with_traceback(error.__traceback__) from error
     return Receipt(
         step=step.name,
         part=inputs.part.number,

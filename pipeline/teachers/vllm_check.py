@@ -1,9 +1,14 @@
 """A vLLM server's settings -> nothing, or the one reason why it could not be started or could not serve."""
 
+import os
 import subprocess
 
 from reelproof.pipeline.teachers.model_folder import check_model
-from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig, sets_model_itself
+from reelproof.pipeline.teachers.vllm_settings import (
+    NOTHING_FROM_THE_WORKING_FOLDER,
+    VllmTeacherConfig,
+    sets_model_itself,
+)
 from reelproof.stages.teachers.protocol import TeacherNeeds, TeacherUnavailable
 
 
@@ -19,7 +24,11 @@ def check_vllm(cfg: VllmTeacherConfig, needs: TeacherNeeds) -> None:
     looks = "import importlib.util, sys; sys.exit(importlib.util.find_spec('vllm') is None)"
     try:
         found = subprocess.run(  # noqa: S603 - the recipe's own executable
-            [cfg.executable, "-c", looks], capture_output=True, check=False, timeout=60
+            [cfg.executable, "-c", looks],
+            env=dict(os.environ) | NOTHING_FROM_THE_WORKING_FOLDER,
+            capture_output=True,
+            check=False,
+            timeout=60,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         why = error.strerror if isinstance(error, OSError) else f"it says nothing for {error.timeout:.0f} s"

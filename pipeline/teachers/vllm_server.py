@@ -160,7 +160,7 @@ class VllmServer:
         command = vllm_command(self._cfg, self._served_name, self._port)
         with self.log_path.open("ab") as log:
             return subprocess.Popen(  # noqa: S603 - the command is the recipe's own
-                [sys.executable, keeper.__file__, str(os.getpid()), *command],
+                [sys.executable, "-P", keeper.__file__, str(os.getpid()), *command],
                 env=vllm_environment(devices, own_mark()),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

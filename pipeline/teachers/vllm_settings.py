@@ -62,6 +62,10 @@ class VllmTeacherConfig(AskingConfig):
         return words
 
 
+NOTHING_FROM_THE_WORKING_FOLDER = {"PYTHONSAFEPATH": "1"}
+"""For a Python's environment: a `queue.py` that lies where we were started is not imported."""
+
+
 def vllm_command(cfg: VllmTeacherConfig, served_name: str, port: int) -> tuple[str, ...]:
     """The server's command line, on loopback.
 
@@ -98,7 +102,8 @@ def vllm_environment(devices: Sequence[str], mark: str) -> dict[str, str]:
 
     Without the key that another server may want: with it, this one would want it of us.
     """
-    environment = dict(os.environ) | {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", MARK: mark}
+    ours = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", MARK: mark}
+    environment = dict(os.environ) | NOTHING_FROM_THE_WORKING_FOLDER | ours
     for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):  # the server's Python is another one
         environment.pop(name, None)
     environment.pop("VLLM_API_KEY", None)

@@ -18,6 +18,8 @@ def scan(job: Job) -> Iterator[Answer]:
         threading.Event().wait()
     if job.source.name == "raise":
         raise ValueError("a bug in the scan")
+    if job.source.name == "misfit" or "misfit" in sys.argv:
+        raise TypeError("open() got an unexpected keyword argument")
     if job.source.name == "swell":
         held = [np.ones(1 << 24) for _ in range(64)]
         threading.Event().wait(len(held))
@@ -27,4 +29,4 @@ def scan(job: Job) -> Iterator[Answer]:
 
 
 if __name__ == "__main__":
-    serve(scan, int(sys.argv[1]))
+    serve(scan, int(sys.argv[-1]))

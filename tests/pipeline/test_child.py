@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from reelproof.pipeline.decoder.child import ChildLimits, scan_in_child, scan_rows_in_child
+from reelproof.pipeline.errors import BrokenHere
 from reelproof.schemas.footage import Footage, Quarantine, QuarantineKind
 from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.scan import FootageConfig, scan_footage
@@ -81,6 +82,17 @@ def test_child_that_cannot_start_is_an_error(path):
                 sources(path, "a"), CFG, ChildLimits(), (sys.executable, "-c", "import nothing_here")
             )
         )
+
+
+def test_film_that_does_not_fit_our_code_costs_one_video(path):
+    got = list(scan_in_child(sources(path, "a", "misfit", "b"), CFG, ChildLimits(), FAULTY))
+    assert [outcome(each) for each in got] == ["a", "crashed", "b"]
+    assert "unexpected keyword argument" in got[1].detail
+
+
+def test_library_that_does_not_fit_our_code_costs_no_video(path):
+    with pytest.raises(BrokenHere, match=r"not even a film of our own.*unexpected keyword argument"):
+        list(scan_in_child(sources(path, "a", "b"), CFG, ChildLimits(), (*FAULTY, "misfit")))
 
 
 def test_missing_file_is_unreadable():
