@@ -43,7 +43,7 @@ NOT_FOR_STAGES = {
 NEED_AN_EXTRA = {"pipeline.dataset.plots"}
 HOMES = {
     "accelerate": {"training"},
-    "av": {"stages.footage", "pipeline.commands.doctor", "pipeline.export.media"},
+    "av": {"stages.footage", "pipeline.commands.doctor", "pipeline.decoder.trial", "pipeline.export.media"},
     "cv2": {"stages.footage", "stages.teachers.embedded.measure", "pipeline.decoder.decoding"},
     "dask": {"pipeline"},
     "decord": {"stages.footage.random_access"},

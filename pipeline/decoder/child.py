@@ -13,10 +13,10 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import av
 import psutil
 from pydantic import Field
 
@@ -137,7 +137,7 @@ def _refuse_where_nothing_decodes(command: Sequence[str], limits: ChildLimits) -
             child.scan(Job(second_of_film(Path(folder)), FootageConfig(), threads=1), pieces)
         except _LostError as lost:
             raise BrokenHere(
-                f"not even a film of our own can be decoded with PyAV {av.__version__}: {lost}; no video was "
+                f"not even a film of our own can be decoded with PyAV {version('av')}: {lost}; no video was "
                 "set aside; install the versions that pyproject.toml names, and build again"
             ) from None
         finally:

@@ -34,7 +34,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _OF_A_MISFIT = (TypeError, AttributeError, NameError, ImportError)
 
 
-Answer = FootagePiece | Footage | Quarantine | Failed
+Answer = Opened | FootagePiece | Footage | Quarantine | Failed
 
 
 def serve(scan: Callable[[Job], Iterable[Answer]], parent_pid: int) -> None:
@@ -49,14 +49,14 @@ def serve(scan: Callable[[Job], Iterable[Answer]], parent_pid: int) -> None:
     write_message(outbox, Ready(os.getpid()))
     while True:
         job = jobs.get()
-        with contextlib.suppress(UnusableVideoError), Reel(job.source.path) as reel:
-            write_message(outbox, Opened(reel.declared_s))
         for answer in _answers(scan, job):
             write_message(outbox, answer)
 
 
 def _answers(scan: Callable[[Job], Iterable[Answer]], job: Job) -> Iterator[Answer]:
     try:
+        with contextlib.suppress(UnusableVideoError), Reel(job.source.path) as reel:
+            yield Opened(reel.declared_s)
         yield from scan(job)
     except MemoryError:
         yield Failed(QuarantineKind.TOO_LARGE, "decoding ran out of memory")

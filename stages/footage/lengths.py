@@ -1,9 +1,12 @@
 """What an open container says of its video stream's length, whatever the sound's."""
 
+import re
+
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+_CLOCK = re.compile(r"(\d{1,6}):(\d{1,2}):(\d{1,2}(?:\.\d*)?)", re.ASCII)
 ZERO_BASED_FORMATS = {"mp4", "matroska", "avi", "flv", "nut"}
 """Formats whose own time 0 is where the film begins."""
 
@@ -29,9 +32,8 @@ def declared_duration_s(container: InputContainer, stream: VideoStream) -> float
 def _tagged_s(stream: VideoStream) -> float:
     """Matroska's statistics tag, as mkvmerge and FFmpeg write it: `DURATION: 00:00:08.000000000`."""
     text = next((value for key, value in stream.metadata.items() if key.upper().startswith("DURATION")), "")
-    hours, _, rest = text.partition(":")
-    minutes, _, seconds = rest.partition(":")
-    try:
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-    except ValueError:
+    told = _CLOCK.fullmatch(text.strip())  # FFmpeg also writes `00:00:-nan`
+    if told is None:
         return 0.0
+    hours, minutes, seconds = told.groups()
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)

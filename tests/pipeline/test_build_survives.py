@@ -73,6 +73,31 @@ def test_broken_files_are_in_quarantine_with_their_kind(tmp_path):
     assert again["dataset_sha256"] == allowed["dataset_sha256"]
 
 
+OTHER_AV = """
+import av
+opened = av.open
+def other_open(file, mode="r", **how):
+    if mode == "r":
+        raise TypeError("open() got an unexpected keyword argument")
+    return opened(file, mode, **how)
+av.open = other_open
+"""
+
+
+def test_library_that_does_not_fit_stops_the_build_and_sets_nothing_aside(films, tmp_path, monkeypatch):
+    (tmp_path / "path").mkdir()
+    (tmp_path / "path" / "sitecustomize.py").write_text(OTHER_AV)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
+    out = tmp_path / "out"
+    ran = reelproof("build", films, "--out", out, *SMALL)
+    assert ran.code == 1
+    assert "footage works for no video here: not even a film of our own can be decoded" in ran.err
+    assert "unexpected keyword argument" in ran.err
+    assert not list(out.glob("parts/footage-*/part-*"))
+    monkeypatch.delenv("PYTHONPATH")
+    assert reelproof("build", films, "--out", out, *SMALL, "--json").summary["quarantined"] == 0
+
+
 @pytest.mark.skipif(not FOOTAGE.is_dir(), reason="no real footage here")
 def test_real_footage_all_yields_clips(tmp_path):
     out = tmp_path / "out"

@@ -102,3 +102,31 @@ def test_last_frame_lasts_as_long_as_the_film_says(codec, suffix, tail_s, tmp_pa
     assert footage.duration_s == pytest.approx(2.96 + tail_s, abs=0.05)
     assert footage.damaged == ()
     assert footage.salvage is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "00:00:        -nan",
+        "00:00:inf",
+        "1e400:00:00",
+        "-1:00:00",
+        "00:00:-5",
+        "many",
+        "9" * 400 + ":0:0",
+        "",
+    ],
+)
+def test_length_that_is_no_time_is_not_believed(said, tmp_path):
+    path = make_film(tmp_path / "film.mkv", ((1, 2.0),), options=NO_B)
+    with av.open(str(path)) as source, av.open(str(tmp_path / "told.mkv"), "w") as out:
+        stream = out.add_stream_from_template(source.streams.video[0])
+        stream.metadata["DURATION-eng"] = said
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                out.mux(packet)
+    footage = scan(tmp_path / "told.mkv")
+    assert footage.duration_s == pytest.approx(2.0, abs=0.05)
+    assert footage.video.duration_s == pytest.approx(2.0, abs=0.05)
+    assert footage.damaged == ()
