@@ -1,37 +1,31 @@
 """All parts together -> what no part tells alone: repeated questions, like videos, contamination."""
 
-import string
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
+import numpy as np
 import polars as pl
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from reelproof.pipeline.dataset.part_files import read_columns
+from reelproof.pipeline.dataset.buckets import Buckets
+from reelproof.pipeline.dataset.compared_rows import CurrentPart, read_asked, read_frames, read_questions
+from reelproof.pipeline.dataset.part_files import read_metadata
 from reelproof.pipeline.disk.store import Store
 from reelproof.stages.duplicates.contamination import (
     ContaminationConfig,
     EvaluationSet,
     find_contamination,
 )
-from reelproof.stages.duplicates.near import DuplicateConfig, duplicate_questions, duplicate_videos
+from reelproof.stages.duplicates.frames import Owned, as_bits
+from reelproof.stages.duplicates.near import (
+    DuplicateConfig,
+    duplicate_clips_and_videos,
+    duplicate_questions,
+)
 
 VERSION = 2
 
-QUESTION_COLUMNS = ("question_id", "clip_id", "video_id", "source", "kind", "text", "options", "answer")
-_LETTERS = pl.DataFrame({"answer": list(string.ascii_uppercase), "place": range(26)})
-
-
-class CurrentPart(NamedTuple):
-    """A part as far as it counts: names of its files in the build's store, and its videos."""
-
-    footage: str
-    clips: str
-    questions: str
-    video_ids: tuple[str, ...]
-    """Those that are among the sources now, and that no later part tried again."""
+QUESTIONS_AT_ONCE = 50_000
+_NOT_REPEATED = pl.DataFrame(schema={"place": pl.UInt32, "question_id": pl.String, "duplicate_of": pl.String})
 
 
 @dataclass(frozen=True)
@@ -44,16 +38,82 @@ class NearDuplicates:
     """`video_id`, `group`: the first video of those that show nearly the same."""
 
 
-def find_near_duplicates(store: Store, parts: Sequence[CurrentPart], cfg: DuplicateConfig) -> NearDuplicates:
-    """Compare all parts with each other; rows of videos that do not count any more, with nothing."""
-    questions, frames = _all_questions(store, parts), _all_frames(store, parts)
-    with_options = questions.with_columns(pl.concat_str("text", "options", separator=" ").alias("text"))
-    shown = pl.concat([_shown(store, part) for part in parts])
-    shown = shown.join(questions, on="question_id", how="semi", maintain_order="left")
-    repeated = duplicate_questions(with_options, frames.select("clip_id", "phash"), shown, cfg).rename(
-        {"duplicate_of": "question_duplicate_of"}
+def find_near_duplicates(
+    store: Store, parts: Sequence[CurrentPart], cfg: DuplicateConfig, at_once: int = QUESTIONS_AT_ONCE
+) -> NearDuplicates:
+    """Compare all parts with each other; rows of videos that do not count any more, with nothing.
+
+    Held for all parts at once are 16 bytes a frame and the ids; questions are compared so many at once, and
+    wait in files until then.
+    """
+    clips, videos = _same_looking(store, parts, cfg)
+    with Buckets(_bucket_count(store, parts, at_once)) as buckets:
+        for rows in _batches((read_asked(store, part) for part in parts), at_once):
+            placed = rows.join(clips, on="clip_id", how="left", maintain_order="left")
+            clip = pl.coalesce("group", "clip_id").alias("clip")
+            buckets.add(placed.select("place", "question_id", clip, "text", "proof", "view"), "clip")
+        found = [
+            rows.select("place").hstack(duplicate_questions(rows.drop("place"), cfg))
+            for rows in buckets.each()
+        ]
+    repeated = pl.concat([_NOT_REPEATED, *found]).sort("place")
+    return NearDuplicates(
+        repeated.select("question_id", pl.col("duplicate_of").alias("question_duplicate_of")), videos
     )
-    return NearDuplicates(repeated, duplicate_videos(frames.select("video_id", "phash"), cfg))
+
+
+def _same_looking(
+    store: Store, parts: Sequence[CurrentPart], cfg: DuplicateConfig
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`clip_id`, `group` of clips and `video_id`, `group` of videos that show nearly the same."""
+    clips, videos, phashes = Owners(), Owners(), [np.zeros(0, np.uint64)]
+    for part in parts:
+        frames = read_frames(store, part)
+        phashes.append(as_bits(frames["phash"]))
+        clips.add(frames["clip_id"])
+        videos.add(frames["video_id"])
+    found = duplicate_clips_and_videos(np.concatenate(phashes), clips.owned(), videos.owned(), cfg)
+    return found[0].rename({"owner": "clip_id"}), found[1].rename({"owner": "video_id"})
+
+
+class Owners:
+    """Owners of frames as numbers, part by part."""
+
+    def __init__(self) -> None:
+        self._codes = [np.zeros(0, np.uint32)]
+        self._ids: list[pl.Series] = [pl.Series("owner", [], dtype=pl.String)]
+        self._count = 0
+
+    def add(self, ids: pl.Series) -> None:
+        """One id a frame of a part; no other part has the same."""
+        distinct = ids.unique(maintain_order=True)
+        code = ids.replace_strict(distinct, range(self._count, self._count + len(distinct)))
+        self._codes.append(code.cast(pl.UInt32).to_numpy())
+        self._ids.append(distinct.rename("owner"))
+        self._count += len(distinct)
+
+    def owned(self) -> Owned:
+        """Of all frames so far."""
+        return Owned(np.concatenate(self._codes), pl.concat(self._ids))
+
+
+def _bucket_count(store: Store, parts: Sequence[CurrentPart], at_once: int) -> int:
+    questions: int = sum(read_metadata(store, part.questions).num_rows for part in parts)
+    return -(-questions // at_once)
+
+
+def _batches(tables: Iterable[pl.DataFrame], at_once: int) -> Iterator[pl.DataFrame]:
+    """Parts' tables, so many together that they hold at least so many rows; `place` counts them through."""
+    waiting: list[pl.DataFrame] = []
+    first = 0
+    for table in tables:
+        waiting.append(table.with_row_index("place", first))
+        first += len(table)
+        if sum(map(len, waiting)) >= at_once:
+            yield pl.concat(waiting)
+            waiting = []
+    if waiting:
+        yield pl.concat(waiting)
 
 
 def find_contaminated(
@@ -61,66 +121,32 @@ def find_contaminated(
     parts: Sequence[CurrentPart],
     sets: Sequence[EvaluationSet],
     overlap: ContaminationConfig,
+    at_once: int = QUESTIONS_AT_ONCE,
 ) -> pl.DataFrame:
     """Compare all parts with evaluation sets: `question_id`, `contaminated` (null where no set was named)."""
     if not sets:
         return pl.DataFrame(schema={"question_id": pl.String, "contaminated": pl.Boolean})
-    questions, frames = _all_questions(store, parts), _all_frames(store, parts)
-    clips = frames.select("clip_id", "phash")
-    held = {each.question_id for each in find_contamination(questions, clips, sets, overlap)}
+    return pl.concat(_contaminated(store, few, sets, overlap) for few in _few(store, parts, at_once))
+
+
+def _few(store: Store, parts: Sequence[CurrentPart], at_once: int) -> Iterator[list[CurrentPart]]:
+    """Consecutive parts with about so many questions together."""
+    few: list[CurrentPart] = []
+    held = 0
+    for part in parts:
+        few.append(part)
+        held += read_metadata(store, part.questions).num_rows
+        if held >= at_once:
+            yield few
+            few, held = [], 0
+    if few:
+        yield few
+
+
+def _contaminated(
+    store: Store, parts: Sequence[CurrentPart], sets: Sequence[EvaluationSet], overlap: ContaminationConfig
+) -> pl.DataFrame:
+    questions = pl.concat([read_questions(store, part) for part in parts])
+    frames = pl.concat([read_frames(store, part) for part in parts]).select("clip_id", "phash")
+    held = {each.question_id for each in find_contamination(questions, frames, sets, overlap)}
     return questions.select("question_id", pl.col("question_id").is_in(sorted(held)).alias("contaminated"))
-
-
-def _all_questions(store: Store, parts: Sequence[CurrentPart]) -> pl.DataFrame:
-    return pl.concat([_current(_questions(store, part), part) for part in parts])
-
-
-def _all_frames(store: Store, parts: Sequence[CurrentPart]) -> pl.DataFrame:
-    return pl.concat([_current(_frames(store, part), part) for part in parts])
-
-
-def _current(rows: pl.DataFrame, part: CurrentPart) -> pl.DataFrame:
-    return rows.filter(pl.col("video_id").is_in(part.video_ids))
-
-
-def _questions(store: Store, part: CurrentPart) -> pl.DataFrame:
-    """Ids, the name of the video's file, the text, the options as one text, and the proof of the answer."""
-    rows = pl.DataFrame(read_columns(store, part.questions, QUESTION_COLUMNS))
-    videos = read_columns(store, part.footage, ("video.video_id", "video.name"))["video"].combine_chunks()
-    names = pl.DataFrame(
-        {
-            "video_id": pl.Series(pc.struct_field(videos, "video_id"), dtype=pl.String),
-            "video": pl.Series(pc.struct_field(videos, "name"), dtype=pl.String),
-        }
-    )
-    rows = _with_proof(rows).with_columns(pl.col("options").list.join(" "))
-    return rows.join(
-        names.unique("video_id", maintain_order=True), on="video_id", how="left", maintain_order="left"
-    )
-
-
-def _with_proof(rows: pl.DataFrame) -> pl.DataFrame:
-    """A computed answer follows from what is shown: where it is another, so is what is shown."""
-    right = pl.col("options").list.get(pl.col("place"), null_on_oob=True)
-    computed = pl.concat_str("kind", pl.coalesce(right, "answer"), separator="\x00")
-    return rows.join(_LETTERS, on="answer", how="left", maintain_order="left").with_columns(
-        proof=pl.when(pl.col("source") == "computed").then(computed).otherwise(pl.lit(""))
-    )
-
-
-def _shown(store: Store, part: CurrentPart) -> pl.DataFrame:
-    """`question_id`, `phash`: one row a frame that a question shows, in its order."""
-    rows = read_columns(store, part.questions, ("question_id", "frames.list.element.frame.phash"))
-    frames = rows["frames"].combine_chunks()
-    owner = rows["question_id"].combine_chunks().take(pc.list_parent_indices(frames))
-    phash = pc.struct_field(pc.list_flatten(frames), ["frame", "phash"])
-    return pl.DataFrame(pa.table({"question_id": owner, "phash": phash}))
-
-
-def _frames(store: Store, part: CurrentPart) -> pl.DataFrame:
-    """`video_id`, `clip_id`, `phash`: one row a keyframe of a clip."""
-    clips = read_columns(store, part.clips, ("clip_id", "video_id", "keyframes.list.element.phash"))
-    keyframes = clips["keyframes"].combine_chunks()
-    owner = pc.list_parent_indices(keyframes)
-    columns = {name: clips[name].combine_chunks().take(owner) for name in ("video_id", "clip_id")}
-    return pl.DataFrame(pa.table({**columns, "phash": pc.struct_field(pc.list_flatten(keyframes), "phash")}))

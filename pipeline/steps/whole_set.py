@@ -6,9 +6,10 @@ from typing import Any
 import polars as pl
 
 from reelproof.pipeline.dataset.blocks import compact, read_block_measurements
+from reelproof.pipeline.dataset.compared_rows import CurrentPart
 from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.dataset.shards import reason_counts
-from reelproof.pipeline.dataset.whole_set import VERSION, CurrentPart, find_contaminated, find_near_duplicates
+from reelproof.pipeline.dataset.whole_set import VERSION, find_contaminated, find_near_duplicates
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.inputs.evaluation_sets import read_evaluation_sets

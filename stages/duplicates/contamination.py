@@ -11,7 +11,8 @@ from pydantic import Field
 from reelproof.schemas.balance import Contamination
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.source import VIDEO_ENDINGS
-from reelproof.stages.duplicates.frames import MOST_BITS, Hashes, alike, as_bits, tells_something
+from reelproof.stages.duplicates.bands import MOST_BITS, Hashes, which_are_near
+from reelproof.stages.duplicates.frames import as_bits, tells_something
 from reelproof.stages.duplicates.text import runs, word_hashes
 
 VERSION = 2
@@ -150,8 +151,8 @@ def _by_frames(
     if not len(held.phashes) or frames.is_empty():
         return np.zeros(len(questions))
     bits = as_bits(frames["phash"])
-    known = np.zeros(len(bits), bool)
-    known[alike(bits, held.phashes, cfg.frame_bits).one] = True
+    looks, place = np.unique(bits, return_inverse=True)
+    known = which_are_near(looks, held.phashes, cfg.frame_bits)[place]
     shares = (
         frames.select("clip_id")
         .with_columns(pl.Series("known", known), pl.Series("told", tells_something(bits)))

@@ -1,4 +1,8 @@
-"""Perceptual hashes of frames -> pairs that look alike, and which clips or videos show nearly the same."""
+"""Perceptual hashes of frames -> which clips or videos show nearly the same.
+
+Frames are held as numbers: a million of them are 16 MB, whatever their clips are called. Looks are compared
+once, for clips and videos alike.
+"""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -6,22 +10,41 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-Hashes = npt.NDArray[np.uint64]
+from reelproof.stages.duplicates.bands import Hashes, pairs_alike
 
-MOST_BITS = 7
-"""Two 64-bit hashes that differ in at most 7 bits differ in at most one bit of one of four quarters: that is
-how pairs are found."""
+Places = npt.NDArray[np.integer]
+
 _FLAT_BITS = 6
 """A hash with fewer bits set, or fewer unset, is of a flat picture and tells nothing."""
-_AT_ONCE = 20_000
+_AT_ONCE = 2_000_000
+"""Rows (frame of one, owner of a frame like it) in memory."""
 
 
-class HashPairs(NamedTuple):
-    """Places in the two arrays whose hashes are alike. Each (P,) int64."""
+class Owned(NamedTuple):
+    """Whose each frame is: clips', or videos'."""
 
-    one: npt.NDArray[np.int64]
-    other: npt.NDArray[np.int64]
+    owner: Places
+    """(F,) places among the ids."""
+    ids: pl.Series
+
+
+class Looks(NamedTuple):
+    """Distinct looks that tell something, and which are alike."""
+
+    hashes: Hashes
+    """(L,) ascending."""
+    near: "Rows"
+    """Of each look those alike, itself among them."""
+
+
+class Rows(NamedTuple):
+    """Rows of different lengths: row i is `values[starts[i]:starts[i + 1]]`."""
+
+    values: Places
+    starts: npt.NDArray[np.int64]
 
 
 def as_bits(phashes: pl.Series) -> Hashes:
@@ -29,7 +52,7 @@ def as_bits(phashes: pl.Series) -> Hashes:
     wrong = phashes.filter(~phashes.str.contains(r"^[0-9a-fA-F]{16}$"))
     if len(wrong):
         raise ValueError(f"perceptual hashes are 16 hex digits, got {wrong[0]!r}")
-    return np.array([int(each, 16) for each in phashes], np.uint64)
+    return phashes.str.to_integer(base=16, dtype=pl.UInt64).to_numpy()
 
 
 def tells_something(hashes: Hashes) -> npt.NDArray[np.bool_]:
@@ -38,99 +61,120 @@ def tells_something(hashes: Hashes) -> npt.NDArray[np.bool_]:
     return (bits >= _FLAT_BITS) & (bits <= 64 - _FLAT_BITS)
 
 
-def alike(one: Hashes, other: Hashes, most_bits: int) -> HashPairs:
-    """All pairs that differ in at most `most_bits` (0 … 7) bits."""
-    found = list(_alike(one, other, most_bits))
-    if not found:
-        return HashPairs(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    pairs = np.unique(np.concatenate(found), axis=0)
-    return HashPairs(pairs[:, 0], pairs[:, 1])
-
-
-def _alike(one: Hashes, other: Hashes, most_bits: int) -> Iterator[npt.NDArray[np.int64]]:
-    for quarter in range(4):
-        down = np.uint64(16 * quarter)
-        keys = (other >> down) & np.uint64(0xFFFF)
-        order = np.argsort(keys, kind="stable")
-        keys = keys[order]
-        for flip in (0, *(1 << bit for bit in range(16))):
-            for first in range(0, len(one), _AT_ONCE):
-                chunk = one[first : first + _AT_ONCE]
-                probe = ((chunk >> down) & np.uint64(0xFFFF)) ^ np.uint64(flip)
-                low, high = np.searchsorted(keys, probe, "left"), np.searchsorted(keys, probe, "right")
-                left = np.repeat(np.arange(len(chunk)), high - low)
-                within = np.arange(len(left)) - np.repeat(np.cumsum(high - low) - (high - low), high - low)
-                right = order[np.repeat(low, high - low) + within]
-                near = np.bitwise_count(chunk[left] ^ other[right]) <= most_bits
-                yield np.stack([left[near] + first, right[near]], axis=1)
+def compare_looks(hashes: Hashes, most_bits: int) -> Looks:
+    """Frames' hashes, (F,) -> distinct looks that tell something, and which of them are alike."""
+    distinct = np.unique(hashes[tells_something(hashes)])
+    found = [np.searchsorted(distinct, pairs) for pairs in pairs_alike(distinct, most_bits)]
+    itself = np.arange(len(distinct))
+    one = np.concatenate([itself, *(side for pairs in found for side in (pairs[:, 0], pairs[:, 1]))])
+    other = np.concatenate([itself, *(side for pairs in found for side in (pairs[:, 1], pairs[:, 0]))])
+    return Looks(distinct, _by_row(one, other, len(distinct)))
 
 
 def same_looking(
-    frames: pl.DataFrame, owner: str, most_bits: int, min_share: float, *, contained: bool, most_owners: int
+    hashes: Hashes, looks: Looks, whose: Owned, min_share: float, *, contained: bool, most_owners: int
 ) -> pl.DataFrame:
-    """Owners (clips, videos) that show nearly the same, each with the smallest id of those it goes with.
+    """Owners that show nearly the same, each with the smallest id of those it goes with.
 
-    Two go together if at least `min_share` of the frames of each look like one of the other; with
-    `contained`, of the frames of either. Flat frames, and frames that more than `most_owners` owners show,
+    Two go together if at least `min_share` of the looks of each are like one of the other; with
+    `contained`, of the looks of either. Flat frames, and looks that more than `most_owners` owners show,
     count for nothing.
 
     Args:
-        frames: Columns `owner` and `phash` (16 hex digits), one row a frame.
-        owner: Name of the column that says whose a frame is.
-        most_bits: Bits in which two frames that look alike may differ.
+        hashes: (F,), one a frame.
+        looks: Of these frames.
+        whose: Owners of these frames.
         min_share: See above.
         contained: See above.
         most_owners: See above.
 
     Returns:
-        Columns `owner` and `group`, one row for each owner that goes with another.
+        Columns `owner` and `group`, one row for each owner that goes with another, by owner.
     """
-    shown = _told_frames(frames, owner, most_owners)
-    unique = shown.select("bits").unique(maintain_order=True)["bits"].to_numpy()
-    pairs = alike(unique, unique, most_bits)
-    near = pl.DataFrame({"bits": unique[pairs.one], "like": unique[pairs.other]})
-    totals = shown.group_by("owner").agg(pl.len().alias("total"))
-    matched = (
-        shown.join(near, on="bits")
-        .join(shown.rename({"owner": "with", "bits": "like"}), on="like")
-        .filter(pl.col("owner") != pl.col("with"))
-        .group_by("owner", "with")
-        .agg(pl.col("bits").n_unique().alias("matched"))
-        .join(totals, on="owner")
-        .select("owner", "with", (pl.col("matched") / pl.col("total")).alias("share"))
-    )
-    both = matched.join(
-        matched.rename({"owner": "with", "with": "owner", "share": "back"}), on=["owner", "with"]
-    ).with_columns(
-        (pl.max_horizontal("share", "back") if contained else pl.min_horizontal("share", "back")).alias(
-            "alike"
+    told = np.flatnonzero(tells_something(hashes))
+    shown = np.unique(whose.owner[told].astype(np.uint64) << np.uint64(32)
+                      | np.searchsorted(looks.hashes, hashes[told]).astype(np.uint64))  # fmt: skip
+    owner, look = _unpacked(shown)
+    rare = np.bincount(look, minlength=len(looks.hashes))[look] <= most_owners
+    owner, look = owner[rare], look[rare]
+    totals = np.bincount(owner, minlength=len(whose.ids))
+    edges = [
+        pairs[counts / totals[pairs[:, 0]] >= min_share] for pairs, counts in _matched(owner, look, looks)
+    ]
+    return _components(np.concatenate(edges) if edges else np.zeros((0, 2), np.int64), whose.ids, contained)
+
+
+def _matched(owner: Places, look: Places, looks: Looks) -> Iterator[tuple[Places, npt.NDArray[np.int64]]]:
+    """(P, 2) owners, and how many of the looks of the first are like one of the second; every pair once.
+
+    `owner` is ascending. Rows are taken a bounded number at once, and counts of an owner that lies across
+    two goes are added up.
+    """
+    owners_of = _by_row(look, owner, len(looks.hashes))
+    held = np.diff(owners_of.starts)
+    rows_of_look = np.add.reduceat(held[looks.near.values], looks.near.starts[:-1]) if len(held) else held
+    upto = np.cumsum(rows_of_look[look])
+    first, open_pairs, open_counts = 0, np.zeros(0, np.uint64), np.zeros(0, np.int64)
+    while first < len(owner):
+        base = upto[first - 1] if first else 0
+        last = max(first + 1, int(np.searchsorted(upto, base + _AT_ONCE, "right")))
+        pairs, counts = _matched_by(owner[first:last], look[first:last], looks.near, owners_of)
+        open_pairs, counts = _added(
+            np.concatenate([open_pairs, pairs]), np.concatenate([open_counts, counts])
         )
-    )
-    edges = both.filter((pl.col("alike") >= min_share) & (pl.col("owner") < pl.col("with")))
-    return _components(edges.select("owner", "with").sort("owner", "with")).rename({"owner": owner})
+        goes_on = last < len(owner) and owner[last] == owner[last - 1]
+        done = np.searchsorted(open_pairs, np.uint64(owner[last - 1] + (not goes_on)) << np.uint64(32))
+        yield np.stack(_unpacked(open_pairs[:done]), axis=1), counts[:done]
+        open_pairs, open_counts, first = open_pairs[done:], counts[done:], last
 
 
-def _told_frames(frames: pl.DataFrame, owner: str, most_owners: int) -> pl.DataFrame:
-    bits = as_bits(frames["phash"])
-    shown = pl.DataFrame({"owner": frames[owner], "bits": bits}).filter(tells_something(bits)).unique()
-    return shown.filter(pl.len().over("bits") <= most_owners).sort("owner", "bits")
+def _matched_by(
+    owner: Places, look: Places, near: Rows, owners_of: Rows
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """Pairs of owners as one number each, and in how many of these frames they meet."""
+    like, frame = _taken(near, look)
+    other, step = _taken(owners_of, like)
+    frame = frame[step]
+    elsewhere = other != owner[frame]
+    met = np.unique(frame[elsewhere].astype(np.uint64) << np.uint64(32) | other[elsewhere].astype(np.uint64))
+    frame, other = _unpacked(met)
+    both = owner[frame].astype(np.uint64) << np.uint64(32) | other.astype(np.uint64)
+    return _added(both, np.ones(len(both), np.int64))
 
 
-def _components(edges: pl.DataFrame) -> pl.DataFrame:
-    """Connected components, each called by its smallest member."""
-    root: dict[str, str] = {}
+def _added(
+    keys: npt.NDArray[np.uint64], counts: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """Each key once, ascending, with the sum of its counts."""
+    distinct, place = np.unique(keys, return_inverse=True)
+    return distinct, np.bincount(place, counts, minlength=len(distinct)).astype(np.int64)
 
-    def find(name: str) -> str:
-        while root.setdefault(name, name) != name:
-            root[name] = root[root[name]]
-            name = root[name]
-        return name
 
-    for one, other in edges.iter_rows():
-        small, large = sorted((find(one), find(other)))
-        root[large] = small
-    names = sorted(root)
-    return pl.DataFrame(
-        {"owner": names, "group": [find(name) for name in names]},
-        schema={"owner": pl.String, "group": pl.String},
-    )
+def _components(edges: Places, ids: pl.Series, contained: bool) -> pl.DataFrame:
+    """Connected components of owners, each called by its smallest id."""
+    size = len(ids)
+    graph = coo_array((np.ones(len(edges), np.int8), (edges[:, 0], edges[:, 1])), shape=(size, size)).tocsr()
+    kept = graph if contained else graph.multiply(graph.T)
+    _, labels = connected_components(kept, directed=False)
+    ids = ids.rename("owner")
+    grouped = pl.DataFrame({"owner": ids, "label": labels}).filter(pl.len().over("label") > 1)
+    return grouped.select("owner", pl.col("owner").min().over("label").alias("group")).sort("owner")
+
+
+def _by_row(row: Places, value: Places, count: int) -> Rows:
+    """Values by the row that each belongs to, ascending. (N,), (N,) -> `count` rows"""
+    packed = np.sort(row.astype(np.uint64) << np.uint64(32) | value.astype(np.uint64))
+    starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=count))]).astype(np.int64)
+    return Rows((packed & np.uint64(0xFFFFFFFF)).astype(np.uint32), starts)
+
+
+def _taken(rows: Rows, which: Places) -> tuple[Places, Places]:
+    """The values of some rows one after the other, and for each the place in `which` that it comes from."""
+    lengths = rows.starts[which.astype(np.int64) + 1] - rows.starts[which]
+    place = np.repeat(np.arange(len(which)), lengths)
+    within = np.arange(len(place)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return rows.values[rows.starts[which][place] + within], place
+
+
+def _unpacked(packed: npt.NDArray[np.uint64]) -> tuple[Places, Places]:
+    return (packed >> np.uint64(32)).astype(np.int64), (packed & np.uint64(0xFFFFFFFF)).astype(np.int64)

@@ -8,7 +8,8 @@ import polars as pl
 from pydantic import Field
 
 from reelproof.schemas.settings import Settings
-from reelproof.stages.duplicates.frames import MOST_BITS, same_looking
+from reelproof.stages.duplicates.bands import MOST_BITS
+from reelproof.stages.duplicates.frames import Looks, Owned, as_bits, compare_looks, same_looking
 from reelproof.stages.duplicates.shown import same_views
 from reelproof.stages.duplicates.text import Ragged, agreement, likely_pairs, runs, signatures, word_hashes
 
@@ -55,57 +56,80 @@ def duplicate_traces(traces: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame
     return _duplicates(grouped, "trace_id", "group", cfg.trace_run_words, cfg.trace_similarity)
 
 
-def duplicate_questions(
-    questions: pl.DataFrame, frames: pl.DataFrame, shown: pl.DataFrame, cfg: DuplicateConfig
-) -> pl.DataFrame:
+def duplicate_questions(questions: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame:
     """Which earlier question asks nearly the same, and shows nearly the same of nearly the same clip.
 
     Args:
-        questions: Columns `question_id`, `clip_id`, `text` (with its options) and `proof` (what must be
-            equal: the answer, where it follows from what is shown), in the order that makes one earlier.
-        frames: Columns `clip_id`, `phash`, one row a frame of a clip.
-        shown: Columns `question_id`, `phash`, one row a frame that a question shows, in its order.
+        questions: Columns `question_id`, `clip` (the group of its clip, or the clip that has none), `text`
+            (with its options), `proof` (what must be equal: the answer, where it follows from what is shown),
+            `view` (hashes of the frames that it shows, as numbers, in their order; null where it shows none),
+            in the order that makes one earlier. Only questions of one `clip` are compared.
         cfg: What counts as nearly the same.
 
     Returns:
         Columns `question_id`, `duplicate_of` (null for the first of its kind), in the order of `questions`.
     """
-    clips = duplicate_clips(frames, cfg)
-    grouped = questions.join(clips, on="clip_id", how="left", maintain_order="left").with_columns(
-        pl.concat_str(pl.coalesce("group", "clip_id"), "proof", separator="\x00").alias("group")
-    )
-    views = same_views(grouped, shown, cfg.frame_bits, cfg.shown_share)
+    grouped = questions.with_columns(pl.concat_str("clip", "proof", separator="\x00").alias("group"))
+    views = same_views(grouped, cfg.frame_bits, cfg.shown_share)
     grouped = grouped.with_columns(pl.concat_str("group", views.alias("view"), separator="\x00"))
     return _duplicates(grouped, "question_id", "group", cfg.question_run_words, cfg.question_similarity)
 
 
+def duplicate_clips_and_videos(
+    phashes: npt.NDArray[np.uint64], clips: Owned, videos: Owned, cfg: DuplicateConfig
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Frames -> clips that show nearly the same as others, and videos that show what others show, or a part.
+
+    Returns:
+        Columns `owner` and `group` twice: see `same_looking`.
+    """
+    looks = compare_looks(phashes, cfg.frame_bits)
+    return _same_clips(phashes, looks, clips, cfg), _same_videos(phashes, looks, videos, cfg)
+
+
 def duplicate_clips(frames: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame:
     """Clips that show nearly the same as others. `clip_id`, `phash` -> `clip_id`, `group`."""
-    return same_looking(
-        frames, "clip_id", cfg.frame_bits, cfg.clip_share, contained=False, most_owners=cfg.most_owners
-    )
+    bits = as_bits(frames["phash"])
+    found = _same_clips(bits, compare_looks(bits, cfg.frame_bits), _owned(frames["clip_id"]), cfg)
+    return found.rename({"owner": "clip_id"})
 
 
 def duplicate_videos(frames: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame:
     """Videos that show what others show, or a part of it. `video_id`, `phash` -> `video_id`, `group`."""
-    return same_looking(
-        frames, "video_id", cfg.frame_bits, cfg.video_share, contained=True, most_owners=cfg.most_owners
-    )
+    bits = as_bits(frames["phash"])
+    found = _same_videos(bits, compare_looks(bits, cfg.frame_bits), _owned(frames["video_id"]), cfg)
+    return found.rename({"owner": "video_id"})
+
+
+def _same_clips(
+    phashes: npt.NDArray[np.uint64], looks: Looks, clips: Owned, cfg: DuplicateConfig
+) -> pl.DataFrame:
+    return same_looking(phashes, looks, clips, cfg.clip_share, contained=False, most_owners=cfg.most_owners)
+
+
+def _same_videos(
+    phashes: npt.NDArray[np.uint64], looks: Looks, videos: Owned, cfg: DuplicateConfig
+) -> pl.DataFrame:
+    return same_looking(phashes, looks, videos, cfg.video_share, contained=True, most_owners=cfg.most_owners)
+
+
+def _owned(ids: pl.Series) -> Owned:
+    return Owned(ids.rank("dense").to_numpy() - 1, ids.unique().sort())
 
 
 def _duplicates(rows: pl.DataFrame, key: str, group: str, run_words: int, similarity: float) -> pl.DataFrame:
-    texts = rows["text"]
+    company = rows.with_row_index("row").filter(pl.len().over(group) > 1)
+    texts, places = company["text"], company["row"].to_numpy()
     signed = signatures(texts, run_words)
-    codes = rows[group].rank("dense").fill_null(0).to_numpy().astype(np.int64)
+    codes = company[group].rank("dense").fill_null(0).to_numpy().astype(np.int64)
     earlier: dict[int, int] = {}
     for first, later in _confirmed(texts, signed, codes, run_words, similarity):
         if first not in earlier and later not in earlier:  # the first of its kind stands for all
             earlier[later] = first
-    keys = rows[key].to_list()
-    duplicate_of: list[str | None] = [None] * len(keys)
-    for later, first in earlier.items():
-        duplicate_of[later] = keys[first]
-    return pl.DataFrame({key: rows[key], "duplicate_of": pl.Series(duplicate_of, dtype=pl.String)})
+    first_of = np.full(len(rows), -1, np.int64)
+    first_of[places[list(earlier)]] = places[list(earlier.values())]
+    firsts = pl.Series(first_of).replace(-1, None)
+    return rows.select(key, pl.col(key).gather(firsts).alias("duplicate_of"))
 
 
 def _confirmed(

@@ -6,26 +6,22 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from reelproof.stages.duplicates.frames import Hashes
+from reelproof.stages.duplicates.bands import Hashes
 
 
-def same_views(questions: pl.DataFrame, shown: pl.DataFrame, most_bits: int, min_share: float) -> pl.Series:
+def same_views(questions: pl.DataFrame, most_bits: int, min_share: float) -> pl.Series:
     """What each question shows, as the number of the first view of its group that is nearly the same.
 
     Args:
-        questions: Columns `question_id` and `group`; questions of different groups are not compared.
-        shown: Columns `question_id` and `phash` (16 hex digits), one row a shown frame, in order.
+        questions: Columns `group` and `view` (hashes as numbers, in the frames' order; null for none);
+            questions of different groups are not compared.
         most_bits: Bits in which two frames that look alike may differ.
         min_share: See `shared_share`.
 
     Returns:
         (N,) int64, in the order of `questions`.
     """
-    bits = pl.col("phash").str.to_integer(base=16, dtype=pl.UInt64)
-    views = shown.group_by("question_id").agg(bits.alias("view"))
-    seen = questions.select("question_id", "group").join(
-        views, on="question_id", how="left", maintain_order="left"
-    )
+    seen = questions.select("group", "view")
     distinct = seen.select("group", "view").unique(maintain_order=True)
     by_group = distinct.group_by("group", maintain_order=True).agg("view")
     firsts = [

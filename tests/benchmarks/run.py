@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 
 from tests.benchmarks.bench_build import bench_build
+from tests.benchmarks.bench_duplicates import bench_duplicates
 from tests.benchmarks.bench_footage import (
     bench_cuts,
     bench_frames_at,
@@ -34,6 +35,7 @@ BENCHES: tuple[Bench, ...] = (
     bench_build,
     bench_policy,
     bench_refilter,
+    bench_duplicates,
     bench_report,
     bench_new_check,
     bench_upload,

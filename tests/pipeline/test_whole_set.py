@@ -1,13 +1,16 @@
 from collections import Counter
 from collections.abc import Sequence
 
+import polars as pl
 import pytest
 
-from reelproof.pipeline.dataset.whole_set import CurrentPart, NearDuplicates, find_near_duplicates
+from reelproof.pipeline.dataset.compared_rows import CurrentPart
+from reelproof.pipeline.dataset.whole_set import NearDuplicates, find_contaminated, find_near_duplicates
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.footage import Clip, Footage
 from reelproof.schemas.question import Question
 from reelproof.schemas.record import to_table
+from reelproof.stages.duplicates.contamination import ContaminationConfig, read_evaluation_set
 from reelproof.stages.duplicates.near import DuplicateConfig
 from reelproof.stages.questions.computed import ComputedConfig, computed_questions
 from tests.small_parts import footage
@@ -23,16 +26,9 @@ def examined(
     current: tuple[str, ...] | None = None,
 ) -> NearDuplicates:
     """Of a part with these questions, as the steps would leave it; by default all of its videos count."""
-    films = [footage(number, 1) for number in range(len(clips))]
-    named = [
-        film.model_copy(update={"video": film.video.model_copy(update={"video_id": clip.video_id})})
-        for film, clip in zip(films, clips, strict=True)
-    ]
-    records = {"footage": (named, Footage), "clips": (clips, Clip), "questions": (questions, Question)}
-    for name, (rows, record) in records.items():
-        store.write_table(f"{name}.parquet", to_table(rows, record))
-    counting = tuple(clip.video_id for clip in clips) if current is None else current
-    part = CurrentPart("footage.parquet", "clips.parquet", "questions.parquet", counting)
+    part = written(store, "", clips, questions)
+    if current is not None:
+        part = part._replace(video_ids=current)
     return find_near_duplicates(store, [part], DuplicateConfig())
 
 
@@ -78,3 +74,60 @@ def test_questions_of_videos_that_are_gone_are_repeated_by_none(tmp_path):
     assert alone.questions["question_id"].to_list() == [each.question_id for each in again]
     assert alone.questions["question_duplicate_of"].drop_nulls().is_empty()
     assert alone.videos.is_empty()
+
+
+@pytest.mark.parametrize("at_once", [1, 5, 1000])
+@pytest.mark.parametrize("split", [1, 2, 4])
+def test_what_is_found_is_the_same_for_any_parts_and_buckets(tmp_path, at_once, split):
+    clips = [CLIPS[0].model_copy(update={"clip_id": f"{name}/0", "video_id": name}) for name in "abcd"]
+    asked = [each for clip in clips for each in computed_questions([clip], ComputedConfig())]
+    store, size = Store(str(tmp_path)), len(clips) // split
+    firsts = range(0, len(clips), size)
+    parts = [written(store, f"{first}/", clips[first : first + size], asked) for first in firsts]
+    whole = find_near_duplicates(store, [written(store, "all/", clips, asked)], DuplicateConfig())
+    found = find_near_duplicates(store, parts, DuplicateConfig(), at_once)
+    assert found.questions.equals(whole.questions)
+    assert found.videos.equals(whole.videos)
+    assert set(whole.videos["group"]) == {"a"}
+    assert whole.questions["question_id"].to_list() == [each.question_id for each in asked]
+    repeated = dict(whole.questions.drop_nulls().iter_rows())
+    assert repeated_word_for_word(asked)
+    assert repeated_word_for_word(asked).items() <= repeated.items()
+    held = read_evaluation_set("bench", pl.DataFrame({"question": [asked[0].text]}))
+    against = [find_contaminated(store, parts, [held], ContaminationConfig(), at_once)]
+    against.append(find_contaminated(store, parts[::-1], [held], ContaminationConfig(), at_once))
+    same = {each.question_id for each in asked if each.text == asked[0].text}
+    for found_held in against:
+        assert set(found_held.filter("contaminated")["question_id"]) == same
+        assert len(found_held) == len(asked)
+
+
+def repeated_word_for_word(asked: Sequence[Question]) -> dict[str, str]:
+    """Which question asks the very words of an earlier one about the same frames."""
+    firsts: dict[object, str] = {}
+    for each in asked:
+        shown = tuple(frame.frame.phash for frame in each.frames)
+        firsts.setdefault((each.text, each.options, each.answer, shown), each.question_id)
+    found = {}
+    for each in asked:
+        shown = tuple(frame.frame.phash for frame in each.frames)
+        found[each.question_id] = firsts[each.text, each.options, each.answer, shown]
+    return {name: first for name, first in found.items() if name != first}
+
+
+def written(store: Store, folder: str, clips: Sequence[Clip], asked: Sequence[Question]) -> CurrentPart:
+    """A part with those of the questions that are about its clips."""
+    films = [footage(number, 1) for number in range(len(clips))]
+    named = [
+        film.model_copy(update={"video": film.video.model_copy(update={"video_id": clip.video_id})})
+        for film, clip in zip(films, clips, strict=True)
+    ]
+    videos = tuple(clip.video_id for clip in clips)
+    about = [each for each in asked if each.video_id in videos]
+    for name, rows, record in (
+        ("footage", named, Footage),
+        ("clips", clips, Clip),
+        ("asked", about, Question),
+    ):
+        store.write_table(f"{folder}{name}.parquet", to_table(rows, record))
+    return CurrentPart(*(f"{folder}{name}.parquet" for name in ("footage", "clips", "asked")), videos)

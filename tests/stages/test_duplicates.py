@@ -1,4 +1,6 @@
 import random
+from collections import Counter
+from itertools import permutations
 
 import numpy as np
 import polars as pl
@@ -7,16 +9,17 @@ from datasketch import MinHash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reelproof.stages.duplicates.frames import alike
+from reelproof.stages.duplicates.bands import pairs_alike, which_are_near
+from reelproof.stages.duplicates.frames import Owned, compare_looks, same_looking
 from reelproof.stages.duplicates.near import (
     DuplicateConfig,
     duplicate_clips,
-    duplicate_questions,
     duplicate_traces,
     duplicate_videos,
 )
 from reelproof.stages.duplicates.shown import shared_share
 from reelproof.stages.duplicates.text import agreement, runs, signatures, word_hashes
+from tests.repeats import repeated_questions
 
 WORDS = [f"w{i}" for i in range(500)]
 CFG = DuplicateConfig()
@@ -118,6 +121,31 @@ def test_duplicates_are_real_and_equal_texts_are_never_missed(rows):
             assert (question, said) not in rows[:i]
 
 
+@pytest.mark.parametrize("company", [2, 20])
+def test_every_repeat_is_found_that_comparing_all_with_all_finds(company):
+    rng = random.Random(company)
+    texts, questions = [], []
+    for number in range(400 // company):
+        first = sentence(rng)
+        for place in range(company):
+            said = list(first)
+            for at in rng.sample(range(len(said)), rng.randint(0, 6) if place else 0):
+                said[at] = rng.choice(WORDS)
+            texts.append(" ".join(said))
+            questions.append(str(number))
+    traces = pl.DataFrame(
+        {"trace_id": map(str, range(len(texts))), "question_id": questions, "answer": "A", "text": texts}
+    )
+    first_of: dict[str, str] = {}
+    for later, text in enumerate(texts):
+        for earlier in range(later // company * company, later):
+            if str(earlier) not in first_of and jaccard(texts[earlier], text, 3) >= 0.85:
+                first_of.setdefault(str(later), str(earlier))
+    found = duplicate_traces(traces, CFG)
+    assert dict(found.drop_nulls().iter_rows()) == first_of
+    assert len(texts) / 10 < len(first_of) < len(texts) * 0.9
+
+
 def test_empty_thoughts_and_empty_builds_have_no_duplicates():
     traces = pl.DataFrame({"trace_id": ["a", "b"], "question_id": "q", "answer": "3", "text": ["", ""]})
     assert duplicate_traces(traces, CFG)["duplicate_of"].to_list() == [None, None]
@@ -128,12 +156,17 @@ def test_empty_thoughts_and_empty_builds_have_no_duplicates():
 @settings(max_examples=60, deadline=None)
 def test_hashes_alike_are_those_of_a_plain_loop(hashes, most_bits, rng):
     others = [value ^ sum(1 << bit for bit in rng.sample(range(64), rng.randint(0, 9))) for value in hashes]
-    one, other = np.array(hashes, np.uint64), np.array(others, np.uint64)
-    pairs = alike(one, other, most_bits)
-    expected = {
-        (i, j) for i, a in enumerate(hashes) for j, b in enumerate(others) if (a ^ b).bit_count() <= most_bits
-    }
-    assert set(zip(pairs.one.tolist(), pairs.other.tolist(), strict=True)) == expected
+    every = sorted({*hashes, *others})
+    found = [tuple(pair) for some in pairs_alike(numbers(every), most_bits) for pair in some.tolist()]
+    assert sorted(found) == [
+        (a, b) for a in every for b in every if a < b and (a ^ b).bit_count() <= most_bits
+    ]
+    near = which_are_near(numbers(hashes), numbers(others), most_bits)
+    assert near.tolist() == [any((a ^ b).bit_count() <= most_bits for b in others) for a in hashes]
+
+
+def numbers(values: list[int]) -> np.ndarray:
+    return np.array(values, np.uint64)
 
 
 def shots(rng: random.Random, count: int = 12) -> list[int]:
@@ -185,6 +218,67 @@ def test_flat_frames_and_titles_that_many_show_make_nothing_alike():
     assert duplicate_clips(frames("clip_id", titled), CFG.model_copy(update={"most_owners": 9})).is_empty()
 
 
+@given(
+    films=st.dictionaries(st.sampled_from("abcdefg"), st.lists(st.integers(0, 9), max_size=8), min_size=1),
+    bits=st.lists(st.integers(0, 63), min_size=20, max_size=20),
+    contained=st.booleans(),
+    share=st.sampled_from([0.3, 0.5, 1.0]),
+    most_owners=st.integers(2, 5),
+    at_once=st.sampled_from([1, 3, 2_000_000]),
+    shuffled=st.randoms(use_true_random=False),
+)
+@settings(max_examples=80, deadline=None)
+def test_what_shows_the_same_is_what_a_plain_loop_finds(
+    films, bits, contained, share, most_owners, at_once, shuffled
+):
+    looks = [LOOK << shift ^ (1 << bits[shift]) ^ (1 << bits[-1 - shift]) for shift in range(10)]
+    rows = [(name, looks[shot]) for name, film in films.items() for shot in film]
+    shuffled.shuffle(rows)
+    ids = pl.Series(sorted(films, reverse=True))
+    whose = Owned(np.array([ids.to_list().index(name) for name, _ in rows], np.int64), ids)
+    hashes = numbers([look for _, look in rows])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("reelproof.stages.duplicates.frames._AT_ONCE", at_once)
+        found = same_looking(hashes, compare_looks(hashes, 6), whose, share, contained=contained,
+                             most_owners=most_owners)  # fmt: skip
+    assert dict(found.iter_rows()) == plainly_the_same(rows, share, contained, most_owners)
+
+
+LOOK = 0x0000_F0F0_A5A5_3C00
+
+
+def plainly_the_same(
+    rows: list[tuple[str, int]], share: float, contained: bool, most_owners: int
+) -> dict[str, str]:
+    """Groups of owners, by comparing all with all."""
+    shown = {name: {look for owner, look in rows if owner == name} for name, _ in rows}
+    owners = Counter(look for looks in shown.values() for look in looks)
+    shown = {name: {each for each in looks if owners[each] <= most_owners} for name, looks in shown.items()}
+    group = {name: {name} for name in shown}
+    for one, other in permutations(shown, 2):
+        shares = [
+            sum(any((a ^ b).bit_count() <= 6 for b in shown[y]) for a in shown[x]) / max(1, len(shown[x]))
+            for x, y in ((one, other), (other, one))
+        ]
+        if (max if contained else min)(shares) >= share:
+            joined = group[one] | group[other]
+            group |= dict.fromkeys(joined, joined)
+    return {name: min(together) for name, together in group.items() if len(together) > 1}
+
+
+def test_a_crowd_that_looks_the_same_is_one_group_though_not_all_are_compared_with_all(monkeypatch):
+    rng = random.Random(4)
+    near = sorted({LOOK ^ sum(1 << bit for bit in rng.sample(range(64), 2)) for _ in range(300)})
+    ids = pl.Series([f"{place:03}" for place in range(len(near))])
+    monkeypatch.setattr("reelproof.stages.duplicates.bands._WINDOW", 20)
+    hashes = numbers(near)
+    assert sum(len(pairs) for pairs in pairs_alike(hashes, 6)) < len(near) * (len(near) - 1) // 2
+    found = same_looking(hashes, compare_looks(hashes, 6), Owned(np.arange(len(near)), ids), 0.6,
+                         contained=False, most_owners=64)  # fmt: skip
+    assert found["owner"].to_list() == ids.to_list()
+    assert set(found["group"]) == {"000"}
+
+
 def test_questions_are_duplicates_only_about_what_looks_the_same():
     rng = random.Random(5)
     film = shots(rng)
@@ -199,7 +293,7 @@ def test_questions_are_duplicates_only_about_what_looks_the_same():
         }
     )
     shown = frames("question_id", {each: films[clip] for each, clip in zip("12345", "xyzxx", strict=True)})
-    found = duplicate_questions(questions, frames("clip_id", films), shown, CFG)
+    found = repeated_questions(questions, frames("clip_id", films), shown, CFG)
     assert found["duplicate_of"].to_list() == [None, "1", None, None, "1"]
 
 
@@ -230,7 +324,7 @@ def test_questions_that_show_other_frames_of_one_clip_are_no_repeats():
         }
     )
     shown = frames("question_id", views)
-    found = dict(duplicate_questions(questions, frames("clip_id", {"x": film}), shown, CFG).iter_rows())
+    found = dict(repeated_questions(questions, frames("clip_id", {"x": film}), shown, CFG).iter_rows())
     assert {name: first for name, first in found.items() if first} == {
         "all again": "all",
         "encoded again": "all",

@@ -29,11 +29,12 @@ from reelproof.stages.duplicates.contamination import (
     find_contamination,
     read_evaluation_set,
 )
-from reelproof.stages.duplicates.near import DuplicateConfig, duplicate_questions, duplicate_traces
+from reelproof.stages.duplicates.near import DuplicateConfig, duplicate_traces
 from reelproof.stages.policy import PolicyConfig
 from reelproof.stages.teachers.embedded.signals import SignalsTeacher
 from reelproof.stages.teachers.prompts import rollout_messages
 from tests.cases import completion, made_case, made_trace
+from tests.repeats import repeated_questions
 from tests.views import made_clip
 
 PER_KIND = 50
@@ -428,7 +429,7 @@ def test_repeated_questions_about_films_encoded_again_are_found():
         schema=["question_id", "clip_id"], orient="row",
     )  # fmt: skip
     shown_frames = frames.join(owners, on="clip_id", how="left", maintain_order="left")
-    repeats = duplicate_questions(questions, frames, shown_frames, DuplicateConfig())
+    repeats = repeated_questions(questions, frames, shown_frames, DuplicateConfig())
     found = {name for name, first in repeats.iter_rows() if first}
     assert found == {question.question_id for question in again}
 

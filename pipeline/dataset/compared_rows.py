@@ -1,0 +1,85 @@
+"""A part's files -> rows that are compared over all parts: what questions ask and show, and its frames."""
+
+import string
+from typing import NamedTuple
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reelproof.pipeline.dataset.part_files import read_columns
+from reelproof.pipeline.disk.store import Store
+
+_QUESTION_COLUMNS = ("question_id", "clip_id", "video_id", "source", "kind", "text", "options", "answer")
+_SHOWN = "frames.list.element.frame.phash"
+_LETTERS = pl.DataFrame({"answer": list(string.ascii_uppercase), "place": range(26)})
+
+
+class CurrentPart(NamedTuple):
+    """A part as far as it counts: names of its files in the build's store, and its videos."""
+
+    footage: str
+    clips: str
+    questions: str
+    video_ids: tuple[str, ...]
+    """Those that are among the sources now, and that no later part tried again."""
+
+
+def read_asked(store: Store, part: CurrentPart) -> pl.DataFrame:
+    """What questions are compared by.
+
+    Columns: `question_id`, `clip_id`, `text` (with its options), `proof` (see `_with_proof`) and `view`
+    (hashes of the frames that it shows, as numbers, in their order; null where it shows none).
+    """
+    table = read_columns(store, part.questions, (*_QUESTION_COLUMNS, _SHOWN))
+    shown = pl.Series(_phashes(table["frames"].combine_chunks()), dtype=pl.List(pl.String))
+    view = shown.list.eval(pl.element().str.to_integer(base=16, dtype=pl.UInt64))
+    rows = pl.DataFrame(table.drop_columns(["frames"])).with_columns(view.alias("view"))
+    text = pl.concat_str("text", pl.col("options").list.join(" "), separator=" ")
+    view_or_none = pl.when(pl.col("view").list.len() > 0).then("view")
+    return _current(_with_proof(rows), part).select("question_id", "clip_id", text, "proof", view_or_none)
+
+
+def read_questions(store: Store, part: CurrentPart) -> pl.DataFrame:
+    """`question_id`, `clip_id`, `video_id`, `video` (the name of its file) and `text`."""
+    rows = pl.DataFrame(read_columns(store, part.questions, ("question_id", "clip_id", "video_id", "text")))
+    videos = read_columns(store, part.footage, ("video.video_id", "video.name"))["video"].combine_chunks()
+    names = pl.DataFrame(
+        {
+            "video_id": pl.Series(pc.struct_field(videos, "video_id"), dtype=pl.String),
+            "video": pl.Series(pc.struct_field(videos, "name"), dtype=pl.String),
+        }
+    )
+    names = names.unique("video_id", maintain_order=True)
+    return _current(rows.join(names, on="video_id", how="left", maintain_order="left"), part)
+
+
+def read_frames(store: Store, part: CurrentPart) -> pl.DataFrame:
+    """`video_id`, `clip_id`, `phash`: one row a keyframe of a clip."""
+    clips = read_columns(store, part.clips, ("clip_id", "video_id", "keyframes.list.element.phash"))
+    keyframes = clips["keyframes"].combine_chunks()
+    owner = pc.list_parent_indices(keyframes)
+    columns = {name: clips[name].combine_chunks().take(owner) for name in ("video_id", "clip_id")}
+    phash = pc.struct_field(pc.list_flatten(keyframes), "phash")
+    return _current(pl.DataFrame(pa.table({**columns, "phash": phash})), part)
+
+
+def _with_proof(rows: pl.DataFrame) -> pl.DataFrame:
+    """A computed answer follows from what is shown: where it is another, so is what is shown."""
+    right = pl.col("options").list.get(pl.col("place"), null_on_oob=True)
+    computed = pl.concat_str("kind", pl.coalesce(right, "answer"), separator="\x00")
+    return rows.join(_LETTERS, on="answer", how="left", maintain_order="left").with_columns(
+        proof=pl.when(pl.col("source") == "computed").then(computed).otherwise(pl.lit(""))
+    )
+
+
+def _phashes(frames: pa.ListArray) -> pa.ListArray:
+    """Lists of shown frames -> lists of their perceptual hashes."""
+    lengths = pc.fill_null(pc.list_value_length(frames), 0)
+    offsets = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths.cast(pa.int64()))])
+    phash = pc.struct_field(pc.list_flatten(frames), ["frame", "phash"])
+    return pa.LargeListArray.from_arrays(offsets, phash)
+
+
+def _current(rows: pl.DataFrame, part: CurrentPart) -> pl.DataFrame:
+    return rows.filter(pl.col("video_id").is_in(part.video_ids))
