@@ -6,7 +6,7 @@ PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint const
 FOOTAGE := build/footage
 LOADERS := build/loaders
 
-.PHONY: demo test check bench vllm study clean
+.PHONY: demo test check picture bench vllm study clean
 
 demo: .venv/.demo $(FOOTAGE)
 	$(BIN)/reelproof build pipeline/recipes/demo.yaml --out out/demo
@@ -20,6 +20,10 @@ check: .venv/.test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+# ARCHITECTURE.md's picture of the DAG, drawn from the code.
+picture: .venv/.test
+	$(BIN)/python -m tests.dag_picture
 
 # All of them take about an hour; `make bench ONLY=refilter` runs one. What cannot run here says what it needs.
 bench: .venv/.test $(FOOTAGE)

@@ -9,6 +9,7 @@ import pytest
 
 from reelproof.pipeline.cli import cli
 from reelproof.pipeline.recipe import load_recipe
+from tests.dag_picture import PICTURE, draw
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -55,6 +56,12 @@ def test_paths_in_documents_exist(document):
     paths = re.findall(r"`((?:pipeline|stages|schemas|training|tests|data_cards)/[\w./-]*)`", text)
     assert paths
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_architecture_names_every_room_and_draws_the_steps_of_the_code():
+    rooms = [folder.name for folder in (ROOT / "pipeline").iterdir() if (folder / "__init__.py").exists()]
+    assert [name for name in rooms if f"`pipeline/{name}/`" not in ARCHITECTURE] == []
+    assert PICTURE.findall(ARCHITECTURE) == [draw()], "`make picture` draws it anew"
 
 
 def test_readme_lists_every_recipe():
