@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reelproof.pipeline.commands.options import BUILD_DIR, DATASET_DIR, INTO_USED, JSON, OVERRIDES
+from reelproof.pipeline.commands.options import (
+    BUILD_DIR,
+    DATASET_DIR,
+    INTO_USED,
+    JSON,
+    OVERRIDES,
+    TRUST_RECIPE,
+)
 from reelproof.pipeline.commands.train import evaluate, train, tts
 from reelproof.schemas.text import shown_text
 
@@ -37,6 +44,7 @@ def cli() -> None:
 @click.option(
     "--workers", type=click.IntRange(1), help="Worker processes on this machine; by default one a core."
 )
+@TRUST_RECIPE
 @click.option("--retry-quarantined", is_flag=True, help="Try quarantined videos again.")
 @click.option("--retry-failed", is_flag=True, help="Ask requests again that ended in a failure.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, why, and what it would cost; run nothing.")
@@ -47,6 +55,7 @@ def build(
     overrides: tuple[str, ...],
     scheduler: str | None,
     workers: int | None,
+    trust_recipe: bool,
     retry_quarantined: bool,
     retry_failed: bool,
     dry_run: bool,
@@ -62,7 +71,7 @@ def build(
 
     settings = [f"cluster.scheduler={scheduler}"] if scheduler else []
     settings += [f"cluster.workers={workers}"] if workers else []
-    read = _recipe(recipe, (*overrides, *settings))
+    read = _recipe(recipe, (*overrides, *settings), trust_recipe)
     again = Again(retry_quarantined, retry_failed)
     if dry_run:
         estimate(read, out, again, _console(stderr=False))
@@ -239,11 +248,12 @@ def card(build_dir: str) -> None:
 @cli.command()
 @click.argument("recipe", required=False)
 @OVERRIDES
-def doctor(recipe: str | None, overrides: tuple[str, ...]) -> int:
+@TRUST_RECIPE
+def doctor(recipe: str | None, overrides: tuple[str, ...], trust_recipe: bool) -> int:
     """Check this machine, and what RECIPE asks for: sources, teachers, cluster."""
     from reelproof.pipeline.commands.doctor import examine, report
 
-    read = _recipe(recipe, overrides) if recipe else None
+    read = _recipe(recipe, overrides, trust_recipe) if recipe else None
     return EXIT_UNFINISHED if report(examine(read), _console(stderr=False)) else 0
 
 
@@ -271,14 +281,18 @@ def main() -> None:
         sys.exit(EXIT_UNFINISHED)
 
 
-def _recipe(named: str, overrides: tuple[str, ...]) -> "Recipe":
+def _recipe(named: str, overrides: tuple[str, ...], trusted: bool) -> "Recipe":
     """The recipe in a YAML file, or the default one for a place with videos or a manifest."""
+    from reelproof.pipeline.dag import build_dag
     from reelproof.pipeline.recipe import load_recipe, recipe_for_sources
+    from reelproof.pipeline.teachers.trust import require_trusted
 
     path = Path(named)
-    if path.suffix in (".yaml", ".yml"):
-        return load_recipe(path, overrides)
-    return recipe_for_sources(named, overrides)
+    is_file = path.suffix in (".yaml", ".yml")
+    read = load_recipe(path, overrides) if is_file else recipe_for_sources(named, overrides)
+    if not trusted:
+        require_trusted(build_dag(read).teachers, overrides)
+    return read
 
 
 def _console(stderr: bool = True) -> "Console":

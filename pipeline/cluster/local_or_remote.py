@@ -1,12 +1,13 @@
 """Settings -> a Dask cluster: processes of this machine by default, or one that runs already."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import dask
 from distributed import Client, Nanny, Scheduler, SpecCluster
+from distributed.security import Security
 from pydantic import Field
 
 from reelproof.pipeline.errors import UsageError
@@ -48,6 +49,7 @@ def open_cluster(cfg: ClusterConfig, gpus_a_server: int = 0) -> Iterator[Client]
             "distributed.worker.daemon": False,  # a daemonic process may not start the decoder
             "distributed.worker.profile.enabled": False,  # it would take more time than a server's client
             "distributed.comm.timeouts.connect": f"{CONNECT_TIMEOUT_S}s",
+            "distributed.scheduler.dashboard.bokeh-application.allow_websocket_origin": _pages_of(cfg),
         }
     ):
         if cfg.scheduler is not None:
@@ -56,6 +58,12 @@ def open_cluster(cfg: ClusterConfig, gpus_a_server: int = 0) -> Iterator[Client]
             return
         with _local_cluster(cfg, gpus_a_server) as cluster, Client(cluster) as client:
             yield client
+
+
+def _pages_of(cfg: ClusterConfig) -> list[str]:
+    """The hosts whose pages may show the dashboard: this machine's, unless it is to be seen from others."""
+    local = cfg.dashboard.rpartition(":")[0] in (LOOPBACK, "localhost")
+    return [LOOPBACK, "localhost"] if local else ["*"]
 
 
 def _connect(address: str) -> Client:
@@ -78,12 +86,15 @@ def _local_cluster(cfg: ClusterConfig, gpus_a_server: int) -> SpecCluster:
     servers = local_servers(cfg, gpus_a_server)
     count = max(cfg.workers or os.cpu_count() or 1, servers)
     gpus = [gpus_a_server] * servers + [0] * (count - servers)
+    # Certificates of this run alone: who else has an account here cannot hand our workers code to run.
+    private = {"host": LOOPBACK, "protocol": "tls://", "security": Security.temporary()}
     return SpecCluster(
-        workers={place: _local_worker(cfg, each) for place, each in enumerate(gpus)},
+        workers={place: _local_worker(cfg, each, private) for place, each in enumerate(gpus)},
         scheduler={
             "cls": Scheduler,
-            "options": {"host": LOOPBACK, "dashboard": True, "dashboard_address": cfg.dashboard},
+            "options": {**private, "dashboard": True, "dashboard_address": cfg.dashboard},
         },
+        security=private["security"],
         silence_logs="ERROR",
     )
 
@@ -102,12 +113,12 @@ def local_servers(cfg: ClusterConfig, gpus_a_server: int) -> int:
     return gpus // gpus_a_server
 
 
-def _local_worker(cfg: ClusterConfig, gpus: int) -> dict[str, Any]:
+def _local_worker(cfg: ClusterConfig, gpus: int, private: Mapping[str, Any]) -> dict[str, Any]:
     resources = {"CPU": 1, "TEACHER": cfg.teacher_slots} | ({"GPU": gpus} if gpus else {})
     return {
         "cls": Nanny,
         "options": {
-            "host": LOOPBACK,
+            **private,
             "nthreads": 1 + cfg.teacher_slots + PARTS_A_GPU * gpus,
             "resources": resources,
             "memory_limit": 0,  # tasks hold one part each; a killed worker would lose more than it saves

@@ -10,6 +10,11 @@ OVERRIDES = click.option(
 JSON = click.option("--json", "as_json", is_flag=True, help="Print what run.json holds on standard output.")
 BUILD_DIR = click.argument("build_dir", metavar="DIR")
 DATASET_DIR = click.argument("build_dir", metavar="DIR", type=click.Path(path_type=Path))
+TRUST_RECIPE = click.option(
+    "--trust-recipe",
+    is_flag=True,
+    help="Let the recipe choose programs to run and which secret of the environment a server gets.",
+)
 INTO_USED = click.option(
     "--into-used",
     is_flag=True,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from reelproof.pipeline.commands.options import DATASET_DIR, OVERRIDES
+from reelproof.pipeline.commands.options import DATASET_DIR, OVERRIDES, TRUST_RECIPE
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -48,12 +48,20 @@ def sft(build_dir: Path, model: str, out: Path, config: Path | None, overrides: 
 @OUT
 @CONFIG
 @OVERRIDES
-def rl(build_dir: Path, model: str, out: Path, config: Path | None, overrides: tuple[str, ...]) -> None:
+@TRUST_RECIPE
+def rl(
+    build_dir: Path,
+    model: str,
+    out: Path,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    trust_recipe: bool,
+) -> None:
     """Reward a model for right and grounded answers to the questions of DIR (GRPO)."""
     from reelproof.pipeline.commands.training_judge import open_judge
     from reelproof.training.rl import RlConfig, train_rl
 
-    with open_judge(build_dir) as judge:
+    with open_judge(build_dir, trust_recipe) as judge:
         click.echo(train_rl(build_dir, model, out, _settings(RlConfig, config, overrides), judge))
 
 
@@ -63,12 +71,20 @@ def rl(build_dir: Path, model: str, out: Path, config: Path | None, overrides: t
 @OUT
 @CONFIG
 @OVERRIDES
-def tts(build_dir: Path, model: str, out: Path, config: Path | None, overrides: tuple[str, ...]) -> None:
+@TRUST_RECIPE
+def tts(
+    build_dir: Path,
+    model: str,
+    out: Path,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    trust_recipe: bool,
+) -> None:
     """Try test-time scaling on the held-out questions of DIR: accuracy against cost for each strategy."""
     from reelproof.pipeline.commands.training_judge import open_judge
     from reelproof.training.tts import TtsConfig, scale_test_time
 
-    with open_judge(build_dir) as judge:
+    with open_judge(build_dir, trust_recipe) as judge:
         scale_test_time(build_dir, model, out, _settings(TtsConfig, config, overrides), judge)
     click.echo((out / "tts.md").read_text())
 
@@ -79,12 +95,20 @@ def tts(build_dir: Path, model: str, out: Path, config: Path | None, overrides: 
 @OUT
 @CONFIG
 @OVERRIDES
-def evaluate(build_dir: Path, model: str, out: Path, config: Path | None, overrides: tuple[str, ...]) -> None:
+@TRUST_RECIPE
+def evaluate(
+    build_dir: Path,
+    model: str,
+    out: Path,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    trust_recipe: bool,
+) -> None:
     """Ask a model the held-out questions of DIR: accuracy by task, with intervals and baselines."""
     from reelproof.pipeline.commands.training_judge import open_judge
     from reelproof.training.evaluate import EvaluateConfig, evaluate_model
 
-    with open_judge(build_dir) as judge:
+    with open_judge(build_dir, trust_recipe) as judge:
         evaluate_model(build_dir, model, out, _settings(EvaluateConfig, config, overrides), judge)
     click.echo((out / "evaluate.md").read_text())
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reelproof.pipeline.teachers.kinds import open_teacher
+from reelproof.pipeline.teachers.trust import require_trusted
 from reelproof.pipeline.workplace import RECIPE, open_workplace
 from reelproof.schemas.answers.scores import cited_spans
 from reelproof.schemas.question import ShownPicture
@@ -31,12 +32,17 @@ class VerifierJudge:
 
 
 @contextmanager
-def open_judge(build_dir: Path) -> Iterator[VerifierJudge | None]:
-    """The verifier of the build in DIR; None where DIR is only a published dataset."""
+def open_judge(build_dir: Path, trusted: bool) -> Iterator[VerifierJudge | None]:
+    """The verifier of the build in DIR; None where DIR is only a published dataset.
+
+    Raises UsageError where the build's recipe is not trusted, and chooses programs or secrets for it.
+    """
     if not (build_dir / RECIPE).is_file():
         yield None
         return
     recipe = open_workplace(str(build_dir)).recipe
+    if not trusted:
+        require_trusted((recipe.claims.verifier,), ())
     with open_teacher(recipe.claims.verifier) as verifier:
         yield VerifierJudge(verifier, recipe.claims)
 

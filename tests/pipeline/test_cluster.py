@@ -72,7 +72,7 @@ def test_teacher_that_needs_a_gpu_is_refused_where_no_worker_has_one(films, sche
     recipe = tmp_path / "recipe.yaml"
     teacher = f"{{kind: vllm, model: '{model}', executable: '{fake_vllm(tmp_path)}'}}"
     recipe.write_text(f"sources: {{videos: '{films}'}}\nteachers: [{{teacher: {teacher}}}]\n")
-    ran = reelproof("build", recipe, "--out", tmp_path / "out", "--scheduler", scheduler)
+    ran = reelproof("build", recipe, "--out", tmp_path / "out", "--trust-recipe", "--scheduler", scheduler)
     assert ran.code == 2
     assert "--resources GPU=1" in ran.err
 

@@ -67,16 +67,18 @@ def test_a_server_is_started_here_asked_and_stopped(films, tmp_path):
         f"sources: {{videos: '{films}'}}\nteachers: [{{teacher: {teacher}}}]\nrollouts: {{rollouts: 1}}\n"
         "cluster: {workers: 2, gpus: 1}\n"
     )
-    ran = reelproof("build", recipe, "--out", tmp_path / "out", *SMALL, "--json")
+    ran = reelproof("build", recipe, "--out", tmp_path / "out", *SMALL, "--json", "--trust-recipe")
     assert ran.code == 0, ran.err
     assert ran.summary["teacher_calls"] > 0
     assert len(ran.summary["servers"]) == 1
     assert not [each for each in psutil.process_iter() if str(executable) in " ".join(_words(each))]
 
-    refused = reelproof("build", recipe, "--out", tmp_path / "none", "--set", "cluster.gpus=0")
+    refused = reelproof(
+        "build", recipe, "--out", tmp_path / "none", "--trust-recipe", "--set", "cluster.gpus=0"
+    )
     assert refused.code == 2
     assert "this machine shows 0" in refused.err
-    assert "cluster.gpus" in reelproof("doctor", recipe, "--set", "cluster.gpus=0").out
+    assert "cluster.gpus" in reelproof("doctor", recipe, "--trust-recipe", "--set", "cluster.gpus=0").out
 
 
 def _words(process: psutil.Process) -> list[str]:

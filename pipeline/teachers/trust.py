@@ -1,0 +1,48 @@
+"""A recipe's teachers -> what of them only a person who trusts the recipe may let happen.
+
+A recipe can come with somebody's dataset. It may say which model to ask and where; it must not choose which
+of this machine's secrets are sent there, nor which programs run here.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+
+from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.teachers.kinds import TeacherConfig
+from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig
+from reelproof.stages.teachers.protocol import ServerTeacherConfig
+
+_MODEL_KEY = re.compile(r"[A-Z0-9_]*API_KEY")
+"""What variables with keys for models are called: `OPENAI_API_KEY`, `MISTRAL_API_KEY`."""
+_LOADS_CODE = re.compile(
+    r"--(?:trust-remote-code|middleware|[a-z-]*plugins?|worker-cls|worker-extension-cls|logits-processors"
+    r"|load-format|hf-overrides|config|ssl-[a-z-]+)\b.*"
+)
+"""Of vLLM's options, those that load code or files of the recipe's choosing."""
+
+
+def require_trusted(teachers: Iterable[TeacherConfig], own_words: Sequence[str]) -> None:
+    """Raise UsageError for what nobody on this machine asked for.
+
+    `own_words` are settings given on the command line: what stands there, its user wants.
+    """
+    own = " ".join(own_words)
+    found = [f"{what}: {value}" for what, value in _choices(teachers) if value not in own]
+    if found:
+        raise UsageError(
+            f"the recipe chooses {'; '.join(dict.fromkeys(found))}; say --trust-recipe where you know who "
+            "wrote it and want that, or set it yourself with --set"
+        )
+
+
+def _choices(teachers: Iterable[TeacherConfig]) -> Iterator[tuple[str, str]]:
+    for each in teachers:
+        if isinstance(each, ServerTeacherConfig) and not _MODEL_KEY.fullmatch(each.key_variable):
+            yield f"which secret of the environment goes to {', '.join(each.urls)}", each.key_variable
+        if isinstance(each, VllmTeacherConfig):
+            if each.executable != sys.executable:
+                yield "a program to run", each.executable
+            for word in each.extra_args:
+                if _LOADS_CODE.fullmatch(word):
+                    yield "code for vLLM to load", word
