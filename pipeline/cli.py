@@ -214,7 +214,10 @@ def publish_dataset(build_dir: str, target: str, public: bool, into_used: bool, 
                 f"publishing to the Hub needs `pip install reelproof[publish]` ({error})"
             ) from error
         place = HubTarget(target, public=public)
-    for line in tell_published(publish(Store(build_dir), place, dry_run, into_used), dry_run):
+    store = Store(build_dir)
+    with store.lock():  # no refilter may change it on the way
+        published = publish(store, place, dry_run, into_used)
+    for line in tell_published(published, dry_run):
         click.echo(shown_text(line))
 
 

@@ -1,6 +1,7 @@
 """A finished dataset's folder -> somewhere else: only what changed goes, and the manifest is read back."""
 
 import hashlib
+import re
 import shutil
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -11,6 +12,12 @@ from reelproof.pipeline.disk.own_files import LISTING, listing, read_listing, re
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BuildFailed, UsageError
 from reelproof.schemas.published import MANIFEST, DatasetError, read_contents
+
+_SAYS_WHICH = {
+    "README.md": re.compile(r"^Data sha256 `([0-9a-f]{64})`", re.MULTILINE),
+    "croissant.json": re.compile(r"version \S+, sha256 ([0-9a-f]{64})"),
+}
+"""Where a dataset's files say which one they tell of."""
 
 
 class SentFile(NamedTuple):
@@ -78,7 +85,7 @@ def publish(build: Store, target: Target, dry_run: bool = False, into_used: bool
 def list_files(build: Store) -> list[SentFile]:
     """The dataset's files in the order in which they are to be sent: the manifest last. Hidden ones stay.
 
-    Raises UsageError where a shard is not what the manifest says.
+    Raises UsageError where a shard is not what the manifest says, or card and description are of others.
     """
     if not build.is_local:
         raise UsageError(f"{build.url} is not a folder of this machine; run publish where the build is")
@@ -90,9 +97,20 @@ def list_files(build: Store) -> list[SentFile]:
         raise UsageError(
             f"{root}: {len(wrong)} shards are not what the manifest says, such as {wrong[0]}; refilter"
         )
+    if other := [name for name in _SAYS_WHICH if _said_of(root / name, dataset.contents.dataset_sha256)]:
+        raise UsageError(
+            f"{root}: {' and '.join(other)} tell of other shards than lie there: a command was stopped "
+            "half-way; run `reelproof refilter` there, then publish"
+        )
     named = {each.path for each in shards}
     files = [each for each in files if not each.name.endswith(".parquet") or each.name in named]
     return sorted(files, key=lambda each: (each.name == MANIFEST, each.name))
+
+
+def _said_of(path: Path, dataset_sha256: str) -> bool:
+    """Whether a file says that it tells of another dataset than this one."""
+    said = _SAYS_WHICH[path.name].search(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return said is not None and said[1] != dataset_sha256
 
 
 def tell_published(published: Published, dry_run: bool) -> Iterator[str]:

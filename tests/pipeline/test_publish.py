@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.disk.own_files import LISTING, listing
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BuildFailed, UsageError
@@ -70,6 +71,24 @@ def test_damaged_dataset_is_not_published(tmp_path):
     store.write_bytes("dataset/data/rl/train-00000.parquet", b"x")
     with pytest.raises(UsageError, match=r"1 shards are not what the manifest says, such as data/rl/train"):
         publish(store, FolderTarget(str(tmp_path / "there")))
+
+
+@pytest.mark.parametrize("name", ["README.md", "croissant.json"])
+def test_what_tells_of_other_shards_is_not_published(tmp_path, name):
+    """A refilter that was killed between shards and card leaves such a folder."""
+    store = write_small_build(tmp_path / "build", PolicyConfig())
+    told = tmp_path / "build/dataset" / name
+    here = open_dataset(store).contents.dataset_sha256
+    said = (
+        f"Data sha256 `{here}`" if name == "README.md" else f'{{"citeAs": "x, version 1.0.0, sha256 {here}"}}'
+    )
+    told.write_text(f"# Card\n\n{said}\n")
+    publish(store, FolderTarget(str(tmp_path / "there")))
+    told.write_text(told.read_text().replace(here, "0" * 64))
+    with pytest.raises(UsageError, match=rf"{name} tell of other shards .* run `reelproof refilter`"):
+        publish(store, FolderTarget(str(tmp_path / "there")))
+    told.write_text("# A card of my own")
+    publish(store, FolderTarget(str(tmp_path / "there")))
 
 
 def test_target_that_loses_files_is_noticed(tmp_path):
