@@ -58,10 +58,6 @@ class Dag:
         """The step over parts of that name. Raises KeyError."""
         return {step.name: step for step in self.steps}[name]
 
-    def whole_named(self, name: str) -> Step[WholeStep]:
-        """The step over all parts of that name. Raises KeyError."""
-        return {step.name: step for step in self.whole}[name]
-
     def edges(self) -> dict[str, tuple[str, ...]]:
         """Each step and what it is made from: the picture on the dataset's card."""
         return {step.name: tuple(above.name for above in step.after) for step in (*self.steps, *self.whole)}

@@ -46,10 +46,6 @@ class BuildFacts(Record):
     """Kind -> number of sources that could not be used."""
     evaluation_sets: tuple[str, ...] = ()
     """Names of the sets that rows were decontaminated against."""
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    gpu_seconds: float | None = None
-    """Over all completions that the rows rest on; null where no GPU took part."""
 
 
 class Manifest(Record):

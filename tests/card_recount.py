@@ -275,10 +275,8 @@ class Recount:
 
     def _cost(self) -> Iterator[str]:
         tokens, kept = self._records("traces", "completion_tokens")["completion_tokens"].sum(), len(self.sft)
-        seconds = self.manifest["facts"]["gpu_seconds"]
-        gpu = "" if seconds is None else f" {seconds:.0f} GPU seconds, {seconds / kept:.1f} a kept row."
         each = f"{round(tokens / kept):,} for each row kept in `sft`"
-        yield f"{tokens:,} completion tokens over all traces, {each}.{gpu}"
+        yield f"{tokens:,} completion tokens over all traces, {each}."
 
     def _arms(self) -> Iterator[str]:
         if self.study:

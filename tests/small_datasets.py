@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from reelproof.pipeline.dataset.card import CardConfig, write_card
-from reelproof.pipeline.dataset.part_files import read_measurements
+from reelproof.pipeline.dataset.card import CardConfig
 from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts
 from reelproof.stages.deciding import decide
 from reelproof.stages.policy import PolicyConfig
 from tests.small_parts import write_part
+from tests.whole_sets import read_measurements, write_card
 
 
 def write_small_build(folder: Path, policy: PolicyConfig) -> Store:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
-import polars as pl
 from pydantic import Field
 
 from reelproof.pipeline.dataset.card_examples import Example, write_examples
@@ -18,14 +17,12 @@ from reelproof.pipeline.dataset.hub_metadata import (
     loadable_splits,
     read_features,
 )
-from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.dataset.stats_files import (
     Plot,
     known_stats,
     put_file,
     read_plots,
-    write_stats,
 )
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
@@ -65,24 +62,6 @@ class CardFacts(NamedTuple):
     examples: Sequence[Example] = ()
     plots: Sequence[Plot] = ()
     study: Mapping[str, Any] | None = None
-
-
-def write_card(
-    store: Store,
-    parts: Sequence[PartFiles],
-    measurements: pl.DataFrame,
-    verdicts: pl.DataFrame,
-    cfg: CardConfig,
-    study: Mapping[str, Any] | None = None,
-    folder: str = "dataset",
-) -> Stats:
-    """Leave `stats.json`, `README.md` and the examples' frames beside the shards; what says the same stays.
-
-    Raises UsageError where there is no manifest.
-    """
-    stats = write_stats(store, parts, measurements, verdicts, folder)
-    write_readme(store, cfg, study, folder)
-    return stats
 
 
 def write_readme(

@@ -66,18 +66,6 @@ class Measured(NamedTuple):
     """Which of the columns are scores."""
 
 
-def read_measurements(store: Store, parts: Sequence[PartFiles]) -> pl.DataFrame:
-    """Keys and scores of every trace, and its part's place; parts in order and rows as in their files.
-
-    Raises ValueError where a score file does not fit its traces file, or two checks have a column in common.
-    """
-    frames = [
-        pl.DataFrame(measured(store, part).rows).with_columns(part=pl.lit(index, pl.UInt32))
-        for index, part in enumerate(parts)
-    ]
-    return pl.concat(frames, how="vertical_relaxed", rechunk=True) if frames else pl.DataFrame()
-
-
 def read_columns(store: Store, name: str, columns: Sequence[str] | None = None) -> pa.Table:
     """Columns of a Parquet file, each in one piece. `columns` may be dotted paths."""
     if columns is None:

@@ -62,9 +62,9 @@ def write_dataset(
 ) -> ShardReceipt:
     """Write `data/{sft,rl,rejected}/{train,test}-…parquet` and `manifest.json` under the store's `folder`.
 
-    `measurements` (of `read_measurements`) and `verdicts` (of `decide`) have one row a trace, parts in order;
-    `splits` names each video's split. A shard with the same rows as before is not touched. In memory are
-    a block's words and up to 100 MB of frames for each shard that is being written.
+    `measurements` (of `read_block_measurements`) and `verdicts` (of `decide`) have one row a trace, parts in
+    order; `splits` names each video's split. A shard with the same rows as before is not touched. In memory
+    are a block's words and up to 100 MB of frames for each shard that is being written.
 
     Raises ValueError where tables and parts do not fit each other, DiskFull where there is no room; the
     dataset that was there before is then as it was.

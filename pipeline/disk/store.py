@@ -143,10 +143,6 @@ class Store:
         with self.open_write(name) as stream:
             stream.write(content)
 
-    def write_json(self, name: str, value: Any) -> None:
-        """Write a value as JSON text, indented, its keys in the order given."""
-        self.write_bytes(name, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
-
     def write_table(self, name: str, table: pa.Table) -> None:
         """Write a table as Parquet."""
         with self.open_write(name) as stream:

@@ -115,7 +115,7 @@ class _VideoR1List:
     """One JSON list in Video-R1's own columns; the frames as a Motion-JPEG video each."""
 
     def __init__(self, root: Path, config: str, split: str) -> None:
-        self._root, self._config = root, config
+        self._root = root
         self._file: IO[str] = (root / f"{config}_{split}.json").open("w", encoding="utf-8")
         self._count = 0
 

@@ -113,11 +113,6 @@ class ReportRows:
                     return np.array(found, dtype=np.int64)
         return np.array(found, dtype=np.int64)
 
-    def forget(self) -> None:
-        """Let go of what was found."""
-        with self._lock:
-            self._answers.clear()
-
     @cached_property
     def scores(self) -> tuple[str, ...]:
         """Names of all measurements that are numbers, in order."""

@@ -49,8 +49,6 @@ class CompletionLog:
         self._records_per_segment = records_per_segment
         self._seconds_per_segment = seconds_per_segment
         self._writer: _LocalWriter | _ObjectWriter | None = None
-        self.torn_lines = 0
-        """Lines that the last reading had to skip: records cut off by a crash."""
 
     def read(self, wanted: Collection[str]) -> Iterator[Completion]:
         """The wanted request ids that are in the log, each once: the first success, else the first failure.
@@ -59,21 +57,17 @@ class CompletionLog:
         where a whole line is not a completion.
         """
         left, failures = set(wanted), dict[str, Completion]()
-        self.torn_lines = 0
         for line in self._lines() if left else ():
             request_id = _request_id(line)
-            if request_id is None:
-                self.torn_lines += 1
-            elif request_id in left:
-                completion = self._parsed(line)
-                if completion is None:
-                    self.torn_lines += 1
-                elif completion.error is not None:
-                    failures.setdefault(request_id, completion)
-                else:
-                    left.discard(request_id)
-                    failures.pop(request_id, None)
-                    yield completion
+            completion = self._parsed(line) if request_id in left else None
+            if completion is None:  # not asked for, or cut off by a crash
+                continue
+            if completion.error is not None:
+                failures.setdefault(completion.request_id, completion)
+            else:
+                left.discard(completion.request_id)
+                failures.pop(completion.request_id, None)
+                yield completion
         yield from failures.values()
 
     def ids(self) -> set[str]:

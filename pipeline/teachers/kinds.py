@@ -4,13 +4,13 @@ Each heavy library is imported where its kind is opened: a recipe is read, and `
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from reelproof.pipeline.teachers.model_folder import check_model
 from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig
@@ -48,13 +48,6 @@ TEACHER_CONFIGS = (
     TransformersTeacherConfig,
 )
 """The same, for `isinstance`."""
-
-_ADAPTER: TypeAdapter[TeacherConfig] = TypeAdapter(TeacherConfig)
-
-
-def parse_teacher(settings: Mapping[str, Any]) -> TeacherConfig:
-    """Raises pydantic.ValidationError naming each wrong field, what it got and what it may be."""
-    return _ADAPTER.validate_python(settings)
 
 
 @contextmanager

@@ -33,7 +33,6 @@ _HEDGE = re.compile(r"\b(?:or|either|maybe|perhaps|possibly|might be|could be)\b
 _REASON = re.compile(r"\b(?:because|since|as)\b", re.IGNORECASE)
 _ARTICLE = re.compile(r"(?:A|I)\s(?!(?:or|and|nor|but|is|was|as|because|since)\b)[a-z]")
 _UNSURE = re.compile(r"\b(?:i am|i'm)\s?(?:not|un)\s?(?:sure|certain)\b[,.;]?\s?(?:but)?", re.IGNORECASE)
-_ARE_RIGHT = re.compile(r"(?:only|(?:are|is) (?:both )?(?:all )?(?:correct|right|true))?")
 _PLACE = re.compile(r"(?:option|choice|answer|number)\s#?([1-9])\.?", re.IGNORECASE)
 _LOOKALIKES = str.maketrans("АВСЕНΑΒΕΗ", "ABCEHABEH")
 """Cyrillic and Greek capitals that nobody can tell from Latin ones."""

@@ -22,13 +22,8 @@ _MOST_WORDS = 4096
 """Words of a text that are compared; keeps hostile sizes cheap."""
 
 
-def token_f1(said: str, gold: str) -> float:
-    """Harmonic mean of the precision and recall of words, articles dropped. Source: arXiv 1606.05250."""
-    return _f1(_content(said), _content(gold))
-
-
 def statement_f1(said: str, gold: str) -> float:
-    """`token_f1` of word stems, held against how the same words are put together.
+    """Harmonic mean of the precision and recall of word stems (arXiv 1606.05250), held against their order.
 
     One of two statements that denies what the other says scores 0, and words that both share count as far as
     they stand in the same order (Kendall's tau): "the man hits the ball" is not "the ball hits the man".

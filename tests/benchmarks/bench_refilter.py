@@ -13,8 +13,8 @@ from pathlib import Path
 import polars as pl
 
 from reelproof.pipeline.accounts.memory import peak_rss_mb
-from reelproof.pipeline.dataset.card import CardConfig, write_card
-from reelproof.pipeline.dataset.part_files import PartFiles, read_measurements
+from reelproof.pipeline.dataset.card import CardConfig
+from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts
@@ -23,6 +23,7 @@ from reelproof.stages.policy import PolicyConfig
 from reelproof.stages.splits import assign_splits
 from tests.benchmarks.rows import Row, Rows
 from tests.benchmarks.synthetic_parts import write_synthetic_parts
+from tests.whole_sets import read_measurements, write_card
 
 ROUNDS = 3
 SIZES = (100_000, 1_000_000)

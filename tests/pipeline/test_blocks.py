@@ -16,7 +16,7 @@ from reelproof.pipeline.dataset.blocks import (
     read_block_measurements,
     read_sizes,
 )
-from reelproof.pipeline.dataset.part_files import PartFiles, read_measurements
+from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts
@@ -24,6 +24,7 @@ from reelproof.stages.deciding import decide
 from reelproof.stages.policy import PolicyConfig
 from tests.killed import ends_before_change
 from tests.small_parts import write_part
+from tests.whole_sets import read_measurements
 
 BALANCED = PolicyConfig()
 STRICTER = PolicyConfig(min_grounded_share=0.9)

@@ -90,9 +90,8 @@ def test_query_finds_what_a_plain_reader_finds(name, rows, plain):
 
 @pytest.mark.parametrize("name", QUERIES)
 @pytest.mark.parametrize("wanted", [1, 3, 100])
-def test_first_rows_of_a_query_are_its_first_rows(name, wanted, rows):
-    query = QUERIES[name][0]
-    rows.forget()
+def test_first_rows_of_a_query_are_its_first_rows(name, wanted, store):
+    query, rows = QUERIES[name][0], ReportRows(open_dataset(store))
     first = list(rows.find_first(query, wanted))
     found = list(rows.find(query))
     assert first == found[: len(first)]

@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 import yaml
 
-from reelproof.pipeline.dataset.card import CardConfig, plain, write_card
+from reelproof.pipeline.dataset.card import CardConfig, plain
 from reelproof.pipeline.dataset.hub_metadata import loadable_splits
-from reelproof.pipeline.dataset.part_files import PartFiles, read_measurements
+from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.dataset.replace import read_manifest
 from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
 from reelproof.pipeline.dataset.stats_files import read_stats
@@ -18,6 +18,7 @@ from reelproof.schemas.manifest import BuildFacts
 from reelproof.stages.deciding import decide
 from reelproof.stages.policy import PolicyConfig
 from tests.small_parts import write_part
+from tests.whole_sets import read_measurements, write_card
 
 
 def publish(store: Store, parts: list[PartFiles], policy: PolicyConfig) -> None:

@@ -7,8 +7,7 @@ import polars as pl
 import pytest
 import yaml
 
-from reelproof.pipeline.dataset.card import CardConfig, write_card
-from reelproof.pipeline.dataset.part_files import read_measurements
+from reelproof.pipeline.dataset.card import CardConfig
 from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts
@@ -17,6 +16,7 @@ from reelproof.stages.policy import PolicyConfig
 from reelproof.stages.teachers.prompts import ROLLOUT
 from tests.card_recount import Recount, number_lines
 from tests.small_parts import write_part
+from tests.whole_sets import read_measurements, write_card
 
 FACTS = BuildFacts(
     name="small",
@@ -28,7 +28,6 @@ FACTS = BuildFacts(
     prompt_text="Answer in 3 words.",
     quarantined={"truncated": 2, "unreadable": 1},
     evaluation_sets=("exam 2026",),
-    gpu_seconds=1234.5,
 )
 STUDY = {
     "sft_curated": {

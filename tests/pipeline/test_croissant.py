@@ -6,9 +6,8 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from reelproof.pipeline.dataset.card import CardConfig, write_card
+from reelproof.pipeline.dataset.card import CardConfig
 from reelproof.pipeline.dataset.croissant import bump_version, write_croissant
-from reelproof.pipeline.dataset.part_files import read_measurements
 from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
 from reelproof.pipeline.disk.store import Store
@@ -16,6 +15,7 @@ from reelproof.schemas.manifest import BuildFacts
 from reelproof.stages.deciding import decide
 from reelproof.stages.policy import PolicyConfig
 from tests.small_parts import write_part
+from tests.whole_sets import read_measurements, write_card
 
 mlcroissant = pytest.importorskip("mlcroissant", reason="in the extra `card`")
 

@@ -6,8 +6,7 @@ import pytest
 from matplotlib.colors import to_hex
 from PIL import Image
 
-from reelproof.pipeline.dataset.card import CardConfig, write_card, write_readme
-from reelproof.pipeline.dataset.part_files import read_measurements
+from reelproof.pipeline.dataset.card import CardConfig, write_readme
 from reelproof.pipeline.dataset.plots import (
     KEPT,
     LINE,
@@ -26,6 +25,7 @@ from reelproof.stages.deciding import decide
 from reelproof.stages.measurements import complete
 from reelproof.stages.policy import PolicyConfig
 from tests.small_parts import write_part
+from tests.whole_sets import read_measurements, write_card
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelproof.pipeline.dataset.part_files import PartFiles, read_measurements
+from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.dataset.replace import read_manifest
 from reelproof.pipeline.dataset.rows import SAMPLES
 from reelproof.pipeline.dataset.shard_plan import part_runs
@@ -25,6 +25,7 @@ from reelproof.stages.deciding import decide
 from reelproof.stages.policy import PolicyConfig
 from reelproof.stages.teachers.prompts import rollout_messages
 from tests.small_parts import write_part
+from tests.whole_sets import read_measurements
 
 BALANCED = PolicyConfig(name="mine")
 STRICTER = PolicyConfig(name="mine", min_grounded_share=0.9)

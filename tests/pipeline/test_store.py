@@ -37,7 +37,7 @@ def write_half(store: Store, name: str) -> None:
 def test_store_gives_back_what_was_written(store):
     table = pa.table({"video": [{"video_id": "v", "name": "n"}], "n": [1]})
     store.write_table("parts/footage-1/part-0.parquet", table)
-    store.write_json("run.json", {"é": 1})
+    store.write_bytes("run.json", '{"é": 1}'.encode())
     assert store.read_table("parts/footage-1/part-0.parquet") == table
     assert store.read_table("parts/footage-1/part-0.parquet", ["video.video_id"]).to_pylist() == [
         {"video": {"video_id": "v"}}

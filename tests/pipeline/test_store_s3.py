@@ -64,7 +64,7 @@ def test_store_on_s3_sees_what_another_process_wrote(bucket):
     script = textwrap.dedent(f"""
         from reelproof.pipeline.disk.store import Store
         with Store("{bucket}/shared").lock():
-            Store("{bucket}/shared").write_json("run.json", 1)
+            Store("{bucket}/shared").write_bytes("run.json", b"1")
     """)
     subprocess.run([sys.executable, "-c", script], check=True)
     assert store.read_json("run.json") == 1

@@ -2,13 +2,13 @@ import polars as pl
 import pytest
 
 from reelproof.pipeline.commands.sweep import parse_values, tell_sweep, write_sweep_plot
-from reelproof.pipeline.dataset.part_files import read_measurements
 from reelproof.pipeline.dataset.sweep import sweep
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
 from reelproof.stages.policy import PolicyConfig
 from tests.pipeline.conftest import reelproof
 from tests.small_parts import write_part
+from tests.whole_sets import read_measurements
 
 
 @pytest.fixture(scope="module")
