@@ -82,7 +82,7 @@ class ProbeRole(ProbeConfig):
     """Who is asked questions without their evidence, and how."""
 
     teacher: TeacherConfig | None = None
-    """By default the first of `teachers`."""
+    """By default the first of `teachers` that is not `signals`, or else that."""
 
 
 class ClaimRole(ClaimConfig):
@@ -146,8 +146,14 @@ class Recipe(Settings):
 
     @property
     def prober(self) -> TeacherConfig:
-        """Who is asked questions without their evidence."""
-        return self.probes.teacher or self.teachers[0].teacher
+        """Who is asked questions without their evidence: the one named, else the first teacher with eyes of
+        its own.
+
+        `signals` beside others is probed only where it is named: what it cannot answer blind says nothing.
+        """
+        every = [each.teacher for each in self.teachers]
+        others = [each for each in every if not isinstance(each, SignalsTeacherConfig)]
+        return self.probes.teacher or (others or every)[0]
 
     @property
     def clips_to_cut(self) -> ClipConfig:

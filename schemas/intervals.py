@@ -1,11 +1,14 @@
 """Counts of right answers -> the interval in which the share behind them lies."""
 
+import math
 from typing import NamedTuple, TypeVar
 
 import polars as pl
 
 Z95 = 1.959963984540054
 """Two-sided 95 % quantile of the normal distribution."""
+
+_MOST_TURNS, _CLOSE, _TINY = 10_000, 1e-15, 1e-300
 
 Number = TypeVar("Number", float, pl.Expr)
 
@@ -37,3 +40,46 @@ def wilson_low(share: Number, total: Number, quantile: float) -> Number:
     half = (spread * (share * (1 - share) + spread / 4)) ** 0.5
     low: Number = (share + spread / 2 - half) / (1 + spread)
     return low
+
+
+def binomial_tail(passes: int, rollouts: int, chance: float) -> float:
+    """P(X >= passes) where each of `rollouts` passes with probability `chance`. Exact."""
+    if passes <= 0 or chance >= 1:
+        return 1.0
+    return beta_below(chance, passes, rollouts - passes + 1) if chance > 0 else 0.0
+
+
+def beta_below(limit: float, right: float, wrong: float) -> float:
+    """P(share <= limit) of a share drawn from Beta(right, wrong); a count of 0 is a share that is sure.
+
+    The regularised incomplete beta function, by Lentz's continued fraction (Press et al. 1992, section 6.4).
+    """
+    if limit >= 1 or right <= 0:
+        return 1.0
+    if limit <= 0 or wrong <= 0:
+        return 0.0
+    if limit > (right + 1) / (right + wrong + 2):
+        return 1 - beta_below(1 - limit, wrong, right)  # the fraction is fast below the mean only
+    logs = math.lgamma(right + wrong) - math.lgamma(right) - math.lgamma(wrong)
+    front = math.exp(logs + right * math.log(limit) + wrong * math.log1p(-limit)) / right
+    return min(1.0, front * _beta_fraction(limit, right, wrong))
+
+
+def _beta_fraction(limit: float, right: float, wrong: float) -> float:
+    above, below = 1.0, 1 / _not_zero(1 - (right + wrong) * limit / (right + 1))
+    value = below
+    for turn in range(1, _MOST_TURNS):
+        twice = right + 2 * turn
+        even = turn * (wrong - turn) * limit / ((twice - 1) * twice)
+        odd = -(right + turn) * (right + wrong + turn) * limit / (twice * (twice + 1))
+        for part in (even, odd):
+            below = 1 / _not_zero(1 + part * below)
+            above = _not_zero(1 + part / above)
+            value *= above * below
+        if abs(above * below - 1) < _CLOSE:
+            break
+    return value
+
+
+def _not_zero(value: float) -> float:
+    return value if abs(value) > _TINY else _TINY

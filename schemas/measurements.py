@@ -27,6 +27,26 @@ class SetMeasurements(Record):
     """The question, its video or its frames are in a named evaluation set; null where none was named."""
 
 
+class PoolMeasurements(Record):
+    """How the questions of a trace's kind, task and teacher do against luck, taken together."""
+
+    pool_questions: int | None
+    """In the pool; null where luck's rate is not known."""
+    pool_pass_rate: float | None
+    """Share of right answers over all their rollouts."""
+    pool_weight: float | None
+    """Rollouts that this share is worth beside a question's own: the less questions differ, the more."""
+    pool_excess: float | None
+    """Mean over the questions of the share that is right minus the share that luck gets right."""
+    pool_excess_error: float | None
+    """Its standard error, from how much questions differ; null for fewer than 8."""
+    pool_luck_tail: float | None
+    """Chance that what the teacher knows of the question is no more than luck, told from its rollouts and
+    from its pool; null for a pool of fewer than 8."""
+    pool_question_luck_tail: float | None
+    """The same from the rollouts of all teachers."""
+
+
 def score_columns(records: Iterable[type[Record]]) -> tuple[str, ...]:
     """Names of the records' fields in order, without `trace_id`."""
     return tuple(name for record in records for name in record.model_fields if name != "trace_id")

@@ -46,16 +46,24 @@ class PolicyConfig(Record):
     """Reject where it is not known whether the thought's conclusion agrees with the answer."""
     min_citations: int = Field(default=0, ge=0)
     """Times that a thought must cite."""
+    require_evidence: bool = True
+    """Reject thoughts about frames shown with their times that cite none, or of whose claims none was
+    judged."""
     min_citations_in_clip: float = Field(default=1.0, ge=0, le=1)
     """Smallest share of cited times inside the clip."""
     min_citations_near_frame: float = Field(default=0.5, ge=0, le=1)
     """Smallest share of cited times near a frame that was shown."""
     require_grounding: bool = False
-    """Reject where no claim could be verified."""
+    """Reject where no claim could be verified, whatever was shown."""
+    require_every_claim: bool = False
+    """Reject where a claim that cites could not be verified."""
     min_grounded_share: float = Field(default=0.5, ge=0, le=1)
     """Smallest share of claims that a verifier believes with the cited frames."""
+    min_best_margin: float = Field(default=0.01, ge=-1, le=1)
+    """Belief with cited minus belief with control frames that one of the claims must have that controls can
+    test: above 0, or what it says is true of any frame."""
     min_worst_margin: float = Field(default=-1.0, ge=-1, le=1)
-    """Smallest belief with cited minus belief with control frames, over the claims."""
+    """The same for every such claim."""
     require_probes: bool = False
     """Reject where the question was not asked without its frames."""
     max_blind_pass_rate: float = Field(default=0.5, ge=0, le=1)
@@ -64,11 +72,16 @@ class PolicyConfig(Record):
     """The same with one frame,"""
     max_shuffled_pass_rate: float = Field(default=1.0, ge=0, le=1)
     """and with the frames in another order."""
+    order_tasks: tuple[Task, ...] = tuple(Task)
+    """Tasks for which these two limits hold: one frame may well tell what stands in a picture."""
     probe_confidence: float = Field(default=0.95, ge=0.5, lt=1)
     """How sure it must be, from so few answers, that a share is above its limit: the lower end of Wilson's
     one-sided interval is compared. At 0.5 it is the share itself."""
     luck_margin: float = Field(default=0.1, ge=0, le=1)
     """A limit is never below the share that guesses get right (1 of 4 options: 0.25) plus this."""
+    luck_confidence: float = Field(default=0.95, ge=0, lt=1)
+    """How sure it must be that rollouts are right more often than luck: one-sided, over the question's own
+    rollouts and over those of its pool. At 0 luck is no reason."""
     require_sufficiency: bool = False
     """Reject where no judge said what the observations alone lead to."""
     min_sufficiency: float = Field(default=0.0, ge=0, le=1)
@@ -135,10 +148,13 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "min_citations_near_frame": 1.0,
         "require_grounding": True,
         "min_grounded_share": 1.0,
-        "min_worst_margin": 0.0,
+        "require_every_claim": True,
+        "min_worst_margin": 0.01,
         "require_probes": True,
         "max_blind_pass_rate": 0.25,
-        "probe_confidence": 0.9,
+        "max_single_pass_rate": 0.5,
+        "max_shuffled_pass_rate": 0.5,
+        "order_tasks": (Task.ORDERING, Task.TEMPORAL_GROUNDING),
         "min_sufficiency": 0.5,
         "min_graded_score": 0.7,
         "max_traces_per_question": 1,
@@ -153,8 +169,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "min_citations_in_clip": 0.5,
         "min_citations_near_frame": 0.0,
         "min_grounded_share": 0.0,
+        "require_evidence": False,
+        "min_best_margin": -1.0,
         "max_blind_pass_rate": 1.0,
         "probe_confidence": 0.99,
+        "luck_confidence": 0.0,
         "max_traces_per_question": None,
     },
 }

@@ -78,8 +78,8 @@ class Question(Record):
     video_id: str
     source: QuestionSource
     kind: str
-    """Computed: `scene_count`, `frame_order`, `odd_frame`, `foreign_span`, `first_cut`, `reversed` or
-    `motion_half`. Others: the name of their set or of their writer's request."""
+    """Computed: `scene_count`, `frame_order`, `odd_frame`, `foreign_span`, `first_cut`, `reversed`,
+    `motion_half` or `largest_change`. Others: the name of their set or of their writer's request."""
     task: Task
     text: str
     options: tuple[str, ...] = ()

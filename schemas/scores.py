@@ -44,6 +44,21 @@ class DifficultyScore(Score):
     pass_high: float
 
 
+class LuckScore(Score):
+    """Would guesses be right as often? Of the trace's own teacher, on its question."""
+
+    luck_rate: float | None = Field(ge=0, le=1)
+    """Share of answers that luck gets right; null where neither the question nor a probe tells."""
+    teacher_passes: int = Field(ge=0)
+    """Right answers among this teacher's rollouts of the question …"""
+    teacher_rollouts: int = Field(ge=0)
+    """… of so many that did not fail."""
+    luck_tail: float | None = Field(ge=0, le=1)
+    """Chance that as many guesses are right as often as that, or more often."""
+    question_luck_tail: float | None = Field(ge=0, le=1)
+    """The same for the rollouts of all teachers."""
+
+
 class TextScore(Score):
     """Is the thought sound text?"""
 
@@ -72,6 +87,8 @@ class CitationScore(Score):
     """Do the cited times point at something that was shown?"""
 
     citations: int = Field(ge=0)
+    timed_frames: int = Field(ge=0)
+    """Frames that the question shows with their times: what can be cited."""
     citations_in_clip: float | None = Field(ge=0, le=1)
     """Share of the cited times that lie inside the clip; null without citations."""
     citations_near_frame: float | None = Field(ge=0, le=1)
@@ -82,7 +99,8 @@ class ProbeScore(Score):
     """Can the question be answered without its evidence? The same on each of a question's rollouts."""
 
     guess_rate: float | None = Field(ge=0, le=1)
-    """Share of guesses that are right; null where the possible answers are not known beforehand."""
+    """Share of guesses that are right; for times and spans, of the range that the question leaves open.
+    Null where that is not known."""
     blind_passes: int | None
     """Right answers with no frames at all; null where the probe did not run."""
     blind_rollouts: int | None
@@ -95,14 +113,20 @@ class ProbeScore(Score):
 
 
 class GroundingScore(Score):
-    """Do the cited frames bear the thought's claims out?"""
+    """Do the cited frames bear the thought's claims out, and better than others do?"""
 
     claims: int = Field(ge=0)
     """Claims that cite a time and that the verifier can judge."""
+    claims_unjudged: int = Field(ge=0)
+    """Claims that cite a time of which it cannot, or for which no frame was shown."""
+    testable_claims: int = Field(ge=0)
+    """Judged claims that were held against control frames that can tell."""
     grounded_share: float | None
-    """Share of them that the verifier believes with the cited frames; null without such claims."""
+    """Share of the judged ones that the verifier believes with the cited frames; null without such claims."""
+    best_margin: float | None
+    """Largest belief with cited frames minus belief with control frames; null where no control can test."""
     worst_margin: float | None
-    """Smallest belief with cited frames minus belief with control frames."""
+    """Smallest one."""
 
 
 class SufficiencyScore(Score):

@@ -1,5 +1,6 @@
 """A completion read as a chain of thought, what was measured of it, and what was decided."""
 
+from enum import StrEnum
 from typing import Literal, NamedTuple
 
 from pydantic import Field
@@ -33,6 +34,28 @@ class Trace(Record):
     mean_logprob: float | None = None
 
 
+class ClaimKind(StrEnum):
+    """What a claim speaks of, by what it cites."""
+
+    MOMENT = "moment"
+    """One shown frame."""
+    STRETCH = "stretch"
+    """A span of them: what is seen all the while."""
+    CHANGE = "change"
+    """Several moments: how they follow on each other."""
+
+
+class ControlKind(StrEnum):
+    """Where the frames come from that a claim is held against."""
+
+    ROLES = "roles"
+    """They are the cited ones, in each other's places."""
+    SAME_CLIP = "same_clip"
+    """Elsewhere in what the question shows."""
+    OTHER_CLIP = "other_clip"
+    """Another clip of the video: no frame of the own one can tell."""
+
+
 class Claim(Record):
     """One sentence of a thought that cites a time, and what a verifier said of it."""
 
@@ -43,7 +66,11 @@ class Claim(Record):
     cited_score: float | None = Field(ge=0, le=1)
     """The verifier's belief with the cited frames; null where it cannot know."""
     control_score: float | None = Field(ge=0, le=1)
-    """Its belief with control frames from elsewhere in the clip."""
+    """Its belief with control frames; null where none can test the claim, or where it cannot know."""
+    kind: ClaimKind | None = None
+    """Null where no shown frame stands for what is cited."""
+    control: ControlKind | None = None
+    """Null where no other frames can test the claim."""
     verifier: str
     """`name@revision` of the verifier."""
 

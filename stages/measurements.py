@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from reelproof.schemas.measurements import Keys, SetMeasurements
+from reelproof.schemas.measurements import Keys, PoolMeasurements, SetMeasurements
 from reelproof.schemas.record import Record, arrow_schema
 from reelproof.schemas.scores import RepeatScore
 from reelproof.stages.checks.registry import CHECKS
@@ -17,7 +17,7 @@ QUESTION_SCORES: tuple[type[Record], ...] = tuple(check.score for check in CHECK
 def measurement_schema() -> pl.Schema:
     """Name -> polars type of every column that policy may look at, in order."""
     columns: dict[str, pl.DataType] = {}
-    records: tuple[type[Record], ...] = (Keys, *SCORES, SetMeasurements)
+    records: tuple[type[Record], ...] = (Keys, *SCORES, SetMeasurements, PoolMeasurements)
     for record in records:
         empty = pl.from_arrow(arrow_schema(record).empty_table())
         if not isinstance(empty, pl.DataFrame):

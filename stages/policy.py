@@ -13,6 +13,9 @@ from reelproof.stages.checks.check import Rule as Rule
 from reelproof.stages.checks.registry import CHECKS
 from reelproof.stages.extra_rules import check_extra_rules, checked_expression
 
+ENOUGH_ROLLOUTS = 8
+"""So many of one question tell by themselves whether it is answered by luck: 7 of 8 beat a toss of a coin."""
+
 
 class RuleError(ValueError):
     """A recipe's own rule cannot be decided of these rows."""
@@ -71,7 +74,7 @@ def sft_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
         ),
         Rule("disagrees", ~pl.col("agrees")),
         Rule("agreement_unknown", pl.col("agrees").is_null() & policy.require_agreement, "require_agreement"),
-        Rule("few_citations", pl.col("citations") < policy.min_citations, "min_citations"),
+        Rule("few_citations", pl.col("citations") < _citations_wanted(policy), "min_citations"),
         Rule(
             "cites_outside_clip",
             _below("citations_in_clip", policy.min_citations_in_clip),
@@ -84,18 +87,27 @@ def sft_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
         ),
         Rule(
             "grounding_unknown",
-            pl.col("grounded_share").is_null() & policy.require_grounding,
+            pl.col("grounded_share").is_null() & (policy.require_grounding | _wants_evidence(policy)),
             "require_grounding",
         ),
+        Rule(
+            "claims_unjudged",
+            (pl.col("claims_unjudged") > 0) & policy.require_every_claim,
+            "require_every_claim",
+        ),
         Rule("ungrounded", _below("grounded_share", policy.min_grounded_share), "min_grounded_share"),
-        Rule("control_believed", _below("worst_margin", policy.min_worst_margin), "min_worst_margin"),
+        Rule(
+            "control_believed",
+            _below("worst_margin", policy.min_worst_margin) | _below("best_margin", policy.min_best_margin),
+            "min_worst_margin",
+        ),
         Rule(
             "sufficiency_unknown",
             pl.col("sufficient").is_null() & policy.require_sufficiency,
             "require_sufficiency",
         ),
         Rule("insufficient", _below("sufficient", policy.min_sufficiency), "min_sufficiency"),
-        *_shared_rules(policy),
+        *_shared_rules(policy, is_lucky(policy, "teacher_passes", "teacher_rollouts", "luck_tail")),
         Rule("too_hard", policy.min_pass_rate > PASS_RATE, "min_pass_rate"),
         Rule("too_easy", policy.max_pass_rate < PASS_RATE, "max_pass_rate"),
         Rule(
@@ -118,17 +130,19 @@ def rl_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
         Rule("always_right", passes >= rollouts),
         Rule("too_hard", policy.rl_min_pass_rate > PASS_RATE, "rl_min_pass_rate"),
         Rule("too_easy", policy.rl_max_pass_rate < PASS_RATE, "rl_max_pass_rate"),
-        *_shared_rules(policy),
+        *_shared_rules(policy, is_lucky(policy, "pass_count", "rollout_count", "question_luck_tail")),
         Rule("another_rollout", ~pl.col("question_id").is_first_distinct()),
     )
 
 
-def _shared_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
+def _shared_rules(policy: PolicyConfig, lucky: pl.Expr) -> tuple[Rule, ...]:
+    ordered = pl.col("task").is_in(policy.order_tasks)
     return (
         Rule("probes_unknown", BLIND_PASS_RATE.is_null() & policy.require_probes, "require_probes"),
         Rule("answered_blind", above_luck(policy, "blind"), "max_blind_pass_rate"),
-        Rule("answered_from_one_frame", above_luck(policy, "single"), "max_single_pass_rate"),
-        Rule("answered_shuffled", above_luck(policy, "shuffled"), "max_shuffled_pass_rate"),
+        Rule("answered_from_one_frame", above_luck(policy, "single") & ordered, "max_single_pass_rate"),
+        Rule("answered_shuffled", above_luck(policy, "shuffled") & ordered, "max_shuffled_pass_rate"),
+        Rule("lucky", lucky, "luck_confidence"),
         Rule(
             "duplicate_question",
             pl.col("question_duplicate_of").is_not_null() & (not policy.keep_duplicates),
@@ -151,6 +165,39 @@ def above_luck(policy: PolicyConfig, probe: Literal["blind", "single", "shuffled
     surely = wilson_low(share, rollouts, NormalDist().inv_cdf(policy.probe_confidence))
     luck = (pl.col("guess_rate").fill_null(0.0) + policy.luck_margin).clip(0.0, 1.0)
     return surely > pl.max_horizontal(pl.lit(limit), luck)
+
+
+def is_lucky(policy: PolicyConfig, passes: str, rollouts: str, tail: str) -> pl.Expr:
+    """Whether luck explains that a question was answered right; null where luck's rate is not known.
+
+    Its own rollouts must beat luck by the exact one-sided test where they are enough (8, or no pool to
+    add); they and its pool's together, by the chance that they leave to luck; and the pool's questions, as
+    units, on average.
+    """
+    if not policy.luck_confidence:
+        return pl.lit(False)
+    left_to_luck = 1 - policy.luck_confidence
+    pooled = pl.col(f"pool_{tail}")
+    alone = (pl.col(rollouts) >= ENOUGH_ROLLOUTS) | pooled.is_null()
+    quantile = NormalDist().inv_cdf(policy.luck_confidence)
+    pool_low = pl.col("pool_excess") - quantile * pl.col("pool_excess_error")
+    explained = pl.any_horizontal(
+        rate(passes, rollouts) <= pl.col("luck_rate"),
+        alone & (pl.col(tail) > left_to_luck),
+        pooled > left_to_luck,
+        pool_low <= 0,
+    )
+    return (pl.col(passes) > 0) & explained
+
+
+def _wants_evidence(policy: PolicyConfig) -> pl.Expr:
+    """Whether a thought must point at something: at times where times are shown."""
+    return (pl.col("timed_frames") > 0) & policy.require_evidence
+
+
+def _citations_wanted(policy: PolicyConfig) -> pl.Expr:
+    wanted = pl.lit(policy.min_citations)
+    return pl.when(_wants_evidence(policy)).then(pl.max_horizontal(wanted, pl.lit(1))).otherwise(wanted)
 
 
 def _below(column: str, least: float) -> pl.Expr:

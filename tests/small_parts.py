@@ -174,7 +174,9 @@ def scores_of(trace: Trace, blind: int | None) -> list[Record]:
         ),
         TextScore(trace_id=trace_id, repetition=bits % 7 / 20, foreign_script=0.0, leak=False),
         AgreementScore(trace_id=trace_id, agrees=True if bits % 3 else None),
-        CitationScore(trace_id=trace_id, citations=1, citations_in_clip=1.0, citations_near_frame=1.0),
+        CitationScore(
+            trace_id=trace_id, citations=1, timed_frames=4, citations_in_clip=1.0, citations_near_frame=1.0
+        ),
         ProbeScore(
             trace_id=trace_id,
             guess_rate=None,
@@ -186,7 +188,13 @@ def scores_of(trace: Trace, blind: int | None) -> list[Record]:
             shuffled_rollouts=None,
         ),
         GroundingScore(
-            trace_id=trace_id, claims=1, grounded_share=bits % 11 / 10, worst_margin=bits % 5 / 10
+            trace_id=trace_id,
+            claims=1,
+            claims_unjudged=0,
+            testable_claims=1,
+            grounded_share=bits % 11 / 10,
+            best_margin=0.4,
+            worst_margin=bits % 5 / 10,
         ),
     ]
 

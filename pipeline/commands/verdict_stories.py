@@ -8,12 +8,13 @@ import polars as pl
 from reelproof.pipeline.curate import judge
 from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.workplace import Workplace
-from reelproof.schemas.measurements import SetMeasurements, score_columns
+from reelproof.schemas.measurements import PoolMeasurements, SetMeasurements, score_columns
 from reelproof.schemas.trace import Trace
 from reelproof.stages.measurements import QUESTION_SCORES, SCORES
 from reelproof.stages.policy import RL, SFT, PolicyConfig, RuleSet, reason_names
 
 NOT_PUBLISHED = "not published: its video is no longer among the sources, or was tried again in a later part"
+_OVER_ALL = (*SetMeasurements.model_fields, *PoolMeasurements.model_fields)
 _UNJUDGED = "not judged yet: the build is not finished"
 
 
@@ -29,7 +30,7 @@ def tell_trace_verdict(workplace: Workplace, part: PartInputs, trace: Trace) -> 
         return
     rollouts = _rollouts(workplace, part, trace.question_id)
     mine = next(each for each in rollouts if each.verdict["trace_id"] == trace.trace_id)
-    yield from _tell_scores(mine, (*score_columns(SCORES), *SetMeasurements.model_fields))
+    yield from _tell_scores(mine, (*score_columns(SCORES), *_OVER_ALL))
     if not mine.verdict["published"]:
         yield NOT_PUBLISHED
         return
@@ -52,7 +53,7 @@ def tell_question_verdict(workplace: Workplace, part: PartInputs, question_id: s
     if not rollouts:
         yield "in no set: nobody answered it"
         return
-    yield from _tell_scores(rollouts[0], (*score_columns(QUESTION_SCORES), *SetMeasurements.model_fields))
+    yield from _tell_scores(rollouts[0], (*score_columns(QUESTION_SCORES), *_OVER_ALL))
     if not rollouts[0].verdict["published"]:
         yield NOT_PUBLISHED
         return

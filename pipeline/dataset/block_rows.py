@@ -49,7 +49,7 @@ def read_rows(
     ]
     (traces, first), (questions, before), measured = side_by_side(store, lambda read: read(), reads)
     rows = piece.rows - first
-    of_block = traces["question"].to_numpy()[rows] + int(starts.questions[piece.block.first])
+    of_block = traces["question_place"].to_numpy()[rows] + int(starts.questions[piece.block.first])
     own = of_block - before
     columns = _taken(questions, own, schema) | measured
     if config == "rl":
@@ -68,9 +68,9 @@ def read_rows(
 def _wanted(schema: pa.Schema, config: str) -> list[str]:
     """Columns of the traces file that a config's rows are made of."""
     if config == "rl":
-        return ["question"]
+        return ["question_place"]
     named = [name for name in _OF_TRACES if name in schema.names or (name == "text" and config == "sft")]
-    return ["question", *named]
+    return ["question_place", *named]
 
 
 def _asked(schema: pa.Schema) -> list[str]:

@@ -21,7 +21,7 @@ from reelproof.pipeline.dataset.rows import Places, read_part
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 
-VERSION = 1
+VERSION = 2
 PARTS_A_BLOCK = 64
 PARTS_A_GROUP = 8
 """Parts in a row group of a block's words: what a shard of few parts reads beside its own."""
@@ -58,7 +58,7 @@ class Block:
 
     @cached_property
     def traces(self) -> str:
-        """One row a trace: what was said, and `question`, its place among the block's questions."""
+        """One row a trace: what was said, and `question_place` among the block's questions."""
         return self._named("traces", self._words)
 
     @cached_property
@@ -164,7 +164,7 @@ def _write_words(store: Store, block: Block) -> None:
     read = side_by_side(store, lambda part: read_part(store, part), block.parts)
     firsts = np.cumsum([0, *(each.questions.num_rows for each in read)])
     traces = pa.concat_tables(
-        each.traces.append_column("question", pa.array(each.question_of_trace + first, pa.int32()))
+        each.traces.append_column("question_place", pa.array(each.question_of_trace + first, pa.int32()))
         for each, first in zip(read, firsts[:-1].tolist(), strict=True)
     )
     questions = pa.concat_tables(each.questions for each in read)

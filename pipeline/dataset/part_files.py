@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from reelproof.pipeline.disk.store import Store
 
-TRACE_KEYS = ("trace_id", "question_id", "clip_id", "video_id", "sample_index")
+TRACE_KEYS = ("trace_id", "question_id", "clip_id", "video_id", "sample_index", "model")
 QUESTION_KEYS = ("question_id", "task", "source", "kind")
 
 

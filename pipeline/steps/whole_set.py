@@ -22,11 +22,12 @@ from reelproof.pipeline.steps.questions import QUESTIONS
 from reelproof.pipeline.steps.scores import REPEATS, SCORES
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.record import Record
-from reelproof.stages import deciding, splits
+from reelproof.stages import deciding, luck_pools, splits
 from reelproof.stages.deciding import decide
 from reelproof.stages.duplicates import contamination, near
 from reelproof.stages.duplicates.contamination import ContaminationConfig
 from reelproof.stages.duplicates.near import DuplicateConfig
+from reelproof.stages.luck_pools import with_pools
 from reelproof.stages.policy import RuleError
 from reelproof.stages.splits import SplitsConfig, assign_splits
 
@@ -141,6 +142,7 @@ def decide_all(run: WholeRun, policy: PolicyConfig) -> Decided:
 POLICY = WholeStep(
     name="policy",
     version=deciding.VERSION,
+    versions=(luck_pools.VERSION,),
     run=decide_all,
     sections=("policy",),
     makes=Decided,
@@ -157,18 +159,7 @@ def verdicts_of(
     A video that was tried again in a later part is published from there alone.
     Raises UsageError where a rule of the recipe's own cannot be decided.
     """
-    here = [(index, each.video_id) for index, part in enumerate(parts) for each in part.sources]
-    current = pl.DataFrame(here, schema={"part": pl.UInt32, "video_id": pl.String}, orient="row")
-    published = (
-        measurements.select("part", "video_id")
-        .join(
-            current.with_columns(published=pl.lit(True)),
-            on=["part", "video_id"],
-            how="left",
-            maintain_order="left",
-        )["published"]
-        .fill_null(False)
-    )
+    published = _published(measurements, parts)
     if published.all():
         return _decided(measurements, policy).with_columns(published.alias("published"))
     places = pl.Series("place", range(len(published)), dtype=pl.UInt32).filter(published)
@@ -179,6 +170,21 @@ def verdicts_of(
     )
     return verdicts.with_columns(
         pl.col("sft", "rl").fill_null(False), pl.col("reasons", "rl_reasons").fill_null([])
+    )
+
+
+def _published(measurements: pl.DataFrame, parts: Sequence[PartInputs]) -> pl.Series:
+    here = [(index, each.video_id) for index, part in enumerate(parts) for each in part.sources]
+    current = pl.DataFrame(here, schema={"part": pl.UInt32, "video_id": pl.String}, orient="row")
+    return (
+        measurements.select("part", "video_id")
+        .join(
+            current.with_columns(published=pl.lit(True)),
+            on=["part", "video_id"],
+            how="left",
+            maintain_order="left",
+        )["published"]
+        .fill_null(False)
     )
 
 
@@ -196,9 +202,10 @@ def measured(run: WholeRun) -> pl.DataFrame:
         repeated, held = side_by_side(run.store, lambda step: run.table(step, "questions"), steps)
         found = repeated.join(held, on="question_id", how="left", maintain_order="left")
         blocks = compact(run.store, files_of(run))
-        run.memo["measurements"] = read_block_measurements(run.store, blocks).join(
+        rows = read_block_measurements(run.store, blocks).join(
             found, on="question_id", how="left", maintain_order="left"
         )
+        run.memo["measurements"] = with_pools(rows, _published(rows, run.parts))
     measurements: pl.DataFrame = run.memo["measurements"]
     return measurements
 

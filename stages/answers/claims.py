@@ -12,14 +12,15 @@ from reelproof.schemas.answers.scores import cited_spans, read_completion
 from reelproof.schemas.answers.truths import lenient_truth
 from reelproof.schemas.chat import ChatRequest, Completion, Sampling
 from reelproof.schemas.draws import hash32
-from reelproof.schemas.footage import Span
+from reelproof.schemas.footage import FrameRef, Span
 from reelproof.schemas.question import Shown, ShownFrame
 from reelproof.schemas.settings import Settings
-from reelproof.schemas.trace import Case, Claim
+from reelproof.schemas.trace import Case, Claim, ClaimKind, ControlKind
+from reelproof.stages.answers.controls import Control, claim_kind, control_frames
 from reelproof.stages.teachers.prompts import claim_messages
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 2
+VERSION = 3
 
 S = TypeVar("S", bound=Shown)
 
@@ -38,6 +39,8 @@ class ClaimConfig(Settings):
     """At most so many frames with one claim; a long span is thinned out evenly."""
     controls: int = Field(default=1, ge=0, le=8)
     """Sets of control frames for each claim; their beliefs are averaged."""
+    control_bits: int = Field(default=8, ge=1, le=64)
+    """How much control frames must differ from the cited ones, in bits of their perceptual hashes."""
     votes: int = Field(default=1, ge=1, le=64)
     """Answers to each request; their share of yes is the belief."""
     temperature: float = Field(default=0.0, ge=0, le=2)
@@ -62,14 +65,21 @@ class Thought(NamedTuple):
     shown: Sequence[Shown]
 
 
+class _Shot(NamedTuple):
+    video_id: str
+    clip_id: str
+
+
 class _Put(NamedTuple):
     """A claim as it is put to the verifier."""
 
     trace_id: str
     place: int
     statement: Statement
-    with_cited: Sequence[ChatRequest]
-    with_controls: Sequence[ChatRequest]
+    with_cited: Sequence[ChatRequest] = ()
+    with_controls: Sequence[ChatRequest] = ()
+    kind: ClaimKind | None = None
+    control: ControlKind | None = None
 
 
 def verify_claims(
@@ -77,9 +87,10 @@ def verify_claims(
 ) -> Iterator[Claim]:
     """Every claim that cites a time, in the order of the traces and of their sentences.
 
-    Control frames come from elsewhere in what the question shows and stand under the cited frames' times:
-    both requests differ in pictures only. A claim that no shown frame can stand for is not put to the
-    verifier: its scores are null, as they are where the verifier cannot tell.
+    Control frames stand under the cited frames' times: both requests differ in pictures only. They are
+    chosen so that they can tell (`controls.py`); where none can, the claim is put with the cited frames
+    alone. A claim that no shown frame can stand for is not put to the verifier: its scores are null, as
+    they are where the verifier cannot tell.
 
     Args:
         cases: Questions with their clips and traces.
@@ -90,7 +101,9 @@ def verify_claims(
     Raises:
         RuntimeError: The verifier left requests unanswered.
     """
-    put = [each for case in cases for each in _put_claims(case, verifier.model, cfg)]
+    cases = list(cases)
+    clips = _pictures_of_clips(cases)
+    put = [each for case in cases for each in _put_claims(case, clips, verifier.model, cfg)]
     requests = (request for each in put for request in (*each.with_cited, *each.with_controls))
     completions = _completions(requests, verifier, frames)
     for each in put:
@@ -101,6 +114,8 @@ def verify_claims(
             cited=each.statement.cited,
             cited_score=_belief(each.with_cited, completions),
             control_score=_belief(each.with_controls, completions),
+            kind=each.kind,
+            control=each.control,
             verifier=verifier.model,
         )
 
@@ -141,36 +156,48 @@ def cited_frames(cited: Sequence[Span], shown: Sequence[Shown], cfg: ClaimConfig
     return _thinned(sorted(places), cfg.frames_per_claim)
 
 
-def control_frames(
-    cited: Sequence[int], shown: Sequence[ShownFrame], rng: random.Random
-) -> tuple[ShownFrame, ...] | None:
-    """Frames from elsewhere, as far apart as the cited ones where that is possible, under the cited times.
-
-    None where too few other frames are shown.
-    """
-    taken = {shown[place].frame.sha256 for place in cited}
-    free = [place for place, each in enumerate(shown) if each.frame.sha256 not in taken]
-    shifts = [
-        shift for shift in range(-len(shown), len(shown)) if all(place + shift in free for place in cited)
-    ]
-    if shifts:
-        shift = rng.choice(shifts)
-        places = [place + shift for place in cited]
-    elif len(free) >= len(cited):
-        places = sorted(rng.sample(free, len(cited)))
-    else:
-        return None
-    return tuple(
-        ShownFrame(frame=shown[other].frame, shown_s=shown[place].shown_s)
-        for place, other in zip(cited, places, strict=True)
-    )
+def _pictures_of_clips(cases: Sequence[Case]) -> dict[_Shot, list[FrameRef]]:
+    """The most frames of each clip that one of its questions shows under their own times, in order."""
+    clips: dict[_Shot, list[FrameRef]] = {}
+    for case in cases:
+        shot = _Shot(case.clip.video_id, case.clip.clip_id)
+        own = [each.frame for each in _timed(case.question.frames) if each.frame.video_id == shot.video_id]
+        if len(own) > len(clips.get(shot, ())):
+            clips[shot] = own
+    return clips
 
 
-def _put_claims(case: Case, model: str, cfg: ClaimConfig) -> Iterator[_Put]:
+def _put_claims(
+    case: Case, clips: Mapping[_Shot, Sequence[FrameRef]], model: str, cfg: ClaimConfig
+) -> Iterator[_Put]:
     shown = _timed(case.question.frames)
+    own = _Shot(case.clip.video_id, case.clip.clip_id)
+    # of the same video only: what is said of one must not change when another is taken away
+    elsewhere = [frames for shot, frames in clips.items() if shot.video_id == own.video_id and shot != own]
     for trace in case.traces:
         for index, statement in enumerate(cited_statements(trace.thought)[: cfg.claims_per_trace]):
-            yield _put(trace.trace_id, index, statement, shown, model, cfg)
+            places = cited_frames(statement.cited, shown, cfg)
+            if places is None:
+                yield _Put(trace.trace_id, index, statement)
+                continue
+            rng = random.Random(hash32(cfg.seed, statement.text, *places))  # noqa: S311 - draws that repeat
+            kind = claim_kind(statement.cited, places)
+            controls = list(control_frames(kind, places, shown, elsewhere, cfg.control_bits, rng))[
+                : cfg.controls
+            ]
+            cited = [shown[place] for place in places]
+            yield _put(_Put(trace.trace_id, index, statement, kind=kind), cited, controls, model, cfg)
+
+
+def _put(
+    put: _Put, cited: Sequence[ShownFrame], controls: Sequence[Control], model: str, cfg: ClaimConfig
+) -> _Put:
+    requests = [_requests(put.statement, each.frames, model, cfg) for each in controls]
+    return put._replace(
+        with_cited=_requests(put.statement, cited, model, cfg),
+        with_controls=[request for group in requests for request in group],
+        control=controls[0].kind if controls else None,
+    )
 
 
 def _put_cited(thought: Thought, model: str, cfg: ClaimConfig) -> Iterator[list[ChatRequest]]:
@@ -184,22 +211,6 @@ def _put_cited(thought: Thought, model: str, cfg: ClaimConfig) -> Iterator[list[
 
 def _timed(frames: Iterable[S]) -> list[S]:
     return sorted((each for each in frames if each.shown_s is not None), key=lambda each: each.shown_s or 0.0)
-
-
-def _put(
-    trace_id: str, index: int, statement: Statement, shown: Sequence[ShownFrame], model: str, cfg: ClaimConfig
-) -> _Put:
-    places = cited_frames(statement.cited, shown, cfg)
-    if places is None:
-        return _Put(trace_id, index, statement, (), ())
-    with_controls: list[ChatRequest] = []
-    for turn in range(cfg.controls):
-        rng = random.Random(hash32(cfg.seed, turn, statement.text, *places))  # noqa: S311 - draws that repeat
-        control = control_frames(places, shown, rng)
-        if control is not None:
-            with_controls += _requests(statement, control, model, cfg)
-    with_cited = _requests(statement, [shown[place] for place in places], model, cfg)
-    return _Put(trace_id, index, statement, with_cited, with_controls)
 
 
 def _requests(

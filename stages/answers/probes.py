@@ -1,22 +1,26 @@
 """Questions -> how often each is answered right blind, from a single frame, and with its frames shuffled."""
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import partial
+from statistics import NormalDist
 from typing import NamedTuple
 
 from pydantic import Field
 
+from reelproof.schemas.answers.chance import open_guess_rate
 from reelproof.schemas.answers.scores import is_right, lenient_score, read_completion
-from reelproof.schemas.chat import ChatRequest, Completion, Sampling
+from reelproof.schemas.chat import ChatRequest, Completion, Message, Sampling
 from reelproof.schemas.draws import hash32
-from reelproof.schemas.question import Question, ShownFrame
+from reelproof.schemas.intervals import wilson_low
+from reelproof.schemas.question import Question, ShownFrame, Task
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, ProbeResult
 from reelproof.stages.teachers.prompts import rollout_messages
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 3
+VERSION = 4
 
 
 class Probe(StrEnum):
@@ -36,7 +40,14 @@ class ProbeConfig(Settings):
     probes: tuple[Probe, ...] = tuple(Probe)
     """None switches them off."""
     rollouts: int = Field(default=4, ge=1, le=256)
-    """Answers to each question and probe."""
+    """Answers to each question and probe, and how many more are asked for at a time …"""
+    max_rollouts: int = Field(default=16, ge=1, le=256)
+    """… up to so many, where the first leave it open whether a question can be answered without its evidence:
+    blind, and for tasks about order from one frame or shuffled as well."""
+    limits: tuple[float, ...] = (0.25, 0.5)
+    """Shares of right answers that must not be surely exceeded: those that policies set."""
+    confidence: float = Field(default=0.95, ge=0.5, lt=1)
+    """How sure it must be that a share is above a limit, for no more to be asked."""
     temperature: float = Field(default=0.8, ge=0, le=2)
     """0 is greedy, and then all rollouts are the same."""
     top_p: float = Field(default=0.95, gt=0, le=1)
@@ -49,9 +60,18 @@ class ProbeConfig(Settings):
     """Of the draws, of the single frame and of the order."""
 
 
-class _Asked(NamedTuple):
+ORDER_TASKS = (Task.ORDERING, Task.TEMPORAL_GROUNDING)
+"""Whose answers one frame, or frames out of order, cannot give."""
+_LUCK_MARGIN = 0.1
+
+
+class _Open(NamedTuple):
+    """A probe of a question, and the scores that came so far; failures come as None."""
+
     question: Question
-    requests: Mapping[Probe, Sequence[ChatRequest]]
+    probe: Probe
+    ask: Callable[[int], ChatRequest]
+    scores: list[float | None]
 
 
 class _Count(NamedTuple):
@@ -73,35 +93,70 @@ def probe_questions(
     Raises:
         RuntimeError: The teacher left requests unanswered.
     """
-    asked = [_Asked(case.question, _requests(case, teacher.model, cfg)) for case in cases]
-    requests = [each for one in asked for group in one.requests.values() for each in group]
-    completions = {each.request_id: each for each in teacher.complete(requests, frames)}
-    if missing := sum(each.request_id not in completions for each in requests):
-        raise RuntimeError(
-            f"teacher {teacher.model} left {missing} of {len(requests)} probes unanswered; expected one "
-            "completion each"
-        )
-    for one in asked:
-        yield _result(one, completions, teacher.model, cfg)
+    cases = list(cases)
+    probes = [each for case in cases for each in _probes_of(case, teacher.model, cfg)]
+    left = probes
+    for asked in range(0, max(cfg.rollouts, cfg.max_rollouts), cfg.rollouts):
+        _ask(left, range(asked, asked + cfg.rollouts), teacher, frames)
+        left = [each for each in left if _is_open(each, cfg)]
+        if not left:
+            break
+    counts = {(each.question.question_id, each.probe): _count(each, cfg) for each in probes}
+    for case in cases:
+        yield _result(case.question, counts, teacher.model)
 
 
-def _requests(case: Case, model: str, cfg: ProbeConfig) -> dict[Probe, list[ChatRequest]]:
+def _probes_of(case: Case, model: str, cfg: ProbeConfig) -> Iterator[_Open]:
     sampling = Sampling(
         temperature=cfg.temperature,
         top_p=cfg.top_p,
         max_tokens=cfg.max_tokens,
         seed=hash32("seed", cfg.seed, case.question.question_id) >> 1,  # servers take signed 32-bit seeds
     )
-    requests = {}
     for probe in cfg.probes:
         shown = shown_instead(probe, case.question, cfg.seed)
         if shown is not None:
             messages = rollout_messages(case.clip, case.question, shown)
-            requests[probe] = [
-                ChatRequest(model=model, messages=messages, sampling=sampling, sample_index=index)
-                for index in range(cfg.rollouts)
-            ]
-    return requests
+            ask = partial(_request, model, messages, sampling)
+            yield _Open(case.question, probe, ask, [])
+
+
+def _request(model: str, messages: tuple[Message, ...], sampling: Sampling, index: int) -> ChatRequest:
+    return ChatRequest(model=model, messages=messages, sampling=sampling, sample_index=index)
+
+
+def _ask(
+    probes: Sequence[_Open], turns: Iterable[int], teacher: Teacher, frames: Mapping[str, bytes]
+) -> None:
+    """Put the next requests of each probe, all together, and add what was answered to its scores."""
+    requests = [[each.ask(turn) for turn in turns] for each in probes]
+    flat = [request for group in requests for request in group]
+    completions = {each.request_id: each for each in teacher.complete(flat, frames)}
+    if missing := sum(each.request_id not in completions for each in flat):
+        raise RuntimeError(
+            f"teacher {teacher.model} left {missing} of {len(flat)} probes unanswered; expected one "
+            "completion each"
+        )
+    for probe, group in zip(probes, requests, strict=True):
+        probe.scores.extend(_score(probe.question, completions[each.request_id]) for each in group)
+
+
+def _is_open(probe: _Open, cfg: ProbeConfig) -> bool:
+    """Whether so many are right that it may be above a limit, and so few that it is not sure.
+
+    Most questions are closed at once: their first answers are wrong, or all right. So few answers cannot tell
+    one of two options from luck. Wald (1945) stops a test like this; here the interval is the one that policy
+    compares.
+    """
+    if probe.probe is not Probe.BLIND and probe.question.task not in ORDER_TASKS:
+        return False
+    passes, rollouts = _count(probe, cfg)
+    if not passes or not rollouts or len(probe.scores) + cfg.rollouts > cfg.max_rollouts:
+        return False
+    share, quantile = passes / rollouts, NormalDist().inv_cdf(cfg.confidence)
+    luck = min(1.0, (open_guess_rate(probe.question, cfg.min_graded_score) or 0.0) + _LUCK_MARGIN)
+    limits = [max(limit, luck) for limit in cfg.limits]
+    return any(share > limit >= wilson_low(share, float(rollouts), quantile) for limit in limits)
 
 
 def shown_instead(probe: Probe, question: Question, seed: int) -> tuple[ShownFrame, ...] | None:
@@ -134,16 +189,11 @@ def _another_order(pictures: Sequence[str], rng: random.Random) -> list[int] | N
     return places
 
 
-def _result(
-    asked: _Asked, completions: Mapping[str, Completion], model: str, cfg: ProbeConfig
-) -> ProbeResult:
-    counts = {
-        probe: _count(asked.question, [completions[each.request_id] for each in group], cfg)
-        for probe, group in asked.requests.items()
-    }
-    blind, single, shuffled = (counts.get(probe, _Count(None, None)) for probe in Probe)
+def _result(question: Question, counts: Mapping[tuple[str, Probe], _Count], model: str) -> ProbeResult:
+    none = _Count(None, None)
+    blind, single, shuffled = (counts.get((question.question_id, probe), none) for probe in Probe)
     return ProbeResult(
-        question_id=asked.question.question_id,
+        question_id=question.question_id,
         model=model,
         blind_passes=blind.passes,
         blind_rollouts=blind.rollouts,
@@ -154,11 +204,16 @@ def _result(
     )
 
 
-def _count(question: Question, completions: Sequence[Completion], cfg: ProbeConfig) -> _Count:
+def _score(question: Question, completion: Completion) -> float | None:
     """Failed requests say nothing of the question and are not counted."""
-    said = [read_completion(each.text).stated for each in completions if each.finish_reason != "error"]
-    scores = [
-        lenient_score(question.task, each, question.answer, question.options, question.tolerance)
-        for each in said
-    ]
-    return _Count(sum(is_right(question.task, score, cfg.min_graded_score) for score in scores), len(scores))
+    if completion.finish_reason == "error":
+        return None
+    said = read_completion(completion.text).stated
+    return lenient_score(question.task, said, question.answer, question.options, question.tolerance)
+
+
+def _count(probe: _Open, cfg: ProbeConfig) -> _Count:
+    scores = [each for each in probe.scores if each is not None]
+    return _Count(
+        sum(is_right(probe.question.task, each, cfg.min_graded_score) for each in scores), len(scores)
+    )

@@ -11,7 +11,7 @@ from pydantic import Field
 from reelproof.schemas.answers.chance import guess_rate
 from reelproof.schemas.answers.scores import GRADED_TASKS, lenient_score
 from reelproof.schemas.balance import KeyBalance, LetterCount
-from reelproof.schemas.intervals import wilson
+from reelproof.schemas.intervals import binomial_tail, wilson
 from reelproof.schemas.question import Question, Task
 from reelproof.schemas.settings import Settings
 
@@ -115,24 +115,6 @@ def chi_square_tail(statistic: float, degrees: int) -> float:
         tail += math.exp(power * math.log(half) - half - math.lgamma(power + 1))
         power += 1
     return min(1.0, tail)
-
-
-def binomial_tail(passes: int, rollouts: int, chance: float) -> float:
-    """P(X >= passes) where each of `rollouts` passes with probability `chance`. Exact."""
-    if passes <= 0 or chance >= 1:
-        return 1.0
-    if chance <= 0:
-        return 0.0
-    log_choices = (_log_choose(rollouts, k) for k in range(passes, rollouts + 1))
-    logs = (
-        ways + k * math.log(chance) + (rollouts - k) * math.log1p(-chance)
-        for k, ways in enumerate(log_choices, start=passes)
-    )
-    return min(1.0, math.fsum(math.exp(each) for each in logs))
-
-
-def _log_choose(total: int, chosen: int) -> float:
-    return math.lgamma(total + 1) - math.lgamma(chosen + 1) - math.lgamma(total - chosen + 1)
 
 
 def _letters(questions: Sequence[Question]) -> tuple[LetterCount, ...]:

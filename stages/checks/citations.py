@@ -10,7 +10,7 @@ from reelproof.schemas.scores import CitationScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Trace
 
-VERSION = 1
+VERSION = 2
 
 
 class CitationConfig(Settings):
@@ -35,6 +35,7 @@ def _score(trace: Trace, clip: Clip, times_s: Sequence[float], cfg: CitationConf
     return CitationScore(
         trace_id=trace.trace_id,
         citations=len(trace.cited),
+        timed_frames=len(times_s),
         citations_in_clip=sum(inside) / len(inside) if inside else None,
         citations_near_frame=cited_near_frames(trace.cited, times_s, cfg.frame_tolerance_s),
     )

@@ -8,7 +8,7 @@ from reelproof.schemas.scores import GroundingScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Claim
 
-VERSION = 1
+VERSION = 2
 
 
 class GroundingConfig(Settings):
@@ -19,7 +19,7 @@ class GroundingConfig(Settings):
 
 
 def measure_grounding(cases: Iterable[Case], cfg: GroundingConfig) -> Iterator[GroundingScore]:
-    """One score a trace, in order. Claims that the verifier cannot judge are not counted."""
+    """One score a trace, in order. Claims that the verifier cannot judge are counted apart."""
     for case in cases:
         by_trace: dict[str, list[Claim]] = {}
         for claim in case.claims:
@@ -38,6 +38,9 @@ def _score(trace_id: str, claims: Sequence[Claim], cfg: GroundingConfig) -> Grou
     return GroundingScore(
         trace_id=trace_id,
         claims=len(beliefs),
+        claims_unjudged=len(claims) - len(beliefs),
+        testable_claims=len(margins),
         grounded_share=sum(each >= cfg.min_belief for each in beliefs) / len(beliefs) if beliefs else None,
+        best_margin=max(margins) if margins else None,
         worst_margin=min(margins) if margins else None,
     )

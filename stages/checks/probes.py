@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 
-from reelproof.schemas.answers.chance import guess_rate
+from reelproof.schemas.answers.chance import open_guess_rate
 from reelproof.schemas.scores import ProbeScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
 
-VERSION = 2
+VERSION = 3
 
 
 class ProbeScoreConfig(Settings):
@@ -20,7 +20,7 @@ def measure_probes(
 ) -> Iterator[ProbeScore]:
     """One score a trace, in order; counts are null where the probes of its question did not run."""
     for case in cases:
-        probe, lucky = case.probe, guess_rate(case.question)
+        probe, lucky = case.probe, open_guess_rate(case.question)
         for trace in case.traces:
             yield ProbeScore(
                 trace_id=trace.trace_id,

@@ -8,6 +8,7 @@ from reelproof.schemas.scores import (
     FormScore,
     GroundingScore,
     GuessScore,
+    LuckScore,
     ProbeScore,
     SufficiencyScore,
     TextScore,
@@ -20,6 +21,7 @@ from reelproof.stages.checks import (
     form,
     grounding,
     guess,
+    luck,
     probes,
     sufficiency,
     text,
@@ -38,6 +40,7 @@ CHECKS = (
         "traces",
         of_question=True,
     ),
+    Check("luck", luck.VERSION, luck.measure_luck, luck.LuckConfig, LuckScore, "probes"),
     Check("text", text.VERSION, text.measure_text, text.TextConfig, TextScore, "traces"),
     Check("guess", guess.VERSION, guess.measure_guess, guess.GuessConfig, GuessScore, "traces"),
     Check(

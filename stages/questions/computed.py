@@ -17,8 +17,9 @@ VERSION = 1
 class ComputedConfig(MakerConfig):
     """Which questions are made, and when their answers count as certain."""
 
-    kinds: tuple[str, ...] = tuple(MAKERS)
-    """Each is asked of every clip that allows it; none switches them off."""
+    kinds: tuple[str, ...] = tuple(kind for kind, maker in MAKERS.items() if maker.usual)
+    """Each is asked of every clip that allows it; none switches them off. By default all but
+    `largest_change`, which is easy: it is for short clips that allow little else."""
 
     @field_validator("kinds")
     @classmethod

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from reelproof.schemas.footage import Clip, CutKind, FrameRef, Scene
+from reelproof.schemas.footage import Clip, CutKind, FrameRef, Scene, hash_distance
 from reelproof.schemas.question import ShownFrame, Task
 from reelproof.stages.questions.computed_frames import all_differ, foreign_run, replaced, spread, timed
 from reelproof.stages.questions.maker import Draft, Maker, MakerConfig, Table
@@ -86,6 +86,25 @@ def _motion_half(table: Table) -> Draft | None:
     return _choice(table, text, options, halves.index(most), timed(clip.timeline))
 
 
+def _largest_change(table: Table) -> Draft | None:
+    """Between neighbours of the timeline, some of them drawn; only where one pair differs clearly the
+    most.
+    """
+    shown, cfg = table.clip.timeline, table.cfg
+    steps = list(range(len(shown) - 1))
+    if len(steps) < 3:
+        return None
+    drawn = sorted(table.rng.sample(steps, min(cfg.change_options, len(steps))))
+    changed = [hash_distance(shown[step], shown[step + 1]) for step in drawn]
+    if max(changed) < sorted(changed)[-2] + cfg.largest_change_bits:
+        return None
+    options = [f"from {shown[step].time_s:.1f} s to {shown[step + 1].time_s:.1f} s" for step in drawn]
+    if len(set(options)) < len(options):
+        return None
+    text = "Between which two of these moments does the picture change the most?"
+    return _choice(table, text, options, changed.index(max(changed)), timed(shown))
+
+
 def _odd_frame(table: Table) -> Draft | None:
     """One frame of the timeline is taken from another video of the part."""
     own, count = list(table.clip.timeline), table.cfg.odd_options
@@ -158,5 +177,6 @@ MAKERS: Mapping[str, Maker] = {
     "first_cut": Maker(_first_cut),
     "reversed": Maker(_reversed, drawn=True),
     "motion_half": Maker(_motion_half),
+    "largest_change": Maker(_largest_change, drawn=True, usual=False),
 }
 """What is asked -> how it is made."""

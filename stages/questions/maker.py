@@ -34,6 +34,11 @@ class MakerConfig(Settings):
     """Frames to be put in order differ from each other in at least so many bits."""
     foreign_bits: int = Field(default=18, ge=0, le=64)
     """A foreign frame differs from each of the clip's own in at least so many bits."""
+    change_options: int = Field(default=4, ge=2, le=16)
+    """Pairs of neighbouring frames to choose the largest change from."""
+    largest_change_bits: int = Field(default=6, ge=1, le=64)
+    """The perceptual hashes of that pair differ in at least so many bits more than those of any other
+    option."""
     motion_ratio: float = Field(default=1.15, ge=1, le=100)
     """One half holds the most motion if it has at least so many times that of the other …"""
     motion_floor: float = Field(default=0.5, ge=0, le=255)
@@ -68,3 +73,5 @@ class Maker(NamedTuple):
     """None where the clip does not allow it."""
     drawn: bool = False
     """Whether it draws its frames or their places, so that it may be asked several times."""
+    usual: bool = True
+    """Whether it is asked where a recipe names no kinds."""

@@ -29,7 +29,7 @@ def changed(*overrides: str) -> set[str]:
         ("clips.target_s=20", ALL - {"footage", "storyboards"}),
         ("questions.computed.seed=1", ALL - {"footage", "storyboards", "clips"}),
         ("rollouts.rollouts=9", SCORES | {"traces", "claims"}),
-        ("probes.rollouts=9", {"probes", "score.probes"}),
+        ("probes.rollouts=9", {"probes", "score.probes", "score.luck"}),
         ("claims.controls=2", {"claims", "score.grounding"}),
         ("checks.citations.frame_tolerance_s=9", {"score.citations"}),
         ("policy.min_citations=3", set()),

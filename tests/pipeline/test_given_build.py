@@ -42,6 +42,8 @@ def test_thoughts_of_others_are_filtered_without_a_teacher(tmp_path):
         "probes: {probes: []}\n"
         "given_traces: {teacher: Qwen2.5-VL-72B@main}\n"
         "splits: {test_share: 0.0}\n"
+        # one thought each, and of what no verifier here sees
+        "policy: {luck_confidence: 0, require_evidence: false}\n"
     )
     built = reelproof("build", recipe, "--out", tmp_path / "out", "--json").summary
     assert (built["videos"], built["quarantined"]) == (2, 0)

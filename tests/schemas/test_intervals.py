@@ -2,8 +2,9 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import beta
 
-from reelproof.schemas.intervals import wilson, wilson_low
+from reelproof.schemas.intervals import beta_below, wilson, wilson_low
 
 counts = st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -40,3 +41,19 @@ def test_lower_ends_of_columns_are_those_of_their_numbers(counted, quantile):
     found = rows.select(wilson_low(pl.col("passes") / pl.col("rollouts"), pl.col("rollouts"), quantile))
     alone = [wilson_low(passes / rollouts, float(rollouts), quantile) for passes, rollouts in counted]
     assert found.to_series().to_list() == pytest.approx(alone)
+
+
+@given(st.floats(0.001, 0.999), st.floats(0.01, 500), st.floats(0.01, 500))
+def test_share_of_a_beta_distribution_below_a_limit_is_scipys(limit, right, wrong):
+    assert beta_below(limit, right, wrong) == pytest.approx(
+        beta.cdf(limit, right, wrong), rel=1e-6, abs=1e-12
+    )
+
+
+def test_share_that_is_sure_is_on_its_own_side_of_the_limit():
+    assert [beta_below(0.5, 0, 3), beta_below(0.5, 3, 0), beta_below(1, 2, 3), beta_below(0, 2, 3)] == [
+        1,
+        0,
+        1,
+        0,
+    ]

@@ -1,3 +1,4 @@
+import itertools
 import random
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -6,19 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelproof.schemas.chat import ChatRequest, Completion, TextPart
-from reelproof.schemas.footage import Span
-from reelproof.schemas.question import Question, ShownPicture
+from reelproof.schemas.footage import Span, hash_distance
+from reelproof.schemas.question import Question, ShownFrame, ShownPicture
+from reelproof.schemas.trace import ClaimKind, ControlKind
 from reelproof.stages.answers.claims import (
     ClaimConfig,
     Thought,
     cited_frames,
     cited_statements,
-    control_frames,
     verify,
     verify_claims,
 )
+from reelproof.stages.answers.controls import control_frames
 from tests.cases import completion, made_case
-from tests.views import made_clip
+from tests.views import made_clip, made_frame
 
 
 class FrameReader:
@@ -126,17 +128,101 @@ def test_points_take_the_nearest_frame_and_spans_all_of_theirs():
 
 
 @given(st.data())
-def test_control_frames_are_others_in_as_many_places_under_the_cited_times(data):
+def test_control_frames_differ_by_as_much_as_asked_and_stand_under_the_cited_times(data):
     shown = list(made_case([], clip=made_clip("film", data.draw(st.floats(4, 40)))).question.frames)
     cited = sorted(data.draw(st.sets(st.integers(0, len(shown) - 1), min_size=1, max_size=len(shown))))
-    control = control_frames(cited, shown, random.Random(data.draw(st.integers(0, 999))))
-    if control is None:
-        assert len(shown) - len(cited) < len(cited)
-    else:
-        assert [each.shown_s for each in control] == [shown[place].shown_s for place in cited]
-        assert not {each.frame.sha256 for each in control} & {shown[place].frame.sha256 for place in cited}
-        places = [[each.frame for each in shown].index(each.frame) for each in control]
-        assert places == sorted(set(places))
+    kind = (
+        ClaimKind.MOMENT
+        if len(cited) == 1
+        else data.draw(st.sampled_from([ClaimKind.STRETCH, ClaimKind.CHANGE]))
+    )
+    elsewhere = [[each.frame for each in made_case([], clip=made_clip("other", 10.0)).question.frames]]
+    bits, rng = data.draw(st.integers(1, 40)), random.Random(data.draw(st.integers(0, 999)))
+    own = [shown[place].frame for place in cited]
+    for control in control_frames(kind, cited, shown, elsewhere, bits, rng):
+        assert [each.shown_s for each in control.frames] == [shown[place].shown_s for place in cited]
+        others = [each.frame for each in control.frames]
+        assert len({each.sha256 for each in others}) == len(others)
+        if kind is ClaimKind.CHANGE:
+            pairs = list(itertools.combinations(range(len(own)), 2))
+            away = [
+                abs(hash_distance(own[a], own[b]) - hash_distance(others[a], others[b])) for a, b in pairs
+            ]
+            assert max(away) >= bits
+        else:
+            assert sum(hash_distance(a, b) for a, b in zip(own, others, strict=True)) / len(own) >= bits
+        assert (control.kind is ControlKind.ROLES) == ({*others} == {*own})
+        assert (control.kind is ControlKind.OTHER_CLIP) == (others[0].video_id == "other")
+
+
+def looking(phashes: Sequence[int], video_id: str = "film") -> list[ShownFrame]:
+    """Frames a second apart whose perceptual hashes are these, with so many of the lowest bits set."""
+    return [
+        ShownFrame(
+            frame=made_frame(video_id, float(place)).model_copy(update={"phash": f"{(1 << bits) - 1:016x}"}),
+            shown_s=float(place),
+        )
+        for place, bits in enumerate(phashes)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "cited", "looks", "elsewhere", "where", "control"),
+    [
+        # two scenes: a picture is held against the other scene, not against its neighbour
+        (ClaimKind.MOMENT, [0], [0, 1, 2, 30, 31], [60], ControlKind.SAME_CLIP, [31]),
+        (ClaimKind.STRETCH, [0, 1], [0, 1, 2, 30, 31], [60], ControlKind.SAME_CLIP, [30, 31]),
+        # one scene: only another clip looks otherwise
+        (ClaimKind.MOMENT, [0], [0, 1, 2, 3], [60], ControlKind.OTHER_CLIP, [60]),
+        # a cut is held against neighbours that are alike, a still stretch against the cut
+        (ClaimKind.CHANGE, [1, 2], [0, 0, 40, 40, 40], [], ControlKind.SAME_CLIP, [40, 40]),
+        # which of two pairs differs more: each in the other's place
+        (ClaimKind.CHANGE, [0, 1, 2, 3], [0, 30, 30, 31], [], ControlKind.ROLES, None),
+        # nothing looks otherwise anywhere
+        (ClaimKind.MOMENT, [0], [0, 1, 2, 3], [4], None, None),
+    ],
+)
+def test_controls_are_taken_from_where_they_can_tell(kind, cited, looks, elsewhere, where, control):
+    others = [[each.frame for each in looking(elsewhere, "other")]] if elsewhere else []
+    found = next(control_frames(kind, cited, looking(looks), others, 8, random.Random(0)), None)
+    assert (found and found.kind) == where
+    if found and control:
+        assert [int(each.frame.phash, 16).bit_count() for each in found.frames] == control
+    if found and where is ControlKind.ROLES:
+        turned = [int(each.frame.phash, 16).bit_count() for each in found.frames]
+        assert abs(turned[0] - turned[1]) <= 1 <= abs(turned[2] - turned[3])
+
+
+def test_a_claim_that_no_frame_can_test_is_put_without_control():
+    case = made_case([completion("A car at [0.0 s].", "4")])
+    question = case.question.model_copy(update={"frames": tuple(looking([0, 1, 2]))})
+    (claim,) = verify_claims([case._replace(question=question)], FrameReader([]), ClaimConfig(), {})
+    assert (claim.kind, claim.control, claim.cited_score, claim.control_score) == ("moment", None, 0.0, None)
+
+
+def test_a_claim_true_of_any_frame_gains_nothing_by_its_citation():
+    case = made_case([completion("There is light at [0.0 s].", "4")])
+    question = case.question.model_copy(update={"frames": tuple(looking([0, 40]))})
+    everything = [each.frame.sha256 for each in question.frames]
+    (claim,) = verify_claims([case._replace(question=question)], FrameReader(everything), ClaimConfig(), {})
+    assert (claim.cited_score, claim.control_score) == (1.0, 1.0)
+
+
+def test_controls_from_another_clip_are_of_the_same_video():
+    case = made_case([completion("A car at [0.0 s].", "4")])
+    own = case._replace(
+        question=case.question.model_copy(update={"frames": tuple(looking([0, 1, 2], case.clip.video_id))})
+    )
+    found = []
+    for video_id in (case.clip.video_id, "another"):
+        clip = case.clip.model_copy(update={"clip_id": "elsewhere", "video_id": video_id})
+        question = own.question.model_copy(
+            update={"question_id": "elsewhere", "frames": tuple(looking([60, 60], video_id))}
+        )
+        others = case._replace(clip=clip, question=question, traces=())
+        (claim,) = verify_claims([own, others], FrameReader([]), ClaimConfig(), {})
+        found.append(claim.control)
+    assert found == [ControlKind.OTHER_CLIP, None]
 
 
 def test_thoughts_are_judged_as_traces_are_without_controls():

@@ -30,6 +30,7 @@ from reelproof.stages.duplicates.contamination import (
     read_evaluation_set,
 )
 from reelproof.stages.duplicates.near import DuplicateConfig, duplicate_traces
+from reelproof.stages.luck_pools import with_pools
 from reelproof.stages.policy import PolicyConfig
 from reelproof.stages.teachers.embedded.signals import SignalsTeacher
 from reelproof.stages.teachers.prompts import rollout_messages
@@ -40,9 +41,7 @@ from tests.views import made_clip
 PER_KIND = 50
 SECONDS = 20.0
 ASKED = "How many scenes does the clip consist of? A scene runs from one cut to the next."
-POLICY = PolicyConfig(preset="strict", probe_confidence=0.99)
-"""`signals` without frames guesses one of four numbers, which is just at the limit: at strict's own 0.9 such
-luck is taken for knowledge in one of twenty sound rows."""
+POLICY = PolicyConfig(preset="strict")
 HELD = "An evaluation set asks this very thing: how often does the picture change from one scene to another?"
 TIME = re.compile(r"\[(\d+\.\d) s\]")
 SHARP = re.compile(
@@ -78,9 +77,25 @@ def picture(scene: int, frame: int) -> bytes:
 def film(number: int) -> Film:
     """Three to six scenes, the cuts at other places in each film."""
     rng = random.Random(number)
-    cuts = sorted(rng.sample([2.6, 5.2, 7.8, 10.4, 13.0, 15.6, 18.2], rng.randint(2, 5)))
+    cuts = sorted(rng.sample([2.6, 5.2, 7.8, 10.4, 13.0, 15.6, 18.2], rng.randint(2, 6)))
     clip = made_clip(f"film{number}", SECONDS, cuts)
-    return Film(clip, tuple(sum(frame.time_s >= cut for cut in cuts) for frame in clip.timeline))
+    scene_of = tuple(sum(frame.time_s >= cut for cut in cuts) for frame in clip.timeline)
+    seen = tuple(
+        frame.model_copy(update={"phash": perceptual_hash(6 * number + scene_of[i], i)})
+        for i, frame in enumerate(clip.timeline)
+    )
+    return Film(clip.model_copy(update={"timeline": seen}), scene_of)
+
+
+def perceptual_hash(scene: int, frame: int) -> str:
+    grey = cv2.imdecode(np.frombuffer(picture(scene, frame), np.uint8), cv2.IMREAD_GRAYSCALE)
+    return f"{phash_bits(grey):016x}"
+
+
+def phash_bits(grey: np.ndarray) -> int:
+    """64 bits: whether each of the lowest frequencies is above their median."""
+    low = cv2.dct(cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32))[:8, :8]
+    return int("".join("1" if each else "0" for each in (low > np.median(low)).ravel()), 2)
 
 
 def pictures(films: Sequence[Film]) -> dict[str, bytes]:
@@ -92,7 +107,7 @@ def pictures(films: Sequence[Film]) -> dict[str, bytes]:
 
 
 class Knowing:
-    """`signals`, save for questions that tell their answer."""
+    """`signals`, save for questions that tell their answer, and for what is true of any picture."""
 
     def __init__(self) -> None:
         self.signals = SignalsTeacher()
@@ -101,7 +116,9 @@ class Knowing:
     def complete(self, requests: Sequence[ChatRequest], frames: Mapping[str, bytes]) -> Iterator[Completion]:
         for request, answered in zip(requests, self.signals.complete(requests, frames), strict=True):
             told = re.search(r"one of the (\d+) parts", request.messages[0].content[-1].text)
-            if told:
+            if "shows a picture" in request.messages[0].content[-1].text:
+                yield answered.model_copy(update={"text": "<answer>yes</answer>"})
+            elif told:
                 text = completion("The question tells.", told[1])
                 yield answered.model_copy(update={"text": text})
             else:
@@ -268,6 +285,54 @@ def repeated(row: Row, rng: random.Random) -> Row:
     return Row(case._replace(traces=(first, again)), "repeated")
 
 
+def coin_tossed(row: Row, rng: random.Random) -> Row:
+    """One that is right of eight tosses."""
+    case = row.case
+    name = f"{case.question.question_id}/coin_tossed"
+    question = case.question.model_copy(
+        update={"question_id": name, "task": Task.BOOLEAN, "answer": "yes", "text": "Does it change often?"}
+    )
+    at = f"{question.frames[0].shown_s:.1f}"
+    tosses = ["no"]
+    while "yes" not in tosses:
+        tosses = sorted(rng.choice(["yes", "no"]) for _ in range(8))
+    traces = tuple(
+        made_trace(
+            question, completion(f"At [{at} s] I look, and I say {said}, turn {i}.", said), f"{name}/{i}", i
+        )
+        for i, said in enumerate(tosses)
+    )
+    return Row(Case(case.clip, question, traces), "coin_tossed")
+
+
+def guess_declared(row: Row, rng: random.Random) -> Row:
+    trace = row.case.traces[0]
+    said = rng.choice(
+        [
+            "I cannot tell, so I pick this.",
+            "So this is a guess.",
+            "Hard to say, so I choose it.",
+            "I guess so.",
+        ]
+    )
+    return told_again(row, f"{trace.thought} {said}", str(trace.answer), "guess_declared")
+
+
+def answer_hedged(row: Row, rng: random.Random) -> Row:
+    trace = row.case.traces[0]
+    gold = int(row.case.question.answer)
+    hedged = rng.choice(["{0} or {1}", "{0} to {1}", "either {1} or {0}", "{0}, maybe {1}", "{0}/{1}"])
+    return told_again(row, trace.thought, hedged.format(gold, gold + 1), "answer_hedged")
+
+
+def true_of_every_frame(row: Row, rng: random.Random) -> Row:
+    """What the thought claims of its frames is true of all."""
+    trace, frames = row.case.traces[0], row.case.question.frames
+    at = rng.choice(frames).shown_s
+    thought = f"The frame at [{at:.1f} s] shows a picture. So the answer is {trace.answer}."
+    return told_again(row, thought, str(trace.answer), "true_of_every_frame")
+
+
 FAULTS: dict[str, Callable[[Row, random.Random], Row]] = {
     "wrong_answer": wrong_answer,
     "conclusion_disagrees": conclusion_disagrees,
@@ -280,6 +345,10 @@ FAULTS: dict[str, Callable[[Row, random.Random], Row]] = {
     "times_outside": times_outside,
     "looped": looped,
     "repeated": repeated,
+    "coin_tossed": coin_tossed,
+    "guess_declared": guess_declared,
+    "answer_hedged": answer_hedged,
+    "true_of_every_frame": true_of_every_frame,
 }
 FOUND_BY = {
     "wrong_answer": {"wrong_answer"},
@@ -293,6 +362,10 @@ FOUND_BY = {
     "times_outside": {"cites_outside_clip"},
     "looped": {"repetitive"},
     "repeated": {"duplicate"},
+    "coin_tossed": {"lucky"},
+    "guess_declared": {"declares_guess"},
+    "answer_hedged": {"wrong_answer"},
+    "true_of_every_frame": {"control_believed"},
 }
 
 
@@ -314,11 +387,11 @@ def reasons() -> tuple[tuple[str, frozenset[str]], ...]:
 def measured(rows: Sequence[Row]) -> pl.DataFrame:
     """The rows as the checks see them, every check in its turn; ids are made distinct first."""
     cases = [distinct(place, row.case) for place, row in enumerate(rows)]
-    probes = probe_questions(cases, Knowing(), ProbeConfig(probes=(Probe.BLIND,), rollouts=16), shown())
+    probes = probe_questions(cases, Knowing(), ProbeConfig(probes=(Probe.BLIND,)), shown())
     cases = [case._replace(probe=probe) for case, probe in zip(cases, probes, strict=True)]
     by_question: dict[str, list] = {}
     owner = {trace.trace_id: case.question.question_id for case in cases for trace in case.traces}
-    for claim in verify_claims(cases, SignalsTeacher(), ClaimConfig(), shown()):
+    for claim in verify_claims(cases, Knowing(), ClaimConfig(), shown()):
         by_question.setdefault(owner[claim.trace_id], []).append(claim)
     cases = [case._replace(claims=tuple(by_question.get(case.question.question_id, ()))) for case in cases]
     judged = {each.trace_id: each for each in judge_sufficiency(cases, SignalsTeacher(), SufficiencyConfig())}
@@ -333,7 +406,8 @@ def measured(rows: Sequence[Row]) -> pl.DataFrame:
         frame = frame.join(scores, on="trace_id", how="left", maintain_order="left")
     said = [(t.trace_id, t.question_id, t.answer, t.thought) for case in cases for t in case.traces]
     traces = pl.DataFrame(said, schema=["trace_id", "question_id", "answer", "text"], orient="row")
-    return frame.join(duplicate_traces(traces, DuplicateConfig()), on="trace_id", how="left")
+    frame = frame.join(duplicate_traces(traces, DuplicateConfig()), on="trace_id", how="left")
+    return with_pools(frame.with_columns(model=pl.lit("teacher@1")))
 
 
 def held_questions(cases: Sequence[Case]) -> list[str]:

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from reelproof.schemas.intervals import wilson_low
-from reelproof.stages.checks.balance import binomial_tail
+from reelproof.schemas.intervals import binomial_tail, wilson_low
 from reelproof.stages.deciding import decide, find_cuts, funnel
 from reelproof.stages.measurements import measurement_schema
 from reelproof.stages.policy import (
@@ -29,11 +28,16 @@ SOUND: dict[str, Any] = {
     "well_formed": True, "finished": True, "thought_words": 40,
     "answer_strict": 1.0, "answer_lenient": 1.0, "answer_partial": 1.0,
     "pass_count": 2, "rollout_count": 4, "pass_low": 0.1, "pass_high": 0.9,
+    "luck_rate": 0.05, "teacher_passes": 2, "teacher_rollouts": 4, "luck_tail": 0.014,
+    "question_luck_tail": 0.014,
+    "pool_questions": 1, "pool_pass_rate": 0.5, "pool_weight": 0.0, "pool_excess": 0.45,
+    "pool_excess_error": None, "pool_luck_tail": None, "pool_question_luck_tail": None,
     "repetition": 0.0, "foreign_script": 0.0, "leak": False, "declared_guess": False, "agrees": True,
-    "citations": 2, "citations_in_clip": 1.0, "citations_near_frame": 1.0,
+    "citations": 2, "timed_frames": 8, "citations_in_clip": 1.0, "citations_near_frame": 1.0,
     "guess_rate": 0.25, "blind_passes": 0, "blind_rollouts": 4, "single_passes": 1, "single_rollouts": 4,
     "shuffled_passes": 1, "shuffled_rollouts": 4,
-    "claims": 2, "grounded_share": 1.0, "worst_margin": 0.3,
+    "claims": 2, "claims_unjudged": 0, "testable_claims": 2, "grounded_share": 1.0,
+    "best_margin": 0.6, "worst_margin": 0.3,
     "duplicate_of": None, "question_duplicate_of": None, "contaminated": False,
 }  # fmt: skip
 """A row that every preset keeps."""
@@ -74,9 +78,20 @@ def test_sound_row_is_kept_by_every_preset(preset):
         ({"agrees": None}, []),
         ({"citations_in_clip": 0.9}, ["cites_outside_clip"]),
         ({"citations_near_frame": 0.4}, ["cites_no_frame"]),
-        ({"citations": 0, "citations_in_clip": None, "citations_near_frame": None}, []),
+        ({"citations": 0, "citations_in_clip": None, "citations_near_frame": None}, ["few_citations"]),
+        ({"citations": 0, "citations_in_clip": None, "citations_near_frame": None, "timed_frames": 0}, []),
         ({"grounded_share": 0.4}, ["ungrounded"]),
-        ({"grounded_share": None, "worst_margin": None}, []),
+        ({"grounded_share": None, "best_margin": None, "worst_margin": None}, ["grounding_unknown"]),
+        ({"grounded_share": None, "timed_frames": 0}, []),
+        ({"claims_unjudged": 1}, []),
+        ({"best_margin": 0.0, "worst_margin": 0.0}, ["control_believed"]),
+        (
+            {"best_margin": 0.0, "worst_margin": None},
+            ["control_believed"],
+        ),  # each for what its own rule reads
+        ({"best_margin": None, "worst_margin": -1.0}, []),
+        ({"worst_margin": -1.0}, []),
+        ({"best_margin": None, "worst_margin": None}, []),  # no control can test what it claims
         ({"sufficient": 0.0}, []),
         ({"blind_passes": 4}, ["answered_blind"]),
         ({"blind_passes": 3}, []),  # 3 of 4 are more than half by luck
@@ -102,8 +117,16 @@ def test_sft_rejects_each_fault_with_all_its_reasons_in_order(fault, reasons):
         ({"agrees": None}, []),
         ({"citations": 0, "citations_in_clip": None, "citations_near_frame": None}, ["few_citations"]),
         ({"grounded_share": None, "worst_margin": None}, ["grounding_unknown"]),
+        ({"grounded_share": None, "timed_frames": 0}, ["grounding_unknown"]),
+        ({"claims_unjudged": 1}, ["claims_unjudged"]),
+        ({"worst_margin": 0.0}, ["control_believed"]),
+        ({"worst_margin": 0.01}, []),
+        ({"worst_margin": None, "best_margin": None}, []),
         ({"blind_passes": None, "blind_rollouts": None}, ["probes_unknown"]),
         ({"blind_passes": 3}, ["answered_blind"]),
+        ({"task": "ordering", "shuffled_passes": 4}, ["answered_shuffled"]),
+        ({"task": "ordering", "single_passes": 4}, ["answered_from_one_frame"]),
+        ({"task": "numerical", "shuffled_passes": 4, "single_passes": 4}, []),
         ({"blind_passes": 2}, []),  # a third of those who draw among 4 options get 2 of 4 or more right
         ({"sufficient": None}, []),
         ({"sufficient": 0.4}, ["insufficient"]),
@@ -132,14 +155,15 @@ def test_rl_takes_verifiable_questions_of_middling_difficulty(fault, reasons):
 @pytest.mark.parametrize(
     ("probed", "kept_by"),
     [
-        # One-sided bounds worked by hand. 90 % (z = 1.2816) of 2, 3, 4 of 4: 0.230, 0.432, 0.709;
-        # 95 % (z = 1.6449): 0.182, 0.356, 0.597; of 8 of 16 at 90 % and 95 %: 0.348, 0.310
-        ({"guess_rate": None, "blind_passes": 2}, "strict balanced permissive"),  # 0.230 < 0.25
-        ({"guess_rate": None, "blind_passes": 3}, "balanced permissive"),  # 0.25 < 0.432, 0.356 < 0.5
+        # One-sided bounds worked by hand. 95 % (z = 1.6449) of 2, 3, 4 of 4: 0.182, 0.356, 0.597;
+        # of 8 of 16: 0.310; of 8 of 8: 0.747
+        ({"guess_rate": None, "blind_passes": 2}, "strict balanced permissive"),  # 0.182 < 0.25
+        ({"guess_rate": None, "blind_passes": 3}, "balanced permissive"),  # 0.25 < 0.356 < 0.5
         ({"guess_rate": None, "blind_passes": 4}, "permissive"),  # 0.5 < 0.597
-        ({"guess_rate": 0.25, "blind_passes": 3}, "balanced permissive"),  # 0.25 + 0.1 < 0.432
-        ({"guess_rate": 1 / 3, "blind_passes": 3}, "strict balanced permissive"),  # 0.432 < 1/3 + 0.1
-        ({"guess_rate": 0.5, "blind_passes": 4}, "balanced permissive"),  # 0.6 < 0.709, 0.597 < 0.6
+        ({"guess_rate": 0.25, "blind_passes": 3}, "balanced permissive"),  # 0.25 + 0.1 < 0.356
+        ({"guess_rate": 1 / 3, "blind_passes": 3}, "strict balanced permissive"),  # 0.356 < 1/3 + 0.1
+        ({"guess_rate": 0.5, "blind_passes": 4}, "strict balanced permissive"),  # 0.597 < 0.6: probes ask on
+        ({"guess_rate": 0.5, "blind_passes": 8, "blind_rollouts": 8}, "permissive"),  # 0.6 < 0.747
         ({"guess_rate": 0.25, "blind_passes": 8, "blind_rollouts": 16}, "strict balanced permissive"),
         ({"guess_rate": None, "blind_passes": 8, "blind_rollouts": 16}, "balanced permissive"),
     ],
@@ -151,6 +175,55 @@ def test_a_question_is_answered_blind_where_luck_does_not_explain_it(probed, kep
         if only("sft", probed, policy=PolicyConfig(preset=preset)) == [True]
     ]
     assert kept == kept_by.split()
+
+
+def luck_of(passes: int, rollouts: int, rate: float | None, **pool: Any) -> dict[str, Any]:
+    tail = None if rate is None else binomial_tail(passes, rollouts, rate)
+    return {
+        "luck_rate": rate, "teacher_passes": passes, "teacher_rollouts": rollouts, "luck_tail": tail,
+        "pass_count": passes, "rollout_count": rollouts, "question_luck_tail": tail,
+    } | pool  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "lucky"),
+    [
+        # Tails worked by hand: 6 of 8 tosses or more 37/256 = 0.145, 7 of 8 or more 9/256 = 0.035, all 4 1/16
+        (luck_of(6, 8, 0.5), True),
+        (luck_of(7, 8, 0.5), False),
+        (luck_of(4, 8, 0.25), True),
+        (luck_of(5, 8, 0.25), False),  # 0.027
+        (luck_of(3, 4, 0.5), True),
+        (luck_of(3, 4, 0.25), True),  # 13/256 = 0.051
+        (luck_of(3, 4, 0.2), False),  # 0.027
+        (luck_of(7, 8, None), False),
+        (luck_of(1, 1, 0.0), False),
+        # too few rollouts to tell; what the pool leaves to luck is a little, or much
+        (luck_of(3, 4, 0.5, pool_luck_tail=0.01, pool_question_luck_tail=0.01), False),
+        (luck_of(3, 4, 0.5, pool_luck_tail=0.3, pool_question_luck_tail=0.3), True),
+        (luck_of(2, 4, 0.5, pool_luck_tail=0.01, pool_question_luck_tail=0.01), True),  # as luck
+        # 7 of 8 now and then where all questions of the kind are tossed for; and 6 of 8 by itself
+        (luck_of(7, 8, 0.5, pool_luck_tail=0.3, pool_question_luck_tail=0.3), True),
+        (luck_of(6, 8, 0.5, pool_luck_tail=0.01, pool_question_luck_tail=0.01), True),
+        # always the same answer: some questions all right, others never, and none better than luck on average
+        (luck_of(7, 8, 0.5, pool_questions=40, pool_excess=0.02, pool_excess_error=0.08), True),
+        (luck_of(7, 8, 0.5, pool_questions=40, pool_excess=0.30, pool_excess_error=0.08), False),
+    ],
+)
+def test_what_luck_explains_is_in_no_set_but_that_of_permissive(row, lucky):
+    for preset in ("strict", "balanced", "permissive"):
+        for column in ("reasons", "rl_reasons"):
+            found = only(column, row, policy=PolicyConfig(preset=preset))[0]
+            assert ("lucky" in found) == (lucky and preset != "permissive"), (preset, column)
+
+
+def test_luck_of_a_trace_is_its_own_teachers_and_that_of_a_question_everyones():
+    """Of two teachers who were asked four times each, one knew."""
+    both = luck_of(6, 8, 0.25)
+    one = both | {"teacher_passes": 4, "teacher_rollouts": 4, "luck_tail": 0.25**4}
+    other = both | {"teacher_passes": 1, "teacher_rollouts": 4, "luck_tail": 1 - 0.75**4}
+    assert only("reasons", one, other) == [[], ["lucky"]]
+    assert only("rl", one, other) == [True, True]
 
 
 def test_at_even_confidence_and_without_margin_the_share_itself_is_compared():
@@ -168,7 +241,7 @@ def test_sound_questions_are_rejected_by_luck_in_one_case_of_twenty_at_most():
             for passes in range(rollouts + 1)
         ]
         rejected = [not kept for kept in only("sft", *rows, policy=strict)]
-        least = rejected.index(True)
+        least = rejected.index(True) if True in rejected else rollouts + 1  # too few to tell
         assert all(rejected[least:])
         assert binomial_tail(least, rollouts, 1 / options) <= 0.065, (options, rollouts)
 
@@ -216,7 +289,7 @@ def test_task_quota_limits_only_the_tasks_it_names():
 
 def test_checks_that_did_not_run_are_unknown():
     bare = measured({}).drop(
-        "grounded_share", "worst_margin", "blind_passes", "blind_rollouts", "contaminated"
+        "timed_frames", "grounded_share", "worst_margin", "blind_passes", "blind_rollouts", "contaminated"
     )
     assert decide(bare, PolicyConfig())["sft"].to_list() == [True]
     assert decide(bare, PolicyConfig(preset="strict"))["reasons"].to_list() == [
@@ -334,7 +407,7 @@ def reference(rows: list[dict[str, Any]], policy: PolicyConfig) -> list[list[str
             "repetitive": row["repetition"] > policy.max_repetition,
             "disagrees": row["agrees"] is False,
             "agreement_unknown": row["agrees"] is None and policy.require_agreement,
-            "grounding_unknown": grounded is None and policy.require_grounding,
+            "grounding_unknown": grounded is None,
             "ungrounded": grounded is not None and grounded < policy.min_grounded_share,
             "insufficient": row["sufficient"] is not None and row["sufficient"] < policy.min_sufficiency,
             "answered_blind": blind is not None and surely(blind, policy) > limit,

@@ -1,13 +1,16 @@
+import random
 from collections.abc import Iterator, Mapping, Sequence
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reelproof.schemas.chat import ChatRequest, Completion
 from reelproof.schemas.question import Task
-from reelproof.schemas.trace import Case
+from reelproof.schemas.trace import Case, ProbeResult
 from reelproof.stages.answers.probes import Probe, ProbeConfig, probe_questions, shown_instead
+from reelproof.stages.policy import PolicyConfig, above_luck
 from tests.cases import made_case
 from tests.views import made_clip
 
@@ -49,6 +52,76 @@ def test_each_question_is_asked_blind_from_one_frame_and_shuffled():
     assert len({request.request_id for request in teacher.requests}) == 27
 
 
+class Tossing:
+    """Right in a share of its answers, whatever is shown; the draws follow from the request."""
+
+    model = "tossing@1"
+
+    def __init__(self, share: float) -> None:
+        self.share = share
+        self.calls = 0
+
+    def complete(self, requests: Sequence[ChatRequest], frames: Mapping[str, bytes]) -> Iterator[Completion]:
+        for request in requests:
+            self.calls += 1
+            right = random.Random(request.request_id).random() < self.share
+            text = f"<answer>{'yes' if right else 'no'}</answer>"
+            yield Completion(request_id=request.request_id, model=self.model, text=text, finish_reason="stop")
+
+
+def yes_or_no(count: int) -> list[Case]:
+    return [
+        made_case(
+            [], name=f"q{i}", task=Task.BOOLEAN, answer="yes", text=f"Is it {i}?", clip=made_clip("film")
+        )
+        for i in range(count)
+    ]
+
+
+def rejected(results: Sequence[ProbeResult], preset: str) -> float:
+    """Share of questions for which the preset says that they are answered blind."""
+    fires = above_luck(PolicyConfig(preset=preset), "blind")
+    rows = [each.model_dump() | {"guess_rate": 0.5, "task": "boolean"} for each in results]
+    return float(pl.DataFrame(rows).select(fires.alias("fires"))["fires"].mean())
+
+
+@pytest.mark.parametrize("preset", ["balanced", "strict"])
+def test_by_default_two_option_questions_that_are_known_blind_are_rejected_and_tossed_ones_are_not(preset):
+    known = list(probe_questions(yes_or_no(20), Tossing(1.0), ProbeConfig(), {}))
+    assert rejected(known, preset) == 1
+    tossed = list(probe_questions(yes_or_no(300), Tossing(0.5), ProbeConfig(), {}))
+    assert rejected(tossed, preset) <= 0.05
+
+
+def test_more_is_asked_only_where_the_first_answers_leave_it_open():
+    """Of questions half of which are known blind and half are not: at most half as many calls again."""
+    sure, tossing = Tossing(1.0), Tossing(0.5)
+    list(probe_questions(yes_or_no(150), sure, ProbeConfig(), {}))
+    results = list(probe_questions(yes_or_no(150), tossing, ProbeConfig(), {}))
+    assert (sure.calls + tossing.calls) / 300 <= 1.5 * 12
+    assert {each.blind_rollouts for each in results} > {4, 8}
+    for each in results:
+        if each.blind_rollouts == 4:
+            assert each.blind_passes <= 2  # 0.5 is within what luck gets
+        assert each.shuffled_rollouts == 4
+
+
+def test_tasks_about_order_are_asked_on_without_their_order_as_well():
+    case = made_case([], task=Task.ORDERING, answer="2, 1, 3", text="In which order?")
+    teacher = SightedTeacher(blind="1", single="2, 1, 3", shuffled="2, 1, 3")
+    (result,) = probe_questions([case], teacher, ProbeConfig(), {})
+    assert (result.blind_rollouts, result.single_rollouts, result.shuffled_rollouts) == (
+        4,
+        4,
+        4,
+    )  # 4 of 4 are sure
+    same = ProbeConfig(limits=(0.6,))
+    (result,) = probe_questions([case], teacher, same, {})
+    assert (result.blind_rollouts, result.single_rollouts, result.shuffled_rollouts) == (4, 8, 8)
+    (count,) = probe_questions([cases(1)[0]], SightedTeacher(single="4", shuffled="4"), same, {})
+    assert (count.single_rollouts, count.shuffled_rollouts) == (4, 4)
+
+
 def test_probes_that_are_not_asked_are_null():
     (result,) = probe_questions(cases(1), SightedTeacher(), ProbeConfig(probes=(Probe.SINGLE,)), {})
     assert (result.blind_passes, result.shuffled_rollouts) == (None, None)
@@ -71,7 +144,7 @@ def test_graded_answers_pass_from_the_configured_score_up():
     case = made_case([], task=Task.TEMPORAL_GROUNDING, answer="[0, 10]")
     passes = []
     for enough in (0.6, 0.61):
-        cfg = ProbeConfig(min_graded_score=enough, rollouts=1)
+        cfg = ProbeConfig(min_graded_score=enough, rollouts=1, max_rollouts=1)
         (result,) = probe_questions([case], SightedTeacher(blind="[0, 6]"), cfg, {})
         passes.append(result.blind_passes)
     assert passes == [1, 0]

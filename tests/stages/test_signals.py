@@ -76,7 +76,9 @@ JPEGS = CUTS.jpegs | CALM.jpegs | LIVELY.jpegs
 
 
 def questions(films: Sequence[Film], *kinds: str, seed: int = 0) -> list[Asked]:
-    cfg = ComputedConfig(kinds=kinds, seed=seed, changed_bits=0, foreign_bits=0, lone_scene_share=1.0)
+    cfg = ComputedConfig(
+        kinds=kinds, seed=seed, changed_bits=0, foreign_bits=0, lone_scene_share=1.0, largest_change_bits=1
+    )
     clips = [each.clip for each in films]
     by_id = {clip.clip_id: clip for clip in clips}
     return [Asked(by_id[each.clip_id], each) for each in computed_questions(clips, cfg)]
@@ -253,7 +255,7 @@ def test_claims_are_judged_by_the_frames_that_are_shown(claim, source, seconds, 
     )
     (completion,) = SignalsTeacher("signals-verifier").complete([request], JPEGS)
     assert read_completion(completion.text).answer == verdict
-    assert completion.model == "signals-verifier@1"
+    assert completion.model == SignalsTeacher("signals-verifier").model
 
 
 def test_own_claims_are_borne_out_by_the_frames_that_they_cite():

@@ -46,10 +46,19 @@ def _moves_more(measured: Differences, places: Sequence[int]) -> bool:
     return bool(measured.motion[a, b] > measured.motion[c, d])
 
 
+def _changes_more(measured: Differences, places: Sequence[int]) -> bool:
+    a, b, c, d = places
+    return bool(measured.content[a, b] > measured.content[c, d])
+
+
 _KINDS: tuple[tuple[re.Pattern[str], Callable[[Differences, Sequence[int]], bool]], ...] = (
     (re.compile(rf"changes sharply between {_TIME} and {_TIME}"), _changes_sharply),
     (re.compile(rf"frame at {_TIME} looks unlike those at {_TIME} and {_TIME}"), _looks_unlike),
     (re.compile(rf"moves more between {_TIME} and {_TIME} than between {_TIME} and {_TIME}"), _moves_more),
+    (
+        re.compile(rf"changes more between {_TIME} and {_TIME} than between {_TIME} and {_TIME}"),
+        _changes_more,
+    ),
 )
 
 

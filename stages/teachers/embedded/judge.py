@@ -20,6 +20,7 @@ _WAY = re.compile(r"smoothest way through the frames is ((?:Frame \d+(?:, )?)+)"
 _HALVES = re.compile(
     r"(\d+(?:\.\d+)?) grey levels on average in the first half, (\d+(?:\.\d+)?) in the second"
 )
+_MORE = re.compile(rf"changes more between {_TIME} and {_TIME} than")
 _UNLIKE = re.compile(rf"frame at {_TIME} looks unlike")
 
 
@@ -60,6 +61,11 @@ def _odd_frame(asked: AskedObservations) -> str | None:
     return _letter(asked.options, f" {found[1]} s") if found else None
 
 
+def _largest_change(asked: AskedObservations) -> str | None:
+    found = _MORE.search(asked.observations)
+    return _letter(asked.options, f"from {found[1]} s to {found[2]} s") if found else None
+
+
 def _foreign_span(asked: AskedObservations) -> str | None:
     """Only where both its ends are told: one at the edge of the clip is not a change."""
     ends = _SHARP.findall(asked.observations)
@@ -76,6 +82,7 @@ _READERS: tuple[tuple[str, Callable[[AskedObservations], str | None]], ...] = (
     ("first cut", _first_cut),
     ("out of order", _order),
     ("more motion", _motion_half),
+    ("picture change the most", _largest_change),
     ("comes from another video", _odd_frame),
     ("footage of another video", _foreign_span),
 )

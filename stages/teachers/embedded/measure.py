@@ -1,22 +1,63 @@
-"""JPEG frames -> how much each differs from each: colours, brightness and position, on small pictures."""
+"""JPEG frames -> how much each differs from each, in all of the picture or a part: colours, brightness and
+position, on small pictures.
+"""
 
+import math
 from collections.abc import Sequence
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 _SIZE = 32, 18
 _BINS = 8
+_RARE = _BINS**3
+"""Colours beyond all bins."""
 
 
 class Look(NamedTuple):
     """A frame as it is compared."""
 
     luma: np.ndarray
-    """(576,) float32, 0 … 255: 32x18 pixels, a little blurred."""
+    """(18, 32) float32, 0 … 255: the picture's pixels, a little blurred."""
     colours: np.ndarray
-    """(512,) float32, sums to 1: a histogram over CIE L*a*b*."""
+    """(18, 32) int64: the bin of each pixel in CIE L*a*b*, or 512 for a colour beyond all bins."""
+
+
+class Region(NamedTuple):
+    """A part of every picture, in shares of its width and height."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def pixels(self) -> tuple[slice, slice]:
+        """Rows and columns of a `Look`; at least one of each."""
+        (left, right), (top, bottom) = (
+            (min(int(low * size), size - 1), math.ceil(high * size))
+            for low, high, size in (
+                (self.left, self.right, _SIZE[0]),
+                (self.top, self.bottom, _SIZE[1]),
+            )
+        )
+        return slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1))
+
+    @property
+    def name(self) -> str:
+        """As a person says it: `upper left`, `middle`."""
+        across = _third((self.left + self.right) / 2, ("left", "", "right"))
+        upright = _third((self.top + self.bottom) / 2, ("upper", "", "lower"))
+        half = "half" if upright and not across else ""
+        return " ".join(filter(None, (upright, across, half))) or "middle"
+
+
+WHOLE = Region(0.0, 0.0, 1.0, 1.0)
+
+
+def _third(centre: float, names: Sequence[str]) -> str:
+    return names[0] if centre < 0.42 else names[2] if centre > 0.58 else names[1]
 
 
 class Differences(NamedTuple):
@@ -35,15 +76,6 @@ class Differences(NamedTuple):
         """Motion from each frame to the next. (n - 1,)"""
         return np.diagonal(self.motion, 1)
 
-    def blurred(self, spread: float, rng: np.random.Generator) -> Self:
-        """As a less careful eye would see them: each pair off by a random factor of this spread."""
-        if spread == 0:
-            return self
-        count = len(self.content)
-        upper = np.triu(rng.normal(0.0, spread, (count, count)), 1)
-        factor = np.exp(upper + upper.T)
-        return self._replace(content=self.content * factor, motion=self.motion * factor)
-
 
 def look_at(jpeg: bytes) -> Look:
     """Decode a frame at an eighth of its size. Raises ValueError for bytes that are no picture."""
@@ -51,19 +83,28 @@ def look_at(jpeg: bytes) -> Look:
     if image is None:
         raise ValueError(f"a frame of {len(jpeg)} bytes is no JPEG picture")
     lab = cv2.cvtColor(cv2.resize(image, _SIZE, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2LAB)
+    luma = cv2.GaussianBlur(lab[:, :, 0], (3, 3), 0).astype(np.float32)
     # a and b of real pictures lie near their middle: finer bins there tell more
-    ranges = [0, 256, 64, 192, 64, 192]
-    colours = cv2.calcHist([lab], [0, 1, 2], None, [_BINS] * 3, ranges).ravel()
-    luma = cv2.GaussianBlur(lab[:, :, 0], (3, 3), 0).astype(np.float32).ravel()
-    return Look(luma, colours / max(float(colours.sum()), 1.0))
+    lightness, green_red, blue_yellow = (lab.astype(np.int64) - (0, 64, 64)).transpose(2, 0, 1)
+    colours = (lightness // 32 * _BINS + green_red // 16) * _BINS + blue_yellow // 16
+    rare = (np.minimum(green_red, blue_yellow) < 0) | (np.maximum(green_red, blue_yellow) >= 128)
+    return Look(luma, np.where(rare, _RARE, colours))
 
 
-def differences(looks: Sequence[Look]) -> Differences:
-    """Compare each frame with each."""
+def differences(looks: Sequence[Look], region: Region = WHOLE) -> Differences:
+    """Compare each frame with each, in this part of them."""
     if not looks:
         return Differences(np.zeros((0, 0)), np.zeros((0, 0)))
-    luma = np.stack([look.luma for look in looks])
-    colours = np.stack([look.colours for look in looks])
+    rows, columns = region.pixels
+    luma = np.stack([look.luma[rows, columns].ravel() for look in looks])
+    colours = np.stack([_shares(look.colours[rows, columns].ravel()) for look in looks])
     motion = np.stack([np.abs(luma - each).mean(axis=1) for each in luma]).astype(np.float64)
     recoloured = np.stack([np.abs(colours - each).sum(axis=1) for each in colours]) / 2
     return Differences(50 * recoloured + 50 * np.minimum(1.0, motion / 64), motion)
+
+
+def _shares(bins: np.ndarray) -> np.ndarray:
+    """(512,) float64, sums to 1, or to 0 where all colours are rare."""
+    counts = np.bincount(bins, minlength=_RARE + 1)[:_RARE]
+    shares: np.ndarray = counts / max(int(counts.sum()), 1)
+    return shares

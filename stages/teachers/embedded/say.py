@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reelproof.schemas.question import Task
-from reelproof.stages.teachers.embedded.measure import Differences
+from reelproof.stages.teachers.embedded.measure import WHOLE, Differences, Region
 from reelproof.stages.teachers.embedded.read import AskedQuestion, Shown
 
 SHARP = 33.0
@@ -29,6 +29,8 @@ class View(NamedTuple):
     """This rollout's own threshold."""
     rng: np.random.Generator
     greedy: bool
+    region: Region = WHOLE
+    """What of the pictures was looked at."""
 
 
 class _Run(NamedTuple):
@@ -64,7 +66,7 @@ def _count_scenes(view: View) -> Said:
         seen += [_changes_most(view), "But even there it changes little, so I see no cut."]
     count = len(changes) + 1
     seen.append(f"That makes {count} {'scenes' if count > 1 else 'scene'}.")
-    return _said(seen, str(count))
+    return _said(view, seen, str(count))
 
 
 def _first_cut(view: View) -> Said:
@@ -78,7 +80,7 @@ def _first_cut(view: View) -> Said:
     if changes and step:
         seen.append("Before that each frame is much like the next.")
     seen.append("The cut lies in between, I take the middle.")
-    return _said(seen, f"{(before.time_s + after.time_s) / 2:.1f}")
+    return _said(view, seen, f"{(before.time_s + after.time_s) / 2:.1f}")
 
 
 def _order_frames(view: View) -> Said | None:
@@ -98,7 +100,7 @@ def _order_frames(view: View) -> Said | None:
         f"From one to the next the picture moves by {_list(steps)} grey levels.",
         "It would be as smooth backwards, so where it begins is a guess.",
     ]
-    return _said(seen, ", ".join(str(place + 1) for place in best))
+    return _said(view, seen, ", ".join(str(place + 1) for place in best))
 
 
 def _is_reversed(view: View) -> Said:
@@ -109,7 +111,7 @@ def _is_reversed(view: View) -> Said:
         f"From frame to frame the picture moves by {first:.0f} grey levels at first, by {second:.0f} later.",
         "Such steps look the same both ways, so the direction is a guess.",
     ]
-    return _said(seen, "yes" if backwards else "no")
+    return _said(view, seen, "yes" if backwards else "no")
 
 
 def _motion_half(view: View) -> Said | None:
@@ -129,9 +131,34 @@ def _motion_half(view: View) -> Said | None:
     names = [f"{shown[place].label} and {shown[place + 1].label}" for place in (strong, weak)]
     seen = [
         f"The picture moves more between {names[0]} than between {names[1]}.",
-        f"A step is {means[0]:.1f} grey levels on average in the first half, {means[1]:.1f} in the second.",
+        f"Cuts aside, a step is {means[0]:.1f} grey levels on average in the first half, "
+        f"{means[1]:.1f} in the second.",
     ]
-    return _said(seen, letters[most])
+    return _said(view, seen, letters[most])
+
+
+def _largest_change(view: View) -> Said | None:
+    """The option whose two frames differ most, told beside one of the others."""
+    shown, content = view.asked.shown, view.measured.content
+    pairs = [_pair_named(option, shown) for option in view.asked.options]
+    found = [pair for pair in pairs if pair is not None]
+    if len(found) < max(len(pairs), 2):
+        return None
+    changes = [float(content[pair.first, pair.last]) for pair in found]
+    choice = int(np.argmax(changes))
+    others = [place for place in range(len(found)) if place != choice]
+    other = (
+        min(others, key=changes.__getitem__) if view.greedy else others[int(view.rng.integers(len(others)))]
+    )
+    names = [
+        f"{shown[pair.first].label} and {shown[pair.last].label}" for pair in (found[choice], found[other])
+    ]
+    seen = [
+        f"The picture changes more between {names[0]} than between {names[1]}.",
+        f"There it changes by {changes[choice]:.1f} of 100, here by {changes[other]:.1f}.",
+        f"Of the other options none changes by more than {max(changes[place] for place in others):.1f}.",
+    ]
+    return _said(view, seen, string.ascii_uppercase[choice])
 
 
 def _odd_frame(view: View) -> Said | None:
@@ -154,7 +181,7 @@ def _odd_frame(view: View) -> Said | None:
     others = [value for place, value in enumerate(loneliness) if place != choice]
     if others and max(others) > 0.7 * loneliness[choice]:
         seen.append("Another option comes close, so I am not sure.")
-    return _said(seen, string.ascii_uppercase[choice])
+    return _said(view, seen, string.ascii_uppercase[choice])
 
 
 def _foreign_span(view: View) -> Said | None:
@@ -163,9 +190,17 @@ def _foreign_span(view: View) -> Said | None:
     if len(shown) < 4 or shown[0].time_s is None:
         return None
     first, last = max(_runs(len(shown)), key=lambda run: _foreignness(content, run))
-    seen = _sharp_sentences(view, [step for step in (first - 1, last) if 0 <= step < len(shown) - 1])
-    seen.append("What lies outside goes together, and what lies inside does not go with it.")
-    return _said(seen, f"[{shown[first].time_s:.1f}, {shown[last].time_s:.1f}]")
+    edges = [step for step in (first - 1, last) if 0 <= step < len(shown) - 1]
+    sharp = set(_sharp_changes(view))
+    seen = _sharp_sentences(view, [step for step in edges if step in sharp])
+    inside, outside = range(first, last + 1), [*range(first), *range(last + 1, len(shown))]
+    across = _mean([content[a][b] for a in inside for b in outside])
+    within = _mean([content[a][b] for a, b in itertools.combinations(inside, 2)])
+    seen.append(
+        f"From {shown[first].label} to {shown[last].label} the frames differ by {within:.0f} of 100 from "
+        f"each other on average, and by {across:.0f} from the others."
+    )
+    return _said(view, seen, f"[{shown[first].time_s:.1f}, {shown[last].time_s:.1f}]")
 
 
 _SPEAKERS: tuple[tuple[str, Callable[[View], Said | None]], ...] = (
@@ -174,6 +209,7 @@ _SPEAKERS: tuple[tuple[str, Callable[[View], Said | None]], ...] = (
     ("out of order", _order_frames),
     ("played backwards", _is_reversed),
     ("more motion", _motion_half),
+    ("picture change the most", _largest_change),
     ("comes from another video", _odd_frame),
     ("footage of another video", _foreign_span),
 )
@@ -190,7 +226,7 @@ def _guess(view: View) -> Said:
         seen = ["No frame is shown, so there is nothing to measure."]
     draw = 0 if view.greedy else int(view.rng.integers(1 << 16))
     seen.append("So this is a guess.")
-    return _said(seen, _guesses(asked, draw)[asked.task])
+    return _said(view, seen, _guesses(asked, draw)[asked.task])
 
 
 def _guesses(asked: AskedQuestion, draw: int) -> dict[Task, str]:
@@ -200,7 +236,7 @@ def _guesses(asked: AskedQuestion, draw: int) -> dict[Task, str]:
     turned = [str((place + draw) % items + 1) for place in range(items)]
     return {
         Task.MULTIPLE_CHOICE: string.ascii_uppercase[draw % max(min(len(asked.options), 26), 1)],
-        Task.NUMERICAL: str(draw % 4 + 1),
+        Task.NUMERICAL: str(draw % 10 + 1),
         Task.REGRESSION: str(draw % 10 + 1),
         Task.OPEN_ENDED: "unknown",
         Task.OCR: "unknown",
@@ -274,8 +310,17 @@ def _place_named(option: str, shown: Sequence[Shown]) -> int | None:
     return None
 
 
-def _said(seen: Sequence[str], answer: str) -> Said:
-    return Said(" ".join((*seen, f"So the answer is {answer}.")), answer)
+def _pair_named(option: str, shown: Sequence[Shown]) -> _Run | None:
+    """Which frames an option such as `from 3.1 s to 3.6 s` means."""
+    first, _, last = option.removeprefix("from ").partition(" to ")
+    places = [_place_named(f" {each}", shown) for each in (first, last)]
+    return None if places[0] is None or places[1] is None else _Run(places[0], places[1])
+
+
+def _said(view: View, seen: Sequence[str], answer: str) -> Said:
+    looked = [f"I go by the {view.region.name} of the picture."] if len(view.asked.shown) > 1 else []
+    at = looked if view.region != WHOLE else []
+    return Said(" ".join((*at, *seen, f"So the answer is {answer}.")), answer)
 
 
 def _list(items: Sequence[str]) -> str:

@@ -1,8 +1,9 @@
 """Requests -> completions with classical vision only: the embedded teacher, verifier and judge; no download.
 
 It looks at the frames and the text of a request and at nothing else, measures how frames differ, and says
-what it measured with the times of what it looked at. It is often but not always right. At a temperature above
-0 it measures less exactly, so that rollouts differ; at 0 it says the same each time.
+what it measured with the times of what it looked at. It is often but not always right. At a temperature
+above 0 it looks at a part of the pictures only, and says which, so that rollouts differ and yet say nothing
+that was not measured; at 0 it looks at all of them and says the same each time.
 """
 
 import hashlib
@@ -13,7 +14,14 @@ import numpy as np
 from reelproof.schemas.chat import ChatRequest, Completion
 from reelproof.stages.teachers.embedded.claims import judge
 from reelproof.stages.teachers.embedded.judge import conclude
-from reelproof.stages.teachers.embedded.measure import Differences, Look, differences, look_at
+from reelproof.stages.teachers.embedded.measure import (
+    WHOLE,
+    Differences,
+    Look,
+    Region,
+    differences,
+    look_at,
+)
 from reelproof.stages.teachers.embedded.read import (
     AskedClaim,
     AskedObservations,
@@ -23,10 +31,10 @@ from reelproof.stages.teachers.embedded.read import (
 )
 from reelproof.stages.teachers.embedded.say import SHARP, View, say
 
-VERSION = 1
+VERSION = 2
 
-_BLUR = 0.2
-"""Spread of each measurement's error at temperature 1, as a share of it."""
+_LEAST_SIDE = 0.25
+"""Share of the pictures' width and of their height that is looked at, at least, at temperature 1."""
 _WAVERING = 0.25
 """Spread of the threshold for a sharp change at temperature 1."""
 
@@ -80,13 +88,13 @@ class _Eye:
     def __init__(self, frames: Mapping[str, bytes]) -> None:
         self._frames = frames
         self._looks: dict[str, Look] = {}
-        self._compared: tuple[tuple[str, ...], Differences] | None = None
+        self._compared: tuple[tuple[tuple[str, ...], Region], Differences] | None = None
 
-    def compare(self, shown: Sequence[Shown]) -> Differences:
+    def compare(self, shown: Sequence[Shown], region: Region = WHOLE) -> Differences:
         """Differences of the frames, in their order. Requests for the same frames mostly come in a row."""
-        key = tuple(each.sha256 for each in shown)
+        key = tuple(each.sha256 for each in shown), region
         if self._compared is None or self._compared[0] != key:
-            self._compared = key, differences([self._look(sha256) for sha256 in key])
+            self._compared = key, differences([self._look(each.sha256) for each in shown], region)
         return self._compared[1]
 
     def _look(self, sha256: str) -> Look:
@@ -99,9 +107,21 @@ def _answer_question(asked: AskedQuestion, request: ChatRequest, eye: _Eye) -> s
     rng = _generator(request)
     temperature = request.sampling.temperature
     sharp = SHARP * float(np.exp(rng.normal(0.0, _WAVERING) * temperature))
-    measured = eye.compare(asked.shown).blurred(_BLUR * temperature, rng)
-    said = say(View(asked, measured, sharp, rng, greedy=temperature == 0))
+    region = _region(temperature, rng)
+    said = say(
+        View(asked, eye.compare(asked.shown, region), sharp, rng, greedy=temperature == 0, region=region)
+    )
     return f"<think>{said.thought}</think><answer>{said.answer}</answer>"
+
+
+def _region(temperature: float, rng: np.random.Generator) -> Region:
+    """What is looked at: all, or the less the warmer."""
+    if temperature == 0:
+        return WHOLE
+    least = max(1 - (1 - _LEAST_SIDE) * temperature, _LEAST_SIDE)
+    width, height = (float(each) for each in rng.uniform(least, 1.0, 2))
+    left, top = (float(rng.uniform(0, 1 - side)) for side in (width, height))
+    return Region(left, top, left + width, top + height)
 
 
 def _generator(request: ChatRequest) -> np.random.Generator:

@@ -186,7 +186,7 @@ def test_probe_counts_stand_on_every_rollout_and_are_null_without_probes():
     scores = list(measure_probes([case._replace(probe=probe), case], ProbeScoreConfig()))
     assert [score.blind_passes for score in scores] == [1, 1, None, None]
     assert [score.shuffled_rollouts for score in scores] == [None] * 4
-    assert [score.guess_rate for score in scores] == [None] * 4  # any number may be an answer
+    assert [score.guess_rate for score in scores] == [0.1] * 4  # of counts up to ten
 
 
 def test_grounding_takes_each_traces_own_claims_and_leaves_unknown_ones_out():
@@ -212,5 +212,8 @@ def test_grounding_takes_each_traces_own_claims_and_leaves_unknown_ones_out():
     )
     first, second, third = measure_grounding([case._replace(claims=claims)], GroundingConfig())
     assert (first.claims, first.grounded_share, first.worst_margin) == (2, 0.5, pytest.approx(-0.7))
+    assert (first.claims_unjudged, first.testable_claims, first.best_margin) == (1, 2, 1.0)
+    assert (second.claims_unjudged, second.testable_claims, second.best_margin) == (1, 0, None)
+    assert (third.claims_unjudged, third.testable_claims, third.best_margin) == (0, 0, None)
     assert (second.claims, second.grounded_share, second.worst_margin) == (1, 1.0, None)
     assert (third.claims, third.grounded_share, third.worst_margin) == (0, None, None)
