@@ -6,7 +6,7 @@ PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint const
 FOOTAGE := build/footage
 LOADERS := build/loaders
 
-.PHONY: demo test check picture bench vllm study clean
+.PHONY: demo test check picture mutants bench vllm study clean
 
 demo: .venv/.demo $(FOOTAGE)
 	$(BIN)/reelproof build pipeline/recipes/demo.yaml --out out/demo
@@ -24,6 +24,10 @@ check: .venv/.test
 # ARCHITECTURE.md's picture of the DAG, drawn from the code.
 picture: .venv/.test
 	$(BIN)/python -m tests.dag_picture
+
+# Faults of one line that the tests must find, in copies of the tree; `make mutants ONLY=policy` tries some of them.
+mutants: .venv/.test
+	$(BIN)/python -m tests.mutants $(ONLY)
 
 # All of them take about an hour; `make bench ONLY=refilter` runs one. What cannot run here says what it needs.
 bench: .venv/.test $(FOOTAGE)

@@ -81,7 +81,7 @@ def test_extras_in_readme_are_in_pyproject():
     assert set(re.findall(r"`(\w+)`", named[1])) <= set(extras)
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "check", "bench"])
+@pytest.mark.parametrize("target", ["demo", "test", "check", "mutants", "bench"])
 def test_make_targets_in_readme_exist(target):
     assert f"make {target}" in README
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)

@@ -31,6 +31,8 @@ from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherUnava
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
+LONGEST_PAUSE_S = 600.0
+"""Whatever a server asks for."""
 LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
 KEEP_ALIVE_S = 3.0
 """Shorter than servers' own 5 s, so that none closes a connection just as it is used again."""
@@ -283,4 +285,4 @@ def _retry_after_s(response: httpx2.Response) -> float | None:
             seconds = parsedate_to_datetime(said).timestamp() - time.time()
         except (ValueError, OverflowError):
             return None
-    return min(seconds, 600.0) if math.isfinite(seconds) and seconds > 0 else None
+    return min(seconds, LONGEST_PAUSE_S) if math.isfinite(seconds) and seconds > 0 else None

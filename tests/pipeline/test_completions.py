@@ -125,6 +125,24 @@ def test_a_success_takes_the_place_of_an_earlier_failure(tmp_path):
     assert found == {"a": None, "b": "context too long"}
 
 
+def test_of_several_failures_the_first_counts(tmp_path):
+    for error in ("one", "two"):
+        with CompletionLog(LOCAL, str(tmp_path)) as log:
+            log.append(completion("a", error=error))
+    assert [each.error for each in log.read({"a"})] == ["one"]
+    assert log.holds_failures()
+    log.append(completion("a"))
+    assert not log.holds_failures()
+    assert [each.error for each in log.read({"a"})] == [None]
+
+
+def test_an_answer_is_in_the_log_before_it_is_passed_on(tmp_path):
+    teacher = remembering(CountingTeacher(), tmp_path)
+    answers = teacher.complete([request("a"), request("b")], {})
+    for answer in answers:
+        assert answer in CompletionLog(LOCAL, str(tmp_path)).read({answer.request_id})
+
+
 def test_a_whole_line_that_is_no_completion_is_an_error_not_a_loss(tmp_path):
     (tmp_path / "00001-0123abcd.jsonl").write_text('{"request_id":"a","colour":"red"}\n')
     with pytest.raises(ValueError, match=r"no completion of this version.*move the folder away"):

@@ -235,6 +235,18 @@ def test_interrupted_replacement_is_noticed(built):
         assert hashlib.sha256(store.read_bytes(f"dataset/{entry.path}")).hexdigest() == entry.sha256
 
 
+def test_bytes_of_the_same_number_are_not_believed_after_an_interruption(built):
+    store, parts = built
+    wanted = dataset(store, parts, BALANCED)
+    path = Path(store.path("dataset/data/sft/train-00000.parquet"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] + bytes(each ^ 1 for each in whole[len(whole) // 2 :]))
+    store.write_bytes("dataset/.replacing", b"")
+    again = dataset(store, parts, BALANCED)
+    assert (again.dataset_sha256, again.written) == (wanted.dataset_sha256, 1)
+    assert path.read_bytes() == whole
+
+
 def test_damaged_shard_is_written_again(built):
     store, parts = built
     wanted = dataset(store, parts, BALANCED)

@@ -457,6 +457,17 @@ def test_known_file_is_trusted_and_a_replaced_one_is_read_again(tmp_path):
     assert again.found[1] == known[1]
 
 
+def test_file_whose_version_its_store_does_not_tell_is_read_again(tmp_path):
+    fill(tmp_path, {"a.mp4": MP4})
+    (told,) = list_sources(SourcesConfig(videos=str(tmp_path))).files
+    untold = told.model_copy(update={"version": ""})
+    known = identify([untold]).found
+    fill(tmp_path, {"a.mp4": MP4[::-1]})
+    again = identify([untold], known)
+    assert again.hashed == 1
+    assert again.found[0].video_id == hashlib.sha256(MP4[::-1]).hexdigest()
+
+
 def test_licence_may_change_without_reading_the_file_again(tmp_path):
     fill(tmp_path, {"a.mp4": MP4})
     known = identify(list_sources(SourcesConfig(videos=str(tmp_path))).files).found

@@ -127,6 +127,45 @@ def test_points_take_the_nearest_frame_and_spans_all_of_theirs():
     assert cited_frames([*pair, Span(start_s=500, end_s=500)], shown, cfg) is None
 
 
+def test_a_frame_stands_for_times_up_to_the_tolerance_and_no_further():
+    shown = list(made_case([]).question.frames)
+    first_s = shown[0].shown_s
+    cfg = ClaimConfig(frame_tolerance_s=0.25)
+    for away_s, found in ((0.25, [0]), (0.26, None)):
+        at = Span(start_s=first_s + away_s, end_s=first_s + away_s)
+        assert cited_frames([at], shown[:1], cfg) == found
+
+
+def test_the_first_claims_of_a_thought_are_judged_and_no_more():
+    at = made_case([]).question.frames[3].shown_s
+    thought = " ".join(f"Car {number} at [{at} s]." for number in range(4))
+    assert [claim.index for claim in one_claim(FrameReader([]), thought, claims_per_trace=2)] == [0, 1]
+
+
+def test_as_many_free_frames_as_are_cited_are_enough_of_a_control():
+    shown = list(made_case([]).question.frames)[:4]
+    control = control_frames([0, 2], shown, random.Random(0))
+    assert [each.frame for each in control] == [shown[1].frame, shown[3].frame]
+    apart = control_frames([0, 3], shown, random.Random(0))  # no two others lie three places apart
+    assert {each.frame.sha256 for each in apart} == {shown[1].frame.sha256, shown[2].frame.sha256}
+    assert control_frames([0, 1, 2], shown, random.Random(0)) is None
+
+
+def test_votes_that_cannot_tell_are_no_votes_against():
+    at = made_case([]).question.frames[3].shown_s
+
+    class Unsure(FrameReader):
+        def complete(self, requests, frames):
+            for request in requests:
+                said = "unknown" if request.sample_index else "yes"
+                yield Completion(
+                    request_id=request.request_id, model=self.model, text=said, finish_reason="stop"
+                )
+
+    (claim,) = one_claim(Unsure([]), f"A car at [{at} s].", votes=3, temperature=1)
+    assert claim.cited_score == 1.0
+
+
 @given(st.data())
 def test_control_frames_differ_by_as_much_as_asked_and_stand_under_the_cited_times(data):
     shown = list(made_case([], clip=made_clip("film", data.draw(st.floats(4, 40)))).question.frames)

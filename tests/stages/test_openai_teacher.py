@@ -230,6 +230,16 @@ def test_a_wait_that_is_none_is_backed_off_from_all_the_same(said, monkeypatch):
     assert time.monotonic() - begun >= 0.2
 
 
+@pytest.mark.parametrize("said", ["86400", "Fri, 01 Jan 2100 00:00:00 GMT"])
+def test_a_server_that_wants_a_wait_of_days_is_asked_again_sooner(said, monkeypatch):
+    monkeypatch.setattr(openai_server, "LONGEST_PAUSE_S", 0.2)
+    begun = time.monotonic()
+    with StubServer(fault=lambda n, _: refusal(429, "x", retry_after=said) if n == 0 else None) as server:
+        (answer,) = ask([request()], server).values()
+    assert (answer.error, len(server.bodies)) == (None, 2)
+    assert time.monotonic() - begun >= 0.2
+
+
 def test_a_server_that_has_gone_blind_is_an_outage_and_no_failure_of_its_images():
     def blind(number, body):
         return refusal(500, "image processor crashed") if images_in(body) else None

@@ -131,10 +131,31 @@ def test_sft_rejects_each_fault_with_all_its_reasons_in_order(fault, reasons):
         ({"sufficient": None}, []),
         ({"sufficient": 0.4}, ["insufficient"]),
         ({"sufficient": 1.0}, []),
+        ({"worst_margin": -0.01}, ["control_believed"]),
+        ({"worst_margin": 0.0}, []),
+        ({"repetition": 0.15}, []),
     ],
 )
 def test_strict_preset_wants_what_is_unknown_measured(fault, reason):
     assert only("reasons", fault, policy=PolicyConfig(preset="strict")) == [reason]
+
+
+@pytest.mark.parametrize(
+    ("passed", "reasons"),
+    [
+        ({"single_passes": 16}, ["answered_from_one_frame"]),
+        ({"shuffled_passes": 16}, ["answered_shuffled"]),
+        ({"single_passes": 16, "shuffled_passes": 16}, ["answered_from_one_frame", "answered_shuffled"]),
+        ({}, []),
+    ],
+)
+def test_each_probe_has_a_limit_of_its_own(passed, reasons):
+    policy = PolicyConfig(max_single_pass_rate=0.5, max_shuffled_pass_rate=0.5)
+    asked = {"single_rollouts": 16, "shuffled_rollouts": 16}
+    assert only("reasons", asked | passed, policy=policy) == [reasons]
+    swapped = [PolicyConfig(max_single_pass_rate=0.5), PolicyConfig(max_shuffled_pass_rate=0.5)]
+    told = [each for policy in swapped for each in only("reasons", asked | passed, policy=policy)[0]]
+    assert told == reasons
 
 
 @pytest.mark.parametrize(

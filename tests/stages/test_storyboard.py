@@ -122,6 +122,56 @@ def test_keyframes_keep_within_their_number():
         assert len(next(cut_scenes([footage], cfg)).keyframes) == limit
 
 
+def test_the_sharpest_frame_stands_for_each_stretch_and_the_earliest_of_equals():
+    footage = footage_of([100] * 200, [1] * 200)
+    cfg = StoryboardConfig(keyframe_every_s=2.0, duplicate_bits=0)
+    (board,) = cut_scenes([footage], cfg)
+    for frame, (start_s, end_s) in zip(board.keyframes, [(0, 2), (2, 4), (4, 6), (6, 8)], strict=True):
+        inside = [each for each in footage.candidates if start_s <= each.frame.time_s < end_s]
+        sharpest = max(each.sharpness for each in inside)
+        assert frame == next(each.frame for each in inside if each.sharpness == sharpest)
+    # Where all that stand for a stretch are dark, so is the keyframe; else none is.
+    dark = [
+        each.model_copy(update={"luminance": 10.0, "sharpness": 9.0} if place % 2 else {})
+        for place, each in enumerate(footage.candidates)
+    ]
+    (board,) = cut_scenes([footage.model_copy(update={"candidates": tuple(dark)})], cfg)
+    lit = {each.frame for each in dark if each.luminance > 24}
+    assert len(board.keyframes) == 4
+    assert set(board.keyframes) <= lit
+
+
+def test_of_two_cuts_too_near_the_stronger_stays():
+    footage = footage_of([60] * 50 + [100] * 5 + [240] * 50, [1] * 50 + [2] * 5 + [3] * 50, 1)
+    for min_scene_s, starts_s in ((0.1, [0.0, 2.0, 2.2]), (0.5, [0.0, 2.2])):
+        cfg = StoryboardConfig(adaptive_content=15, histogram_change=2, min_scene_s=min_scene_s)
+        (board,) = cut_scenes([footage], cfg)
+        assert [scene.start_s for scene in board.scenes] == starts_s
+
+
+@pytest.mark.parametrize("held", [slice(0, 25), slice(25, None)])
+def test_a_cut_that_leaves_a_scene_without_a_frame_is_passed_over(held):
+    footage = footage_of([60] * 25 + [200] * 25, [1] * 25 + [2] * 25, candidate_every=1)
+    cfg = StoryboardConfig(adaptive_content=15, histogram_change=2)
+    assert len(next(cut_scenes([footage], cfg)).scenes) == 2
+    few = footage.model_copy(update={"candidates": footage.candidates[held]})
+    (board,) = cut_scenes([few], cfg)
+    assert [(scene.start_s, scene.end_s) for scene in board.scenes] == [(0.0, 2.0)]
+    assert board.keyframes
+
+
+@pytest.mark.parametrize(("phash", "kept"), [("0" * 14 + "3f", 1), ("0" * 14 + "7f", 2)])
+def test_frames_of_a_scene_are_duplicates_up_to_six_bits(phash, kept):
+    footage = footage_of([100] * 200, [1] * 200, candidate_every=100)
+    hashes = ("0" * 16, phash)
+    candidates = [
+        each.model_copy(update={"frame": each.frame.model_copy(update={"phash": its})})
+        for each, its in zip(footage.candidates, hashes, strict=True)
+    ]
+    (board,) = cut_scenes([footage.model_copy(update={"candidates": tuple(candidates)})], CFG)
+    assert len(board.keyframes) == kept
+
+
 def test_duplicates_are_not_kept():
     footage = footage_of([100] * 200, [1] * 200)
     alike = footage.model_copy(

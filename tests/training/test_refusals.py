@@ -13,7 +13,13 @@ from reelproof.schemas.published import DatasetError
 from reelproof.schemas.sample import RlSample, SftSample
 from reelproof.training.batches import PromptConfig
 from reelproof.training.evaluate import EvaluateConfig, evaluate_model
-from reelproof.training.preflight import SetupError, load_processor, rows_citing_dropped_frames
+from reelproof.training.preflight import (
+    SetupError,
+    check_frames,
+    check_length,
+    load_processor,
+    rows_citing_dropped_frames,
+)
 from reelproof.training.rewards import RewardConfig
 from reelproof.training.rl import RlConfig, TemporalConfig, train_rl
 from reelproof.training.sampling import SamplingConfig
@@ -88,6 +94,17 @@ def test_prompt_longer_than_the_context_is_refused(command, unloadable, tmp_path
     data = dataset(command, tmp_path / "data", frames=40)
     message = f"the context of .* holds {TINY.context_tokens}"
     refused(command, data, unloadable, tmp_path / "run", SetupError, message)
+
+
+def test_the_context_must_hold_the_longest_prompt_and_its_answer(unloadable, tmp_path):
+    data = dataset("rl", tmp_path / "data")
+    shards, processor = open_shards(data, ASKED), load_processor(unloadable)
+    frames = check_frames(processor, shards, allow_resize=False)
+    longest = check_length(processor, unloadable, shards, RL.prompt, frames, room=0)
+    for over, error, message in ((0, OSError, r"model\.safetensors"), (1, SetupError, "the answer may take")):
+        sampling = SamplingConfig(max_tokens=TINY.context_tokens - longest + over)
+        with pytest.raises(error, match=message):
+            train_rl(data, unloadable, tmp_path / f"run{over}", RL.model_copy(update={"sampling": sampling}))
 
 
 @pytest.mark.parametrize("command", ["sft", "rl"])

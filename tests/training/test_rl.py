@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator
 from transformers import AutoModelForImageTextToText
 
 from reelproof.training.batches import PromptConfig, keep_frames
 from reelproof.training.curriculum import Curriculum, CurriculumConfig
-from reelproof.training.groups import shuffle_frames
+from reelproof.training.groups import Group, shuffle_frames
 from reelproof.training.grpo import GrpoConfig
 from reelproof.training.logprobs import (
     bundle_batch,
@@ -23,9 +24,9 @@ from reelproof.training.logprobs import (
 )
 from reelproof.training.networks import LoraSettings
 from reelproof.training.rewards import RewardConfig
-from reelproof.training.rl import RlConfig, TemporalConfig, train_rl
-from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
-from reelproof.training.sft import OptimizerConfig
+from reelproof.training.rl import RlConfig, TemporalConfig, _Learner, train_rl
+from reelproof.training.sampling import Ask, LocalSampler, Said, SamplingConfig
+from reelproof.training.sft import OptimizerConfig, Trainer
 from reelproof.training.shards import ShardsConfig, open_shards, stream_in_order
 from tests.tiny_qwen import FAMILIES, frame_px, tiny_qwen_processor, write_tiny_qwen
 from tests.tiny_training import write_model, write_rl
@@ -127,6 +128,29 @@ def test_groups_without_variance_teach_nothing_and_are_counted(model, dataset, t
     assert len({*asked}) == 4, "a refill asks other questions"
     start, end = (LocalSampler.load(each, PromptConfig()).network for each in (model, str(tmp_path)))
     assert torch.equal(start.lm_head.weight, end.lm_head.weight)
+
+
+@pytest.mark.parametrize("normalise", ["token", "sequence"])
+def test_pieces_of_a_step_add_up_to_the_loss_over_all_rollouts(model, dataset, normalise):
+    examples = list(stream_in_order(open_shards(dataset, ShardsConfig(subset="rl"))))[:2]
+    lengths, rewards = [[1, 2], [5, 3]], [(1.0, 0.0), (0.0, 1.0)]
+    said = [[Said("", (7,) * count, count, None, True, 0.0) for count in row] for row in lengths]
+    groups = [
+        Group(example, tuple(row), (), gains)
+        for example, row, gains in zip(examples, said, rewards, strict=True)
+    ]
+    reports = []
+    for rows in (2, 4):
+        grpo = GrpoConfig(scale="none", normalise=normalise)
+        cfg = CFG.model_copy(update={"rollouts": 2, "batch_rows": rows, "grpo": grpo})
+        sampler = LocalSampler.load(model, PromptConfig())
+        trainer = Trainer(Accelerator(), sampler.network, cfg.optimizer, 1)
+        reports.append(_Learner(cfg, trainer, sampler, None, None).learn(groups))
+    # Every ratio is 1: of each token the loss is minus its rollout's advantage.
+    by_token = -(0.5 * 1 - 0.5 * 2 - 0.5 * 5 + 0.5 * 3) / (1 + 2 + 5 + 3)
+    for report in reports:
+        assert report["loss"] == pytest.approx(by_token if normalise == "token" else 0.0, abs=1e-6)
+    assert reports[0]["grad_norm"] == pytest.approx(reports[1]["grad_norm"], rel=1e-3)
 
 
 def test_temporal_contrast_runs_and_shuffles_the_pictures_alone(model, dataset, tmp_path):
@@ -249,6 +273,10 @@ def test_curriculum_asks_for_what_is_half_right_and_follows_the_policy(dataset):
 
     half.refresh([Rolled()])
     assert half.rates[4] == 0.75
+    forgetful = Curriculum.of(counts, CurriculumConfig(memory=0.25), seed=0)
+    forgetful.refresh([Rolled()])
+    assert forgetful.rates[4] == 0.25 * 0.5 + 0.75
+    assert forgetful.rates[5] == 5 / 8
     again = Curriculum.of(counts, CurriculumConfig(), seed=0)
     again.load_state_dict(half.state_dict())
     assert again.rates.tolist() == half.rates.tolist()

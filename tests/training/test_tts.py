@@ -72,6 +72,10 @@ def test_evidence_counts_for_more_the_higher_its_power():
 def test_early_stop_costs_only_what_it_drew():
     assert outcome("early_stop", "BBBAA").samples == 3
     assert outcome("early_stop", "ABABB").samples == 5
+    # Two of four are half of the votes, and two more could draw level: both must be passed.
+    cfg = TtsConfig(strategies=("early_stop",), samples=4)
+    assert try_strategies(Scripted("AABB"), [EXAMPLE], cfg, Believing())[0].samples == 4
+    assert try_strategies(Scripted("AAAB"), [EXAMPLE], cfg, Believing())[0].samples == 3
     assert outcome("majority", "BBBAA").samples == 5
     assert outcome("majority", "BBBAA").tokens == 25
 
@@ -91,6 +95,8 @@ def test_more_frames_are_shown_only_where_votes_split():
     result = try_strategies(sampler, [example], cfg)[0]
     assert sampler.frames == [1] * 4 + [2] * 4
     assert (result.samples, result.frames, result.right) == (8, 3, (1,))
+    three_of_four = try_strategies(Scripted("BABB"), [example], cfg)[0]
+    assert (three_of_four.samples, three_of_four.frames, three_of_four.right) == (4, 1, (1,))
     agreed = try_strategies(Scripted("B"), [example], cfg)[0]
     assert (agreed.samples, agreed.frames) == (4, 1)
 

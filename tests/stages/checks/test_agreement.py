@@ -121,6 +121,16 @@ def test_agreement_is_unknown_without_an_answer():
     assert [score.agrees for score in measure_agreement([case], AgreementConfig())] == [None, None]
 
 
+def test_a_thought_that_counts_otherwise_disagrees_though_the_question_would_take_its_number():
+    agrees = []
+    for said in ("12", "13"):
+        case = made_case([completion("So there are 12.", said)], task=NUM)
+        near = case.question.model_copy(update={"tolerance": 2.0})
+        (score,) = measure_agreement([case._replace(question=near)], AgreementConfig())
+        agrees.append(score.agrees)
+    assert agrees == [True, False]
+
+
 def test_only_the_last_sentences_conclude():
     thought = "So the answer is 4. " + "The man walks on. " * 3
     case = made_case([completion(thought, "5")])
