@@ -103,11 +103,14 @@ def average(losses: Tensor, counted: Tensor, normalise: Normalise, length_limit:
     return (losses.sum(dim=1) / counted.sum(dim=1).clamp_min(1)).mean()
 
 
-def temporal_bonus(right: Tensor, right_shuffled: Tensor, bonus: float, share: float = 1.0) -> Tensor:
-    """T-GRPO: what each rollout gains where order helps. (P, G), (P, S) of 0 or 1 -> (P, G).
+def temporal_bonus(
+    right: Tensor, right_shuffled: Tensor, earned: Tensor, bonus: float, share: float = 1.0
+) -> Tensor:
+    """T-GRPO: what each rollout gains where order helps. (P, G), (P, S), (P, G) of 0 or 1 -> (P, G).
 
-    A right rollout gains `bonus` if the share of right ones among the ordered is at least `share` times that
-    among those that saw the frames shuffled. Source: arXiv 2503.21776, eq. 1–2 (`bonus` 0.3 there).
+    An `earned` rollout, right and past the reward's gates, gains `bonus` if the share of right ones among
+    the ordered is at least `share` times that among those that saw the frames shuffled: no gate on either
+    side. Source: arXiv 2503.21776, eq. 1–2 (`bonus` 0.3 there).
     """
     helps = right.mean(dim=1) >= share * right_shuffled.mean(dim=1)
-    return bonus * right * helps.unsqueeze(1)
+    return bonus * earned * helps.unsqueeze(1)

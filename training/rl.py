@@ -191,10 +191,9 @@ class _Learner:
         scored = score_completions(cases, cfg.rewards, self.judge)
         totals = torch.tensor([each.total for each in scored]).view(-1, count)
         if cfg.temporal is not None:
-            right = self._right(cases, scored, count)
-            totals += temporal_bonus(
-                right, self._shuffled(examples, sampling, seed), cfg.temporal.bonus, cfg.temporal.share
-            )
+            shuffled = self._shuffled(examples, sampling, seed)
+            right, earned = _right(scored, count), self._earned(cases, scored, count)
+            totals += temporal_bonus(right, shuffled, earned, cfg.temporal.bonus, cfg.temporal.share)
         return [
             Group(
                 example,
@@ -211,17 +210,16 @@ class _Learner:
         asks = [Ask(shuffle_frames(each, seed)) for each in examples for _ in range(count)]
         said = self.sampler.sample(asks, sampling)
         cases = [(asks[place].example, each.text) for place, each in enumerate(said)]
-        scored = score_completions(cases, self.cfg.rewards.model_copy(update={"gate_accuracy": False}))
-        return self._right(cases, scored, count)
+        return _right(score_completions(cases, self.cfg.rewards), count)
 
-    def _right(self, cases: Sequence[tuple[Example, str]], scored: Sequence[Scored], count: int) -> Tensor:
-        """Which answers are right, gates counted in. (P, count) of 0 or 1"""
+    def _earned(self, cases: Sequence[tuple[Example, str]], scored: Sequence[Scored], count: int) -> Tensor:
+        """Which answers are right and past the gates. (P, count) of 0 or 1"""
         enough = self.cfg.rewards.min_graded_score
-        right = [
+        earned = [
             is_right(example.task, each.components["accuracy"], enough)
             for (example, _), each in zip(cases, scored, strict=True)
         ]
-        return torch.tensor(right).float().view(-1, count)
+        return torch.tensor(earned).float().view(-1, count)
 
     def learn(self, groups: Sequence[Group]) -> dict[str, float]:
         """Optimizer steps on the groups' rollouts, all of them in each."""
@@ -287,6 +285,11 @@ class _Learner:
             said = [each.token_ids for group in mine for each in group.said]
             examples = [group.example for group in mine]
             yield make(self.sampler.processor, examples, said, self.cfg.prompt, device)
+
+
+def _right(scored: Sequence[Scored], count: int) -> Tensor:
+    """Which answers are right, whatever the gates. (P, count) of 0 or 1"""
+    return torch.tensor([each.is_right for each in scored]).float().view(-1, count)
 
 
 def _counted(piece: Bundle | Batch) -> Tensor:

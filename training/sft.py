@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
+from accelerate.utils import DistributedDataParallelKwargs, set_seed
 from pydantic import Field
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
@@ -96,7 +96,9 @@ def train_sft(
     frames = check_frames(processor, shards, cfg.allow_resize)
     check_length(processor, model_path(model), shards, cfg.prompt, frames, room=0)
     left_out = rows_citing_dropped_frames(shards, cfg.prompt)
-    accelerator = Accelerator(mixed_precision=cfg.precision)
+    # Eyes have layers that feed no loss: under DDP the second step would wait for their gradients.
+    some_unused = DistributedDataParallelKwargs(find_unused_parameters=True)
+    accelerator = Accelerator(mixed_precision=cfg.precision, kwargs_handlers=[some_unused])
     setup = {
         "command": "train sft",
         "model": model,

@@ -89,7 +89,11 @@ def test_temporal_bonus_by_hand():
     """Of two questions one is right more often in order, the other more often shuffled."""
     right = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
     shuffled = torch.tensor([[0.0, 1.0], [1.0, 1.0]])
-    even = temporal_bonus(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]), 0.3)
-    assert even[0].tolist() == pytest.approx([0.3, 0.0])
-    assert temporal_bonus(right, shuffled, 0.3).tolist() == [pytest.approx([0.3, 0.3, 0.0]), [0, 0, 0]]
-    assert temporal_bonus(right, shuffled, 0.3, share=0.3)[1].tolist() == pytest.approx([0.3, 0.0, 0.0])
+    even = torch.tensor([[1.0, 0.0]])
+    assert temporal_bonus(even, even.flip(1), even, 0.3)[0].tolist() == pytest.approx([0.3, 0.0])
+    by_default = temporal_bonus(right, shuffled, right, 0.3)
+    assert by_default.tolist() == [pytest.approx([0.3, 0.3, 0.0]), [0, 0, 0]]
+    lower = temporal_bonus(right, shuffled, right, 0.3, share=0.3)
+    assert lower[1].tolist() == pytest.approx([0.3, 0.0, 0.0])
+    earned = torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    assert temporal_bonus(right, shuffled, earned, 0.3)[0].tolist() == pytest.approx([0.0, 0.3, 0.0])

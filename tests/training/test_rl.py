@@ -162,6 +162,25 @@ def test_temporal_contrast_runs_and_shuffles_the_pictures_alone(model, dataset, 
     assert shuffled.prompt == example.prompt
 
 
+class RightSampler(LocalSampler):
+    """Says the gold answer to everything."""
+
+    def sample(self, asks, cfg):
+        texts = [f"<think>So.</think><answer>{ask.example.answer}</answer>" for ask in asks]
+        return [Said(text, (), 1, None, True, 0.0) for text in texts]
+
+
+def test_temporal_contrast_gates_neither_side_and_rewards_who_passed_the_gate(model, dataset):
+    """All are right in either order; the judge believes every other thought of those in order."""
+    rewards = RewardConfig(gate_accuracy=True)
+    cfg = CFG.model_copy(update={"temporal": TemporalConfig(rollouts=2), "rewards": rewards})
+    sampler = RightSampler.load(model, PromptConfig())
+    learner = _Learner(cfg, None, sampler, None, EvenJudge())
+    examples = list(stream_in_order(open_shards(dataset, ShardsConfig(subset="rl"))))[:2]
+    for group in learner.roll_out(examples, step=1, again=0):
+        assert group.rewards == pytest.approx([0.0, 1.3, 0.0, 1.3])
+
+
 @pytest.fixture(scope="module", params=["llava", *FAMILIES])
 def drawn(request, model, dataset, tmp_path_factory):
     """A sampler, questions of different length, and three completions of each."""

@@ -1,5 +1,6 @@
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -46,6 +47,13 @@ class Mortal(Trainer):
 
 import reelproof.training.sft
 reelproof.training.sft.Trainer = Mortal
+train_sft(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), SftConfig.model_validate_json(sys.argv[4]))
+"""
+TRAIN = """
+import sys
+from pathlib import Path
+from reelproof.training.sft import SftConfig, train_sft
+
 train_sft(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), SftConfig.model_validate_json(sys.argv[4]))
 """
 
@@ -141,6 +149,25 @@ def test_killed_run_goes_on_with_the_same_losses(model, dataset, plain_run, tmp_
     train_sft(dataset, model, out, CFG)
     # A sum in another order differs in the last bit; another batch or lost optimizer state, far sooner.
     assert curve(out) == pytest.approx(curve(plain_run), rel=1e-6)
+
+
+@pytest.mark.real
+def test_two_processes_learn_as_one_does(model, dataset, plain_run, tmp_path):
+    """The network's eyes have a layer that feeds no loss, for which plain DDP waits."""
+    script, cfg = tmp_path / "train.py", CFG.model_copy(update={"accumulate": 1})
+    script.write_text(TRAIN)
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    arguments = [str(dataset), model, str(tmp_path / "run"), cfg.model_dump_json()]
+    done = subprocess.run(
+        [sys.executable, *launch, *arguments],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "ACCELERATE_USE_CPU": "true"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert curve(tmp_path / "run") == pytest.approx(curve(plain_run), rel=1e-4)
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["setup"]["processes"] == 2
 
 
 def test_run_of_another_setup_is_not_gone_on_with(model, dataset, plain_run):
