@@ -91,6 +91,7 @@ def test_rows_hold_what_the_records_say(built):
                 texts[sample.sample_id],
             )
             shown = [each.frame.sha256 for each in question.frames]
+            assert (sample.question, sample.options) == (question.text, question.options)
             assert [hashlib.sha256(image.bytes).hexdigest() for image in sample.images] == shown
             assert list(sample.frame_sha256) == shown
             assert sample.frame_times_s == tuple(each.frame.time_s for each in question.frames)
