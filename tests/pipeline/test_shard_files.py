@@ -23,7 +23,7 @@ def heavy_rows(count: int, frames: int, frame_bytes: int, traces: int) -> Rows:
     ]
     distinct = -(-count // traces) * frames
     rng = np.random.default_rng(0)
-    jpegs = pa.array([rng.bytes(frame_bytes) for _ in range(distinct)])
+    jpegs = pa.array([rng.bytes(frame_bytes) for _ in range(distinct)], pa.binary())
     places = np.concatenate([np.arange(frames) + row // traces * frames for row in range(count)])
     return Rows(pa.table(columns, schema=schema), Frames(np.arange(count + 1) * frames, places, jpegs))
 
@@ -54,6 +54,13 @@ def test_large_shard_is_within_what_the_hubs_viewer_reads(count, traces, groups,
     assert read["sample_id"].to_list() == rows.table["sample_id"].to_pylist()
     first = read["images"][0].struct.field("bytes").to_list()
     assert first == rows.frames.jpegs[:20].to_pylist()
+
+
+@pytest.mark.parametrize(("frames", "groups"), [(1, [100, 100, 50]), (0, [250])])
+def test_rows_that_show_something_are_a_hundred_a_row_group_others_are_not(frames, groups, tmp_path):
+    file = write(tmp_path / "light.parquet", heavy_rows(250, frames=frames, frame_bytes=10, traces=1))
+    held = [file.metadata.row_group(place).num_rows for place in range(file.num_row_groups)]
+    assert held == groups
 
 
 def test_row_larger_than_a_row_group_has_one_of_its_own(tmp_path, monkeypatch):
