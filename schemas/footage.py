@@ -252,6 +252,8 @@ class Clip(Record):
 
     damaged_share: float = Field(default=0.0, ge=0, le=1)
     """Share of it that is damaged in the film: shown by no frame, and asked about by no computed question."""
+    hdr: str | None = None
+    """As in the video."""
 
     @property
     def duration_s(self) -> float:

@@ -88,6 +88,10 @@ class PolicyConfig(Record):
     """Smallest score of the answer that a judge who sees no frame draws from the thought's observations."""
     keep_duplicates: bool = False
     """Keep near-duplicate traces and questions."""
+    max_damaged_share: float = Field(default=0.5, ge=0, le=1)
+    """Largest share of a clip that may be damaged in the film; no question rests on that part either way."""
+    keep_hdr: bool = True
+    """Keep what is about films made for HDR screens, whose frames are tone-mapped."""
     min_pass_rate: float = Field(default=0.0, ge=0, le=1)
     """Band of pass rates over a question's rollouts that `sft` takes from."""
     max_pass_rate: float = Field(default=1.0, ge=0, le=1)
@@ -157,6 +161,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "order_tasks": (Task.ORDERING, Task.TEMPORAL_GROUNDING),
         "min_sufficiency": 0.5,
         "min_graded_score": 0.7,
+        "max_damaged_share": 0.1,
         "max_traces_per_question": 1,
     },
     "balanced": {},
@@ -172,6 +177,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "require_evidence": False,
         "min_best_margin": -1.0,
         "max_blind_pass_rate": 1.0,
+        "max_damaged_share": 1.0,
         "probe_confidence": 0.99,
         "luck_confidence": 0.0,
         "max_traces_per_question": None,

@@ -76,6 +76,15 @@ class GuessScore(Score):
     declared_guess: bool
 
 
+class FilmScore(Score):
+    """What speaks against the film, where the question's clip is?"""
+
+    damaged_share: float = Field(ge=0, le=1)
+    """Share of the clip that is damaged, so that no frame of it is shown."""
+    hdr: str | None
+    """`pq` or `hlg` where its frames were tone-mapped from HDR."""
+
+
 class AgreementScore(Score):
     """Does the thought's own conclusion agree with the answer?"""
 

@@ -97,6 +97,10 @@ class BuildStats(Record):
     duration_s: float
     left_out_s: float = Field(ge=0)
     """Seconds of the videos that lie in no clip."""
+    damaged_videos: int = Field(ge=0)
+    """Videos of which a part is lost, …"""
+    damaged_s: float = Field(ge=0)
+    """… and how many seconds of them in all."""
     clips: int
     scenes: int
     """Of the clips that span their whole video: scenes of segments are among them."""

@@ -149,6 +149,8 @@ def _shared_rules(policy: PolicyConfig, lucky: pl.Expr) -> tuple[Rule, ...]:
             "keep_duplicates",
         ),
         Rule("contaminated", pl.col("contaminated")),
+        Rule("damaged", pl.col("damaged_share") > policy.max_damaged_share, "max_damaged_share"),
+        Rule("hdr", pl.col("hdr").is_not_null() & (not policy.keep_hdr), "keep_hdr"),
     )
 
 

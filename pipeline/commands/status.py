@@ -38,6 +38,10 @@ class BuildStatus(Settings):
     quarantine: tuple[Quarantine, ...]
     alarms: tuple[str, ...]
     """Answer keys that can be guessed: tasks whose commonest answer beats chance."""
+    damaged_videos: int | None
+    """Of the dataset's videos, those of which a part is lost; null before there is a dataset."""
+    damaged_s: float | None
+    """… and how many seconds in all."""
     left_out_s: float | None
     """Seconds of the dataset's videos that lie in no clip; null before there is a dataset."""
     last_run: RunSummary | None
@@ -66,6 +70,8 @@ def build_status(workplace: Workplace) -> BuildStatus:
         steps=(*steps, *_whole_progress(workplace)),
         quarantine=tuple(workplace.quarantined()),
         alarms=tuple(_alarms(stats)),
+        damaged_videos=stats.build.damaged_videos if stats else None,
+        damaged_s=stats.build.damaged_s if stats else None,
         left_out_s=stats.build.left_out_s if stats else None,
         last_run=last,
         running=progress is not None and progress.runs(time.time()),
@@ -108,6 +114,9 @@ def print_status(status: BuildStatus, console: Console) -> None:
             console.print(f"  {each.kind}: {each.name}: {each.detail}")
     for alarm in status.alarms:
         console.print(Text("alarm", style="bold red"), alarm)
+    if status.damaged_videos:
+        lost = tell_seconds(status.damaged_s or 0.0)
+        console.print(f"{lost} of {status.damaged_videos} videos are damaged: `explain VIDEO` says where")
     if status.left_out_s:
         left_out = tell_seconds(status.left_out_s)
         console.print(f"{left_out} of the videos are in no clip: `explain VIDEO` says where")

@@ -85,6 +85,8 @@ def _tell_footage(footage: Footage, board: Storyboard) -> Iterator[str]:
     )
     if footage.salvage:
         yield f"  salvaged: {footage.salvage}"
+    for lost in footage.damaged:
+        yield f"  damaged: [{lost.start_s:.2f}, {lost.end_s:.2f}) s"
     for scene in board.scenes:
         times = [
             f"{each.time_s:.1f}" for each in board.keyframes if scene.start_s <= each.time_s < scene.end_s

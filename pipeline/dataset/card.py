@@ -105,6 +105,7 @@ def render_card(facts: CardFacts, cfg: CardConfig) -> str:
         flow=flow_lines(manifest.facts.rests_on),
         yields=_yields(stats, kept),
         footage=_duration(stats.build.duration_s),
+        damaged=_duration(stats.build.damaged_s),
         left_out=_duration(stats.build.left_out_s) if stats.build.left_out_s else "",
         kept_rows=kept,
         intended_use=cfg.intended_use,

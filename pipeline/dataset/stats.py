@@ -39,7 +39,7 @@ from reelproof.stages.policy import (
     PolicyConfig,
 )
 
-VERSION = 2
+VERSION = 3
 BINS = 20
 
 
@@ -73,8 +73,10 @@ def count_build(
     key = _key(parts, gone)
     if held is not None and held.key == key:
         return held
-    footage = _gathered(store, [part.footage for part in parts], ("video", "duration_s"))
-    videos = footage.select(pl.col("video").struct.unnest(), pl.col("duration_s").alias("decoded_s"))
+    footage = _gathered(store, [part.footage for part in parts], ("video", "duration_s", "damaged"))
+    videos = footage.select(
+        pl.col("video").struct.unnest(), pl.col("duration_s").alias("decoded_s"), "damaged"
+    )
     videos = videos.filter(~pl.col("video_id").is_in(gone)).unique("video_id", maintain_order=True)
     columns = ("clip_id", "video_id", "kind", "start_s", "end_s", "scenes")
     clips = _gathered(store, [part.clips for part in parts], columns)
@@ -94,6 +96,8 @@ def count_build(
         videos=len(videos),
         duration_s=float(videos["decoded_s"].sum()),
         left_out_s=_left_out_s(videos, clips),
+        damaged_videos=videos.filter(pl.col("damaged").list.len() > 0).height,
+        damaged_s=_damaged_s(videos),
         clips=len(clips),
         scenes=len(lengths),
         questions=len(questions),
@@ -115,6 +119,11 @@ def _left_out_s(videos: pl.DataFrame, clips: pl.DataFrame) -> float:
     rows = videos.select("video_id", "decoded_s").iter_rows()
     gaps = [gap for video_id, length_s in rows for gap in uncovered(length_s, spans[video_id])]
     return sum(gap.end_s - gap.start_s for gap in gaps)
+
+
+def _damaged_s(videos: pl.DataFrame) -> float:
+    spans = videos.select("damaged").explode("damaged").drop_nulls()["damaged"]
+    return sum((each["end_s"] - each["start_s"] for each in spans), 0.0)
 
 
 def _licenses(videos: pl.DataFrame, parts: Sequence[PartFiles]) -> pl.Series:

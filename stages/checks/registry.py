@@ -5,6 +5,7 @@ from reelproof.schemas.scores import (
     AnswerScore,
     CitationScore,
     DifficultyScore,
+    FilmScore,
     FormScore,
     GroundingScore,
     GuessScore,
@@ -18,6 +19,7 @@ from reelproof.stages.checks import (
     answer,
     citations,
     difficulty,
+    film,
     form,
     grounding,
     guess,
@@ -68,6 +70,7 @@ CHECKS = (
         "probes",
         of_question=True,
     ),
+    Check("film", film.VERSION, film.measure_film, film.FilmConfig, FilmScore, "traces", of_question=True),
     Check(
         "grounding",
         grounding.VERSION,

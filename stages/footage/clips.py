@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from reelproof.schemas.footage import Clip, ClipKind, Footage, FrameRef, Scene, Span, Storyboard, share_within
 from reelproof.schemas.settings import Settings
 
-VERSION = 3
+VERSION = 4
 
 _MOTION_BINS = 16
 _CUT_CONTENT = 15.0
@@ -98,21 +98,23 @@ class VideoView(NamedTuple):
     """… and their histogram change. (T,) float32"""
     damaged: tuple[Span, ...] = ()
     """As in the footage."""
+    hdr: str | None = None
+    """As in the video."""
 
     @classmethod
     def of(cls, footage: Footage, storyboard: Storyboard) -> "VideoView":
         """The view of one video, without its JPEG bytes."""
-        candidates = tuple(each.frame for each in footage.candidates)
         signals = footage.signals
         return cls(
             storyboard=storyboard,
             duration_s=footage.duration_s,
-            candidates=candidates,
+            candidates=tuple(each.frame for each in footage.candidates),
             time_s=signals.time_s,
             motion=signals.motion,
             content=signals.content,
             histogram=signals.histogram,
             damaged=footage.damaged,
+            hdr=footage.video.hdr,
         )
 
 
@@ -197,6 +199,7 @@ def _clip(view: VideoView, span: Span, kind: ClipKind, cfg: ClipConfig) -> Clip 
         motion=_motion_bins(view, span),
         unrest=np.asarray([_unrest(view, scene) for scene in scenes]),
         damaged_share=round(share_within(span, view.damaged), 6),
+        hdr=view.hdr,
     )
 
 

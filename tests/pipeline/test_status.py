@@ -7,6 +7,7 @@ import shutil
 import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from reelproof.pipeline.accounts.accounting import TeacherUse
@@ -16,6 +17,7 @@ from reelproof.pipeline.commands.terminal import PlainConsole
 from reelproof.pipeline.progress.run_progress import PROGRESS, RunProgress
 from reelproof.pipeline.workplace import open_workplace
 from tests.pipeline.conftest import film, reelproof
+from tests.stages.test_damage import X264, Lossy, lossy
 
 
 @pytest.mark.real
@@ -70,3 +72,25 @@ def test_seconds_that_a_recipe_leaves_out_are_told_by_status_card_and_explain(tm
     assert status["left_out_s"] == pytest.approx(sum(float(b) - float(a) for a, b in gaps), abs=0.02)
     assert f"{status['left_out_s']:.1f} seconds of it" in (build / "dataset/README.md").read_text()
     assert f"{status['left_out_s']:.0f} s of the videos are in no clip" in reelproof("status", build).out
+
+
+@pytest.mark.real
+def test_damage_is_told_by_status_card_and_explain(tmp_path):
+    """A second of one of two films: a key frame is lost, and what follows rests on it."""
+    (tmp_path / "films").mkdir()
+    film(tmp_path / "films", 3)
+    lost = Lossy("lost.mkv", "libx264", {**X264, "bf": "0"}, (50,))
+    shutil.copy(lossy(tmp_path, lost), tmp_path / "films")
+    build = tmp_path / "build"
+    assert reelproof("build", tmp_path / "films", "--out", build).code in (0, 1)
+    status = reelproof("status", build, "--json").summary
+    assert (status["damaged_videos"], status["damaged_s"]) == (1, pytest.approx(1.0, abs=0.05))
+    assert "1 s of 1 videos are damaged" in reelproof("status", build).out
+    assert "  damaged: [2.00, 3.00) s" in reelproof("explain", build, "lost.mkv").out
+    card = " ".join((build / "dataset/README.md").read_text().split())
+    assert "Of 1 of the videos a part is damaged, 1.0 seconds in all" in card
+    assert "Every source could be used" not in card
+    for shard in (build / "dataset" / "data").glob("*/*.parquet"):
+        shown = pl.read_parquet(shard, columns=["video", "frame_times_s"])
+        times_s = shown.filter(pl.col("video") == "lost.mkv")["frame_times_s"].explode()
+        assert not times_s.is_between(2.0, 3.0, closed="left").any()

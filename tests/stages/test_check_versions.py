@@ -138,9 +138,11 @@ def cases() -> tuple[Case, ...]:
 def cases_for(check: Any) -> tuple[Case, ...]:
     """Those that some checks alone have more of: others' golden values stay."""
     said = [completion("I cannot tell, so I pick 3.", "3")]
+    lossy = CLIP.model_copy(update={"damaged_share": 0.25, "hdr": "pq"})
     more = {
         "guess": (made_case(said, clip=CLIP, name="more"),),
         "citations": (made_case(said, clip=CLIP, name="more", timed=False),),
+        "film": (made_case([completion("It is 3.", "3")], clip=lossy, name="more"),),
     }
     return cases() + more.get(check.name, ())
 
@@ -261,6 +263,7 @@ GOLDEN_CHECKS = {
     "agreement": (3, "9c4365d69905ec8f"),
     "citations": (2, "3898019c295e8e7c"),
     "probes": (3, "0a3818e8128e5333"),
+    "film": (1, "42f59a0f63c4c959"),
     "grounding": (2, "fd71410d35a67fdf"),
     "sufficiency": (3, "30dc9bdd5289dbae"),
 }

@@ -39,6 +39,7 @@ SOUND: dict[str, Any] = {
     "claims": 2, "claims_unjudged": 0, "testable_claims": 2, "grounded_share": 1.0,
     "best_margin": 0.6, "worst_margin": 0.3,
     "duplicate_of": None, "question_duplicate_of": None, "contaminated": False,
+    "damaged_share": 0.0, "hdr": None,
 }  # fmt: skip
 """A row that every preset keeps."""
 
@@ -101,6 +102,9 @@ def test_sound_row_is_kept_by_every_preset(preset):
         ({"question_duplicate_of": "q9"}, ["duplicate_question"]),
         ({"contaminated": True}, ["contaminated"]),
         ({"contaminated": None}, []),
+        ({"damaged_share": 0.51}, ["damaged"]),
+        ({"damaged_share": 0.5, "hdr": "pq"}, []),
+        ({"damaged_share": None, "hdr": None}, []),
         (
             {"leak": True, "answer_strict": 0.0, "well_formed": False},
             ["malformed", "wrong_answer", "leaked_answer"],
