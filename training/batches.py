@@ -116,9 +116,14 @@ def prompt_batch(processor: Any, examples: Sequence[Example], cfg: PromptConfig,
     short = [limit_frames(example, cfg.max_frames) for example in examples]
     prompts = [prompt_text(processor, example, cfg) for example in short]
     texts = [prompt + left_to_say(prompt, tail) for prompt, tail in zip(prompts, tails, strict=True)]
-    images = [picture for example in short for picture in pictures(example)]
+    # A list a row: some processors (Gemma, SmolVLM, Idefics) take a flat list for the pictures of one row.
+    images = [list(pictures(example)) for example in short]
     return processor(
-        text=texts, images=images or None, return_tensors="pt", padding=True, padding_side="left"
+        text=texts,
+        images=images if any(images) else None,
+        return_tensors="pt",
+        padding=True,
+        padding_side="left",
     )
 
 

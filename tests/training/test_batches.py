@@ -2,7 +2,7 @@ import copy
 
 import pytest
 import torch
-from transformers import AutoProcessor
+from transformers import AutoProcessor, Gemma3ImageProcessorPil, Gemma3Processor
 
 from reelproof.training.batches import (
     PromptConfig,
@@ -55,6 +55,26 @@ def test_padding_changes_nothing_for_the_row(processor):
     length = alone.inputs["input_ids"].shape[1]
     assert torch.equal(alone.inputs["input_ids"][0], beside.inputs["input_ids"][0, :length])
     assert beside.inputs["attention_mask"][0].sum() == length
+
+
+def test_processors_that_want_pictures_row_by_row_get_them_so(processor):
+    """Gemma's counts the pictures of each row; a flat list it takes for those of one row."""
+    tokenizer = copy.deepcopy(processor.tokenizer)
+    names = {"boi_token": "<image>", "image_token": "<soft>", "eoi_token": "<end>"}
+    tokenizer.add_tokens(["<soft>", "<end>"], special_tokens=True)
+    for name, token in names.items():
+        setattr(tokenizer, name, token)
+        setattr(tokenizer, f"{name}_id", tokenizer.convert_tokens_to_ids(token))
+    gemma = Gemma3Processor(
+        Gemma3ImageProcessorPil(size={"height": 16, "width": 16}),
+        tokenizer,
+        chat_template=processor.chat_template,
+        image_seq_length=4,
+    )
+    examples = [example(0, frames=2), example(1, frames=3)]
+    batch = prompt_batch(gemma, examples, PromptConfig(), ["", ""])
+    assert batch["pixel_values"].shape == (5, 3, 16, 16)
+    assert (batch["input_ids"] == tokenizer.image_token_id).sum(dim=1).tolist() == [8, 12]
 
 
 def test_pixels_are_the_frames_of_the_shard(processor):
