@@ -142,15 +142,6 @@ def test_the_first_claims_of_a_thought_are_judged_and_no_more():
     assert [claim.index for claim in one_claim(FrameReader([]), thought, claims_per_trace=2)] == [0, 1]
 
 
-def test_as_many_free_frames_as_are_cited_are_enough_of_a_control():
-    shown = list(made_case([]).question.frames)[:4]
-    control = control_frames([0, 2], shown, random.Random(0))
-    assert [each.frame for each in control] == [shown[1].frame, shown[3].frame]
-    apart = control_frames([0, 3], shown, random.Random(0))  # no two others lie three places apart
-    assert {each.frame.sha256 for each in apart} == {shown[1].frame.sha256, shown[2].frame.sha256}
-    assert control_frames([0, 1, 2], shown, random.Random(0)) is None
-
-
 def test_votes_that_cannot_tell_are_no_votes_against():
     at = made_case([]).question.frames[3].shown_s
 
