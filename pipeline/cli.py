@@ -123,6 +123,32 @@ def explain(build_dir: str, subject: str) -> None:
 
 
 @cli.command()
+@click.argument("video", type=click.Path(path_type=Path))
+@click.option("--from", "start_s", type=click.FloatRange(0), default=0.0, help="Seconds; by default 0.")
+@click.option("--to", "end_s", type=click.FloatRange(0), help="Seconds; by default the film's end.")
+@click.option("--frames", "count", type=click.IntRange(1, 4096), default=16, help="By default 16.")
+@click.option(
+    "--box", help="LEFT,TOP,RIGHT,BOTTOM as shares of width and height: that part of each, at full size."
+)
+@click.option("--long-side", type=click.IntRange(16), help="Shrink to so many pixels.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="A folder for the JPEGs.")
+def look(
+    video: Path,
+    start_s: float,
+    end_s: float | None,
+    count: int,
+    box: str | None,
+    long_side: int | None,
+    out: Path,
+) -> None:
+    """Fetch frames of VIDEO that no build kept: more of a stretch, or a part of the picture as filmed."""
+    from reelproof.pipeline.commands.look import Wanted, write_frames
+
+    for path in write_frames(video, Wanted(start_s, end_s, count, box, long_side), out):
+        click.echo(shown_text(str(path)))
+
+
+@cli.command()
 @click.argument("before", metavar="DIR_A")
 @click.argument("after", metavar="DIR_B")
 def diff(before: str, after: str) -> None:

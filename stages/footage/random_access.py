@@ -1,6 +1,8 @@
 """A video file and a few times -> the frames shown then: the one wrapper of decord."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import decord
@@ -11,6 +13,63 @@ from reelproof.stages.footage.decode import Reel, UnusableVideoError
 from reelproof.stages.footage.pictures import RgbConverter
 
 _WORTH_SEEKING = 0.7
+
+
+@dataclass(frozen=True)
+class Box:
+    """A part of a picture as it is shown: shares of its width and height from the top left, 0 … 1.
+
+    Raises ValueError for one that is none.
+    """
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.left < self.right <= 1 and 0 <= self.top < self.bottom <= 1):
+            raise ValueError(f"not a box: {self}; expected left < right and top < bottom, each from 0 to 1")
+
+
+class Seen(NamedTuple):
+    """A frame that was asked for."""
+
+    time_s: float
+    """As asked: the frame is the one shown then."""
+    image: np.ndarray
+    """(H, W, 3) uint8 RGB"""
+
+
+def look(path: str, start_s: float, end_s: float, count: int, long_side_px: int | None = None) -> list[Seen]:
+    """`count` frames of [start_s, end_s), each from the middle of its share of it.
+
+    Raises ValueError for an empty stretch, UnusableVideoError where the file cannot be decoded.
+    """
+    if not (0 <= start_s < end_s and count > 0):
+        raise ValueError(
+            f"look: {count} frames of [{start_s}, {end_s}) s; expected some of a stretch from 0 on"
+        )
+    step_s = (end_s - start_s) / count
+    times_s = [round(start_s + (place + 0.5) * step_s, 3) for place in range(count)]
+    return [Seen(*each) for each in zip(times_s, frames_at(path, times_s, long_side_px), strict=True)]
+
+
+def zoom(path: str, time_s: float, box: Box, long_side_px: int | None = None) -> Seen:
+    """A part of the frame shown then, out of all its pixels, shrunk only to `long_side_px`.
+
+    Raises UnusableVideoError where the file cannot be decoded.
+    """
+    (image,) = frames_at(path, [time_s])
+    return Seen(time_s, shrunk(cropped(image, box), long_side_px))
+
+
+def cropped(image: np.ndarray, box: Box) -> np.ndarray:
+    """The part of a picture, at least a pixel of it."""
+    height, width = image.shape[:2]
+    left, top = min(int(box.left * width), width - 1), min(int(box.top * height), height - 1)
+    right, bottom = max(round(box.right * width), left + 1), max(round(box.bottom * height), top + 1)
+    return np.ascontiguousarray(image[top:bottom, left:right])
 
 
 def frames_at(path: str, times_s: Sequence[float], long_side_px: int | None = None) -> list[np.ndarray]:
@@ -49,7 +108,7 @@ def frames_by_seeking(
         images = reader.get_batch(shown.tolist()).asnumpy()
     except (decord.DECORDError, AssertionError, RuntimeError):
         return None
-    return [_shrunk(image, long_side_px, look.pixel_aspect) for image in images]
+    return [shrunk(image, long_side_px, look.pixel_aspect) for image in images]
 
 
 def frames_by_scanning(path: str, times_s: Sequence[float], long_side_px: int | None) -> list[np.ndarray]:
@@ -77,8 +136,8 @@ def _decoded_frames(shown: np.ndarray, keys: np.ndarray) -> int:
     return int((shown - np.maximum(from_key - 1, before)).sum())
 
 
-def _shrunk(image: np.ndarray, long_side_px: int | None, pixel_aspect: float) -> np.ndarray:
-    """Decord has turned the frame upright, not stretched it."""
+def shrunk(image: np.ndarray, long_side_px: int | None, pixel_aspect: float = 1.0) -> np.ndarray:
+    """An upright picture, its pixels stretched to squares, the longer side at most `long_side_px`."""
     width = image.shape[1] * pixel_aspect
     shrink = min(1.0, long_side_px / max(width, image.shape[0])) if long_side_px else 1.0
     size = max(1, round(width * shrink)), max(1, round(image.shape[0] * shrink))

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from reelproof.stages.footage.decode import Reel, UnusableVideoError
-from reelproof.stages.footage.random_access import frames_at, frames_by_scanning, frames_by_seeking
+from reelproof.stages.footage.random_access import (
+    Box,
+    frames_at,
+    frames_by_scanning,
+    frames_by_seeking,
+    look,
+    zoom,
+)
 from tests.films import Shot, make_film
 
 TIMES_S = (3.2, 0.0, 1.0, 1.0, 2.999)
@@ -63,3 +70,55 @@ def test_text_is_no_video(tmp_path):
     (tmp_path / "film.mp4").write_text("no video")
     with pytest.raises(UnusableVideoError):
         frames_at(str(tmp_path / "film.mp4"), [0.0])
+
+
+def test_look_takes_the_middles_of_equal_shares(path):
+    seen = look(path, 1.0, 3.0, 4, 64)
+    assert [each.time_s for each in seen] == [1.25, 1.75, 2.25, 2.75]
+    for each in seen:
+        assert close(each.image, frames_by_scanning(path, [each.time_s], 64)[0])
+
+
+@pytest.mark.parametrize("rotation_deg", [0, 90])
+def test_zoom_is_the_part_of_the_upright_frame_at_full_size(rotation_deg, tmp_path):
+    path = str(make_film(tmp_path / "film.mp4", SHOTS, size=(320, 160), rotation_deg=rotation_deg))
+    (whole,) = frames_by_scanning(path, [1.0], None)
+    height, width = whole.shape[:2]
+    seen = zoom(path, 1.0, Box(0.5, 0.25, 1.0, 0.75))
+    assert close(seen.image, whole[height // 4 : height * 3 // 4, width // 2 :])
+    assert max(zoom(path, 1.0, Box(0, 0, 1, 1), 40).image.shape) == 40
+    assert zoom(path, 1.0, Box(0.9999, 0.9999, 1.0, 1.0)).image.shape == (1, 1, 3)
+
+
+@pytest.mark.parametrize(
+    "box", [(0.5, 0, 0.5, 1), (0, 0.6, 1, 0.5), (-0.1, 0, 1, 1), (0, 0, 1.1, 1), (np.nan, 0, 1, 1)]
+)
+def test_box_that_is_none_is_refused(path, box):
+    with pytest.raises(ValueError, match="not a box"):
+        zoom(path, 1.0, Box(*box))
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "count"), [(2.0, 2.0, 4), (3.0, 1.0, 4), (-1.0, 1.0, 4), (0.0, 1.0, 0)]
+)
+def test_look_at_nothing_is_refused(path, start_s, end_s, count):
+    with pytest.raises(ValueError, match="expected some of a stretch"):
+        look(path, start_s, end_s, count)
+
+
+UNLIKE_DECORD = {
+    "untagged HD": {"size": (1280, 536)},
+    "many groups": {"options": {"g": "5"}},
+    "turned": {"rotation_deg": 270, "options": {"g": "5"}},
+    "hevc": {"codec": "libx265", "options": {"x265-params": "log-level=none:keyint=12"}},
+}
+
+
+@pytest.mark.parametrize("how", UNLIKE_DECORD.values(), ids=list(UNLIKE_DECORD))
+def test_frames_are_those_of_the_scan_wherever_they_come_from(how, tmp_path):
+    """At the edges of colours decord's chroma is another; nearly everywhere it is ours to 3 of 255."""
+    path = str(make_film(tmp_path / "film.mp4", SHOTS, **how))
+    times_s = [0.1, 1.9, 2.1, 3.5]
+    got = np.stack(frames_at(path, times_s)).astype(int)
+    scanned = np.stack(frames_by_scanning(path, times_s, None))
+    assert (np.abs(got - scanned) <= 3).mean() > 0.98
