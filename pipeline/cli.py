@@ -178,7 +178,7 @@ def sweep(build_dir: str, setting: str, values: str, plot: Path | None) -> None:
     workplace = open_workplace(build_dir)
     judged = judge(workplace)
     rows = judged.measurements.filter(judged.verdicts["published"])
-    found = run(rows, workplace.recipe.policy, setting, parse_values(values))
+    found = run([rows], workplace.recipe.policy, setting, parse_values(values))
     for line in tell_sweep(found, setting):
         click.echo(shown_text(line))
     click.echo(write_sweep_plot(workplace.store, found, setting, workplace.recipe.policy, plot), err=True)

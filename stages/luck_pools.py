@@ -88,7 +88,12 @@ def with_pools(measurements: pl.DataFrame, counted: pl.Series | None = None) -> 
 
     Where some rows are not to count, `counted` says which do: what is no longer published tells nothing.
     """
-    figures = pool_figures(pool_sums(measurements if counted is None else measurements.filter(counted)))
+    sums = pool_sums(measurements if counted is None else measurements.filter(counted))
+    return with_figures(measurements, pool_figures(sums))
+
+
+def with_figures(measurements: pl.DataFrame, figures: pl.DataFrame) -> pl.DataFrame:
+    """Some of the rows with the `pool_figures` of all."""
     told = measurements.join(figures, on=POOL, how="left", maintain_order="left")
     return told.with_columns(
         pool_luck_tail=_tails(told, "teacher_passes", "teacher_rollouts"),

@@ -1,5 +1,7 @@
 """The registry of checks -> every column that policy decides from: one row a trace, keys and scores."""
 
+import functools
+
 import polars as pl
 
 from reelproof.schemas.measurements import Keys, PoolMeasurements, SetMeasurements
@@ -14,6 +16,7 @@ QUESTION_SCORES: tuple[type[Record], ...] = tuple(check.score for check in CHECK
 """Those that are the same on all of a question's rollouts."""
 
 
+@functools.cache
 def measurement_schema() -> pl.Schema:
     """Name -> polars type of every column that policy may look at, in order."""
     columns: dict[str, pl.DataType] = {}

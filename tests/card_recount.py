@@ -19,7 +19,7 @@ import polars as pl
 
 from reelproof.pipeline.dataset.card import plain
 from reelproof.pipeline.dataset.card_flow import flow_lines
-from reelproof.pipeline.dataset.stats import SPREADS
+from reelproof.pipeline.dataset.policy_sums import SPREADS
 from reelproof.stages.deciding import decide
 from reelproof.stages.policy import RL, SFT, PolicyConfig, reason_names
 from tests.card_figures import (

@@ -7,7 +7,7 @@ import polars as pl
 
 from reelproof.pipeline.dataset.card import CardConfig, write_readme
 from reelproof.pipeline.dataset.part_files import PartFiles, measured
-from reelproof.pipeline.dataset.stats_files import write_stats
+from reelproof.pipeline.dataset.stats_files import decided_rows, gone_videos, write_stats
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.stats import Stats
 
@@ -30,6 +30,7 @@ def write_card(
     study: Mapping[str, Any] | None = None,
 ) -> Stats:
     """Leave `stats.json`, `README.md` and the examples' frames beside the shards."""
-    stats = write_stats(store, parts, measurements, verdicts)
+    rows, gone = decided_rows(measurements, verdicts), gone_videos(measurements, verdicts)
+    stats = write_stats(store, parts, [rows], gone)
     write_readme(store, cfg, study)
     return stats

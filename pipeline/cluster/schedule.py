@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from distributed import Client, Future, as_completed
 
+from reelproof.pipeline.cluster.by_workers import ByWorkers
 from reelproof.pipeline.cluster.local_or_remote import PARTS_A_GPU, declared_resources, slot_count
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.parts.part import PartInputs
@@ -97,6 +98,7 @@ def run_whole_tasks(
             shared,
             store_url,
             None,
+            ByWorkers(),
             *above,
             key=_named_key(task.step.name, f"{store_url}\n{task.folder}"),
             resources={"CPU": AMOUNTS["CPU"]} if "CPU" in resources else None,

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 
-from reelproof.pipeline.dataset.blocks import PARTS_A_BLOCK, PARTS_A_GROUP, Block, PartSizes
+from reelproof.pipeline.dataset.blocks import PARTS_A_GROUP, Block, PartSizes
 from reelproof.pipeline.dataset.part_files import open_parquet, read_columns
 from reelproof.pipeline.dataset.rows import Frames, Places, Rows, lists, read_frames, table_schema, turns
 from reelproof.pipeline.disk.side_by_side import side_by_side
@@ -19,39 +20,30 @@ class Piece(NamedTuple):
     """Rows of a shard that are read together: they are of one block, and of parts that follow each other."""
 
     block: Block
+    sizes: PartSizes
+    """Of all the block's parts."""
     parts: range
-    """Places among all parts."""
+    """Their places in the block."""
     rows: Places
-    """Of the build's traces, counted over all parts; in the order in which they are written."""
+    """Counted from the block's first trace; in the order in which they are written."""
+    reasons: pl.Series | None
+    """Why each is rejected, in `rejected` alone."""
 
 
-class Starts(NamedTuple):
-    """Where each part's rows begin, (parts + 1,), counted over all parts."""
-
-    traces: Places
-    questions: Places
-
-
-def starts_of(sizes: PartSizes) -> Starts:
-    """Where each part's traces and questions begin."""
-    return Starts(np.cumsum([0, *sizes.traces]), np.cumsum([0, *sizes.questions]))
-
-
-def read_rows(
-    store: Store, piece: Piece, config: str, scores: pa.Schema, starts: Starts, policy: str, reasons: pa.Array
-) -> Rows:
-    """A piece's rows as a config publishes them, with their `reasons` (of `rejected` alone) and policy."""
+def read_rows(store: Store, piece: Piece, config: str, scores: pa.Schema, policy: str) -> Rows:
+    """A piece's rows as a config publishes them; `policy` is its name."""
     schema = table_schema(config, scores)
     reads: list[Callable[[], Any]] = [
-        lambda: _read_groups(store, piece, piece.block.traces, _wanted(schema, config), starts.traces),
-        lambda: _read_groups(store, piece, piece.block.questions, _asked(schema), starts.questions),
-        lambda: _measured(store, piece, scores, schema, starts),
+        lambda: _read_groups(store, piece, piece.block.traces, _wanted(schema, config), piece.sizes.traces),
+        lambda: _read_groups(store, piece, piece.block.questions, _asked(schema), piece.sizes.questions),
+        lambda: read_columns(
+            store, piece.block.measured, [each for each in scores.names if each in schema.names]
+        ),
     ]
     (traces, first), (questions, before), measured = side_by_side(store, lambda read: read(), reads)
     rows = piece.rows - first
-    of_block = traces["question_place"].to_numpy()[rows] + int(starts.questions[piece.block.first])
-    own = of_block - before
-    columns = _taken(questions, own, schema) | measured
+    own = traces["question_place"].to_numpy()[rows] - before
+    columns = _taken(questions, own, schema) | _taken(measured, piece.rows, schema)
     if config == "rl":
         columns["sample_id"] = columns["question_id"]
     else:
@@ -60,7 +52,9 @@ def read_rows(
     if config == "sft":
         columns["completion"] = _as_turns(traces["text"].take(rows).combine_chunks())
     columns["policy"] = pa.repeat(pa.scalar(policy), len(rows))
-    columns["reasons"] = reasons
+    columns["reasons"] = (
+        None if piece.reasons is None else piece.reasons.to_arrow().cast(pa.list_(pa.string()))
+    )
     frames = None if config == "rejected" else _frames(store, piece, questions, own)
     return Rows(pa.table([columns[name] for name in schema.names], schema=schema), frames)
 
@@ -79,34 +73,17 @@ def _asked(schema: pa.Schema) -> list[str]:
 
 
 def _read_groups(
-    store: Store, piece: Piece, name: str, columns: Sequence[str], starts: Places
+    store: Store, piece: Piece, name: str, columns: Sequence[str], counts: Places
 ) -> tuple[pa.Table, int]:
-    """The row groups that hold the piece's parts, and the number of their first row over all parts."""
-    block = piece.block.first
-    low = (piece.parts.start - block) // PARTS_A_GROUP
-    high = (piece.parts.stop - 1 - block) // PARTS_A_GROUP
+    """The row groups that hold the piece's parts, and the number of their first row in the block."""
+    low = piece.parts.start // PARTS_A_GROUP
+    groups = range(low, (piece.parts.stop - 1) // PARTS_A_GROUP + 1)
+    rows = np.add.reduceat(counts, np.arange(0, len(counts), PARTS_A_GROUP))
+    there = np.cumsum(rows > 0) - 1  # groups without rows are not in the file
     with open_parquet(store, name) as file:
         held = [each for each in columns if each in file.schema_arrow.names]
-        groups = list(range(low, high + 1))
-        first = block + low * PARTS_A_GROUP
-        table = file.read_row_groups(_filled(groups, starts, block), columns=held)
-    return table.combine_chunks(), int(starts[first])
-
-
-def _filled(groups: Sequence[int], starts: Places, block: int) -> list[int]:
-    """Row groups without rows are not in the file; those that are, by their place there."""
-    last = min(block + PARTS_A_BLOCK, len(starts) - 1)
-    edges = starts[[*range(block, last, PARTS_A_GROUP), last]]
-    there = np.cumsum(np.diff(edges) > 0) - 1
-    return [int(there[each]) for each in groups if edges[each + 1] > edges[each]]
-
-
-def _measured(
-    store: Store, piece: Piece, scores: pa.Schema, schema: pa.Schema, starts: Starts
-) -> dict[str, pa.Array]:
-    wanted = [name for name in scores.names if name in schema.names]
-    table = read_columns(store, piece.block.measured, wanted)
-    return _taken(table, piece.rows - int(starts.traces[piece.block.first]), schema)
+        table = file.read_row_groups([int(there[each]) for each in groups if rows[each]], columns=held)
+    return table.combine_chunks(), int(rows[:low].sum())
 
 
 def _frames(store: Store, piece: Piece, questions: pa.Table, rows: Places) -> Frames:
@@ -115,8 +92,7 @@ def _frames(store: Store, piece: Piece, questions: pa.Table, rows: Places) -> Fr
     shown = questions["frame_sha256"].take(asked).combine_chunks()
     offsets = shown.offsets.to_numpy().astype(np.int64)
     hashes = shown.values.slice(offsets[0], offsets[-1] - offsets[0])
-    first = piece.block.first
-    parts = [piece.block.parts[place - first] for place in piece.parts]
+    parts = [piece.block.parts[place] for place in piece.parts]
     return read_frames(store, parts, hashes, offsets - offsets[0]).of(of_row)
 
 

@@ -7,8 +7,8 @@ grows. What the parts hold stays where it is: blocks are copies, made for readin
 import hashlib
 import itertools
 import json
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Sequence, Set
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from reelproof.pipeline.dataset.part_files import PartFiles, measured, read_columns, read_metadata
 from reelproof.pipeline.dataset.rows import Places, read_part
-from reelproof.pipeline.disk.side_by_side import side_by_side
+from reelproof.pipeline.disk.side_by_side import Here, Spread, side_by_side
 from reelproof.pipeline.disk.store import Store
 
 VERSION = 2
@@ -86,8 +86,8 @@ def blocks_of(parts: Sequence[PartFiles]) -> tuple[Block, ...]:
     return tuple(Block(number, parts[start : start + PARTS_A_BLOCK]) for number, start in enumerate(starts))
 
 
-def compact(store: Store, parts: Sequence[PartFiles]) -> tuple[Block, ...]:
-    """Make the blocks that are not there yet. Returns all.
+def compact(store: Store, parts: Sequence[PartFiles], spread: Spread | None = None) -> tuple[Block, ...]:
+    """Make the blocks that are not there yet, by `spread`, in this process by default. Returns all.
 
     Raises ValueError where a part's files do not fit each other, or have other columns than the part before.
     """
@@ -100,22 +100,21 @@ def compact(store: Store, parts: Sequence[PartFiles]) -> tuple[Block, ...]:
         )
         for name in names
     }
-    for block in blocks:
-        if block.measured not in held:
-            _write_measured(store, block)
-        if not {block.traces, block.questions} <= held:
-            _write_words(store, block)
-        _remove_older(store, block, held)
+    makings = [_Making(each, *_sorted_out(each, held)) for each in blocks]
+    unfinished = [each for each in makings if each.older or len(each.there) < len(each.block.files)]
+    (spread or Here(store))(partial(_make, store), unfinished)
     return blocks
+
+
+def read_measured(store: Store, block: Block, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """Keys and scores of a block's traces, and each one's part's place among all; rows as in their files."""
+    held = pl.DataFrame(read_columns(store, block.measured, columns))
+    return held.with_columns((pl.col("part") + block.first).cast(pl.UInt32)) if "part" in held else held
 
 
 def read_block_measurements(store: Store, blocks: Sequence[Block]) -> pl.DataFrame:
     """Keys and scores of every trace, and its part's place; parts in order and rows as in their files."""
-    tables = side_by_side(store, lambda block: read_columns(store, block.measured), blocks)
-    frames = [
-        pl.DataFrame(table).with_columns((pl.col("part") + block.first).cast(pl.UInt32))
-        for block, table in zip(blocks, tables, strict=True)
-    ]
+    frames = side_by_side(store, lambda block: read_measured(store, block), blocks)
     return pl.concat(frames, how="vertical_relaxed", rechunk=True) if frames else pl.DataFrame()
 
 
@@ -138,6 +137,31 @@ def read_score_schema(store: Store, blocks: Sequence[Block]) -> pa.Schema:
         return pa.schema([])
     schema = footers[0].schema.to_arrow_schema()
     return pa.schema([schema.field(name).remove_metadata() for name in schemas[0]])
+
+
+class _Making(NamedTuple):
+    block: Block
+    there: frozenset[str]
+    """Files of the block that are there."""
+    older: frozenset[str]
+    """Those of when it held other parts, or parts of other results."""
+
+
+def _sorted_out(block: Block, held: Set[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Files of the block's number that are there: its own, and older ones."""
+    begins = {name.partition("-")[0] + "-" for name in block.files}
+    of_number = frozenset(name for name in held if name.partition("-")[0] + "-" in begins)
+    return of_number & set(block.files), of_number - set(block.files)
+
+
+def _make(store: Store, making: _Making) -> None:
+    block, there, older = making
+    if block.measured not in there:
+        _write_measured(store, block)
+    if not there.issuperset((block.traces, block.questions)):
+        _write_words(store, block)
+    for name in older:
+        store.remove(name)
 
 
 def _write_measured(store: Store, block: Block) -> None:
@@ -194,13 +218,3 @@ def _write(store: Store, name: str, table: pa.Table, counts: Sequence[int]) -> N
 def _repeating(table: pa.Table) -> list[str]:
     kept = ("video_id", "clip_id", "video", "license", "task", "kind", "source", "teacher", "prompt_id")
     return [name for name in table.column_names if name in kept]
-
-
-def _remove_older(store: Store, block: Block, held: set[str]) -> None:
-    """Files of the block when it held other parts, or parts of other results."""
-    for name in block.files:
-        folder, _, file = name.rpartition("/")
-        number = file.partition("-")[0]
-        for other in held - {name}:
-            if other.startswith(f"{folder}/{number}-"):
-                store.remove(other)

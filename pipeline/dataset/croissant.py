@@ -92,18 +92,18 @@ _DESCRIPTIONS = {
 }
 
 
-def bump_version(version: str, before: frozenset[str], now: frozenset[str]) -> str:
+def bump_version(version: str, *, went: bool, came: bool) -> str:
     """The next semantic version: major where rows went, minor where rows came, patch for anything else.
 
-    `before` and `now` are ids of kept rows. Raises ValueError where `version` is not three numbers with dots.
+    Raises ValueError where `version` is not three numbers with dots.
     """
     parts = version.split(".")
     if len(parts) != 3 or not all(each.isdigit() for each in parts):
         raise ValueError(f"version {version!r} is not major.minor.patch, such as 1.0.0")
     major, minor, patch = map(int, parts)
-    if before - now:
+    if went:
         return f"{major + 1}.0.0"
-    if now - before:
+    if came:
         return f"{major}.{minor + 1}.0"
     return f"{major}.{minor}.{patch + 1}"
 

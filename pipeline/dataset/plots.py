@@ -1,6 +1,7 @@
 """Stats and measurements -> the pictures of a card: yield, scores, thresholds, tasks, scenes, probes."""
 
 import io
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -48,16 +49,13 @@ class Drawing(NamedTuple):
     figure: Figure
 
 
-def write_plots(
-    store: Store, measurements: pl.DataFrame, verdicts: pl.DataFrame, folder: str = "dataset"
-) -> tuple[Plot, ...]:
+def write_plots(store: Store, rows: Collection[pl.DataFrame], folder: str = "dataset") -> tuple[Plot, ...]:
     """Leave `plots/*.png` and their list beside the stats that they show.
 
-    `measurements` and `verdicts` have the same rows. Raises UsageError where there are no stats.
+    `rows` are the measurements of those that count, some parts' at a time. Raises UsageError where there are
+    no stats.
     """
     manifest, stats = open_dataset(store).manifest(), known_stats(store, folder)
-    published = "published" in verdicts.columns
-    rows = complete(measurements.filter(verdicts["published"]) if published else measurements)
     with mpl.rc_context(_STYLE):
         drawings = draw_all(stats, rows, manifest.policy)
         pictures = [(f"plots/{each.name}.png", picture_of(each.figure)) for each in drawings]
@@ -75,13 +73,13 @@ def picture_of(figure: Figure) -> bytes:
     return picture.getvalue()
 
 
-def draw_all(stats: Stats, rows: pl.DataFrame, policy: PolicyConfig) -> list[Drawing]:
+def draw_all(stats: Stats, rows: Collection[pl.DataFrame], policy: PolicyConfig) -> list[Drawing]:
     """All pictures that there is something to show in."""
     drawings = [draw_funnel(stats), draw_tasks(stats), draw_scores(stats)]
     drawings.append(draw_sweep(rows, policy))
     if stats.build.scenes:
         drawings.append(draw_scene_lengths(stats.build.scene_lengths_s))
-    if rows["blind_passes"].null_count() < len(rows):
+    if any(complete(each)["blind_passes"].count() for each in rows):
         drawings.append(draw_blind(rows, policy))
     return drawings
 
@@ -138,7 +136,7 @@ def draw_scores(stats: Stats) -> Drawing:
     )
 
 
-def draw_sweep(rows: pl.DataFrame, policy: PolicyConfig) -> Drawing:
+def draw_sweep(rows: Collection[pl.DataFrame], policy: PolicyConfig) -> Drawing:
     """Rows kept in `sft` as one threshold moves and the others stay."""
     figure = Figure(figsize=(8, 2.6), layout="constrained")
     for place, (setting, count) in enumerate(SWEPT):
@@ -180,11 +178,13 @@ def draw_scene_lengths(lengths: Histogram) -> Drawing:
     return Drawing("scene_lengths", "Lengths of the scenes.", figure)
 
 
-def draw_blind(rows: pl.DataFrame, policy: PolicyConfig) -> Drawing:
+def draw_blind(rows: Iterable[pl.DataFrame], policy: PolicyConfig) -> Drawing:
     """Pass rate with the frames against pass rate without, a circle for each pair of rates."""
     told = {"blind": BLIND_PASS_RATE, "shown": PASS_RATE, "guessed": above_luck(policy, "blind")}
-    asked = rows.unique("question_id").select(**told).drop_nulls()
-    counted = asked.group_by("blind", "shown", "guessed").len().sort("blind", "shown", "guessed")
+    asked = [complete(each).unique("question_id").select(**told).drop_nulls() for each in rows]
+    found = pl.concat([each.group_by("blind", "shown", "guessed").len() for each in asked])
+    counted = found.group_by("blind", "shown", "guessed").agg(pl.col("len").sum())
+    counted = counted.sort("blind", "shown", "guessed")
     figure, axes = _canvas(height=4.6, width=5.4)
     areas = 700 * counted["len"] / max(counted["len"].max() or 1, 1)
     colours = [LINE if guessed else KEPT for guessed in counted["guessed"]]

@@ -3,10 +3,9 @@
 import errno
 import hashlib
 import shutil
-import tempfile
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -41,38 +40,35 @@ def trusted_files(store: Store, folder: str, manifest: Manifest | None) -> dict[
 
 
 @contextmanager
-def open_staging(store: Store, folder: str) -> Iterator[Path]:
-    """A folder of this machine for files that are not finished; it is gone afterwards.
+def open_staging(store: Store, folder: str) -> Iterator[str]:
+    """A folder of the store for files that are not in their place yet; it is gone afterwards.
 
-    Raises DiskFull where there is no room for them.
+    No other attempt writes there, nor tasks that it left running. Raises DiskFull where there is no room.
     """
-    if not store.is_local:
-        with tempfile.TemporaryDirectory(prefix="reelproof-shards-") as spool:
-            yield Path(spool)
-        return
-    staging = Path(store.path(f"{folder}/{_STAGING}"))
-    shutil.rmtree(staging, ignore_errors=True)
+    staging = f"{folder}/{_STAGING}"
+    if store.is_local:
+        _clear(store, staging)
     try:
-        yield staging
+        yield f"{staging}/{uuid.uuid4().hex}"
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if not store.is_local or error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise DiskFull(
             f"no room to write shards in {store.url}/{folder} ({error.strerror}); the dataset that was there "
             "is as it was: make room for a second copy of what changes and run the same command again"
         ) from error
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        _clear(store, staging)
 
 
-def replace_files(store: Store, folder: str, staged: Mapping[str, Path], manifest: Manifest) -> None:
-    """Put staged files in their places, then the manifest, then remove what it does not name.
+def replace_files(store: Store, folder: str, staged: Mapping[str, str], manifest: Manifest) -> None:
+    """Put staged files of the store in their places, then the manifest, then remove what it does not name.
 
     A manifest that says what the one there says is left alone.
     """
     if staged:
         store.write_bytes(f"{folder}/{_REPLACING}", b"Files are being replaced.\n")
-    side_by_side(store, lambda name: _move(store, staged[name], f"{folder}/{name}"), staged)
+    side_by_side(store, lambda name: store.move(staged[name], f"{folder}/{name}"), staged)
     text = manifest.model_dump_json(indent=2).encode() + b"\n"
     with suppress(FileNotFoundError):
         if store.read_bytes(f"{folder}/{MANIFEST}") == text:
@@ -88,14 +84,11 @@ def _is_whole(store: Store, name: str, entry: ManifestFile) -> bool:
         return hashlib.file_digest(stream, "sha256").hexdigest() == entry.sha256  # type: ignore[arg-type]
 
 
-def _move(store: Store, path: Path, name: str) -> None:
+def _clear(store: Store, staging: str) -> None:
     if store.is_local:
-        target = Path(store.path(name))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        path.replace(target)
-        return
-    with path.open("rb") as source, store.open_write(name) as target_stream:
-        shutil.copyfileobj(source, target_stream)
+        shutil.rmtree(store.path(staging), ignore_errors=True)
+    else:
+        side_by_side(store, lambda name: store.remove(f"{staging}/{name}"), store.sizes(staging))
 
 
 def _remove_others(store: Store, folder: str, named: set[str]) -> None:

@@ -1,10 +1,11 @@
-"""Verdicts and splits -> which rows make which shard, and a fingerprint that tells whether it changed.
+"""Verdicts and splits -> which parts make which shard, and a fingerprint that tells whether its rows changed.
 
 A shard is the rows of a run of consecutive parts, closed by the size of what they hold: neither the policy
-nor what comes later moves its bounds. Nothing is read here but narrow columns.
+nor what comes later moves its bounds. Blocks are looked at one by one; of each, some marks are kept.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,16 +14,9 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from reelproof.pipeline.dataset.block_rows import Piece, Starts, starts_of
-from reelproof.pipeline.dataset.blocks import (
-    PARTS_A_BLOCK,
-    Block,
-    PartSizes,
-    compact,
-    read_score_schema,
-    read_sizes,
-)
-from reelproof.pipeline.dataset.part_files import PartFiles
+from reelproof.pipeline.dataset.block_rows import Piece
+from reelproof.pipeline.dataset.blocks import PARTS_A_BLOCK, Block, PartSizes, read_score_schema, read_sizes
+from reelproof.pipeline.dataset.part_files import read_columns
 from reelproof.pipeline.dataset.rows import SAMPLES, Places, table_schema
 from reelproof.pipeline.dataset.shard_files import VERSION, file_schema
 from reelproof.pipeline.disk.side_by_side import side_by_side
@@ -30,11 +24,40 @@ from reelproof.pipeline.disk.store import Store
 
 CONFIGS = tuple(SAMPLES)
 SPLITS = ("train", "test")
+SETS = tuple((config, split) for config in CONFIGS for split in SPLITS)
 
 READ_AT_ONCE_BYTES = 32_000_000
 """Of frames of parts that are read together for a shard."""
 
 _Bytes = npt.NDArray[np.float64]
+
+Verdicts = Callable[[Block], pl.DataFrame]
+"""A block -> `sft`, `rl`, `reasons` and, where rows may be left out, `published`: one row a trace."""
+
+
+class Layout(NamedTuple):
+    """All parts in their blocks, with their sizes, and the columns that their scores have."""
+
+    blocks: tuple[Block, ...]
+    sizes: PartSizes
+    scores: pa.Schema
+
+    def share(self, block: Block, parts: range, held_out: frozenset[str]) -> "Share":
+        """Some of a block's parts, by their places in it."""
+        end = block.first + len(block.parts)
+        return Share(block, PartSizes(*(each[block.first : end] for each in self.sizes)), parts, held_out)
+
+
+class Share(NamedTuple):
+    """Consecutive parts of a block that a shard takes rows from."""
+
+    block: Block
+    sizes: PartSizes
+    """Of all the block's parts."""
+    parts: range
+    """Their places in the block."""
+    held_out: frozenset[str]
+    """Videos of the block that are in the split `test`."""
 
 
 class Shard(NamedTuple):
@@ -43,70 +66,65 @@ class Shard(NamedTuple):
     config: str
     split: str
     path: str
-    rows: Places
-    """Of the build's traces, counted over all parts; in the order in which they are written."""
+    shares: tuple[Share, ...]
     fingerprint: str
 
 
-class Layout(NamedTuple):
-    """All parts in their blocks, with their sizes, and the columns that their scores have."""
+class Marks(NamedTuple):
+    """What is kept of a block whose rows were looked at."""
 
-    blocks: tuple[Block, ...]
-    sizes: PartSizes
-    starts: Starts
-    scores: pa.Schema
-
-    @property
-    def parts(self) -> tuple[PartFiles, ...]:
-        """All parts, in order."""
-        return tuple(part for block in self.blocks for part in block.parts)
+    in_test: Places
+    """(parts,) traces in the split `test`."""
+    held_out: frozenset[str]
+    digests: Mapping[tuple[str, str], tuple[bytes, ...]]
+    """Config and split -> of each part, a hash of which of its rows are there; empty where none is."""
+    reasons: Mapping[str, int]
+    """Reason -> traces that it keeps out of `sft`."""
 
 
-def read_layout(store: Store, parts: Sequence[PartFiles]) -> Layout:
-    """The parts' blocks, made where they are not there. Raises ValueError where parts do not fit."""
-    blocks = compact(store, parts)
+def read_layout(store: Store, blocks: Sequence[Block]) -> Layout:
+    """What blocks hold, from their footers. Raises ValueError where they have different columns."""
     reads: list[Callable[[], Any]] = [
         lambda: read_sizes(store, blocks),
         lambda: read_score_schema(store, blocks),
     ]
     sizes, scores = side_by_side(store, lambda read: read(), reads)
-    return Layout(blocks, sizes, starts_of(sizes), scores)
+    return Layout(tuple(blocks), sizes, scores)
 
 
-def plan_shards(
-    layout: Layout,
-    keys: pl.DataFrame,
-    verdicts: pl.DataFrame,
-    splits: Mapping[str, str],
-    policy: str,
-    megabytes: int,
-) -> Iterator[Shard]:
-    """All shards of all configs and splits, those without rows as well.
-
-    `keys` (`clip_id`, `video_id`) and `verdicts` have one row a trace, parts in order; rows whose verdict, if
-    it has that column, says that they are not `published` are in no shard. `policy` is its name.
-    Raises ValueError for a video without a split.
-    """
-    videos = keys["video_id"].unique(maintain_order=True)
-    if missing := [each for each in videos.to_list() if splits.get(each) not in SPLITS]:
+def mark_rows(store: Store, share: Share, verdicts: Verdicts, splits: Mapping[str, str]) -> Marks:
+    """Look at all rows of a block. Raises ValueError for a video without a split."""
+    decided = verdicts(share.block)
+    keys = _read_keys(store, share.block)
+    videos = keys["video_id"].unique(maintain_order=True).to_list()
+    if missing := [each for each in videos if splits.get(each) not in SPLITS]:
         raise ValueError(f"{len(missing)} videos have no split, such as {missing[0]}; expected train or test")
-    place = keys["video_id"].replace_strict(videos, range(len(videos)), return_dtype=pl.Int64).to_numpy()
-    place = place.astype(np.int64)  # an empty column comes as float
-    in_test = np.array([splits[each] == "test" for each in videos.to_list()], dtype=bool)[place]
-    order, reasons = _side_by_side(keys, layout), _reason_codes(verdicts)
-    published = _published(verdicts)
-    for config in CONFIGS:
-        kept = published & (verdicts["sft" if config != "rl" else "rl"].to_numpy() ^ (config == "rejected"))
+    held_out = frozenset(each for each in videos if splits[each] == "test")
+    placed = _Placed(keys, decided, share.sizes, held_out)
+    codes = _reason_codes(decided)
+    return Marks(
+        in_test=np.add.reduceat(np.append(placed.in_test, 0), placed.starts[:-1]) * (share.sizes.traces > 0),
+        held_out=held_out,
+        digests={each: tuple(_digests(placed, *each, codes)) for each in SETS},
+        reasons=dict(Counter(decided["reasons"].explode().drop_nulls().to_list())),
+    )
+
+
+def plan_shards(layout: Layout, marks: Sequence[Marks], policy: str, megabytes: int) -> Iterator[Shard]:
+    """All shards of all configs and splits, those without rows as well; `policy` is its name."""
+    for config, split in SETS:
         columns = file_schema(table_schema(config, layout.scores), config != "rejected")
-        for split in SPLITS:
-            inside = in_test == (split == "test")
-            rows = order[(kept & inside)[order]]
-            runs = part_runs(_part_bytes(layout, config, inside), megabytes * 1e6)
-            bounds = np.searchsorted(runs[rows_part(layout, rows)], np.arange(1, runs.max(initial=0) + 1))
-            for index, own in enumerate(np.split(rows, bounds)):
-                codes = reasons[own] if config == "rejected" else None
-                path = f"data/{config}/{split}-{index:05d}.parquet"
-                yield Shard(config, split, path, own, _fingerprint(layout, columns, policy, own, codes))
+        digests = [digest for each in marks for digest in each.digests[config, split]]
+        runs = part_runs(_part_bytes(layout, marks, config, split), megabytes * 1e6)
+        for index in range(int(runs.max(initial=0)) + 1):
+            own = range(int(np.searchsorted(runs, index)), int(np.searchsorted(runs, index + 1)))
+            yield Shard(
+                config,
+                split,
+                f"data/{config}/{split}-{index:05d}.parquet",
+                tuple(_shares(layout, marks, own)),
+                _fingerprint(layout, columns, policy, own, digests),
+            )
 
 
 def part_runs(sizes: _Bytes, limit: float) -> Places:
@@ -123,87 +141,113 @@ def part_runs(sizes: _Bytes, limit: float) -> Places:
     return runs
 
 
-def part_slices(layout: Layout, rows: Places) -> Iterator[tuple[int, Places]]:
-    """A shard's rows, part by part: the part's place, and rows counted from its first trace."""
-    found = rows_part(layout, rows)
-    edges = np.flatnonzero(np.diff(found)) + 1
-    for own in np.split(rows, edges) if len(rows) else ():
-        part = int(np.searchsorted(layout.starts.traces, own[0], side="right")) - 1
-        yield part, own - layout.starts.traces[part]
-
-
-def shard_pieces(layout: Layout, shard: Shard) -> Iterator[Piece]:
+def shard_pieces(store: Store, shard: Shard, verdicts: Verdicts) -> Iterator[Piece]:
     """What of a shard is read together: rows of one block, and of parts whose frames are not too many."""
+    for share in shard.shares:
+        decided = verdicts(share.block)
+        placed = _Placed(_read_keys(store, share.block), decided, share.sizes, share.held_out)
+        rows = placed.rows(shard.config, shard.split)
+        frames = share.sizes.image_bytes * (shard.config != "rejected")
+        for parts in _together(np.unique(placed.part[rows]), frames, share.parts):
+            low, high = np.searchsorted(placed.part[rows], [parts.start, parts.stop])
+            reasons = decided["reasons"].gather(rows[low:high]) if shard.config == "rejected" else None
+            yield Piece(share.block, share.sizes, parts, rows[low:high], reasons)
+
+
+def _together(parts: Places, frames: Places, inside: range) -> Iterator[range]:
     held: list[int] = []
-    frames, block = 0, -1
-    for part in np.unique(rows_part(layout, shard.rows)).tolist():
-        size = 0 if shard.config == "rejected" else int(layout.sizes.image_bytes[part])
-        if held and (part // PARTS_A_BLOCK != block or (frames and frames + size > READ_AT_ONCE_BYTES)):
-            yield _piece(layout, shard, held)
-            held, frames = [], 0
-        held, frames, block = [*held, part], frames + size, part // PARTS_A_BLOCK
+    size = 0
+    for part in parts[(parts >= inside.start) & (parts < inside.stop)].tolist():
+        if held and size and size + frames[part] > READ_AT_ONCE_BYTES:
+            yield range(held[0], held[-1] + 1)
+            held, size = [], 0
+        held, size = [*held, part], size + int(frames[part])
     if held:
-        yield _piece(layout, shard, held)
+        yield range(held[0], held[-1] + 1)
 
 
-def _piece(layout: Layout, shard: Shard, parts: Sequence[int]) -> Piece:
-    low, high = np.searchsorted(rows_part(layout, shard.rows), [parts[0], parts[-1] + 1])
-    return Piece(
-        layout.blocks[parts[0] // PARTS_A_BLOCK], range(parts[0], parts[-1] + 1), shard.rows[low:high]
-    )
+class _Placed:
+    """A block's rows in the order in which shards hold them: a clip's together, within their part."""
+
+    def __init__(
+        self, keys: pl.DataFrame, verdicts: pl.DataFrame, sizes: PartSizes, held_out: frozenset[str]
+    ) -> None:
+        if not len(keys) == len(verdicts) == int(sizes.traces.sum()):
+            raise ValueError(
+                f"a block of parts holds {int(sizes.traces.sum())} traces, but there are {len(keys)} "
+                f"measurements and {len(verdicts)} verdicts; read and decide all parts again"
+            )
+        self.starts: Places = np.cumsum([0, *sizes.traces])
+        self.part: Places = np.repeat(np.arange(len(sizes.traces)), sizes.traces)
+        self.in_test = keys["video_id"].is_in(list(held_out)).to_numpy()
+        self._order = _clips_together(keys["clip_id"], self.part)
+        published = "published" in verdicts.columns
+        here = verdicts["published"].to_numpy() if published else np.ones(len(verdicts), dtype=bool)
+        sft, rl = verdicts["sft"].to_numpy(), verdicts["rl"].to_numpy()
+        self._kept = {"sft": here & sft, "rl": here & rl, "rejected": here & ~sft}
+
+    def rows(self, config: str, split: str) -> Places:
+        """Those of a config and split, counted from the block's first."""
+        inside = self.in_test == (split == "test")
+        rows: Places = self._order[(self._kept[config] & inside)[self._order]]
+        return rows
 
 
-def rows_part(layout: Layout, rows: Places) -> Places:
-    """Which part each row is of."""
-    return np.searchsorted(layout.starts.traces, rows, side="right") - 1
+def _read_keys(store: Store, block: Block) -> pl.DataFrame:
+    return pl.DataFrame(read_columns(store, block.measured, ("clip_id", "video_id")))
 
 
-def _published(verdicts: pl.DataFrame) -> npt.NDArray[np.bool_]:
-    if "published" not in verdicts.columns:
-        return np.ones(len(verdicts), dtype=bool)
-    return verdicts["published"].to_numpy()
-
-
-def _side_by_side(keys: pl.DataFrame, layout: Layout) -> Places:
-    """All rows in an order in which those of one clip follow each other, within their part."""
-    clips = keys["clip_id"]
-    natural = np.arange(len(clips))
+def _clips_together(clips: pl.Series, part: Places) -> Places:
+    natural: Places = np.arange(len(clips))
     if not len(clips) or int(clips.rle_id()[-1]) + 1 == clips.n_unique():
         return natural
-    firsts = keys.select(pl.int_range(pl.len()).first().over("clip_id").alias("first"))["first"].to_numpy()
-    return np.lexsort((natural, firsts, rows_part(layout, natural)))
+    rows = clips.to_frame("clip").select(pl.int_range(pl.len()).first().over("clip").alias("first"))
+    return np.lexsort((natural, rows["first"].to_numpy(), part))
 
 
 def _reason_codes(verdicts: pl.DataFrame) -> npt.NDArray[np.uint64]:
     """A stable number for each row's list of reasons."""
     told = verdicts["reasons"].list.join(" ")
     distinct = told.unique()
-    codes = [_stable_hash(each) for each in distinct.to_list()]
+    codes = [int.from_bytes(hashlib.sha256(each.encode()).digest()[:8]) for each in distinct.to_list()]
     return told.replace_strict(distinct, codes, return_dtype=pl.UInt64).to_numpy()
 
 
-def _part_bytes(layout: Layout, config: str, inside: npt.NDArray[np.bool_]) -> _Bytes:
+def _digests(placed: _Placed, config: str, split: str, codes: npt.NDArray[np.uint64]) -> Iterator[bytes]:
+    """Of each part of a block: which of its rows, counted from its first, are there, and why rejected."""
+    rows = placed.rows(config, split)
+    bounds = np.searchsorted(placed.part[rows], np.arange(1, len(placed.starts) - 1))
+    for part, own in enumerate(np.split(rows, bounds)):
+        digest = hashlib.sha256((own - placed.starts[part]).astype("<i8").tobytes())
+        if config == "rejected":
+            digest.update(codes[own].astype("<u8").tobytes())
+        yield digest.digest() if len(own) else b""
+
+
+def _part_bytes(layout: Layout, marks: Sequence[Marks], config: str, split: str) -> _Bytes:
     """(parts,) bytes of a config and split before compression if everything were kept."""
-    counted = np.concatenate([[0], np.cumsum(inside, dtype=np.int64)])
-    share = np.diff(counted[layout.starts.traces]) / np.maximum(layout.sizes.traces, 1)
+    traces = np.maximum(layout.sizes.traces, 1)
+    in_test = np.concatenate([[], *(each.in_test for each in marks)])
+    share = (in_test if split == "test" else layout.sizes.traces - in_test) / traces
     images = 0 if config == "rejected" else layout.sizes.image_bytes
     texts = 0 if config == "rl" else layout.sizes.text_bytes
     wanted: _Bytes = (images + texts) * share
     return wanted
 
 
+def _shares(layout: Layout, marks: Sequence[Marks], parts: range) -> Iterator[Share]:
+    for number in range(parts.start // PARTS_A_BLOCK, -(-parts.stop // PARTS_A_BLOCK)):
+        block = layout.blocks[number]
+        low, high = max(parts.start - block.first, 0), min(parts.stop - block.first, len(block.parts))
+        yield layout.share(block, range(low, high), marks[number].held_out)
+
+
 def _fingerprint(
-    layout: Layout, columns: pa.Schema, policy: str, rows: Places, codes: npt.NDArray[np.uint64] | None
+    layout: Layout, columns: pa.Schema, policy: str, parts: range, digests: Sequence[bytes]
 ) -> str:
-    parts = layout.parts
     digest = hashlib.sha256(f"{VERSION} {pa.__version__} {policy}\n{columns.to_string()}\n".encode())
-    for part, own in part_slices(layout, rows):
-        digest.update(parts[part].identity.encode())
-        digest.update(own.astype("<i8").tobytes())
-    if codes is not None:
-        digest.update(codes.astype("<u8").tobytes())
+    for part in parts:
+        if digests[part]:
+            files = layout.blocks[part // PARTS_A_BLOCK].parts[part % PARTS_A_BLOCK]
+            digest.update(files.identity.encode() + digests[part])
     return digest.hexdigest()[:32]
-
-
-def _stable_hash(text: str) -> int:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])

@@ -1,28 +1,39 @@
 """Parts and verdicts -> the dataset's shards and manifest; only shards whose rows changed are written."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 from pydantic import Field
 
 from reelproof.pipeline.dataset.block_rows import read_rows
+from reelproof.pipeline.dataset.blocks import Block, compact, read_sizes
 from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.dataset.replace import open_staging, read_manifest, replace_files, trusted_files
 from reelproof.pipeline.dataset.rows import table_schema
 from reelproof.pipeline.dataset.shard_files import ShardWriter, WrittenShard
-from reelproof.pipeline.dataset.shard_plan import Layout, Shard, plan_shards, read_layout, shard_pieces
-from reelproof.pipeline.disk.side_by_side import side_by_side
+from reelproof.pipeline.dataset.shard_plan import (
+    Layout,
+    Marks,
+    Shard,
+    Verdicts,
+    mark_rows,
+    plan_shards,
+    read_layout,
+    shard_pieces,
+)
+from reelproof.pipeline.disk.side_by_side import Here, Spread, side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts, Manifest, ManifestFile
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.settings import Settings
-
-SHARDS_AT_ONCE = 4
-"""That are written to an object store side by side: each holds frames in memory."""
 
 
 class ShardsConfig(Settings):
@@ -32,21 +43,12 @@ class ShardsConfig(Settings):
     """Size at which a shard is closed, were everything kept; one part alone may be larger."""
 
 
-class SplitRows(NamedTuple):
-    """How many rows a split has."""
-
-    config: str
-    split: str
-    rows: int
-
-
 class ShardReceipt(NamedTuple):
     """What writing the dataset came to."""
 
     written: int
     unchanged: int
     dataset_sha256: str
-    rows: tuple[SplitRows, ...]
 
 
 def write_dataset(
@@ -60,40 +62,71 @@ def write_dataset(
     facts: BuildFacts,
     folder: str = "dataset",
 ) -> ShardReceipt:
+    """`publish` for tables in memory: `measurements` and `verdicts` have one row a trace, parts in order.
+
+    Raises ValueError where tables and parts do not fit each other.
+    """
+    blocks = compact(store, parts)
+    ends = np.cumsum([0, *(read_sizes(store, [each]).traces.sum() for each in blocks)]).tolist()
+    if not len(measurements) == len(verdicts) == ends[-1]:
+        raise ValueError(
+            f"the parts hold {ends[-1]} traces, but there are {len(measurements)} measurements and "
+            f"{len(verdicts)} verdicts; read and decide all parts again"
+        )
+    if len(verdicts) and not verdicts["trace_id"].equals(measurements["trace_id"]):
+        raise ValueError("verdicts are not in the order of the measurements; decide again")
+
+    def of(block: Block) -> pl.DataFrame:
+        return verdicts[ends[block.number] : ends[block.number + 1]]
+
+    return publish(store, blocks, of, splits, policy, cfg, facts, folder)
+
+
+def publish(
+    store: Store,
+    blocks: Sequence[Block],
+    verdicts: Verdicts,
+    splits: Mapping[str, str],
+    policy: PolicyConfig,
+    cfg: ShardsConfig,
+    facts: BuildFacts,
+    folder: str = "dataset",
+    spread: Spread | None = None,
+) -> ShardReceipt:
     """Write `data/{sft,rl,rejected}/{train,test}-…parquet` and `manifest.json` under the store's `folder`.
 
-    `measurements` (of `read_block_measurements`) and `verdicts` (of `decide`) have one row a trace, parts in
-    order; `splits` names each video's split. A shard with the same rows as before is not touched. In memory
-    are a block's words and up to 100 MB of frames for each shard that is being written.
+    `splits` names each video's split. A shard with the same rows as before is not touched. Shards are written
+    by `spread`, in this process by default: in memory are marks of all parts, and a block's words and up to
+    100 MB of frames for each shard that is being written.
 
-    Raises ValueError where tables and parts do not fit each other, DiskFull where there is no room; the
+    Raises ValueError where blocks and verdicts do not fit each other, DiskFull where there is no room; the
     dataset that was there before is then as it was.
     """
+    spread = spread or Here(store)
     reads: list[Callable[[], Any]] = [
-        lambda: read_layout(store, parts),
+        lambda: read_layout(store, blocks),
         lambda: trusted_files(store, folder, read_manifest(store, folder)),
     ]
     layout, held = side_by_side(store, lambda read: read(), reads)
-    _check_fit(layout, measurements, verdicts)
-    shards = list(plan_shards(layout, measurements, verdicts, splits, policy.name, cfg.megabytes))
-    changed = [shard for shard in shards if not _is_held(shard, held)]
+    marks = side_by_side(store, lambda block: _mark(store, layout, block, verdicts, splits), blocks)
+    shards = list(plan_shards(layout, marks, policy.name, cfg.megabytes))
+    changed = sorted(
+        (each for each in shards if not _is_held(each, held)), key=lambda each: -len(each.shares)
+    )
     with open_staging(store, folder) as staging:
-        written = (
-            _write_shards(store, layout, changed, verdicts["reasons"], policy.name, staging)
-            if changed
-            else {}
-        )
+        write = partial(write_shard, store, layout.scores, verdicts, policy.name, staging)
+        written = dict(zip((each.path for each in changed), spread(write, changed), strict=True))
         entries = tuple(_entry(shard, written.get(shard.path), held) for shard in shards)
-        moved = {each.path: staging / each.path for each in entries if _is_new(each, held)}
+        moved = {each.path: f"{staging}/{each.path}" for each in entries if _is_new(each, held)}
         manifest = Manifest(
             dataset_sha256=dataset_sha256(entries),
             policy=policy,
             files=tuple(sorted(entries, key=lambda each: each.path)),
-            rejected=reason_counts(verdicts),
+            rejected=add_reasons(each.reasons for each in marks),
             facts=facts,
         )
         replace_files(store, folder, moved, manifest)
-    return ShardReceipt(len(moved), len(entries) - len(moved), manifest.dataset_sha256, _split_rows(entries))
+    return ShardReceipt(len(moved), len(entries) - len(moved), manifest.dataset_sha256)
 
 
 def dataset_sha256(files: Sequence[ManifestFile]) -> str:
@@ -102,43 +135,33 @@ def dataset_sha256(files: Sequence[ManifestFile]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def _check_fit(layout: Layout, measurements: pl.DataFrame, verdicts: pl.DataFrame) -> None:
-    traces = int(layout.starts.traces[-1])
-    if not len(measurements) == len(verdicts) == traces:
-        raise ValueError(
-            f"the parts hold {traces} traces, but there are {len(measurements)} measurements and "
-            f"{len(verdicts)} verdicts; read and decide all parts again"
-        )
-    if len(verdicts) and not verdicts["trace_id"].equals(measurements["trace_id"]):
-        raise ValueError("verdicts are not in the order of the measurements; decide again")
-
-
-def _write_shards(
-    store: Store, layout: Layout, shards: Sequence[Shard], reasons: pl.Series, policy: str, staging: Path
-) -> dict[str, WrittenShard]:
-    """Write shards side by side, each from the blocks of its own parts."""
-    largest_first = sorted(shards, key=lambda each: -len(each.rows))
-
-    def write(shard: Shard) -> WrittenShard:
-        return _write_shard(store, layout, shard, reasons, policy, staging)
-
-    written = side_by_side(store, write, largest_first, SHARDS_AT_ONCE)
-    return dict(zip((shard.path for shard in largest_first), written, strict=True))
-
-
-def _write_shard(
-    store: Store, layout: Layout, shard: Shard, reasons: pl.Series, policy: str, staging: Path
+def write_shard(
+    store: Store, scores: pa.Schema, verdicts: Verdicts, policy: str, staging: str, shard: Shard
 ) -> WrittenShard:
-    schema = table_schema(shard.config, layout.scores)
-    writer = ShardWriter(staging / shard.path, schema, with_images=shard.config != "rejected")
-    try:
-        for piece in shard_pieces(layout, shard):
-            told = reasons.gather(piece.rows) if shard.config == "rejected" else None
-            why = None if told is None else told.to_arrow().cast(pa.list_(pa.string()))
-            writer.add(read_rows(store, piece, shard.config, layout.scores, layout.starts, policy, why))
-        return writer.close()
-    finally:
-        writer.abandon()
+    """Write one shard into the staging folder, from the blocks of its own parts. `policy` is its name."""
+    with _file(store, f"{staging}/{shard.path}") as path:
+        schema = table_schema(shard.config, scores)
+        writer = ShardWriter(path, schema, with_images=shard.config != "rejected")
+        try:
+            for piece in shard_pieces(store, shard, verdicts):
+                writer.add(read_rows(store, piece, shard.config, scores, policy))
+            return writer.close()
+        finally:
+            writer.abandon()
+
+
+@contextmanager
+def _file(store: Store, name: str) -> Iterator[Path]:
+    """A path of this machine; what is written there is the store's file once the block ends well."""
+    if store.is_local:
+        yield Path(store.path(name))
+    else:
+        with store.open_write(name) as stream:
+            yield Path(stream.name)
+
+
+def _mark(store: Store, layout: Layout, block: Block, verdicts: Verdicts, splits: Mapping[str, str]) -> Marks:
+    return mark_rows(store, layout.share(block, range(len(block.parts)), frozenset()), verdicts, splits)
 
 
 def _is_held(shard: Shard, held: Mapping[str, ManifestFile]) -> bool:
@@ -163,17 +186,9 @@ def _is_new(entry: ManifestFile, held: Mapping[str, ManifestFile]) -> bool:
     return entry.path not in held or held[entry.path].sha256 != entry.sha256
 
 
-def reason_counts(verdicts: pl.DataFrame) -> dict[str, int]:
-    """Reason -> traces that it keeps out of `sft`; a trace counts for each of its reasons."""
-    counted = verdicts["reasons"].explode().drop_nulls().value_counts(name="traces").sort("reasons")
-    return dict(counted.iter_rows())
-
-
-def _split_rows(entries: Sequence[ManifestFile]) -> tuple[SplitRows, ...]:
-    splits = dict.fromkeys((each.config, each.split) for each in entries)
-    return tuple(
-        SplitRows(
-            config, split, sum(each.rows for each in entries if (each.config, each.split) == (config, split))
-        )
-        for config, split in splits
-    )
+def add_reasons(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Reason -> traces, of all together, by name."""
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return dict(sorted(total.items()))

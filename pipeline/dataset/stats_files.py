@@ -1,7 +1,7 @@
 """Where a dataset's counts lie: `stats.json`, and the plots that were drawn from it."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -9,8 +9,9 @@ import polars as pl
 from pydantic import ValidationError
 
 from reelproof.pipeline.dataset.part_files import PartFiles
+from reelproof.pipeline.dataset.policy_sums import count_policy
 from reelproof.pipeline.dataset.reading import open_dataset
-from reelproof.pipeline.dataset.stats import count_build, count_policy
+from reelproof.pipeline.dataset.stats import count_build
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
@@ -38,23 +39,31 @@ class PlotList(Record):
 def write_stats(
     store: Store,
     parts: Sequence[PartFiles],
-    measurements: pl.DataFrame,
-    verdicts: pl.DataFrame,
+    rows: Collection[pl.DataFrame],
+    gone: frozenset[str],
     folder: str = "dataset",
 ) -> Stats:
-    """Count, and leave `stats.json`. Raises UsageError where there is no manifest."""
+    """Count decided rows, some parts' at a time, and leave `stats.json`; videos that are `gone` do not count.
+
+    Raises UsageError where there is no manifest.
+    """
     reads: list[Callable[[], Any]] = [
         lambda: open_dataset(store).manifest(),
         lambda: read_stats(store, folder),
     ]
     manifest, held = side_by_side(store, lambda read: read(), reads)
-    gone = gone_videos(measurements, verdicts)
     stats = Stats(
         build=count_build(store, parts, gone, held.build if held else None),
-        policy=count_policy(measurements, verdicts, manifest.policy, manifest),
+        policy=count_policy(rows, manifest.policy, manifest),
     )
     put_file(store, f"{folder}/stats.json", (stats.model_dump_json(indent=2) + "\n").encode())
     return stats
+
+
+def decided_rows(measurements: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
+    """The rows that count, with `sft` and `rl`: what is counted of them."""
+    rows = measurements.with_columns(verdicts["sft"], verdicts["rl"])
+    return rows.filter(verdicts["published"]) if "published" in verdicts.columns else rows
 
 
 def gone_videos(measurements: pl.DataFrame, verdicts: pl.DataFrame) -> frozenset[str]:

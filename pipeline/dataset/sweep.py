@@ -1,22 +1,24 @@
 """A policy setting and a range of values -> how many rows each value would keep."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 from pydantic import ValidationError
 
 from reelproof.pipeline.errors import UsageError
 from reelproof.schemas.policy import PolicyConfig
-from reelproof.stages.deciding import decide
+from reelproof.stages.deciding import Cuts, decide, find_cuts
 from reelproof.stages.policy import checked_policy
 
 
 def sweep(
-    measurements: pl.DataFrame, policy: PolicyConfig, setting: str, values: Sequence[Any]
+    rows: Collection[pl.DataFrame], policy: PolicyConfig, setting: str, values: Sequence[Any]
 ) -> pl.DataFrame:
     """Rows kept for each value of one setting, the others as they are: `value`, `sft`, `rl`, `rejected`.
 
+    `rows` are the measurements of all, some parts' at a time.
     `setting` is a field of the policy, with or without `policy.` before it. Raises UsageError for a field
     that there is not, and for a value that it may not have.
     """
@@ -26,10 +28,12 @@ def sweep(
             f"policy has no field {name}; it may be one of: {', '.join(PolicyConfig.model_fields)}"
         )
     policies = [_with(policy, name, value) for value in values]
-    return pl.DataFrame(
-        [{"value": value, **_kept(measurements, each)} for value, each in zip(values, policies, strict=True)],
-        schema_overrides={"sft": pl.Int64, "rl": pl.Int64, "rejected": pl.Int64},
-    )
+    cuts = [find_cuts(rows, each) for each in policies]
+    kept = np.zeros((len(policies), 3), dtype=np.int64)
+    for some in rows:
+        kept += [_kept(some, each, cut) for each, cut in zip(policies, cuts, strict=True)]
+    schema = {"sft": pl.Int64, "rl": pl.Int64, "rejected": pl.Int64}
+    return pl.DataFrame(kept, schema=schema).insert_column(0, pl.Series("value", values, strict=False))
 
 
 def _with(policy: PolicyConfig, name: str, value: Any) -> PolicyConfig:
@@ -41,7 +45,7 @@ def _with(policy: PolicyConfig, name: str, value: Any) -> PolicyConfig:
         raise UsageError(f"policy.{name} cannot be {value}: {what}") from None
 
 
-def _kept(measurements: pl.DataFrame, policy: PolicyConfig) -> dict[str, int]:
-    verdicts = decide(measurements, policy)
+def _kept(measurements: pl.DataFrame, policy: PolicyConfig, cuts: Cuts) -> tuple[int, int, int]:
+    verdicts = decide(measurements, policy, cuts)
     sft = int(verdicts["sft"].sum())
-    return {"sft": sft, "rl": int(verdicts["rl"].sum()), "rejected": len(verdicts) - sft}
+    return sft, int(verdicts["rl"].sum()), len(verdicts) - sft

@@ -10,6 +10,8 @@ from reelproof.pipeline.disk.store import Store
 
 _REMEMBERED_BYTES = 1_000_000
 """What a larger file holds is not kept in memory."""
+_MOST_BYTES = 64_000_000
+"""Of all files together."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class RememberingStore(Store):
         self._known.pop(name, None)
 
     def _remember(self, name: str, content: bytes) -> bytes:
-        if len(content) <= _REMEMBERED_BYTES:
+        held = sum(map(len, self._known.values()))
+        if len(content) <= _REMEMBERED_BYTES and held + len(content) <= _MOST_BYTES:
             self._known[name] = content
         return content

@@ -1,17 +1,40 @@
 """Work that waits for a disk or an object store -> done side by side, results in order."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from reelproof.pipeline.disk.store import Store
 
 REQUESTS = 32
 """To an object store at a time: what it takes long to answer, it answers side by side."""
 
+_HEAVY = 4
+"""The same of work that holds a hundred megabytes."""
+
 A = TypeVar("A")
 B = TypeVar("B")
+
+
+class Spread(Protocol):
+    """How work that holds much in memory is done: in this process, or by a cluster's workers."""
+
+    def __call__(self, work: Callable[[A], B], items: Sequence[A]) -> list[B]:
+        """Each item's outcome, in order. The work and the items can be pickled."""
+        ...
+
+
+@dataclass(frozen=True)
+class Here:
+    """In threads of this process, few at a time."""
+
+    store: Store
+
+    def __call__(self, work: Callable[[A], B], items: Sequence[A]) -> list[B]:
+        """Each item's outcome, in order."""
+        return side_by_side(self.store, work, items, _HEAVY)
 
 
 def side_by_side(

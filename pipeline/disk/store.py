@@ -1,13 +1,10 @@
 """A folder or an fsspec URL -> files that are there whole or not at all, whoever dies while writing them."""
 
 import errno
-import itertools
 import json
 import os
 import socket
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,24 +12,27 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
+from reelproof.pipeline.disk.renaming import (
+    TEMPORARY,
+    full_errno,
+    temporary_name,
+    writer_is_dead,
+    written_then_renamed,
+)
 from reelproof.pipeline.errors import BuildFailed, UsageError
 
 MARKER = ".reelproof/about"
 _LOCK, _OWNER = ".reelproof/lock", ".reelproof/owner"
 _MAY_BE_THERE = frozenset((".reelproof", "lost+found", ".DS_Store"))
-_TEMPORARY = ".tmp-"
-_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 _PUT_IS_ATOMIC = frozenset(
     ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "cos", "r2", "hf", "oci", "swift")
 )
-_counter = itertools.count()
 _host = socket.gethostname()
 
 
@@ -79,7 +79,7 @@ class Store:
         except (FileNotFoundError, NotADirectoryError):
             return []
         names = {path.rstrip("/").rpartition("/")[2] for path in paths}
-        return sorted(name for name in names if name and not name.startswith(_TEMPORARY))
+        return sorted(name for name in names if name and not name.startswith(TEMPORARY))
 
     def sizes(self, folder: str) -> dict[str, int]:
         """Name within the folder -> bytes, of every file in it and in its folders: one listing."""
@@ -123,7 +123,7 @@ class Store:
         """
         try:
             if self.is_local:
-                with _written_then_renamed(Path(self.path(name))) as stream:
+                with written_then_renamed(Path(self.path(name))) as stream:
                     yield stream
             else:
                 with tempfile.NamedTemporaryFile(prefix="reelproof-put-") as spool:
@@ -131,10 +131,10 @@ class Store:
                     spool.flush()
                     self._put(spool.name, self.path(name))
         except OSError as error:
-            if not _full_errno(error):
+            if not full_errno(error):
                 raise
             raise DiskFull(
-                f"no room to write {name} in {self.url} ({os.strerror(_full_errno(error))}); what was there "
+                f"no room to write {name} in {self.url} ({os.strerror(full_errno(error))}); what was there "
                 "before is kept, nothing half-written is left: make room, then run the same command again"
             ) from error
 
@@ -152,6 +152,18 @@ class Store:
         """Remove a file, if it is there."""
         with suppress(FileNotFoundError):
             self.fs.rm_file(self.path(name))
+
+    def move(self, name: str, target: str) -> None:
+        """Put a finished file where another one may be; a store of objects does it on its own side."""
+        if self.is_local:
+            Path(self.path(target)).parent.mkdir(parents=True, exist_ok=True)
+            Path(self.path(name)).replace(self.path(target))
+        elif self._put_is_atomic:
+            self.fs.cp_file(self.path(name), self.path(target))
+            self.fs.rm_file(self.path(name))
+        else:
+            self.fs.makedirs(self.path(target).rpartition("/")[0], exist_ok=True)
+            self.fs.mv(self.path(name), self.path(target))
 
     def claim(self) -> None:
         """Make the folder ours, or find that it is.
@@ -233,13 +245,17 @@ class Store:
         except OSError:
             return "another process"
 
-    def _put(self, local: str, path: str) -> None:
+    @property
+    def _put_is_atomic(self) -> bool:
         protocols = {self.fs.protocol} if isinstance(self.fs.protocol, str) else set(self.fs.protocol)
-        if protocols & _PUT_IS_ATOMIC:
+        return bool(protocols & _PUT_IS_ATOMIC)
+
+    def _put(self, local: str, path: str) -> None:
+        if self._put_is_atomic:
             self.fs.put_file(local, path)  # no folders there, and making one would make the bucket
             return
         self.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-        temporary = str(PurePosixPath(path).with_name(_temporary_name()))
+        temporary = str(PurePosixPath(path).with_name(temporary_name()))
         self.fs.put_file(local, temporary)
         self.fs.mv(temporary, path)
 
@@ -247,50 +263,5 @@ class Store:
         for folder, _, names in os.walk(self.path("")):
             for name in names:
                 with suppress(OSError):
-                    if name.startswith(_TEMPORARY) and _writer_is_dead(leftover := Path(folder, name)):
+                    if name.startswith(TEMPORARY) and writer_is_dead(leftover := Path(folder, name)):
                         leftover.unlink()
-
-
-@contextmanager
-def _written_then_renamed(path: Path) -> Iterator[IO[bytes]]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(_temporary_name())
-    try:
-        with temporary.open("xb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the new name, too, outlives a power cut
-    finally:
-        os.close(folder)
-
-
-def _temporary_name() -> str:
-    return f"{_TEMPORARY}{os.getpid()}-{threading.get_ident()}-{next(_counter)}-{_host}"
-
-
-def _writer_is_dead(leftover: Path) -> bool:
-    """Whether the process that wrote it is gone; that of another machine counts as gone after a day."""
-    pid, _, _, host = leftover.name.removeprefix(_TEMPORARY).split("-", 3)
-    written_s = leftover.stat().st_mtime
-    if host != _host:
-        return time.time() - written_s > 86_400
-    try:
-        return psutil.Process(int(pid)).create_time() > written_s + 1  # another process has its number now
-    except psutil.NoSuchProcess:
-        return True
-
-
-def _full_errno(error: BaseException | None) -> int:
-    """The number by which an error, or one it came from, says that there is no room; 0 where none does."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in _FULL:
-            return error.errno or 0
-        error = error.__cause__ or error.__context__
-    return 0

@@ -13,7 +13,7 @@ from reelproof.pipeline.accounts.accounting import UseCounter
 from reelproof.pipeline.accounts.at_work import announced
 from reelproof.pipeline.accounts.memory import peak_rss_mb
 from reelproof.pipeline.disk.fingerprint import fingerprint
-from reelproof.pipeline.disk.side_by_side import side_by_side
+from reelproof.pipeline.disk.side_by_side import Spread, side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.parts.run_step import Receipt
@@ -50,6 +50,8 @@ class WholeRun:
     parts: Sequence[PartInputs]
     memo: dict[str, Any] = field(default_factory=dict)
     """What steps that run in the same process need not read twice."""
+    spread: Spread | None = None
+    """How work is done that holds much in memory; none for this process."""
 
     def table(self, step: str, name: str) -> pl.DataFrame:
         """A table that a step over all parts above left."""
@@ -123,13 +125,14 @@ def run_whole(
     parts: Sequence[PartInputs],
     store: str | Store,
     memo: dict[str, Any] | None = None,
+    spread: Spread | None = None,
     *_after: Receipt,
 ) -> Receipt:
     """Do the step and leave its files, what it came to last of all. `_after` only says what must be done."""
     start = time.monotonic()
     place = Store(store) if isinstance(store, str) else store
     step, videos = task.step, sum(len(part.sources) for part in parts)
-    run = WholeRun(place, task, parts, {} if memo is None else memo)
+    run = WholeRun(place, task, parts, {} if memo is None else memo, spread)
     with announced(step.name, None, videos, UseCounter()):
         outcome = step.kind.run(run, *step.settings)
         place.write_bytes(f"{task.folder}/outcome.json", (outcome.model_dump_json(indent=1) + "\n").encode())

@@ -7,17 +7,20 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any, Protocol
 
+import polars as pl
 import pyarrow as pa
 import yaml
 
 from reelproof.pipeline.dataset import shard_files, stats
+from reelproof.pipeline.dataset.blocks import Block, read_measured
 from reelproof.pipeline.dataset.card import TEMPLATE, CardConfig, write_readme
 from reelproof.pipeline.dataset.croissant import write_croissant
 from reelproof.pipeline.dataset.replace import read_manifest, trusted_files
-from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
-from reelproof.pipeline.dataset.stats_files import PLOTS, known_stats, read_plots, write_stats
+from reelproof.pipeline.dataset.shard_plan import Verdicts
+from reelproof.pipeline.dataset.shards import ShardsConfig, publish
+from reelproof.pipeline.dataset.stats_files import PLOTS, gone_videos, known_stats, read_plots, write_stats
 from reelproof.pipeline.dataset.versioning import CROISSANT as CROISSANT_FILE
-from reelproof.pipeline.dataset.versioning import kept_ids, read_release, release_of
+from reelproof.pipeline.dataset.versioning import Ids, ids_of, read_release, release_of
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.parts.step import Outside, WholeStep
@@ -27,7 +30,14 @@ from reelproof.pipeline.steps.answers import TRACES
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.questions import QUESTIONS
 from reelproof.pipeline.steps.scores import REPEATS, SCORES
-from reelproof.pipeline.steps.whole_set import POLICY, SPLITS, files_of, measured, verdicts
+from reelproof.pipeline.steps.whole_set import (
+    POLICY,
+    SPLITS,
+    blocks_in,
+    decided_by_block,
+    files_of,
+    verdicts_by_block,
+)
 from reelproof.pipeline.teachers.kinds import teacher_identity
 from reelproof.schemas.footage import Quarantine
 from reelproof.schemas.manifest import BuildFacts
@@ -115,12 +125,10 @@ def _facts(build: _Build) -> Outside:
 def publish_shards(run: WholeRun, policy: PolicyConfig, cfg: ShardsConfig) -> Published:
     """Write the shards whose rows changed, and the manifest; say which version of the dataset that makes."""
     splits = dict(run.table("splits", "videos").select("video_id", "split").iter_rows())
-    measurements, decided = measured(run), verdicts(run)
+    blocks, decided = blocks_in(run), verdicts_by_block(run)
     before = read_release(run.store)
-    receipt = write_dataset(
-        run.store, files_of(run), measurements, decided, splits, policy, cfg, run.task.outside
-    )
-    release = release_of(receipt.dataset_sha256, before, lambda: kept_ids(measurements, decided))
+    receipt = publish(run.store, blocks, decided, splits, policy, cfg, run.task.outside, spread=run.spread)
+    release = release_of(receipt.dataset_sha256, before, lambda: _kept(run.store, blocks, decided))
     return Published(
         written=receipt.written,
         unchanged=receipt.unchanged,
@@ -129,6 +137,20 @@ def publish_shards(run: WholeRun, policy: PolicyConfig, cfg: ShardsConfig) -> Pu
         version=release.version,
         released=release.date,
     )
+
+
+def _kept(store: Store, blocks: Sequence[Block], verdicts: Verdicts) -> Ids:
+    """Of the rows that verdicts publish in `sft` and `rl`."""
+
+    def of(block: Block) -> list[pl.Series]:
+        keys, decided = read_measured(store, block, ("trace_id", "question_id")), verdicts(block)
+        here = decided["published"]
+        return [
+            keys["trace_id"].filter(here & decided["sft"]),
+            keys["question_id"].filter(here & decided["rl"]),
+        ]
+
+    return ids_of(each for several in side_by_side(store, of, blocks) for each in several)
 
 
 def _shards_are_there(store: Store, published: Published) -> bool:
@@ -153,7 +175,13 @@ SHARDS = WholeStep(
 
 def count(run: WholeRun) -> Left:
     """Leave `stats.json` beside the shards."""
-    write_stats(run.store, files_of(run), measured(run), verdicts(run))
+    blocks, told = blocks_in(run), verdicts_by_block(run)
+
+    def gone(block: Block) -> frozenset[str]:
+        return gone_videos(read_measured(run.store, block, ("video_id",)), told(block))
+
+    all_gone = frozenset[str]().union(*side_by_side(run.store, gone, blocks))
+    write_stats(run.store, files_of(run), decided_by_block(run), all_gone)
     return _left(run.store, f"{FOLDER}/stats.json")
 
 
@@ -173,7 +201,7 @@ def tell(run: WholeRun, cfg: CardConfig) -> Left:
     if find_spec("matplotlib") and not read_plots(run.store, held):
         from reelproof.pipeline.dataset.plots import write_plots
 
-        write_plots(run.store, measured(run), verdicts(run))
+        write_plots(run.store, decided_by_block(run))
     write_readme(run.store, cfg, run.task.outside)
     return _left(run.store, f"{FOLDER}/README.md", f"{FOLDER}/{PLOTS}")
 

@@ -1,6 +1,7 @@
 """Part files of a build that never ran: text-only traces of realistic lengths, written column by column."""
 
 import hashlib
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +9,7 @@ import pyarrow.parquet as pq
 
 from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.disk.store import Store
-from reelproof.schemas.footage import Clip, Footage
+from reelproof.schemas.footage import Clip, Footage, Video
 from reelproof.schemas.question import Question
 from reelproof.schemas.record import arrow_schema
 from reelproof.schemas.trace import Trace
@@ -25,19 +26,38 @@ _TASKS = ("multiple_choice", "numerical", "ordering", "temporal_grounding", "boo
 
 def write_synthetic_parts(store: Store, traces: int) -> list[PartFiles]:
     """`traces` traces, 272 a part and fewer in the last one."""
+    names = []
+    for number, tables in enumerate(synthetic_parts(traces)):
+        written = {step: f"parts/{step}-f0/part-{number:05d}.parquet" for step in tables}
+        for step, table in tables.items():
+            write_part_file(store, written[step], table)
+        scores = {record.__name__: written[record.__name__] for record in SCORES}
+        footage, clips, questions, traced = (
+            written[record.__name__] for record in (Footage, Clip, Question, Trace)
+        )
+        names.append(PartFiles(footage, clips, questions, traced, scores))
+    return names
+
+
+def write_part_file(store: Store, name: str, table: pa.Table) -> None:
+    """As a step leaves it."""
+    with store.open_write(name) as file:
+        pq.write_table(table, file, compression="zstd", row_group_size=4096)
+
+
+def synthetic_parts(traces: int) -> Iterator[dict[str, pa.Table]]:
+    """Part by part: record -> its table."""
     rng = np.random.default_rng(0)
     letters = np.frombuffer(b"etaoinshrdlucmfwypvbgk", dtype=np.uint8)
     lengths = rng.integers(2, 10, 4000)
     words = [bytes(rng.choice(letters, size)) for size in lengths]
     corpus = np.frombuffer(b" ".join(words[i] for i in rng.zipf(1.3, 2_000_000) % len(words)), dtype=np.uint8)
     starts = range(0, traces, TRACES_PER_PART)
-    return [
-        _write_part(store, number, min(TRACES_PER_PART, traces - start), corpus)
-        for number, start in enumerate(starts)
-    ]
+    for number, start in enumerate(starts):
+        yield _part_tables(number, min(TRACES_PER_PART, traces - start), corpus)
 
 
-def _write_part(store: Store, number: int, traces: int, corpus: np.ndarray) -> PartFiles:
+def _part_tables(number: int, traces: int, corpus: np.ndarray) -> dict[str, pa.Table]:
     rng = np.random.default_rng([1, number])
     questions = -(-traces // ROLLOUTS)
     videos = min(VIDEOS_PER_PART, questions)
@@ -52,9 +72,9 @@ def _write_part(store: Store, number: int, traces: int, corpus: np.ndarray) -> P
     thought = _texts(corpus, rng, rng.poisson(MEAN_THOUGHT_CHARACTERS, traces))
     text = pa.compute.binary_join_element_wise("<think>", thought, "</think><answer>B</answer>", "")
     tables = {
-        "footage": _filled(Footage, videos, {"video": _videos(video_ids)}),
-        "clips": _filled(Clip, videos, {"clip_id": clip_ids, "video_id": video_ids}),
-        "questions": _filled(
+        Footage.__name__: _filled(Footage, videos, {"video": _videos(video_ids)}),
+        Clip.__name__: _filled(Clip, videos, {"clip_id": clip_ids, "video_id": video_ids}),
+        Question.__name__: _filled(
             Question,
             questions,
             {
@@ -68,7 +88,7 @@ def _write_part(store: Store, number: int, traces: int, corpus: np.ndarray) -> P
                 "answer": ["B"] * questions,
             },
         ),
-        "traces": _filled(
+        Trace.__name__: _filled(
             Trace,
             traces,
             {
@@ -90,13 +110,7 @@ def _write_part(store: Store, number: int, traces: int, corpus: np.ndarray) -> P
         columns = {"trace_id": trace_ids} | _scores(rng, right)
         names = arrow_schema(record).names
         tables[record.__name__] = _filled(record, traces, {n: c for n, c in columns.items() if n in names})
-    names = {}
-    for step, table in tables.items():
-        names[step] = f"parts/{step}-f0/part-{number:05d}.parquet"
-        with store.open_write(names[step]) as file:
-            pq.write_table(table, file, compression="zstd", row_group_size=4096)
-    scores = {record.__name__: names.pop(record.__name__) for record in SCORES}
-    return PartFiles(names["footage"], names["clips"], names["questions"], names["traces"], scores)
+    return tables
 
 
 def _scores(rng: np.random.Generator, right: np.ndarray) -> dict:
@@ -139,8 +153,8 @@ def _texts(corpus: np.ndarray, rng: np.random.Generator, lengths: np.ndarray) ->
 
 def _videos(video_ids: list[str]) -> list[dict]:
     return [
-        {"video_id": each, "name": f"{each[:8]}.mp4", "license": "unknown", "size_bytes": 1,
-         "duration_s": 60.0, "width": 64, "height": 36, "fps": 25.0, "rotation_deg": 0, "codec": "h264"}
+        Video(video_id=each, name=f"{each[:8]}.mp4", license="unknown", size_bytes=1,
+              duration_s=60.0, width=64, height=36, fps=25.0, rotation_deg=0, codec="h264").model_dump()
         for each in video_ids
     ]  # fmt: skip
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from reelproof.pipeline.build import refilter
 from tests.pipeline.conftest import SMALL, film, reelproof
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("builds")]
@@ -127,3 +128,10 @@ def test_licence_stated_later_is_published_without_any_other_work(films, build_c
     tables = [pq.read_table(path, columns=["license"], partitioning=None) for path in files]
     assert {row["license"] for table in tables for row in table.to_pylist()} == {"CC-BY-4.0"}
     assert "license: cc-by-4.0" in (build_copy / "dataset" / "README.md").read_text()
+
+
+def test_shards_that_workers_write_are_those_that_one_process_writes(built, build_copy):
+    shutil.rmtree(build_copy / "dataset")
+    summary, _ = refilter(str(build_copy), [])
+    assert summary.shards_written >= 6
+    assert summary.dataset_sha256 == json.loads((built / "run.json").read_text())["dataset_sha256"]

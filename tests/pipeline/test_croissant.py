@@ -10,6 +10,7 @@ from reelproof.pipeline.dataset.card import CardConfig
 from reelproof.pipeline.dataset.croissant import bump_version, write_croissant
 from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
+from reelproof.pipeline.dataset.versioning import Release, ids_of, release_of
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts
 from reelproof.stages.deciding import decide
@@ -94,9 +95,10 @@ def test_description_says_who_wrote_the_thoughts(described):
     [("ab", "ac", "2.0.0"), ("ab", "a", "2.0.0"), ("ab", "abc", "1.3.0"), ("ab", "ab", "1.2.4")],
 )
 def test_version_grows_with_what_changed(before, now, version):
-    assert bump_version("1.2.3", frozenset(before), frozenset(now)) == version
+    described = Release("1.2.3", "2026-01-01", "before", ids_of([pl.Series(list(before))]))
+    assert release_of("now", described, lambda: ids_of([pl.Series(list(now))])).version == version
 
 
 def test_version_must_be_one():
     with pytest.raises(ValueError, match=r"'v1' is not major\.minor\.patch"):
-        bump_version("v1", frozenset(), frozenset())
+        bump_version("v1", went=False, came=False)

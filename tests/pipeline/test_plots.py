@@ -45,8 +45,8 @@ def publish(store, parts, policy) -> tuple[Store, pl.DataFrame, pl.DataFrame]:
 
 
 def test_plots_are_pictures_that_the_card_shows(built):
-    store, measured, verdicts = built
-    plots = write_plots(store, measured, verdicts)
+    store, measured, _ = built
+    plots = write_plots(store, [measured])
     write_readme(store, CardConfig())
     text = store.read_bytes("dataset/README.md").decode()
     assert {plot.file for plot in plots} == {
@@ -99,7 +99,7 @@ def test_thresholds_are_drawn_where_the_policy_has_them(built):
 def test_nothing_is_drawn_of_what_was_not_measured(built):
     store, measured, _ = built
     bare = complete(measured.with_columns(pl.lit(None, pl.Int64).alias("blind_passes")))
-    names = [each.name for each in draw_all(read_stats(store), bare, PolicyConfig())]
+    names = [each.name for each in draw_all(read_stats(store), [bare], PolicyConfig())]
     assert "blind" not in names
 
 
@@ -108,6 +108,6 @@ def test_questions_answered_blind_are_red(built):
     policy = PolicyConfig()
     for passes, colour in ((3, KEPT), (4, LINE)):  # 95 % sure of 0.36 and of 0.60, against 0.5
         (circles,) = (
-            draw_blind(rows.with_columns(blind_passes=pl.lit(passes)), policy).figure.axes[0].collections
+            draw_blind([rows.with_columns(blind_passes=pl.lit(passes))], policy).figure.axes[0].collections
         )
         assert {to_hex(each) for each in circles.get_facecolor()} == {colour}

@@ -42,7 +42,7 @@ def test_what_is_no_range_is_refused(text):
 
 def test_sweep_counts_what_each_threshold_keeps(measurements):
     found = sweep(
-        measurements,
+        [measurements],
         PolicyConfig(max_traces_per_question=None, probe_confidence=0.5, luck_margin=0.0),
         "policy.max_blind_pass_rate",
         parse_values("0:1:0.1"),
@@ -58,15 +58,15 @@ def test_sweep_counts_what_each_threshold_keeps(measurements):
 
 def test_sweep_names_a_wrong_field_and_a_wrong_value(measurements):
     with pytest.raises(UsageError, match="policy has no field max_blind; it may be one of: preset"):
-        sweep(measurements, PolicyConfig(), "max_blind", [0])
+        sweep([measurements], PolicyConfig(), "max_blind", [0])
     with pytest.raises(
         UsageError, match=r"policy\.max_blind_pass_rate cannot be 2: Input should be less than"
     ):
-        sweep(measurements, PolicyConfig(), "policy.max_blind_pass_rate", [2])
+        sweep([measurements], PolicyConfig(), "policy.max_blind_pass_rate", [2])
 
 
 def test_sweep_is_told_in_lines(measurements):
-    found = sweep(measurements, PolicyConfig(), "min_grounded_share", [0, 1])
+    found = sweep([measurements], PolicyConfig(), "min_grounded_share", [0, 1])
     lines = list(tell_sweep(found, "min_grounded_share"))
     assert len(lines) == 3
     assert "█" * 40 in lines[1]
@@ -74,14 +74,14 @@ def test_sweep_is_told_in_lines(measurements):
 
 def test_sweep_is_drawn_beside_the_dataset_or_where_it_is_wanted(measurements, tmp_path):
     store, policy = Store(str(tmp_path)), PolicyConfig()
-    found = sweep(measurements, policy, "policy.max_repetition", [0, 0.2, 0.4])
+    found = sweep([measurements], policy, "policy.max_repetition", [0, 0.2, 0.4])
     told = write_sweep_plot(store, found, "policy.max_repetition", policy, None)
     assert told == f"picture: {store.path('sweep.png')}"
     picture = store.read_bytes("sweep.png")
     assert picture.startswith(b"\x89PNG")
     write_sweep_plot(store, found, "policy.max_repetition", policy, tmp_path / "mine.png")
     assert (tmp_path / "mine.png").read_bytes() == picture
-    other = sweep(measurements, policy, "policy.max_repetition", [0, 0.1])
+    other = sweep([measurements], policy, "policy.max_repetition", [0, 0.1])
     write_sweep_plot(store, other, "policy.max_repetition", policy, None)
     assert store.read_bytes("sweep.png") != picture
     with pytest.raises(UsageError, match=r"--plot .*: No such file or directory; give a file in a folder"):
@@ -90,7 +90,7 @@ def test_sweep_is_drawn_beside_the_dataset_or_where_it_is_wanted(measurements, t
 
 def test_sweep_of_a_quota_that_is_not_set_is_drawn_without_a_line(measurements, tmp_path):
     policy = PolicyConfig(preset="permissive")
-    found = sweep(measurements, policy, "max_traces_per_question", [1, 2])
+    found = sweep([measurements], policy, "max_traces_per_question", [1, 2])
     write_sweep_plot(Store(str(tmp_path)), found, "max_traces_per_question", policy, None)
     assert (tmp_path / "sweep.png").stat().st_size > 1000
 
