@@ -26,7 +26,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_refilter_asks_an_object_store_side_by_side(finished):
     with counted_rounds() as rounds:
-        summary, _ = refilter(f"slow://{finished}", ["policy.min_thought_words=30"])
+        summary, _ = refilter(f"slow://{finished}", ["policy.min_thought_words=1000"])
     assert summary.shards_written > 0
     assert rounds.now <= 60, rounds.longest()
 
