@@ -88,7 +88,8 @@ class ProbeRole(ProbeConfig):
 class ClaimRole(ClaimConfig):
     """Who judges the claims of thoughts, and how."""
 
-    verifier: TeacherConfig = SignalsTeacherConfig()
+    verifier: TeacherConfig | None = None
+    """By default the first of `teachers` that is not `signals`, or else that."""
 
 
 class SufficiencyRole(SufficiencyConfig):
@@ -151,9 +152,21 @@ class Recipe(Settings):
 
         `signals` beside others is probed only where it is named: what it cannot answer blind says nothing.
         """
+        return self.probes.teacher or self._first_with_eyes
+
+    @property
+    def verifier(self) -> TeacherConfig:
+        """Who judges claims: the one named, else the first teacher with eyes of its own.
+
+        `signals` beside others judges only where it is named: it cannot tell most of what a model claims.
+        """
+        return self.claims.verifier or self._first_with_eyes
+
+    @property
+    def _first_with_eyes(self) -> TeacherConfig:
         every = [each.teacher for each in self.teachers]
         others = [each for each in every if not isinstance(each, SignalsTeacherConfig)]
-        return self.probes.teacher or (others or every)[0]
+        return (others or every)[0]
 
     @property
     def clips_to_cut(self) -> ClipConfig:

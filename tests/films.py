@@ -113,6 +113,10 @@ def make_film(
     with av.open(str(path), "w", options=container_options or {}) as out:
         stream = out.add_stream(codec, rate=Fraction(fps).limit_denominator(1001), options=options or {})
         stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
+        if codec.startswith("libvpx"):
+            stream.codec_context.thread_count = (
+                1  # its threads wait busily: minutes where others work as well
+            )
         if times_s is not None:
             stream.codec_context.time_base = Fraction(1, 90_000)
         if rotation_deg:

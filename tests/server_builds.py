@@ -69,6 +69,7 @@ def recipe_of_films(
         "teachers": [{"teacher": teacher}],
         "rollouts": {"rollouts": 2},
         "probes": {"probes": []},
+        "claims": {"verifier": {"kind": "signals"}},
         "policy": {"preset": "permissive", "max_blind_pass_rate": 1, "keep_duplicates": True},
         "cluster": {"scheduler": scheduler},
     }

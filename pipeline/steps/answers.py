@@ -5,14 +5,14 @@ from contextlib import ExitStack
 
 from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.parts.step import Ask, Expected, PartStep
-from reelproof.pipeline.recipe import ClaimRole, Recipe, SharedTeacher, SufficiencyRole
+from reelproof.pipeline.recipe import Recipe, SharedTeacher, SufficiencyRole
 from reelproof.pipeline.steps.asking import asked_of, cases_of, frames_of, most_shown
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.questions import QUESTIONS
 from reelproof.pipeline.teachers.kinds import TeacherConfig
 from reelproof.schemas.trace import Case, Claim, ProbeResult, Sufficiency, Trace
 from reelproof.stages.answers import claims, given_traces, probes, sufficiency, traces
-from reelproof.stages.answers.claims import verify_claims
+from reelproof.stages.answers.claims import ClaimConfig, verify_claims
 from reelproof.stages.answers.given_traces import GivenTracesConfig
 from reelproof.stages.answers.probes import ProbeConfig, probe_questions
 from reelproof.stages.answers.sufficiency import judge_sufficiency
@@ -89,16 +89,16 @@ PROBES = PartStep(
 )
 
 
-def verify_part(run: PartRun, role: ClaimRole) -> Iterator[Claim]:
+def verify_part(run: PartRun, verifier: TeacherConfig, cfg: ClaimConfig) -> Iterator[Claim]:
     """Each claim of each thought, with the cited frames and with others."""
     frames = frames_of(run, asked_of(run))
-    with run.open_teacher(role.verifier) as verifier:
-        yield from verify_claims(cases_of(run), verifier, role, frames)
+    with run.open_teacher(verifier) as teacher:
+        yield from verify_claims(cases_of(run), teacher, cfg, frames)
 
 
 def _verifier(recipe: Recipe) -> tuple[Ask, ...]:
     role = recipe.claims
-    return (Ask(role.verifier, recipe.needs(role.frames_per_claim, role.max_tokens)),)
+    return (Ask(recipe.verifier, recipe.needs(role.frames_per_claim, role.max_tokens)),)
 
 
 def _claims(recipe: Recipe, expected: Expected) -> int:
@@ -110,7 +110,7 @@ CLAIMS = PartStep(
     name="claims",
     version=claims.VERSION,
     run=verify_part,
-    sections=("claims",),
+    sections=("verifier", "claims"),
     makes=Claim,
     after=(FOOTAGE, CLIPS, QUESTIONS, TRACES),
     prompts=("CLAIM",),

@@ -109,7 +109,7 @@ def build_facts(build: _Build) -> BuildFacts:
         fingerprints={step.name: step.fingerprint for step in build.dag.steps},
         rests_on=build.dag.edges(),
         teachers=tuple(teacher_identity(each.teacher) for each in recipe.teachers),
-        verifiers=(teacher_identity(recipe.claims.verifier),),
+        verifiers=(teacher_identity(recipe.verifier),),
         evaluation_sets=tuple(each.name for each in recipe.contamination.sets),
         prompt_ids=(ROLLOUT.prompt_id,),
         prompt_text=ROLLOUT.request,

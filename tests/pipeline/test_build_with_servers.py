@@ -351,6 +351,6 @@ def test_a_changed_check_needs_no_teacher_that_is_still_there(recipe_of, tmp_pat
     with StubServer(reasons=True) as stub:
         Worked(recipe_of(server(stub)), Path(out))
     changed = recipe_of(server(stub), checks={"agreement": {"min_graded_score": 0.4}})
-    assert build(changed, out, False, quiet).teacher_calls == 0
+    assert build(changed, out, Again(), quiet).teacher_calls == 0
     with pytest.raises(UsageError, match="does not answer"):
-        build(recipe_of(server(stub), rollouts={"rollouts": 3}), out, False, quiet)
+        build(recipe_of(server(stub), rollouts={"rollouts": 3}), out, Again(), quiet)

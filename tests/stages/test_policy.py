@@ -136,7 +136,6 @@ def test_sft_rejects_each_fault_with_all_its_reasons_in_order(fault, reasons):
         ({"sufficient": 0.4}, ["insufficient"]),
         ({"sufficient": 1.0}, []),
         ({"worst_margin": -0.01}, ["control_believed"]),
-        ({"worst_margin": 0.0}, []),
         ({"repetition": 0.15}, []),
     ],
 )
