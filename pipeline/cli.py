@@ -320,7 +320,7 @@ def _recipe(named: str, overrides: tuple[str, ...], trusted: bool) -> "Recipe":
     is_file = path.suffix in (".yaml", ".yml")
     read = load_recipe(path, overrides) if is_file else recipe_for_sources(named, overrides)
     if not trusted:
-        require_trusted(build_dag(read).teachers, overrides)
+        require_trusted(build_dag(read).teachers, overrides, read.cluster.scheduler)
     return read
 
 

@@ -13,7 +13,7 @@ DATASET_DIR = click.argument("build_dir", metavar="DIR", type=click.Path(path_ty
 TRUST_RECIPE = click.option(
     "--trust-recipe",
     is_flag=True,
-    help="Let the recipe choose programs to run and which secret of the environment a server gets.",
+    help="Let the recipe choose programs, a scheduler, and which secret of the environment a server gets.",
 )
 INTO_USED = click.option(
     "--into-used",

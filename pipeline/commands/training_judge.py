@@ -42,7 +42,7 @@ def open_judge(build_dir: Path, trusted: bool) -> Iterator[VerifierJudge | None]
         return
     recipe = open_workplace(str(build_dir)).recipe
     if not trusted:
-        require_trusted((recipe.verifier,), ())
+        require_trusted((recipe.verifier,))
     with open_teacher(recipe.verifier) as verifier:
         yield VerifierJudge(verifier, recipe.claims)
 

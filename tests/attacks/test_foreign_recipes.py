@@ -34,6 +34,9 @@ def test_a_secret_is_not_sent_because_a_recipe_says_so(name):
     with pytest.raises(UsageError, match=f"203.0.113.5/v1: {name}; say --trust-recipe"):
         require_trusted([server(name)], ())
     require_trusted([server(name)], [f"teachers.0.teacher.key_variable={name}"])
+    require_trusted([server(name)], [f"claims.verifier={{kind: server, model: m, key_variable: {name}}}"])
+    with pytest.raises(UsageError):  # in other words of the user's, it is no value
+        require_trusted([server(name)], [f"sources.videos=/films/{name}/all", f"{name}=1"])
 
 
 @pytest.mark.parametrize("name", ["OPENAI_API_KEY", "MISTRAL_API_KEY", "API_KEY"])
@@ -53,6 +56,12 @@ def test_a_program_is_not_run_because_a_recipe_says_so(program):
     with pytest.raises(UsageError, match="a program to run"):
         require_trusted([VllmTeacherConfig(model="org/m", executable=program)], ())
     require_trusted([VllmTeacherConfig(model="org/m")], ())
+
+
+def test_a_scheduler_is_not_connected_to_because_a_recipe_says_so():
+    with pytest.raises(UsageError, match=r"a scheduler to connect to: tcp://203\.0\.113\.5:8786"):
+        require_trusted([], (), "tcp://203.0.113.5:8786")
+    require_trusted([], ["cluster.scheduler=tcp://203.0.113.5:8786"], "tcp://203.0.113.5:8786")
 
 
 def test_every_command_that_opens_teachers_asks(tmp_path, monkeypatch):
