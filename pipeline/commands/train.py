@@ -1,7 +1,9 @@
 """`reelproof train sft|rl`, `tts` and `evaluate`: shards and a model in, a model or a table out."""
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import click
 
@@ -9,6 +11,8 @@ from reelproof.pipeline.commands.options import DATASET_DIR, OVERRIDES, TRUST_RE
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+    from reelproof.training.rewards import Judge
 
     M = TypeVar("M", bound=BaseModel)
 
@@ -24,97 +28,93 @@ CONFIG = click.option(
 )
 
 
+class Typed(NamedTuple):
+    """What each of these commands is given."""
+
+    build_dir: Path
+    model: str
+    out: Path
+    config: Path | None
+    overrides: tuple[str, ...]
+
+    def settings(self, of: "type[M]") -> "M":
+        """From the file that was named, and what was set on the command line."""
+        from reelproof.pipeline.settings_text import parse_settings, read_yaml
+
+        given = read_yaml(self.config) if self.config else {}
+        return parse_settings(of, given, self.overrides, where=str(self.config or "the settings"))
+
+
+def _typed(do: Callable[..., None]) -> Callable[..., None]:
+    """A function of `Typed`, and of what else is passed, as a command's."""
+
+    @DATASET_DIR
+    @MODEL
+    @OUT
+    @CONFIG
+    @OVERRIDES
+    @wraps(do)
+    def command(
+        build_dir: Path, model: str, out: Path, config: Path | None, overrides: tuple[str, ...], **more: bool
+    ) -> None:
+        do(Typed(build_dir, model, out, config, overrides), **more)
+
+    return command
+
+
+def _judged(do: "Callable[[Typed, Judge | None], None]") -> Callable[..., None]:
+    """The same, with the verifier of the build as judge."""
+
+    @TRUST_RECIPE
+    @_typed
+    @wraps(do)
+    def command(typed: Typed, trust_recipe: bool) -> None:
+        from reelproof.pipeline.commands.training_judge import open_judge
+
+        with open_judge(typed.build_dir, trust_recipe) as judge:
+            do(typed, judge)
+
+    return command
+
+
 @click.group()
 def train() -> None:
     """Train a model on the shards of a build: `sft`, then `rl`."""
 
 
 @train.command()
-@DATASET_DIR
-@MODEL
-@OUT
-@CONFIG
-@OVERRIDES
-def sft(build_dir: Path, model: str, out: Path, config: Path | None, overrides: tuple[str, ...]) -> None:
+@_typed
+def sft(typed: Typed) -> None:
     """Fine-tune a model on the kept thoughts of DIR."""
     from reelproof.training.sft import SftConfig, train_sft
 
-    click.echo(train_sft(build_dir, model, out, _settings(SftConfig, config, overrides)))
+    click.echo(train_sft(typed.build_dir, typed.model, typed.out, typed.settings(SftConfig)))
 
 
 @train.command()
-@DATASET_DIR
-@MODEL
-@OUT
-@CONFIG
-@OVERRIDES
-@TRUST_RECIPE
-def rl(
-    build_dir: Path,
-    model: str,
-    out: Path,
-    config: Path | None,
-    overrides: tuple[str, ...],
-    trust_recipe: bool,
-) -> None:
+@_judged
+def rl(typed: Typed, judge: "Judge | None") -> None:
     """Reward a model for right and grounded answers to the questions of DIR (GRPO)."""
-    from reelproof.pipeline.commands.training_judge import open_judge
     from reelproof.training.rl import RlConfig, train_rl
 
-    with open_judge(build_dir, trust_recipe) as judge:
-        click.echo(train_rl(build_dir, model, out, _settings(RlConfig, config, overrides), judge))
+    click.echo(train_rl(typed.build_dir, typed.model, typed.out, typed.settings(RlConfig), judge))
 
 
 @click.command()
-@DATASET_DIR
-@MODEL
-@OUT
-@CONFIG
-@OVERRIDES
-@TRUST_RECIPE
-def tts(
-    build_dir: Path,
-    model: str,
-    out: Path,
-    config: Path | None,
-    overrides: tuple[str, ...],
-    trust_recipe: bool,
-) -> None:
+@_judged
+def tts(typed: Typed, judge: "Judge | None") -> None:
     """Try test-time scaling on the held-out questions of DIR: accuracy against cost for each strategy."""
-    from reelproof.pipeline.commands.training_judge import open_judge
     from reelproof.training.tts import TtsConfig, scale_test_time
 
-    with open_judge(build_dir, trust_recipe) as judge:
-        scale_test_time(build_dir, model, out, _settings(TtsConfig, config, overrides), judge)
-    click.echo((out / "tts.md").read_text())
+    scale_test_time(typed.build_dir, typed.model, typed.out, typed.settings(TtsConfig), judge)
+    click.echo((typed.out / "tts.md").read_text())
 
 
 @click.command()
-@DATASET_DIR
-@MODEL
-@OUT
-@CONFIG
-@OVERRIDES
-@TRUST_RECIPE
-def evaluate(
-    build_dir: Path,
-    model: str,
-    out: Path,
-    config: Path | None,
-    overrides: tuple[str, ...],
-    trust_recipe: bool,
-) -> None:
+@_judged
+def evaluate(typed: Typed, judge: "Judge | None") -> None:
     """Ask a model the held-out questions of DIR: accuracy by task, with intervals and baselines."""
-    from reelproof.pipeline.commands.training_judge import open_judge
     from reelproof.training.evaluate import EvaluateConfig, evaluate_model
 
-    with open_judge(build_dir, trust_recipe) as judge:
-        evaluate_model(build_dir, model, out, _settings(EvaluateConfig, config, overrides), judge)
-    click.echo((out / "evaluate.md").read_text())
-
-
-def _settings(model: "type[M]", config: Path | None, overrides: tuple[str, ...]) -> "M":
-    from reelproof.pipeline.settings_text import parse_settings, read_yaml
-
-    given = read_yaml(config) if config else {}
-    return parse_settings(model, given, overrides, where=str(config or "the settings"))
+    evaluate_model(typed.build_dir, typed.model, typed.out, typed.settings(EvaluateConfig), judge)
+    click.echo((typed.out / "evaluate.md").read_text())
