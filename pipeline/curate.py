@@ -10,7 +10,8 @@ from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.parts.run_step import Receipt
 from reelproof.pipeline.parts.whole import WholeRun, is_done, read_outcome, run_whole, undone
 from reelproof.pipeline.steps.dataset import CARD, CROISSANT, SHARDS, STATISTICS, Published
-from reelproof.pipeline.steps.whole_set import POLICY, Decided, files_of, measured, verdicts_of
+from reelproof.pipeline.steps.judged_rows import files_of, measured, verdicts_of
+from reelproof.pipeline.steps.whole_set import POLICY, Decided
 from reelproof.pipeline.workplace import Workplace
 
 

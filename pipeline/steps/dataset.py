@@ -28,16 +28,10 @@ from reelproof.pipeline.parts.whole import WholeRun
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.steps.answers import TRACES
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
+from reelproof.pipeline.steps.judged_rows import blocks_in, decided_by_block, files_of, verdicts_by_block
 from reelproof.pipeline.steps.questions import QUESTIONS
 from reelproof.pipeline.steps.scores import REPEATS, SCORES
-from reelproof.pipeline.steps.whole_set import (
-    POLICY,
-    SPLITS,
-    blocks_in,
-    decided_by_block,
-    files_of,
-    verdicts_by_block,
-)
+from reelproof.pipeline.steps.whole_set import POLICY, SPLITS
 from reelproof.pipeline.teachers.kinds import teacher_identity
 from reelproof.schemas.footage import Quarantine
 from reelproof.schemas.manifest import BuildFacts
