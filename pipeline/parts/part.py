@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 from reelproof.pipeline.accounts.accounting import UseCounter
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.parts.plan import Part
-from reelproof.pipeline.teachers.completions import CompletionLog, RememberingTeacher
+from reelproof.pipeline.teachers.completions import CompletionLog
 from reelproof.pipeline.teachers.kinds import TeacherConfig, open_teacher, teacher_price
+from reelproof.pipeline.teachers.remembering import RememberingTeacher
 from reelproof.schemas.footage import Footage, Keyframe, Quarantine, joined
 from reelproof.schemas.question import GivenRow
 from reelproof.schemas.record import Record, arrow_schema, from_table, leaf_paths

@@ -1,18 +1,25 @@
 """Storyboards -> clips: short films whole, long ones at each scale: scene, segment, chapter, film."""
 
-import bisect
 import hashlib
 import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, Self, TypeVar
+from typing import NamedTuple, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from reelproof.schemas.footage import Clip, ClipKind, Footage, FrameRef, Scene, Span, Storyboard, share_within
 from reelproof.schemas.settings import Settings
+from reelproof.stages.footage.shown_frames import (
+    inside,
+    pick_keyframes,
+    pick_timeline,
+    scenes_in,
+    span_of,
+    thinned,
+)
 
 VERSION = 4
 
@@ -20,8 +27,6 @@ _MOTION_BINS = 16
 _CUT_CONTENT = 15.0
 _CUT_HISTOGRAM = 0.2
 _SUDDEN = 4.0
-
-T = TypeVar("T")
 
 
 class ClipConfig(Settings):
@@ -143,19 +148,15 @@ def _levels(view: VideoView, cfg: ClipConfig) -> dict[Span, ClipKind]:
     least_s = cfg.scene_s or math.inf
     levels = {
         ClipKind.SCENE: [
-            span for span in map(_span, scenes) if least_s <= span.end_s - span.start_s <= cfg.max_s
+            span for span in map(span_of, scenes) if least_s <= span.end_s - span.start_s <= cfg.max_s
         ],
-        ClipKind.SEGMENT: _thinned(segments, cfg.max_segments or len(segments)),
+        ClipKind.SEGMENT: thinned(segments, cfg.max_segments or len(segments)),
         ClipKind.CHAPTER: chapters if len(chapters) > 1 else [],
         ClipKind.WHOLE: [film] if cfg.whole else [],
     }
     kinds = {span: kind for kind, spans in levels.items() for span in spans}
     order = list(levels)
     return dict(sorted(kinds.items(), key=lambda item: (order.index(item[1]), item[0].start_s)))
-
-
-def _span(scene: Scene) -> Span:
-    return Span(start_s=scene.start_s, end_s=scene.end_s)
 
 
 def _gathered(pieces: Sequence[Span], target_s: float, max_s: float) -> list[Span]:
@@ -180,13 +181,13 @@ def _pieces(scene: Scene, cfg: ClipConfig) -> Iterator[Span]:
 
 
 def _clip(view: VideoView, span: Span, kind: ClipKind, cfg: ClipConfig) -> Clip | None:
-    candidates = _inside(view.candidates, span)
+    candidates = inside(view.candidates, span)
     if not candidates:
         return None
     budget = cfg.frames_of(kind)
-    timeline = _timeline(candidates, span, budget.timeline, cfg.timeline_every_s)
-    keyframes = _keyframes(view.storyboard, candidates, span, budget.keyframes, cfg.min_keyframes)
-    scenes = tuple(_scenes_in(view.storyboard.scenes, span))
+    timeline = pick_timeline(candidates, span, budget.timeline, cfg.timeline_every_s)
+    keyframes = pick_keyframes(view.storyboard, candidates, span, budget.keyframes, cfg.min_keyframes)
+    scenes = tuple(scenes_in(view.storyboard.scenes, span))
     return Clip(
         clip_id=_clip_id(view.storyboard.video_id, span, keyframes, timeline),
         video_id=view.storyboard.video_id,
@@ -207,77 +208,6 @@ def _clip_id(video_id: str, span: Span, keyframes: Sequence[FrameRef], timeline:
     shown = [[frame.sha256 for frame in frames] for frames in (keyframes, timeline)]
     content = json.dumps([video_id, span.start_s, span.end_s, *shown])
     return hashlib.sha256(content.encode()).hexdigest()[:32]
-
-
-def _inside(frames: Sequence[FrameRef], span: Span) -> Sequence[FrameRef]:
-    """Of frames in order of time, those in the span."""
-    first, end = (bisect.bisect_left(frames, at, key=_time_s) for at in (span.start_s, span.end_s))
-    return frames[first:end]
-
-
-def _time_s(frame: FrameRef) -> float:
-    return frame.time_s
-
-
-def _timeline(candidates: Sequence[FrameRef], span: Span, most: int, every_s: float) -> list[FrameRef]:
-    """The frames nearest to the middles of equal stretches. Their number tells only the duration."""
-    duration_s = span.end_s - span.start_s
-    wanted = max(1, min(most, int(duration_s / every_s)))
-    count = min(wanted, len(candidates))
-    middles = span.start_s + duration_s * (np.arange(count) + 0.5) / count
-    times = np.asarray([frame.time_s for frame in candidates])
-    chosen: list[FrameRef] = []
-    first = 0
-    for place, middle in enumerate(middles):
-        end = len(candidates) - (count - place) + 1
-        best = first + int(np.abs(times[first:end] - middle).argmin())
-        chosen.append(candidates[best])
-        first = best + 1
-    return chosen
-
-
-def _keyframes(
-    storyboard: Storyboard, candidates: Sequence[FrameRef], span: Span, most: int, least: int
-) -> list[FrameRef]:
-    """The storyboard's frames, one of each scene before a second of any, within the budget."""
-    chosen: list[FrameRef] = []
-    for rank in _by_rank(storyboard, span):
-        chosen += _thinned(rank, most - len(chosen))
-    while len(chosen) < min(least, len(candidates)):
-        chosen.append(_farthest(candidates, chosen))
-    return sorted(chosen, key=lambda frame: frame.time_s)
-
-
-def _by_rank(storyboard: Storyboard, span: Span) -> list[list[FrameRef]]:
-    """The first keyframes of all scenes in the span, then their second ones, and so on."""
-    ranks: list[list[FrameRef]] = []
-    for scene in _scenes_in(storyboard.scenes, span):
-        for rank, frame in enumerate(_inside(storyboard.keyframes, _span(scene))):
-            ranks += [[]] if rank == len(ranks) else []
-            ranks[rank].append(frame)
-    return ranks
-
-
-def _farthest(candidates: Sequence[FrameRef], chosen: Sequence[FrameRef]) -> FrameRef:
-    """The candidate that lies farthest in time from all chosen ones; the earliest of several."""
-    taken = {frame.time_s for frame in chosen}
-    free = [frame for frame in candidates if frame.time_s not in taken]
-    return max(free, key=lambda frame: min((abs(frame.time_s - c.time_s) for c in chosen), default=0.0))
-
-
-def _thinned(items: Sequence[T], count: int) -> list[T]:
-    """At most `count` of the items, evenly spaced."""
-    if len(items) <= count:
-        return list(items)
-    return [items[int((i + 0.5) * len(items) / count)] for i in range(count)]
-
-
-def _scenes_in(scenes: Sequence[Scene], span: Span) -> Iterator[Scene]:
-    """The scenes that the span touches, cut off at its ends."""
-    for scene in scenes:
-        start_s, end_s = max(scene.start_s, span.start_s), min(scene.end_s, span.end_s)
-        if start_s < end_s:
-            yield scene.model_copy(update={"start_s": start_s, "end_s": end_s})
 
 
 def _motion_bins(view: VideoView, span: Span) -> np.ndarray:

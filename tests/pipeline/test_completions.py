@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reelproof.pipeline.accounts.accounting import UseCounter
-from reelproof.pipeline.teachers.completions import CompletionLog, RememberingTeacher
+from reelproof.pipeline.teachers.completions import CompletionLog
+from reelproof.pipeline.teachers.remembering import RememberingTeacher
 from reelproof.schemas.chat import ChatRequest, Completion, Message, Sampling, TextPart
 
 LOCAL = fsspec.filesystem("file")

@@ -12,7 +12,8 @@ import numpy as np
 
 from reelproof.schemas.question import Task
 from reelproof.stages.teachers.embedded.measure import WHOLE, Differences, Region
-from reelproof.stages.teachers.embedded.read import AskedQuestion, Shown
+from reelproof.stages.teachers.embedded.named import Run, letters_of, pair_named, place_named
+from reelproof.stages.teachers.embedded.read import AskedQuestion
 
 SHARP = 33.0
 """Content difference from which a step counts as a change of scene."""
@@ -31,13 +32,6 @@ class View(NamedTuple):
     greedy: bool
     region: Region = WHOLE
     """What of the pictures was looked at."""
-
-
-class _Run(NamedTuple):
-    """Frames from the first to the last, by their places."""
-
-    first: int
-    last: int
 
 
 class Said(NamedTuple):
@@ -116,7 +110,7 @@ def _is_reversed(view: View) -> Said:
 
 def _motion_half(view: View) -> Said | None:
     shown = view.asked.shown
-    letters = _letters_of(view, ("first", "second"))
+    letters = letters_of(view.asked.options, ("first", "second"))
     if letters is None or len(shown) < 4 or shown[0].time_s is None:
         return None
     moves = view.measured.motion_steps()
@@ -140,7 +134,7 @@ def _motion_half(view: View) -> Said | None:
 def _largest_change(view: View) -> Said | None:
     """The option whose two frames differ most, told beside one of the others."""
     shown, content = view.asked.shown, view.measured.content
-    pairs = [_pair_named(option, shown) for option in view.asked.options]
+    pairs = [pair_named(option, shown) for option in view.asked.options]
     found = [pair for pair in pairs if pair is not None]
     if len(found) < max(len(pairs), 2):
         return None
@@ -164,7 +158,7 @@ def _largest_change(view: View) -> Said | None:
 def _odd_frame(view: View) -> Said | None:
     """The option whose frame is least like the two frames that it is most like."""
     shown, content = view.asked.shown, view.measured.content
-    found = [_place_named(option, shown) for option in view.asked.options]
+    found = [place_named(option, shown) for option in view.asked.options]
     places = [place for place in found if place is not None]
     if len(shown) < 4 or not places or len(places) < len(found):
         return None
@@ -268,17 +262,17 @@ def _changes_most(view: View) -> str:
     return f"The largest change is that from {before.label} to {after.label}."
 
 
-def _runs(count: int) -> list[_Run]:
+def _runs(count: int) -> list[Run]:
     """Every run of at least two frames and less than half of all."""
     longest = max((count - 1) // 2, 2)
     return [
-        _Run(first, first + length - 1)
+        Run(first, first + length - 1)
         for length in range(2, longest + 1)
         for first in range(count - length + 1)
     ]
 
 
-def _foreignness(content: Sequence[Sequence[float]], run: _Run) -> float:
+def _foreignness(content: Sequence[Sequence[float]], run: Run) -> float:
     """How much less the run goes with the rest than both go together in themselves."""
     first, last = run
     inside, outside = range(first, last + 1), [*range(first), *range(last + 1, len(content))]
@@ -292,29 +286,6 @@ def _foreignness(content: Sequence[Sequence[float]], run: _Run) -> float:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
-
-
-def _letters_of(view: View, words: Sequence[str]) -> list[str] | None:
-    """The letter of the option that holds each word; None unless each is in exactly one."""
-    found = [[i for i, option in enumerate(view.asked.options) if word in option.lower()] for word in words]
-    if any(len(places) != 1 for places in found):
-        return None
-    return [string.ascii_uppercase[places[0]] for places in found]
-
-
-def _place_named(option: str, shown: Sequence[Shown]) -> int | None:
-    """Which frame an option such as `the frame at 3.1 s` means."""
-    for place, each in enumerate(shown):
-        if each.time_s is not None and option.endswith(f" {each.time_s:.1f} s"):
-            return place
-    return None
-
-
-def _pair_named(option: str, shown: Sequence[Shown]) -> _Run | None:
-    """Which frames an option such as `from 3.1 s to 3.6 s` means."""
-    first, _, last = option.removeprefix("from ").partition(" to ")
-    places = [_place_named(f" {each}", shown) for each in (first, last)]
-    return None if places[0] is None or places[1] is None else _Run(places[0], places[1])
 
 
 def _said(view: View, seen: Sequence[str], answer: str) -> Said:

@@ -1,0 +1,87 @@
+"""A storyboard and candidate frames -> the frames that a stretch of a film is shown by."""
+
+import bisect
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from reelproof.schemas.footage import FrameRef, Scene, Span, Storyboard
+
+T = TypeVar("T")
+
+
+def span_of(scene: Scene) -> Span:
+    """From when to when."""
+    return Span(start_s=scene.start_s, end_s=scene.end_s)
+
+
+def inside(frames: Sequence[FrameRef], span: Span) -> Sequence[FrameRef]:
+    """Of frames in order of time, those in the span."""
+    first, end = (bisect.bisect_left(frames, at, key=_time_s) for at in (span.start_s, span.end_s))
+    return frames[first:end]
+
+
+def _time_s(frame: FrameRef) -> float:
+    return frame.time_s
+
+
+def pick_timeline(candidates: Sequence[FrameRef], span: Span, most: int, every_s: float) -> list[FrameRef]:
+    """The frames nearest to the middles of equal stretches. Their number tells only the duration."""
+    duration_s = span.end_s - span.start_s
+    wanted = max(1, min(most, int(duration_s / every_s)))
+    count = min(wanted, len(candidates))
+    middles = span.start_s + duration_s * (np.arange(count) + 0.5) / count
+    times = np.asarray([frame.time_s for frame in candidates])
+    chosen: list[FrameRef] = []
+    first = 0
+    for place, middle in enumerate(middles):
+        end = len(candidates) - (count - place) + 1
+        best = first + int(np.abs(times[first:end] - middle).argmin())
+        chosen.append(candidates[best])
+        first = best + 1
+    return chosen
+
+
+def pick_keyframes(
+    storyboard: Storyboard, candidates: Sequence[FrameRef], span: Span, most: int, least: int
+) -> list[FrameRef]:
+    """The storyboard's frames, one of each scene before a second of any, within the budget."""
+    chosen: list[FrameRef] = []
+    for rank in _by_rank(storyboard, span):
+        chosen += thinned(rank, most - len(chosen))
+    while len(chosen) < min(least, len(candidates)):
+        chosen.append(_farthest(candidates, chosen))
+    return sorted(chosen, key=lambda frame: frame.time_s)
+
+
+def _by_rank(storyboard: Storyboard, span: Span) -> list[list[FrameRef]]:
+    """The first keyframes of all scenes in the span, then their second ones, and so on."""
+    ranks: list[list[FrameRef]] = []
+    for scene in scenes_in(storyboard.scenes, span):
+        for rank, frame in enumerate(inside(storyboard.keyframes, span_of(scene))):
+            ranks += [[]] if rank == len(ranks) else []
+            ranks[rank].append(frame)
+    return ranks
+
+
+def _farthest(candidates: Sequence[FrameRef], chosen: Sequence[FrameRef]) -> FrameRef:
+    """The candidate that lies farthest in time from all chosen ones; the earliest of several."""
+    taken = {frame.time_s for frame in chosen}
+    free = [frame for frame in candidates if frame.time_s not in taken]
+    return max(free, key=lambda frame: min((abs(frame.time_s - c.time_s) for c in chosen), default=0.0))
+
+
+def thinned(items: Sequence[T], count: int) -> list[T]:
+    """At most `count` of the items, evenly spaced."""
+    if len(items) <= count:
+        return list(items)
+    return [items[int((i + 0.5) * len(items) / count)] for i in range(count)]
+
+
+def scenes_in(scenes: Sequence[Scene], span: Span) -> Iterator[Scene]:
+    """The scenes that the span touches, cut off at its ends."""
+    for scene in scenes:
+        start_s, end_s = max(scene.start_s, span.start_s), min(scene.end_s, span.end_s)
+        if start_s < end_s:
+            yield scene.model_copy(update={"start_s": start_s, "end_s": end_s})
