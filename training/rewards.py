@@ -132,7 +132,7 @@ def _score(case: _Case) -> Scored:
 def _right(case: _Case) -> float:
     example = case.example
     scorer = SCORERS[case.cfg.scoring]
-    said = case.said.answer if case.cfg.scoring == "strict" else case.said.stated
+    said = case.said.said(strictly=case.cfg.scoring == "strict")
     return scorer(example.task, said, example.answer, example.options, example.tolerance)
 
 

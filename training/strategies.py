@@ -108,9 +108,7 @@ def draw_pools(
 
 
 def _answer(text: str, cfg: TtsConfig) -> str | None:
-    """In its block where scoring is strict, else as a person reads it."""
-    said = read_completion(text)
-    return said.answer if cfg.rewards.scoring == "strict" else said.stated
+    return read_completion(text).said(strictly=cfg.rewards.scoring == "strict")
 
 
 def vote(example: Example, answers: Sequence[str | None], weights: Sequence[float]) -> str | None:

@@ -90,8 +90,6 @@ _ONES = _counted(
 )
 _TENS = _counted("twenty thirty forty fifty sixty seventy eighty ninety", first=2)
 _ENGLISH = {"zero": 0.0, **_ONES, **{word: 10 * value for word, value in _TENS.items()}}
-WORD_VALUES = _ONES
-"""Spelt numbers up to nineteen, for places and moments."""
 _ALONE = {
     "once": 1.0,
     "twice": 2.0,
@@ -140,6 +138,14 @@ _NOTHING = re.compile(
     r"(?:there (?:are|is|were|was) |i (?:see|count) )?(?:none|no|nil)(?: [a-z]{1,20}){0,3}[.!]?"
 )
 _STRICT_NUMBER = re.compile(PLAIN_NUMBER)
+
+
+_ONE = re.compile(r"\b(?:" + "|".join(_ONES) + r")\b")
+
+
+def spelt_as_digits(plain: str) -> str:
+    """`two to four` is `2 to 4`: numbers up to nineteen, for places and moments."""
+    return _ONE.sub(lambda found: f"{_ONES[found[0]]:g}", plain)
 
 
 def strict_amount(text: str) -> Amount | None:

@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 from reelproof.schemas.answers.prose import spoken_for
 from reelproof.schemas.answers.scores import GRADED_TASKS, lenient_score, unread
-from reelproof.schemas.answers.wording import DENIAL, words
+from reelproof.schemas.answers.wording import DENIAL, sentences, words
 from reelproof.schemas.question import Task
 
-_SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|(?<=[。！？])|\n+")
 _ANSWER_IS = r"(?:answer|option|choice)\s?(?:(?:is|must be|should be|would be)\b(?!\s?n['’]t)|:|=)"
 _CONCLUDES = re.compile(
     rf"\b{_ANSWER_IS}"
@@ -116,7 +115,7 @@ def _last_conclusion(thought: str, question: Posed, sentences: int) -> _Conclude
 
 def _last_sentences(thought: str, count: int) -> list[str]:
     """From the last 4,000 characters: nobody concludes for longer."""
-    return [each.strip() for each in _SENTENCE_END.split(thought[-4000:]) if each.strip()][-count:]
+    return sentences(thought[-4000:])[-count:]
 
 
 def _tails(sentence: str, question: Posed) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import re
 
-from reelproof.schemas.answers.amounts import WORD_VALUES
+from reelproof.schemas.answers.amounts import spelt_as_digits
 from reelproof.schemas.answers.wording import LONGEST_VALUE, in_plain_signs, tidy
 
 _STRICT_ORDER = re.compile(r"[0-9]{1,4}(?:\s?,\s?[0-9]{1,4})*|[A-Z](?:\s?,\s?[A-Z])*")
@@ -16,7 +16,6 @@ _ORDER_ITEM = re.compile(r"\d{1,4}|[a-z]")
 _NUMBERED = re.compile(r"\s*(\d{1,2})\s?[.)]\s+(?=\S)(.*)")
 _ORDINAL = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th)\s?[:=]\s?")
 _PREFACE = re.compile(r"^[a-z\s]{0,80}:\s?")
-_SPELT = re.compile(r"\b(?:" + "|".join(WORD_VALUES) + r")\b")
 
 
 def strict_order(text: str) -> tuple[str, ...] | None:
@@ -31,7 +30,7 @@ def lenient_order(text: str, expected_items: int) -> tuple[str, ...] | None:
     if len(text) > LONGEST_VALUE:
         return None
     plain = _PREFACE.sub("", tidy(_without_numbering(in_plain_signs(text))).casefold(), count=1)
-    plain = _SPELT.sub(lambda found: f"{WORD_VALUES[found[0]]:g}", _without_ordinals(plain))
+    plain = spelt_as_digits(_without_ordinals(plain))
     plain = _ORDER_NOISE.sub(" ", plain).strip(" .:")
     items = [item for item in _ORDER_SEPARATORS.split(plain) if item]
     if len(items) == 1 and len(items[0]) == expected_items <= 9:

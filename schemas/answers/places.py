@@ -8,7 +8,7 @@ takes linear time.
 import re
 from typing import Any, NamedTuple
 
-from reelproof.schemas.answers.amounts import CLOCK, PLAIN_NUMBER, SECONDS_OF, WORD_VALUES, clock_seconds
+from reelproof.schemas.answers.amounts import CLOCK, PLAIN_NUMBER, SECONDS_OF, clock_seconds, spelt_as_digits
 from reelproof.schemas.answers.wording import DENIAL, LONGEST_VALUE, as_json, in_plain_signs, tidy
 
 _MOST_ITEMS = 64
@@ -59,7 +59,6 @@ _ENDS = re.compile(
 )
 _SRT = re.compile(r"(\d{1,3}:\d{2}:\d{2}),(\d{3})(?!\d)")
 _ANGLED = re.compile(rf"<\s?({_MOMENT})\s?>\s?,?\s?<\s?({_MOMENT})\s?>")
-_SPELT = re.compile(r"\b(?:" + "|".join(WORD_VALUES) + r")\b")
 _CJK_DIGITS = {"两": "2", **dict(zip("一二三四五六七八九", "123456789", strict=True))}
 _CJK_SECONDS = re.compile("([" + "".join(_CJK_DIGITS) + "])(?=秒)")
 _HEDGED = re.compile(r"[\d\])s]\s?,?\sor\s[\[(\d]")
@@ -87,7 +86,7 @@ def lenient_spans(text: str) -> tuple[Interval, ...] | None:
     plain = named or tidy(_ANGLED.sub(r"\1 to \2", _SRT.sub(r"\1.\2", text))).casefold()
     if DENIAL.search(plain) or _COUNTED.search(plain) or _HEDGED.search(plain):
         return None
-    plain = _SPELT.sub(lambda found: f"{WORD_VALUES[found[0]]:g}", plain)
+    plain = spelt_as_digits(plain)
     plain = _SECOND_FIRST.sub("", plain)
     plain = _MORE.sub(" ", _CJK_SECONDS.sub(lambda found: _CJK_DIGITS[found[1]], plain))
     plain = _ENDS.sub(r"\1 to \2", plain)

@@ -10,14 +10,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from reelproof.schemas.answers.overlap import stem
-from reelproof.schemas.answers.wording import words
+from reelproof.schemas.answers.wording import sentences, words
 
 _LONGEST_THOUGHT = 6000
 """Characters from the end; nobody concludes for longer."""
 _LEAST_SUPPORT = 0.2
 _LATER = 0.95
 """How much a clause counts less for each clause after it."""
-_SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 _CLAUSE_END = re.compile(r";|,?\s\b(?:but|however|whereas|while|although|though)\b", re.IGNORECASE)
 _GOES_THROUGH = re.compile(
     r"\s*(?:[-*•]\s*)?(?:\*\*)?(?:option\s)?\(?[A-J]\)?(?:\*\*)?\s?[.:)]", re.IGNORECASE
@@ -69,8 +68,8 @@ def spoken_for(thought: str, options: Sequence[str], question: str) -> int | Non
 
 def _clauses(thought: str) -> Iterator[str]:
     """What the thought asserts: without lists of options and without denials."""
-    for sentence in _SENTENCE_END.split(thought[-_LONGEST_THOUGHT:]):
-        if sentence.strip() and not _GOES_THROUGH.match(sentence):
+    for sentence in sentences(thought[-_LONGEST_THOUGHT:]):
+        if not _GOES_THROUGH.match(sentence):
             clauses = (each for each in _CLAUSE_END.split(_CONTRAST.sub(" ", sentence)) if each.strip())
             yield from (each for each in clauses if not _DENIES.search(each))
 

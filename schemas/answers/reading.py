@@ -22,6 +22,10 @@ class Reading(NamedTuple):
     "final answer:" outside the thought, or else all that stands there. A thought that never closes states an
     answer only where the text ends with a block of it."""
 
+    def said(self, strictly: bool) -> str | None:
+        """The answer that is scored: strictly that of its block, else what a person takes for it."""
+        return self.answer if strictly else self.stated
+
 
 class _Tag(NamedTuple):
     name: str
@@ -39,7 +43,6 @@ class _Block(NamedTuple):
     outer_end: int
 
 
-_ANY_TAG = re.compile(r"</?(?:think|answer)\s{0,8}>", re.IGNORECASE)
 _ENDS_WITH_ANSWER = re.compile(r"<answer\s{0,8}>([^<>]{1,2000})</answer\s{0,8}>\s*\Z", re.IGNORECASE)
 _BOX = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]{0,200}\}){1,500})\}")
 _ANNOUNCED = re.compile(
@@ -80,7 +83,7 @@ def _stated(text: str, thoughts: list[_Block]) -> str | None:
     if any(block.end == block.outer_end for block in thoughts):  # the thought never closes
         ending = _ENDS_WITH_ANSWER.search(text)
         return ending[1].strip() or None if ending else None
-    outside = _ANY_TAG.sub(" ", _without(text, thoughts)).strip()
+    outside = _TAG.sub(" ", _without(text, thoughts)).strip()
     if boxes := _BOX.findall(outside):
         return boxes[-1].strip() or None
     announced = list(_ANNOUNCED.finditer(outside))

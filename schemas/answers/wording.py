@@ -92,6 +92,14 @@ def _unwrapped(text: str) -> str:
     return text
 
 
+_SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|(?<=[。！？])|\n+")
+
+
+def sentences(text: str) -> list[str]:
+    """In their order, stripped; lines end one, too."""
+    return [each.strip() for each in _SENTENCE_END.split(text) if each.strip()]
+
+
 _LONE = "぀-ヿ㐀-䶿一-鿿豈-﫿"
 WORD = rf"[{_LONE}]|[^\W_{_LONE}]+"
 """One word as a regular expression for Python and Rust: letters and digits, or one character of a script that

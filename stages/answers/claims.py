@@ -248,7 +248,7 @@ def _verdict(completion: Completion) -> bool | None:
     if completion.finish_reason == "error":
         return None
     answer = read_completion(completion.text).stated
-    return lenient_truth(completion.text if answer is None else answer)
+    return None if answer is None else lenient_truth(answer)
 
 
 def _distance_s(shown: Shown, span: Span) -> float:

@@ -41,6 +41,6 @@ def measure_difficulty(cases: Iterable[Case], cfg: DifficultyConfig) -> Iterator
 
 def _passes(trace: Trace, question: Question, cfg: DifficultyConfig) -> bool:
     score = strict_score if cfg.strict else lenient_score
-    answer = read_completion(trace.text).answer if cfg.strict else trace.answer
+    answer = read_completion(trace.text).said(cfg.strict)
     said = score(question.task, answer, question.answer, question.options, question.tolerance)
     return is_right(question.task, said, cfg.min_graded_score)

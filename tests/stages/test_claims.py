@@ -95,7 +95,8 @@ def test_a_time_where_nothing_was_shown_is_not_judged():
 @pytest.mark.parametrize(
     ("verdict", "score"),
     [("<answer>yes</answer>", 1), ("<think>hm</think><answer>No.</answer>", 0), ("Yes", 1),
-     ("<answer>unknown</answer>", None), ("", None), ("<answer>yes or no</answer>", None)],
+     ("<answer>unknown</answer>", None), ("", None), ("<answer>yes or no</answer>", None),
+     ("<think>yes, it is", None), ("<think>a</think>yes", 1.0), ("No.", 0.0)],
 )  # fmt: skip
 def test_verdicts_are_read_leniently(verdict, score):
     question = made_case([]).question
