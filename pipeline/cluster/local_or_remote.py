@@ -56,8 +56,25 @@ def open_cluster(cfg: ClusterConfig, gpus_a_server: int = 0) -> Iterator[Client]
             with _connect(cfg.scheduler) as client:
                 yield client
             return
-        with _local_cluster(cfg, gpus_a_server) as cluster, Client(cluster) as client:
+        with (
+            _workers_import_nothing_from_here(),
+            _local_cluster(cfg, gpus_a_server) as cluster,
+            Client(cluster) as client,
+        ):
             yield client
+
+
+@contextmanager
+def _workers_import_nothing_from_here() -> Iterator[None]:
+    """A `queue.py` in the folder that we were started in is nothing that a worker should import."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["PYTHONSAFEPATH"]
+        if before is not None:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 def _pages_of(cfg: ClusterConfig) -> list[str]:
@@ -82,7 +99,6 @@ def _connect(address: str) -> Client:
 
 
 def _local_cluster(cfg: ClusterConfig, gpus_a_server: int) -> SpecCluster:
-    os.environ["PYTHONSAFEPATH"] = "1"  # of a `queue.py` where we were started, our children import nothing
     servers = local_servers(cfg, gpus_a_server)
     count = max(cfg.workers or os.cpu_count() or 1, servers)
     gpus = [gpus_a_server] * servers + [0] * (count - servers)

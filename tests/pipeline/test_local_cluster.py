@@ -1,5 +1,6 @@
 """The cluster on this machine: workers that declare its GPUs, and a build whose teacher we start."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -40,6 +41,18 @@ def test_too_few_gpus_are_told(monkeypatch, asked):
     monkeypatch.setattr(cluster, "visible_gpus", lambda: ("0",))
     with pytest.raises(UsageError, match=r"needs 2 GPU\(s\), and this machine shows 1"):
         local_servers(ClusterConfig(gpus=asked), 2)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("before", [None, ""])
+def test_the_environment_is_as_it_was_once_a_cluster_is_closed(monkeypatch, before):
+    """Children of whoever calls us find their modules where they did before; workers find none there."""
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    if before is not None:
+        monkeypatch.setenv("PYTHONSAFEPATH", before)
+    with open_cluster(ClusterConfig(workers=1)) as client:
+        assert client.submit(lambda: sys.flags.safe_path).result(timeout=60)
+    assert os.environ.get("PYTHONSAFEPATH") == before
 
 
 @pytest.mark.real
