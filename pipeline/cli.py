@@ -332,7 +332,12 @@ def _console(stderr: bool = True) -> "Console":
 
 def _report(summary: "RunSummary", out: str, recipe: "Recipe", as_json: bool) -> int:
     """Say what was done; 1 where too many sources could not be used."""
+    from reelproof.pipeline.commands.kept_nothing import tell_kept_nothing
+    from reelproof.pipeline.workplace import open_workplace
+
     click.echo(summary.model_dump_json(indent=2) if as_json else summary.told())
+    for line in () if summary.kept.sft else tell_kept_nothing(open_workplace(out)):
+        click.echo(shown_text(line), err=True)
     allowed = recipe.max_quarantined_share * summary.videos
     if summary.quarantined > allowed:
         click.echo(

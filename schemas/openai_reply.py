@@ -86,14 +86,22 @@ def _said(choice: Mapping[str, Any]) -> dict[str, Any]:
     ending = str(choice.get("finish_reason") or "").casefold()
     if ending in PASSING_ENDINGS:
         raise ValueError(f"the server broke off (finish reason {ending})")
-    text, thought = _text_and_thought(message)
-    if thought and "<think>" not in text:
-        whole = not text.strip() and "</think>" in thought  # the answer is in there, too
-        text = thought if whole else f"<think>{thought}</think>{text}"
+    text = message_text(message)
     refusal = message.get("refusal") or (ending.replace("_", " ") if ending in _REFUSED_ENDINGS else None)
     if refusal:
         return {"text": text, "finish_reason": "error", "error": f"refused: {clean_text(refusal)}"}
     return {"text": text, "finish_reason": "length" if ending in _CUT_ENDINGS else "stop"}
+
+
+def message_text(message: Mapping[str, Any]) -> str:
+    """The text of a chat message; a thought that it holds apart (`reasoning_content`, thinking parts) is put
+    back before it, in its tags.
+    """
+    text, thought = _text_and_thought(message)
+    if not thought or "<think>" in text:
+        return text
+    whole = not text.strip() and "</think>" in thought  # the answer is in there, too
+    return thought if whole else f"<think>{thought}</think>{text}"
 
 
 def _text_and_thought(message: Mapping[str, Any]) -> tuple[str, str]:

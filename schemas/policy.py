@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from reelproof.schemas.answers.reading import AnswerForm
 from reelproof.schemas.question import Task
 from reelproof.schemas.record import Record
 
@@ -28,12 +29,10 @@ class PolicyConfig(Record):
     name: str = Field(default="balanced", min_length=1)
     """What the published rows call this policy; by default the preset's name."""
 
-    strict_answers: bool = True
-    """Score answers strictly (exactly the form asked for), not as a lenient reader would."""
+    answer_forms: tuple[AnswerForm, ...] = ()
+    """Forms that are accepted beside the one that is asked for, or `all`; rows are published as asked for."""
     min_graded_score: float = Field(default=0.5, gt=0, le=1)
     """Right from here up, for tasks whose score is a degree (spans, boxes, free text)."""
-    require_well_formed: bool = True
-    """One think block, then one answer block, nothing else."""
     min_thought_words: int = Field(default=5, ge=0)
     max_thought_words: int = Field(default=2000, ge=1)
     max_repetition: float = Field(default=0.3, ge=0, le=1)
@@ -130,6 +129,11 @@ class PolicyConfig(Record):
         preset = given.get("preset", "balanced")
         return {"name": preset} | dict(PRESETS.get(preset, {})) | dict(given)
 
+    @field_validator("answer_forms", mode="before")
+    @classmethod
+    def _all_forms(cls, given: Any) -> Any:
+        return tuple(AnswerForm) if given == "all" else given
+
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
         for low, high in BANDS:
@@ -166,7 +170,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
     "balanced": {},
     "permissive": {
-        "strict_answers": False,
+        "answer_forms": tuple(AnswerForm),
         "min_thought_words": 1,
         "max_repetition": 0.6,
         "max_foreign_script": 0.5,

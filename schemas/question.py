@@ -138,7 +138,7 @@ class GivenQuestion(Record):
     split: str | None = None
     """`train` or `test` where the source says so."""
     completion: str | None = None
-    """A trace that came along, `<think>…</think><answer>…</answer>`."""
+    """A trace that came along, in whatever form it came."""
 
 
 class GivenRow(GivenQuestion):

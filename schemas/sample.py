@@ -15,7 +15,7 @@ class ChatPart(Record):
     """A piece of a published message; `text` is null where `type` is `image`."""
 
     type: str
-    text: str | None
+    text: str | None = None
 
 
 class ChatMessage(Record):
@@ -66,10 +66,13 @@ class TraceRow(Row):
 class SftSample(TraceRow):
     """Config `sft`: one kept trace with its frames, as a chat."""
 
+    text: str | None = None
+    """The completion as it came; null where that is `completion`, already in the form that was asked for."""
     thought: str
     images: tuple[Image, ...]
     prompt: tuple[ChatMessage, ...]
     completion: tuple[ChatMessage, ...]
+    """The trace in the form that was asked for."""
 
 
 class RlSample(Row):

@@ -17,8 +17,9 @@ class Score(Record):
 class FormScore(Score):
     """Was the completion formed as asked?"""
 
-    well_formed: bool
-    """One think block, then one answer block, both with content, nothing else."""
+    answer_form: str
+    """`as_asked`: one think block, then one answer block in its task's strict form, nothing else. Else the
+    ways in which it differs, such as `unopened_thought+boxed`; or `unreadable`."""
     finished: bool
     """It ended by itself, not at the token limit or with an error."""
     thought_words: int = Field(ge=0)

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 import polars as pl
 
+from reelproof.schemas.answers.forms import AS_ASKED, accepted_names
 from reelproof.schemas.answers.scores import GRADED_TASKS as GRADED_TASKS
 from reelproof.schemas.intervals import wilson_low
 from reelproof.schemas.policy import PolicyConfig as PolicyConfig
@@ -55,11 +56,16 @@ SHUFFLED_PASS_RATE = rate("shuffled_passes", "shuffled_rollouts")
 
 def sft_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
     """Why a trace is not one to learn from: wrong, not grounded, or not clean. In order of telling."""
-    score = pl.col("answer_strict" if policy.strict_answers else "answer_lenient")
+    as_asked = pl.col("answer_form") == AS_ASKED
+    score = pl.when(as_asked).then("answer_strict").otherwise("answer_lenient")
     enough = pl.when(pl.col("task").is_in(GRADED_TASKS)).then(policy.min_graded_score).otherwise(1.0)
     return (
         Rule("unfinished", ~pl.col("finished")),
-        Rule("malformed", ~pl.col("well_formed") & policy.require_well_formed, "require_well_formed"),
+        Rule(
+            "malformed",
+            ~pl.col("answer_form").is_in(accepted_names(policy.answer_forms)),
+            "answer_forms",
+        ),
         Rule("answer_unknown", score.is_null()),
         Rule("wrong_answer", score < enough, "min_graded_score"),
         Rule("short_thought", pl.col("thought_words") < policy.min_thought_words, "min_thought_words"),

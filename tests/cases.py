@@ -62,7 +62,7 @@ def made_trace(
         sample_index=place,
         text=completion,
         thought=reading.thought,
-        answer=reading.answer,
+        answer=reading.stated,
         cited=cited_spans(reading.thought),
         finish_reason=finish,
     )

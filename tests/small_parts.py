@@ -167,7 +167,7 @@ def scores_of(trace: Trace, blind: int | None) -> list[Record]:
     right, trace_id = float(trace.sample_index % 2), trace.trace_id
     bits = int(sha(trace_id)[:4], 16)
     return [
-        FormScore(trace_id=trace_id, well_formed=True, finished=True, thought_words=8 + bits % 40),
+        FormScore(trace_id=trace_id, answer_form="as_asked", finished=True, thought_words=8 + bits % 40),
         AnswerScore(trace_id=trace_id, answer_strict=right, answer_lenient=right, answer_partial=right),
         DifficultyScore(
             trace_id=trace_id, pass_count=2, rollout_count=ROLLOUTS, pass_low=0.15, pass_high=0.85

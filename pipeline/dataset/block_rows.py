@@ -1,17 +1,20 @@
 """Some parts of a block and their verdicts -> published rows, in Arrow columns."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from reelproof.pipeline.dataset.blocks import PARTS_A_GROUP, Block, PartSizes
 from reelproof.pipeline.dataset.part_files import open_parquet, read_columns
 from reelproof.pipeline.dataset.rows import Frames, Places, Rows, lists, read_frames, table_schema, turns
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.answers.forms import AS_ASKED, as_asked
+from reelproof.schemas.question import Task
 
 _OF_TRACES = ("request_id", "prompt_id", "teacher", "text", "thought", "said")
 
@@ -50,7 +53,7 @@ def read_rows(store: Store, piece: Piece, config: str, scores: pa.Schema, policy
         columns |= _taken(traces, rows, schema)
         columns["sample_id"] = columns["request_id"]
     if config == "sft":
-        columns["completion"] = _as_turns(traces["text"].take(rows).combine_chunks())
+        columns |= _completions(columns)
     columns["policy"] = pa.repeat(pa.scalar(policy), len(rows))
     columns["reasons"] = (
         None if piece.reasons is None else piece.reasons.to_arrow().cast(pa.list_(pa.string()))
@@ -63,7 +66,7 @@ def _wanted(schema: pa.Schema, config: str) -> list[str]:
     """Columns of the traces file that a config's rows are made of."""
     if config == "rl":
         return ["question_place"]
-    named = [name for name in _OF_TRACES if name in schema.names or (name == "text" and config == "sft")]
+    named = [name for name in _OF_TRACES if name in schema.names]
     return ["question_place", *named]
 
 
@@ -101,6 +104,18 @@ def _taken(table: pa.Table, rows: Places, schema: pa.Schema) -> dict[str, pa.Arr
     wanted = [name for name in table.column_names if name in schema.names]
     taken = table.select(wanted).take(rows)
     return {name: taken[name].combine_chunks() for name in wanted}
+
+
+def _completions(columns: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
+    """What a trace said in the form that was asked for, and as it came where that is not the same."""
+    came = columns["text"]
+    other = pc.not_equal(columns["answer_form"], AS_ASKED)
+    places = np.flatnonzero(other.to_numpy(zero_copy_only=False))
+    names = ("thought", "said", "task", "options")
+    told = zip(*(columns[name].take(places).to_pylist() for name in names), strict=True)
+    rewritten = [as_asked(thought, said, Task(task), options) for thought, said, task, options in told]
+    wanted = pc.replace_with_mask(came, other, pa.array(rewritten, pa.string()))
+    return {"completion": _as_turns(wanted), "text": pc.if_else(other, came, None)}
 
 
 def _as_turns(texts: pa.Array) -> pa.Array:

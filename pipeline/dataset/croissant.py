@@ -83,7 +83,7 @@ _DESCRIPTIONS = {
     "frame_times_s": "Seconds from the first frame of the frame's video, for each frame.",
     "frame_sha256": "Of each frame's JPEG bytes.",
     "images": "The frames in the order shown, JPEG.",
-    "completion": "The trace as the teacher wrote it, thought and answer in their tags.",
+    "completion": "The trace in the form that was asked for, thought and answer in their tags.",
     "thought": "The chain of thought, citing times.",
     "answer": "The gold answer.",
     "said": "The trace's own answer.",

@@ -14,7 +14,7 @@ from reelproof.pipeline.dataset.rows import Frames, Places, Rows, nullable
 from reelproof.schemas.record import arrow_schema, leaf_paths
 from reelproof.schemas.sample import SftSample
 
-VERSION = 3
+VERSION = 4
 """Bumped when the same rows come out as other bytes."""
 
 IMAGE_ROWS = 100

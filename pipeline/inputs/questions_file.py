@@ -9,12 +9,15 @@ from typing import Any, NamedTuple
 
 from reelproof.pipeline.inputs.formats import FORMATS, Cell, kind_of
 from reelproof.schemas.answers.normalise import normalise
+from reelproof.schemas.openai_reply import message_text
 from reelproof.schemas.question import GivenQuestion, Task
 from reelproof.schemas.text import clean_json
 
+_THOUGHTS = ("reasoning_content", "reasoning")
 _COLUMNS = {"video", "question", "options", "answer", "task", "start_s", "end_s", "license", "split"} | {
     "kind",
     "completion",
+    *_THOUGHTS,
 }
 _VIDEO_R1_COLUMNS = {
     "problem_id",
@@ -131,10 +134,21 @@ def _read_row(cell: Cell, set_name: str) -> ManifestRow | None:
             "start_s": start_s,
             "end_s": end_s,
             "split": _split(row),
-            "completion": _optional_text(row, "completion"),
+            "completion": _completion(row),
         }
     )
     return ManifestRow(cell.number, video, _optional_text(row, "license"), given)
+
+
+def _completion(row: dict[str, Any]) -> str | None:
+    """A trace that came along: text, its thought perhaps beside it, a chat message, or the last of some."""
+    said = row.get("completion")
+    if isinstance(said, list):
+        said = next((each for each in reversed(said) if isinstance(each, dict)), said)
+    if not isinstance(said, dict):
+        said = {"content": _optional_text(row, "completion")}
+    apart = {name: row[name] for name in _THOUGHTS if name in row and not any(map(said.get, _THOUGHTS))}
+    return message_text({**said, **apart}).strip() or None
 
 
 def _read_video_r1(row: dict[str, Any], number: int, set_name: str) -> ManifestRow | None:

@@ -224,7 +224,9 @@ def _sources(columns: Sequence[str]) -> Sequence[str]:
 
 
 def _with_thought(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "thought": read_completion(row["text"]).thought} if "text" in row else row
+    if row.get("thought") is not None or not row.get("text"):
+        return row
+    return {**row, "thought": read_completion(row["text"]).thought}
 
 
 def _runs(numbers: Numbers | Sequence[int]) -> Iterator[range]:

@@ -46,7 +46,7 @@ def normalise(question: str, options: Sequence[str], answer: Any, task: Task | N
     if task is Task.MULTIPLE_CHOICE:
         gold = _option_letters(said, tuple(options), texts)
     else:
-        gold = _strict_form(task, said)
+        gold = strict_form(task, said)
     if fault := gold_fault(task, gold, texts):
         raise ValueError(fault)
     return Normalised(task, texts, gold)
@@ -130,7 +130,7 @@ def _named_letters(said: str, texts: tuple[str, ...]) -> list[int]:
     return indices if all(index < len(texts) for index in indices) else []
 
 
-def _strict_form(task: Task, said: str) -> str:
+def strict_form(task: Task, said: str) -> str:
     """The answer as its task's strict form spells it, or as it is where it cannot be read at all."""
     plain = _NESTED.sub(r"\1", said)
     if task is Task.BOOLEAN:

@@ -2,17 +2,38 @@
 
 import re
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import NamedTuple
 
 from reelproof.schemas.answers.amounts import CLOCK, clock_seconds
 from reelproof.schemas.footage import Span
 
 
+class AnswerForm(StrEnum):
+    """A way in which a completion may differ from the form that is asked for and still be read."""
+
+    UNOPENED_THOUGHT = "unopened_thought"
+    """`thought</think><answer>B</answer>`, as where the chat template opened the thought."""
+    UNTAGGED_THOUGHT = "untagged_thought"
+    """No think tags: the sentences before the answer are the thought."""
+    BARE = "bare"
+    """`<think>thought</think> B`: all that follows the thought is the answer."""
+    BOXED = "boxed"
+    r"""`\boxed{B}` after the thought."""
+    ANNOUNCED = "announced"
+    """`Final answer: B` after the thought."""
+    LOOSE_TAGS = "loose_tags"
+    """Tags that are repeated, spelt otherwise, in another order, or with other text around them."""
+    WORDED = "worded"
+    """The answer in other words than asked for: `B. red` for `B`, `three` for `3`."""
+
+
 class Reading(NamedTuple):
     """What a completion says."""
 
     thought: str
-    """What stands in its think blocks; empty where there is none."""
+    """What stands in its think blocks. Without any, the sentences before the answer that a block, a box or a
+    "final answer:" gives; empty where nothing does."""
     answer: str | None
     """What stands in the last closed answer block outside the thought, stripped; null where there is none."""
     well_formed: bool
@@ -21,6 +42,8 @@ class Reading(NamedTuple):
     """What a person takes for the answer: that block; without one, the last box or what follows the last
     "final answer:" outside the thought, or else all that stands there. A thought that never closes states an
     answer only where the text ends with a block of it."""
+    forms: tuple[AnswerForm, ...]
+    """How thought and answer are set down, where not as asked; empty where it is well formed."""
 
     def said(self, strictly: bool) -> str | None:
         """The answer that is scored: strictly that of its block, else what a person takes for it."""
@@ -51,7 +74,8 @@ _ANNOUNCED = re.compile(
     r"|(?:答案|정답|答え)\s?[是为은는は]?\s?[:：]?\s{0,4}",
     re.IGNORECASE,
 )
-_TAG = re.compile(r"<(/?)(think|answer)\s{0,8}>", re.IGNORECASE)
+_SENTENCES = re.compile(r".*(?:[.!?](?=\s)|[。！？\n])", re.DOTALL)
+_TAG = re.compile(r"<(/?)(think|answer)(?:(?<=think)ing)?\s{0,8}>", re.IGNORECASE)
 _AS_ASKED = ("<think>", "</think>", "<answer>", "</answer>")
 _CITED_POINT = rf"({CLOCK}|\d{{1,9}}(?:\.\d{{1,9}})?)\s{{0,2}}(?:s|sec|seconds)?"
 _CITATION = re.compile(
@@ -71,24 +95,71 @@ def read_completion(text: str) -> Reading:
     thoughts = _thought_blocks([tag for tag in tags if tag.name == "think"], len(text))
     block = _last_answer([tag for tag in tags if tag.name == "answer"], thoughts)
     answer = None if block is None else text[block.start : block.end].strip()
+    stated = _stated(text, thoughts) if block is None else _Stated(answer, text[: block.outer_start], None)
+    thought = "\n".join(text[block.start : block.end].strip() for block in thoughts).strip()
+    forms = _forms(text, tags, stated.form)
     return Reading(
-        thought="\n".join(text[block.start : block.end].strip() for block in thoughts).strip(),
+        thought=_whole_sentences(stated) if AnswerForm.UNTAGGED_THOUGHT in forms else thought,
         answer=answer,
-        stated=_stated(text, thoughts) if answer is None else answer,
-        well_formed=_is_as_asked(text, tags),
+        stated=stated.answer,
+        well_formed=not forms and bool(thought and answer),
+        forms=forms,
     )
 
 
-def _stated(text: str, thoughts: list[_Block]) -> str | None:
+class _Stated(NamedTuple):
+    """What a person takes for the answer, the text before it, and how it is set down where not in a block."""
+
+    answer: str | None
+    before: str
+    form: AnswerForm | None
+
+
+def _stated(text: str, thoughts: list[_Block]) -> _Stated:
     if any(block.end == block.outer_end for block in thoughts):  # the thought never closes
         ending = _ENDS_WITH_ANSWER.search(text)
-        return ending[1].strip() or None if ending else None
+        return _Stated((ending[1].strip() or None) if ending else None, "", AnswerForm.LOOSE_TAGS)
     outside = _TAG.sub(" ", _without(text, thoughts)).strip()
-    if boxes := _BOX.findall(outside):
-        return boxes[-1].strip() or None
+    if boxes := list(_BOX.finditer(outside)):
+        box = boxes[-1]
+        return _Stated(box[1].strip() or None, outside[: box.start()], AnswerForm.BOXED)
     announced = list(_ANNOUNCED.finditer(outside))
-    told = outside[announced[-1].end() :].strip() if announced else ""
-    return told or outside or None
+    if announced and (told := outside[announced[-1].end() :].strip()):
+        return _Stated(told, outside[: announced[-1].start()], AnswerForm.ANNOUNCED)
+    return _Stated(outside or None, "", AnswerForm.BARE)
+
+
+def _whole_sentences(stated: _Stated) -> str:
+    """Those before the answer; the one that announces it is none of the thought."""
+    if stated.form is None:
+        return _TAG.sub(" ", stated.before).strip()
+    found = _SENTENCES.match(stated.before)
+    return found[0].strip() if found else ""
+
+
+def _forms(text: str, tags: list[_Tag], answer_form: AnswerForm | None) -> tuple[AnswerForm, ...]:
+    """How a text is set down otherwise than asked, were all else as asked."""
+    forms = [] if answer_form in (None, AnswerForm.LOOSE_TAGS) else [answer_form]
+    wanted = _AS_ASKED if answer_form is None else _AS_ASKED[:2]
+    thinks = [tag for tag in tags if tag.name == "think"]
+    if not thinks:
+        forms.insert(0, AnswerForm.UNTAGGED_THOUGHT)
+        wanted = wanted[2:]
+    elif [tag.closes for tag in thinks] == [True]:
+        forms.insert(0, AnswerForm.UNOPENED_THOUGHT)
+        wanted = wanted[1:]
+    if tuple(text[tag.start : tag.end] for tag in tags) != wanted or _has_other_text(text, tags, wanted):
+        forms.append(AnswerForm.LOOSE_TAGS)
+    return tuple(forms)
+
+
+def _has_other_text(text: str, tags: list[_Tag], wanted: tuple[str, ...]) -> bool:
+    """Whether there is text before the thought's opening, or around the answer's tags."""
+    starts, ends = [tag.start for tag in tags], [tag.end for tag in tags]
+    other = text[: starts[0]] if wanted[:1] == _AS_ASKED[:1] else ""
+    if wanted[-2:] == _AS_ASKED[2:]:
+        other += text[ends[-1] :] + (text[ends[-3] : starts[-2]] if len(wanted) > 2 else "")
+    return bool(other.strip())
 
 
 def _without(text: str, blocks: list[_Block]) -> str:
@@ -165,12 +236,3 @@ def _last_answer(tags: list[_Tag], thoughts: list[_Block]) -> _Block | None:
             found = _Block(opened.start, opened.end, tag.start, tag.end)
             opened = None
     return found
-
-
-def _is_as_asked(text: str, tags: list[_Tag]) -> bool:
-    if tuple(text[tag.start : tag.end] for tag in tags) != _AS_ASKED:
-        return False
-    think, think_end, answer, answer_end = tags
-    outside = text[: think.start] + text[think_end.end : answer.start] + text[answer_end.end :]
-    inside = text[think.end : think_end.start].strip() and text[answer.end : answer_end.start].strip()
-    return bool(inside) and not outside.strip()

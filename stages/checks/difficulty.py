@@ -4,21 +4,19 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import Field
 
-from reelproof.schemas.answers.scores import is_right, lenient_score, read_completion, strict_score
+from reelproof.schemas.answers.scores import is_right, lenient_score
 from reelproof.schemas.intervals import wilson
 from reelproof.schemas.question import Question
 from reelproof.schemas.scores import DifficultyScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Trace
 
-VERSION = 3
+VERSION = 4
 
 
 class DifficultyConfig(Settings):
-    """What counts as a pass."""
+    """What counts as a pass: what a person understands, in whatever form it is told."""
 
-    strict: bool = True
-    """Score answers strictly; otherwise as a lenient reader would."""
     min_graded_score: float = Field(default=0.5, gt=0, le=1)
     """Right from here up, for tasks whose score is a degree."""
 
@@ -40,7 +38,5 @@ def measure_difficulty(cases: Iterable[Case], cfg: DifficultyConfig) -> Iterator
 
 
 def _passes(trace: Trace, question: Question, cfg: DifficultyConfig) -> bool:
-    score = strict_score if cfg.strict else lenient_score
-    answer = read_completion(trace.text).said(cfg.strict)
-    said = score(question.task, answer, question.answer, question.options, question.tolerance)
-    return is_right(question.task, said, cfg.min_graded_score)
+    score = lenient_score(question.task, trace.answer, question.answer, question.options, question.tolerance)
+    return is_right(question.task, score, cfg.min_graded_score)

@@ -1,14 +1,15 @@
-"""Traces -> were they formed as asked, did they end by themselves, how long are their thoughts?"""
+"""Traces -> in which form did they come, did they end by themselves, how long are their thoughts?"""
 
 from collections.abc import Iterable, Iterator
 
+from reelproof.schemas.answers.forms import form_name
 from reelproof.schemas.answers.reading import read_completion
 from reelproof.schemas.answers.thought import thought_words
 from reelproof.schemas.scores import FormScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
 
-VERSION = 1
+VERSION = 2
 
 
 class FormConfig(Settings):
@@ -24,7 +25,7 @@ def measure_form(
         for trace in case.traces:
             yield FormScore(
                 trace_id=trace.trace_id,
-                well_formed=read_completion(trace.text).well_formed,
+                answer_form=form_name(read_completion(trace.text), case.question.task, case.question.options),
                 finished=trace.finish_reason == "stop",
                 thought_words=thought_words(trace.thought),
             )

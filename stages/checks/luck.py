@@ -7,14 +7,14 @@ from typing import NamedTuple
 from pydantic import Field
 
 from reelproof.schemas.answers.chance import open_guess_rate
-from reelproof.schemas.answers.scores import is_right, lenient_score, strict_score
+from reelproof.schemas.answers.scores import is_right, lenient_score
 from reelproof.schemas.intervals import binomial_tail
 from reelproof.schemas.question import Question, Task
 from reelproof.schemas.scores import LuckScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, ProbeResult, Trace
 
-VERSION = 1
+VERSION = 2
 
 _PRIOR_ROLLOUTS = 2
 """As many blind answers as the guess rate of the question's form is worth where it is not exact."""
@@ -26,8 +26,6 @@ _EXACT = (Task.MULTIPLE_CHOICE, Task.BOOLEAN, Task.ORDERING)
 class LuckConfig(Settings):
     """What counts as a pass: as in `difficulty`."""
 
-    strict: bool = True
-    """Score answers strictly; otherwise as a lenient reader would."""
     min_graded_score: float = Field(default=0.5, gt=0, le=1)
     """Right from here up, for tasks whose score is a degree."""
 
@@ -76,9 +74,8 @@ def luck_rate(question: Question, probe: ProbeResult | None, min_graded_score: f
 
 def _tally(traces: Iterable[Trace], question: Question, cfg: LuckConfig) -> _Tally:
     answered = [trace for trace in traces if trace.finish_reason != "error"]
-    score = strict_score if cfg.strict else lenient_score
     scores = [
-        score(question.task, trace.answer, question.answer, question.options, question.tolerance)
+        lenient_score(question.task, trace.answer, question.answer, question.options, question.tolerance)
         for trace in answered
     ]
     return _Tally(sum(is_right(question.task, each, cfg.min_graded_score) for each in scores), len(scores))

@@ -119,7 +119,7 @@ def _scores(rng: np.random.Generator, right: np.ndarray) -> dict:
     blind = rng.binomial(4, 0.2, len(passes))
     of_question = np.arange(traces) // ROLLOUTS
     return {
-        "well_formed": rng.random(traces) < 0.97,
+        "answer_form": np.where(rng.random(traces) < 0.97, "as_asked", "unreadable"),
         "finished": rng.random(traces) < 0.99,
         "thought_words": rng.integers(40, 200, traces),
         "answer_strict": right * 1.0,

@@ -1,6 +1,7 @@
 """Someone else's questions and thoughts, checked and filtered with no teacher asked for any thought."""
 
 import json
+import shlex
 
 import pyarrow.parquet as pq
 import pytest
@@ -11,6 +12,7 @@ pytestmark = [pytest.mark.real, pytest.mark.xdist_group("builds")]
 
 THOUGHTS = {
     "sound": "At [0.5 s] there is a pattern, and at [2.5 s] it is another one, so the shots differ.",
+    "untagged": "At [0.5 s] there is a pattern, and at [2.5 s] it is another one.",
     "astray": "At [0.5 s] there is a pattern, and at [900.0 s] it is another one, so the shots differ.",
 }
 
@@ -28,7 +30,7 @@ def test_thoughts_of_others_are_filtered_without_a_teacher(tmp_path):
                 "data_type": "video",
                 "problem_type": "multiple choice",
                 "options": ["A. they are all the same", "B. they differ from each other"],
-                "process": f"<think>{thought}</think>",
+                "process": thought if name == "untagged" else f"<think>{thought}</think>",
                 "solution": "<answer>B</answer>",
                 "path": f"./films/{name}.mp4",
                 "data_source": "others",
@@ -46,12 +48,50 @@ def test_thoughts_of_others_are_filtered_without_a_teacher(tmp_path):
         "policy: {luck_confidence: 0, require_evidence: false}\n"
     )
     built = reelproof("build", recipe, "--out", tmp_path / "out", "--json").summary
-    assert (built["videos"], built["quarantined"]) == (2, 0)
+    assert (built["videos"], built["quarantined"]) == (3, 0)
     traces = pq.ParquetDataset(next((tmp_path / "out" / "parts").glob("traces-*"))).read(["model"])
-    assert traces["model"].to_pylist() == ["Qwen2.5-VL-72B@main"] * 2
+    assert traces["model"].to_pylist() == ["Qwen2.5-VL-72B@main"] * 3
     data = tmp_path / "out" / "dataset" / "data"
     kept = pq.ParquetDataset(data / "sft").read(["video", "teacher", "question_kind"]).to_pylist()
     assert kept == [{"video": "sound.mp4", "teacher": "Qwen2.5-VL-72B@main", "question_kind": "others"}]
     rejected = pq.ParquetDataset(data / "rejected").read(["video", "reasons"]).to_pylist()
-    assert [row["video"] for row in rejected] == ["astray.mp4"]
-    assert "cites_outside_clip" in rejected[0]["reasons"]
+    reasons = {row["video"]: row["reasons"] for row in rejected}
+    assert reasons.keys() == {"astray.mp4", "untagged.mp4"}
+    assert "cites_outside_clip" in reasons["astray.mp4"]
+    assert reasons["untagged.mp4"] == ["malformed"]
+
+    _other_forms_are_published_as_asked(tmp_path / "out")
+    _who_keeps_nothing_is_told_what_would_change_it(tmp_path / "out")
+
+
+def _other_forms_are_published_as_asked(out):
+    refiltered = reelproof(
+        "refilter", out, "--set", "policy.answer_forms=[untagged_thought]", "--json"
+    ).summary
+    assert refiltered["kept"]["sft"] == 2
+    rows = pq.ParquetDataset(out / "dataset" / "data" / "sft").read().to_pylist()
+    told = {row["video"]: (row["text"], row["completion"][0]["content"][0]["text"]) for row in rows}
+    thought = THOUGHTS["untagged"]
+    assert told["untagged.mp4"] == (
+        f"{thought}\n<answer>B</answer>",
+        f"<think>{thought}</think><answer>B</answer>",
+    )
+    assert told["sound.mp4"] == (None, f"<think>{THOUGHTS['sound']}</think>\n<answer>B</answer>")
+
+
+def _who_keeps_nothing_is_told_what_would_change_it(out):
+    ran = reelproof(
+        "refilter", out, "--set", "policy.luck_confidence=0.95", "--set", "policy.require_evidence=true"
+    )
+    assert "kept: 0 sft" in ran.out
+    first, *commands = ran.err.splitlines()
+    assert first.startswith("nothing was kept of 3 traces, for: ")
+    for command in commands:
+        said, _, promised = command.partition("# would keep ")
+        program, *arguments = shlex.split(said)
+        assert program == "reelproof"
+        assert reelproof(*arguments, "--json").summary["kept"]["sft"] == int(promised) > 0
+        reelproof(
+            "refilter", out, "--set", "policy.luck_confidence=0.95", "--set", "policy.require_evidence=true"
+        )
+    assert commands

@@ -55,7 +55,9 @@ COMPLETIONS = [
     ("<answer>A<think>hm</think>B</answer>", "hm", None, False),
     ("<THINK>a</THINK><Answer>B</Answer>", "a", "B", False),
     ("<think>a</think ><answer >B</answer>", "a", "B", False),
-    ("<thinking>a</thinking><answer>B</answer>", "", "B", False),
+    ("<thinking>a</thinking><answer>B</answer>", "a", "B", False),
+    ("It rains. So B.\n<answer>B</answer>", "It rains. So B.", "B", False),
+    ("It rains. So the answer is B", "It rains.", None, False),
 ]
 
 

@@ -254,10 +254,10 @@ def rounded(record: str) -> str:
 
 
 GOLDEN_CHECKS = {
-    "form": (1, "c1577d4262345c7d"),
-    "answer": (3, "27be88255f59f8aa"),
-    "difficulty": (3, "fd9dd30a402e9369"),
-    "luck": (1, "cca7326a181a6f50"),
+    "form": (2, "fdbd99b94b8e4eb5"),
+    "answer": (3, "0a87290060902299"),
+    "difficulty": (4, "56af54763aecb941"),
+    "luck": (2, "2a78b5ef2013f8cb"),
     "text": (2, "0cbc3d585080580a"),
     "guess": (1, "6ea05b2e007032d7"),
     "agreement": (3, "9c4365d69905ec8f"),
@@ -268,8 +268,8 @@ GOLDEN_CHECKS = {
     "sufficiency": (3, "30dc9bdd5289dbae"),
 }
 GOLDEN_STAGES = (
-    (traces, made_traces, 2, "7c6c5aa2462432ab"),
-    (given_traces, made_given, 2, "927a9d96e0317ba4"),
+    (traces, made_traces, 3, "7c6c5aa2462432ab"),
+    (given_traces, made_given, 3, "927a9d96e0317ba4"),
     (probes, made_probes, 4, "3ee63221b11670fa"),
     (claims, made_claims, 3, "63ab9e0037897464"),
     (sufficiency, made_sufficiencies, 3, "7ccf0660985b019d"),

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from reelproof.schemas.answers.reading import AnswerForm
 from reelproof.schemas.intervals import binomial_tail, wilson_low
 from reelproof.stages.deciding import decide, find_cuts, funnel
 from reelproof.stages.measurements import measurement_schema
@@ -25,7 +26,7 @@ from reelproof.stages.policy import (
 SOUND: dict[str, Any] = {
     "trace_id": "t0", "question_id": "q0", "clip_id": "c0", "video_id": "v0", "sample_index": 0,
     "task": "multiple_choice", "source": "computed", "kind": "odd_frame",
-    "well_formed": True, "finished": True, "thought_words": 40,
+    "answer_form": "as_asked", "finished": True, "thought_words": 40,
     "answer_strict": 1.0, "answer_lenient": 1.0, "answer_partial": 1.0,
     "pass_count": 2, "rollout_count": 4, "pass_low": 0.1, "pass_high": 0.9,
     "luck_rate": 0.05, "teacher_passes": 2, "teacher_rollouts": 4, "luck_tail": 0.014,
@@ -63,7 +64,7 @@ def test_sound_row_is_kept_by_every_preset(preset):
     ("fault", "reasons"),
     [
         ({"finished": False}, ["unfinished"]),
-        ({"well_formed": False}, ["malformed"]),
+        ({"answer_form": "unreadable"}, ["malformed"]),
         ({"answer_strict": None}, ["answer_unknown"]),
         ({"answer_strict": 0.0}, ["wrong_answer"]),
         ({"answer_strict": 0.99}, ["wrong_answer"]),
@@ -106,7 +107,7 @@ def test_sound_row_is_kept_by_every_preset(preset):
         ({"damaged_share": 0.5, "hdr": "pq"}, []),
         ({"damaged_share": None, "hdr": None}, []),
         (
-            {"leak": True, "answer_strict": 0.0, "well_formed": False},
+            {"leak": True, "answer_strict": 0.0, "answer_form": "worded", "answer_lenient": 0.0},
             ["malformed", "wrong_answer", "leaked_answer"],
         ),
     ],
@@ -374,7 +375,7 @@ def test_preset_gives_what_is_not_given():
     policy = PolicyConfig.model_validate({"preset": "strict", "max_blind_pass_rate": 0.4})
     assert (policy.name, policy.max_blind_pass_rate, policy.require_probes) == ("strict", 0.4, True)
     assert PolicyConfig.model_validate(policy.model_dump()) == policy
-    assert PolicyConfig.model_validate("permissive").strict_answers is False
+    assert PolicyConfig.model_validate("permissive").answer_forms == tuple(AnswerForm)
     with pytest.raises(ValidationError, match=r"min_pass_rate=0\.9 is above max_pass_rate=0\.1"):
         PolicyConfig(min_pass_rate=0.9, max_pass_rate=0.1)
 

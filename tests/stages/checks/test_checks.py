@@ -38,7 +38,7 @@ def test_checks_have_distinct_names_and_columns():
 def test_form_tells_tags_endings_and_length():
     texts = [GOOD, "<think></think><answer></answer>", "4"]
     scores = list(measure_form([made_case(texts)], FormConfig()))
-    assert [score.well_formed for score in scores] == [True, False, False]
+    assert [score.answer_form for score in scores] == ["as_asked", "unreadable", "unreadable"]
     assert [score.thought_words for score in scores] == [12, 0, 0]
     for reason, finished in (("stop", True), ("length", False), ("error", False)):
         (score,) = measure_form([made_case([GOOD], finish_reason=reason)], FormConfig())
@@ -69,9 +69,7 @@ def test_open_ended_answers_are_compared_as_configured():
 def test_difficulty_counts_passes_and_leaves_failures_out():
     texts = [completion("a", said) for said in ("4", "4", "5", "four")]
     scores = list(measure_difficulty([made_case(texts)], DifficultyConfig()))
-    assert {(score.pass_count, score.rollout_count) for score in scores} == {(2, 4)}
-    (lenient, *_) = measure_difficulty([made_case(texts)], DifficultyConfig(strict=False))
-    assert lenient.pass_count == 3
+    assert {(score.pass_count, score.rollout_count) for score in scores} == {(3, 4)}
     (failed,) = measure_difficulty([made_case([""], finish_reason="error")], DifficultyConfig())
     assert (failed.pass_count, failed.rollout_count, failed.pass_low, failed.pass_high) == (0, 0, 0, 1)
 

@@ -1,0 +1,85 @@
+"""A build that kept no row for `sft` -> why, which settings would change it, and how many rows they give."""
+
+import json
+import shlex
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from reelproof.pipeline.curate import judge
+from reelproof.pipeline.workplace import Workplace
+from reelproof.schemas.policy import PolicyConfig
+from reelproof.stages.deciding import decide
+
+_REASONS_TOLD, _COMMANDS_TOLD = 5, 3
+_LOOSEST = PolicyConfig(preset="permissive")
+_NO_THRESHOLD = frozenset(("preset", "name", "extra_rules"))
+
+
+class _Tried(NamedTuple):
+    """What a policy with one more setting loosened decides."""
+
+    setting: str
+    kept: int
+    fewest: int
+    """Reasons that stand against the row with the fewest of them."""
+    near: int
+    """Rows that have so few."""
+
+
+def tell_kept_nothing(workplace: Workplace) -> list[str]:
+    """The commonest reasons, and the commands that would keep the most rows; empty where there is no trace.
+
+    A command loosens one setting to what the preset `permissive` has, or, where none alone keeps a row, as
+    few together as it takes.
+    """
+    judged = judge(workplace)
+    rows = judged.measurements.filter(judged.verdicts["published"])
+    reasons = judged.verdicts.filter("published")["reasons"].explode().value_counts(sort=True)
+    if rows.is_empty():
+        return []
+    told = ", ".join(f"{reason} {count}" for reason, count in reasons.head(_REASONS_TOLD).iter_rows())
+    loosened, last = _loosen(rows, workplace.recipe.policy)
+    commands = [
+        f"  {_command(workplace, [*loosened, each.setting])}   # would keep {each.kept}"
+        for each in sorted(last, key=lambda each: -each.kept)[:_COMMANDS_TOLD]
+    ]
+    none = "  no threshold changes that; `reelproof browse` shows each trace with its reasons"
+    return [f"nothing was kept of {len(rows)} traces, for: {told}", *(commands or [none])]
+
+
+def _loosen(rows: pl.DataFrame, policy: PolicyConfig) -> tuple[list[str], list[_Tried]]:
+    """Settings that must be loosened first, and those of which each then keeps rows."""
+    names = [name for name in PolicyConfig.model_fields if name not in _NO_THRESHOLD]
+    open_ = {name for name in names if getattr(policy, name) != getattr(_LOOSEST, name)}
+    loosened: list[str] = []
+    while open_:
+        tried = [_try(rows, policy, name) for name in sorted(open_)]
+        if kept := [each for each in tried if each.kept]:
+            return loosened, kept
+        best = min(tried, key=lambda each: (each.fewest, -each.near))
+        loosened.append(best.setting)
+        open_.remove(best.setting)
+        policy = _loosened(policy, best.setting)
+    return [], []
+
+
+def _try(rows: pl.DataFrame, policy: PolicyConfig, setting: str) -> _Tried:
+    verdicts = decide(rows, _loosened(policy, setting))
+    against = verdicts["reasons"].list.len()
+    fewest = int(against.min() or 0)  # type: ignore[arg-type]
+    return _Tried(setting, int(verdicts["sft"].sum()), fewest, int((against == fewest).sum()))
+
+
+def _loosened(policy: PolicyConfig, setting: str) -> PolicyConfig:
+    return policy.model_copy(update={setting: getattr(_LOOSEST, setting)})
+
+
+def _command(workplace: Workplace, settings: list[str]) -> str:
+    overrides = " ".join(f"--set {shlex.quote(f'policy.{name}={_written(name)}')}" for name in settings)
+    return f"reelproof refilter {shlex.quote(workplace.store.url)} {overrides}"
+
+
+def _written(setting: str) -> str:
+    value: Any = "all" if setting == "answer_forms" else getattr(_LOOSEST, setting)
+    return value if isinstance(value, str) else json.dumps(value)
