@@ -139,8 +139,8 @@ def _whole_sentences(stated: _Stated) -> str:
 
 def _forms(text: str, tags: list[_Tag], answer_form: AnswerForm | None) -> tuple[AnswerForm, ...]:
     """How a text is set down otherwise than asked, were all else as asked."""
-    forms = [] if answer_form in (None, AnswerForm.LOOSE_TAGS) else [answer_form]
-    wanted = _AS_ASKED if answer_form is None else _AS_ASKED[:2]
+    forms: list[AnswerForm] = [] if answer_form in (None, AnswerForm.LOOSE_TAGS) else [answer_form]
+    wanted: tuple[str, ...] = _AS_ASKED if answer_form is None else _AS_ASKED[:2]
     thinks = [tag for tag in tags if tag.name == "think"]
     if not thinks:
         forms.insert(0, AnswerForm.UNTAGGED_THOUGHT)

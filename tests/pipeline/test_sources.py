@@ -534,3 +534,25 @@ def test_replaced_remote_file_is_read_again(bucket):
     again = identify(list_sources(config).files, known)
     assert again.hashed == 1
     assert again.found[0].video_id == hashlib.sha256(MP4[::-1]).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "came",
+    [
+        {"completion": "<think>It is blue.</think>\n\nB"},
+        {"completion": "\n\nB", "reasoning_content": "It is blue."},
+        {"completion": {"role": "assistant", "content": "\n\nB", "reasoning_content": "It is blue."}},
+        {"completion": [{"role": "user", "content": "?"}, {"content": "\n\nB", "reasoning": "It is blue."}]},
+        {"completion": [{"content": [{"type": "text", "text": "<think>It is blue.</think>\n\nB"}]}]},
+    ],
+)
+def test_traces_come_as_texts_and_as_chat_messages(came):
+    row = {"video": "a.mp4", "question": "Which?", "options": ["red", "blue"], "answer": "B", **came}
+    (read,) = read_manifest("m.jsonl", as_jsonl([row])).rows
+    assert "".join(read.question.completion.split("\n")) == "<think>It is blue.</think>B"
+
+
+def test_completion_that_is_none_is_told():
+    row = {"video": "a.mp4", "question": "Is it?", "answer": "yes", "completion": 5}
+    (problem,) = read_manifest("m.jsonl", as_jsonl([row])).problems
+    assert problem.reason == "`completion` is text, got 5"
