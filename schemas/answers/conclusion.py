@@ -89,10 +89,10 @@ def _is_same(answer: str, conclusion: str, question: Posed, how: Conclusions) ->
 
 
 def _option_spoken_for(thought: str, question: Posed) -> str | None:
-    """By the letter that the last sentence calls an option, else by the words of all."""
-    named = [letter for last in _last_sentences(thought, 1) for letter in _letters_named(last)]
-    if named:
-        return named[0]
+    """By the option that the last sentence names by its letter or its text, else by the words of all."""
+    for last in _last_sentences(thought, 1):
+        for named in (*_letters_named(last), *_options_named(last, question.options)):
+            return named
     place = spoken_for(thought, question.options, question.text)
     return None if place is None or place > 25 else chr(ord("A") + place)
 
@@ -171,12 +171,19 @@ def _letters_named(tail: str) -> Iterator[str]:
 
 
 def _options_named(tail: str, options: Sequence[str]) -> Iterator[str]:
-    """The letter of the only option whose text occurs in the tail, unless words before it deny it."""
+    """The letter of the only option whose text occurs in the tail, unless words before it deny it.
+
+    An option that is a part of another's text (`O(n)` of `O(n^2)`) is not meant by that.
+    """
     said = f" {' '.join(words(tail))} "
+    texts = [f" {' '.join(words(option))} " for option in options]
+    held = [text for text in texts if text in said]
     named = [
         (place, said.index(text))
-        for place, option in enumerate(options)
-        if (text := f" {' '.join(words(option))} ") in said and (_HAS_A_WORD.search(option) or text == said)
+        for place, text in enumerate(texts)
+        if text in held
+        and not any(text != other and text in other for other in held)
+        and (_HAS_A_WORD.search(options[place]) or text == said)
     ]
     if len(named) == 1 and not DENIAL.search(said[: named[0][1]]):
         yield chr(ord("A") + named[0][0])

@@ -114,6 +114,22 @@ def test_prose_speaks_for_an_option_in_its_words_and_only_what_is_said_outright_
     assert score.agrees is agrees
 
 
+@pytest.mark.parametrize(
+    ("thought", "answer", "agrees"),
+    [
+        ("Full moon, full moon, and full moon again. What comes is the waning gibbous.", "C", True),
+        ("Full moon, full moon, and full moon again. What comes is the waning gibbous.", "B", None),
+        ("It waxes and waxes. What comes is not the full moon.", "B", None),
+        ("It wanes. The next is a waning gibbous moon phase.", "D", None),
+    ],
+)
+def test_the_last_sentence_says_more_than_the_words_before_it(thought, answer, agrees):
+    options = ("Full", "Full moon", "Waning gibbous", "Gibbous")
+    case = made_case([completion(thought, answer)], task=MC, text="Which phase is next?", options=options)
+    (score,) = measure_agreement([case], AgreementConfig())
+    assert score.agrees is agrees
+
+
 def test_agreement_is_unknown_without_an_answer():
     case = made_case(
         ["<think>So the answer is 4.</think>", "<think>So the answer is 4.</think><answer></answer>"]
