@@ -6,7 +6,7 @@ from typing import Any
 
 from reelproof.pipeline.parts.step import PartStep, Step, WholeStep
 from reelproof.pipeline.recipe import Recipe
-from reelproof.pipeline.steps.answers import CLAIMS, PROBES, SUFFICIENCY, TRACES
+from reelproof.pipeline.steps.answers import CLAIMS, PROBES, PROVENANCE, SUFFICIENCY, TRACES
 from reelproof.pipeline.steps.dataset import CARD, CROISSANT, SHARDS, STATISTICS
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE, STORYBOARDS
 from reelproof.pipeline.steps.questions import ASKED, QUESTIONS
@@ -24,6 +24,7 @@ OVER_PARTS: tuple[PartStep, ...] = (
     TRACES,
     PROBES,
     CLAIMS,
+    PROVENANCE,
     SUFFICIENCY,
     *SCORES,
     REPEATS,

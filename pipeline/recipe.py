@@ -46,8 +46,6 @@ class AskedSource(Settings):
     answerer: TeacherConfig | None = None
     """Who answers them again without their key; by default the writer."""
     wanted: AskedConfig = AskedConfig()
-    min_agreement: float = Field(default=0.5, ge=0, le=1)
-    """Smallest share of those answers that agree with the key, for a question to be used."""
 
     @property
     def answers_again(self) -> TeacherConfig:
@@ -64,11 +62,6 @@ class QuestionSources(Settings):
     """Questions that the pipeline knows the answers of."""
     asked: AskedSource | None = None
     """Questions that a teacher writes; none by default."""
-
-    @property
-    def min_agreement(self) -> float:
-        """Of questions that a teacher writes; 0 where none does."""
-        return self.asked.min_agreement if self.asked else 0.0
 
 
 class SharedTeacher(Settings):
@@ -107,8 +100,12 @@ ChecksConfig: type[Settings] = create_model("ChecksConfig", __base__=Settings, *
 class Recipe(Settings):
     """Every setting of a build. Sections in the order in which the data flows through them."""
 
-    moved: ClassVar[Mapping[str, str]] = {"verifier": "claims.verifier", "judge": "sufficiency.judge"}
-    """What was a section of its own once -> where it is now."""
+    moved: ClassVar[Mapping[str, str]] = {
+        "verifier": "claims.verifier",
+        "judge": "sufficiency.judge",
+        "questions.asked.min_agreement": "policy.min_key_agreement",
+    }
+    """What a setting was called once -> what it is called now."""
 
     name: str = Field(default="dataset", min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """What the dataset is called in its card."""

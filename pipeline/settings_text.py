@@ -147,7 +147,7 @@ def _explain(error: Any, model: type[BaseModel]) -> str:
     field = ".".join(str(part) for part in error["loc"]) or "settings"
     if error["type"] == "extra_forbidden":
         if moved := getattr(model, "moved", {}).get(field):
-            return f"{field}: it stands beside what it is asked for, as {moved}"
+            return f"{field}: it is now {moved}"
         return f"{field}: there is no such field{_may_be(error['loc'], model)}"
     if error["type"] == "missing":
         return f"{field}: missing"

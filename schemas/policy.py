@@ -85,6 +85,8 @@ class PolicyConfig(Record):
     """Reject where no judge said what the observations alone lead to."""
     min_sufficiency: float = Field(default=0.0, ge=0, le=1)
     """Smallest score of the answer that a judge who sees no frame draws from the thought's observations."""
+    min_key_agreement: float = Field(default=0.5, ge=0, le=1)
+    """Smallest share of answers given without a written question's key that agree with it."""
     keep_duplicates: bool = False
     """Keep near-duplicate traces and questions."""
     max_damaged_share: float = Field(default=0.5, ge=0, le=1)
@@ -164,6 +166,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "max_shuffled_pass_rate": 0.5,
         "order_tasks": (Task.ORDERING, Task.TEMPORAL_GROUNDING),
         "min_sufficiency": 0.5,
+        "min_key_agreement": 0.75,
         "min_graded_score": 0.7,
         "max_damaged_share": 0.1,
         "max_traces_per_question": 1,
@@ -181,6 +184,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "require_evidence": False,
         "min_best_margin": -1.0,
         "max_blind_pass_rate": 1.0,
+        "min_key_agreement": 0.0,
         "max_damaged_share": 1.0,
         "probe_confidence": 0.99,
         "luck_confidence": 0.0,

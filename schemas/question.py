@@ -91,6 +91,8 @@ class Question(Record):
     frames: tuple[ShownFrame, ...]
     split: str | None = None
     """`train` or `test` where the source says so."""
+    evidence: tuple[Span, ...] = ()
+    """Where in the clip the answer is proven, as far as whoever asked says so."""
 
     def with_id(self) -> Self:
         """The same question, its `question_id` following from what it asks, shows and holds to be right."""
@@ -112,8 +114,6 @@ class WrittenQuestion(Record):
     """That was asked for."""
     question: Question | None
     """Null where there is none to use, and `failure` says why."""
-    evidence: tuple[Span, ...]
-    """Where in the clip the writer says that the answer is proven."""
     failure: str | None
     agreement: float | None
     """Share of the answers given without the key that agree with it; null where none was asked for."""

@@ -1,7 +1,9 @@
 """The published rows. Scores are not listed here: every field of every check's record follows as a column."""
 
+from reelproof.schemas.footage import Span
 from reelproof.schemas.question import QuestionSource, Task
 from reelproof.schemas.record import Record
+from reelproof.schemas.trace import JudgedClaim
 
 
 class Image(Record):
@@ -36,8 +38,10 @@ class Row(Record):
     clip_id: str
     clip_start_s: float
     clip_end_s: float
-    frame_times_s: tuple[float, ...]
-    """Each shown frame's time in its own video."""
+    frame_times_s: tuple[float | None, ...]
+    """Each frame's time as it was shown, which thoughts cite; null where frames go by their places."""
+    frame_source_times_s: tuple[float, ...]
+    """Each frame's time in the video that it comes from: another one's, where a question brings that in."""
     frame_sha256: tuple[str, ...]
     """Of each shown frame's JPEG bytes: what the teacher saw."""
     question_id: str
@@ -49,6 +53,8 @@ class Row(Record):
     answer: str
     """Gold."""
     tolerance: float | None
+    evidence: tuple[Span, ...]
+    """Where the answer is proven, as far as whoever wrote the question says so."""
     policy: str
     """The policy's name; its full text is in the manifest."""
 
@@ -56,11 +62,13 @@ class Row(Record):
 class TraceRow(Row):
     """What `sft` and `rejected` add: one trace."""
 
-    said: str | None
+    prediction: str | None
     """The trace's own answer."""
     teacher: str
     prompt_id: str
     request_id: str
+    claims: tuple[JudgedClaim, ...]
+    """What the thought says of times that it cites, and whether the frames bear it out."""
 
 
 class SftSample(TraceRow):

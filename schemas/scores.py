@@ -93,6 +93,13 @@ class AgreementScore(Score):
     """Null where the thought draws no conclusion that can be read."""
 
 
+class KeyScore(Score):
+    """Do others come to a written question's key? The same on each of its rollouts."""
+
+    key_agreement: float | None = Field(ge=0, le=1)
+    """Share of the answers given without the key that agree with it; null where nobody answered again."""
+
+
 class CitationScore(Score):
     """Do the cited times point at something that was shown?"""
 
@@ -125,7 +132,7 @@ class ProbeScore(Score):
 class GroundingScore(Score):
     """Do the cited frames bear the thought's claims out, and better than others do?"""
 
-    claims: int = Field(ge=0)
+    judged_claims: int = Field(ge=0)
     """Claims that cite a time and that the verifier can judge."""
     claims_unjudged: int = Field(ge=0)
     """Claims that cite a time of which it cannot, or for which no frame was shown."""

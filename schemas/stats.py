@@ -133,6 +133,13 @@ class PolicyStats(Record):
     probes: tuple[ProbePass, ...]
     duplicate_traces: int
     duplicate_questions: int
+    judged_claims: int
+    """Claims of all traces that the verifier judged, …"""
+    testable_claims: int
+    """… those of them that were held against control frames, …"""
+    kept_judged_claims: int
+    kept_testable_claims: int
+    """… and the same of the traces in `sft`."""
     contaminated: int | None
     """Traces of questions that are in an evaluation set; null where none was named."""
 

@@ -1,7 +1,7 @@
 """A completion read as a chain of thought, what was measured of it, and what was decided."""
 
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -71,8 +71,57 @@ class Claim(Record):
     """Null where no shown frame stands for what is cited."""
     control: ControlKind | None = None
     """Null where no other frames can test the claim."""
+    frames: tuple[str, ...] = ()
+    """sha256 of the shown frames that stand for what is cited, in order of time; none where one lacks."""
+    control_frames: tuple[str, ...] = ()
+    """sha256 of the control frames, set after set."""
     verifier: str
     """`name@revision` of the verifier."""
+
+
+class ClaimVerdict(StrEnum):
+    """What came of a claim."""
+
+    GROUNDED = "grounded"
+    """The cited frames bear it out, and control frames do so less."""
+    UNTESTED = "untested"
+    """The cited frames bear it out; no control frames can test it, or the verifier cannot tell by them."""
+    CONTROL_BELIEVED = "control_believed"
+    """Control frames bear it out as much: it may be true of any frame."""
+    UNGROUNDED = "ungrounded"
+    """The cited frames do not bear it out."""
+    UNJUDGED = "unjudged"
+    """No frame was shown at what it cites, or the verifier cannot know."""
+
+
+class JudgedClaim(Record):
+    """A claim as it is published with its trace."""
+
+    text: str
+    cited: tuple[Span, ...]
+    """Seconds; a point in time is a span of length 0."""
+    kind: ClaimKind | None
+    """Null where no shown frame stands for what is cited."""
+    frame_sha256: tuple[str, ...]
+    """Frames of the row that stand for what is cited, by their hashes."""
+    control: ControlKind | None
+    """Where the control frames come from; null where none can test the claim."""
+    control_sha256: tuple[str, ...]
+    """Their hashes; those of `other_clip` are frames of another clip of the video."""
+    verifier: str
+    """`name@revision`"""
+    cited_belief: float | None
+    """The verifier's belief with the cited frames, in [0, 1]; null where it cannot know."""
+    control_belief: float | None
+    """Its belief with the control frames."""
+    verdict: ClaimVerdict
+
+
+class TraceClaims(Record):
+    """All claims of a thought that cite a time, in its order."""
+
+    trace_id: str
+    claims: tuple[JudgedClaim, ...]
 
 
 class ProbeResult(Record):
@@ -116,11 +165,5 @@ class Case(NamedTuple):
     """Of all its rollouts, where a verifier judged them."""
     sufficiencies: tuple[Sufficiency, ...] = ()
     """Of all its rollouts, where a judge looked at them."""
-
-
-class Verdict(Record):
-    """What became of one trace, with every reason that applied, in the policy's order."""
-
-    trace_id: str
-    kept: Literal["sft", "rl", "rejected"]
-    reasons: tuple[str, ...]
+    key_agreement: float | None = None
+    """Of a written question, where it was answered again without its key."""

@@ -149,6 +149,7 @@ def _shared_rules(policy: PolicyConfig, lucky: pl.Expr) -> tuple[Rule, ...]:
         Rule("answered_from_one_frame", above_luck(policy, "single") & ordered, "max_single_pass_rate"),
         Rule("answered_shuffled", above_luck(policy, "shuffled") & ordered, "max_shuffled_pass_rate"),
         Rule("lucky", lucky, "luck_confidence"),
+        Rule("key_disputed", _below("key_agreement", policy.min_key_agreement), "min_key_agreement"),
         Rule(
             "duplicate_question",
             pl.col("question_duplicate_of").is_not_null() & (not policy.keep_duplicates),

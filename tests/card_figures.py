@@ -19,15 +19,19 @@ def example_block(row: Mapping[str, Any]) -> str:
     count = len(row["images"])
     picked = sorted({round(place * (count - 1) / 7) for place in range(min(count, 8))})
     frames = "".join(
-        f"![{row['frame_times_s'][place]:.1f} s](examples/{row['frame_sha256'][place][:16]}.jpg) "
+        f"![{_time(row['frame_times_s'][place], place)}](examples/{row['frame_sha256'][place][:16]}.jpg) "
         for place in picked
     )
     options = "".join(f"- {plain(option)}\n" for option in row["options"])
-    answer = plain(row["said"] or row["answer"])
+    answer = plain(row["prediction"] or row["answer"])
     return (
         f"**{plain(row['question'])}** ({row['task']}; {plain(row['video'])}, {span})\n\n"
         f"{frames}\n\n{options}\n> {plain(row['thought'])}\n\nAnswer: **{answer}**"
     )
+
+
+def _time(time_s: float | None, place: int) -> str:
+    return f"Frame {place + 1}" if time_s is None else f"{time_s:.1f} s"
 
 
 def mean_share(passes: pl.Series, rollouts: pl.Series) -> float | None:

@@ -75,7 +75,8 @@ class Recount:
         """All lines with numbers, as the card is to have them."""
         told = (
             self._gists, self._splits, self._yields, self._sources, self._kinds, self._probes, self._keys,
-            self._funnel, self._repeats, self._spreads, self._licenses, self._cost, self._arms, self._hash,
+            self._funnel, self._repeats, self._claims, self._spreads, self._licenses, self._cost, self._arms,
+            self._hash,
         )  # fmt: skip
         return {line for each in told for line in each() if _NUMBER.search(line)}
 
@@ -162,6 +163,21 @@ class Recount:
         )
         frames = self.asked["frame_sha256"].list.len().mean()
         yield f"{seconds / size:.1f} {unit} of video, {frames:.1f} frames a question on average."
+
+    def _claims(self) -> Iterator[str]:
+        """From each row's own claims."""
+        judged, tested = [], []
+        for rows in (self.traces, self.sft):
+            claims = rows["claims"].explode().drop_nulls().struct.unnest().drop_nulls("cited_belief")
+            judged.append(len(claims))
+            tested.append(claims["control_belief"].count())
+        if not judged[0]:
+            return
+        shares = [as_percent(all_of - held, all_of) for all_of, held in zip(judged, tested, strict=True)]
+        yield (
+            f"The verifier judged {judged[0]:,} claims; {shares[0]} of them no control frames can test: what "
+            f"they say may be true of any frame shown. Of the {judged[1]:,} in `sft`, {shares[1]}."
+        )
 
     def _sources(self) -> Iterator[str]:
         facts = self.manifest["facts"]

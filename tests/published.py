@@ -53,6 +53,7 @@ def sample(kind: type[Record], number: int, task: Task, frames: int = 3) -> Reco
         "clip_start_s": 0.0,
         "clip_end_s": 9.0,
         "frame_times_s": tuple(place + 0.5 for place in range(frames)),
+        "frame_source_times_s": tuple(place + 0.5 for place in range(frames)),
         "frame_sha256": tuple(hashlib.sha256(each).hexdigest() for each in jpegs),
         "question_id": f"question{number}",
         "question_kind": "given-set",
@@ -62,6 +63,7 @@ def sample(kind: type[Record], number: int, task: Task, frames: int = 3) -> Reco
         "options": options,
         "answer": gold,
         "tolerance": None,
+        "evidence": (),
         "policy": "default",
         "images": tuple(Image(bytes=each) for each in jpegs),
         "prompt": (
@@ -72,10 +74,11 @@ def sample(kind: type[Record], number: int, task: Task, frames: int = 3) -> Reco
         completion = f"<think>At [0.5 s] I see {number}.</think><answer>{gold}</answer>"
         fields |= {
             "thought": f"At [0.5 s] I see {number}.",
-            "said": gold,
+            "prediction": gold,
             "teacher": "signals@1",
             "prompt_id": "p",
             "request_id": f"{number:032x}",
+            "claims": (),
             "completion": (ChatMessage(role="assistant", content=(text(completion),)),),
         }
     return kind.model_validate(fields)

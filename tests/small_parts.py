@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -17,6 +18,7 @@ from reelproof.schemas.footage import (
     FrameSignals,
     Keyframe,
     Scene,
+    Span,
     Video,
 )
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
@@ -31,7 +33,7 @@ from reelproof.schemas.scores import (
     ProbeScore,
     TextScore,
 )
-from reelproof.schemas.trace import Trace
+from reelproof.schemas.trace import ClaimKind, ClaimVerdict, ControlKind, JudgedClaim, Trace, TraceClaims
 from reelproof.stages.teachers.prompts import ROLLOUT
 
 ROLLOUTS = 4
@@ -133,6 +135,7 @@ def questions_of(clip: Clip, foreign: FrameRef) -> list[Question]:
             answer=answer,
             frames=frames,
             tolerance=0.5 if task is Task.NUMERICAL else None,
+            evidence=() if frames else (Span(start_s=1.0, end_s=2.5),),
         )
         for task, options, answer, frames in looks
     ]
@@ -189,7 +192,7 @@ def scores_of(trace: Trace, blind: int | None) -> list[Record]:
         ),
         GroundingScore(
             trace_id=trace_id,
-            claims=1,
+            judged_claims=1,
             claims_unjudged=0,
             testable_claims=1,
             grounded_share=bits % 11 / 10,
@@ -197,6 +200,23 @@ def scores_of(trace: Trace, blind: int | None) -> list[Record]:
             worst_margin=bits % 5 / 10,
         ),
     ]
+
+
+def claims_of(trace: Trace, shown: Sequence[str]) -> TraceClaims:
+    """One claim, about the first frame that is shown, as `scores_of` counts it."""
+    claim = JudgedClaim(
+        text=trace.thought,
+        cited=(Span(start_s=1.2, end_s=1.2),),
+        kind=ClaimKind.MOMENT,
+        frame_sha256=tuple(shown[:1]),
+        control=ControlKind.SAME_CLIP,
+        control_sha256=tuple(shown[-1:]),
+        verifier="signals@1",
+        cited_belief=1.0,
+        control_belief=0.6,
+        verdict=ClaimVerdict.GROUNDED,
+    )
+    return TraceClaims(trace_id=trace.trace_id, claims=(claim,))
 
 
 def write_part(
@@ -210,11 +230,13 @@ def write_part(
     traces = [trace for question in questions for trace in traces_of(question)]
     blind = {question.question_id: int(sha(question.question_id)[:2], 16) % 5 for question in questions}
     scores = [scores_of(trace, blind[trace.question_id]) for trace in traces]
+    shown = {each.question_id: [frame.sha256 for frame in each.frames] for each in questions}
     made: dict[str, tuple[list, type[Record]]] = {
         "footage": (films, Footage),
         "clips": (clips, Clip),
         "questions": (questions, Question),
         "traces": (traces, Trace),
+        "provenance": ([claims_of(each, shown[each.question_id]) for each in traces], TraceClaims),
     }
     for place, record in enumerate(type(score) for score in scores[0]):
         made[f"score.{record.__name__}"] = ([each[place] for each in scores], record)
@@ -223,4 +245,5 @@ def write_part(
         names[step] = f"parts/{step}-{fingerprint}/part-{number:05d}.parquet"
         store.write_table(names[step], to_table(records, record))
     checks = {step.removeprefix("score."): name for step, name in names.items() if step.startswith("score.")}
-    return PartFiles(names["footage"], names["clips"], names["questions"], names["traces"], checks)
+    steps = ("footage", "clips", "questions", "traces", "provenance")
+    return PartFiles(*(names[step] for step in steps), checks)

@@ -44,6 +44,7 @@ def row_fields(number: int, frames: int = 2, side_px: int = 16) -> dict:
         "clip_start_s": 0.0,
         "clip_end_s": float(frames),
         "frame_times_s": tuple(float(place) for place in range(frames)),
+        "frame_source_times_s": tuple(float(place) for place in range(frames)),
         "frame_sha256": tuple(hashlib.sha256(each).hexdigest() for each in jpegs),
         "question_id": f"q{number:04d}",
         "question_kind": "colour",
@@ -53,6 +54,7 @@ def row_fields(number: int, frames: int = 2, side_px: int = 16) -> dict:
         "options": OPTIONS,
         "answer": "ABCD"[COLOURS.index(colours[-1])],
         "tolerance": None,
+        "evidence": (),
         "policy": "test",
         "images": tuple(Image(bytes=each) for each in jpegs),
         "prompt": (ChatMessage(role="user", content=tuple(parts)),),
@@ -68,10 +70,11 @@ def sft_row(number: int, **changes: int) -> SftSample:
     return SftSample(
         **fields,
         thought=thought,
-        said=fields["answer"],
+        prediction=fields["answer"],
         teacher="t@1",
         prompt_id="p",
         request_id="r",
+        claims=(),
         completion=(said,),
     )
 

@@ -24,7 +24,7 @@ from reelproof.schemas.footage import Clip, ClipKind, Footage, Keyframe
 from reelproof.schemas.manifest import BuildFacts
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
 from reelproof.schemas.record import Record, to_table
-from reelproof.schemas.trace import Trace
+from reelproof.schemas.trace import Trace, TraceClaims
 from reelproof.stages.deciding import decide
 from reelproof.stages.policy import PolicyConfig
 from tests import small_parts
@@ -127,6 +127,7 @@ def _write_part(store: Store, place: int, numbers: range) -> PartFiles:
         "clips": (clips, Clip),
         "questions": (questions, Question),
         "traces": (traces, Trace),
+        "provenance": ([small_parts.claims_of(each, ()) for each in traces], TraceClaims),
     }
     for column, record in enumerate(type(each) for each in scores[0]):
         made[f"score.{record.__name__}"] = ([each[column] for each in scores], record)
@@ -134,7 +135,8 @@ def _write_part(store: Store, place: int, numbers: range) -> PartFiles:
     for step, (records, record) in made.items():
         store.write_table(names[step], to_table(records, record))
     checks = {step.removeprefix("score."): name for step, name in names.items() if step.startswith("score.")}
-    return PartFiles(names["footage"], names["clips"], names["questions"], names["traces"], checks)
+    steps = ("footage", "clips", "questions", "traces", "provenance")
+    return PartFiles(*(names[step] for step in steps), checks)
 
 
 def _footage(number: int) -> Footage:

@@ -16,7 +16,7 @@ from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.answers.forms import AS_ASKED, as_asked
 from reelproof.schemas.question import Task
 
-_OF_TRACES = ("request_id", "prompt_id", "teacher", "text", "thought", "said")
+_OF_TRACES = ("request_id", "prompt_id", "teacher", "text", "thought", "prediction", "claims")
 
 
 class Piece(NamedTuple):
@@ -111,9 +111,11 @@ def _completions(columns: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
     came = columns["text"]
     other = pc.not_equal(columns["answer_form"], AS_ASKED)
     places = np.flatnonzero(other.to_numpy(zero_copy_only=False))
-    names = ("thought", "said", "task", "options")
+    names = ("thought", "prediction", "task", "options")
     told = zip(*(columns[name].take(places).to_pylist() for name in names), strict=True)
-    rewritten = [as_asked(thought, said, Task(task), options) for thought, said, task, options in told]
+    rewritten = [
+        as_asked(thought, prediction, Task(task), options) for thought, prediction, task, options in told
+    ]
     wanted = pc.replace_with_mask(came, other, pa.array(rewritten, pa.string()))
     return {"completion": _as_turns(wanted), "text": pc.if_else(other, came, None)}
 

@@ -21,7 +21,7 @@ from reelproof.pipeline.dataset.rows import Places, read_part
 from reelproof.pipeline.disk.side_by_side import Here, Spread, side_by_side
 from reelproof.pipeline.disk.store import Store
 
-VERSION = 2
+VERSION = 3
 PARTS_A_BLOCK = 64
 PARTS_A_GROUP = 8
 """Parts in a row group of a block's words: what a shard of few parts reads beside its own."""

@@ -44,7 +44,7 @@ def write_examples(store: Store, dataset: Published, wanted: int, folder: str) -
         picked = _picked(len(row["images"]))
         names = [f"{_FOLDER}/{row['frame_sha256'][place][:16]}.jpg" for place in picked]
         jpegs |= {name: row["images"][place]["bytes"] for name, place in zip(names, picked, strict=True)}
-        captions = [f"{row['frame_times_s'][place]:.1f} s" for place in picked]
+        captions = [_caption(place, row["frame_times_s"][place]) for place in picked]
         examples.append(
             Example(
                 video=row["video"],
@@ -54,7 +54,7 @@ def write_examples(store: Store, dataset: Published, wanted: int, folder: str) -
                 question=row["question"],
                 options=tuple(row["options"]),
                 thought=row["thought"],
-                answer=row["said"] or row["answer"],
+                answer=row["prediction"] or row["answer"],
                 frames=tuple(
                     ExampleFrame(name, caption) for name, caption in zip(names, captions, strict=True)
                 ),
@@ -76,6 +76,10 @@ def _first_rows(dataset: Published, wanted: int) -> list[dict[str, Any]]:
         if by_task:
             return list(by_task.values())[::-1][:wanted]
     return []
+
+
+def _caption(place: int, time_s: float | None) -> str:
+    return f"Frame {place + 1}" if time_s is None else f"{time_s:.1f} s"
 
 
 def _picked(count: int) -> list[int]:

@@ -80,13 +80,14 @@ _CONFIGS = {
 }
 
 _DESCRIPTIONS = {
-    "frame_times_s": "Seconds from the first frame of the frame's video, for each frame.",
+    "frame_times_s": "Each frame's time as shown, in seconds; null where frames are called by their places.",
+    "frame_source_times_s": "Each frame's seconds from the first frame of the video that it comes from.",
     "frame_sha256": "Of each frame's JPEG bytes.",
     "images": "The frames in the order shown, JPEG.",
     "completion": "The trace in the form that was asked for, thought and answer in their tags.",
     "thought": "The chain of thought, citing times.",
     "answer": "The gold answer.",
-    "said": "The trace's own answer.",
+    "prediction": "The trace's own answer.",
     "reasons": "Every reason why the trace was not kept.",
     "license": "Of the row's video.",
 }

@@ -31,6 +31,8 @@ class PartFiles:
     clips: str
     questions: str
     traces: str
+    claims: str
+    """One row a trace, in the traces file's order: what was said of times that it cites, and found true."""
     scores: Mapping[str, str] = field(default_factory=dict)
     """Check -> its file: one row a trace, in the traces file's order."""
     licenses: Mapping[str, str] = field(default_factory=dict)
@@ -44,7 +46,7 @@ class PartFiles:
     @cached_property
     def words_identity(self) -> str:
         """The same of what rows say and show, and of their licences."""
-        names = _names((self.footage, self.clips, self.questions, self.traces))
+        names = _names((self.footage, self.clips, self.questions, self.traces, self.claims))
         return "\n".join([*names, *(f"{video} {name}" for video, name in sorted(self.licenses.items()))])
 
     @cached_property
@@ -92,17 +94,25 @@ def read_metadata(store: Store, name: str) -> pq.FileMetaData:
         return file.metadata
 
 
+def read_aligned(store: Store, path: str, trace_ids: pa.ChunkedArray, traces: str) -> pa.Table:
+    """A file of one row a trace, without `trace_id`.
+
+    Raises ValueError where its rows are not those of its traces, in their order.
+    """
+    table = read_columns(store, path)
+    if not table["trace_id"].equals(trace_ids):
+        raise ValueError(
+            f"{path} has {table.num_rows} rows that do not follow the traces of {traces} "
+            f"({len(trace_ids)} rows) one by one; delete it, and it is made again"
+        )
+    return table.drop_columns(["trace_id"])
+
+
 def read_scores(store: Store, part: PartFiles, trace_ids: pa.ChunkedArray) -> pa.Table:
     """All checks' columns side by side, without `trace_id`."""
     columns: dict[str, pa.ChunkedArray] = {}
     for check, path in part.scores.items():
-        table = read_columns(store, path)
-        if not table["trace_id"].equals(trace_ids):
-            raise ValueError(
-                f"{path} has {table.num_rows} rows that do not follow the traces of {part.traces} "
-                f"({len(trace_ids)} rows) one by one; delete it, and the check {check} runs again"
-            )
-        table = table.drop_columns(["trace_id"])
+        table = read_aligned(store, path, trace_ids, part.traces)
         if common := sorted(set(columns) & set(table.column_names)):
             raise ValueError(f"check {check} has columns of another check: {', '.join(common)}; rename them")
         columns |= dict(zip(table.column_names, table.columns, strict=True))

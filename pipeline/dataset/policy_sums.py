@@ -92,6 +92,10 @@ def sum_rows(measurements: pl.DataFrame, policy: PolicyConfig, cuts: Cuts) -> Po
         "duplicate_questions": int(asked["question_duplicate_of"].is_not_null().sum()),
         "contaminated": int(rows["contaminated"].sum() or 0),
         "compared": int(rows["contaminated"].is_not_null().sum()),
+        "judged_claims": int(rows["judged_claims"].sum()),
+        "testable_claims": int(rows["testable_claims"].sum()),
+        "kept_judged_claims": int(kept["judged_claims"].sum()),
+        "kept_testable_claims": int(kept["testable_claims"].sum()),
     }
     return PolicySums(
         totals=pl.DataFrame(totals),

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reelproof.pipeline.dataset.part_files import PartFiles, read_columns, read_metadata
+from reelproof.pipeline.dataset.part_files import PartFiles, read_aligned, read_columns, read_metadata
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.measurements import score_columns
@@ -96,6 +96,7 @@ def read_part(store: Store, part: PartFiles) -> PartRows:
     Raises ValueError where a record names another that is not in the part.
     """
     traces = read_columns(store, part.traces, _TRACE_COLUMNS)
+    claims = read_aligned(store, part.claims, traces["trace_id"], part.traces)
     questions = read_columns(store, part.questions)
     of_trace = _found(traces["question_id"], questions["question_id"], part.traces, "question")
     shown = questions["frames"].combine_chunks()
@@ -103,7 +104,7 @@ def read_part(store: Store, part: PartFiles) -> PartRows:
     flat = shown.values.slice(offsets[0], offsets[-1] - offsets[0])
     offsets = offsets - offsets[0]
     return PartRows(
-        traces=_trace_columns(traces),
+        traces=_trace_columns(traces.append_column("claims", claims["claims"])),
         questions=_question_columns(store, part, questions, offsets, flat),
         question_of_trace=of_trace,
         image_bytes=_image_bytes(store, part),
@@ -118,7 +119,7 @@ def _image_bytes(store: Store, part: PartFiles) -> int:
 
 
 def _trace_columns(traces: pa.Table) -> pa.Table:
-    renamed = {"answer": "said", "model": "teacher", "trace_id": "request_id"}
+    renamed = {"answer": "prediction", "model": "teacher", "trace_id": "request_id"}
     traces = traces.drop_columns(["question_id"])
     return traces.rename_columns([renamed.get(name, name) for name in traces.column_names])
 
@@ -138,7 +139,8 @@ def _question_columns(
         "clip_id": questions["clip_id"],
         "clip_start_s": clip["start_s"],
         "clip_end_s": clip["end_s"],
-        "frame_times_s": lists(offsets, pc.struct_field(shown, ["frame", "time_s"])),
+        "frame_times_s": lists(offsets, pc.struct_field(shown, "shown_s")),
+        "frame_source_times_s": lists(offsets, pc.struct_field(shown, ["frame", "time_s"])),
         "frame_sha256": lists(offsets, pc.struct_field(shown, ["frame", "sha256"])),
         "question_id": questions["question_id"],
         "question_kind": questions["kind"],
@@ -148,6 +150,7 @@ def _question_columns(
         "options": questions["options"],
         "answer": questions["answer"],
         "tolerance": questions["tolerance"],
+        "evidence": questions["evidence"],
         "prompt": _prompts(questions, clip, offsets, pc.struct_field(shown, "shown_s")),
     }
     return pa.table(columns)

@@ -14,7 +14,7 @@ from reelproof.pipeline.dataset.rows import Frames, Places, Rows, nullable
 from reelproof.schemas.record import arrow_schema, leaf_paths
 from reelproof.schemas.sample import SftSample
 
-VERSION = 4
+VERSION = 5
 """Bumped when the same rows come out as other bytes."""
 
 IMAGE_ROWS = 100
@@ -37,6 +37,7 @@ LONG_TEXT = frozenset(
         "question",
         "request_id",
         "sample_id",
+        "claims.list.element.text",
     )
 )
 """Leaf columns that hardly repeat: not dictionary encoded."""
@@ -48,6 +49,8 @@ WITHOUT_STATISTICS = (
     "thought",
     "question",
     "options.",
+    "claims.",
+    "evidence.",
     "frame_sha256.",
 )
 _DICTIONARY_BYTES = 256_000_000

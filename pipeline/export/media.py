@@ -14,7 +14,6 @@ import av
 from PIL import Image
 
 from reelproof.pipeline.export.rows import PublishedRow
-from reelproof.stages.teachers.prompts import FRAME_AT_PLACE
 
 _MILLISECONDS = 1000
 _TAR_BYTES = 500_000_000
@@ -65,9 +64,8 @@ def save_clip(root: Path, row: PublishedRow) -> str:
 
 
 def _moments(row: PublishedRow) -> list[_Moment]:
-    times_ms = [round(time_s * _MILLISECONDS) for time_s in row.frame_times_s]
-    named = any(part.text == FRAME_AT_PLACE.format(place=1) for turn in row.prompt for part in turn.content)
-    if named or any(one >= other for one, other in pairwise(times_ms)):
+    times_ms = [round(time_s * _MILLISECONDS) for time_s in row.frame_times_s if time_s is not None]
+    if len(times_ms) < len(row.jpegs) or any(one >= other for one, other in pairwise(times_ms)):
         return [_Moment(place * _MILLISECONDS, jpeg) for place, jpeg in enumerate(row.jpegs)]
     first = [_Moment(0, row.jpegs[0])] if times_ms[0] > 0 else []
     return [*first, *map(_Moment, times_ms, row.jpegs)]

@@ -30,7 +30,8 @@ class PublishedRow(NamedTuple):
     tolerance: float | None
     video: str
     license: str
-    frame_times_s: tuple[float, ...]
+    frame_times_s: tuple[float | None, ...]
+    """As shown; null where frames are called by their places."""
     frame_sha256: tuple[str, ...]
     jpegs: tuple[bytes, ...]
     """JPEG files in the order shown; `frame_sha256` are their hashes."""

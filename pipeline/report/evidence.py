@@ -1,4 +1,4 @@
-"""A published row -> what the build's parts still know of it: its claims, the request as sent, its frames.
+"""A published row -> what the build's parts still know of it: the request as sent, and its frames.
 
 A dataset without its build, as one from the Hub, has no parts: then there is nothing to tell beyond the row.
 """
@@ -22,7 +22,7 @@ from reelproof.schemas.chat import ChatRequest
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.question import Question
 from reelproof.schemas.record import Record, from_table
-from reelproof.schemas.trace import Claim, Trace
+from reelproof.schemas.trace import Trace
 from reelproof.stages.answers.traces import Asked, rollout_request
 from reelproof.stages.teachers.protocol import TeacherUnavailable
 
@@ -59,11 +59,6 @@ class Evidence:
     def has_parts(self) -> bool:
         """Whether the build that made the dataset is here."""
         return self._store.exists(RECIPE) and self._store.exists(PLAN)
-
-    def claims(self, row: Mapping[str, Any]) -> tuple[Claim, ...]:
-        """What a verifier was asked about a trace's thought, in order."""
-        found = self._records(row, "claims", Claim, "trace_id", row["sample_id"])
-        return tuple(sorted(found, key=lambda claim: claim.index))
 
     def request(self, row: Mapping[str, Any]) -> Sent | None:
         """What a trace answers, or the first one of an `rl` row; None where the parts do not tell."""

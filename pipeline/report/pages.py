@@ -176,7 +176,8 @@ class Report:
     def list_of(self, query: Query, shown: Numbers, view: ListView, columns: Sequence[str]) -> str:
         """A list of given rows."""
         rows = [
-            {"reasons": None, "said": None, "thought": None, **row} for row in self.rows.read(shown, columns)
+            {"reasons": None, "prediction": None, "thought": None, **row}
+            for row in self.rows.read(shown, columns)
         ]
         caption = CAPTIONS[query.set]
         return self._render("rows.html", here=query.set, query=query, caption=caption, view=view, rows=rows)
@@ -189,8 +190,7 @@ class Report:
     def row_of(self, number: int, place: Place) -> str:
         """One row with all that is known of it, at a given place. Raises IndexError."""
         row = self.rows.row(number)
-        claims = self.evidence.claims(row) if row["config"] != "rl" else ()
-        shown = show_row(row, self._manifest.policy, claims, self.evidence.request(row))
+        shown = show_row(row, self._manifest.policy, self.evidence.request(row))
         return self._render("row.html", here=row["config"], row=shown, place=place)
 
     def error(self, title: str, detail: str) -> str:

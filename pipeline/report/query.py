@@ -17,7 +17,7 @@ SETS: Mapping[str, tuple[str, ...]] = {
     "rl": ("rl",),
 }
 """What a list may show -> the configs whose rows it holds, in order."""
-SEARCHED = ("question", "thought", "text", "said", "answer", "video")
+SEARCHED = ("question", "thought", "text", "prediction", "answer", "video")
 SEARCHED_IDS = ("sample_id", "question_id", "clip_id", "video_id")
 """Looked at as well where the words may be of an id."""
 MAX_TEXT = 200

@@ -32,7 +32,7 @@ LIST_COLUMNS = (
     "task",
     "question",
     "answer",
-    "said",
+    "prediction",
     "reasons",
 )
 """What a list shows of a row."""

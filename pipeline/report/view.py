@@ -10,12 +10,9 @@ from reelproof.schemas.answers.reading import cited_spans
 from reelproof.schemas.chat import TextPart
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.sample import RejectedSample, RlSample, SftSample
-from reelproof.schemas.trace import Claim
+from reelproof.schemas.trace import ClaimVerdict, JudgedClaim
 from reelproof.stages.measurements import SCORES
 from reelproof.stages.policy import Rule, rl_rules, sft_rules
-
-BELIEVED = 0.5
-"""A verifier's belief from here up counts as a yes, as `checks.grounding` has it by default."""
 
 _CITATIONS = re.compile(r"(\[[^\[\]]{1,40}\]|\bFrame \d{1,3}\b)")
 _KEYS = frozenset((*SftSample.model_fields, *RejectedSample.model_fields, *RlSample.model_fields))
@@ -45,15 +42,18 @@ class ShownOption(NamedTuple):
     letter: str
     text: str
     is_gold: bool
-    is_said: bool
+    is_predicted: bool
 
 
 class ShownClaim(NamedTuple):
     """A sentence that cites a time, and what a verifier made of it."""
 
     pieces: tuple[Piece, ...]
+    frames: tuple[int, ...]
+    """The frames that were put to the verifier, by their places among the row's."""
     verdict: str
-    """`believed`, `not believed` or `unknown`."""
+    is_borne_out: bool | None
+    """By the cited frames and by no others; None where nobody can tell."""
     cited: float | None
     control: float | None
     verifier: str
@@ -137,9 +137,7 @@ class ShownRow(NamedTuple):
         return all(reason.name != "wrong_answer" for reason in self.reasons)
 
 
-def show_row(
-    row: Mapping[str, Any], policy: PolicyConfig, claims: Sequence[Claim] = (), sent: Sent | None = None
-) -> ShownRow:
+def show_row(row: Mapping[str, Any], policy: PolicyConfig, sent: Sent | None = None) -> ShownRow:
     """A row, as `ReportRows.row` reads it, made ready for its page."""
     times_s, rules = row["frame_times_s"], _rules(row, policy)
     return ShownRow(
@@ -147,58 +145,72 @@ def show_row(
         frames=tuple(_frames(row)),
         options=tuple(_options(row)),
         thought=tuple(cite(row.get("thought") or "", times_s)),
-        claims=tuple(_claim(each, times_s) for each in claims),
+        claims=tuple(_claim(JudgedClaim.model_validate(each), row) for each in row.get("claims") or ()),
         groups=tuple(_groups(row, policy, rules)),
         reasons=tuple(_reason(name, row, policy, rules) for name in row.get("reasons") or ()),
         request=_request(sent) if sent else None,
     )
 
 
-def cite(thought: str, times_s: Sequence[float]) -> Iterator[Piece]:
+def cite(thought: str, times_s: Sequence[float | None]) -> Iterator[Piece]:
     """A text in pieces, each citation with the frames of its span, or else the one nearest to its middle."""
     for text in filter(None, _CITATIONS.split(thought)):
         yield Piece(text, tuple(_cited_frames(text, times_s)) if _CITATIONS.fullmatch(text) else ())
 
 
-def _cited_frames(text: str, times_s: Sequence[float]) -> Iterator[int]:
+def _cited_frames(text: str, times_s: Sequence[float | None]) -> Iterator[int]:
     if text.startswith("Frame "):
         place = int(text.removeprefix("Frame ")) - 1
         if 0 <= place < len(times_s):
             yield place
         return
+    timed = {place: time_s for place, time_s in enumerate(times_s) if time_s is not None}
     for span in cited_spans(text):
-        inside = [place for place, time_s in enumerate(times_s) if span.start_s <= time_s <= span.end_s]
+        inside = [place for place, time_s in timed.items() if span.start_s <= time_s <= span.end_s]
         if inside:
             yield from inside
-        elif times_s:
+        elif timed:
             middle = (span.start_s + span.end_s) / 2
-            distances = [abs(time_s - middle) for time_s in times_s]
-            yield distances.index(min(distances))
+            yield min(timed, key=lambda place: abs(timed[place] - middle))
 
 
 def _frames(row: Mapping[str, Any]) -> Iterator[ShownFrame]:
     named = zip(row["frame_sha256"], row["frame_times_s"], strict=True)
     for place, (sha256, time_s) in enumerate(named, 1):
-        yield ShownFrame(sha256, f"{time_s:.1f} s", f"Frame {place}, at {time_s:.1f} s")
+        if time_s is None:
+            yield ShownFrame(sha256, f"{place}", f"Frame {place}")
+        else:
+            yield ShownFrame(sha256, f"{time_s:.1f} s", f"Frame {place}, at {time_s:.1f} s")
 
 
 def _options(row: Mapping[str, Any]) -> Iterator[ShownOption]:
-    gold, said = _letters(row["answer"]), _letters(row.get("said") or "")
+    gold, predicted = _letters(row["answer"]), _letters(row.get("prediction") or "")
     for letter, text in zip(string.ascii_uppercase, row["options"] or (), strict=False):
-        yield ShownOption(letter, text, letter in gold, letter in said)
+        yield ShownOption(letter, text, letter in gold, letter in predicted)
 
 
 def _letters(answer: str) -> frozenset[str]:
     return frozenset(re.findall(r"\b[A-Z]\b", answer)) if len(answer) < 80 else frozenset()
 
 
-def _claim(claim: Claim, times_s: Sequence[float]) -> ShownClaim:
-    if claim.cited_score is None:
-        verdict = "unknown"
-    else:
-        verdict = "believed" if claim.cited_score >= BELIEVED else "not believed"
-    pieces = tuple(cite(claim.text, times_s))
-    return ShownClaim(pieces, verdict, claim.cited_score, claim.control_score, claim.verifier)
+_BORNE_OUT = {
+    ClaimVerdict.GROUNDED: True,
+    ClaimVerdict.CONTROL_BELIEVED: False,
+    ClaimVerdict.UNGROUNDED: False,
+}
+
+
+def _claim(claim: JudgedClaim, row: Mapping[str, Any]) -> ShownClaim:
+    shown = row["frame_sha256"]
+    return ShownClaim(
+        pieces=tuple(cite(claim.text, row["frame_times_s"])),
+        frames=tuple(shown.index(each) for each in claim.frame_sha256 if each in shown),
+        verdict=claim.verdict.replace("_", " "),
+        is_borne_out=_BORNE_OUT.get(claim.verdict),
+        cited=claim.cited_belief,
+        control=claim.control_belief,
+        verifier=claim.verifier,
+    )
 
 
 def _rules(row: Mapping[str, Any], policy: PolicyConfig) -> tuple[Rule, ...]:

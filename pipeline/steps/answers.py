@@ -10,11 +10,12 @@ from reelproof.pipeline.steps.asking import asked_of, cases_of, frames_of, most_
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.questions import QUESTIONS
 from reelproof.pipeline.teachers.kinds import TeacherConfig
-from reelproof.schemas.trace import Case, Claim, ProbeResult, Sufficiency, Trace
-from reelproof.stages.answers import claims, given_traces, probes, sufficiency, traces
+from reelproof.schemas.trace import Case, Claim, ProbeResult, Sufficiency, Trace, TraceClaims
+from reelproof.stages.answers import claims, given_traces, probes, provenance, sufficiency, traces
 from reelproof.stages.answers.claims import ClaimConfig, verify_claims
 from reelproof.stages.answers.given_traces import GivenTracesConfig
 from reelproof.stages.answers.probes import ProbeConfig, probe_questions
+from reelproof.stages.answers.provenance import claims_of_traces
 from reelproof.stages.answers.sufficiency import judge_sufficiency
 from reelproof.stages.answers.traces import RolloutConfig, TeacherShare, ask_rollouts
 
@@ -117,6 +118,21 @@ CLAIMS = PartStep(
     asks=_verifier,
     calls=_claims,
     varies=True,
+)
+
+
+def tell_claims(run: PartRun, min_belief: float) -> Iterator[TraceClaims]:
+    """What is published of each thought's claims."""
+    return claims_of_traces(cases_of(run), min_belief)
+
+
+PROVENANCE = PartStep(
+    name="provenance",
+    version=provenance.VERSION,
+    run=tell_claims,
+    sections=("checks.grounding.min_belief",),
+    makes=TraceClaims,
+    after=(CLIPS, QUESTIONS, TRACES, CLAIMS),
 )
 
 

@@ -3,13 +3,17 @@
 import collections
 import itertools
 from collections.abc import Iterator
+from typing import TypeVar
 
 from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.recipe import Recipe
 from reelproof.schemas.footage import Clip, ClipKind
-from reelproof.schemas.question import Question
+from reelproof.schemas.question import Question, WrittenQuestion
+from reelproof.schemas.record import Record
 from reelproof.schemas.trace import Case, Claim, ProbeResult, Sufficiency, Trace
 from reelproof.stages.answers.traces import Asked
+
+R = TypeVar("R", bound=Record)
 
 _KINDS = (ClipKind.SEGMENT, ClipKind.WHOLE)
 """One of each kind that has frames of its own number."""
@@ -43,19 +47,22 @@ def frames_of(run: PartRun, asked: list[Asked]) -> dict[str, bytes]:
 def cases_of(run: PartRun) -> Iterator[Case]:
     """The part's questions with all that is known of their rollouts, in the order of the traces file."""
     asked = {each.question.question_id: each for each in asked_of(run)}
-    probes = (
-        {each.question_id: each for each in run.read("probes", ProbeResult)} if "probes" in run.above else {}
-    )
+    probes = {each.question_id: each for each in _read(run, "probes", ProbeResult)}
     claims = collections.defaultdict[str, list[Claim]](list)
-    for claim in run.read("claims", Claim) if "claims" in run.above else ():
+    for claim in _read(run, "claims", Claim):
         claims[claim.trace_id].append(claim)
-    judged = {
-        each.trace_id: each
-        for each in (run.read("sufficiency", Sufficiency) if "sufficiency" in run.above else ())
-    }
+    judged = {each.trace_id: each for each in _read(run, "sufficiency", Sufficiency)}
+    written = [each for each in _read(run, "asked", WrittenQuestion) if each.question]
+    agreement = {each.question.question_id: each.agreement for each in written if each.question}
     for question_id, group in itertools.groupby(run.read("traces", Trace), lambda trace: trace.question_id):
         clip, question = asked[question_id]
         rollouts = tuple(group)
         mine = tuple(claim for trace in rollouts for claim in claims[trace.trace_id])
         judgements = tuple(judged[trace.trace_id] for trace in rollouts if trace.trace_id in judged)
-        yield Case(clip, question, rollouts, probes.get(question_id), mine, judgements)
+        agreed = agreement.get(question_id)
+        yield Case(clip, question, rollouts, probes.get(question_id), mine, judgements, agreed)
+
+
+def _read(run: PartRun, step: str, record: type[R]) -> Iterator[R]:
+    """What a step left; nothing where it is not among those that this one is made from."""
+    return run.read(step, record) if step in run.above else iter(())

@@ -26,7 +26,7 @@ from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.parts.step import Outside, WholeStep
 from reelproof.pipeline.parts.whole import WholeRun
 from reelproof.pipeline.recipe import Recipe
-from reelproof.pipeline.steps.answers import TRACES
+from reelproof.pipeline.steps.answers import PROVENANCE, TRACES
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.judged_rows import blocks_in, decided_by_block, files_of, verdicts_by_block
 from reelproof.pipeline.steps.questions import QUESTIONS
@@ -160,7 +160,7 @@ SHARDS = WholeStep(
     run=publish_shards,
     sections=("policy", "shards"),
     makes=Published,
-    after=(FOOTAGE, CLIPS, QUESTIONS, TRACES, REPEATS, POLICY, SPLITS),
+    after=(FOOTAGE, CLIPS, QUESTIONS, TRACES, PROVENANCE, REPEATS, POLICY, SPLITS),
     also=SCORES,
     outside=_facts,
     intact=_shards_are_there,

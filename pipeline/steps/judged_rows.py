@@ -17,7 +17,7 @@ from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.parts.whole import WholeRun
-from reelproof.pipeline.steps.answers import TRACES
+from reelproof.pipeline.steps.answers import PROVENANCE, TRACES
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.questions import QUESTIONS
 from reelproof.pipeline.steps.scores import REPEATS, SCORES
@@ -186,6 +186,7 @@ def files_of(run: WholeRun) -> tuple[PartFiles, ...]:
             clips=above[CLIPS.name].file(part),
             questions=above[QUESTIONS.name].file(part),
             traces=above[TRACES.name].file(part),
+            claims=above[PROVENANCE.name].file(part),
             scores={step.name.removeprefix("score."): step.file(part) for step in scores},
             licenses={source.video_id: source.file.license for source in part.sources},
         )

@@ -13,7 +13,7 @@ from reelproof.schemas.question import Question, WrittenQuestion
 from reelproof.stages.questions import computed, given, written
 from reelproof.stages.questions.computed import ComputedConfig, computed_questions
 from reelproof.stages.questions.given import QuestionsConfig, given_questions
-from reelproof.stages.questions.written import AskedConfig, ask_questions, surviving
+from reelproof.stages.questions.written import AskedConfig, ask_questions, usable
 
 
 def write_asked(
@@ -57,15 +57,13 @@ ASKED = PartStep(
 )
 
 
-def pose_questions(
-    run: PartRun, shows: QuestionsConfig, computes: ComputedConfig, min_agreement: float
-) -> Iterator[Question]:
+def pose_questions(run: PartRun, shows: QuestionsConfig, computes: ComputedConfig) -> Iterator[Question]:
     """Questions that came with the videos, those that can be computed, and those that a teacher wrote."""
     cut = list(run.read("clips", Clip))
     yield from given_questions(cut, run.inputs.given, shows)
     yield from computed_questions(cut, computes)
     if "asked" in run.above:
-        yield from surviving(run.read("asked", WrittenQuestion), min_agreement)
+        yield from usable(run.read("asked", WrittenQuestion))
 
 
 QUESTIONS = PartStep(
@@ -73,7 +71,7 @@ QUESTIONS = PartStep(
     version=given.VERSION,
     versions=(computed.VERSION,),
     run=pose_questions,
-    sections=("questions.given", "questions.computed", "questions.min_agreement"),
+    sections=("questions.given", "questions.computed"),
     makes=Question,
     after=(CLIPS,),
     also=(ASKED,),

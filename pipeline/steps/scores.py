@@ -11,7 +11,7 @@ from reelproof.pipeline.parts.step import PartStep
 from reelproof.pipeline.steps.answers import CLAIMS, PROBES, SUFFICIENCY, TRACES
 from reelproof.pipeline.steps.asking import cases_of
 from reelproof.pipeline.steps.footage import CLIPS
-from reelproof.pipeline.steps.questions import QUESTIONS
+from reelproof.pipeline.steps.questions import ASKED, QUESTIONS
 from reelproof.schemas.scores import RepeatScore, Score
 from reelproof.stages.checks.check import Check
 from reelproof.stages.checks.registry import CHECKS
@@ -23,6 +23,7 @@ NEEDS: Mapping[str, tuple[PartStep, ...]] = {
     "probes": (PROBES,),
     "claims": (CLAIMS,),
     "sufficiency": (SUFFICIENCY,),
+    "asked": (ASKED,),
 }
 """What a check needs -> the steps that it comes after, beside those that every check does."""
 

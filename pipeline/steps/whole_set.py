@@ -13,7 +13,7 @@ from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.inputs.evaluation_sets import read_evaluation_sets
 from reelproof.pipeline.parts.step import Outside, WholeStep
 from reelproof.pipeline.parts.whole import WholeRun
-from reelproof.pipeline.steps.answers import TRACES
+from reelproof.pipeline.steps.answers import PROVENANCE, TRACES
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.judged_rows import (
     RowsByBlock,
@@ -178,6 +178,6 @@ POLICY = WholeStep(
     run=decide_all,
     sections=("policy",),
     makes=Decided,
-    after=(QUESTIONS, TRACES, REPEATS, NEAR_DUPLICATES, CONTAMINATION),
+    after=(QUESTIONS, TRACES, PROVENANCE, REPEATS, NEAR_DUPLICATES, CONTAMINATION),
     also=SCORES,
 )

@@ -20,7 +20,7 @@ from reelproof.stages.answers.controls import Control, claim_kind, control_frame
 from reelproof.stages.teachers.prompts import claim_messages
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 3
+VERSION = 4
 
 S = TypeVar("S", bound=Shown)
 
@@ -80,6 +80,8 @@ class _Put(NamedTuple):
     with_controls: Sequence[ChatRequest] = ()
     kind: ClaimKind | None = None
     control: ControlKind | None = None
+    frames: tuple[str, ...] = ()
+    control_frames: tuple[str, ...] = ()
 
 
 def verify_claims(
@@ -116,6 +118,8 @@ def verify_claims(
             control_score=_belief(each.with_controls, completions),
             kind=each.kind,
             control=each.control,
+            frames=each.frames,
+            control_frames=each.control_frames,
             verifier=verifier.model,
         )
 
@@ -197,6 +201,8 @@ def _put(
         with_cited=_requests(put.statement, cited, model, cfg),
         with_controls=[request for group in requests for request in group],
         control=controls[0].kind if controls else None,
+        frames=tuple(shown.sha256 for shown in cited),
+        control_frames=tuple(shown.sha256 for each in controls for shown in each.frames),
     )
 
 

@@ -8,7 +8,7 @@ from reelproof.schemas.scores import GroundingScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Claim
 
-VERSION = 2
+VERSION = 3
 
 
 class GroundingConfig(Settings):
@@ -37,7 +37,7 @@ def _score(trace_id: str, claims: Sequence[Claim], cfg: GroundingConfig) -> Grou
     ]
     return GroundingScore(
         trace_id=trace_id,
-        claims=len(beliefs),
+        judged_claims=len(beliefs),
         claims_unjudged=len(claims) - len(beliefs),
         testable_claims=len(margins),
         grounded_share=sum(each >= cfg.min_belief for each in beliefs) / len(beliefs) if beliefs else None,

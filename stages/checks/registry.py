@@ -9,6 +9,7 @@ from reelproof.schemas.scores import (
     FormScore,
     GroundingScore,
     GuessScore,
+    KeyScore,
     LuckScore,
     ProbeScore,
     SufficiencyScore,
@@ -23,6 +24,7 @@ from reelproof.stages.checks import (
     form,
     grounding,
     guess,
+    key,
     luck,
     probes,
     sufficiency,
@@ -70,6 +72,7 @@ CHECKS = (
         "probes",
         of_question=True,
     ),
+    Check("key", key.VERSION, key.measure_key, key.KeyConfig, KeyScore, "asked", of_question=True),
     Check("film", film.VERSION, film.measure_film, film.FilmConfig, FilmScore, "traces", of_question=True),
     Check(
         "grounding",

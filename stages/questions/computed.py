@@ -11,7 +11,7 @@ from reelproof.schemas.question import Question, QuestionSource
 from reelproof.stages.questions.computed_kinds import MAKERS
 from reelproof.stages.questions.maker import Draft, MakerConfig, Table
 
-VERSION = 1
+VERSION = 2
 
 
 class ComputedConfig(MakerConfig):

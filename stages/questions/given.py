@@ -10,7 +10,7 @@ from reelproof.schemas.footage import Clip, FrameRef, Span
 from reelproof.schemas.question import GivenRow, Question, QuestionSource, ShownFrame
 from reelproof.schemas.settings import Settings
 
-VERSION = 2
+VERSION = 3
 
 
 class QuestionsConfig(Settings):

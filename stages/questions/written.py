@@ -20,7 +20,7 @@ from reelproof.schemas.text import clean_json
 from reelproof.stages.teachers.prompts import rollout_messages, writer_messages
 from reelproof.stages.teachers.protocol import Teacher, complete_all
 
-VERSION = 2
+VERSION = 3
 
 _LONGEST_REPLY = 100_000
 _MOST_TRIES = 1_000
@@ -87,12 +87,11 @@ def ask_questions(
         yield each.model_copy(update={"agreement": found})
 
 
-def surviving(written: Iterable[WrittenQuestion], min_agreement: float) -> Iterator[Question]:
-    """The questions whose key was confirmed often enough; untried ones pass, and none comes twice."""
+def usable(written: Iterable[WrittenQuestion]) -> Iterator[Question]:
+    """The questions that were written and can be asked; none comes twice."""
     seen: set[str] = set()
     for each in written:
-        agreement = 1.0 if each.agreement is None else each.agreement
-        if each.question and agreement >= min_agreement and each.question.question_id not in seen:
+        if each.question and each.question.question_id not in seen:
             seen.add(each.question.question_id)
             yield each.question
 
@@ -123,7 +122,6 @@ def read_reply(clip: Clip, task: Task, reply: Completion, seed: int = 0) -> Iter
         writer=reply.model,
         task=task,
         question=None,
-        evidence=(),
         failure=None,
         agreement=None,
     )
@@ -135,12 +133,11 @@ def read_reply(clip: Clip, task: Task, reply: Completion, seed: int = 0) -> Iter
         yield blank.model_copy(update={"failure": cause})
     for item in items:
         try:
-            evidence = _evidence(item, clip)
             question = _question(item, clip, task, seed)
         except ValueError as error:
             yield blank.model_copy(update={"failure": str(error)})
         else:
-            yield blank.model_copy(update={"question": question, "evidence": evidence})
+            yield blank.model_copy(update={"question": question})
 
 
 def find_items(reply: str) -> list[dict[str, Any]]:
@@ -192,6 +189,7 @@ def _shown(clip: Clip) -> tuple[ShownFrame, ...]:
 
 
 def _question(item: Mapping[str, Any], clip: Clip, task: Task, seed: int) -> Question:
+    evidence = _evidence(item, clip)
     text, options = item["question"], item.get("options") or []
     if not isinstance(text, str) or not _are_texts(options):
         raise ValueError(f"question and options must be text, got {text!r} and {options!r}")
@@ -214,6 +212,7 @@ def _question(item: Mapping[str, Any], clip: Clip, task: Task, seed: int) -> Que
         options=tuple(order),
         answer=answer,
         frames=_shown(clip),
+        evidence=evidence,
     ).with_id()
 
 

@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 
 from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.disk.store import Store
-from reelproof.schemas.footage import Clip, Footage, Video
+from reelproof.schemas.footage import Clip, Footage, Span, Video
 from reelproof.schemas.question import Question
 from reelproof.schemas.record import arrow_schema
-from reelproof.schemas.trace import Trace
+from reelproof.schemas.trace import ClaimKind, ClaimVerdict, ControlKind, JudgedClaim, Trace, TraceClaims
 from reelproof.stages.measurements import SCORES
 
 ROLLOUTS = 4
@@ -32,10 +32,8 @@ def write_synthetic_parts(store: Store, traces: int) -> list[PartFiles]:
         for step, table in tables.items():
             write_part_file(store, written[step], table)
         scores = {record.__name__: written[record.__name__] for record in SCORES}
-        footage, clips, questions, traced = (
-            written[record.__name__] for record in (Footage, Clip, Question, Trace)
-        )
-        names.append(PartFiles(footage, clips, questions, traced, scores))
+        records = (written[record.__name__] for record in (Footage, Clip, Question, Trace, TraceClaims))
+        names.append(PartFiles(*records, scores))
     return names
 
 
@@ -106,6 +104,7 @@ def _part_tables(number: int, traces: int, corpus: np.ndarray) -> dict[str, pa.T
             },
         ),
     }
+    tables[TraceClaims.__name__] = _claims(rng, trace_ids, thought)
     for record in SCORES:
         columns = {"trace_id": trace_ids} | _scores(rng, right)
         names = arrow_schema(record).names
@@ -136,10 +135,37 @@ def _scores(rng: np.random.Generator, right: np.ndarray) -> dict:
         "guess_rate": np.full(traces, 0.1),
         "blind_passes": blind[of_question],
         "blind_rollouts": np.full(traces, 4),
-        "claims": rng.integers(0, 5, traces),
+        "judged_claims": rng.integers(0, 5, traces),
         "grounded_share": pa.array(rng.random(traces), mask=rng.random(traces) < 0.2),
         "worst_margin": pa.array(rng.random(traces), mask=rng.random(traces) < 0.2),
     }
+
+
+def _claims(rng: np.random.Generator, trace_ids: pa.Array, thoughts: pa.Array) -> pa.Table:
+    """Up to four sentences of each thought, each of one or two of its question's 12 frames."""
+    held = []
+    for place, thought in enumerate(thoughts.to_pylist()):
+        shown = [hashlib.sha256(f"{place // ROLLOUTS} {frame}".encode()).hexdigest() for frame in range(12)]
+        claims = []
+        for first in range(0, 110 * int(rng.integers(0, 5)), 110):
+            frames = sorted(rng.choice(12, int(rng.integers(1, 3)), replace=False).tolist())
+            others = sorted(rng.choice(12, len(frames), replace=False).tolist())
+            claims.append(
+                JudgedClaim(
+                    text=thought[first : first + 110],
+                    cited=tuple(Span(start_s=0.5 * frame, end_s=0.5 * frame) for frame in frames),
+                    kind=ClaimKind.MOMENT if len(frames) == 1 else ClaimKind.CHANGE,
+                    frame_sha256=tuple(shown[frame] for frame in frames),
+                    control=ControlKind.SAME_CLIP,
+                    control_sha256=tuple(shown[frame] for frame in others),
+                    verifier="signals@1",
+                    cited_belief=float(rng.integers(0, 2)),
+                    control_belief=float(rng.integers(0, 2)),
+                    verdict=ClaimVerdict.UNGROUNDED,
+                ).model_dump()
+            )
+        held.append(claims)
+    return _filled(TraceClaims, len(trace_ids), {"trace_id": trace_ids, "claims": held})
 
 
 def _texts(corpus: np.ndarray, rng: np.random.Generator, lengths: np.ndarray) -> pa.Array:

@@ -1,14 +1,13 @@
 import pytest
 
 from reelproof.pipeline.report.view import cite, show_row, told
-from reelproof.schemas.footage import Span
 from reelproof.schemas.policy import PolicyConfig
-from reelproof.schemas.trace import Claim
 from reelproof.stages.policy import rl_rules, sft_rules
 
 ROW = {
     "config": "rejected", "number": 7, "sample_id": "a", "frame_times_s": [0.0, 1.0, 2.0, 4.0],
-    "frame_sha256": ["f0", "f1", "f2", "f3"], "thought": "At [1.2 s] it moves.", "said": "A", "answer": "B",
+    "frame_sha256": ["f0", "f1", "f2", "f3"], "thought": "At [1.2 s] it moves.", "prediction": "A",
+    "answer": "B",
     "options": ["red", "blue"], "reasons": ["wrong_answer", "ungrounded", "over_question_quota"],
     "thought_words": 4, "answer_strict": 0.0, "grounded_share": 0.25, "of_a_new_check": None,
 }  # fmt: skip
@@ -60,22 +59,26 @@ def test_every_threshold_of_the_policy_can_be_told():
 
 
 @pytest.mark.parametrize(
-    ("cited", "control", "verdict"),
-    [(0.9, 0.1, "believed"), (0.5, None, "believed"), (0.4, 0.9, "not believed"), (None, None, "unknown")],
-)
-def test_claims_carry_the_verifiers_verdict(cited, control, verdict):
-    claim = Claim(
-        trace_id="a",
-        index=0,
-        text="Red at [2.0 s].",
-        cited=(Span(start_s=2, end_s=2),),
-        cited_score=cited,
-        control_score=control,
-        verifier="v@1",
-    )
-    shown = show_row(ROW, PolicyConfig(), [claim]).claims[0]
-    assert (shown.verdict, shown.cited, shown.control) == (verdict, cited, control)
-    assert [piece.frames for piece in shown.pieces] == [(), (2,), ()]
+    ("verdict", "told", "is_borne_out"),
+    [("grounded", "grounded", True), ("untested", "untested", None), ("unjudged", "unjudged", None),
+     ("control_believed", "control believed", False), ("ungrounded", "ungrounded", False)],
+)  # fmt: skip
+def test_claims_carry_their_verdict_and_the_frames_that_were_put(verdict, told, is_borne_out):
+    claim = {
+        "text": "Red at [2.0 s].", "cited": [{"start_s": 2.0, "end_s": 2.0}], "kind": "moment",
+        "frame_sha256": ["f2"], "control": "other_clip", "control_sha256": ["elsewhere"], "verifier": "v@1",
+        "cited_belief": 0.9, "control_belief": None, "verdict": verdict,
+    }  # fmt: skip
+    shown = show_row(ROW | {"claims": [claim]}, PolicyConfig()).claims[0]
+    assert (shown.verdict, shown.is_borne_out, shown.cited, shown.control) == (told, is_borne_out, 0.9, None)
+    assert ([piece.frames for piece in shown.pieces], shown.frames) == ([(), (2,), ()], (2,))
+
+
+def test_frame_without_a_time_is_called_by_its_place_and_cited_by_no_time():
+    row = ROW | {"frame_times_s": [0.0, None, 2.0, None], "thought": "At [1.2 s], and Frame 2."}
+    shown = show_row(row, PolicyConfig())
+    assert [each.caption for each in shown.frames] == ["0.0 s", "2", "2.0 s", "4"]
+    assert [piece.frames for piece in shown.thought] == [(), (2,), (), (1,), ()]
 
 
 @pytest.mark.parametrize(
@@ -83,6 +86,6 @@ def test_claims_carry_the_verifiers_verdict(cited, control, verdict):
     [("B", "A", "B", "A"), ("A, B", None, "AB", ""), ("blue", "b", "", "")],
 )
 def test_options_are_marked(answer, said, gold, chosen):
-    options = show_row(ROW | {"answer": answer, "said": said}, PolicyConfig()).options
+    options = show_row(ROW | {"answer": answer, "prediction": said}, PolicyConfig()).options
     assert "".join(each.letter for each in options if each.is_gold) == gold
-    assert "".join(each.letter for each in options if each.is_said) == chosen
+    assert "".join(each.letter for each in options if each.is_predicted) == chosen

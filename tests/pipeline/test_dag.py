@@ -28,9 +28,10 @@ def changed(*overrides: str) -> set[str]:
         ("storyboard.min_scene_s=1", ALL - {"footage"}),
         ("clips.target_s=20", ALL - {"footage", "storyboards"}),
         ("questions.computed.seed=1", ALL - {"footage", "storyboards", "clips"}),
-        ("rollouts.rollouts=9", SCORES | {"traces", "claims"}),
+        ("rollouts.rollouts=9", SCORES | {"traces", "claims", "provenance"}),
         ("probes.rollouts=9", {"probes", "score.probes", "score.luck"}),
-        ("claims.controls=2", {"claims", "score.grounding"}),
+        ("claims.controls=2", {"claims", "provenance", "score.grounding"}),
+        ("checks.grounding.min_belief=0.9", {"provenance", "score.grounding"}),
         ("checks.citations.frame_tolerance_s=9", {"score.citations"}),
         ("policy.min_citations=3", set()),
         ("shards.megabytes=9", set()),
@@ -48,7 +49,7 @@ def test_prompt_runs_only_what_asks(monkeypatch):
     before = {step.name: step.fingerprint for step in build_dag(RECIPE).steps}
     monkeypatch.setattr(prompts, "ROLLOUT", prompts.ROLLOUT._replace(without_frames="Nothing is shown."))
     after = {step.name: step.fingerprint for step in build_dag(RECIPE).steps}
-    assert {name for name in before if before[name] != after[name]} == ASKING | SCORES
+    assert {name for name in before if before[name] != after[name]} == ASKING | SCORES | {"provenance"}
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_setting_runs_only_what_rests_on_it_over_all_parts(override, again):
 
 @pytest.mark.parametrize(("old", "new"), [("verifier", "claims.verifier"), ("judge", "sufficiency.judge")])
 def test_a_section_that_moved_is_named_with_its_new_place(old, new):
-    with pytest.raises(UsageError, match=f"{old}: it stands beside what it is asked for, as {new}$"):
+    with pytest.raises(UsageError, match=f"{old}: it is now {new}$"):
         recipe_for_sources("videos", [f"{old}={{kind: signals}}"])
 
 

@@ -1,6 +1,7 @@
 import errno
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +95,8 @@ def test_rows_hold_what_the_records_say(built):
             assert (sample.question, sample.options) == (question.text, question.options)
             assert [hashlib.sha256(image.bytes).hexdigest() for image in sample.images] == shown
             assert list(sample.frame_sha256) == shown
-            assert sample.frame_times_s == tuple(each.frame.time_s for each in question.frames)
+            assert sample.frame_times_s == tuple(each.shown_s for each in question.frames)
+            assert sample.frame_source_times_s == tuple(each.frame.time_s for each in question.frames)
             assert sample.prompt == tuple(
                 ChatMessage.model_validate(
                     {
@@ -105,11 +107,13 @@ def test_rows_hold_what_the_records_say(built):
                 for turn in rollout_messages(clip, question, question.frames)
             )
             assert sample.completion[0].content[0].text == trace["text"]
-            assert (sample.thought, sample.said, sample.answer) == (
+            assert (sample.thought, sample.prediction, sample.answer) == (
                 trace["thought"],
                 trace["answer"],
                 question.answer,
             )
+            assert sample.evidence == question.evidence
+            assert sample.claims[0].frame_sha256 == tuple(shown[:1])
             assert (sample.options, sample.tolerance) == (question.options, question.tolerance)
             assert sample.policy == "mine"
             seen.add(question.task)
@@ -262,7 +266,7 @@ def test_failure_leaves_the_dataset_as_it_was(built):
     store, parts = built
     dataset(store, parts, BALANCED)
     before, manifest = inodes(store), store.read_bytes("dataset/manifest.json")
-    broken = PartFiles(parts[0].footage, parts[1].clips, parts[0].questions, parts[0].traces, parts[0].scores)
+    broken = replace(parts[0], clips=parts[1].clips)
     with pytest.raises(ValueError, match=r"names the clip .* which its part does not hold"):
         dataset(store, [broken, *parts[1:]], STRICTER)
     assert (inodes(store), store.read_bytes("dataset/manifest.json")) == (before, manifest)
@@ -297,9 +301,7 @@ def test_parts_that_do_not_fit_are_refused(built):
         write_dataset(store, parts, measured, verdicts.reverse(), splits, *rest)
     with pytest.raises(ValueError, match="8 videos have no split"):
         write_dataset(store, parts, measured, verdicts, {}, *rest)
-    swapped = PartFiles(
-        *(getattr(parts[0], each) for each in ("footage", "clips", "questions", "traces")), parts[1].scores
-    )
+    swapped = replace(parts[0], scores=parts[1].scores)
     with pytest.raises(ValueError, match="do not follow the traces"):
         read_measurements(store, [swapped])
 
@@ -324,7 +326,14 @@ def test_object_store_gets_the_same_dataset(built, tmp_path):
     local, parts = built
     remote = Store(f"memory://{tmp_path.name}")
     for part in parts:
-        for name in (part.footage, part.clips, part.questions, part.traces, *part.scores.values()):
+        for name in (
+            part.footage,
+            part.clips,
+            part.questions,
+            part.traces,
+            part.claims,
+            *part.scores.values(),
+        ):
             remote.write_bytes(name, local.read_bytes(name))
     there = dataset(remote, parts, BALANCED)
     assert there.dataset_sha256 == dataset(local, parts, BALANCED, folder="again").dataset_sha256

@@ -15,7 +15,7 @@ from reelproof.stages.questions.written import (
     ask_questions,
     find_items,
     read_reply,
-    surviving,
+    usable,
 )
 from reelproof.stages.teachers.embedded.signals import SignalsTeacher
 from tests.views import made_clip
@@ -66,7 +66,7 @@ def test_written_question_shows_the_keyframes_and_keeps_its_evidence():
     assert question.source is QuestionSource.ASKED
     assert [shown.frame for shown in question.frames] == list(CLIP.keyframes)
     assert question.options["ABCD".index(question.answer)] == "green"
-    assert written.evidence == (Span(start_s=12.0, end_s=14.5),)
+    assert question.evidence == (Span(start_s=12.0, end_s=14.5),)
     assert (written.writer, written.failure) == ("writer@1", None)
 
 
@@ -109,20 +109,20 @@ def test_answers_are_asked_for_without_the_key():
 def test_agreement_is_the_share_of_answers_that_match_the_key(answer, agreement):
     (written,) = ask(Writer({"questions": [COLOUR]}, answer))
     assert written.agreement == agreement
-    assert len(list(surviving([written], 0.5))) == agreement
+    assert list(usable([written])) == [written.question]
 
 
-def test_untried_questions_have_no_agreement_and_survive():
+def test_untried_questions_have_no_agreement():
     (written,) = ask(Writer({"questions": [COLOUR]}), answers=0)
     assert written.agreement is None
-    assert list(surviving([written], 0.9)) == [written.question]
+    assert list(usable([written])) == [written.question]
 
 
-def test_question_written_twice_survives_once_and_is_tried_once():
+def test_question_written_twice_is_asked_once_and_tried_once():
     writer = Writer({"questions": [COLOUR, COLOUR]}, "green")
     written = ask(writer, answers=2)
     assert [each.agreement for each in written] == [1.0, 1.0]
-    assert len(list(surviving(written, 0.5))) == 1
+    assert len(list(usable(written))) == 1
 
 
 def test_right_letter_is_not_the_one_the_writer_favours():
@@ -171,7 +171,7 @@ def test_answers_are_brought_into_the_form_of_their_task(changes, task, answer):
 
 def test_evidence_is_cut_to_the_clip_and_may_come_as_pairs():
     written = read(COLOUR | {"evidence": [[18, 99], {"start_s": -3, "end_s": 2}]})
-    assert written.evidence == (Span(start_s=18.0, end_s=20.0), Span(start_s=0.0, end_s=2.0))
+    assert written.question.evidence == (Span(start_s=18.0, end_s=20.0), Span(start_s=0.0, end_s=2.0))
 
 
 GOOD = json.dumps({"questions": [COLOUR, COLOUR]})

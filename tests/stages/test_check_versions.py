@@ -12,8 +12,9 @@ from reelproof.schemas.chat import ChatRequest, Completion
 from reelproof.schemas.question import GivenRow, Task
 from reelproof.schemas.record import Record
 from reelproof.schemas.trace import Case
-from reelproof.stages.answers import claims, given_traces, probes, sufficiency, traces
+from reelproof.stages.answers import claims, given_traces, probes, provenance, sufficiency, traces
 from reelproof.stages.checks import balance
+from reelproof.stages.checks.grounding import GroundingConfig
 from reelproof.stages.checks.registry import CHECKS
 from reelproof.stages.duplicates import contamination as duplicates_evaluation
 from reelproof.stages.duplicates import near as duplicates
@@ -116,6 +117,10 @@ def made_claims() -> Iterator[Record]:
     return claims.verify_claims(bare_cases(), verifier, claims.ClaimConfig(votes=3, temperature=1.0), {})
 
 
+def made_provenance() -> Iterator[Record]:
+    return provenance.claims_of_traces(cases(), GroundingConfig().min_belief)
+
+
 def made_sufficiencies() -> Iterator[Record]:
     judge = Recited("<answer>3</answer>", "<answer>unknown</answer>", "failed", "B")
     return sufficiency.judge_sufficiency(bare_cases(), judge, sufficiency.SufficiencyConfig())
@@ -142,6 +147,7 @@ def cases_for(check: Any) -> tuple[Case, ...]:
     more = {
         "guess": (made_case(said, clip=CLIP, name="more"),),
         "citations": (made_case(said, clip=CLIP, name="more", timed=False),),
+        "key": (made_case(said, clip=CLIP, name="more")._replace(key_agreement=0.75),),
         "film": (made_case([completion("It is 3.", "3")], clip=lossy, name="more"),),
     }
     return cases() + more.get(check.name, ())
@@ -263,15 +269,17 @@ GOLDEN_CHECKS = {
     "agreement": (4, "9c4365d69905ec8f"),
     "citations": (2, "3898019c295e8e7c"),
     "probes": (3, "0a3818e8128e5333"),
+    "key": (1, "6a11ec3ee72bc1a8"),
     "film": (1, "42f59a0f63c4c959"),
-    "grounding": (2, "fd71410d35a67fdf"),
+    "grounding": (3, "7128639294d522ca"),
     "sufficiency": (3, "30dc9bdd5289dbae"),
 }
 GOLDEN_STAGES = (
     (traces, made_traces, 3, "7c6c5aa2462432ab"),
     (given_traces, made_given, 3, "927a9d96e0317ba4"),
     (probes, made_probes, 4, "3ee63221b11670fa"),
-    (claims, made_claims, 3, "63ab9e0037897464"),
+    (claims, made_claims, 4, "78cc89739b7e3aa6"),
+    (provenance, made_provenance, 1, "15f19cf3e01fee6b"),
     (sufficiency, made_sufficiencies, 3, "7ccf0660985b019d"),
     (signals, made_judgements, 2, "a8302856b8dd7ba6"),
     (balance, made_balance, 1, "82b7ca6936ace1e8"),

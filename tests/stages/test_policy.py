@@ -37,7 +37,7 @@ SOUND: dict[str, Any] = {
     "citations": 2, "timed_frames": 8, "citations_in_clip": 1.0, "citations_near_frame": 1.0,
     "guess_rate": 0.25, "blind_passes": 0, "blind_rollouts": 4, "single_passes": 1, "single_rollouts": 4,
     "shuffled_passes": 1, "shuffled_rollouts": 4,
-    "claims": 2, "claims_unjudged": 0, "testable_claims": 2, "grounded_share": 1.0,
+    "judged_claims": 2, "claims_unjudged": 0, "testable_claims": 2, "grounded_share": 1.0,
     "best_margin": 0.6, "worst_margin": 0.3,
     "duplicate_of": None, "question_duplicate_of": None, "contaminated": False,
     "damaged_share": 0.0, "hdr": None,
@@ -101,6 +101,9 @@ def test_sound_row_is_kept_by_every_preset(preset):
         ({"blind_passes": 0, "blind_rollouts": 0}, []),
         ({"duplicate_of": "t9"}, ["duplicate"]),
         ({"question_duplicate_of": "q9"}, ["duplicate_question"]),
+        ({"key_agreement": 0.49}, ["key_disputed"]),
+        ({"key_agreement": 0.5}, []),
+        ({"key_agreement": None}, []),  # nobody wrote the question, or nobody tried it
         ({"contaminated": True}, ["contaminated"]),
         ({"contaminated": None}, []),
         ({"damaged_share": 0.51}, ["damaged"]),

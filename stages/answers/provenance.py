@@ -1,0 +1,47 @@
+"""Judged claims -> what is published of them: each trace's own, with their frames and a verdict."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from reelproof.schemas.trace import Case, Claim, ClaimVerdict, JudgedClaim, TraceClaims
+
+VERSION = 1
+
+
+def claims_of_traces(cases: Iterable[Case], min_belief: float) -> Iterator[TraceClaims]:
+    """One record a trace, in order; `min_belief` is the belief from which frames bear a claim out."""
+    for case in cases:
+        by_trace = defaultdict[str, list[Claim]](list)
+        for claim in case.claims:
+            by_trace[claim.trace_id].append(claim)
+        for trace in case.traces:
+            own = sorted(by_trace[trace.trace_id], key=lambda claim: claim.index)
+            yield TraceClaims(
+                trace_id=trace.trace_id, claims=tuple(_published(each, min_belief) for each in own)
+            )
+
+
+def claim_verdict(claim: Claim, min_belief: float) -> ClaimVerdict:
+    """What came of a claim."""
+    if claim.cited_score is None:
+        return ClaimVerdict.UNJUDGED
+    if claim.cited_score < min_belief:
+        return ClaimVerdict.UNGROUNDED
+    if claim.control_score is None:
+        return ClaimVerdict.UNTESTED
+    return ClaimVerdict.GROUNDED if claim.cited_score > claim.control_score else ClaimVerdict.CONTROL_BELIEVED
+
+
+def _published(claim: Claim, min_belief: float) -> JudgedClaim:
+    return JudgedClaim(
+        text=claim.text,
+        cited=claim.cited,
+        kind=claim.kind,
+        frame_sha256=claim.frames,
+        control=claim.control,
+        control_sha256=claim.control_frames,
+        verifier=claim.verifier,
+        cited_belief=claim.cited_score,
+        control_belief=claim.control_score,
+        verdict=claim_verdict(claim, min_belief),
+    )
