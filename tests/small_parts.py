@@ -245,5 +245,11 @@ def write_part(
         names[step] = f"parts/{step}-{fingerprint}/part-{number:05d}.parquet"
         store.write_table(names[step], to_table(records, record))
     checks = {step.removeprefix("score."): name for step, name in names.items() if step.startswith("score.")}
-    steps = ("footage", "clips", "questions", "traces", "provenance")
-    return PartFiles(*(names[step] for step in steps), checks)
+    return PartFiles(
+        footage=names["footage"],
+        clips=names["clips"],
+        questions=names["questions"],
+        traces=names["traces"],
+        claims=names["provenance"],
+        scores=checks,
+    )

@@ -135,8 +135,14 @@ def _write_part(store: Store, place: int, numbers: range) -> PartFiles:
     for step, (records, record) in made.items():
         store.write_table(names[step], to_table(records, record))
     checks = {step.removeprefix("score."): name for step, name in names.items() if step.startswith("score.")}
-    steps = ("footage", "clips", "questions", "traces", "provenance")
-    return PartFiles(*(names[step] for step in steps), checks)
+    return PartFiles(
+        footage=names["footage"],
+        clips=names["clips"],
+        questions=names["questions"],
+        traces=names["traces"],
+        claims=names["provenance"],
+        scores=checks,
+    )
 
 
 def _footage(number: int) -> Footage:

@@ -32,8 +32,10 @@ def write_synthetic_parts(store: Store, traces: int) -> list[PartFiles]:
         for step, table in tables.items():
             write_part_file(store, written[step], table)
         scores = {record.__name__: written[record.__name__] for record in SCORES}
-        records = (written[record.__name__] for record in (Footage, Clip, Question, Trace, TraceClaims))
-        names.append(PartFiles(*records, scores))
+        footage, clips, questions, traced, claims = (
+            written[record.__name__] for record in (Footage, Clip, Question, Trace, TraceClaims)
+        )
+        names.append(PartFiles(footage, clips, questions, traced, claims, scores))
     return names
 
 
