@@ -1,6 +1,6 @@
 """A recipe's sources -> a workplace: which videos there are, in which parts, and what was asked of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from reelproof.pipeline.disk.side_by_side import side_by_side
@@ -11,6 +11,7 @@ from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.teachers.completions import CompletionLog
 from reelproof.pipeline.workplace import FILES, LOST, PLAN, Workplace, read_records
 from reelproof.schemas.footage import Quarantine
+from reelproof.schemas.question import GivenRow
 from reelproof.schemas.record import to_table
 from reelproof.schemas.source import SourceIdentity
 
@@ -56,7 +57,8 @@ def ingest(store: Store, recipe: Recipe, again: Again, say: Say) -> Ingested:
     for line in (*listed.notes, *_replaced(known, identities.found)):
         say(line)
     doubles = len(identities.found) - len(sources)
-    say(_counted(len(sources), len(grown.owner().keys() - plan.owner().keys()), doubles, listed.skipped))
+    new = len(grown.owner().keys() - plan.owner().keys())
+    say(_counted(len(sources), new, given, doubles, listed.skipped))
     return Ingested(Workplace(store, recipe, grown, sources, given), identities.found, identities.lost)
 
 
@@ -85,7 +87,13 @@ def _replaced(known: list[SourceIdentity], found: tuple[SourceIdentity, ...]) ->
     ]
 
 
-def _counted(videos: int, new: int, doubles: int, skipped: Mapping[str, int]) -> str:
+def _counted(
+    videos: int, new: int, given: Sequence[GivenRow], doubles: int, skipped: Mapping[str, int]
+) -> str:
+    traces = sum(each.completion is not None for each in given)
+    asked = [f", {len(given)} questions"] if given else []
+    asked += [f", {traces} of them with a trace"] if traces else []
     others = [f"{doubles} more name(s) of the same bytes"] if doubles else []
     others += [f"{count} skipped: {reason.replace('_', ' ')}" for reason, count in skipped.items() if count]
-    return f"sources: {videos} videos, {new} of them new" + (f" ({'; '.join(others)})" if others else "")
+    told = f"sources: {videos} videos, {new} of them new{''.join(asked)}"
+    return told + (f" ({'; '.join(others)})" if others else "")

@@ -17,6 +17,7 @@ from reelproof.pipeline.progress.run_progress import RunProgress
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.teachers.kinds import teacher_price
 from reelproof.schemas.record import Record
+from reelproof.stages.questions.computed import USUAL
 from reelproof.stages.teachers.protocol import TeacherNeeds, TeacherPrice
 
 TOKEN_SIDE_PX = 28
@@ -176,4 +177,5 @@ def _questions_a_clip(recipe: Recipe) -> int:
     """The most that the recipe makes."""
     asked = recipe.questions.asked
     written = len(asked.wanted.tasks) * asked.wanted.per_task if asked else 0
-    return written + len(recipe.questions.computed.kinds) * recipe.questions.computed.repeats
+    computed = recipe.questions.computed
+    return written + len(USUAL if computed.kinds is None else computed.kinds) * computed.repeats

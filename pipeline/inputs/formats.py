@@ -1,4 +1,4 @@
-"""A manifest's bytes (JSONL, CSV, JSON or Parquet) -> its raw rows, numbered as a person would count them."""
+"""A manifest's bytes (JSONL, CSV, JSON, Parquet, text) -> raw rows, numbered as a person would count them."""
 
 import csv
 import io
@@ -92,6 +92,22 @@ def _parquet_cells(content: bytes) -> Iterator[Cell]:
             yield Cell(number, item)
 
 
+def _charades_cells(content: bytes) -> Iterator[Cell]:
+    """`VIDEO start end##sentence`, a line each. Source: Charades-STA (arXiv 1705.02101)."""
+    for number, line in enumerate(content.decode("utf-8", errors="replace").splitlines(), start=1):
+        video, _, sentence = line.partition("##")
+        named = video.split()
+        try:
+            start_s, end_s = map(float, named[1:])
+        except ValueError:
+            sentence = ""
+        if line.strip() and sentence.strip():
+            value = {"video": named[0], "timestamp": [start_s, end_s], "sentence": sentence.strip()}
+            yield Cell(number, value)
+        elif line.strip():
+            yield Cell(number, None, "a line is `VIDEO start end##sentence`, as Charades-STA has it")
+
+
 class Format(NamedTuple):
     """How one kind of file is read, and what its rows are called."""
 
@@ -105,6 +121,7 @@ FORMATS = {
     "json": Format("item", _json_cells),
     "csv": Format("line", _csv_cells),
     "parquet": Format("row", _parquet_cells),
+    "txt": Format("line", _charades_cells),
 }
 
 

@@ -1,36 +1,20 @@
-"""A manifest's raw rows, ours or Video-R1's -> videos and what is asked of them, each with its line."""
+"""A manifest's raw rows, of any known shape -> videos and what is asked of them, each with its line."""
 
 import json
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from reelproof.pipeline.inputs.conversations import video_of_chat
 from reelproof.pipeline.inputs.formats import FORMATS, Cell, kind_of
+from reelproof.pipeline.inputs.shapes import SHAPES, THOUGHTS, Shape, plain_rows, shape_of
 from reelproof.schemas.answers.normalise import normalise
 from reelproof.schemas.openai_reply import message_text
 from reelproof.schemas.question import GivenQuestion, Task
 from reelproof.schemas.text import clean_json
 
-_THOUGHTS = ("reasoning_content", "reasoning")
-_COLUMNS = {"video", "question", "options", "answer", "task", "start_s", "end_s", "license", "split"} | {
-    "kind",
-    "completion",
-    *_THOUGHTS,
-}
-_VIDEO_R1_COLUMNS = {
-    "problem_id",
-    "problem",
-    "data_type",
-    "problem_type",
-    "options",
-    "process",
-    "solution",
-} | {
-    "path",
-    "data_source",
-}
 _TASK_NAMES: dict[str, Task | None] = {
     "free_form": Task.OPEN_ENDED,
     "math": None,  # its answers are numbers, letters or formulas
@@ -38,7 +22,6 @@ _TASK_NAMES: dict[str, Task | None] = {
     "yes_no": Task.BOOLEAN,
 }
 _SPLITS = {"train": "train", "training": "train", "test": "test", "val": "test", "validation": "test"}
-_ANSWER_BLOCK = re.compile(r"\s*<answer>(.*)</answer>\s*", re.DOTALL)
 
 
 class ManifestRow(NamedTuple):
@@ -67,36 +50,76 @@ class Manifest(NamedTuple):
     problems: tuple[ManifestProblem, ...]
     skipped: Mapping[str, int]
     """Reason -> rows: `image_row`, …"""
+    shapes: tuple[str, ...]
+    """How its rows are written, by the names of `SHAPES`."""
+    understood: tuple[str, ...]
+    """Columns of which use is made, in order of the alphabet."""
     ignored: tuple[str, ...]
     """Columns that mean nothing here, in order of the alphabet."""
 
 
-def read_manifest(name: str, content: bytes) -> Manifest:
+def read_manifest(
+    name: str, content: bytes, columns: Mapping[str, str] | None = None, shape: str | None = None
+) -> Manifest:
     """Every row of a manifest; `name` gives its format by its ending, and the set's name.
 
-    Raises ValueError where the file as a whole cannot be read; a broken line becomes one of `problems`.
+    `columns` says what it calls ours, as `{"question": "prompt"}`; `shape` the shape of its rows, which else
+    is told row by row. Raises ValueError where the file as a whole cannot be read; a broken line becomes one
+    of `problems`.
     """
     stem, _, ending = name.rpartition("/")[2].rpartition(".")
     if ending.casefold() not in FORMATS:
         raise ValueError(f"a manifest ends in {', '.join(f'.{each}' for each in FORMATS)}, got {name!r}")
     unit, cells = FORMATS[ending.casefold()]
-    rows: list[ManifestRow] = []
-    problems: list[ManifestProblem] = []
-    skipped: Counter[str] = Counter()
-    columns: set[str] = set()
+    shapes = [each for each in SHAPES if shape in (None, each.name)]
+    ours = {theirs: name for name, theirs in (columns or {}).items()}
+    found = _Found([], [], Counter(), set(), set(), set())
     for cell in map(_cleaned, cells(content)):
-        columns.update(map(str, cell.value) if isinstance(cell.value, dict) else ())
-        try:
-            row = _read_row(cell, stem)
-        except ValueError as error:
-            problems.append(ManifestProblem(cell.number, str(error)))
-            continue
-        if row is None:
-            skipped["image_row"] += 1
-        else:
-            rows.append(row)
-    ignored = sorted(columns - _COLUMNS - _VIDEO_R1_COLUMNS)
-    return Manifest(unit, tuple(rows), tuple(problems), dict(skipped), tuple(ignored))
+        _read_cell(cell, shapes, ours, stem, found)
+    return Manifest(
+        unit=unit,
+        rows=tuple(found.rows),
+        problems=tuple(found.problems),
+        skipped=dict(found.skipped),
+        shapes=tuple(sorted(found.shapes)),
+        understood=tuple(sorted(found.columns & found.understood)),
+        ignored=tuple(sorted(found.columns - found.understood)),
+    )
+
+
+class _Found(NamedTuple):
+    """What was found so far."""
+
+    rows: list[ManifestRow]
+    problems: list[ManifestProblem]
+    skipped: Counter[str]
+    shapes: set[str]
+    columns: set[str]
+    understood: set[str]
+
+
+def _read_cell(
+    cell: Cell, shapes: Sequence[Shape], ours: Mapping[str, str], stem: str, found: _Found
+) -> None:
+    if cell.problem is None and not isinstance(cell.value, dict):
+        cell = cell._replace(problem=f"a row is an object with a `video`, got {kind_of(cell.value)}")
+    if cell.problem is not None:
+        found.problems.append(ManifestProblem(cell.number, cell.problem))
+        return
+    found.columns.update(map(str, cell.value))
+    found.understood.update(ours)
+    raw = {ours.get(name, name): value for name, value in cell.value.items() if value is not None}
+    try:
+        shape = shape_of(raw, shapes)
+        found.shapes.add(shape.name)
+        found.understood.update(shape.understood)
+        rows = [_read_row(dict(row), cell.number, stem) for row in plain_rows(raw, shape)]
+    except ValueError as error:
+        found.problems.append(ManifestProblem(cell.number, str(error)))
+        return
+    found.rows.extend(rows)
+    if not rows:
+        found.skipped["image_row"] += 1
 
 
 def _cleaned(cell: Cell) -> Cell:
@@ -104,19 +127,13 @@ def _cleaned(cell: Cell) -> Cell:
     return cell._replace(value=clean_json(cell.value))
 
 
-def _read_row(cell: Cell, set_name: str) -> ManifestRow | None:
-    """None for a row about an image. Raises ValueError for one that cannot be used."""
-    if cell.problem is not None:
-        raise ValueError(cell.problem)
-    if not isinstance(cell.value, dict):
-        raise ValueError(f"a row is an object with a `video`, got {kind_of(cell.value)}")
-    row = {name: value for name, value in cell.value.items() if value is not None}
-    if "video" not in row and ("path" in row or "problem" in row):
-        return _read_video_r1(row, cell.number, set_name)
-    video = _text(row, "video")
+def _read_row(row: dict[str, Any], number: int, set_name: str) -> ManifestRow:
+    """A plain row. Raises ValueError for one that cannot be used."""
+    row = {name: value for name, value in row.items() if value is not None}
+    video = _video(row)
     asked = [name for name in ("question", "answer") if row.get(name, "") != ""]
     if not asked:
-        return ManifestRow(cell.number, video, _optional_text(row, "license"), None)
+        return ManifestRow(number, video, _optional_text(row, "license"), None)
     if len(asked) == 1:
         raise ValueError(f"a question and its answer come together, got only `{asked[0]}`")
     question = _question(
@@ -137,7 +154,7 @@ def _read_row(cell: Cell, set_name: str) -> ManifestRow | None:
             "completion": _completion(row),
         }
     )
-    return ManifestRow(cell.number, video, _optional_text(row, "license"), given)
+    return ManifestRow(number, video, _optional_text(row, "license"), given)
 
 
 def _completion(row: dict[str, Any]) -> str | None:
@@ -147,33 +164,20 @@ def _completion(row: dict[str, Any]) -> str | None:
         said = next((each for each in reversed(said) if isinstance(each, dict)), said)
     if not isinstance(said, dict):
         said = {"content": _optional_text(row, "completion")}
-    apart = {name: row[name] for name in _THOUGHTS if name in row and not any(map(said.get, _THOUGHTS))}
+    apart = {name: row[name] for name in THOUGHTS if name in row and not any(map(said.get, THOUGHTS))}
     return message_text({**said, **apart}).strip() or None
 
 
-def _read_video_r1(row: dict[str, Any], number: int, set_name: str) -> ManifestRow | None:
-    """One row of Video-R1-260k or Video-R1-CoT-165k, whose `process` holds a thought (arXiv 2503.21776)."""
-    data_type = row.get("data_type", "video")
-    if data_type == "image":
-        return None
-    if data_type != "video":
-        raise ValueError(f"`data_type` is `video` or `image`, got {data_type!r}")
-    solution = _text(row, "solution")
-    match = _ANSWER_BLOCK.fullmatch(solution)
-    if match is None:
-        raise ValueError(f"`solution` stands in <answer>…</answer>, got {solution[:80]!r}")
-    question = _question(
-        text=_text(row, "problem"),
-        options=_options(row.get("options")),
-        answer=match[1],
-        task=_optional_text(row, "problem_type"),
-        kind=_optional_text(row, "data_source") or set_name,
-    )
-    process = _optional_text(row, "process")
-    completion = f"{process}\n{solution}" if process else None
-    return ManifestRow(
-        number, _text(row, "path"), None, question.model_copy(update={"completion": completion})
-    )
+def _video(row: Mapping[str, Any]) -> str:
+    """The file that a row names: by path, by number, as `{"path": …}`, in a list, or in a message."""
+    named = row.get("video", row.get("videos")) or video_of_chat(row.get("messages"))
+    if isinstance(named, list) and named:
+        named = named[0]
+    if isinstance(named, Mapping):
+        named = named.get("path", named.get("url"))
+    if isinstance(named, int) and not isinstance(named, bool):
+        named = str(named)
+    return _text({} if named is None else {"video": named}, "video")
 
 
 def _question(text: str, options: tuple[str, ...], answer: Any, task: str | None, kind: str) -> GivenQuestion:

@@ -11,6 +11,8 @@ from pydantic import Field, model_validator
 from reelproof.pipeline.disk.files import absolute, find_videos, open_file, read_file, stat_file
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.inputs.questions_file import ManifestProblem, ManifestRow, read_manifest
+from reelproof.pipeline.inputs.shapes import PLAIN_COLUMNS, SHAPE_NAMES
+from reelproof.pipeline.inputs.unread_columns import told_unread
 from reelproof.schemas.footage import Quarantine, QuarantineKind
 from reelproof.schemas.question import GivenQuestion, GivenRow
 from reelproof.schemas.settings import Settings
@@ -19,6 +21,7 @@ from reelproof.schemas.text import without_secrets
 
 _SHOWN_PROBLEMS = 10
 _REMOTE_THREADS = 16
+_USUAL_ENDINGS = (".mp4", ".mkv", ".webm", ".avi", ".mov")
 _READ_BYTES = 1 << 20
 
 
@@ -32,8 +35,14 @@ class SourcesConfig(Settings):
     videos: str | None = None
     """A folder (read with all its folders), a file, or a glob; a local path or an fsspec URL."""
     manifest: str | None = None
-    """A JSONL, CSV, JSON or Parquet file: a `video` and perhaps a question in each row, or Video-R1's
-    JSON."""
+    """A JSONL, CSV, JSON, Parquet or Charades-STA text file: a `video` and perhaps a question in each row, or
+    rows as a known set writes them."""
+    shape: str | None = None
+    """The set whose rows a manifest's are like, such as `mvbench`; by default each row's own columns tell."""
+    columns: Mapping[str, str] = Field(default_factory=dict)
+    """What a manifest calls our columns, as `{question: prompt, answer: label}`."""
+    ignore_columns: tuple[str, ...] = ()
+    """Columns that look like a question, options, an answer or a trace, and are to be left out."""
     root: str | None = None
     """The folder that a manifest's relative paths start from; the manifest's own where none is named."""
     license: str = Field(default="unknown", min_length=1)
@@ -46,6 +55,13 @@ class SourcesConfig(Settings):
         if (self.videos is None) == (self.manifest is None):
             raise ValueError(
                 "name either `videos` (a folder, file, glob or URL) or `manifest`, exactly one of them"
+            )
+        if self.shape not in (None, *SHAPE_NAMES):
+            raise ValueError(f"there is no shape {self.shape}; it may be one of: {', '.join(SHAPE_NAMES)}")
+        if unknown := [name for name in self.columns if name not in PLAIN_COLUMNS]:
+            raise ValueError(
+                f"`columns` names ours first, as `question: prompt`; {', '.join(unknown)} is none of "
+                f"{', '.join(PLAIN_COLUMNS)}"
             )
         return self
 
@@ -169,12 +185,15 @@ def _list_videos(cfg: SourcesConfig, place: str) -> SourceList:
 def _list_manifest(cfg: SourcesConfig, url: str) -> SourceList:
     url = absolute(url)
     try:
-        manifest = read_manifest(url, read_file(url))
+        manifest = read_manifest(url, read_file(url), cfg.columns, cfg.shape)
     except (OSError, ValueError) as error:
         raise SourceError(f"sources.manifest: {url} cannot be read: {error}") from error
     root = absolute(cfg.root) if cfg.root is not None else url.rpartition("/")[0]
+    if unread := told_unread(manifest, cfg.ignore_columns):
+        raise SourceError(f"sources.manifest: {url}: {unread}")
     rows = [row._replace(video=absolute(row.video, root)) for row in manifest.rows]
-    files, more_problems = _find_files(rows, cfg.license, manifest.unit)
+    found, more_problems = _find_files(rows, cfg.license, manifest.unit)
+    files = {file.url: file for file in found.values()}
     problems = sorted((*manifest.problems, *more_problems))
     if problems and cfg.on_error == "fail":
         raise SourceError(_problem_text(url, manifest.unit, problems))
@@ -182,12 +201,14 @@ def _list_manifest(cfg: SourcesConfig, url: str) -> SourceList:
         raise SourceError(f"sources.manifest: {url} names no video ({_counts(manifest.skipped)})")
     bad = {problem.number for problem in problems}
     notes = [_problem_text(url, manifest.unit, problems)] if problems else []
-    if manifest.ignored:
-        notes.append(f"{url}: columns that mean nothing here: {', '.join(manifest.ignored)}")
+    if others := [name for name in manifest.ignored if name not in cfg.ignore_columns]:
+        notes.append(f"{url}: columns that mean nothing here: {', '.join(others)}")
     return SourceList(
         files=tuple(files[video] for video in sorted(files)),
         questions=tuple(
-            AskedOf(row.video, row.question) for row in rows if row.question and row.number not in bad
+            AskedOf(found[row.video].url, row.question)
+            for row in rows
+            if row.question and row.number not in bad
         ),
         skipped={**manifest.skipped, **({"bad_row": len(bad)} if bad else {})},
         notes=tuple(notes),
@@ -197,7 +218,7 @@ def _list_manifest(cfg: SourcesConfig, url: str) -> SourceList:
 def _find_files(
     rows: Sequence[ManifestRow], default_license: str, unit: str
 ) -> tuple[dict[str, SourceFile], list[ManifestProblem]]:
-    """URL -> file where the row's video is there, and the rows whose video is not or has two licences."""
+    """A row's video -> the file, where it is there, and the rows whose video is not or has two licences."""
     first: dict[str, ManifestRow] = {}
     for row in rows:
         named = first.setdefault(row.video, row)
@@ -222,12 +243,16 @@ def _find_files(
 
 
 def _stat_or_reason(url: str, license_name: str) -> SourceFile | str:
-    try:
-        return stat_file(url, license_name)
-    except FileNotFoundError:
-        return f"no such file: {url}"
-    except (OSError, ValueError) as error:
-        return f"cannot be used: {error}"
+    """The file, with a usual ending where a set leaves it out."""
+    without = "." not in url.rpartition("/")[2][-6:]
+    for ending in ("", *_USUAL_ENDINGS) if without else ("",):
+        try:
+            return stat_file(url + ending, license_name)
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            return f"cannot be used: {error}"
+    return f"no such file: {url}" + (f", nor with {', '.join(_USUAL_ENDINGS)}" if without else "")
 
 
 def _problem_text(url: str, unit: str, problems: Sequence[ManifestProblem]) -> str:

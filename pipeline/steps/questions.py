@@ -61,7 +61,7 @@ def pose_questions(run: PartRun, shows: QuestionsConfig, computes: ComputedConfi
     """Questions that came with the videos, those that can be computed, and those that a teacher wrote."""
     cut = list(run.read("clips", Clip))
     yield from given_questions(cut, run.inputs.given, shows)
-    yield from computed_questions(cut, computes)
+    yield from computed_questions(cut, computes, {row.video_id for row in run.inputs.given})
     if "asked" in run.above:
         yield from usable(run.read("asked", WrittenQuestion))
 

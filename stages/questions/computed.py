@@ -2,7 +2,7 @@
 
 import hashlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from pydantic import field_validator
 
@@ -11,26 +11,35 @@ from reelproof.schemas.question import Question, QuestionSource
 from reelproof.stages.questions.computed_kinds import MAKERS
 from reelproof.stages.questions.maker import Draft, MakerConfig, Table
 
-VERSION = 2
+VERSION = 3
+
+USUAL = tuple(kind for kind, maker in MAKERS.items() if maker.usual)
+"""All but `largest_change`, which is easy: it is for short clips that allow little else."""
 
 
 class ComputedConfig(MakerConfig):
     """Which questions are made, and when their answers count as certain."""
 
-    kinds: tuple[str, ...] = tuple(kind for kind, maker in MAKERS.items() if maker.usual)
-    """Each is asked of every clip that allows it; none switches them off. By default all but
-    `largest_change`, which is easy: it is for short clips that allow little else."""
+    kinds: tuple[str, ...] | None = None
+    """Each is asked of every clip that allows it; an empty list switches them off. By default the usual kinds
+    are asked, of videos that came without questions of their own."""
 
     @field_validator("kinds")
     @classmethod
-    def _are_known(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+    def _are_known(cls, kinds: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if kinds is None:
+            return None
         if unknown := [kind for kind in kinds if kind not in MAKERS]:
             raise ValueError(f"there is no kind {', '.join(unknown)}; it may be one of: {', '.join(MAKERS)}")
         return tuple(map(str, kinds))
 
 
-def computed_questions(part: Sequence[Clip], cfg: ComputedConfig) -> Iterator[Question]:
+def computed_questions(
+    part: Sequence[Clip], cfg: ComputedConfig, asked_of: Collection[str] = ()
+) -> Iterator[Question]:
     """The questions of each clip in turn, a kind's together; foreign frames come from the other videos.
+
+    `asked_of` are the ids of videos that came with questions: these get only kinds that the settings name.
 
     What is shown is the clip's timeline, or as many of its frames as the settings say: number and spacing
     follow from the duration, never from the answer. Times are left out where they would tell it.
@@ -38,7 +47,8 @@ def computed_questions(part: Sequence[Clip], cfg: ComputedConfig) -> Iterator[Qu
     for clip in part:
         if clip.damaged_share:  # what happened there is not known, and neither is what did not
             continue
-        for kind in cfg.kinds:
+        kinds = cfg.kinds if cfg.kinds is not None else () if clip.video_id in asked_of else USUAL
+        for kind in kinds:
             yield from _unlike([_question(clip, kind, draft) for draft in _drafts(clip, kind, part, cfg)])
 
 

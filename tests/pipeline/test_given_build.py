@@ -40,14 +40,15 @@ def test_thoughts_of_others_are_filtered_without_a_teacher(tmp_path):
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(
         f"sources: {{manifest: {tmp_path}/set/cot.json}}\n"
-        "questions: {computed: {kinds: []}}\n"
         "probes: {probes: []}\n"
         "given_traces: {teacher: Qwen2.5-VL-72B@main}\n"
         "splits: {test_share: 0.0}\n"
         # one thought each, and of what no verifier here sees
         "policy: {luck_confidence: 0, require_evidence: false}\n"
     )
-    built = reelproof("build", recipe, "--out", tmp_path / "out", "--json").summary
+    ran = reelproof("build", recipe, "--out", tmp_path / "out", "--json")
+    built = ran.summary
+    assert "sources: 3 videos, 3 of them new, 3 questions, 3 of them with a trace" in ran.err
     assert (built["videos"], built["quarantined"]) == (3, 0)
     traces = pq.ParquetDataset(next((tmp_path / "out" / "parts").glob("traces-*"))).read(["model"])
     assert traces["model"].to_pylist() == ["Qwen2.5-VL-72B@main"] * 3

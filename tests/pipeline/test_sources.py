@@ -363,9 +363,10 @@ def test_many_broken_lines_are_counted_and_the_first_ten_shown(tmp_path):
         ("m.json", b"{}", "list of objects, got an object"),
         ("m.parquet", b"PAR1", "not Parquet"),
         ("m.csv", b"\xff\xfe", "not UTF-8"),
-        ("m.txt", b"", "a manifest ends in .jsonl"),
+        ("m.xml", b"", "a manifest ends in .jsonl"),
         ("m.jsonl", b"", "names no video"),
-        ("m.jsonl", b'{"video": "x.jpg", "problem": "", "data_type": "image", "path": "x"}', "no such file"),
+        ("m.jsonl", b'{"video": "x.jpg", "data_type": "image", "path": "x"}', "no such file"),
+        ("m.jsonl", b'{"video": "x.jpg", "problem": "Why?"}', "`problem` looks like `question`"),
     ],
 )
 def test_manifest_that_cannot_be_read_is_one_clear_error(tmp_path, name, content, message):

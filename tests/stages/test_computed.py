@@ -271,3 +271,15 @@ def test_task_of_each_kind_can_be_verified(asked):
 def test_unknown_kind_is_refused():
     with pytest.raises(ValidationError, match="kinds"):
         ComputedConfig(kinds=("colour",))
+
+
+def test_videos_that_came_with_questions_get_only_kinds_that_are_named():
+    clips = FILMS[:6]
+    told = {clip.video_id for clip in clips[:2]}
+
+    def asked_of(kinds):
+        cfg = ComputedConfig(**(FREE | {"kinds": kinds}))
+        return {each.video_id for each in computed_questions(clips, cfg, told)}
+
+    assert asked_of(None) == {clip.video_id for clip in clips[2:]}
+    assert asked_of(("scene_count",)) == {clip.video_id for clip in clips}

@@ -1,0 +1,76 @@
+"""Chats as training sets hold them -> what a person asked and what was answered, options apart."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from reelproof.schemas.openai_reply import message_text
+
+_MEDIA = re.compile(
+    r"<(?:image|video|audio|ImageHere|im_start|im_end)>\n?|<\|?vision_\w+\|?>|<\|?(?:video|image)_pad\|?>"
+)
+_LETTERED = re.compile(r"^[ \t]*\(?([A-Z])(?:[.:)]|\.\))[ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
+_HEADING = re.compile(r"\s*(?:the\s)?(?:options|choices|candidates)(?:\sare)?\s?:?\s*\Z", re.IGNORECASE)
+_PERSONS, _MODELS = frozenset(("human", "user")), frozenset(("gpt", "assistant", "model"))
+
+
+class Asked(NamedTuple):
+    """A question, and the texts of its options where it has some, without letters."""
+
+    text: str
+    options: tuple[str, ...]
+
+
+def chat_turns(turns: Any) -> Iterator[tuple[str, str]]:
+    """What was asked and answered, turn by turn: `from`/`value` (ShareGPT) or `role`/`content` (OpenAI).
+
+    Raises ValueError where a chat is none, or ends without an answer.
+    """
+    if not isinstance(turns, list) or not all(isinstance(each, Mapping) for each in turns):
+        raise ValueError(
+            f"a chat is a list of turns with `from` and `value`, or `role` and `content`, got {turns!r}"
+        )
+    asked: str | None = None
+    found = False
+    for turn in turns:
+        speaker = str(turn.get("from", turn.get("role", ""))).casefold()
+        text = str(turn["value"]) if isinstance(turn.get("value"), str) else message_text(turn)
+        if speaker in _PERSONS:
+            asked = text
+        elif speaker in _MODELS and asked is not None:
+            yield asked, text.strip()
+            asked, found = None, True
+    if asked is not None or not found:
+        raise ValueError("the chat has a question without an answer")
+
+
+def video_of_chat(turns: Any) -> str | None:
+    """The first video that a message's parts name: `{"type": "video", "video": …}` or `video_url`."""
+    for turn in turns if isinstance(turns, list) else ():
+        content = turn.get("content") if isinstance(turn, Mapping) else None
+        for part in content if isinstance(content, list) else ():
+            held = part.get("video", part.get("video_url")) if isinstance(part, Mapping) else None
+            url = held.get("url") if isinstance(held, Mapping) else held
+            if isinstance(url, str) and url:
+                return url
+    return None
+
+
+def without_media_tags(text: str) -> str:
+    """The text without the marks at which a chat template puts pictures or a video in."""
+    return _MEDIA.sub("", text).strip()
+
+
+def lettered_options(text: str) -> Asked:
+    """A question whose text lists its options by letter, one per line from A on; what follows them goes."""
+    lines = list(_LETTERED.finditer(text))
+    starts = [place for place, line in enumerate(lines) if line[1] == "A"]
+    if not starts:
+        return Asked(text.strip(), ())
+    options: list[str] = []
+    for line in lines[starts[-1] :]:
+        if line[1] != chr(ord("A") + len(options)):
+            break
+        options.append(line[2])
+    asked = _HEADING.sub("", text[: lines[starts[-1]].start()]).strip()
+    return Asked(asked, tuple(options)) if len(options) > 1 and asked else Asked(text.strip(), ())

@@ -1,0 +1,643 @@
+"""Rows as public sets write them, made by hand from their files and documentation."""
+
+import json
+from typing import Any, NamedTuple
+
+import pytest
+
+from reelproof.pipeline.inputs.questions_file import Manifest, read_manifest
+from reelproof.pipeline.inputs.shapes import PLAIN, SHAPE_NAMES
+from reelproof.pipeline.inputs.sources import SourceError, SourcesConfig, list_sources
+from reelproof.schemas.question import Task
+
+MC, GROUND, OPEN, YES = Task.MULTIPLE_CHOICE, Task.TEMPORAL_GROUNDING, Task.OPEN_ENDED, Task.BOOLEAN
+
+
+class Read(NamedTuple):
+    """What must come of a row."""
+
+    video: str
+    question: str
+    options: tuple[str, ...]
+    answer: str
+    task: Task
+    completion: str | None = None
+    span: tuple[float | None, float | None] = (None, None)
+
+
+def chat(*turns: tuple[str, str]) -> list[dict[str, str]]:
+    return [{"from": speaker, "value": value} for speaker, value in turns]
+
+
+RED = ("red", "blue", "green")
+LETTERS = "A. red\nB. blue\nC. green"
+THOUGHT = "At [1.0 s] it is blue."
+
+SETS: dict[str, list[tuple[dict[str, Any], list[Read]]]] = {
+    "video-r1": [
+        (
+            {
+                "problem_id": 2,
+                "problem": "Which?",
+                "data_type": "video",
+                "problem_type": "multiple choice",
+                "options": ["A. red", "B. blue"],
+                "solution": "<answer>B</answer>",
+                "path": "./a.mp4",
+                "data_source": "LLaVA-Video-178K",
+                "process": f"<think>{THOUGHT}</think>",
+            },
+            [Read("./a.mp4", "Which?", RED[:2], "B", MC, f"<think>{THOUGHT}</think>\n<answer>B</answer>")],
+        ),
+        (
+            {
+                "problem": "How many?",
+                "data_type": "video",
+                "problem_type": "numerical",
+                "options": [],
+                "solution": "<answer>3</answer>",
+                "path": "./a.mp4",
+                "data_source": "STAR",
+            },
+            [Read("./a.mp4", "How many?", (), "3", Task.NUMERICAL)],
+        ),
+        ({"problem": "?", "data_type": "image", "solution": "<answer>B</answer>", "path": "./a.jpg"}, []),
+    ],
+    "longvideo-reason": [
+        (
+            {
+                "problem_id": 0,
+                "problem": f"Which?\n{LETTERS}",
+                "data_type": "video",
+                "problem_type": "goal",
+                "reasoning": THOUGHT,
+                "videos": "longvila_videos/a.mp4",
+                "answer": "<answer>B</answer>",
+            },
+            [
+                Read(
+                    "longvila_videos/a.mp4",
+                    "Which?",
+                    RED,
+                    "B",
+                    MC,
+                    f"<think>{THOUGHT}</think>\n<answer>B</answer>",
+                )
+            ],
+        ),
+        (
+            {"problem": f"Which?\n\n{LETTERS}\n", "videos": "a.mp4", "answer": "C"},
+            [Read("a.mp4", "Which?", RED, "C", MC)],
+        ),
+        (
+            {"problem": "What is it?", "videos": "a.mp4", "answer": "<answer>a dog</answer>"},
+            [Read("a.mp4", "What is it?", (), "a dog", OPEN)],
+        ),
+    ],
+    "llava-video": [
+        (
+            {
+                "id": "x",
+                "video": "academic/a.mp4",
+                "data_source": "0_30_s_academic_v0_1",
+                "conversations": chat(
+                    (
+                        "human",
+                        f"<image>\nWhich?\n{LETTERS}\nPlease respond with only the letter.",
+                    ),
+                    ("gpt", "B. blue"),
+                ),
+            },
+            [Read("academic/a.mp4", "Which?", RED, "B", MC)],
+        ),
+        (
+            {
+                "video": "a.mp4",
+                "conversations": chat(
+                    ("human", "<image>\nWhat runs?"),
+                    ("gpt", "A dog."),
+                    ("human", "And is it wet?"),
+                    ("gpt", "Yes."),
+                ),
+            },
+            [
+                Read("a.mp4", "What runs?", (), "A dog.", OPEN),
+                Read("a.mp4", "And is it wet?", (), "yes", YES),
+            ],
+        ),
+        (
+            {
+                "videos": ["a.mp4"],
+                "conversations": chat(
+                    ("system", "Think."),
+                    ("human", "<video>Which?\nOptions:\n(A) red\n(B) blue"),
+                    ("gpt", f"<think>{THOUGHT}</think><answer>B</answer>"),
+                ),
+            },
+            [Read("a.mp4", "Which?", RED[:2], "B", MC, f"<think>{THOUGHT}</think><answer>B</answer>")],
+        ),
+    ],
+    "messages": [
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": f"<video>\nWhich?\n{LETTERS}"},
+                    {"role": "assistant", "content": "B"},
+                ],
+                "videos": ["a.mp4"],
+            },
+            [Read("a.mp4", "Which?", RED, "B", MC)],
+        ),
+        (
+            {
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [
+                            {"type": "video", "video": "a.mp4"},
+                            {"type": "text", "text": "How many?"},
+                        ],
+                    },
+                    {"role": "assistant", "content": [{"type": "text", "text": "3"}]},
+                ]
+            },
+            [Read("a.mp4", "How many?", (), "3", Task.NUMERICAL)],
+        ),
+        (
+            {
+                "messages": [
+                    {"role": "system", "content": "Think."},
+                    {
+                        "role": "user",
+                        "content": [
+                            {"type": "video_url", "video_url": {"url": "a.mp4"}},
+                            {"type": "text", "text": "Is it blue?"},
+                        ],
+                    },
+                    {"role": "assistant", "content": "\n\nyes", "reasoning_content": THOUGHT},
+                ]
+            },
+            [Read("a.mp4", "Is it blue?", (), "yes", YES, f"<think>{THOUGHT}</think>\n\nyes")],
+        ),
+    ],
+    "time-r1": [
+        (
+            {
+                "video": "a.mp4",
+                "duration": 30.0,
+                "timestamp": [2.5, 9],
+                "sentence": "a dog runs.",
+                "qid": "x|1",
+            },
+            [
+                Read(
+                    "a.mp4", "From when to when does the video show this: a dog runs.", (), "[2.5, 9]", GROUND
+                )
+            ],
+        ),
+        (
+            {"video": "a.mp4", "timestamp": [0.0, 4.0], "sentence": "he sits down"},
+            [
+                Read(
+                    "a.mp4",
+                    "From when to when does the video show this: he sits down",
+                    (),
+                    "[0.0, 4.0]",
+                    GROUND,
+                )
+            ],
+        ),
+        (
+            {"video": "a.mp4", "timestamp": [1, 2], "sentence": "it rains", "split": "test"},
+            [Read("a.mp4", "From when to when does the video show this: it rains", (), "[1, 2]", GROUND)],
+        ),
+    ],
+    "qvhighlights": [
+        (
+            {
+                "qid": 2579,
+                "query": "a girl eats",
+                "duration": 150,
+                "vid": "a",
+                "relevant_clip_ids": [41, 42],
+                "saliency_scores": [[4, 1, 1]],
+                "relevant_windows": [[82, 150]],
+            },
+            [Read("a", "From when to when does the video show this: a girl eats", (), "[82, 150]", GROUND)],
+        ),
+        (
+            {"qid": 1, "query": "he cooks", "vid": "a", "relevant_windows": [[0, 4], [10, 12]]},
+            [
+                Read(
+                    "a",
+                    "From when to when does the video show this: he cooks",
+                    (),
+                    "[0, 4], [10, 12]",
+                    GROUND,
+                )
+            ],
+        ),
+        (
+            {"qid": 2, "query": "he eats", "vid": "a", "relevant_windows": [[6, 8]]},
+            [Read("a", "From when to when does the video show this: he eats", (), "[6, 8]", GROUND)],
+        ),
+    ],
+    "next-qa": [
+        (
+            {
+                "video": 4010069381,
+                "frame_count": 369,
+                "width": 640,
+                "height": 480,
+                "question": "which one",
+                "answer": 1,
+                "qid": 6,
+                "type": "CW",
+                "a0": "red",
+                "a1": "blue",
+                "a2": "green",
+                "a3": "1",
+                "a4": "2",
+            },
+            [Read("4010069381", "which one", ("red", "blue", "green", "1", "2"), "B", MC)],
+        ),
+        (
+            {"video": "a", "question": "why", "answer": "0", "a0": "red", "a1": "blue"},
+            [Read("a", "why", RED[:2], "A", MC)],
+        ),
+        (
+            {"video": "a", "question": "how", "answer": "2", "a0": "red", "a1": "blue", "a2": "green"},
+            [Read("a", "how", RED, "C", MC)],
+        ),
+    ],
+    "egoschema": [
+        (
+            {
+                "question_idx": "1",
+                "question": "Why?",
+                "video_idx": "a",
+                "option": ["red", "blue"],
+                "answer": "1",
+            },
+            [Read("a", "Why?", RED[:2], "B", MC)],
+        ),
+        (
+            {"question": "Why?", "video_idx": "a", "option": ["A. red", "B. blue"], "answer": "0"},
+            [Read("a", "Why?", RED[:2], "A", MC)],
+        ),
+        (
+            {"question": "Who?", "video_idx": "a", "option": list(RED), "answer": 2},
+            [Read("a", "Who?", RED, "C", MC)],
+        ),
+    ],
+    "perception-test": [
+        (
+            {
+                "video_name": "a",
+                "question": "Which?",
+                "question_id": "7",
+                "options": list(RED),
+                "answer_id": "1",
+                "area": "physics",
+                "reasoning": "descriptive",
+                "tag": ["motion"],
+            },
+            [Read("a", "Which?", RED, "B", MC)],
+        ),
+        (
+            {"video_name": "a", "question": "Q?", "options": list(RED), "answer_id": 0},
+            [Read("a", "Q?", RED, "A", MC)],
+        ),
+        (
+            {"video_name": "a", "question": "R?", "options": list(RED), "answer_id": 2},
+            [Read("a", "R?", RED, "C", MC)],
+        ),
+    ],
+    "longvideobench": [
+        (
+            {
+                "video_id": "x",
+                "question": "Which?",
+                "candidates": list(RED),
+                "correct_choice": 1,
+                "level": "IntraMoment",
+                "video_path": "a.mp4",
+                "id": "x_0",
+                "duration": 190.0,
+                "question_category": "S2A",
+            },
+            [Read("a.mp4", "Which?", RED, "B", MC)],
+        ),
+        (
+            {"question": "Q?", "candidates": list(RED), "correct_choice": 0, "video_path": "a.mp4"},
+            [Read("a.mp4", "Q?", RED, "A", MC)],
+        ),
+        (
+            {"question": "R?", "candidates": list(RED), "correct_choice": 2, "video_path": "a.mp4"},
+            [Read("a.mp4", "R?", RED, "C", MC)],
+        ),
+    ],
+    "mvbench": [
+        (
+            {
+                "video": "ZS9XR.mp4",
+                "question": "Which?",
+                "candidates": list(RED),
+                "answer": "blue",
+                "start": 11.1,
+                "end": 17.2,
+            },
+            [Read("ZS9XR.mp4", "Which?", RED, "B", MC, None, (11.1, 17.2))],
+        ),
+        (
+            {"video": "a.mp4", "question": "Q?", "candidates": ["yes", "no"], "answer": "no"},
+            [Read("a.mp4", "Q?", ("yes", "no"), "B", MC)],
+        ),
+        (
+            {"video": "a.mp4", "question": "R?", "candidates": ["1", "2", "3"], "answer": "3"},
+            [Read("a.mp4", "R?", ("1", "2", "3"), "C", MC)],
+        ),
+    ],
+    "video-mme": [
+        (
+            {
+                "video_id": "001",
+                "duration": "short",
+                "domain": "Knowledge",
+                "sub_category": "Humanity",
+                "url": "https://x",
+                "videoID": "fFjv93ACGo8",
+                "question_id": "001-1",
+                "task_type": "Counting Problem",
+                "question": "Which?",
+                "options": ["A. red.", "B. blue.", "C. green."],
+                "answer": "B",
+            },
+            [Read("fFjv93ACGo8", "Which?", ("red.", "blue.", "green."), "B", MC)],
+        ),
+        (
+            {"videoID": "a", "question": "Q?", "options": ["A. red", "B. blue"], "answer": "A"},
+            [Read("a", "Q?", RED[:2], "A", MC)],
+        ),
+        (
+            {"videoID": "a", "question": "R?", "options": ["A. red", "B. blue"], "answer": "B"},
+            [Read("a", "R?", RED[:2], "B", MC)],
+        ),
+    ],
+    "open-o3": [
+        (
+            {
+                "id": 1,
+                "question": "What runs?",
+                "answer": "a dog",
+                "video_path": "a.mp4",
+                "task": "temporal-spatial free-form QA",
+                "key_frames": [{"idx": 12, "time": 1.5}],
+                "key_items": {"12": {"dog": [[0, 0, 5, 5]]}},
+                "reasoning_process": THOUGHT,
+                "source": "STGR",
+            },
+            [Read("a.mp4", "What runs?", (), "a dog", OPEN, f"<think>{THOUGHT}</think>\na dog")],
+        ),
+        (
+            {
+                "question": "Is it?",
+                "answer": "yes",
+                "video_path": "a.mp4",
+                "key_items": {},
+                "reasoning_process": f"<think>{THOUGHT}</think>",
+            },
+            [Read("a.mp4", "Is it?", (), "yes", YES, f"<think>{THOUGHT}</think>\nyes")],
+        ),
+        (
+            {
+                "question": "Which?",
+                "options": list(RED),
+                "answer": "B",
+                "video_path": "a.mp4",
+                "key_items": {},
+            },
+            [Read("a.mp4", "Which?", RED, "B", MC)],
+        ),
+    ],
+    "activitynet-qa": [
+        (
+            {
+                "video_name": "a",
+                "question": "does he run",
+                "question_id": "v_1_3",
+                "answer": "yes",
+                "type": 3,
+            },
+            [Read("a", "does he run", (), "yes", YES)],
+        ),
+        (
+            {"video_name": "a", "question": "what is it", "answer": "a park"},
+            [Read("a", "what is it", (), "a park", OPEN)],
+        ),
+        (
+            {"video_name": "a", "question": "how many", "answer": 2},
+            [Read("a", "how many", (), "2", Task.NUMERICAL)],
+        ),
+    ],
+    PLAIN: [
+        (
+            {
+                "video": {"path": "a.mp4", "bytes": None},
+                "question": "Which?",
+                "options": list(RED),
+                "answer": "blue",
+                "doc_id": 3,
+            },
+            [Read("a.mp4", "Which?", RED, "B", MC)],
+        ),
+        ({"path": "a.mp4", "question": "Is it?", "answer": True}, [Read("a.mp4", "Is it?", (), "yes", YES)]),
+        (
+            {"video": "a.mp4", "question": "What?", "answer": "a cat", "start_s": 2},
+            [Read("a.mp4", "What?", (), "a cat", OPEN, None, (2.0, None))],
+        ),
+    ],
+}
+
+
+def manifest(*rows: dict[str, Any], **settings: Any) -> Manifest:
+    return read_manifest("set.jsonl", "\n".join(map(json.dumps, rows)).encode(), **settings)
+
+
+@pytest.mark.parametrize("shape", SETS)
+def test_rows_of_public_sets_are_read_for_what_they_ask(shape: str) -> None:
+    for row, wanted in SETS[shape]:
+        found = manifest(row)
+        assert (found.problems, found.shapes) == ((), (shape,))
+        read = [
+            Read(
+                each.video,
+                each.question.question,
+                each.question.options,
+                each.question.answer,
+                each.question.task,
+                each.question.completion,
+                (each.question.start_s, each.question.end_s),
+            )
+            for each in found.rows
+            if each.question
+        ]
+        assert read == wanted
+        assert len(found.rows) == len(wanted)
+
+
+def test_every_shape_is_tried() -> None:
+    assert {*SETS, "activitynet-qa without answers"} == {*SHAPE_NAMES}
+
+
+def test_charades_lines_are_sentences_with_their_stretch() -> None:
+    lines = b"3MSZA 24.3 30.4##person turn a light on.\n\nAB12C 0.0 5.5##a person sits.\nno such line\n"
+    found = read_manifest("charades_sta_train.txt", lines)
+    assert [(row.video, row.question.answer, row.question.task) for row in found.rows if row.question] == [
+        ("3MSZA", "[24.3, 30.4]", GROUND),
+        ("AB12C", "[0.0, 5.5]", GROUND),
+    ]
+    assert [(each.number, each.reason[:9]) for each in found.problems] == [(4, "a line is")]
+
+
+PROBLEMS = {
+    "an option that is not there": (
+        {"video": "a", "question": "q", "a0": "red", "a1": "blue", "answer": 5},
+        "option 5 of 2, counted from 0",
+    ),
+    "a letter for a number": (
+        {"video_idx": "a", "question": "q", "option": ["red", "blue"], "answer": "B"},
+        "an option's number from 0, got 'B'",
+    ),
+    "no answer in the chat": (
+        {"video": "a", "conversations": chat(("human", "Why?"))},
+        "a question without an answer",
+    ),
+    "no chat": ({"video": "a", "conversations": "Why?"}, "a chat is a list of turns"),
+    "no film in the chat": (
+        {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}]},
+        "`video` is missing",
+    ),
+    "answers elsewhere": (
+        {"video_name": "a", "question": "q", "question_id": "v_3"},
+        "question v_3 has its answer in another file",
+    ),
+    "no stretch": (
+        {"video": "a", "timestamp": 3, "sentence": "s"},
+        "a stretch is [start, end] in seconds, got 3",
+    ),
+    "a stretch turned round": (
+        {"video": "a", "timestamp": [5, 2], "sentence": "s"},
+        "must end after it starts",
+    ),
+    "an answer that is no option": (
+        {"video": "a", "question": "q", "candidates": ["red", "blue"], "answer": "green"},
+        "not among the options",
+    ),
+    "no answer tags": ({"problem": "q", "solution": "B", "path": "a"}, "`solution` stands in <answer>"),
+}
+
+
+@pytest.mark.parametrize(("row", "reason"), PROBLEMS.values(), ids=PROBLEMS)
+def test_rows_that_fall_short_of_their_shape_say_how(row: dict[str, Any], reason: str) -> None:
+    (problem,) = manifest(row).problems
+    assert reason in problem.reason
+
+
+NEAR = {
+    "prompt": "question",
+    "query": "question",
+    "problem": "question",
+    "Question": "question",
+    "instruction": "question",
+    "question_text": "question",
+    "choices": "options",
+    "answer_choices": "options",
+    "multiple_choice_options": "options",
+    "correctAnswer": "answer",
+    "ground_truth": "answer",
+    "gt": "answer",
+    "label": "answer",
+    "target": "answer",
+    "solution": "answer",
+    "response": "answer",
+    "cot": "completion",
+    "rationale": "completion",
+    "thinking": "completion",
+    "reasoning_steps": "completion",
+}
+
+
+@pytest.mark.parametrize(("column", "ours"), NEAR.items())
+def test_columns_that_would_be_lost_are_refused_with_the_line_to_add(
+    tmp_path, column: str, ours: str
+) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"")
+    asked = {} if ours == "question" else {"question": "Is it blue?", "answer": "yes"}
+    row = {"video": "a.mp4", **asked, column: "yes"}
+    (tmp_path / "set.jsonl").write_text(json.dumps(row))
+    place = str(tmp_path / "set.jsonl")
+    with pytest.raises(SourceError) as refused:
+        list_sources(SourcesConfig(manifest=place))
+    told = str(refused.value)
+    assert f"`{column}` looks like `{ours}`" in told
+    assert f"`sources.columns: {{{ours}: {column}}}`" in told
+    assert f"`sources.ignore_columns: [{column}]`" in told
+    left = list_sources(SourcesConfig(manifest=place, ignore_columns=(column,)))
+    assert (len(left.files), left.notes) == (1, ())
+
+
+@pytest.mark.parametrize(
+    "column", ["question_id", "question_type", "answer_type", "qid", "duration", "fps", "tags"]
+)
+def test_columns_about_questions_are_none(tmp_path, column: str) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"")
+    (tmp_path / "set.jsonl").write_text(json.dumps({"video": "a.mp4", column: "x"}))
+    (note,) = list_sources(SourcesConfig(manifest=str(tmp_path / "set.jsonl"))).notes
+    assert note.endswith(f"columns that mean nothing here: {column}")
+
+
+def test_columns_are_called_as_the_recipe_says(tmp_path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"")
+    row = {"clip": "a.mp4", "prompt": "Which?", "choices": ["red", "blue"], "gt": "B", "cot": THOUGHT}
+    (tmp_path / "set.jsonl").write_text(json.dumps(row))
+    named = {"video": "clip", "question": "prompt", "options": "choices", "answer": "gt", "completion": "cot"}
+    listed = list_sources(SourcesConfig(manifest=str(tmp_path / "set.jsonl"), columns=named))
+    (asked,) = listed.questions
+    assert (asked.question.question, asked.question.answer, asked.question.completion) == (
+        "Which?",
+        "B",
+        THOUGHT,
+    )
+    assert listed.notes == ()
+    with pytest.raises(
+        ValueError, match="`columns` names ours first, as `question: prompt`; prompt is none of"
+    ):
+        SourcesConfig(manifest="x", columns={"prompt": "question"})
+
+
+def test_shape_that_is_named_is_the_only_one(tmp_path) -> None:
+    rows = [row for row, _ in SETS["mvbench"]]
+    assert manifest(*rows, shape="mvbench").problems == ()
+    (problem,) = manifest({"video": "a", "question": "q", "answer": "b"}, shape="mvbench").problems
+    assert problem.reason.startswith(
+        "a row has the columns of mvbench with video, question, candidates, answer"
+    )
+    with pytest.raises(ValueError, match="no shape mvbenhc; it may be one of: video-r1"):
+        SourcesConfig(manifest="x", shape="mvbenhc")
+
+
+def test_endings_that_sets_leave_out_are_tried(tmp_path) -> None:
+    for name in ("a.webm", "v_b.2.mkv"):
+        (tmp_path / name).write_bytes(name.encode())
+    rows = [
+        {"video": "a", "question": "how", "answer": "1", "a0": "red", "a1": "blue"},
+        {"video": "a", "question": "why", "answer": "0", "a0": "red", "a1": "blue"},
+        {"video": "c", "question": "why", "answer": "0", "a0": "red", "a1": "blue"},
+    ]
+    (tmp_path / "set.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    listed = list_sources(SourcesConfig(manifest=str(tmp_path / "set.jsonl"), on_error="skip"))
+    assert [file.url for file in listed.files] == [str(tmp_path / "a.webm")]
+    assert [each.url for each in listed.questions] == [str(tmp_path / "a.webm")] * 2
+    assert "no such file" in listed.notes[0]
+    assert "nor with .mp4, .mkv, .webm" in listed.notes[0]
