@@ -10,28 +10,19 @@ from reelproof.pipeline.accounts.accounting import total_use
 from reelproof.pipeline.accounts.memory import peak_rss_mb
 from reelproof.pipeline.accounts.server_load import ServerLoad
 from reelproof.pipeline.accounts.use_figures import use_figures
-from reelproof.pipeline.cluster.local_or_remote import open_cluster
-from reelproof.pipeline.cluster.schedule import StepFailed, Todo, run_todos, run_whole_tasks, teachers_of
 from reelproof.pipeline.curate import curate, curated
 from reelproof.pipeline.dag import Dag
 from reelproof.pipeline.disk.remembering import RememberingStore
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BuildFailed, UsageError
 from reelproof.pipeline.ingest import Again, ingest, save_ingested
-from reelproof.pipeline.parts.run_step import Receipt, StepBroken
-from reelproof.pipeline.parts.whole import is_done
-from reelproof.pipeline.progress.bars import show_progress
-from reelproof.pipeline.progress.run_progress import read_progress, watched_progress
+from reelproof.pipeline.parts.run_step import Receipt
+from reelproof.pipeline.parts.todo import teachers_of
+from reelproof.pipeline.progress.run_progress import read_progress
 from reelproof.pipeline.progress.run_summary import RUN, Kept, RunSummary
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.steps.whole_set import POLICY
-from reelproof.pipeline.teachers.kinds import (
-    TeacherConfig,
-    check_teacher,
-    gpus_a_server,
-    server_urls,
-    teacher_plugins,
-)
+from reelproof.pipeline.teachers.kinds import TeacherConfig, check_teacher
 from reelproof.pipeline.workplace import Workplace, open_workplace
 from reelproof.stages.teachers.protocol import TeacherUnavailable
 
@@ -55,7 +46,11 @@ def build(recipe: Recipe, out: str, again: Again, console: Console) -> RunSummar
         todos = workplace.todos()
         check_teachers(workplace.dag, teachers_of(todos))
         save_ingested(ingested)
-        receipts = work_through(workplace, todos, console)
+        receipts: list[Receipt] = []
+        if todos:
+            from reelproof.pipeline.work_through import work_through  # half a second that only work is worth
+
+            receipts += work_through(workplace, todos, console)
         receipts += curate(workplace)  # what no cluster was opened for
         return summarise("build", started, workplace, receipts)
 
@@ -118,60 +113,3 @@ def _servers(workplace: Workplace) -> tuple[ServerLoad, ...]:
     """As they were last seen in this build."""
     progress = read_progress(workplace.store)
     return progress.servers if progress else ()
-
-
-def work_through(workplace: Workplace, todos: Sequence[Todo], console: Console) -> list[Receipt]:
-    """Do every step that is missing, on the recipe's cluster, those over all parts last.
-
-    Without any over parts, no cluster is opened. Raises BuildFailed, the others being done.
-    """
-    if not todos:
-        return []
-    cluster = workplace.recipe.cluster
-    receipts: list[Receipt] = []
-    failures: list[StepFailed] = []
-    teachers = teachers_of(todos)
-    with (
-        open_cluster(cluster, gpus_a_server(teachers)) as client,
-        watched_progress(workplace.store, client, todos, server_urls(teachers)) as progress,
-        show_progress(todos, console) as advance,
-    ):
-        for plugin in teacher_plugins(teachers):
-            client.register_plugin(plugin)
-        console.print(f"dashboard: {client.dashboard_link}")
-
-        def take(outcomes: Iterable[Receipt | StepFailed]) -> None:
-            for outcome in outcomes:
-                if isinstance(outcome, StepFailed):
-                    failures.append(outcome)
-                    if isinstance(outcome.error, StepBroken):
-                        progress.count_broken(outcome.error.use)
-                        if outcome.error.for_all:
-                            raise BuildFailed(f"{outcome.step} works for no video here: {outcome.error}")
-                else:
-                    receipts.append(outcome)
-                    progress.count(outcome)
-                    advance(outcome)
-
-        url = workplace.store.url
-        take(run_todos(client, todos, url, cluster.parts_ahead))
-        if not failures:
-            whole = [task for task in workplace.whole_tasks() if not is_done(workplace.store, task)]
-            take(run_whole_tasks(client, whole, workplace.parts, url))
-    if failures:
-        raise BuildFailed(_explained(failures))
-    return receipts
-
-
-def _explained(failures: Sequence[StepFailed]) -> str:
-    lines = [f"  {_where(each)}, {each.step}: {each.error}" for each in failures[:SHOWN_FAILURES]]
-    if len(failures) > SHOWN_FAILURES:
-        lines.append(f"  … and {len(failures) - SHOWN_FAILURES} more")
-    kept = "all else is kept, and the same command goes on from here"
-    parts = {each.part for each in failures}
-    what = "a step over all parts" if None in parts else f"{len(parts)} part(s)"
-    return "\n".join([f"{what} could not be finished; {kept}:", *lines])
-
-
-def _where(failed: StepFailed) -> str:
-    return "all parts" if failed.part is None else f"part {failed.part}"

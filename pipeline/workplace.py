@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import yaml
 
-from reelproof.pipeline.cluster.schedule import Todo
 from reelproof.pipeline.dag import Dag, build_dag
 from reelproof.pipeline.dataset.part_files import read_columns
 from reelproof.pipeline.disk.side_by_side import side_by_side
@@ -17,6 +16,7 @@ from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.parts.plan import Plan
 from reelproof.pipeline.parts.run_step import quarantine_file
+from reelproof.pipeline.parts.todo import Todo
 from reelproof.pipeline.parts.whole import WholeTask, plan_whole
 from reelproof.pipeline.recipe import Recipe, recipe_of_build
 from reelproof.schemas.footage import Quarantine

@@ -34,22 +34,18 @@ def complete(measurements: pl.DataFrame) -> pl.DataFrame:
 
     Raises ValueError where a key is missing or a column has another type.
     """
-    wanted = measurement_schema()
-    missing = [name for name in Keys.model_fields if name not in measurements.columns]
+    wanted, got = measurement_schema(), measurements.schema
+    missing = [name for name in Keys.model_fields if name not in got]
     if missing:
-        raise ValueError(
-            f"measurements: no column {', '.join(missing)}; got {', '.join(measurements.columns)}"
-        )
+        raise ValueError(f"measurements: no column {', '.join(missing)}; got {', '.join(got)}")
     wrong = [
-        f"{name} is {measurements.schema[name]}, expected {kind}"
+        f"{name} is {got[name]}, expected {kind}"
         for name, kind in wanted.items()
-        if name in measurements.columns and not _serves(measurements.schema[name], kind)
+        if name in got and not _serves(got[name], kind)
     ]
     if wrong:
         raise ValueError(f"measurements: {'; '.join(wrong)}")
-    absent = [
-        pl.lit(None, kind).alias(name) for name, kind in wanted.items() if name not in measurements.columns
-    ]
+    absent = [pl.lit(None, kind).alias(name) for name, kind in wanted.items() if name not in got]
     return measurements.with_columns(absent) if absent else measurements
 
 

@@ -15,3 +15,5 @@ settings.register_profile(  # for mutants: that a property fails is enough
     "unshrunk", derandomize=True, deadline=None, phases=(Phase.explicit, Phase.generate)
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+os.fsync = lambda _: None  # nothing that a test writes must outlast a power cut, and disks take their time

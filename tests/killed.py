@@ -1,39 +1,45 @@
-"""A process that kills itself, as `kill -9` would, at one of the moments at which its files change."""
+"""A folder as `kill -9` would leave it at each of the moments at which work changes its files."""
 
 import itertools
 import multiprocessing
-import os
-import signal
+import shutil
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 _CHANGES = frozenset(("os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree"))
 
 
-def ends_before_change(folder: str, change: int, work: Callable[..., object], *arguments: Any) -> bool:
-    """Do the work in a process of its own that dies before the given change of files in the folder, from 0.
+def states_at_changes(folder: Path, into: Path, work: Callable[..., object], *arguments: Any) -> list[Path]:
+    """Do the work, in a process of its own; returns copies of the folder as it was before each change in it.
 
-    Returns whether it died; if not, there are no more changes.
+    A process that is killed leaves what it gave to the system, which is what others see of it while it lives.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([work.__module__])
-    process = context.Process(target=_work, args=(folder, change, work, arguments))
+    process = context.Process(target=_work, args=(str(folder), into, work, arguments))
     process.start()
     process.join(120)
-    assert process.exitcode in (0, -signal.SIGKILL)
-    return process.exitcode != 0
+    assert process.exitcode == 0
+    return sorted(into.iterdir())
 
 
-def _work(folder: str, change: int, work: Callable[..., object], arguments: tuple[Any, ...]) -> None:
-    changes = itertools.count()
+def _work(folder: str, into: Path, work: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+    changes, one_at_a_time = itertools.count(), threading.Lock()
 
-    def kill(event: str, about: tuple[Any, ...]) -> None:
+    def copy(event: str, about: tuple[Any, ...]) -> None:
         writes = event == "open" and isinstance(about[1], str) and set("wxa") & set(about[1])
-        if not writes and event not in _CHANGES:
-            return
-        if str(about[0]).startswith(folder) and next(changes) == change:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if (writes or event in _CHANGES) and str(about[0]).startswith(folder):
+            with one_at_a_time:  # other threads' changes wait
+                shutil.copytree(folder, into / f"{next(changes):04d}", copy_function=_copy_if_there)
 
-    sys.addaudithook(kill)
+    sys.addaudithook(copy)
     work(*arguments)
+
+
+def _copy_if_there(source: str, target: str) -> None:
+    with suppress(FileNotFoundError):  # another thread was in the middle of removing it
+        shutil.copyfile(source, target)

@@ -13,13 +13,14 @@ from distributed import LocalCluster
 from rich.console import Console
 
 from reelproof.pipeline.accounts.accounting import total_use
-from reelproof.pipeline.build import check_teachers, work_through
+from reelproof.pipeline.build import check_teachers
 from reelproof.pipeline.curate import judge
 from reelproof.pipeline.dag import build_dag
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.ingest import Again, ingest, save_ingested
 from reelproof.pipeline.progress.run_progress import read_progress
 from reelproof.pipeline.recipe import Recipe, load_recipe
+from reelproof.pipeline.work_through import work_through
 from reelproof.schemas.chat import Completion
 
 VIDEOS = 3

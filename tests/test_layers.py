@@ -27,7 +27,7 @@ WRAPPERS = {
 }
 READS_ITS_KEY = {"stages.teachers.openai_server"}
 REGISTRIES = {"stages.checks.registry"}
-LIBRARIES_OF_SCHEMAS = {"numpy", "polars", "pyarrow", "pydantic", "rapidfuzz"}
+LIBRARIES_OF_SCHEMAS = {"numpy", "polars", "pyarrow", "pydantic", "pydantic_core", "rapidfuzz"}
 NOT_FOR_STAGES = {
     "dask",
     "distributed",
@@ -40,7 +40,8 @@ NOT_FOR_STAGES = {
     "rich",
     "click",
 }
-NEED_AN_EXTRA = {"pipeline.dataset.plots"}
+LOADED_LATE = {"pipeline.dataset.plots", "pipeline.work_through", "scipy.sparse", "scipy.sparse.csgraph"}
+"""They need an extra, or take so long to load that only what needs them should wait."""
 HOMES = {
     "accelerate": {"training"},
     "av": {"stages.footage", "pipeline.commands.doctor", "pipeline.decoder.trial", "pipeline.export.media"},
@@ -211,7 +212,7 @@ def test_heavy_library_is_imported_only_where_it_is_wrapped(library):
 
 
 def test_imports_stand_at_the_top_save_where_loading_is_a_choice():
-    later = [each for each in all_imports() if not each.at_top and each.imported not in NEED_AN_EXTRA]
+    later = [each for each in all_imports() if not each.at_top and each.imported not in LOADED_LATE]
     assert told([each for each in later if not chooses(each.module)]) == []
 
 
@@ -238,11 +239,20 @@ def test_only_the_four_packages_and_known_folders_stand_at_the_root():
 
 
 @pytest.mark.real
-def test_command_line_starts_without_the_heavy_libraries():
-    script = (
-        "import sys, reelproof.pipeline.cli; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
-    )
+@pytest.mark.parametrize(
+    ("modules", "libraries"),
+    [
+        ("reelproof.pipeline.cli", HEAVY),
+        # what decides, tells, or finds nothing to do starts no cluster and draws nothing
+        (
+            "reelproof.pipeline.build, reelproof.pipeline.commands.status",
+            {"distributed", "matplotlib", "scipy"},
+        ),
+    ],
+)
+def test_commands_start_without_libraries_that_they_do_not_use(modules, libraries):
+    script = f"import sys, {modules}; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
     loaded = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
     )
-    assert set(loaded.stdout.split()) & HEAVY == set()
+    assert set(loaded.stdout.split()) & libraries == set()

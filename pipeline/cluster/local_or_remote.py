@@ -8,33 +8,15 @@ from typing import Any
 import dask
 from distributed import Client, Nanny, Scheduler, SpecCluster
 from distributed.security import Security
-from pydantic import Field
 
+from reelproof.pipeline.cluster.settings import ClusterConfig
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.teachers.gpu_claims import visible_gpus
-from reelproof.schemas.settings import Settings
 
 CONNECT_TIMEOUT_S = 10
 LOOPBACK = "127.0.0.1"
 PARTS_A_GPU = 4
 """Parts that share a GPU's server: its queue does not run dry between them."""
-
-
-class ClusterConfig(Settings):
-    """Where the parts are worked on. Nothing here changes what a build makes."""
-
-    scheduler: str | None = None
-    """Address of a running Dask scheduler; none starts workers on this machine."""
-    workers: int | None = Field(default=None, ge=1)
-    """Processes on this machine; by default one a core."""
-    gpus: int | None = Field(default=None, ge=0)
-    """Of this machine, for servers that reelproof starts; by default all that are visible."""
-    teacher_slots: int = Field(default=2, ge=1)
-    """Parts a worker may have at a server at once, so that its queue does not run dry between them."""
-    parts_ahead: int = Field(default=3, ge=1)
-    """Parts in the works for each slot of the cluster: bounds memory and the scheduler's queue."""
-    dashboard: str = "127.0.0.1:0"
-    """Where Dask's dashboard listens; port 0 takes a free one."""
 
 
 @contextmanager

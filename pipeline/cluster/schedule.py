@@ -1,7 +1,7 @@
 """Steps x parts -> tasks on a cluster, a bounded window of parts at a time; receipts come back."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from distributed import Client, Future, as_completed
@@ -12,19 +12,11 @@ from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.parts.run_step import Receipt, run_step
 from reelproof.pipeline.parts.step import PartStep, Slot, Step
+from reelproof.pipeline.parts.todo import Todo
 from reelproof.pipeline.parts.whole import WholeTask, run_whole
-from reelproof.pipeline.teachers.kinds import TeacherConfig
 
 AMOUNTS: Mapping[Slot, float] = {"CPU": 1, "TEACHER": 1, "GPU": 1 / PARTS_A_GPU}
 """What a task takes of its slot."""
-
-
-@dataclass(frozen=True)
-class Todo:
-    """A part, and the steps that have left no file for it yet, in the DAG's order."""
-
-    inputs: PartInputs
-    steps: tuple[Step[PartStep], ...]
 
 
 @dataclass(frozen=True)
@@ -113,11 +105,6 @@ def run_whole_tasks(
             yield StepFailed(task.step.name, None, error)
             return
         yield future.result()
-
-
-def teachers_of(todos: Iterable[Todo]) -> tuple[TeacherConfig, ...]:
-    """The models that these steps ask, each once."""
-    return tuple(dict.fromkeys(ask.teacher for todo in todos for step in todo.steps for ask in step.asks))
 
 
 def _submit(client: Client, todo: Todo, store_url: str, resources: dict[str, float]) -> list[Future[Receipt]]:

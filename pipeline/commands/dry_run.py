@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.table import Table
 
 from reelproof.pipeline.accounts.use_figures import tell_cost, tell_seconds
-from reelproof.pipeline.cluster.schedule import Todo
 from reelproof.pipeline.commands.forecast import Forecast, KnownQuestions, forecast
 from reelproof.pipeline.dataset.part_files import read_metadata
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.ingest import Again, ingest
 from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.parts.step import PartStep, Step
+from reelproof.pipeline.parts.todo import Todo
 from reelproof.pipeline.parts.whole import WholeTask, is_done
 from reelproof.pipeline.progress.run_progress import read_progress
 from reelproof.pipeline.recipe import Recipe

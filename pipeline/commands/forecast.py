@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reelproof.pipeline.accounts.accounting import StepUse
-from reelproof.pipeline.cluster.schedule import Todo
 from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.parts.step import Ask, Expected, PartStep, Step
+from reelproof.pipeline.parts.todo import Todo
 from reelproof.pipeline.progress.run_progress import RunProgress
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.teachers.kinds import teacher_price

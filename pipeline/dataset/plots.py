@@ -122,15 +122,14 @@ def draw_tasks(stats: Stats) -> Drawing:
 def draw_scores(stats: Stats) -> Drawing:
     """A histogram of each measurement, with the policy's threshold."""
     shown = stats.policy.histograms
-    figure = Figure(figsize=(8, 2.1 * -(-len(shown) // 2)), layout="constrained")
-    for place, histogram in enumerate(shown):
-        axes = figure.add_subplot(-(-len(shown) // 2), 2, place + 1)
+    figure, panels = _panels(len(shown), columns=2, height=2.1, below=0.55)
+    for axes, histogram in zip(panels, shown, strict=True):
         _bars(axes, histogram)
         axes.set_title(histogram.column.replace("_", " "), fontsize=10, loc="left")
         if histogram.threshold is not None and histogram.low <= histogram.threshold <= histogram.high:
             axes.axvline(histogram.threshold, color=LINE, linewidth=1.5, label="threshold")
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(handles, labels, loc="lower center", ncols=3, frameon=False)
     return Drawing(
         "scores", "Measurements of all traces and of those kept, with the thresholds drawn in.", figure
     )
@@ -138,13 +137,13 @@ def draw_scores(stats: Stats) -> Drawing:
 
 def draw_sweep(rows: Collection[pl.DataFrame], policy: PolicyConfig) -> Drawing:
     """Rows kept in `sft` as one threshold moves and the others stay."""
-    figure = Figure(figsize=(8, 2.6), layout="constrained")
-    for place, (setting, count) in enumerate(SWEPT):
+    figure, panels = _panels(len(SWEPT), columns=3, height=2.6)
+    for axes, (setting, count) in zip(panels, SWEPT, strict=True):
         found = sweep(rows, policy, setting, np.linspace(0, 1, count).round(6).tolist())
-        axes = figure.add_subplot(1, len(SWEPT), place + 1)
         _sweep_curves(axes, found, setting, getattr(policy, setting), ("sft",))
-    figure.axes[0].set_ylabel("rows in sft")
-    return Drawing("sweep", "Rows kept as one threshold moves; the line is where the policy stands.", figure)
+    return Drawing(
+        "sweep", "Rows in `sft` as one threshold moves; the line is where the policy stands.", figure
+    )
 
 
 def sweep_picture(found: pl.DataFrame, setting: str, policy: PolicyConfig) -> bytes:
@@ -205,12 +204,30 @@ def _canvas(height: float, width: float = 8.0) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
+def _panels(count: int, columns: int, height: float, below: float = 0.0) -> tuple[Figure, list[Axes]]:
+    """Axes side by side in rows of so many inches, with room for a title and for ticks about each.
+
+    Where everything lies is said here: a layout that measures every label draws the figure twice.
+    """
+    rows = -(-count // columns)
+    width, total = 8.0, rows * height + below
+    figure = Figure(figsize=(width, total))
+    figure.subplots_adjust(
+        left=0.6 / width,
+        right=1 - 0.15 / width,
+        bottom=(below + 0.3) / total,
+        top=1 - 0.3 / total,
+        wspace=0.6 / (width / columns - 0.6),
+        hspace=0.65 / (height - 0.65),
+    )
+    return figure, [figure.add_subplot(rows, columns, place + 1) for place in range(count)]
+
+
 def _bars(axes: Axes, histogram: Histogram) -> None:
-    width = _width(histogram)
-    starts = histogram.low + width * np.arange(len(histogram.all))
-    axes.bar(starts, histogram.all, width=width, align="edge", color=ALL, label="all traces")
+    edges = np.linspace(histogram.low, histogram.high, len(histogram.all) + 1)
+    axes.stairs(histogram.all, edges, fill=True, color=ALL, label="all traces")
     if histogram.kept:
-        axes.bar(starts, histogram.kept, width=width, align="edge", color=KEPT, label="kept in sft")
+        axes.stairs(histogram.kept, edges, fill=True, color=KEPT, label="kept in sft")
 
 
 def _width(histogram: Histogram) -> float:

@@ -15,8 +15,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from reelproof.pipeline.cluster.schedule import Todo
 from reelproof.pipeline.parts.run_step import Receipt
+from reelproof.pipeline.parts.todo import Todo
 
 PLAIN_LINE_EVERY_S = 10.0
 

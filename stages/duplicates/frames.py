@@ -10,8 +10,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from reelproof.stages.duplicates.bands import Hashes, pairs_alike
 
@@ -152,6 +150,9 @@ def _added(
 
 def _components(edges: Places, ids: pl.Series, contained: bool) -> pl.DataFrame:
     """Connected components of owners, each called by its smallest id."""
+    from scipy.sparse import coo_array  # a fifth of a second, which only this is worth
+    from scipy.sparse.csgraph import connected_components
+
     size = len(ids)
     graph = coo_array((np.ones(len(edges), np.int8), (edges[:, 0], edges[:, 1])), shape=(size, size)).tocsr()
     kept = graph if contained else graph.multiply(graph.T)

@@ -21,14 +21,14 @@ from rich.console import Console
 
 from reelproof.pipeline.accounts.accounting import TeacherUse, total_use
 from reelproof.pipeline.accounts.server_load import read_metrics
-from reelproof.pipeline.build import work_through
-from reelproof.pipeline.cluster.schedule import Todo
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.ingest import Again, ingest, save_ingested
 from reelproof.pipeline.parts.part import PartRun
+from reelproof.pipeline.parts.todo import Todo
 from reelproof.pipeline.recipe import Recipe, load_recipe
 from reelproof.pipeline.steps.asking import asked_of, frames_of
 from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig
+from reelproof.pipeline.work_through import work_through
 from reelproof.pipeline.workplace import Workplace
 from reelproof.schemas.chat import ChatRequest, Completion
 from reelproof.schemas.openai_chat import chat_body, group_rollouts

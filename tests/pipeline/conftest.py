@@ -1,15 +1,22 @@
 """Films, and builds of them by the command itself, as a user runs it."""
 
+import io
 import json
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import dask
 import pytest
+from distributed import LocalCluster
+from filelock import FileLock
 
+from reelproof.pipeline.cli import main
 from tests.films import Shot, make_film
 
 COMMAND = Path(sys.executable).with_name("reelproof")
@@ -37,6 +44,16 @@ def reelproof(*arguments: str | Path, timeout_s: float = 600) -> Ran:
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
+def reelproof_here(*arguments: str | Path) -> Ran:
+    """The same in this process, which has loaded its libraries: for what starts no other processes."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["reelproof", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    return Ran(int(ended.value.code or 0), out.getvalue(), err.getvalue())
+
+
 def film(folder: Path, number: int) -> Path:
     """A film of three shots whose looks no other number shares."""
     looks = [
@@ -45,13 +62,29 @@ def film(folder: Path, number: int) -> Path:
     return make_film(folder / f"film {number}.mp4", looks, fps=10, size=(320, 180))
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first test process to want it makes, and that all of them use."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    done = folder.with_suffix(".done")
+    with FileLock(folder.with_suffix(".lock")):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with six films. Not to be changed."""
-    folder = tmp_path_factory.mktemp("films")
-    for number in range(6):
-        film(folder, number)
-    return folder
+
+    def make(folder: Path) -> None:
+        for number in range(6):
+            film(folder, number)
+
+    return made_once(tmp_path_factory, "films", make)
 
 
 SMALL = (
@@ -64,10 +97,33 @@ SMALL = (
 @pytest.fixture(scope="session")
 def built(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished build of the films. Not to be changed: take a copy."""
-    out = tmp_path_factory.mktemp("built") / "build"
-    ran = reelproof("build", films, "--out", out, *SMALL, "--json")
-    assert ran.code == 0, ran.err
-    return out
+
+    def make(folder: Path) -> None:
+        ran = reelproof("build", films, "--out", folder / "build", *SMALL, "--json")
+        assert ran.code == 0, ran.err
+
+    return made_once(tmp_path_factory, "built", make) / "build"
+
+
+@pytest.fixture(scope="session")
+def ready() -> Iterator[tuple[str, str]]:
+    """`--scheduler ADDRESS` of workers that started already: for builds whose workers are not what is tested.
+
+    They start once, and load their libraries once, where a build's own would for each build.
+    """
+    with (
+        dask.config.set({"distributed.worker.daemon": False}),  # they start decoders
+        LocalCluster(
+            n_workers=2,
+            threads_per_worker=3,
+            protocol="tcp://",
+            host="127.0.0.1",
+            resources={"CPU": 1, "TEACHER": 2},
+            dashboard_address=None,
+            silence_logs="ERROR",
+        ) as cluster,
+    ):
+        yield ("--scheduler", cluster.scheduler_address)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Finished parts in blocks: what they hold, and what a kill leaves of them."""
 
 import hashlib
-import itertools
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts
 from reelproof.stages.deciding import decide
 from reelproof.stages.policy import PolicyConfig
-from tests.killed import ends_before_change
+from tests.killed import states_at_changes
 from tests.small_parts import write_part
 from tests.whole_sets import read_measurements
 
@@ -52,10 +52,25 @@ def contents(store: Store, folder: str) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory) -> tuple[Path, list[PartFiles]]:
+    """A folder with more parts than a block holds, and their files. Not to be changed: take a copy."""
+    folder = tmp_path_factory.mktemp("parts")
+    return folder, [write_part(Store(str(folder)), number) for number in range(PARTS_A_BLOCK + 2)]
+
+
+@pytest.fixture
+def many(written, tmp_path) -> tuple[Store, list[PartFiles]]:
+    """The same to work on; the parts' files are links, and never written to."""
+    folder, parts = written
+    shutil.copytree(folder, tmp_path / "many", copy_function=os.link)
+    return Store(str(tmp_path / "many")), parts
+
+
 @pytest.mark.parametrize("count", [1, PARTS_A_BLOCK + 1])
-def test_blocks_hold_what_the_parts_hold(tmp_path, count):
-    store = Store(str(tmp_path))
-    parts = [write_part(store, number) for number in range(count)]
+def test_blocks_hold_what_the_parts_hold(many, count):
+    store, parts = many
+    parts = parts[:count]
     blocks = compact(store, parts)
     assert len(blocks) == -(-count // PARTS_A_BLOCK)
     held, plain = read_block_measurements(store, blocks), read_measurements(store, parts)
@@ -69,9 +84,8 @@ def test_blocks_hold_what_the_parts_hold(tmp_path, count):
     }
 
 
-def test_block_that_is_full_is_not_made_again_as_parts_follow(tmp_path):
-    store = Store(str(tmp_path))
-    parts = [write_part(store, number) for number in range(PARTS_A_BLOCK + 2)]
+def test_block_that_is_full_is_not_made_again_as_parts_follow(many):
+    store, parts = many
     compact(store, parts[:-1])
     full = blocks_of(parts)[0].files
     before = {name: Path(store.path(name)).stat().st_ino for name in full}
@@ -94,7 +108,7 @@ def test_other_scores_make_other_measurements_and_leave_the_words(tmp_path):
 
 
 def test_killed_at_any_change_of_files_ends_at_the_same_dataset_and_parts(tmp_path):
-    """Blocks are made and shards replaced by a process that dies before its 1st, 2nd, … change of files."""
+    """Blocks are made and shards replaced from what a kill before the 1st, 2nd, … change of files leaves."""
     fresh, whole = Store(str(tmp_path / "fresh")), Store(str(tmp_path / "whole"))
     parts = [write_part(fresh, number) for number in range(2)]
     before = publish(fresh.url, parts[:1], BALANCED)
@@ -102,20 +116,17 @@ def test_killed_at_any_change_of_files_ends_at_the_same_dataset_and_parts(tmp_pa
     shutil.copytree(fresh.url, whole.url)
     wanted = publish(whole.url, parts, STRICTER)
     assert wanted != before
-    for change in itertools.count():
-        store = Store(str(tmp_path / f"killed {change}"))
-        shutil.copytree(fresh.url, store.url)
-        died = ends_before_change(store.path(""), change, publish, store.url, parts, STRICTER)
+    at_work = Path(shutil.copytree(fresh.url, tmp_path / "at work"))
+    states = states_at_changes(at_work, tmp_path / "killed", publish, str(at_work), parts, STRICTER)
+    for state in states:
+        store = Store(str(state))
         with store.lock():
             assert publish(store.url, parts, STRICTER) == wanted
         assert contents(store, "parts") == kept
         assert contents(store, "blocks") == contents(whole, "blocks")
         assert contents(store, "dataset/data") == contents(whole, "dataset/data")
         assert not any(".tmp-" in name for name in contents(store, ""))
-        shutil.rmtree(store.url)
-        if not died:
-            break
-    assert change > 20
+    assert len(states) > 20
 
 
 def test_block_that_was_not_finished_is_made_again(tmp_path):

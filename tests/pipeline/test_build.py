@@ -30,7 +30,7 @@ def test_build_again_does_nothing(films, build_copy):
     assert shard_files(build_copy) == before
 
 
-def test_refilter_writes_only_shards_whose_rows_changed(films, build_copy, tmp_path):
+def test_refilter_writes_only_shards_whose_rows_changed(films, build_copy, tmp_path, ready):
     before = shard_files(build_copy)
     override = ("--set", "policy.min_thought_words=38")
     filtered = reelproof("refilter", build_copy, *override, "--json").summary
@@ -40,7 +40,9 @@ def test_refilter_writes_only_shards_whose_rows_changed(films, build_copy, tmp_p
     assert len(untouched) == filtered["shards_unchanged"] > 0
     assert len(after) - len(untouched) == filtered["shards_written"] > 0
     assert all(after[name][1] != before[name][1] for name in set(before) - set(untouched))
-    scratch = reelproof("build", films, "--out", tmp_path / "scratch", *SMALL, *override, "--json").summary
+    scratch = reelproof(
+        "build", films, "--out", tmp_path / "scratch", *ready, *SMALL, *override, "--json"
+    ).summary
     assert scratch["dataset_sha256"] == filtered["dataset_sha256"]
     version = json.loads((build_copy / "dataset" / "croissant.json").read_text())["version"]
     assert version == "2.0.0"  # rows that were published went
@@ -51,12 +53,12 @@ def test_refilter_writes_only_shards_whose_rows_changed(films, build_copy, tmp_p
     assert back["dataset_sha256"] != filtered["dataset_sha256"]
 
 
-def test_added_videos_alone_are_decoded_and_asked_about(films_copy, build_copy):
+def test_added_videos_alone_are_decoded_and_asked_about(films_copy, build_copy, ready):
     films = films_copy()
     calls_before = len(logged_ids(build_copy))
     film(films, 10)
     film(films, 11)
-    grown = reelproof("build", films, "--out", build_copy, *SMALL, "--json").summary
+    grown = reelproof("build", films, "--out", build_copy, *ready, *SMALL, "--json").summary
     assert grown["videos_decoded"] == 2
     assert grown["completions_reused"] == 0
     assert len(logged_ids(build_copy)) == calls_before + grown["teacher_calls"]
@@ -70,10 +72,18 @@ def logged_ids(build: Path) -> list[str]:
     return [line.split('"')[3] for line in lines]
 
 
-def test_scene_threshold_asks_only_about_clips_that_changed(films, build_copy):
+def test_scene_threshold_asks_only_about_clips_that_changed(films, build_copy, ready):
     known = set(logged_ids(build_copy))
     changed = reelproof(
-        "build", films, "--out", build_copy, *SMALL, "--set", "storyboard.keyframe_every_s=0.9", "--json"
+        "build",
+        films,
+        "--out",
+        build_copy,
+        *ready,
+        *SMALL,
+        "--set",
+        "storyboard.keyframe_every_s=0.9",
+        "--json",
     ).summary
     assert changed["videos_decoded"] == 0
     ids = logged_ids(build_copy)
@@ -81,10 +91,10 @@ def test_scene_threshold_asks_only_about_clips_that_changed(films, build_copy):
     assert changed["completions_reused"] > 0
 
 
-def test_more_rollouts_ask_only_for_the_further_ones(films, build_copy):
+def test_more_rollouts_ask_only_for_the_further_ones(films, build_copy, ready):
     known = logged_ids(build_copy)
     more = reelproof(
-        "build", films, "--out", build_copy, *SMALL, "--set", "rollouts.rollouts=5", "--json"
+        "build", films, "--out", build_copy, *ready, *SMALL, "--set", "rollouts.rollouts=5", "--json"
     ).summary
     assert more["videos_decoded"] == 0
     ids = logged_ids(build_copy)
@@ -100,12 +110,12 @@ def test_number_of_workers_does_not_change_the_dataset(films, built, tmp_path):
     assert one["dataset_sha256"] == again["dataset_sha256"]
 
 
-def test_replaced_video_is_a_new_one_and_the_old_rows_go(films_copy, tmp_path):
+def test_replaced_video_is_a_new_one_and_the_old_rows_go(films_copy, tmp_path, ready):
     films = films_copy()
     out = tmp_path / "replaced"
-    reelproof("build", films, "--out", out, *SMALL)
+    reelproof("build", films, "--out", out, *ready, *SMALL)
     film(films, 20).replace(films / "film 0.mp4")
-    second = reelproof("build", films, "--out", out, *SMALL, "--json")
+    second = reelproof("build", films, "--out", out, *ready, *SMALL, "--json")
     assert "film 0.mp4 was replaced" in second.err
     assert (second.summary["videos"], second.summary["videos_decoded"]) == (6, 1)
     there = {hashlib.sha256(path.read_bytes()).hexdigest() for path in films.iterdir()}
@@ -119,9 +129,9 @@ def published_rows(build: Path) -> list[dict[str, str]]:
     return [row for table in tables for row in table.to_pylist()]
 
 
-def test_licence_stated_later_is_published_without_any_other_work(films, build_copy):
+def test_licence_stated_later_is_published_without_any_other_work(films, build_copy, ready):
     named = reelproof(
-        "build", films, "--out", build_copy, *SMALL, "--set", "sources.license=CC-BY-4.0", "--json"
+        "build", films, "--out", build_copy, *ready, *SMALL, "--set", "sources.license=CC-BY-4.0", "--json"
     ).summary
     assert (named["videos_decoded"], named["teacher_calls"]) == (0, 0)
     files = (build_copy / "dataset" / "data").rglob("*.parquet")

@@ -12,7 +12,7 @@ import pytest
 from reelproof.pipeline.build import refilter
 from reelproof.pipeline.errors import UsageError
 from tests.films import FOOTAGE, make_audio, make_film, truncate
-from tests.pipeline.conftest import COMMAND, SMALL, reelproof
+from tests.pipeline.conftest import COMMAND, SMALL, reelproof, reelproof_here
 from tests.pipeline.test_build import logged_ids
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("survives")]
@@ -43,7 +43,7 @@ def test_killed_build_goes_on_to_the_same_dataset(films, built, tmp_path):
     assert len(ids) == len(set(ids))
 
 
-def test_broken_files_are_in_quarantine_with_their_kind(tmp_path):
+def test_broken_files_are_in_quarantine_with_their_kind(tmp_path, ready):
     folder = tmp_path / "mixed videos é"
     folder.mkdir()
     good = make_film(folder / "good one.mp4", fps=10)
@@ -53,10 +53,10 @@ def test_broken_files_are_in_quarantine_with_their_kind(tmp_path):
     make_film(folder / "blink.mp4", [(5, 0.2)], fps=10)
     truncate(good, folder / "no end.mp4", 0.3)  # the index stood at the end
     out = tmp_path / "out"
-    ran = reelproof("build", folder, "--out", out)
+    ran = reelproof("build", folder, "--out", out, *ready)
     assert ran.code == 1
     assert "5 of 6 videos are in quarantine" in ran.err
-    told = json.loads(reelproof("status", out, "--json").out)
+    told = json.loads(reelproof_here("status", out, "--json").out)
     assert {each["name"]: each["kind"] for each in told["quarantine"]} == {
         "sound.mp4": "no_video_stream",
         "empty.mp4": "unreadable",
@@ -64,10 +64,20 @@ def test_broken_files_are_in_quarantine_with_their_kind(tmp_path):
         "blink.mp4": "too_short",
         "no end.mp4": "truncated",
     }
-    allowed = reelproof("build", folder, "--out", out, "--set", "max_quarantined_share=1", "--json").summary
+    allowed = reelproof(
+        "build", folder, "--out", out, *ready, "--set", "max_quarantined_share=1", "--json"
+    ).summary
     assert (allowed["videos_decoded"], allowed["quarantined"]) == (0, 5)
     again = reelproof(
-        "build", folder, "--out", out, "--retry-quarantined", "--set", "max_quarantined_share=1", "--json"
+        "build",
+        folder,
+        "--out",
+        out,
+        *ready,
+        "--retry-quarantined",
+        "--set",
+        "max_quarantined_share=1",
+        "--json",
     ).summary
     assert (again["videos_decoded"], again["quarantined"]) == (5, 5)
     assert again["dataset_sha256"] == allowed["dataset_sha256"]
@@ -99,13 +109,13 @@ def test_library_that_does_not_fit_stops_the_build_and_sets_nothing_aside(films,
 
 
 @pytest.mark.skipif(not FOOTAGE.is_dir(), reason="no real footage here")
-def test_real_footage_all_yields_clips(tmp_path):
+def test_real_footage_all_yields_clips(tmp_path, ready):
     out = tmp_path / "out"
-    summary = reelproof("build", FOOTAGE, "--out", out, "--json", "--set", "probes.probes=[]").summary
+    summary = reelproof("build", FOOTAGE, "--out", out, *ready, "--json", "--set", "probes.probes=[]").summary
     assert summary["quarantined"] == 0
     for path in FOOTAGE.iterdir():
         if path.suffix != ".md":
-            assert "clip " in reelproof("explain", out, path.name).out
+            assert "clip " in reelproof_here("explain", out, path.name).out
 
 
 def yaml_file(folder: Path, text: str) -> Path:
@@ -134,7 +144,7 @@ def yaml_file(folder: Path, text: str) -> Path:
 def test_wrong_recipe_is_refused_in_one_message(tmp_path, recipe, said):
     make_film(tmp_path / "film.mp4", [(1, 1.0)], fps=10)
     path = yaml_file(tmp_path, recipe.replace("videos: .", f"videos: '{tmp_path}/film.mp4'"))
-    ran = reelproof("build", path, "--out", tmp_path / "out")
+    ran = reelproof_here("build", path, "--out", tmp_path / "out")
     assert ran.code == 2
     assert said in ran.err
     assert "Traceback" not in ran.err
@@ -144,9 +154,9 @@ def test_wrong_recipe_is_refused_in_one_message(tmp_path, recipe, said):
 def test_folder_without_videos_is_refused(tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
-    nothing = reelproof("build", empty, "--out", tmp_path / "out")
+    nothing = reelproof_here("build", empty, "--out", tmp_path / "out")
     (empty / "notes.txt").write_text("no video")
-    no_video = reelproof("build", empty, "--out", tmp_path / "out")
+    no_video = reelproof_here("build", empty, "--out", tmp_path / "out")
     assert (nothing.code, no_video.code) == (2, 2)
     assert "nothing is there" in nothing.err
     assert "no file there is a video" in no_video.err
@@ -164,7 +174,7 @@ def test_manifest_errors_name_their_lines(tmp_path):
     make_film(tmp_path / "film.mp4", [(1, 1.0)], fps=10)
     manifest = tmp_path / "questions.jsonl"
     manifest.write_text('{"video": "film.mp4"}\n{"video": "gone.mp4"}\n{broken\n')
-    ran = reelproof("build", manifest, "--out", tmp_path / "out")
+    ran = reelproof_here("build", manifest, "--out", tmp_path / "out")
     assert ran.code == 2
     assert "line 2: no such file" in ran.err
     assert "line 3" in ran.err
@@ -174,13 +184,13 @@ def test_second_build_at_once_is_refused(films, build_copy):
     from reelproof.pipeline.disk.store import Store
 
     with Store(str(build_copy)).lock():
-        ran = reelproof("build", films, "--out", build_copy, *SMALL)
+        ran = reelproof_here("build", films, "--out", build_copy, *SMALL)
     assert ran.code == 2
     assert f"in use by process {os.getpid()}" in ran.err
 
 
 def test_refilter_of_no_build_is_refused(tmp_path):
-    ran = reelproof("refilter", tmp_path)
+    ran = reelproof_here("refilter", tmp_path)
     assert ran.code == 2
     assert "holds no build" in ran.err
 
@@ -189,7 +199,7 @@ def test_refilter_refuses_settings_that_call_for_a_build(build_copy):
     ran = reelproof("refilter", build_copy, "--set", "rollouts.rollouts=9")
     assert ran.code == 2
     assert "run `reelproof build`" in ran.err
-    assert reelproof("refilter", build_copy).code == 0
+    assert reelproof_here("refilter", build_copy).code == 0
 
 
 @pytest.mark.parametrize(

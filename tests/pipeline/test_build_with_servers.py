@@ -26,7 +26,7 @@ from reelproof.pipeline.dag import build_dag
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BuildFailed, UsageError
 from reelproof.pipeline.ingest import Again, ingest
-from reelproof.pipeline.progress import run_progress
+from reelproof.pipeline.progress import watch
 from reelproof.pipeline.progress.run_progress import read_progress
 from reelproof.pipeline.progress.run_summary import RunSummary
 from reelproof.pipeline.recipe import Recipe
@@ -61,7 +61,7 @@ def scheduler() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch):
-    monkeypatch.setattr(run_progress, "LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr(watch, "LOOK_EVERY_S", 0.1)
     monkeypatch.setattr(vllm_server, "LOOK_EVERY_S", 0.05)
     for module in (openai_server, openai_teacher):
         monkeypatch.setattr(module, "FIRST_WAIT_S", 0.01)

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.real, pytest.mark.xdist_group("builds")]
 
 LOOKS = ((901, 1.6), (902, 2.0), (903, 1.8))
 QUICK = (
-    *("--set", "rollouts.rollouts=2", "--set", "probes.probes=[]", "--workers", "1"),
+    *("--set", "rollouts.rollouts=2", "--set", "probes.probes=[]"),
     *("--set", "policy.luck_confidence=0"),
 )
 
@@ -91,7 +91,7 @@ def test_rows_of_a_video_that_is_gone_are_told_without_rules(build_copy):
         story(workplace, gone["video_id"])
 
 
-def test_dataset_after_a_video_went_is_that_of_a_build_without_it(tmp_path):
+def test_dataset_after_a_video_went_is_that_of_a_build_without_it(tmp_path, ready):
     """Of one film in two encodings, each with questions that repeat the other's."""
     folder, out, fresh = tmp_path / "films", tmp_path / "out", tmp_path / "fresh"
     folder.mkdir()
@@ -99,7 +99,7 @@ def test_dataset_after_a_video_went_is_that_of_a_build_without_it(tmp_path):
         make_film(folder / f"{crf}.mp4", LOOKS, fps=10, size=(320, 180), options={"crf": crf})
         for crf in ("18", "26")
     ]
-    assert reelproof("build", folder, "--out", out, *QUICK).code == 0
+    assert reelproof("build", folder, "--out", out, *ready, *QUICK).code == 0
     ids = {hashlib.sha256(film.read_bytes()).hexdigest(): film for film in films}
     first, later = sorted(ids)
     repeated = rollouts(open_workplace(str(out))).filter(
@@ -109,7 +109,7 @@ def test_dataset_after_a_video_went_is_that_of_a_build_without_it(tmp_path):
     remove(out, first)
     ids[first].unlink()
     shrunk, _ = refilter(str(out), [])
-    scratch = reelproof("build", folder, "--out", fresh, *QUICK, "--json").summary
+    scratch = reelproof("build", folder, "--out", fresh, *ready, *QUICK, "--json").summary
     assert shrunk.dataset_sha256 == scratch["dataset_sha256"]
     assert shrunk.kept.model_dump() == scratch["kept"] != {"sft": 0, "rl": 0}
 

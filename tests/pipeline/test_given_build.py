@@ -17,7 +17,7 @@ THOUGHTS = {
 }
 
 
-def test_thoughts_of_others_are_filtered_without_a_teacher(tmp_path):
+def test_thoughts_of_others_are_filtered_without_a_teacher(tmp_path, ready):
     folder = tmp_path / "set" / "films"
     folder.mkdir(parents=True)
     rows = []
@@ -46,7 +46,7 @@ def test_thoughts_of_others_are_filtered_without_a_teacher(tmp_path):
         # one thought each, and of what no verifier here sees
         "policy: {luck_confidence: 0, require_evidence: false}\n"
     )
-    ran = reelproof("build", recipe, "--out", tmp_path / "out", "--json")
+    ran = reelproof("build", recipe, "--out", tmp_path / "out", *ready, "--json")
     built = ran.summary
     assert "sources: 3 videos, 3 of them new, 3 questions, 3 of them with a trace" in ran.err
     assert (built["videos"], built["quarantined"]) == (3, 0)

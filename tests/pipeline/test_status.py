@@ -16,7 +16,7 @@ from reelproof.pipeline.commands.status import build_status, print_status
 from reelproof.pipeline.commands.terminal import PlainConsole
 from reelproof.pipeline.progress.run_progress import PROGRESS, RunProgress
 from reelproof.pipeline.workplace import open_workplace
-from tests.pipeline.conftest import film, reelproof
+from tests.pipeline.conftest import film, reelproof, reelproof_here
 from tests.stages.test_damage import X264, Lossy, lossy
 
 
@@ -57,36 +57,36 @@ def test_status_raises_an_alarm_for_a_key_that_can_be_guessed(built, tmp_path):
 
 
 @pytest.mark.real
-def test_seconds_that_a_recipe_leaves_out_are_told_by_status_card_and_explain(tmp_path):
+def test_seconds_that_a_recipe_leaves_out_are_told_by_status_card_and_explain(tmp_path, ready):
     (tmp_path / "films").mkdir()
     path = film(tmp_path / "films", 3)
     sets = ["clips.target_s=2", "clips.max_s=3", "clips.max_segments=1", "clips.scene_s=null"]
     sets += ["clips.chapter_s=null", "clips.whole=false"]
     build = tmp_path / "build"
     words = [word for each in sets for word in ("--set", each)]
-    assert reelproof("build", tmp_path / "films", "--out", build, *words).code in (0, 1)
-    status = reelproof("status", build, "--json").summary
-    told = reelproof("explain", build, path.name).out
+    assert reelproof("build", tmp_path / "films", "--out", build, *ready, *words).code in (0, 1)
+    status = reelproof_here("status", build, "--json").summary
+    told = reelproof_here("explain", build, path.name).out
     gaps = re.findall(r"in no clip: \[([\d.]+), ([\d.]+)\)", told)
     assert gaps
     assert status["left_out_s"] == pytest.approx(sum(float(b) - float(a) for a, b in gaps), abs=0.02)
     assert f"{status['left_out_s']:.1f} seconds of it" in (build / "dataset/README.md").read_text()
-    assert f"{status['left_out_s']:.0f} s of the videos are in no clip" in reelproof("status", build).out
+    assert f"{status['left_out_s']:.0f} s of the videos are in no clip" in reelproof_here("status", build).out
 
 
 @pytest.mark.real
-def test_damage_is_told_by_status_card_and_explain(tmp_path):
+def test_damage_is_told_by_status_card_and_explain(tmp_path, ready):
     """A second of one of two films: a key frame is lost, and what follows rests on it."""
     (tmp_path / "films").mkdir()
     film(tmp_path / "films", 3)
     lost = Lossy("lost.mkv", "libx264", {**X264, "bf": "0"}, (50,))
     shutil.copy(lossy(tmp_path, lost), tmp_path / "films")
     build = tmp_path / "build"
-    assert reelproof("build", tmp_path / "films", "--out", build).code in (0, 1)
-    status = reelproof("status", build, "--json").summary
+    assert reelproof("build", tmp_path / "films", "--out", build, *ready).code in (0, 1)
+    status = reelproof_here("status", build, "--json").summary
     assert (status["damaged_videos"], status["damaged_s"]) == (1, pytest.approx(1.0, abs=0.05))
-    assert "1 s of 1 videos are damaged" in reelproof("status", build).out
-    assert "  damaged: [2.00, 3.00) s" in reelproof("explain", build, "lost.mkv").out
+    assert "1 s of 1 videos are damaged" in reelproof_here("status", build).out
+    assert "  damaged: [2.00, 3.00) s" in reelproof_here("explain", build, "lost.mkv").out
     card = " ".join((build / "dataset/README.md").read_text().split())
     assert "Of 1 of the videos a part is damaged, 1.0 seconds in all" in card
     assert "Every source could be used" not in card

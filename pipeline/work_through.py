@@ -1,0 +1,73 @@
+"""Parts with steps to do -> receipts: a cluster is opened, and every step that is missing is done on it."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+
+from reelproof.pipeline.cluster.local_or_remote import open_cluster
+from reelproof.pipeline.cluster.schedule import StepFailed, run_todos, run_whole_tasks
+from reelproof.pipeline.errors import BuildFailed
+from reelproof.pipeline.parts.run_step import Receipt, StepBroken
+from reelproof.pipeline.parts.todo import Todo, teachers_of
+from reelproof.pipeline.parts.whole import is_done
+from reelproof.pipeline.progress.bars import show_progress
+from reelproof.pipeline.progress.watch import watched_progress
+from reelproof.pipeline.teachers.kinds import gpus_a_server, server_urls, teacher_plugins
+from reelproof.pipeline.workplace import Workplace
+
+SHOWN_FAILURES = 5
+
+
+def work_through(workplace: Workplace, todos: Sequence[Todo], console: Console) -> list[Receipt]:
+    """Do every step that is missing, on the recipe's cluster, those over all parts last.
+
+    Raises BuildFailed, the others being done.
+    """
+    cluster = workplace.recipe.cluster
+    receipts: list[Receipt] = []
+    failures: list[StepFailed] = []
+    teachers = teachers_of(todos)
+    with (
+        open_cluster(cluster, gpus_a_server(teachers)) as client,
+        watched_progress(workplace.store, client, todos, server_urls(teachers)) as progress,
+        show_progress(todos, console) as advance,
+    ):
+        for plugin in teacher_plugins(teachers):
+            client.register_plugin(plugin)
+        console.print(f"dashboard: {client.dashboard_link}")
+
+        def take(outcomes: Iterable[Receipt | StepFailed]) -> None:
+            for outcome in outcomes:
+                if isinstance(outcome, StepFailed):
+                    failures.append(outcome)
+                    if isinstance(outcome.error, StepBroken):
+                        progress.count_broken(outcome.error.use)
+                        if outcome.error.for_all:
+                            raise BuildFailed(f"{outcome.step} works for no video here: {outcome.error}")
+                else:
+                    receipts.append(outcome)
+                    progress.count(outcome)
+                    advance(outcome)
+
+        url = workplace.store.url
+        take(run_todos(client, todos, url, cluster.parts_ahead))
+        if not failures:
+            whole = [task for task in workplace.whole_tasks() if not is_done(workplace.store, task)]
+            take(run_whole_tasks(client, whole, workplace.parts, url))
+    if failures:
+        raise BuildFailed(_explained(failures))
+    return receipts
+
+
+def _explained(failures: Sequence[StepFailed]) -> str:
+    lines = [f"  {_where(each)}, {each.step}: {each.error}" for each in failures[:SHOWN_FAILURES]]
+    if len(failures) > SHOWN_FAILURES:
+        lines.append(f"  … and {len(failures) - SHOWN_FAILURES} more")
+    kept = "all else is kept, and the same command goes on from here"
+    parts = {each.part for each in failures}
+    what = "a step over all parts" if None in parts else f"{len(parts)} part(s)"
+    return "\n".join([f"{what} could not be finished; {kept}:", *lines])
+
+
+def _where(failed: StepFailed) -> str:
+    return "all parts" if failed.part is None else f"part {failed.part}"
