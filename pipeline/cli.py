@@ -286,6 +286,24 @@ def doctor(recipe: str | None, overrides: tuple[str, ...], trust_recipe: bool) -
     return EXIT_UNFINISHED if report(examine(read), _console(stderr=False)) else 0
 
 
+@cli.command()
+@click.argument("sections", metavar="[SECTION]…", nargs=-1)
+@click.option("--explain", "told", flag_value="text", default=True, help="In words (the default).")
+@click.option("--json-schema", "told", flag_value="schema", help="As a JSON schema, for editors.")
+def recipe(sections: tuple[str, ...], told: str) -> None:
+    """Say what a recipe may set: path, type, default and meaning of each setting, or of each SECTION's."""
+    import json
+
+    from reelproof.pipeline.recipe import Recipe
+    from reelproof.pipeline.settings_reference import explain_settings
+
+    click.echo(
+        json.dumps(Recipe.model_json_schema(), indent=2)
+        if told == "schema"
+        else explain_settings(Recipe, sections)
+    )
+
+
 cli.add_command(train)
 cli.add_command(tts)
 cli.add_command(evaluate)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import yaml
 from pydantic import Field, create_model, field_validator
 
-from reelproof.pipeline.cluster.local_or_remote import ClusterConfig
+from reelproof.pipeline.cluster.settings import ClusterConfig
 from reelproof.pipeline.dataset.card import CardConfig
 from reelproof.pipeline.dataset.shards import ShardsConfig
 from reelproof.pipeline.decoder.child import ChildLimits
@@ -43,8 +43,9 @@ class AskedSource(Settings):
     """Questions that a teacher writes."""
 
     writer: TeacherConfig
+    """This model writes the questions."""
     answerer: TeacherConfig | None = None
-    """Who answers them again without their key; by default the writer."""
+    """This model answers them again without their key; by default the writer does."""
     wanted: AskedConfig = AskedConfig()
 
     @property
@@ -59,16 +60,18 @@ class QuestionSources(Settings):
     given: QuestionsConfig = QuestionsConfig()
     """What is shown with questions that came with the videos."""
     computed: ComputedConfig = ComputedConfig()
-    """Questions that the pipeline knows the answers of."""
+    """The pipeline asks these questions, and knows their answers because it made them."""
     asked: AskedSource | None = None
-    """Questions that a teacher writes; none by default."""
+    """A teacher writes these questions; by default there are none."""
 
 
 class SharedTeacher(Settings):
     """A teacher, and how many of the rollouts it gives relative to the others."""
 
     teacher: TeacherConfig
+    """This model answers questions."""
     share: float = Field(default=1.0, gt=0)
+    """It answers so much of them, in proportion to the shares of the others."""
 
 
 class ProbeRole(ProbeConfig):
@@ -89,11 +92,14 @@ class SufficiencyRole(SufficiencyConfig):
     """Who says whether a thought's observations alone lead to the answer, and how; it needs no eyes."""
 
     judge: TeacherConfig
+    """This model answers from the observations alone."""
 
 
 _CHECK_FIELDS: dict[str, Any] = {check.name: (check.config, check.config()) for check in CHECKS}
 
-ChecksConfig: type[Settings] = create_model("ChecksConfig", __base__=Settings, **_CHECK_FIELDS)
+ChecksConfig: type[Settings] = create_model(
+    "ChecksConfig", __base__=Settings, __doc__="How each check measures.", **_CHECK_FIELDS
+)
 """One section for each check of the registry, called as the check is."""
 
 
@@ -106,9 +112,11 @@ class Recipe(Settings):
         "questions.asked.min_agreement": "policy.min_key_agreement",
     }
     """What a setting was called once -> what it is called now."""
+    gone: ClassVar = (("duplicates", "trace_run_words", 3), ("duplicates", "question_run_words", 2))
+    """Section, field and value of what could be set once; builds wrote it down, and its value stays that."""
 
     name: str = Field(default="dataset", min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    """What the dataset is called in its card."""
+    """The card calls the dataset by this name."""
     sources: SourcesConfig
     max_quarantined_share: float = Field(default=0.5, ge=0, le=1)
     """A build with more of its videos in quarantine ends with exit code 1."""
@@ -122,15 +130,16 @@ class Recipe(Settings):
     teachers: tuple[SharedTeacher, ...] = Field(
         default=(SharedTeacher(teacher=SignalsTeacherConfig()),), min_length=1
     )
+    """These models share the rollouts; by default the embedded one makes them all."""
     rollouts: RolloutConfig = RolloutConfig()
     probes: ProbeRole = ProbeRole()
     claims: ClaimRole = ClaimRole()
     sufficiency: SufficiencyRole | None = None
-    """None by default: nobody says what observations alone lead to."""
+    """A judge says what the observations of a thought lead to; by default nobody does."""
     checks: ChecksConfig = ChecksConfig()
     duplicates: DuplicateConfig = DuplicateConfig()
     contamination: DecontaminationConfig = DecontaminationConfig()
-    """Evaluation sets that must not be trained on."""
+    """These evaluation sets must not be trained on."""
     splits: SplitsConfig = SplitsConfig()
     policy: PolicyConfig = PolicyConfig()
     shards: ShardsConfig = ShardsConfig()
@@ -224,7 +233,12 @@ def recipe_for_sources(place: str, overrides: Sequence[str] = ()) -> Recipe:
 
 def recipe_of_build(content: bytes, overrides: Sequence[str], where: str) -> Recipe:
     """The recipe that a build wrote down, with overrides applied. Raises UsageError."""
-    return parse_settings(Recipe, yaml.safe_load(content), _expanded(overrides), where)
+    written = yaml.safe_load(content)
+    for section, name, fixed in Recipe.gone:
+        below = written.get(section) if isinstance(written, dict) else None
+        if isinstance(below, dict) and below.get(name) == fixed:
+            del below[name]
+    return parse_settings(Recipe, written, _expanded(overrides), where)
 
 
 def _expanded(overrides: Sequence[str]) -> list[str]:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticUndefined
 
 from reelproof.pipeline.errors import UsageError
+from reelproof.schemas.settings import Settings, captions
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -150,10 +151,10 @@ def _explain(error: Any, model: type[BaseModel]) -> str:
             return f"{field}: it is now {moved}"
         return f"{field}: there is no such field{_may_be(error['loc'], model)}"
     if error["type"] == "missing":
-        return f"{field}: missing"
+        return f"{field}: missing{_meaning(error['loc'], model)}"
     told = _USER.sub("//…@", error["msg"].removeprefix("Value error, "))
     got = _kind(error["input"]) if error["type"] in _WANTS_A_SECTION else _shown(error["input"])
-    return f"{field}: got {got}; {told}"
+    return f"{field}: got {got}; {told}{_meaning(error['loc'], model)}"
 
 
 def _shown(value: Any) -> str:
@@ -179,14 +180,22 @@ def _may_be(loc: tuple[int | str, ...], model: type[BaseModel]) -> str:
     return f"{guess}; it may be one of: {', '.join(names)}"
 
 
+def _meaning(loc: tuple[int | str, ...], model: type[BaseModel]) -> str:
+    """What a field's caption says, in brackets."""
+    section = _section(loc[:-1], model)
+    caption = captions(section).get(str(loc[-1]), "") if section and issubclass(section, Settings) else ""
+    return f" ({caption})" if caption else ""
+
+
 def _section(loc: tuple[int | str, ...], section: type[BaseModel]) -> type[BaseModel] | None:
+    """The section at a place; where it may be of several kinds, the place names the kind."""
+    choices: list[type[BaseModel]] = [section]
     for part in loc:
-        if isinstance(part, str) and part in section.model_fields:
-            models = _types_in(section.model_fields[part].annotation)
-            if len(models) != 1:
-                return None
-            section = models[0]
-    return section
+        if len(choices) > 1:
+            choices = [each for each in choices if each.model_fields["kind"].default == part]
+        elif choices and part in choices[0].model_fields:
+            choices = _types_in(choices[0].model_fields[str(part)].annotation)
+    return choices[0] if len(choices) == 1 else None
 
 
 def _types_in(annotation: Any) -> list[type[BaseModel]]:

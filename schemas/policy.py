@@ -7,72 +7,76 @@ from pydantic import Field, field_validator, model_validator
 
 from reelproof.schemas.answers.reading import AnswerForm
 from reelproof.schemas.question import Task
-from reelproof.schemas.record import Record
+from reelproof.schemas.settings import Settings
 
 
-class ExtraRule(Record):
+class ExtraRule(Settings):
     """A rule of the recipe's own: a trace for which the SQL expression holds is not kept in `sft`."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    """The reason that rejected traces have."""
     where: str
-    """Over measurement columns, such as `task = 'ocr' AND thought_words < 20`."""
+    """An SQL expression over measurement columns, such as `task = 'ocr' AND thought_words < 20`."""
 
 
-class PolicyConfig(Record):
-    """Thresholds, bands, quotas and weights. A measurement that is null breaks no rule but `require_…`.
+class PolicyConfig(Settings):
+    """Thresholds, bands, quotas and weights. A null measurement breaks no rule but those that require it.
 
     Give a `preset` and only what differs from it.
     """
 
     preset: Literal["strict", "balanced", "permissive"] = "balanced"
-    """Where the values come from that are not given."""
+    """The values that are not given come from this preset."""
     name: str = Field(default="balanced", min_length=1)
-    """What the published rows call this policy; by default the preset's name."""
+    """The published rows call the policy by this name; by default the preset's."""
 
     answer_forms: tuple[AnswerForm, ...] = ()
     """Forms that are accepted beside the one that is asked for, or `all`; rows are published as asked for."""
     min_graded_score: float = Field(default=0.5, gt=0, le=1)
-    """Right from here up, for tasks whose score is a degree (spans, boxes, free text)."""
+    """An answer is right from this score up, for tasks whose score is a degree (spans, boxes, free text)."""
     min_thought_words: int = Field(default=5, ge=0)
+    """A thought has at least so many words."""
     max_thought_words: int = Field(default=2000, ge=1)
+    """A thought has at most so many words."""
     max_repetition: float = Field(default=0.3, ge=0, le=1)
     """Largest share of a thought's 4-grams that occurred before."""
     max_foreign_script: float = Field(default=0.1, ge=0, le=1)
     """Largest share of a thought's letters in scripts that the question does not use."""
     keep_declared_guesses: bool = False
-    """Keep thoughts that say themselves that they guess."""
+    """Thoughts are kept that say themselves that they guess."""
     require_agreement: bool = False
-    """Reject where it is not known whether the thought's conclusion agrees with the answer."""
+    """A trace is rejected where it is not known whether the thought's conclusion agrees with the answer."""
     min_citations: int = Field(default=0, ge=0)
-    """Times that a thought must cite."""
+    """A thought cites at least so many times."""
     require_evidence: bool = True
-    """Reject thoughts about frames shown with their times that cite none, or of whose claims none was
+    """Thoughts about frames shown with their times are rejected that cite none, or of whose claims none was
     judged."""
     min_citations_in_clip: float = Field(default=1.0, ge=0, le=1)
     """Smallest share of cited times inside the clip."""
     min_citations_near_frame: float = Field(default=0.5, ge=0, le=1)
     """Smallest share of cited times near a frame that was shown."""
     require_grounding: bool = False
-    """Reject where no claim could be verified, whatever was shown."""
+    """A trace is rejected where no claim could be verified, whatever was shown."""
     require_every_claim: bool = False
-    """Reject where a claim that cites could not be verified."""
+    """A trace is rejected where a claim that cites could not be verified."""
     min_grounded_share: float = Field(default=0.5, ge=0, le=1)
     """Smallest share of claims that a verifier believes with the cited frames."""
     min_best_margin: float = Field(default=0.01, ge=-1, le=1)
     """Belief with cited minus belief with control frames that one of the claims must have that controls can
     test: above 0, or what it says is true of any frame."""
     min_worst_margin: float = Field(default=-1.0, ge=-1, le=1)
-    """The same for every such claim."""
+    """Every claim that controls can test has this margin of belief at least."""
     require_probes: bool = False
-    """Reject where the question was not asked without its frames."""
+    """A trace is rejected where its question was not asked without its frames."""
     max_blind_pass_rate: float = Field(default=0.5, ge=0, le=1)
     """Largest share of right answers with no frames; where luck alone gives more, what luck gives counts."""
     max_single_pass_rate: float = Field(default=1.0, ge=0, le=1)
-    """The same with one frame,"""
+    """Largest share of right answers with one frame."""
     max_shuffled_pass_rate: float = Field(default=1.0, ge=0, le=1)
-    """and with the frames in another order."""
+    """Largest share of right answers with the frames in another order."""
     order_tasks: tuple[Task, ...] = tuple(Task)
-    """Tasks for which these two limits hold: one frame may well tell what stands in a picture."""
+    """The limits with one frame and with shuffled frames hold for these tasks: one frame may well tell what
+    stands in a picture."""
     probe_confidence: float = Field(default=0.95, ge=0.5, lt=1)
     """How sure it must be, from so few answers, that a share is above its limit: the lower end of Wilson's
     one-sided interval is compared. At 0.5 it is the share itself."""
@@ -82,44 +86,54 @@ class PolicyConfig(Record):
     """How sure it must be that rollouts are right more often than luck: one-sided, over the question's own
     rollouts and over those of its pool. At 0 luck is no reason."""
     require_sufficiency: bool = False
-    """Reject where no judge said what the observations alone lead to."""
+    """A trace is rejected where no judge said what the observations alone lead to."""
     min_sufficiency: float = Field(default=0.0, ge=0, le=1)
     """Smallest score of the answer that a judge who sees no frame draws from the thought's observations."""
     min_key_agreement: float = Field(default=0.5, ge=0, le=1)
     """Smallest share of answers given without a written question's key that agree with it."""
     keep_duplicates: bool = False
-    """Keep near-duplicate traces and questions."""
+    """Near-duplicate traces and questions are kept."""
     max_damaged_share: float = Field(default=0.5, ge=0, le=1)
     """Largest share of a clip that may be damaged in the film; no question rests on that part either way."""
     keep_hdr: bool = True
-    """Keep what is about films made for HDR screens, whose frames are tone-mapped."""
+    """What is about films made for HDR screens, whose frames are tone-mapped, is kept."""
     min_pass_rate: float = Field(default=0.0, ge=0, le=1)
-    """Band of pass rates over a question's rollouts that `sft` takes from."""
+    """The lower end of the band of pass rates, over a question's rollouts, that `sft` takes from."""
     max_pass_rate: float = Field(default=1.0, ge=0, le=1)
+    """The upper end of that band."""
     extra_rules: tuple[ExtraRule, ...] = Field(default=(), max_length=16)
+    """Rules of the recipe's own: a trace for which one holds is not kept in `sft`."""
 
     rl_tasks: tuple[Task, ...] = tuple(task for task in Task if task is not Task.OPEN_ENDED)
-    """Tasks that a program can verify."""
+    """These tasks go to `rl`; a program can verify them."""
     rl_min_pass_rate: float = Field(default=0.0, ge=0, le=1)
-    """Band of pass rates that `rl` takes. Never right and always right are outside, whatever the band."""
+    """The lower end of the band of pass rates that `rl` takes. Never right and always right are outside,
+    whatever the band."""
     rl_max_pass_rate: float = Field(default=1.0, ge=0, le=1)
+    """The upper end of that band."""
 
     max_traces_per_question: int | None = Field(default=2, ge=1)
-    """The best ones of a question's rollouts."""
+    """At most so many of a question's rollouts are kept, the best ones."""
     max_traces_per_video: int | None = Field(default=None, ge=1)
+    """At most so many traces of a video are kept, the best ones."""
     max_traces_per_task: Mapping[Task, int] = Field(default_factory=dict)
-    """Quota by task; a task that is not named has none."""
+    """At most so many traces of each named task are kept, the best ones; a task that is not named has no
+    limit."""
     max_rl_questions_per_video: int | None = Field(default=None, ge=1)
+    """At most so many questions of a video go to `rl`, the best ones."""
     max_rl_questions_per_task: Mapping[Task, int] = Field(default_factory=dict)
+    """At most so many questions of each named task go to `rl`, the best ones; a task that is not named has no
+    limit."""
 
     weight_grounding: float = Field(default=1.0, ge=0)
-    """Weights of the quality by which quotas choose: grounded share,"""
+    """The weight of the grounded share in the quality by which quotas choose; ties go to the smaller trace
+    id."""
     weight_margin: float = Field(default=0.5, ge=0)
-    """worst margin,"""
+    """The weight of the worst margin in that quality."""
     weight_citations: float = Field(default=0.5, ge=0)
-    """share of citations near a shown frame,"""
+    """The weight of the share of citations near a shown frame in that quality."""
     weight_repetition: float = Field(default=1.0, ge=0)
-    """and repetition, which counts against. Ties go to the smaller trace id."""
+    """The weight of repetition, which counts against that quality."""
 
     @model_validator(mode="before")
     @classmethod

@@ -1,9 +1,71 @@
 """What every section of a recipe and every run's settings are: frozen, with no unknown fields."""
 
-from pydantic import BaseModel, ConfigDict
+import ast
+import functools
+import inspect
+import itertools
+import textwrap
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 
 class Settings(BaseModel):
     """A section of settings. The text below a field is its caption, wherever settings are explained."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """As pydantic has it, with each field's caption as its description."""
+        schema = handler(core_schema)
+        properties: dict[str, Any] = handler.resolve_ref_schema(schema)["properties"]
+        for name, caption in captions(cls).items():
+            properties[name]["description"] = caption
+        return schema
+
+
+@functools.cache
+def captions(section: type[Settings]) -> Mapping[str, str]:
+    """Field -> the text below it in the source, on one line; of a section without one, what its class says.
+
+    Read when somebody asks: pydantic's `use_attribute_docstrings` reads all sources at import, half a second.
+    """
+    found: dict[str, str] = {}
+    for base in reversed(section.__mro__):
+        if issubclass(base, Settings):
+            found |= _below_fields(base)
+    for name, field in section.model_fields.items():
+        sections = sections_in(field.annotation)
+        if name not in found and len(sections) == 1:
+            found[name] = " ".join((inspect.getdoc(sections[0]) or "").partition("\n\n")[0].split())
+    return {name: found[name] for name in section.model_fields if name in found}
+
+
+def sections_in(annotation: object) -> tuple[type[Settings], ...]:
+    """The sections that a field may hold, such as those of `A | B | None` and `tuple[A, ...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return (annotation,)
+    return tuple(each for part in typing.get_args(annotation) for each in sections_in(part))
+
+
+def _below_fields(section: type[Settings]) -> dict[str, str]:
+    try:
+        source = inspect.getsource(section)
+    except OSError:  # it was made without one, or none is installed
+        return {}
+    (definition,) = ast.parse(textwrap.dedent(source)).body
+    statements = definition.body if isinstance(definition, ast.ClassDef) else []
+    return {
+        field.target.id: " ".join(text.value.value.split())
+        for field, text in itertools.pairwise(statements)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+        if isinstance(text.value.value, str)
+    }

@@ -5,17 +5,18 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import Field
 
-from reelproof.schemas.record import Record
+from reelproof.schemas.settings import Settings
 
 VERSION = 1
 
 
-class SplitsConfig(Record):
+class SplitsConfig(Settings):
     """How much is held out."""
 
     test_share: float = Field(default=0.05, ge=0, le=1)
     """Share of groups of near-duplicate videos that goes to `test`, unless their source says otherwise."""
     seed: int = 0
+    """Which groups are held out follows from it."""
 
 
 def assign_splits(

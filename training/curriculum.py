@@ -23,7 +23,7 @@ class CurriculumConfig(Settings):
     floor: float = Field(default=0.1, gt=0, le=1)
     """Least weight of a question, so that none is forgotten."""
     steps: int = Field(default=100, ge=1)
-    """Over which `easy_first` goes from easy to hard."""
+    """The order `easy_first` goes from easy to hard over so many steps."""
 
 
 class Rolled(Protocol):

@@ -28,9 +28,11 @@ class EvaluateConfig(Settings):
 
     shards: ShardsConfig = ShardsConfig(subset="rl", split="test")
     max_rows: int | None = Field(default=None, ge=1)
+    """Only so many rows are asked, the first ones; by default all."""
     styles: tuple[PromptStyle, ...] = ("published", "direct")
     """Each is one evaluation: with a thought, and answering at once."""
     max_frames: int | None = Field(default=None, ge=1)
+    """No question shows more frames than this; by default all of its own."""
     backend: BackendConfig = BackendConfig()
     sampling: SamplingConfig = SamplingConfig(temperature=0.0)
 

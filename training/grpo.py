@@ -21,15 +21,17 @@ class GrpoConfig(Settings):
     """The policy-gradient objective. The defaults are DAPO's without its overlong filter."""
 
     scale: Scale = "group_std"
-    """Divide centred rewards by their group's std (GRPO), or not (Dr. GRPO, arXiv 2503.20783)."""
+    """Centred rewards are divided by their group's standard deviation (GRPO), or are not (Dr. GRPO, arXiv
+    2503.20783)."""
     normalise: Normalise = "token"
     """`sequence`: mean of each rollout's mean (GRPO); `token`: mean over all tokens (DAPO, arXiv 2503.14476);
     `length_limit`: sum over rollouts × the token limit (Dr. GRPO)."""
     clip_low: float = Field(default=0.2, ge=0, le=1)
+    """The ratio of new to old probability counts down to 1 less this."""
     clip_high: float = Field(default=0.28, ge=0)
-    """Above `clip_low` for DAPO's clip-higher."""
+    """The ratio counts up to 1 and this; above `clip_low` it is DAPO's clip-higher."""
     kl: float = Field(default=0.0, ge=0, le=10)
-    """Weight of the divergence from the start; 0 loads no second model."""
+    """The weight of the divergence from the start; 0 loads no second model."""
 
 
 class PolicyLoss(NamedTuple):

@@ -18,9 +18,13 @@ class LoraSettings(Settings):
     """Train low-rank additions instead of all weights (arXiv 2106.09685)."""
 
     rank: int = Field(default=16, ge=1, le=1024)
+    """The additions have this rank."""
     alpha: int = Field(default=32, ge=1)
+    """The additions are scaled by this over their rank."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    """This share of what goes into the additions is dropped while training."""
     target_modules: str | tuple[str, ...] = "all-linear"
+    """These layers have additions, as PEFT names them; `all-linear` is every linear one."""
 
 
 def load_network(model: str, lora: LoraSettings | None, gradient_checkpointing: bool) -> Any:

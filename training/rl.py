@@ -48,11 +48,11 @@ class TemporalConfig(Settings):
     """T-GRPO's contrast with shuffled frames (arXiv 2503.21776)."""
 
     bonus: float = Field(default=0.3, gt=0)
-    """What a right rollout gains where the ordered frames do at least as well as the shuffled."""
+    """A right rollout gains this where the ordered frames do well enough against the shuffled."""
     share: float = Field(default=1.0, gt=0)
-    """… as this share of the shuffled."""
+    """The ordered frames do well enough from this share of what the shuffled do."""
     rollouts: int = Field(default=4, ge=1, le=128)
-    """With shuffled frames, for each question; they are not trained on."""
+    """Each question has so many rollouts with shuffled frames; they are not trained on."""
 
 
 class RlConfig(Settings):
@@ -61,30 +61,36 @@ class RlConfig(Settings):
     shards: ShardsConfig = ShardsConfig(subset="rl")
     prompt: PromptConfig = PromptConfig()
     steps: int = Field(default=200, ge=1)
-    """Rounds of rollouts."""
+    """There are so many rounds of rollouts."""
     questions: int = Field(default=32, ge=1, le=4096)
-    """A step."""
+    """One round answers so many questions."""
     rollouts: int = Field(default=8, ge=2, le=256)
-    """A question."""
+    """One round answers each question so often."""
     updates: int = Field(default=1, ge=1, le=16)
-    """Optimizer steps a round; from the second on the clip range matters."""
+    """One round makes so many optimizer steps; from the second on the clip range matters."""
     sampling: SamplingConfig = SamplingConfig()
     rewards: RewardConfig = RewardConfig()
     grpo: GrpoConfig = GrpoConfig()
     temporal: TemporalConfig | None = None
+    """The contrast with shuffled frames; null has none."""
     curriculum: CurriculumConfig = CurriculumConfig()
     refill_rounds: int = Field(default=0, ge=0, le=16)
-    """How often more questions are drawn in place of groups without variance."""
+    """So often more questions are drawn in place of groups without variance."""
     optimizer: OptimizerConfig = OptimizerConfig(learning_rate=1e-6, schedule="constant")
     lora: LoraSettings | None = None
+    """These low-rank additions are trained; null trains all weights."""
     gradient_checkpointing: bool = False
+    """Activations are computed again on the way back: less memory, more time."""
     batch_rows: int = Field(default=64, ge=1, le=4096)
-    """Rollouts a forward pass of training."""
+    """So many rollouts go through one forward pass of training."""
     checkpoint_every_steps: int = Field(default=20, ge=1)
+    """A run that is killed goes on from the last of its checkpoints, which are this many steps apart."""
     examples_every_steps: int = Field(default=10, ge=1)
-    """Some rollouts with their components go to RUN/rollouts.jsonl."""
+    """Some rollouts with their components go to RUN/rollouts.jsonl this often."""
     allow_resize: bool = False
+    """The run goes on although the processor shows other pixels than the teacher saw."""
     seed: int = 0
+    """The questions that are drawn, dropout and new weights follow from it."""
 
 
 def train_rl(

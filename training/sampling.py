@@ -36,12 +36,15 @@ class SamplingConfig(Settings):
     """How completions are drawn."""
 
     temperature: float = Field(default=1.0, ge=0, le=2)
-    """0 is greedy."""
+    """The draws are at this temperature; at 0 the likeliest token is taken."""
     top_p: float = Field(default=1.0, gt=0, le=1)
+    """The draws are from this nucleus of the distribution."""
     max_tokens: int = Field(default=512, ge=1, le=32_768)
+    """One completion may have so many tokens."""
     batch_rows: int = Field(default=64, ge=1, le=4096)
     """Completions drawn at a time in this process, or requests in flight to a server."""
     seed: int = 0
+    """The draws follow from it."""
 
 
 class Ask(NamedTuple):

@@ -35,11 +35,15 @@ class OptimizerConfig(Settings):
     """AdamW and its learning rate."""
 
     learning_rate: float = Field(default=1e-5, gt=0, le=1)
+    """The rate after the warm-up."""
     schedule: Literal["constant", "linear", "cosine"] = "cosine"
-    """After the warm-up; `linear` and `cosine` end at 0."""
+    """How the rate goes on after the warm-up; `linear` and `cosine` end at 0."""
     warmup_steps: int = Field(default=10, ge=0)
+    """The rate rises from 0 for so many steps."""
     weight_decay: float = Field(default=0.0, ge=0, le=1)
+    """AdamW's decoupled decay of the weights."""
     max_grad_norm: float = Field(default=1.0, gt=0)
+    """Longer gradients are scaled down to this norm."""
 
 
 class SftConfig(Settings):
@@ -48,23 +52,26 @@ class SftConfig(Settings):
     shards: ShardsConfig = ShardsConfig()
     prompt: PromptConfig = PromptConfig()
     steps: int = Field(default=1000, ge=1)
-    """Optimizer steps."""
+    """The optimizer makes so many steps."""
     batch_rows: int = Field(default=4, ge=1, le=4096)
-    """Rows a forward pass, on each device."""
+    """So many rows go through one forward pass on each device."""
     accumulate: int = Field(default=1, ge=1, le=4096)
-    """Forward passes an optimizer step."""
+    """One optimizer step takes so many forward passes."""
     optimizer: OptimizerConfig = OptimizerConfig()
     lora: LoraSettings | None = None
-    """Null trains all weights."""
+    """These low-rank additions are trained; null trains all weights."""
     gradient_checkpointing: bool = False
+    """Activations are computed again on the way back: less memory, more time."""
     precision: Literal["no", "bf16", "fp16"] = "no"
-    """Mixed precision; `no` computes in float32."""
+    """The mixed precision; `no` computes in float32."""
     log_every_steps: int = Field(default=10, ge=1)
+    """Loss and speed are logged this often."""
     checkpoint_every_steps: int = Field(default=100, ge=1)
+    """A run that is killed goes on from the last of its checkpoints, which are this many steps apart."""
     allow_resize: bool = False
-    """Train although the processor shows other pixels than the teacher saw."""
+    """The run goes on although the processor shows other pixels than the teacher saw."""
     seed: int = 0
-    """Of dropout and new weights; the rows' order has its own in `shards`."""
+    """Dropout and new weights follow from it; the rows' order has its own in `shards`."""
 
 
 class TrainSummary(NamedTuple):

@@ -26,10 +26,11 @@ class ShardsConfig(Settings):
     subset: str = Field(default="sft", pattern=r"^[a-z_]+$")
     """The dataset's config: `sft` or `rl`."""
     split: str = Field(default="train", pattern=r"^[a-z_]+$")
+    """The dataset's split: `train` or `test`."""
     seed: int = 0
-    """Of the order; each epoch has its own."""
+    """The order of rows follows from it; each epoch has its own."""
     window_groups: int = Field(default=4, ge=1, le=64)
-    """Row groups that are mixed with each other, and the most that are in memory."""
+    """So many row groups are mixed with each other, and at most so many are in memory."""
 
 
 class Shards(NamedTuple):

@@ -33,8 +33,9 @@ class BackendConfig(Settings):
     """Where completions come from."""
 
     kind: Literal["transformers", "server"] = "transformers"
+    """The model runs in this process (`transformers`) or behind a `server`."""
     url: str = "http://127.0.0.1:8000/v1"
-    """Of an OpenAI-compatible server, for `server`."""
+    """The address of an OpenAI-compatible server, for `server`."""
 
 
 class TtsConfig(Settings):
@@ -42,26 +43,30 @@ class TtsConfig(Settings):
 
     shards: ShardsConfig = ShardsConfig(subset="rl", split="test")
     max_rows: int | None = Field(default=None, ge=1)
+    """Only so many rows are asked, the first ones; by default all."""
     prompt: PromptConfig = PromptConfig()
     backend: BackendConfig = BackendConfig()
     sampling: SamplingConfig = SamplingConfig()
     strategies: tuple[Strategy, ...] = ALL
+    """These strategies are tried, each on the same samples."""
     samples: int = Field(default=8, ge=1, le=1024)
-    """Of each vote, and of best-of-n."""
+    """Each vote, and best-of-n, has so many samples."""
     settled_share: float = Field(default=0.5, gt=0, le=1)
     """`early_stop` ends once the leader's share of all `samples` votes is above this, or cannot be caught."""
     waits: int = Field(default=1, ge=1, le=8)
     """`budget_forcing` goes on thinking this often."""
     wait: str = " Wait,"
-    """What a thought that would end is made to go on with."""
+    """A thought that would end is made to go on with these words."""
     first_frames: int = Field(default=2, ge=1, le=1024)
-    """`more_frames` begins with so many and doubles them …"""
+    """The strategy `more_frames` begins with so many frames, and doubles them."""
     agreed_share: float = Field(default=0.75, gt=0, le=1)
-    """… until the leader has this share of the votes, or all frames are shown."""
+    """The strategy `more_frames` ends once the leader has this share of the votes, or all frames are
+    shown."""
     evidence_power: float = Field(default=1.0, gt=0, le=64)
-    """Of the evidence in a weighted vote: above 1, a thought with one false claim counts for less."""
+    """The evidence has this power in a weighted vote: above 1, a thought with one false claim counts for
+    less."""
     rewards: RewardConfig = RewardConfig(scoring="lenient")
-    """How answers are scored, and what thought/answer agreement is."""
+    """Answers are scored, and thought/answer agreement is measured, like this."""
 
     @model_validator(mode="after")
     def _are_distinct(self) -> "TtsConfig":

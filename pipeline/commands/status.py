@@ -16,11 +16,11 @@ from reelproof.pipeline.progress.run_progress import RunProgress, read_progress
 from reelproof.pipeline.progress.run_summary import RUN, RunSummary
 from reelproof.pipeline.workplace import Workplace
 from reelproof.schemas.footage import Quarantine
-from reelproof.schemas.settings import Settings
+from reelproof.schemas.record import Record
 from reelproof.schemas.stats import Stats
 
 
-class StepProgress(Settings):
+class StepProgress(Record):
     """How many of the parts have been through a step; one over all parts counts them as one."""
 
     step: str
@@ -29,7 +29,7 @@ class StepProgress(Settings):
     parts: int
 
 
-class BuildStatus(Settings):
+class BuildStatus(Record):
     """What `reelproof status --json` prints."""
 
     videos: int

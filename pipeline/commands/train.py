@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from functools import wraps
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from textwrap import indent
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -24,8 +26,28 @@ CONFIG = click.option(
     "--config",
     type=click.Path(path_type=Path),
     metavar="YAML",
-    help="Settings; see `--set`.",
+    help="A file of settings, as they are listed below.",
 )
+
+
+class _Explained(click.Command):
+    """A command whose help says what its settings are; they are read only then."""
+
+    def __init__(self, *arguments: Any, settings: str, **more: Any) -> None:
+        """`settings` names their class, as `module:Class`."""
+        super().__init__(*arguments, **more)
+        self.settings = settings
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's own signature
+        """Every setting: path, type, default and meaning."""
+        from reelproof.pipeline.settings_reference import explain_settings
+
+        module, _, name = self.settings.partition(":")
+        try:
+            told = explain_settings(getattr(import_module(module), name))
+        except ModuleNotFoundError as missing:
+            told = f"{missing.name} is not installed here; `pip install reelproof[train]`"
+        formatter.write(f"\nSettings, for --set and --config:\n{indent(told, '  ')}\n")
 
 
 class Typed(NamedTuple):
@@ -82,7 +104,7 @@ def train() -> None:
     """Train a model on the shards of a build: `sft`, then `rl`."""
 
 
-@train.command()
+@train.command(cls=_Explained, settings="reelproof.training.sft:SftConfig")
 @_typed
 def sft(typed: Typed) -> None:
     """Fine-tune a model on the kept thoughts of DIR."""
@@ -91,7 +113,7 @@ def sft(typed: Typed) -> None:
     click.echo(train_sft(typed.build_dir, typed.model, typed.out, typed.settings(SftConfig)))
 
 
-@train.command()
+@train.command(cls=_Explained, settings="reelproof.training.rl:RlConfig")
 @_judged
 def rl(typed: Typed, judge: "Judge | None") -> None:
     """Reward a model for right and grounded answers to the questions of DIR (GRPO)."""
@@ -100,7 +122,7 @@ def rl(typed: Typed, judge: "Judge | None") -> None:
     click.echo(train_rl(typed.build_dir, typed.model, typed.out, typed.settings(RlConfig), judge))
 
 
-@click.command()
+@click.command(cls=_Explained, settings="reelproof.training.strategies:TtsConfig")
 @_judged
 def tts(typed: Typed, judge: "Judge | None") -> None:
     """Try test-time scaling on the held-out questions of DIR: accuracy against cost for each strategy."""
@@ -110,7 +132,7 @@ def tts(typed: Typed, judge: "Judge | None") -> None:
     click.echo((typed.out / "tts.md").read_text())
 
 
-@click.command()
+@click.command(cls=_Explained, settings="reelproof.training.evaluate:EvaluateConfig")
 @_judged
 def evaluate(typed: Typed, judge: "Judge | None") -> None:
     """Ask a model the held-out questions of DIR: accuracy by task, with intervals and baselines."""

@@ -39,18 +39,21 @@ class CardConfig(Settings):
     """What only a person can know of a dataset."""
 
     title: str = ""
-    """Of the card; by default the recipe's name."""
+    """The card's title; by default the recipe's name."""
     summary: str = "Chains of thought about video, each checked against the frames that it cites."
+    """The dataset in one sentence."""
     languages: tuple[str, ...] = ("en",)
-    """Of questions and thoughts, as two-letter codes."""
+    """The languages of questions and thoughts, as two-letter codes."""
     license: str = ""
-    """Of the dataset as a whole; by default what the videos' licences come to."""
+    """The licence of the dataset as a whole; by default what the videos' licences come to."""
     tags: tuple[str, ...] = ()
+    """More tags for the Hub, beside those that every such dataset has."""
     intended_use: str = "Supervised fine-tuning and reinforcement learning of models that reason about video."
+    """What the dataset is for."""
     limitations: tuple[str, ...] = ()
     """What a user must know that no number says. The card adds what follows from the build."""
     examples: int = Field(default=2, ge=0, le=10)
-    """Rows of `sft` that are shown with their frames."""
+    """The card shows so many rows of `sft` with their frames."""
 
 
 class CardFacts(NamedTuple):

@@ -19,7 +19,7 @@ from reelproof.schemas.balance import KeyBalance
 from reelproof.schemas.footage import ClipKind, Span, uncovered
 from reelproof.schemas.question import Question, Task
 from reelproof.schemas.stats import BuildStats, Histogram, Tally
-from reelproof.stages.checks.balance import BalanceConfig, measure_balance
+from reelproof.stages.checks.balance import measure_balance
 
 VERSION = 3
 
@@ -118,7 +118,7 @@ def _questions(store: Store, parts: Sequence[PartFiles], gone: frozenset[str]) -
 def _answer_keys(questions: pl.DataFrame) -> Iterator[KeyBalance]:
     """A task at a time: as records, the questions of all would take more memory than anything else."""
     for task in Task:
-        yield from measure_balance(_as_asked(questions.filter(task=task)), BalanceConfig())
+        yield from measure_balance(_as_asked(questions.filter(task=task)))
 
 
 def _as_asked(questions: pl.DataFrame) -> list[Question]:

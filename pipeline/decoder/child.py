@@ -45,15 +45,16 @@ class ChildLimits(Settings):
     """What one video may cost before it is given up. None of it changes what a video yields."""
 
     start_s: float = Field(default=120.0, gt=0)
-    """Seconds for the child to start."""
+    """The decoding process may take so many seconds to start."""
     base_s: float = Field(default=60.0, gt=0)
-    """Seconds that any video may take …"""
+    """Any video may take so many seconds."""
     per_video_second: float = Field(default=3.0, ge=0)
-    """… and this much more for each second that it declares (or for each 25 kB, where it declares none)."""
+    """A video may take so many seconds more for each second that it declares, or for each 25 kB where it
+    declares none."""
     max_rss_mb: int = Field(default=2048, ge=64)
-    """Resident memory of the child."""
+    """The decoding process may hold so much memory, in MB."""
     threads: int = Field(default=1, ge=1, le=64)
-    """Decoder threads."""
+    """The decoder uses so many threads."""
 
 
 class _LostError(Exception):

@@ -18,7 +18,7 @@ class EvaluationSource(Settings):
     """One evaluation set."""
 
     name: str = Field(min_length=1)
-    """What the card and the reasons call it."""
+    """The card and the reasons call the set by this name."""
     file: str = Field(min_length=1)
     """Path or URL of a .jsonl, .json, .csv or .parquet file: questions, videos, frames' perceptual hashes."""
 
@@ -27,6 +27,7 @@ class DecontaminationConfig(Settings):
     """What must not be trained on, and from how much overlap a question counts as held."""
 
     sets: tuple[EvaluationSource, ...] = ()
+    """These sets are compared with all questions and clips; none by default."""
     overlap: ContaminationConfig = ContaminationConfig()
 
 

@@ -46,7 +46,7 @@ class SourcesConfig(Settings):
     root: str | None = None
     """The folder that a manifest's relative paths start from; the manifest's own where none is named."""
     license: str = Field(default="unknown", min_length=1)
-    """Of videos whose row names none."""
+    """The licence of videos whose row names none."""
     on_error: Literal["fail", "skip"] = "fail"
     """What a manifest's bad rows do: stop the build, or be counted and left out."""
 

@@ -19,7 +19,7 @@ class PartsConfig(Settings):
     """How many videos make a part. Changing it changes only parts that are yet to be opened."""
 
     videos: int = Field(default=8, ge=1, le=10_000)
-    """At most so many."""
+    """A part holds at most so many videos."""
     megabytes: int = Field(default=256, ge=1)
     """A part is closed when its files together reach this size; about half an hour of 720p."""
     at_least: int = Field(default=16, ge=1, le=10_000)

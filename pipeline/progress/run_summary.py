@@ -5,19 +5,19 @@ from collections.abc import Mapping
 from reelproof.pipeline.accounts.accounting import TeacherUse
 from reelproof.pipeline.accounts.server_load import ServerLoad
 from reelproof.pipeline.accounts.use_figures import UseFigures, tell_use
-from reelproof.schemas.settings import Settings
+from reelproof.schemas.record import Record
 
 RUN = "run.json"
 
 
-class Kept(Settings):
+class Kept(Record):
     """Rows of the published configs that hold kept data."""
 
     sft: int
     rl: int
 
 
-class RunSummary(Settings):
+class RunSummary(Record):
     """What a `build` or `refilter` did, as `run.json` holds it and `--json` prints it."""
 
     command: str

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import polars as pl
 from pydantic import Field, field_validator, model_validator
 
-from reelproof.schemas.settings import Settings
+from reelproof.schemas.record import Record
 
 SETS: Mapping[str, tuple[str, ...]] = {
     "traces": ("sft", "rejected"),
@@ -24,7 +24,7 @@ MAX_TEXT = 200
 _MAYBE_ID = re.compile("[0-9a-fA-F]{4,}")
 
 
-class Query(Settings):
+class Query(Record):
     """The filters of a list of rows; those that are empty let every row pass."""
 
     set: Literal["traces", "sft", "rejected", "rl"] = "traces"

@@ -28,9 +28,9 @@ class ReportConfig(Settings):
     """How much a folder of pages holds."""
 
     rows: int = Field(default=500, ge=1, le=100_000)
-    """Of each set, the first ones in the shards' order."""
+    """The report holds so many rows of each set, the first ones in the shards' order."""
     rows_a_page: int = Field(default=500, ge=1, le=1000)
-    """Of a list: what its filters look at."""
+    """A list shows so many rows per page, and its filters look at those."""
 
 
 class StaticLinks:

@@ -25,17 +25,19 @@ class VllmTeacherConfig(AskingConfig):
     concurrency: int = Field(default=512, ge=1, le=4096)
     """Requests in flight: twice what vLLM by default works on at once, so that its queue does not run dry."""
     model: str = Field(min_length=1)
-    """A folder, or a name on the Hub."""
+    """The model is a folder, or a name on the Hub."""
     revision: str | None = Field(default=None, min_length=1)
-    """On the Hub; for a folder, by default, a hash of its files."""
+    """The revision on the Hub; for a folder, by default, a hash of its files."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """The weights are held in this type; `auto` takes the one that they were saved in."""
     tensor_parallel: int = Field(default=1, ge=1, le=64)
-    """GPUs that one server spans."""
+    """One server spans so many GPUs."""
     max_model_len: int | None = Field(default=None, ge=16)
     """Tokens of prompt and answer together; by default what the model allows."""
     gpu_memory_utilization: float = Field(default=0.9, gt=0, le=1)
+    """The server may take this share of a GPU's memory."""
     limit_images: int = Field(default=64, ge=0)
-    """Images in one request at most."""
+    """One request holds at most so many images."""
     extra_args: tuple[str, ...] = ()
     """For vLLM's own command line, as they are, such as `--enforce-eager`."""
     executable: str = sys.executable

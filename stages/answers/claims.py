@@ -32,7 +32,7 @@ class ClaimConfig(Settings):
     """Which claims are judged, with which frames, and how often."""
 
     claims_per_trace: int = Field(default=8, ge=1, le=256)
-    """The first ones of a thought."""
+    """At most so many of a thought's claims are put to the verifier, the first ones."""
     frame_tolerance_s: float = Field(default=0.25, ge=0)
     """How far from a cited time a shown frame may be to stand for it."""
     frames_per_claim: int = Field(default=8, ge=1, le=64)
@@ -46,9 +46,9 @@ class ClaimConfig(Settings):
     temperature: float = Field(default=0.0, ge=0, le=2)
     """0 is greedy; more than one vote needs more."""
     max_tokens: int = Field(default=256, ge=16, le=131_072)
-    """Of one verdict."""
+    """One verdict may have so many tokens."""
     seed: int = Field(default=0, ge=0)
-    """Of the draws, and of which frames are controls."""
+    """The draws, and the choice of control frames, follow from it."""
 
 
 class Statement(NamedTuple):

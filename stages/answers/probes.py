@@ -38,26 +38,27 @@ class ProbeConfig(Settings):
     """Which probes are asked, how often, and when an answer counts."""
 
     probes: tuple[Probe, ...] = tuple(Probe)
-    """None switches them off."""
+    """These probes are asked; an empty list switches them off."""
     rollouts: int = Field(default=4, ge=1, le=256)
-    """Answers to each question and probe, and how many more are asked for at a time …"""
+    """Each question is answered so often under each probe, and so many more answers are asked for at a time
+    where the first leave it open whether it can be answered without its evidence: blind, and for tasks about
+    order from one frame or shuffled as well."""
     max_rollouts: int = Field(default=16, ge=1, le=256)
-    """… up to so many, where the first leave it open whether a question can be answered without its evidence:
-    blind, and for tasks about order from one frame or shuffled as well."""
+    """No question is answered more often than this under one probe."""
     limits: tuple[float, ...] = (0.25, 0.5)
-    """Shares of right answers that must not be surely exceeded: those that policies set."""
+    """The shares of right answers that must not be surely exceeded: those that policies set."""
     confidence: float = Field(default=0.95, ge=0.5, lt=1)
     """How sure it must be that a share is above a limit, for no more to be asked."""
     temperature: float = Field(default=0.8, ge=0, le=2)
-    """0 is greedy, and then all rollouts are the same."""
+    """At 0 the likeliest token is taken, and then all rollouts are the same."""
     top_p: float = Field(default=0.95, gt=0, le=1)
-    """Nucleus of the distribution that is drawn from."""
+    """The draws are from this nucleus of the distribution."""
     max_tokens: int = Field(default=1024, ge=16, le=131_072)
-    """Of one completion."""
+    """One completion may have so many tokens."""
     min_graded_score: float = Field(default=0.5, gt=0, le=1)
-    """Right from here up, for tasks whose score is a degree."""
+    """An answer counts as right from this score up, for tasks whose score is a degree."""
     seed: int = Field(default=0, ge=0)
-    """Of the draws, of the single frame and of the order."""
+    """The draws, the single frame and the order follow from it."""
 
 
 ORDER_TASKS = (Task.ORDERING, Task.TEMPORAL_GROUNDING)

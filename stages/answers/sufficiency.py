@@ -29,11 +29,11 @@ class SufficiencyConfig(Settings):
     """How the judge is asked."""
 
     temperature: float = Field(default=0.0, ge=0, le=2)
-    """0 is greedy."""
+    """At 0 the likeliest token is taken."""
     max_tokens: int = Field(default=256, ge=16, le=131_072)
-    """Of one answer."""
+    """One answer may have so many tokens."""
     seed: int = Field(default=0, ge=0)
-    """Of the draws."""
+    """The draws follow from it."""
 
 
 class _Judged(NamedTuple):

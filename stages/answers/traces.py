@@ -22,19 +22,19 @@ class RolloutConfig(Settings):
     """How often and how freely each question is answered."""
 
     rollouts: int = Field(default=4, ge=1, le=256)
-    """Answers to each question."""
+    """Each question is answered so often."""
     temperature: float = Field(default=0.8, ge=0, le=2)
     """0 is greedy, and then all rollouts are the same."""
     top_p: float = Field(default=0.95, gt=0, le=1)
-    """Nucleus of the distribution that is drawn from."""
+    """The draws are from this nucleus of the distribution."""
     max_tokens: int = Field(default=1024, ge=16, le=131_072)
-    """Of one completion: thought and answer."""
+    """One completion, thought and answer, may have so many tokens."""
     logprobs: bool = False
-    """Ask for log-probabilities and keep their mean."""
+    """Log-probabilities are asked for, and their mean is kept."""
     mix: Literal["rollouts", "questions"] = "rollouts"
     """Among several teachers: each rollout by a teacher of its own, or all rollouts of a question by one."""
     seed: int = Field(default=0, ge=0)
-    """Of the draws, and of which teacher gets what."""
+    """The draws, and which teacher answers what, follow from it."""
 
 
 class Asked(NamedTuple):

@@ -6,28 +6,20 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from pydantic import Field
-
 from reelproof.schemas.answers.chance import guess_rate
 from reelproof.schemas.answers.scores import GRADED_TASKS, lenient_score
 from reelproof.schemas.balance import KeyBalance, LetterCount
 from reelproof.schemas.intervals import binomial_tail, wilson
 from reelproof.schemas.question import Question, Task
-from reelproof.schemas.settings import Settings
 
 VERSION = 1
 
+LEAST_P_VALUE = 0.001
+"""An alarm is raised if chance alone would favour letters, or a constant answer, so much more rarely."""
+LEAST_QUESTIONS = 30
+"""With fewer questions of a task no alarm is raised."""
 _MOST_CANDIDATES = 32
 _MOST_TRIED = 1000
-
-
-class BalanceConfig(Settings):
-    """When an alarm is raised."""
-
-    least_p_value: float = Field(default=0.001, gt=0, lt=1)
-    """An alarm is raised if chance alone would favour letters, or a constant answer, so much more rarely."""
-    least_questions: int = Field(default=30, ge=2)
-    """With fewer questions of a task no alarm is raised."""
 
 
 class Baseline(NamedTuple):
@@ -39,17 +31,17 @@ class Baseline(NamedTuple):
     """Answers among which it is the best: one of many beats chance more easily."""
 
 
-def measure_balance(questions: Iterable[Question], cfg: BalanceConfig) -> Iterator[KeyBalance]:
+def measure_balance(questions: Iterable[Question]) -> Iterator[KeyBalance]:
     """One record for each task that is asked, in the order of `Task`."""
     by_task: dict[Task, list[Question]] = {}
     for question in questions:
         by_task.setdefault(question.task, []).append(question)
     for task in Task:
         if task in by_task:
-            yield _balance(task, by_task[task], cfg)
+            yield _balance(task, by_task[task])
 
 
-def _balance(task: Task, questions: Sequence[Question], cfg: BalanceConfig) -> KeyBalance:
+def _balance(task: Task, questions: Sequence[Question]) -> KeyBalance:
     letters = _letters(questions) if task is Task.MULTIPLE_CHOICE else ()
     chi_square = chi_square_of(letters) if letters else None
     p_value = None if chi_square is None else chi_square_tail(chi_square, len(letters) - 1)
@@ -58,7 +50,7 @@ def _balance(task: Task, questions: Sequence[Question], cfg: BalanceConfig) -> K
     chance = _chance(questions)
     passes = round(constant.score * len(questions))
     tail = None if chance is None else constant.tried * binomial_tail(passes, len(questions), chance)
-    rare = [each for each in (p_value, tail) if each is not None and each < cfg.least_p_value]
+    rare = [each for each in (p_value, tail) if each is not None and each < LEAST_P_VALUE]
     return KeyBalance(
         task=task,
         questions=len(questions),
@@ -70,7 +62,7 @@ def _balance(task: Task, questions: Sequence[Question], cfg: BalanceConfig) -> K
         constant_low=low,
         chance=chance,
         constant_p_value=None if tail is None else min(1.0, tail),
-        alarm=len(questions) >= cfg.least_questions and bool(rare),
+        alarm=len(questions) >= LEAST_QUESTIONS and bool(rare),
     )
 
 

@@ -15,6 +15,8 @@ from reelproof.stages.duplicates.text import Ragged, agreement, likely_pairs, ru
 
 VERSION = 3
 
+TRACE_RUN_WORDS, QUESTION_RUN_WORDS = 3, 2
+"""Thoughts, and questions, are compared by their runs of so many words."""
 _ESTIMATE_ERROR = 0.15
 """How far an estimate from 64 columns may be off; nearer to the threshold the texts are compared."""
 
@@ -24,10 +26,8 @@ class DuplicateConfig(Settings):
 
     trace_similarity: float = Field(default=0.85, ge=0.3, le=1)
     """Jaccard similarity of the runs of words of two thoughts from which they say the same."""
-    trace_run_words: int = Field(default=3, ge=1, le=16)
     question_similarity: float = Field(default=0.8, ge=0.3, le=1)
     """The same of two questions that show nearly the same of clips that look nearly the same."""
-    question_run_words: int = Field(default=2, ge=1, le=16)
     frame_bits: int = Field(default=6, ge=0, le=MOST_BITS)
     """Bits of 64 in which the perceptual hashes of two frames that look alike may differ."""
     clip_share: float = Field(default=0.6, gt=0, le=1)
@@ -53,7 +53,7 @@ def duplicate_traces(traces: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame
     """
     said = pl.col("answer").fill_null("").str.strip_chars().str.to_lowercase()
     grouped = traces.with_columns(pl.concat_str("question_id", said, separator="\x00").alias("group"))
-    return _duplicates(grouped, "trace_id", "group", cfg.trace_run_words, cfg.trace_similarity)
+    return _duplicates(grouped, "trace_id", "group", TRACE_RUN_WORDS, cfg.trace_similarity)
 
 
 def duplicate_questions(questions: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame:
@@ -72,7 +72,7 @@ def duplicate_questions(questions: pl.DataFrame, cfg: DuplicateConfig) -> pl.Dat
     grouped = questions.with_columns(pl.concat_str("clip", "proof", separator="\x00").alias("group"))
     views = same_views(grouped, cfg.frame_bits, cfg.shown_share)
     grouped = grouped.with_columns(pl.concat_str("group", views.alias("view"), separator="\x00"))
-    return _duplicates(grouped, "question_id", "group", cfg.question_run_words, cfg.question_similarity)
+    return _duplicates(grouped, "question_id", "group", QUESTION_RUN_WORDS, cfg.question_similarity)
 
 
 def duplicate_clips_and_videos(

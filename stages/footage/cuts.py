@@ -29,7 +29,7 @@ class CutConfig(Settings):
     adaptive_ratio: float = Field(default=2.0, ge=1, le=100)
     """A cut's content value is at least this many times that of the frames around it."""
     adaptive_content: float = Field(default=15.0, ge=1, le=255)
-    """… and at least this."""
+    """A cut's content value is at least this as well."""
     histogram_change: float = Field(default=0.2, ge=0.01, le=2)
     """A luma histogram that changes by this much is a cut as well."""
     likeness: float = Field(default=0.8, ge=-1, le=1)
@@ -43,9 +43,9 @@ class CutConfig(Settings):
     slope_max_s: float = Field(default=1.5, ge=0, le=10)
     """How long a picture may take to fade to flat, or to rise from it."""
     dissolve_min_s: float = Field(default=0.28, gt=0, le=10)
-    """Shortest cross-fade looked for."""
+    """The shortest cross-fade that is looked for, in seconds."""
     dissolve_max_s: float = Field(default=2.0, gt=0, le=10)
-    """Longest cross-fade looked for."""
+    """The longest cross-fade that is looked for, in seconds."""
     dissolve_change: float = Field(default=12.0, ge=1, le=255)
     """Mean luma difference between the pictures before and after a cross-fade."""
     dissolve_linearity: float = Field(default=0.75, ge=0, le=1)

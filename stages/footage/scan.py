@@ -49,10 +49,8 @@ class FootageConfig(Settings):
     at 512 and at 640, 31 % at 768 and 34 % at 1024: headings survive at 512, small print does not at 1024.
     """
     jpeg_quality: int = Field(default=85, ge=20, le=100)
-    """Of every candidate, whatever its source.
-
-    The same words at 640 px: 28 % from quality 50 to 95, at 15 to 33 kB a frame.
-    """
+    """Every candidate is stored in this quality, whatever its source. The same words at 640 px: 28 % from
+    quality 50 to 95, at 15 to 33 kB a frame."""
     exact: bool = False
     """Decode every frame, also where leaving out unreferenced ones would place cuts within two frames."""
     scan_lines: int = Field(default=64, ge=32, le=720)

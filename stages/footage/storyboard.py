@@ -26,11 +26,11 @@ class StoryboardConfig(CutConfig):
     """Where a scene begins, and how many frames stand for it."""
 
     min_scene_s: float = Field(default=0.5, ge=0, le=60)
-    """Of two cuts nearer than this the stronger stays."""
+    """Where two cuts lie nearer to each other than this, the stronger one stays."""
     keyframe_every_s: float = Field(default=4.0, gt=0, le=600)
     """A scene has one keyframe for each stretch of this length."""
     max_keyframes: int = Field(default=8, ge=1, le=256)
-    """… and no more than this many."""
+    """No scene has more keyframes than this."""
     cut_distance_s: float = Field(default=0.2, ge=0, le=5)
     """Keyframes keep this far from cuts where the scene has other frames."""
     dark_luminance: float = Field(default=24.0, ge=0, le=255)

@@ -17,14 +17,14 @@ class MakerConfig(Settings):
     repeats: int = Field(default=1, ge=1, le=64)
     """How often a kind is asked of a clip that draws its frames or their places anew each time."""
     seed: int = Field(default=0, ge=0)
-    """Of all draws: orders, letters, places, foreign frames."""
+    """All draws follow from it: orders, letters, places, foreign frames."""
     lone_scene_share: float = Field(default=0.34, ge=0, le=1)
     """Share of the clips without a cut whose scenes are counted: most footage has none, and 1 would nearly
     always be right."""
     ordered_frames: int = Field(default=4, ge=3, le=8)
-    """Frames to put in order."""
+    """So many frames are to be put in order."""
     odd_options: int = Field(default=4, ge=2, le=16)
-    """Frames to choose the odd one from."""
+    """The odd frame is one of so many."""
     sure_cut: float = Field(default=1.25, ge=1, le=10)
     """A cut is certain if its score is at least this; 1 is the detector's threshold."""
     calm_scene: float = Field(default=0.85, gt=0, le=10)
@@ -40,9 +40,9 @@ class MakerConfig(Settings):
     """The perceptual hashes of that pair differ in at least so many bits more than those of any other
     option."""
     motion_ratio: float = Field(default=1.15, ge=1, le=100)
-    """One half holds the most motion if it has at least so many times that of the other …"""
+    """One half holds the most motion if it has at least so many times that of the other."""
     motion_floor: float = Field(default=0.5, ge=0, le=255)
-    """… and at least this much, in grey levels a frame."""
+    """One half holds the most motion if it has at least this much as well, in grey levels per frame."""
 
 
 class Table(NamedTuple):

@@ -53,13 +53,13 @@ class AskedConfig(Settings):
     """Which questions a teacher writes, and how they are tried."""
 
     tasks: tuple[Task, ...] = (Task.MULTIPLE_CHOICE, Task.OPEN_ENDED, Task.TEMPORAL_GROUNDING)
-    """Each is asked for once a clip."""
+    """Questions of each of these tasks are asked for once per clip."""
     per_task: int = Field(default=2, ge=1, le=16)
-    """Questions in one request."""
+    """One request asks for so many questions."""
     temperature: float = Field(default=0.7, ge=0, le=2)
-    """Of the writer."""
+    """The writer draws at this temperature; at 0 it takes the likeliest token."""
     max_tokens: int = Field(default=2048, ge=64, le=131_072)
-    """Of one reply of the writer, and of one answer."""
+    """One reply of the writer, and one answer, may have so many tokens."""
     use_schema: bool = True
     """Hold the writer to a JSON schema; its server must know how."""
     answers: int = Field(default=3, ge=0, le=64)
@@ -67,7 +67,7 @@ class AskedConfig(Settings):
     right_from: float = Field(default=0.5, gt=0, le=1)
     """An answer agrees with the key from this lenient score on."""
     seed: int = Field(default=0, ge=0)
-    """Of the draws and of the options' order."""
+    """The draws and the options' order follow from it."""
 
 
 def ask_questions(

@@ -68,9 +68,9 @@ class TeacherPrice(Settings):
     """What tokens cost, in any one currency."""
 
     per_million_prompt_tokens: float = Field(default=0, ge=0, le=10_000)
-    """Of the prompts, frames included."""
+    """A million tokens of prompts, frames included, cost this."""
     per_million_completion_tokens: float = Field(default=0, ge=0, le=10_000)
-    """Of thoughts and answers."""
+    """A million tokens of thoughts and answers cost this."""
 
     def of(self, prompt_tokens: float, completion_tokens: float) -> float:
         """So many tokens' cost."""
@@ -98,11 +98,11 @@ class ServerTeacherConfig(AskingConfig):
 
     kind: Literal["server"] = "server"
     model: str = Field(min_length=1)
-    """As the server names it."""
+    """The model's name, as the server has it."""
     revision: str = Field(default="unknown", min_length=1)
     """What tells this model from an earlier one of the same name. A new revision is asked anew."""
     urls: tuple[str, ...] = Field(min_length=1)
-    """Such as `http://127.0.0.1:8000/v1`."""
+    """The addresses of servers that answer alike, such as `http://127.0.0.1:8000/v1`."""
     key_variable: str = Field(default="OPENAI_API_KEY", pattern=f"^{_VARIABLE}$")
     """The environment variable that holds the key, never the key itself; unset where none is wanted."""
     max_model_len: int | None = Field(default=None, ge=16)
@@ -139,14 +139,15 @@ class TransformersTeacherConfig(Settings):
 
     kind: Literal["transformers"] = "transformers"
     model: str = Field(min_length=1)
-    """A folder, or a name on the Hub."""
+    """The model is a folder, or a name on the Hub."""
     revision: str | None = Field(default=None, min_length=1)
-    """On the Hub; for a folder, by default, a hash of its files."""
+    """The revision on the Hub; for a folder, by default, a hash of its files."""
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """`cpu`, `cuda`, `cuda:1`; `auto` takes a GPU where there is one."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """The weights are held in this type; `auto` takes the one that they were saved in."""
     batch: int = Field(default=8, ge=1, le=1024)
-    """Requests in one forward pass."""
+    """So many requests share one forward pass."""
 
 
 def _without_secrets(urls: Any) -> Any:

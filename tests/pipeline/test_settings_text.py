@@ -55,7 +55,8 @@ def test_of_several_mistakes_each_is_a_line_and_their_section_is_none():
 
 def test_a_section_that_is_wrong_as_a_whole_is_told():
     assert told({"teachers": []}) == [
-        "  teachers: got a list; Tuple should have at least 1 item after validation, not 0"
+        "  teachers: got a list; Tuple should have at least 1 item after validation, not 0 "
+        "(These models share the rollouts; by default the embedded one makes them all.)"
     ]
 
 

@@ -7,7 +7,6 @@ from scipy.stats import binom, chi2
 
 from reelproof.schemas.question import Question, Task
 from reelproof.stages.checks.balance import (
-    BalanceConfig,
     binomial_tail,
     chi_square_tail,
     constant_baseline,
@@ -45,7 +44,7 @@ def test_an_even_key_raises_no_alarm_and_a_skewed_one_does():
     rng = random.Random(0)
     even = asked(Task.MULTIPLE_CHOICE, rng.choices("ABCD", k=400), 4)
     skewed = asked(Task.MULTIPLE_CHOICE, rng.choices("ABCD", weights=(4, 2, 2, 2), k=400), 4)
-    (fair,), (unfair,) = measure_balance(even, BalanceConfig()), measure_balance(skewed, BalanceConfig())
+    (fair,), (unfair,) = measure_balance(even), measure_balance(skewed)
     assert not fair.alarm
     assert fair.chance == 0.25
     assert fair.p_value > 0.01
@@ -59,7 +58,7 @@ def test_letters_are_expected_as_often_as_questions_have_them():
     questions = asked(Task.MULTIPLE_CHOICE, ["A", "B"] * 30, 2) + asked(
         Task.MULTIPLE_CHOICE, list("ABCD") * 10, 4
     )
-    (balance,) = measure_balance(questions, BalanceConfig())
+    (balance,) = measure_balance(questions)
     assert [(each.letter, each.right, each.expected) for each in balance.letters] == [
         ("A", 40, 40), ("B", 40, 40), ("C", 10, 10), ("D", 10, 10),
     ]  # fmt: skip
@@ -79,7 +78,7 @@ def test_letters_are_expected_as_often_as_questions_have_them():
     ],
 )
 def test_a_constant_answer_is_held_against_chance(task, answers, constant, score, chance, alarm):
-    (balance,) = measure_balance(asked(task, answers), BalanceConfig())
+    (balance,) = measure_balance(asked(task, answers))
     assert (balance.constant_answer, balance.constant_score) == (constant, pytest.approx(score))
     assert balance.chance == pytest.approx(chance) if chance else balance.chance is None
     assert balance.alarm is alarm
@@ -88,7 +87,7 @@ def test_a_constant_answer_is_held_against_chance(task, answers, constant, score
 
 def test_tasks_are_told_apart_in_their_order():
     questions = asked(Task.BOOLEAN, ["yes"]) + asked(Task.NUMERICAL, ["3"]) + asked(Task.BOOLEAN, ["no"])
-    assert [(each.task, each.questions) for each in measure_balance(questions, BalanceConfig())] == [
+    assert [(each.task, each.questions) for each in measure_balance(questions)] == [
         (Task.NUMERICAL, 1),
         (Task.BOOLEAN, 2),
     ]

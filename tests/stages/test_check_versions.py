@@ -178,7 +178,7 @@ def made_given() -> Iterator[Record]:
 
 def made_balance() -> Iterator[Record]:
     asked = [case.question for case in bare_cases() for _ in range(40)]
-    return balance.measure_balance(asked, balance.BalanceConfig())
+    return balance.measure_balance(asked)
 
 
 def made_contamination() -> Iterator[Record]:

@@ -21,7 +21,7 @@ from reelproof.schemas.trace import Case
 from reelproof.stages.answers.claims import ClaimConfig, verify_claims
 from reelproof.stages.answers.probes import Probe, ProbeConfig, probe_questions
 from reelproof.stages.answers.sufficiency import SufficiencyConfig, judge_sufficiency
-from reelproof.stages.checks.balance import BalanceConfig, measure_balance
+from reelproof.stages.checks.balance import measure_balance
 from reelproof.stages.checks.registry import CHECKS
 from reelproof.stages.deciding import decide
 from reelproof.stages.duplicates.contamination import (
@@ -554,11 +554,7 @@ def test_skewed_keys_raise_an_alarm_and_even_ones_do_not():
     for name, weights in (("even", (1, 1, 1, 1)), ("skewed", (2, 1, 1, 1))):
         keys = [rng.choices("ABCD", weights, k=300) for _ in range(PER_KIND)]
         balances = [
-            next(
-                measure_balance(
-                    [question.model_copy(update={"answer": each}) for each in key], BalanceConfig()
-                )
-            )
+            next(measure_balance([question.model_copy(update={"answer": each}) for each in key]))
             for key in keys
         ]
         alarms[name] = sum(each.alarm for each in balances)
