@@ -95,7 +95,7 @@ def summarise(command: str, started: float, workplace: Workplace, receipts: Sequ
         videos_decoded=sum(receipt.videos_decoded for receipt in receipts),
         teacher_calls=use.calls,
         completions_reused=use.reused,
-        kept=Kept(sft=found.decided.sft, rl=found.decided.rl),
+        kept=Kept(sft=found.decided.sft, rl=found.decided.rl, dpo=found.decided.dpo),
         rejected=found.decided.rejected,
         shards_written=found.written,
         shards_unchanged=found.unchanged,

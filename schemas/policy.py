@@ -119,6 +119,8 @@ class PolicyConfig(Settings):
     max_traces_per_task: Mapping[Task, int] = Field(default_factory=dict)
     """At most so many traces of each named task are kept, the best ones; a task that is not named has no
     limit."""
+    max_pairs_per_question: int = Field(default=2, ge=0, le=64)
+    """At most so many preference pairs of a question go to `dpo`; 0 makes none."""
     max_rl_questions_per_video: int | None = Field(default=None, ge=1)
     """At most so many questions of a video go to `rl`, the best ones."""
     max_rl_questions_per_task: Mapping[Task, int] = Field(default_factory=dict)

@@ -93,6 +93,31 @@ class RlSample(Row):
     prompt: tuple[ChatMessage, ...]
 
 
+class DpoSample(Row):
+    """Config `dpo`: two traces of one question about the same frames, as TRL's preference trainers take them.
+
+    Its score columns are those that are the same on all of a question's rollouts.
+    """
+
+    pair_reason: str
+    """Why the rejected one is the worse: the first of its `reasons` that a pair may rest on."""
+    reasons: tuple[str, ...]
+    """All reasons why it is not in `sft`, where the chosen one is."""
+    chosen_request_id: str
+    """Its `sample_id` in `sft` …"""
+    rejected_request_id: str
+    """… and in `rejected`."""
+    chosen_teacher: str
+    rejected_teacher: str
+    chosen_prediction: str | None
+    rejected_prediction: str | None
+    images: tuple[Image, ...]
+    prompt: tuple[ChatMessage, ...]
+    chosen: tuple[ChatMessage, ...]
+    rejected: tuple[ChatMessage, ...]
+    """Both in the form that was asked for."""
+
+
 class RejectedSample(TraceRow):
     """Config `rejected`: one trace that was not kept, and every reason. Its frames are named by hash only."""
 

@@ -41,6 +41,8 @@ class KindCount(Record):
     """Traces whose strict answer score is 1."""
     sft: int
     rl: int
+    dpo: int
+    """Pairs."""
 
 
 class Histogram(Record):
@@ -130,6 +132,8 @@ class PolicyStats(Record):
     histograms: tuple[Histogram, ...]
     pass_counts: tuple[Tally, ...]
     """`{right}/{rollouts}`, and the questions with it."""
+    pairs: tuple[Tally, ...]
+    """Pairs in `dpo`, by why the rejected trace is the worse one."""
     probes: tuple[ProbePass, ...]
     duplicate_traces: int
     duplicate_questions: int

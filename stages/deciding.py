@@ -10,6 +10,7 @@ import pyarrow as pa
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.stages.extra_rules import checked_expression, in_one_line
 from reelproof.stages.measurements import complete
+from reelproof.stages.pairs import preference_pairs
 from reelproof.stages.policy import RL, SETS, SFT, Quota, RuleError, RuleSet, reason_names
 from reelproof.stages.task_quotas import (
     Cutoff,
@@ -21,7 +22,7 @@ from reelproof.stages.task_quotas import (
     open_bins,
 )
 
-VERSION = 2
+VERSION = 3
 
 Masks = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]
@@ -36,9 +37,9 @@ def decide(
     """Measurements of traces -> one verdict a trace, in the same order.
 
     Without `cuts` these are all traces of a build; with those of `find_cuts`, some of its parts.
-    Returns columns `trace_id`, `sft` and `rl` (bool; `rl` on the first rollout of each kept question), and
-    `reasons` and `rl_reasons` (lists of rule names, in order; empty where the set keeps the row). A quota
-    is a reason only for rows that broke no rule.
+    Returns columns `trace_id`, `sft` and `rl` (bool; `rl` on the first rollout of each kept question),
+    `reasons` and `rl_reasons` (lists of rule names, in order; empty where the set keeps the row), and
+    `chosen` and `pair_reason` of `preference_pairs`. A quota is a reason only for rows that broke no rule.
 
     Raises ValueError where a key column is missing or a column has another type, RuleError where a rule of
     the recipe's own cannot be decided.
@@ -47,6 +48,8 @@ def decide(
     cuts = find_cuts([frame], policy) if cuts is None else cuts
     sft_names, rl_names = reason_names(policy, SFT), reason_names(policy, RL)
     sft, rl = (_judged(frame, policy, cut, cuts[cut.name]) for cut in SETS)
+    traces = frame.select("trace_id", "question_id", SFT.quality(policy).alias("quality"))
+    pairs = preference_pairs(traces, sft.to_numpy(), sft_names, policy.max_pairs_per_question)
     return pl.DataFrame(
         {
             "trace_id": frame["trace_id"],
@@ -54,6 +57,7 @@ def decide(
             "rl": rl == 0,
             "reasons": _named(sft, sft_names),
             "rl_reasons": _named(rl, rl_names),
+            **pairs.to_dict(),
         }
     )
 

@@ -32,7 +32,7 @@ from tests.card_figures import (
     mean_share,
 )
 
-CONFIGS = ("sft", "rl", "rejected")
+CONFIGS = ("sft", "rl", "dpo", "rejected")
 _NUMBER = re.compile(r"(?<![A-Za-z0-9_])\d")
 """Digits that belong to no name, such as `frame_sha256`."""
 
@@ -75,8 +75,8 @@ class Recount:
         """All lines with numbers, as the card is to have them."""
         told = (
             self._gists, self._splits, self._yields, self._sources, self._kinds, self._probes, self._keys,
-            self._funnel, self._repeats, self._claims, self._spreads, self._licenses, self._cost, self._arms,
-            self._hash,
+            self._funnel, self._repeats, self._claims, self._pairs, self._spreads, self._licenses, self._cost,
+            self._arms, self._hash,
         )  # fmt: skip
         return {line for each in told for line in each() if _NUMBER.search(line)}
 
@@ -132,6 +132,7 @@ class Recount:
         kept, written = len(self.sft), len(self.traces)
         yield f"- {kept:,} reasoning traces about {videos:,} videos, kept of {written:,} written"
         yield f"- {rl:,} verifiable questions for reinforcement learning"
+        yield f"- {len(self._shards('dpo')):,} preference pairs of two traces about the same frames"
         yield f"- every rejected trace is there, too, with every reason; {len(self.asked):,} questions in all"
 
     def _splits(self) -> Iterator[str]:
@@ -179,6 +180,16 @@ class Recount:
             f"they say may be true of any frame shown. Of the {judged[1]:,} in `sft`, {shares[1]}."
         )
 
+    def _pairs(self) -> Iterator[str]:
+        counted = (
+            self._shards("dpo")["pair_reason"]
+            .value_counts()
+            .sort(["count", "pair_reason"], descending=[True, False])
+        )
+        told = ", ".join(f"{reason} {count:,}" for reason, count in counted.iter_rows())
+        if told:
+            yield f"Preference pairs, by why the rejected trace is the worse one: {told}."
+
     def _sources(self) -> Iterator[str]:
         facts = self.manifest["facts"]
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(facts["quarantined"].items()))
@@ -195,16 +206,16 @@ class Recount:
 
     def _kinds(self) -> Iterator[str]:
         keys = ("question_source", "question_kind", "task")
-        rl = self._shards("rl")
+        rl, dpo = self._shards("rl"), self._shards("dpo")
         for values, rows in self.traces.group_by(*keys):
             same = [pl.col(key) == value for key, value in zip(keys, values, strict=True)]
             right = as_percent(rows["answer_strict"].eq(1).sum(), len(rows))
             counts = (rows["question_id"].n_unique(), len(rows))
-            kept = (len(self.sft.filter(*same)), len(rl.filter(*same)))
+            kept = (len(self.sft.filter(*same)), len(rl.filter(*same)), len(dpo.filter(*same)))
             source, kind, task = values
             yield (
                 f"| {source} | {plain(kind)} | {task} | {counts[0]:,} | {counts[1]:,} | {right} | "
-                f"{kept[0]:,} | {kept[1]:,} |"
+                f"{kept[0]:,} | {kept[1]:,} | {kept[2]:,} |"
             )
         bands = (
             self.asked.drop_nulls(["pass_count", "rollout_count"])

@@ -7,7 +7,7 @@ import sys
 
 from datasets import disable_progress_bars, load_dataset
 
-CONFIGS = ("sft", "rl", "rejected")
+CONFIGS = ("sft", "rl", "dpo", "rejected")
 
 
 def main(dataset: str) -> None:

@@ -12,7 +12,7 @@ from reelproof.schemas.manifest import BuildFacts, Manifest, ManifestFile
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.question import QuestionSource, Task
 from reelproof.schemas.record import Record, to_table
-from reelproof.schemas.sample import ChatMessage, ChatPart, Image, RlSample, SftSample
+from reelproof.schemas.sample import ChatMessage, ChatPart, DpoSample, Image, RlSample, SftSample
 
 GOLDS = {
     Task.MULTIPLE_CHOICE: ("B", ("red", "blue")),
@@ -81,13 +81,24 @@ def sample(kind: type[Record], number: int, task: Task, frames: int = 3) -> Reco
             "claims": (),
             "completion": (ChatMessage(role="assistant", content=(text(completion),)),),
         }
+    if kind is DpoSample:
+        sides = {"chosen": gold, "rejected": "none of <video>"}
+        for side, answer in sides.items():
+            said = f"<think>At [0.5 s] I see {number}.</think><answer>{answer}</answer>"
+            fields |= {
+                f"{side}_request_id": f"{number:032x}",
+                f"{side}_teacher": "signals@1",
+                f"{side}_prediction": answer,
+                side: (ChatMessage(role="assistant", content=(text(said),)),),
+            }
+        fields |= {"pair_reason": "wrong_answer", "reasons": ("wrong_answer", "ungrounded")}
     return kind.model_validate(fields)
 
 
 def publish(folder: Path, rows: int = 10) -> Path:
-    """Write `rows` samples of `sft` and of `rl`, a tenth of them in the split `test`, in two shards each."""
+    """Write `rows` samples of each config but `rejected`, a tenth of them in `test`, in two shards each."""
     files = []
-    for config, kind in (("sft", SftSample), ("rl", RlSample)):
+    for config, kind in (("sft", SftSample), ("rl", RlSample), ("dpo", DpoSample)):
         samples = [sample(kind, number, list(GOLDS)[number % len(GOLDS)]) for number in range(rows)]
         cut = rows - max(1, rows // 10)
         shards = {

@@ -13,9 +13,12 @@ from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.workplace import open_workplace
 from reelproof.schemas.published import Published
 
-CONFIGS = ("sft", "rl")
+CONFIGS = ("sft", "rl", "dpo")
 NOT_THERE = "not_there"
 """Why a row is missing that the other dataset does not even hold as rejected."""
+BOTH_KEPT, PAIRED_OTHERWISE = "rejected_is_kept", "paired_otherwise"
+"""Why a pair is missing whose chosen trace the other dataset keeps: it keeps the rejected one as well, or has
+another pair of that question."""
 UNKNOWN = "; the reasons for rl are not published: compare the builds' own folders to see them"
 
 
@@ -121,6 +124,24 @@ def _rl_reasons(store: Store, dataset: Published) -> pl.DataFrame | None:
     return first.filter(~pl.col("rl")).select("sample_id", "reasons")
 
 
+def _pair_reasons(dataset: Published, pairs: pl.DataFrame) -> pl.DataFrame:
+    """`sample_id`, `why`: what a dataset that does not hold these pairs says of their traces."""
+    kept = _read(dataset, "sft", ("sample_id",))["sample_id"].implode()
+    rejected = _read(dataset, "rejected", ("sample_id", "reasons"))
+    ids = pl.col("sample_id").str.split_exact("-", 1)
+    told = pairs.select("sample_id", chosen=ids.struct[0], worse=ids.struct[1]).join(
+        rejected.select(chosen="sample_id", why="reasons"), on="chosen", how="left"
+    )
+    otherwise = (
+        pl.when(~pl.col("chosen").is_in(kept))
+        .then(pl.lit(NOT_THERE))
+        .when(pl.col("worse").is_in(kept))
+        .then(pl.lit(BOTH_KEPT))
+        .otherwise(pl.lit(PAIRED_OTHERWISE))
+    )
+    return told.select("sample_id", pl.col("why").fill_null(pl.concat_list(otherwise)))
+
+
 def _read(dataset: Published, config: str, columns: tuple[str, ...]) -> pl.DataFrame:
     if shards := dataset.contents.shards_of(config):
         return pl.DataFrame(dataset.columns(shards, columns))
@@ -132,6 +153,8 @@ def _read(dataset: Published, config: str, columns: tuple[str, ...]) -> pl.DataF
 def _missing(held: pl.DataFrame, other: pl.DataFrame, change: str, rejecting: _Rejecting) -> pl.DataFrame:
     """Rows of one dataset that the other does not keep, with the reasons of the other."""
     rows = held.join(other, on="sample_id", how="anti").select(pl.lit(change).alias("change"), pl.all())
+    if rejecting.config == "dpo":
+        return rows.join(_pair_reasons(rejecting.dataset, rows), on="sample_id", how="left")
     rejected = _reasons(rejecting) if len(rows) else None
     if rejected is None:
         return rows.with_columns(why=pl.lit(None, dtype=pl.List(pl.String)))

@@ -1,5 +1,6 @@
 """An id, the beginning of one, a file's or a step's name -> what it names, and its whole story."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 
 from reelproof.pipeline.commands.step_stories import step_of, tell_step
@@ -8,10 +9,13 @@ from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.workplace import Workplace
 
 SHOWN_MATCHES = 8
+_PAIR = re.compile("[0-9a-f]{32}-[0-9a-f]{32}")
 
 
 def explain(workplace: Workplace, named: str) -> Iterator[str]:
     """The lines of a story. `named` is an id, the beginning of one, a video's file name, or a step's name.
+
+    The id of a pair in `dpo` names both of its traces.
 
     Raises UsageError where it names nothing, or several things.
     """
@@ -19,8 +23,9 @@ def explain(workplace: Workplace, named: str) -> Iterator[str]:
     if step is not None:
         yield from tell_step(workplace, step)
         return
-    subject = _only(list(find(workplace, named)), named)
-    yield from _STORIES[subject.kind](workplace, subject)
+    for each in named.split("-") if _PAIR.fullmatch(named) else (named,):
+        subject = _only(list(find(workplace, each)), each)
+        yield from _STORIES[subject.kind](workplace, subject)
 
 
 def find(workplace: Workplace, named: str) -> Iterator[Subject]:

@@ -36,6 +36,7 @@ def tell_trace_verdict(workplace: Workplace, part: PartInputs, trace: Trace) -> 
         return
     policy = workplace.recipe.policy
     yield from _tell_rules(policy, SFT, mine.verdict["reasons"])
+    yield from _tell_pairs(policy, mine, rollouts)
     first = rollouts[0].verdict
     if mine.verdict is first:
         yield from _tell_rules(policy, RL, first["rl_reasons"])
@@ -67,6 +68,20 @@ def _rollouts(workplace: Workplace, part: PartInputs, question_id: str) -> list[
     rows = judged.measurements.select(here.alias("here"))["here"]
     scores, verdicts = judged.measurements.filter(rows), judged.verdicts.filter(rows)
     return [_Rollout(*each) for each in zip(scores.to_dicts(), verdicts.to_dicts(), strict=True)]
+
+
+def _tell_pairs(policy: PolicyConfig, mine: _Rollout, rollouts: list[_Rollout]) -> Iterator[str]:
+    """What the trace is held against in `dpo`, and why."""
+    own = mine.verdict["trace_id"]
+    pairs = [each.verdict for each in rollouts if own in (each.verdict["trace_id"], each.verdict["chosen"])]
+    told = [
+        f"chosen over {each['trace_id']} ({each['pair_reason']})"
+        if each["chosen"] == own
+        else f"rejected against {each['chosen']} ({each['pair_reason']})"
+        for each in pairs
+        if each["chosen"] is not None
+    ]
+    yield f"dpo by policy {policy.name}: {', '.join(told) or 'in no pair'}"
 
 
 def _tell_scores(rollout: _Rollout, names: Iterable[str]) -> Iterator[str]:

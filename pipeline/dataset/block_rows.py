@@ -19,6 +19,10 @@ from reelproof.schemas.question import Task
 _OF_TRACES = ("request_id", "prompt_id", "teacher", "text", "thought", "prediction", "claims")
 
 
+_OF_PAIRS = ("request_id", "teacher", "text", "thought", "prediction")
+_FORM = "answer_form"
+
+
 class Piece(NamedTuple):
     """Rows of a shard that are read together: they are of one block, and of parts that follow each other."""
 
@@ -29,8 +33,10 @@ class Piece(NamedTuple):
     """Their places in the block."""
     rows: Places
     """Counted from the block's first trace; in the order in which they are written."""
-    reasons: pl.Series | None
-    """Why each is rejected, in `rejected` alone."""
+    told: pl.DataFrame
+    """`reasons` why each is not in `sft`, and `pair_reason`."""
+    chosen: Places | None = None
+    """In `dpo`, the row that each is held against."""
 
 
 def read_rows(store: Store, piece: Piece, config: str, scores: pa.Schema, policy: str) -> Rows:
@@ -40,7 +46,7 @@ def read_rows(store: Store, piece: Piece, config: str, scores: pa.Schema, policy
         lambda: _read_groups(store, piece, piece.block.traces, _wanted(schema, config), piece.sizes.traces),
         lambda: _read_groups(store, piece, piece.block.questions, _asked(schema), piece.sizes.questions),
         lambda: read_columns(
-            store, piece.block.measured, [each for each in scores.names if each in schema.names]
+            store, piece.block.measured, [each for each in scores.names if each in (*schema.names, _FORM)]
         ),
     ]
     (traces, first), (questions, before), measured = side_by_side(store, lambda read: read(), reads)
@@ -49,15 +55,17 @@ def read_rows(store: Store, piece: Piece, config: str, scores: pa.Schema, policy
     columns = _taken(questions, own, schema) | _taken(measured, piece.rows, schema)
     if config == "rl":
         columns["sample_id"] = columns["question_id"]
+    elif piece.chosen is not None:
+        columns |= _pairs(piece.chosen, piece.rows, first, traces, measured, columns)
+        columns["pair_reason"] = piece.told["pair_reason"].to_arrow().cast(pa.string())
     else:
         columns |= _taken(traces, rows, schema)
         columns["sample_id"] = columns["request_id"]
     if config == "sft":
-        columns |= _completions(columns)
+        columns["completion"] = _as_turns(_in_asked_form(columns))
+        columns["text"] = pc.if_else(_differs(columns), columns["text"], None)
     columns["policy"] = pa.repeat(pa.scalar(policy), len(rows))
-    columns["reasons"] = (
-        None if piece.reasons is None else piece.reasons.to_arrow().cast(pa.list_(pa.string()))
-    )
+    columns["reasons"] = piece.told["reasons"].to_arrow().cast(pa.list_(pa.string()))
     frames = None if config == "rejected" else _frames(store, piece, questions, own)
     return Rows(pa.table([columns[name] for name in schema.names], schema=schema), frames)
 
@@ -66,6 +74,8 @@ def _wanted(schema: pa.Schema, config: str) -> list[str]:
     """Columns of the traces file that a config's rows are made of."""
     if config == "rl":
         return ["question_place"]
+    if config == "dpo":
+        return ["question_place", *_OF_PAIRS]
     named = [name for name in _OF_TRACES if name in schema.names]
     return ["question_place", *named]
 
@@ -106,18 +116,42 @@ def _taken(table: pa.Table, rows: Places, schema: pa.Schema) -> dict[str, pa.Arr
     return {name: taken[name].combine_chunks() for name in wanted}
 
 
-def _completions(columns: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
-    """What a trace said in the form that was asked for, and as it came where that is not the same."""
-    came = columns["text"]
-    other = pc.not_equal(columns["answer_form"], AS_ASKED)
+def _pairs(
+    chosen: Places,
+    rejected: Places,
+    first: int,
+    traces: pa.Table,
+    measured: pa.Table,
+    asked: Mapping[str, pa.Array],
+) -> dict[str, pa.Array]:
+    """What sets the two traces of each pair apart. `traces` begin with the block's row `first`."""
+    columns: dict[str, pa.Array] = {}
+    for side, rows in (("chosen", chosen), ("rejected", rejected)):
+        taken = traces.select(_OF_PAIRS).take(rows - first)
+        trace = {name: taken[name].combine_chunks() for name in _OF_PAIRS}
+        form = measured[_FORM].take(rows).combine_chunks()
+        columns[side] = _as_turns(_in_asked_form({**asked, **trace, _FORM: form}))
+        columns |= {f"{side}_{name}": trace[name] for name in ("request_id", "teacher", "prediction")}
+    ids = (columns["chosen_request_id"], columns["rejected_request_id"])
+    columns["sample_id"] = pc.binary_join_element_wise(*ids, "-")
+    return columns
+
+
+def _in_asked_form(columns: Mapping[str, pa.Array]) -> pa.Array:
+    """What traces said in the form that was asked for."""
+    other = _differs(columns)
     places = np.flatnonzero(other.to_numpy(zero_copy_only=False))
     names = ("thought", "prediction", "task", "options")
     told = zip(*(columns[name].take(places).to_pylist() for name in names), strict=True)
     rewritten = [
-        as_asked(thought, prediction, Task(task), options) for thought, prediction, task, options in told
+        as_asked(thought, predicted, Task(task), options) for thought, predicted, task, options in told
     ]
-    wanted = pc.replace_with_mask(came, other, pa.array(rewritten, pa.string()))
-    return {"completion": _as_turns(wanted), "text": pc.if_else(other, came, None)}
+    return pc.replace_with_mask(columns["text"], other, pa.array(rewritten, pa.string()))
+
+
+def _differs(columns: Mapping[str, pa.Array]) -> pa.Array:
+    """Whether traces came in another form than was asked for."""
+    return pc.not_equal(columns[_FORM], AS_ASKED)
 
 
 def _as_turns(texts: pa.Array) -> pa.Array:

@@ -165,6 +165,7 @@ def _gists(facts: CardFacts, kept: int) -> list[str]:
     return [
         f"{kept:,} reasoning traces about {policy.kept_videos:,} videos, kept of {policy.traces:,} written",
         f"{rl:,} verifiable questions for reinforcement learning",
+        f"{sum(each.count for each in policy.pairs):,} preference pairs of two traces about the same frames",
         f"every rejected trace is there, too, with every reason; {build.questions:,} questions in all",
     ]
 

@@ -70,12 +70,14 @@ _TYPES = {
     "image": "sc:ImageObject",
 }
 
-_NESTED = {"images": "bytes", "completion": "content[0].text"}
+_COMPLETIONS = ("completion", "chosen", "rejected")
+_NESTED = {"images": "bytes", **dict.fromkeys(_COMPLETIONS, "content[0].text")}
 """Columns that hold a struct an element -> where in it lies what is told; a completion is one text."""
 
 _CONFIGS = {
     "sft": "Kept traces with their frames; in the files is also `prompt`, as chat messages.",
     "rl": "Verifiable questions with their frames; in the files is also `prompt`, as chat messages.",
+    "dpo": "Two traces of a question each, chosen over rejected; in the files is also `prompt`.",
     "rejected": "Traces that were not kept, with every reason; frames by hash.",
 }
 
@@ -88,7 +90,9 @@ _DESCRIPTIONS = {
     "thought": "The chain of thought, citing times.",
     "answer": "The gold answer.",
     "prediction": "The trace's own answer.",
-    "reasons": "Every reason why the trace was not kept.",
+    "chosen": "The trace of the pair that is in `sft`.",
+    "rejected": "The trace of the pair that is not.",
+    "reasons": "Every reason why the trace, or a pair's rejected one, was not kept.",
     "license": "Of the row's video.",
 }
 
@@ -265,7 +269,7 @@ def _content(config: str, column: Mapping[str, Any]) -> dict[str, Any]:
     source: dict[str, Any] = {"fileSet": {"@id": f"{config}-files"}, "extract": {"column": name}}
     if name in _NESTED:
         source["transform"] = {"jsonPath": _NESTED[name]}
-    kind = "sc:Text" if name == "completion" else _TYPES[column.get("dtype", column.get("list"))]
+    kind = "sc:Text" if name in _COMPLETIONS else _TYPES[column.get("dtype", column.get("list"))]
     if "list" not in column:
         return {"dataType": kind, "source": source}
     array = {"repeated": True} if name == "images" else {"isArray": True, "arrayShape": "-1"}
@@ -286,7 +290,7 @@ def _field(config: str, column: Mapping[str, Any], manifest: Manifest) -> dict[s
     }
     if name in _DESCRIPTIONS:
         field["description"] = _DESCRIPTIONS[name]
-    if name in ("thought", "text", "completion"):
+    if name in ("thought", "text", *_COMPLETIONS):
         agents = [{"@type": "prov:SoftwareAgent", "name": each} for each in manifest.facts.teachers]
         field["prov:wasGeneratedBy"] = {"@type": "prov:Activity", "prov:wasAssociatedWith": agents}
     return field

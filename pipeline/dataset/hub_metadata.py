@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from reelproof.pipeline.dataset.rows import SAMPLES
 from reelproof.schemas.manifest import Manifest, ManifestFile
 from reelproof.schemas.published import Published
 from reelproof.schemas.stats import Stats
@@ -82,7 +83,7 @@ def _info_entry(stats: Stats, features: Features, config: str, splits: Sequence[
 def loadable_splits(manifest: Manifest) -> dict[str, list[str]]:
     """Config -> its splits with rows, train first: `datasets` refuses to load one without."""
     found: dict[str, list[str]] = {}
-    for config in ("sft", "rl", "rejected"):
+    for config in SAMPLES:
         splits = {each.split for each in manifest.files if each.config == config and each.rows}
         if splits:
             found[config] = sorted(splits, reverse=True)

@@ -60,6 +60,7 @@ class PolicySums(NamedTuple):
     bins: pl.DataFrame
     passes: pl.DataFrame
     probes: pl.DataFrame
+    pairs: pl.DataFrame
 
 
 _LINES = {
@@ -69,6 +70,7 @@ _LINES = {
     "bins": ("column", "bin"),
     "passes": ("rollout_count", "pass_count"),
     "probes": ("task",),
+    "pairs": ("pair_reason",),
 }
 """What tells the lines of each table apart."""
 
@@ -106,6 +108,7 @@ def sum_rows(measurements: pl.DataFrame, policy: PolicyConfig, cuts: Cuts) -> Po
         .group_by("rollout_count", "pass_count")
         .agg(pl.len().cast(pl.Int64).alias("questions")),
         probes=_probes(asked),
+        pairs=rows.drop_nulls("pair_reason").group_by("pair_reason").agg(count=pl.len().cast(pl.Int64)),
     )
 
 
@@ -135,6 +138,12 @@ def _stats(sums: PolicySums, policy: PolicyConfig, manifest: Manifest) -> Policy
         pass_counts=tuple(
             Tally(value=f"{right}/{total}", count=count) for total, right, count in passes.iter_rows()
         ),
+        pairs=tuple(
+            Tally(value=reason, count=count)
+            for reason, count in sums.pairs.sort(
+                ["count", "pair_reason"], descending=[True, False]
+            ).iter_rows()
+        ),
         probes=tuple(_probe_pass(line) for line in sums.probes.sort("task").iter_rows(named=True)),
     )
 
@@ -157,6 +166,7 @@ def _kinds(rows: pl.DataFrame) -> pl.DataFrame:
         right=(pl.col("answer_strict") == 1).sum().cast(pl.Int64),
         sft=pl.col("sft").sum().cast(pl.Int64),
         rl=pl.col("rl").sum().cast(pl.Int64),
+        dpo=pl.col("pair_reason").count().cast(pl.Int64),
     )
 
 

@@ -15,14 +15,21 @@ from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.measurements import score_columns
 from reelproof.schemas.question import Task
 from reelproof.schemas.record import Record, arrow_schema
-from reelproof.schemas.sample import RejectedSample, RlSample, SftSample
+from reelproof.schemas.sample import DpoSample, RejectedSample, RlSample, SftSample
 from reelproof.stages.measurements import QUESTION_SCORES
 from reelproof.stages.teachers.prompts import ANSWER_FORMS, FRAME_AT_PLACE, FRAME_AT_TIME, ROLLOUT
 
 Places = npt.NDArray[np.int64]
 
-SAMPLES: dict[str, type[Record]] = {"sft": SftSample, "rl": RlSample, "rejected": RejectedSample}
+SAMPLES: dict[str, type[Record]] = {
+    "sft": SftSample,
+    "rl": RlSample,
+    "dpo": DpoSample,
+    "rejected": RejectedSample,
+}
 """Config -> its published row."""
+OF_QUESTIONS = ("rl", "dpo")
+"""Configs whose rows are not one trace each: they have the scores that all rollouts of a question share."""
 
 _TRACE_COLUMNS = ("trace_id", "question_id", "prompt_id", "model", "text", "thought", "answer")
 _JPEG = "candidates.list.element.jpeg"
@@ -75,7 +82,7 @@ class PartRows(NamedTuple):
 
 def table_schema(config: str, scores: pa.Schema) -> pa.Schema:
     """Columns of a config's rows but `images`: those of its record, then every score; all may be null."""
-    kept = set(score_columns(QUESTION_SCORES)) if config == "rl" else set(scores.names)
+    kept = set(score_columns(QUESTION_SCORES)) if config in OF_QUESTIONS else set(scores.names)
     fields = [field for field in arrow_schema(SAMPLES[config]) if field.name != "images"]
     fields += [field for field in scores if field.name in kept]
     return pa.schema([pa.field(field.name, nullable(field.type)) for field in fields])

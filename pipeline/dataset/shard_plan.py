@@ -32,7 +32,8 @@ READ_AT_ONCE_BYTES = 32_000_000
 _Bytes = npt.NDArray[np.float64]
 
 Verdicts = Callable[[Block], pl.DataFrame]
-"""A block -> `sft`, `rl`, `reasons` and, where rows may be left out, `published`: one row a trace."""
+"""A block -> `sft`, `rl`, `reasons`, `chosen` and `pair_reason` as `decide` gives them and, where rows may
+be left out, `published`: one row a trace."""
 
 
 class Layout(NamedTuple):
@@ -101,11 +102,13 @@ def mark_rows(store: Store, share: Share, verdicts: Verdicts, splits: Mapping[st
         raise ValueError(f"{len(missing)} videos have no split, such as {missing[0]}; expected train or test")
     held_out = frozenset(each for each in videos if splits[each] == "test")
     placed = _Placed(keys, decided, share.sizes, held_out)
-    codes = _reason_codes(decided)
+    reasons = decided["reasons"].list.join(" ")
+    pairs = decided.select(pl.concat_str("chosen", "pair_reason", pl.lit(reasons), separator=" "))
+    codes = {"rejected": _codes(reasons), "dpo": _codes(pairs.to_series())}
     return Marks(
         in_test=np.add.reduceat(np.append(placed.in_test, 0), placed.starts[:-1]) * (share.sizes.traces > 0),
         held_out=held_out,
-        digests={each: tuple(_digests(placed, *each, codes)) for each in SETS},
+        digests={each: tuple(_digests(placed, *each, codes.get(each[0]))) for each in SETS},
         reasons=dict(Counter(decided["reasons"].explode().drop_nulls().to_list())),
     )
 
@@ -145,13 +148,18 @@ def shard_pieces(store: Store, shard: Shard, verdicts: Verdicts) -> Iterator[Pie
     """What of a shard is read together: rows of one block, and of parts whose frames are not too many."""
     for share in shard.shares:
         decided = verdicts(share.block)
-        placed = _Placed(_read_keys(store, share.block), decided, share.sizes, share.held_out)
+        keys = _read_keys(store, share.block)
+        placed = _Placed(keys, decided, share.sizes, share.held_out)
         rows = placed.rows(shard.config, shard.split)
+        chosen = _chosen_rows(keys, decided, placed.part, rows) if shard.config == "dpo" else None
         frames = share.sizes.image_bytes * (shard.config != "rejected")
         for parts in _together(np.unique(placed.part[rows]), frames, share.parts):
             low, high = np.searchsorted(placed.part[rows], [parts.start, parts.stop])
-            reasons = decided["reasons"].gather(rows[low:high]) if shard.config == "rejected" else None
-            yield Piece(share.block, share.sizes, parts, rows[low:high], reasons)
+            mine = rows[low:high]
+            told = decided.select("reasons", "pair_reason")[mine]
+            yield Piece(
+                share.block, share.sizes, parts, mine, told, None if chosen is None else chosen[low:high]
+            )
 
 
 def _together(parts: Places, frames: Places, inside: range) -> Iterator[range]:
@@ -184,7 +192,8 @@ class _Placed:
         published = "published" in verdicts.columns
         here = verdicts["published"].to_numpy() if published else np.ones(len(verdicts), dtype=bool)
         sft, rl = verdicts["sft"].to_numpy(), verdicts["rl"].to_numpy()
-        self._kept = {"sft": here & sft, "rl": here & rl, "rejected": here & ~sft}
+        paired = verdicts["chosen"].is_not_null().to_numpy()
+        self._kept = {"sft": here & sft, "rl": here & rl, "dpo": here & paired, "rejected": here & ~sft}
 
     def rows(self, config: str, split: str) -> Places:
         """Those of a config and split, counted from the block's first."""
@@ -193,8 +202,20 @@ class _Placed:
         return rows
 
 
+def _chosen_rows(keys: pl.DataFrame, decided: pl.DataFrame, part: Places, rows: Places) -> Places:
+    """The row of each paired row's chosen trace: that of its own part, where a video was tried again."""
+    every = keys.select("trace_id").with_columns(part=pl.Series(part)).with_row_index("place")
+    wanted = pl.DataFrame({"trace_id": decided["chosen"].gather(rows), "part": part[rows]})
+    found = wanted.join(
+        every.unique(["trace_id", "part"]), on=["trace_id", "part"], how="left", maintain_order="left"
+    )["place"]
+    if found.has_nulls():
+        raise ValueError("verdicts pair a trace with one that its part does not hold; decide again")
+    return found.to_numpy().astype(np.int64)
+
+
 def _read_keys(store: Store, block: Block) -> pl.DataFrame:
-    return pl.DataFrame(read_columns(store, block.measured, ("clip_id", "video_id")))
+    return pl.DataFrame(read_columns(store, block.measured, ("trace_id", "clip_id", "video_id")))
 
 
 def _clips_together(clips: pl.Series, part: Places) -> Places:
@@ -205,21 +226,23 @@ def _clips_together(clips: pl.Series, part: Places) -> Places:
     return np.lexsort((natural, rows["first"].to_numpy(), part))
 
 
-def _reason_codes(verdicts: pl.DataFrame) -> npt.NDArray[np.uint64]:
-    """A stable number for each row's list of reasons."""
-    told = verdicts["reasons"].list.join(" ")
-    distinct = told.unique()
+def _codes(told: pl.Series) -> npt.NDArray[np.uint64]:
+    """A stable number for each row's words; 0 where there are none."""
+    distinct = told.drop_nulls().unique()
     codes = [int.from_bytes(hashlib.sha256(each.encode()).digest()[:8]) for each in distinct.to_list()]
-    return told.replace_strict(distinct, codes, return_dtype=pl.UInt64).to_numpy()
+    numbers = told.replace_strict(distinct, codes, default=None, return_dtype=pl.UInt64)
+    return numbers.fill_null(0).to_numpy()
 
 
-def _digests(placed: _Placed, config: str, split: str, codes: npt.NDArray[np.uint64]) -> Iterator[bytes]:
-    """Of each part of a block: which of its rows, counted from its first, are there, and why rejected."""
+def _digests(
+    placed: _Placed, config: str, split: str, codes: npt.NDArray[np.uint64] | None
+) -> Iterator[bytes]:
+    """Of each part of a block: which of its rows, counted from its first, are there, and what they tell."""
     rows = placed.rows(config, split)
     bounds = np.searchsorted(placed.part[rows], np.arange(1, len(placed.starts) - 1))
     for part, own in enumerate(np.split(rows, bounds)):
         digest = hashlib.sha256((own - placed.starts[part]).astype("<i8").tobytes())
-        if config == "rejected":
+        if codes is not None:
             digest.update(codes[own].astype("<u8").tobytes())
         yield digest.digest() if len(own) else b""
 
@@ -230,7 +253,7 @@ def _part_bytes(layout: Layout, marks: Sequence[Marks], config: str, split: str)
     in_test = np.concatenate([[], *(each.in_test for each in marks)])
     share = (in_test if split == "test" else layout.sizes.traces - in_test) / traces
     images = 0 if config == "rejected" else layout.sizes.image_bytes
-    texts = 0 if config == "rl" else layout.sizes.text_bytes
+    texts = layout.sizes.text_bytes * {"rl": 0, "dpo": 2}.get(config, 1)
     wanted: _Bytes = (images + texts) * share
     return wanted
 

@@ -93,7 +93,7 @@ def publish(
     folder: str = "dataset",
     spread: Spread | None = None,
 ) -> ShardReceipt:
-    """Write `data/{sft,rl,rejected}/{train,test}-…parquet` and `manifest.json` under the store's `folder`.
+    """Write each config's `data/{config}/{train,test}-…parquet` and `manifest.json` under the `folder`.
 
     `splits` names each video's split. A shard with the same rows as before is not touched. Shards are written
     by `spread`, in this process by default: in memory are marks of all parts, and a block's words and up to

@@ -61,8 +61,8 @@ def write_stats(
 
 
 def decided_rows(measurements: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
-    """The rows that count, with `sft` and `rl`: what is counted of them."""
-    rows = measurements.with_columns(verdicts["sft"], verdicts["rl"])
+    """The rows that count, with `sft`, `rl` and `pair_reason`: what is counted of them."""
+    rows = measurements.with_columns(verdicts["sft"], verdicts["rl"], verdicts["pair_reason"])
     return rows.filter(verdicts["published"]) if "published" in verdicts.columns else rows
 
 

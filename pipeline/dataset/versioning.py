@@ -16,7 +16,7 @@ from reelproof.schemas.published import DatasetError
 
 CROISSANT = "dataset/croissant.json"
 FIRST_VERSION = "1.0.0"
-KEPT_CONFIGS = ("sft", "rl")
+KEPT_CONFIGS = ("sft", "rl", "dpo")
 
 Ids = npt.NDArray[np.uint64]
 
@@ -29,7 +29,7 @@ class Release(NamedTuple):
     """Of that version, `YYYY-MM-DD`."""
     dataset_sha256: str
     kept: Ids
-    """Of its rows in `sft` and `rl`."""
+    """Of its rows in those."""
 
 
 def read_release(store: Store) -> Release | None:

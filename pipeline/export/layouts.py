@@ -75,11 +75,24 @@ class _JsonLines:
         return {"messages": turns, "images": self._frames.save(row)}
 
 
-class _SwiftLines(_JsonLines):
-    """… and in `rl` the columns that a reward function is handed."""
+class _LlamaFactoryLines(_JsonLines):
+    """… and in `dpo` both last turns beside the conversation up to them."""
 
     def _line(self, row: PublishedRow) -> dict[str, Any]:
         line = super()._line(row)
+        if row.rejected is not None:
+            line["chosen"] = line["messages"].pop()
+            line["rejected"] = {"role": "assistant", "content": defused(row.rejected)}
+        return line
+
+
+class _SwiftLines(_JsonLines):
+    """… in `dpo` what was rejected, and in `rl` the columns that a reward function is handed."""
+
+    def _line(self, row: PublishedRow) -> dict[str, Any]:
+        line = super()._line(row)
+        if row.rejected is not None:
+            line["rejected_response"] = defused(row.rejected)
         if row.completion is None:
             line |= {"solution": f"<answer>{row.answer}</answer>", **_gold(row)}
         return line
@@ -173,10 +186,10 @@ class _WebDataset:
 
 def _open_trl(root: Path, config: str, split: str) -> RowWriter:
     columns = [("prompt", _CHAT), ("images", pa.list_(_IMAGE))]
-    columns += [("completion", _CHAT)] if config == "sft" else _GOLD
+    chats = {"sft": ("completion",), "dpo": ("chosen", "rejected")}.get(config, ())
+    columns += [(name, _CHAT) for name in chats] or _GOLD
     features = {
-        "prompt": _CHAT_FEATURE,
-        "completion": _CHAT_FEATURE,
+        **dict.fromkeys(("prompt", *chats), _CHAT_FEATURE),
         "images": _list_feature({"_type": "Image"}),
     }
     features |= {"options": _list_feature(_value("string")), "tolerance": _value("float64")}
@@ -189,8 +202,13 @@ def _trl_columns(row: PublishedRow, config: str) -> dict[str, Any]:
     columns: dict[str, Any] = {"prompt": [turn.model_dump() for turn in row.prompt], "images": _images(row)}
     if config == "rl":
         return columns | _gold(row)
-    said = {"role": "assistant", "content": [{"type": "text", "text": row.completion}]}
-    return columns | {"completion": [said]}
+    if config == "dpo":
+        return columns | {"chosen": _turn(row.completion), "rejected": _turn(row.rejected)}
+    return columns | {"completion": _turn(row.completion)}
+
+
+def _turn(text: str | None) -> list[dict[str, Any]]:
+    return [{"role": "assistant", "content": [{"type": "text", "text": text}]}]
 
 
 def _open_verl(root: Path, config: str, split: str) -> RowWriter:
@@ -250,9 +268,9 @@ _CHAT_FEATURE = _list_feature(
 )
 
 LAYOUTS: dict[str, Layout] = {
-    "trl": Layout(("sft", "rl"), _open_trl),
-    "llama-factory": Layout(("sft",), _JsonLines),
-    "ms-swift": Layout(("sft", "rl"), _SwiftLines),
+    "trl": Layout(("sft", "rl", "dpo"), _open_trl),
+    "llama-factory": Layout(("sft", "dpo"), _LlamaFactoryLines),
+    "ms-swift": Layout(("sft", "rl", "dpo"), _SwiftLines),
     "verl": Layout(("rl",), _open_verl),
     "video-r1": Layout(("sft", "rl"), _VideoR1List),
     "webdataset": Layout(("sft", "rl"), _WebDataset),

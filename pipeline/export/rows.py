@@ -1,7 +1,7 @@
 """A published dataset -> its rows, one at a time, for whoever writes them down in another layout."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from reelproof.pipeline.errors import UsageError
@@ -15,7 +15,7 @@ _PLACEHOLDER = re.compile(r"<(image|video|audio)>")
 
 
 class PublishedRow(NamedTuple):
-    """One row of `sft` or `rl`, as it was published."""
+    """One row of `sft`, `rl` or `dpo`, as it was published."""
 
     config: str
     split: str
@@ -37,13 +37,16 @@ class PublishedRow(NamedTuple):
     """JPEG files in the order shown; `frame_sha256` are their hashes."""
     prompt: tuple[ChatMessage, ...]
     completion: str | None
-    """`<think>…</think><answer>…</answer>`; null in `rl`."""
+    """`<think>…</think><answer>…</answer>`, of a pair the chosen one; null in `rl`."""
+    rejected: str | None
+    """The same of a pair's rejected trace; null elsewhere."""
     thought: str | None
 
 
 _COLUMNS = (
     "sample_id", "question_id", "question_kind", "task", "question", "options", "answer", "tolerance",
     "video", "license", "frame_times_s", "frame_sha256", "images", "prompt", "completion", "thought",
+    "chosen", "rejected",
 )  # fmt: skip
 """Those that a row needs; scores stay where they are."""
 
@@ -80,8 +83,11 @@ def _checked(name: str, shard: ManifestFile) -> str:
     return name
 
 
+def _text(turns: Sequence[dict[str, Any]] | None) -> str | None:
+    return None if turns is None else "".join(part["text"] for part in turns[0]["content"])
+
+
 def _row(row: dict[str, Any], shard: ManifestFile) -> PublishedRow:
-    completion = row.get("completion")
     return PublishedRow(
         config=shard.config,
         split=shard.split,
@@ -99,6 +105,7 @@ def _row(row: dict[str, Any], shard: ManifestFile) -> PublishedRow:
         frame_sha256=tuple(_checked(each, shard) for each in row["frame_sha256"]),
         jpegs=tuple(image["bytes"] for image in row["images"]),
         prompt=tuple(ChatMessage.model_validate(turn) for turn in row["prompt"]),
-        completion=None if completion is None else "".join(part["text"] for part in completion[0]["content"]),
+        completion=_text(row.get("completion") or row.get("chosen")),
+        rejected=_text(row.get("rejected")),
         thought=row.get("thought"),
     )

@@ -18,6 +18,22 @@ trainer = SFTTrainer(
 trainer.train()
 '''
 
+_TRL_DPO = '''\
+"""Preference optimisation with TRL: accelerate launch train_dpo.py"""
+
+from datasets import load_dataset
+from trl import DPOConfig, DPOTrainer
+
+rows = load_dataset("parquet", data_files="dpo/train.parquet", split="train")
+trainer = DPOTrainer(
+    model="Qwen/Qwen3-VL-2B-Instruct",
+    # max_length=None: cutting a sequence would cut its image tokens
+    args=DPOConfig(output_dir="out/dpo", max_length=None, beta=0.1, gradient_checkpointing=True, bf16=True),
+    train_dataset=rows,
+)
+trainer.train()
+'''
+
 _TRL_GRPO = '''\
 """Reinforcement learning with TRL: accelerate launch train_grpo.py"""
 
@@ -58,6 +74,13 @@ _LLAMA_FACTORY_INFO = """{
     "formatting": "sharegpt",
     "columns": {"messages": "messages", "images": "images"},
     "tags": {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"}
+  },
+  "reelproof_dpo": {
+    "file_name": "dpo_train.jsonl",
+    "formatting": "sharegpt",
+    "ranking": true,
+    "columns": {"messages": "messages", "chosen": "chosen", "rejected": "rejected", "images": "images"},
+    "tags": {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"}
   }
 }
 """
@@ -83,6 +106,29 @@ warmup_ratio: 0.1
 bf16: true
 """
 
+_LLAMA_FACTORY_DPO_YAML = """# llamafactory-cli train reelproof_dpo.yaml, started in this folder
+model_name_or_path: Qwen/Qwen2.5-VL-7B-Instruct
+template: qwen2_vl
+stage: dpo
+pref_beta: 0.1
+pref_loss: sigmoid
+do_train: true
+finetuning_type: lora
+lora_target: all
+dataset_dir: .
+media_dir: .
+dataset: reelproof_dpo
+cutoff_len: 16384  # a cut sequence loses image tokens
+output_dir: out/dpo
+per_device_train_batch_size: 1
+gradient_accumulation_steps: 8
+learning_rate: 5.0e-6
+num_train_epochs: 1.0
+lr_scheduler_type: cosine
+warmup_ratio: 0.1
+bf16: true
+"""
+
 _SWIFT_SFT = """#!/bin/sh
 # Supervised fine-tuning with ms-swift, started in this folder.
 ROOT_IMAGE_DIR="$PWD" swift sft \\
@@ -91,6 +137,18 @@ ROOT_IMAGE_DIR="$PWD" swift sft \\
     --torch_dtype bfloat16 \\
     --max_length 16384 \\
     --output_dir out/sft
+"""
+
+_SWIFT_DPO = """#!/bin/sh
+# Preference optimisation with ms-swift, started in this folder.
+ROOT_IMAGE_DIR="$PWD" swift rlhf \\
+    --rlhf_type dpo \\
+    --model Qwen/Qwen2.5-VL-7B-Instruct \\
+    --dataset dpo_train.jsonl \\
+    --beta 0.1 \\
+    --torch_dtype bfloat16 \\
+    --max_length 16384 \\
+    --output_dir out/dpo
 """
 
 _SWIFT_GRPO = """#!/bin/sh
@@ -205,9 +263,23 @@ for row in rows:
 '''
 
 STARTS: Mapping[str, Mapping[str, str]] = {
-    "trl": {"train_sft.py": _TRL_SFT, "train_grpo.py": _TRL_GRPO, "reward.py": _TRL_REWARD},
-    "llama-factory": {"dataset_info.json": _LLAMA_FACTORY_INFO, "reelproof_sft.yaml": _LLAMA_FACTORY_YAML},
-    "ms-swift": {"train_sft.sh": _SWIFT_SFT, "train_grpo.sh": _SWIFT_GRPO, "reward.py": _SWIFT_REWARD},
+    "trl": {
+        "train_sft.py": _TRL_SFT,
+        "train_dpo.py": _TRL_DPO,
+        "train_grpo.py": _TRL_GRPO,
+        "reward.py": _TRL_REWARD,
+    },
+    "llama-factory": {
+        "dataset_info.json": _LLAMA_FACTORY_INFO,
+        "reelproof_sft.yaml": _LLAMA_FACTORY_YAML,
+        "reelproof_dpo.yaml": _LLAMA_FACTORY_DPO_YAML,
+    },
+    "ms-swift": {
+        "train_sft.sh": _SWIFT_SFT,
+        "train_dpo.sh": _SWIFT_DPO,
+        "train_grpo.sh": _SWIFT_GRPO,
+        "reward.py": _SWIFT_REWARD,
+    },
     "verl": {"reward.py": _VERL_REWARD, "train_grpo.sh": _VERL_SCRIPT},
     "video-r1": {"README.md": _VIDEO_R1_README},
     "webdataset": {"load.py": _WEBDATASET_LOAD},

@@ -15,6 +15,7 @@ class Kept(Record):
 
     sft: int
     rl: int
+    dpo: int
 
 
 class RunSummary(Record):
@@ -52,7 +53,7 @@ class RunSummary(Record):
                 f"{self.teacher_calls} teacher calls, {self.completions_reused} completions reused, "
                 f"{self.quarantined} of {self.videos} videos in quarantine",
                 *((tell_use(self.use, self.figures),) if self.use.needed else ()),
-                f"kept: {self.kept.sft} sft, {self.kept.rl} rl; rejected for: "
+                f"kept: {self.kept.sft} sft, {self.kept.rl} rl, {self.kept.dpo} dpo; rejected for: "
                 + (", ".join(f"{reason} {count}" for reason, count in reasons) or "nothing"),
                 f"shards: {self.shards_written} written, {self.shards_unchanged} unchanged; "
                 f"dataset {self.dataset_sha256[:16]}",

@@ -134,7 +134,7 @@ def publish_shards(run: WholeRun, policy: PolicyConfig, cfg: ShardsConfig) -> Pu
 
 
 def _kept(store: Store, blocks: Sequence[Block], verdicts: Verdicts) -> Ids:
-    """Of the rows that verdicts publish in `sft` and `rl`."""
+    """Of the rows that verdicts publish in `sft`, `rl` and `dpo`."""
 
     def of(block: Block) -> list[pl.Series]:
         keys, decided = read_measured(store, block, ("trace_id", "question_id")), verdicts(block)
@@ -142,6 +142,7 @@ def _kept(store: Store, blocks: Sequence[Block], verdicts: Verdicts) -> Ids:
         return [
             keys["trace_id"].filter(here & decided["sft"]),
             keys["question_id"].filter(here & decided["rl"]),
+            (decided["chosen"] + "-" + keys["trace_id"]).filter(here & decided["chosen"].is_not_null()),
         ]
 
     return ids_of(each for several in side_by_side(store, of, blocks) for each in several)

@@ -132,13 +132,14 @@ class Decided(Record):
 
     sft: int
     rl: int
+    dpo: int
     rejected: Mapping[str, int]
     """Reason -> traces."""
     blocks: int
     """Files that hold the verdicts."""
 
 
-MEMBERSHIP = ("sft", "rl", "reasons", "published")
+MEMBERSHIP = ("sft", "rl", "reasons", "chosen", "pair_reason", "published")
 """What is kept of a verdict: the words of a row are in its block, once."""
 
 
@@ -159,13 +160,18 @@ def decide_all(run: WholeRun, policy: PolicyConfig) -> Decided:
         run.write_table(f"verdicts-{block.number:05d}", verdicts)
         reasons = Counter(verdicts["reasons"].explode().drop_nulls().to_list())
         return Decided(
-            sft=int(verdicts["sft"].sum()), rl=int(verdicts["rl"].sum()), rejected=reasons, blocks=1
+            sft=int(verdicts["sft"].sum()),
+            rl=int(verdicts["rl"].sum()),
+            dpo=verdicts["chosen"].count(),
+            rejected=reasons,
+            blocks=1,
         )
 
     told = side_by_side(run.store, decide_block, blocks)
     return Decided(
         sft=sum(each.sft for each in told),
         rl=sum(each.rl for each in told),
+        dpo=sum(each.dpo for each in told),
         rejected=add_reasons(each.rejected for each in told),
         blocks=len(told),
     )

@@ -49,7 +49,7 @@ def shards(store: Store, config: str) -> pl.DataFrame:
     return pl.read_parquet(store.path(f"dataset/data/{config}/*.parquet"))
 
 
-@pytest.mark.parametrize("config", ["sft", "rl", "rejected"])
+@pytest.mark.parametrize("config", ["sft", "rl", "dpo", "rejected"])
 def test_dataset_loads_with_images_and_without_warnings(published, config, tmp_path, caplog):
     store, _ = published
     datasets.disable_progress_bars()
@@ -74,7 +74,7 @@ def test_metadata_names_what_datasets_reads_from_the_files(published):
         path = store.path(f"dataset/data/{info['config_name']}/train-*.parquet")
         own = datasets.load_dataset("parquet", data_files=path, split="train", streaming=True).features
         assert datasets.Features._from_yaml_list(info["features"]) == own
-    assert [each["config_name"] for each in metadata["configs"]] == ["sft", "rl", "rejected"]
+    assert [each["config_name"] for each in metadata["configs"]] == ["sft", "rl", "dpo", "rejected"]
     assert (metadata["license"], metadata["license_details"]) == ("other", "CC-BY-4.0, unknown")
 
 

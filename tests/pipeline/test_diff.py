@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from reelproof.pipeline.commands.diff import NOT_THERE, diff_datasets, tell_diff
+from reelproof.pipeline.commands.diff import BOTH_KEPT, NOT_THERE, PAIRED_OTHERWISE, diff_datasets, tell_diff
 from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
@@ -44,6 +44,36 @@ def test_diff_names_each_row_that_came_or_went_with_the_reasons(tmp_path):
     lines = "\n".join(tell_diff(diff))
     assert f"sft: {len(kept_before)} -> {len(kept_after)} rows" in lines
     assert "policy.min_grounded_share: 0.0 -> 0.9" in lines
+
+
+def test_diff_tells_why_a_pair_is_missing(tmp_path):
+    before, _ = built(tmp_path / "a", 2, LOOSE)
+    after, new = built(tmp_path / "b", 2, TIGHT)
+    dpo = diff_datasets(before, after).configs[2]
+    reasons = dict(zip(new["trace_id"], new["reasons"].to_list(), strict=True))
+    went = dict(dpo.rows.filter(change="went").select("sample_id", "why").iter_rows())
+    assert (dpo.config, dpo.before - dpo.after) == ("dpo", len(went) - len(dpo.rows.filter(change="came")))
+    assert went
+    for sample_id, why in went.items():
+        chosen, worse = sample_id.split("-")
+        if reasons[chosen]:
+            assert why == reasons[chosen]
+        else:
+            assert why == ([PAIRED_OTHERWISE] if reasons[worse] else [BOTH_KEPT])
+    assert "ungrounded" in dpo.tally("went")
+
+
+def test_diff_tells_that_both_of_a_pair_are_kept_now(tmp_path):
+    tight, _ = built(tmp_path / "a", 2, TIGHT.model_copy(update={"max_traces_per_question": 4}))
+    loose, new = built(tmp_path / "b", 2, LOOSE.model_copy(update={"max_traces_per_question": 4}))
+    dpo = diff_datasets(tight, loose).configs[2]
+    kept = set(new.filter("sft")["trace_id"])
+    went = dpo.rows.filter(change="went")
+    both = went.filter(
+        pl.col("sample_id").map_elements(lambda each: set(each.split("-")) <= kept, pl.Boolean)
+    )
+    assert both["why"].to_list() == [[BOTH_KEPT]] * len(both)
+    assert len(both)
 
 
 def test_diff_of_the_same_is_empty(tmp_path):

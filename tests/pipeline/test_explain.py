@@ -56,6 +56,19 @@ def test_sample_is_told_with_its_scenes_and_its_request(built):
     assert "  <think>your thoughts</think><answer>your answer</answer>" in told
 
 
+def test_pair_is_told_with_both_of_its_traces(build_copy):
+    refilter(str(build_copy), ["policy.preset=permissive"])
+    workplace = open_workplace(str(build_copy))
+    paired = rollouts(workplace).drop_nulls("chosen").row(0, named=True)
+    told = story(workplace, f"{paired['chosen']}-{paired['trace_id']}").splitlines()
+    assert [each.partition(":")[0] for each in told if each.startswith("sample ")] == [
+        f"sample {paired['chosen']}", f"sample {paired['trace_id']}"
+    ]  # fmt: skip
+    of_chosen, of_rejected = (each for each in told if each.startswith("dpo by policy"))
+    assert f"chosen over {paired['trace_id']} ({paired['pair_reason']})" in of_chosen
+    assert of_rejected.endswith(f"rejected against {paired['chosen']} ({paired['pair_reason']})")
+
+
 def test_question_is_told_with_its_video_and_its_rl_verdict(built):
     workplace = open_workplace(str(built))
     rows = rollouts(workplace)
@@ -111,7 +124,7 @@ def test_dataset_after_a_video_went_is_that_of_a_build_without_it(tmp_path, read
     shrunk, _ = refilter(str(out), [])
     scratch = reelproof("build", folder, "--out", fresh, *ready, *QUICK, "--json").summary
     assert shrunk.dataset_sha256 == scratch["dataset_sha256"]
-    assert shrunk.kept.model_dump() == scratch["kept"] != {"sft": 0, "rl": 0}
+    assert shrunk.kept.model_dump() == scratch["kept"] != {"sft": 0, "rl": 0, "dpo": 0}
 
 
 def test_diff_tells_why_questions_left_rl(built, build_copy):

@@ -77,7 +77,9 @@ def test_words_that_mean_pictures_elsewhere_are_defused():
     assert placeholder_text(message) == "a (image) and (video)<image><b> (audio)"
 
 
-@pytest.mark.parametrize(("layout", "configs"), [("llama-factory", ["sft"]), ("ms-swift", ["sft", "rl"])])
+@pytest.mark.parametrize(
+    ("layout", "configs"), [("llama-factory", ["sft", "dpo"]), ("ms-swift", ["sft", "rl", "dpo"])]
+)
 def test_json_lines_hold_a_placeholder_for_every_picture(layout, configs, exported):
     for config in configs:
         lines = json_lines(exported[layout] / f"{config}_train.jsonl")
@@ -93,7 +95,7 @@ def test_json_lines_hold_a_placeholder_for_every_picture(layout, configs, export
 
 def test_llama_factory_finds_each_column_and_tag_that_its_info_names(exported):
     root = exported["llama-factory"]
-    (info,) = json.loads((root / "dataset_info.json").read_text()).values()
+    info = json.loads((root / "dataset_info.json").read_text())["reelproof_sft"]
     start = yaml.safe_load((root / "reelproof_sft.yaml").read_text())
     assert start["dataset"] in json.loads((root / "dataset_info.json").read_text())
     columns, tags = info["columns"], info["tags"]
@@ -103,6 +105,51 @@ def test_llama_factory_finds_each_column_and_tag_that_its_info_names(exported):
         assert [turn[tags["role_tag"]] for turn in turns] == [tags["user_tag"], tags["assistant_tag"]]
         assert turns[1][tags["content_tag"]].startswith("<think>")
         assert all((root / start["media_dir"] / path).is_file() for path in line[columns["images"]])
+
+
+def test_llama_factory_finds_both_last_turns_of_a_pair(exported):
+    root = exported["llama-factory"]
+    info = json.loads((root / "dataset_info.json").read_text())["reelproof_dpo"]
+    start = yaml.safe_load((root / "reelproof_dpo.yaml").read_text())
+    assert (start["dataset"], start["stage"], info["ranking"]) == ("reelproof_dpo", "dpo", True)
+    columns, tags = info["columns"], info["tags"]
+    for line in json_lines(root / info["file_name"]):
+        assert set(line) == set(columns.values())
+        assert [turn[tags["role_tag"]] for turn in line[columns["messages"]]] == [tags["user_tag"]]
+        both = [line[columns[side]] for side in ("chosen", "rejected")]
+        assert [turn[tags["role_tag"]] for turn in both] == [tags["assistant_tag"]] * 2
+        assert both[0] != both[1]
+        assert both[1][tags["content_tag"]].endswith("<answer>none of (video)</answer>")
+
+
+def test_swift_gets_what_was_rejected_beside_the_whole_chosen_conversation(exported):
+    for line in json_lines(exported["ms-swift"] / "dpo_train.jsonl"):
+        assert set(line) == {"messages", "images", "rejected_response"}
+        assert [turn["role"] for turn in line["messages"]] == ["user", "assistant"]
+        assert line["rejected_response"].startswith("<think>")
+        assert line["rejected_response"] != line["messages"][1]["content"]
+
+
+def test_trl_collates_exported_pairs(exported):
+    """TRL's own collator: prompts and frames twice, the chosen completions and then the rejected ones."""
+    trl = pytest.importorskip("trl.trainer.dpo_trainer")
+    tiny = pytest.importorskip("reelproof.training.tiny_model")
+    rows = datasets.load_dataset(
+        "parquet", data_files=str(exported["trl"] / "dpo/train.parquet"), split="train"
+    )
+    assert set(rows.column_names) == {"prompt", "images", "chosen", "rejected"}
+    words = [part["text"] or "" for row in rows for side in row.values() for turn in side
+             if isinstance(turn, dict) for part in turn["content"]]  # fmt: skip
+    processor = tiny.build_tiny_model(words, tiny.TinyModelConfig()).processor
+    batch = trl.DataCollatorForVisionPreference(processor)([rows[0], rows[1]])
+    said = [
+        processor.tokenizer.decode(ids[mask.bool()])
+        for ids, mask in zip(batch["input_ids"], batch["completion_mask"], strict=True)
+    ]
+    both = [rows[place][side][0]["content"][0]["text"] for side in ("chosen", "rejected") for place in (0, 1)]
+    assert len(said) == 4
+    assert all(text in each for text, each in zip(both, said, strict=True))
+    assert batch["pixel_values"].shape[0] == 4 * 3
 
 
 def test_swift_rewards_get_the_gold_and_no_assistant_turn(exported):

@@ -77,6 +77,13 @@ def test_llama_factory_reads_its_export(dataset, packages, tmp_path):
         media_dir=str(folder), streaming=False, preprocessing_num_workers=1, overwrite_cache=True
     )
     aligned = align_dataset(rows, attributes, arguments, SimpleNamespace(local_process_index=0))
+    (paired,) = get_dataset_list(["reelproof_dpo"], str(folder))
+    pairs = datasets.load_dataset("json", data_files=str(folder / paired.dataset_name), split="train")
+    for pair in align_dataset(pairs, paired, arguments, SimpleNamespace(local_process_index=0)):
+        assert [turn["role"] for turn in pair["_prompt"]] == ["user"]
+        assert [turn["role"] for turn in pair["_response"]] == ["assistant", "assistant"]
+        assert pair["_response"][1]["content"].endswith("none of (video)</answer>")
+        assert len(pair["_images"]) == 3
     assert len(aligned) == ROWS - 1
     for row, ours in zip(aligned, rows, strict=True):
         assert [turn["role"] for turn in row["_prompt"]] == ["user"]

@@ -17,6 +17,7 @@ from reelproof.pipeline.dataset.rows import SAMPLES
 from reelproof.pipeline.dataset.shard_plan import part_runs
 from reelproof.pipeline.dataset.shards import ShardReceipt, ShardsConfig, write_dataset
 from reelproof.pipeline.disk.store import DiskFull, Store
+from reelproof.schemas.answers.reading import AnswerForm
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.manifest import BuildFacts, Manifest
 from reelproof.schemas.question import Question
@@ -72,6 +73,67 @@ def test_every_trace_is_published_once_with_what_was_decided(built):
     assert len(rl) == verdicts["rl"].sum() == rl["question_id"].n_unique() > 0
     assert "answer_strict" not in rl.columns
     assert {"pass_count", "blind_passes"} <= set(rl.columns)
+
+
+def test_pairs_are_a_kept_and_a_rejected_trace_of_the_same_question_and_frames(built):
+    store, parts = built
+    dataset(store, parts, BALANCED)
+    sft, rejected, dpo = (rows_of(store, config) for config in ("sft", "rejected", "dpo"))
+    kept = {row["sample_id"]: row for row in sft.iter_rows(named=True)}
+    worse = {row["sample_id"]: row for row in rejected.iter_rows(named=True)}
+    assert len(dpo) > 3
+    assert dpo["question_id"].value_counts()["count"].max() <= BALANCED.max_pairs_per_question
+    for pair in dpo.iter_rows(named=True):
+        chosen, other = kept[pair["chosen_request_id"]], worse[pair["rejected_request_id"]]
+        assert pair["sample_id"] == f"{chosen['sample_id']}-{other['sample_id']}"
+        for name in ("question_id", "frame_sha256", "frame_times_s", "answer", "task", "video_id"):
+            assert pair[name] == chosen[name] == other[name]
+        assert (pair["images"], pair["prompt"]) == (chosen["images"], chosen["prompt"])
+        assert pair["chosen"] == chosen["completion"]
+        assert pair["rejected"][0]["content"][0]["text"] == other["text"]
+        assert pair["reasons"] == other["reasons"]
+        assert pair["pair_reason"] in other["reasons"]
+        assert (pair["chosen_prediction"], pair["rejected_prediction"]) == (
+            chosen["prediction"],
+            other["prediction"],
+        )
+
+
+def test_threshold_changes_pairs_and_their_count_is_a_setting(built):
+    store, parts = built
+    counts = {}
+    for policy in (BALANCED, STRICTER, BALANCED.model_copy(update={"max_pairs_per_question": 0})):
+        dataset(store, parts, policy, folder="pairs")
+        held = rows_of(store, "dpo", folder="pairs")
+        counts[policy.min_grounded_share, policy.max_pairs_per_question] = set(held["sample_id"])
+    loose, strict, none = counts.values()
+    assert loose != strict
+    assert loose & strict
+    assert not none
+
+
+def test_rejected_trace_in_another_form_is_paired_in_the_form_that_was_asked_for(tmp_path):
+    """Else a model would learn the form from the pair, and not what is true."""
+    store = Store(str(tmp_path))
+    part = write_part(store, 0)
+    traces = pl.DataFrame(store.read_table(part.traces)).with_columns(
+        text=pl.when(pl.col("answer") == "no")
+        .then(pl.format("<think>{}</think> {}", "thought", "answer"))
+        .otherwise("text")
+    )
+    store.write_table(part.traces, traces.to_arrow().cast(store.read_table(part.traces).schema))
+    forms = pl.DataFrame(store.read_table(part.scores["FormScore"])).with_columns(
+        answer_form=pl.when(traces["text"].str.contains("<answer>"))
+        .then(pl.lit("as_asked"))
+        .otherwise(pl.lit("bare"))
+    )
+    store.write_table(
+        part.scores["FormScore"], forms.to_arrow().cast(store.read_table(part.scores["FormScore"]).schema)
+    )
+    dataset(store, [part], BALANCED.model_copy(update={"answer_forms": tuple(AnswerForm)}))
+    said = [row["rejected"][0]["content"][0]["text"] for row in rows_of(store, "dpo").iter_rows(named=True)]
+    assert said
+    assert all(text.endswith("</answer>") for text in said)
 
 
 def test_rows_hold_what_the_records_say(built):
@@ -188,7 +250,7 @@ def test_growth_touches_the_last_shard_alone(tmp_path):
         for config in SAMPLES
         for split in ("train", "test")
     }
-    assert len(last) == 6 < len(before)
+    assert len(last) == 2 * len(SAMPLES) < len(before)
     assert {name for name in before if before[name] != after[name]} <= last
     assert set(before) <= set(after)
 

@@ -57,7 +57,10 @@ def only(column: str, *rows: dict[str, Any], policy: PolicyConfig | None = None)
 @pytest.mark.parametrize("preset", ["strict", "balanced", "permissive"])
 def test_sound_row_is_kept_by_every_preset(preset):
     verdict = decide(measured({}), PolicyConfig(preset=preset)).row(0, named=True)
-    assert verdict == {"trace_id": "t0", "sft": True, "rl": True, "reasons": [], "rl_reasons": []}
+    assert verdict == {
+        "trace_id": "t0", "sft": True, "rl": True, "reasons": [], "rl_reasons": [],
+        "chosen": None, "pair_reason": None,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
