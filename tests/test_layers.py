@@ -20,6 +20,7 @@ MAY_IMPORT = {
 WRAPPERS = {
     "stages.footage.bitstream",
     "stages.footage.decode",
+    "stages.footage.opening",
     "stages.footage.cuts",
     "stages.footage.pictures",
     "stages.teachers.prompts",

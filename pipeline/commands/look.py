@@ -7,7 +7,8 @@ from pathlib import Path
 from PIL import Image
 
 from reelproof.pipeline.errors import UsageError
-from reelproof.stages.footage.decode import Reel, UnusableVideoError
+from reelproof.stages.footage.decode import Reel
+from reelproof.stages.footage.opening import UnusableVideoError
 from reelproof.stages.footage.random_access import Box, cropped, look, shrunk
 
 _QUALITY = 90

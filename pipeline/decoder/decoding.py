@@ -27,7 +27,8 @@ from reelproof.pipeline.decoder.pipes import (
     write_message,
 )
 from reelproof.schemas.footage import Footage, FootagePiece, Quarantine, QuarantineKind
-from reelproof.stages.footage.decode import Reel, UnusableVideoError
+from reelproof.stages.footage.decode import Reel
+from reelproof.stages.footage.opening import UnusableVideoError
 from reelproof.stages.footage.scan import scan_in_pieces
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h

@@ -120,8 +120,20 @@ class LossWatch:
         """A packet was read; it is decoded later, so that those shown before it are known by then."""
         self._beat.hear(arrival)
 
-    def decodes(self, arrival: Arrival, data: bytes) -> None:
-        """A packet goes to the decoder."""
+    @property
+    def has_noted(self) -> bool:
+        """Whether something was lost, or is missing, since the last clean key frame."""
+        return self._sure.is_open or self._suspected.is_open
+
+    def decodes(self, arrival: Arrival, data: bytes, is_awaited: bool = True) -> None:
+        """A packet goes to the decoder; `is_awaited` unless it is known that it gives no frame."""
+        self.weighs(arrival, data)
+        is_tiny = self._codec == "mpeg4" and arrival.size_bytes <= _TINY_BYTES
+        if arrival.stamp is not None and arrival.is_shown and is_awaited and not is_tiny:
+            insort(self._awaited, (arrival.stamp, arrival))
+
+    def weighs(self, arrival: Arrival, data: bytes) -> None:
+        """The next packet: what it tells by itself, and by those that were read."""
         gap = self._beat.gap_before(arrival)
         self._since = arrival.stamp if gap is None else gap
         if arrival.is_key:
@@ -134,9 +146,6 @@ class LossWatch:
         if gap is not None and self._may_be_loss(arrival):
             start_s = max(self._time_s(gap) - self._beat.depth * self._tick_s, 0.0)
             self._suspected.note(arrival.number, is_clean=True, start_s=start_s)
-        is_tiny = self._codec == "mpeg4" and arrival.size_bytes <= _TINY_BYTES
-        if arrival.stamp is not None and arrival.is_shown and not is_tiny:
-            insort(self._awaited, (arrival.stamp, arrival))
 
     def is_troubled(self, arrival: Arrival) -> None:
         """The container complained on the way to this packet, which may itself be whole."""

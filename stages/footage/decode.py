@@ -2,23 +2,27 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
-from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import av
 from av.codec.context import ThreadType
-from av.container import InputContainer
 from av.packet import Packet
-from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from reelproof.schemas.footage import QuarantineKind, Span
-from reelproof.stages.footage.bitstream import is_cut_off, is_referred_to, nal_length_bytes
+from reelproof.schemas.span import SpanCut, Survey
+from reelproof.stages.footage.bitstream import is_referred_to, nal_length_bytes
 from reelproof.stages.footage.clock import Clock
-from reelproof.stages.footage.colours import is_ordinary
 from reelproof.stages.footage.damage import Arrival, LossWatch, Shown
 from reelproof.stages.footage.lengths import ZERO_BASED_FORMATS, declared_duration_s, format_names
+from reelproof.stages.footage.opening import (
+    UnusableVideoError,
+    codec_name,
+    decoder_of,
+    open_container,
+    pick_stream,
+)
 from reelproof.stages.footage.packets import (
     CODECS_WITH_DISPOSABLE_FRAMES,
     Faults,
@@ -27,18 +31,14 @@ from reelproof.stages.footage.packets import (
     can_skip,
     head_of,
     read_packets,
-    short,
     tell_of_lost_frames,
 )
-from reelproof.stages.footage.pictures import is_transparent, is_untagged_hd, turn_of
+from reelproof.stages.footage.pictures import is_as_decord_shows, turn_of
+from reelproof.stages.footage.spans import CODECS_TO_SPLIT, Borders, SpanReads, Surveyor
 
-# Playlists and the like would make one "video" read other files.
-_INDIRECT_FORMATS = {"hls", "dash", "concat", "image2", "lavfi", "sdp", "rtsp", "ffmetadata", "tty"}
 _INDEXED_FORMATS = {"mp4", "matroska", "avi"}  # in transport streams decord seeks to wrong frames
-_DECODERS_OF_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _MAX_LOST_START_S = 10.0
-# Before 19, PyAV refuses a file whose metadata is not UTF-8, unless it is told not to.
-_OPEN_HOW: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+_EARLIER_S = 2.0  # transport streams are sought by when frames are decoded
 
 
 class LocalVideo(NamedTuple):
@@ -52,14 +52,6 @@ class LocalVideo(NamedTuple):
     license: str = "unknown"
 
 
-class UnusableVideoError(Exception):
-    """A file that yields no frames: `kind` for the count, the message for a person."""
-
-    def __init__(self, kind: QuarantineKind, detail: str) -> None:
-        super().__init__(detail)
-        self.kind = kind
-
-
 class TimedFrame(NamedTuple):
     """A decoded frame, not yet rotated, and its time in seconds from the first frame."""
 
@@ -67,6 +59,10 @@ class TimedFrame(NamedTuple):
     frame: VideoFrame
     is_damaged: bool
     """The decoder concealed errors in it."""
+    stamp: int | None = None
+    """The time in ticks of the stream, as the file has it."""
+    begins_span: bool = False
+    """It is the first of a span, other than the film's first; see `spans`."""
 
 
 class Look(NamedTuple):
@@ -89,14 +85,14 @@ class Reel:
         av.logging.set_level(av.logging.ERROR)
         av.logging.set_skip_repeated(False)  # a complaint said again is another loss
         self._faults = Faults(threads)
-        self._container = _open_container(path)
+        self._container = open_container(path)
         try:
-            self._stream = _pick_stream(self._container)
+            self._stream = pick_stream(self._container)
         except UnusableVideoError:
             self._container.close()
             raise
-        self.codec: str = _codec_name(self._stream)
-        self._decoder = _decoder(self._stream, self.codec)
+        self.codec: str = codec_name(self._stream)
+        self._decoder = decoder_of(self._stream, self.codec)
         self._decoder.copy_opaque = True  # so that a frame says which packet it is from
         self._decoder.thread_count = threads
         self._decoder.thread_type = ThreadType.AUTO if threads > 1 else ThreadType.NONE
@@ -106,8 +102,8 @@ class Reel:
         self.pixel_aspect = aspect if 0.2 <= aspect <= 5 else 1.0
         """Width of a pixel by its height."""
         self.declared_s = declared_duration_s(self._container, self._stream)
-        formats = format_names(self._container)
-        self._is_stamped_in_order = "avi" in formats and self.codec in CODECS_WITH_DISPOSABLE_FRAMES
+        is_avi = "avi" in format_names(self._container)
+        self._is_stamped_in_order = is_avi and self.codec in CODECS_WITH_DISPOSABLE_FRAMES
         self._unused_stamps: list[int] = []
         self.end_s = 0.0
         """Last frame's time plus its duration."""
@@ -115,6 +111,9 @@ class Reel:
         """Packets that the file gave to the decoder."""
         self.damaged: tuple[Span, ...] = ()
         """From each loss to the next clean key frame."""
+        self.is_sound = False
+        """After `frames_of`: nothing was lost, or is there that the survey did not see."""
+        self._leading_before: int | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -137,24 +136,71 @@ class Reel:
         within two frames.
         """
         watch = self._watch()
-        reads = read_packets(self._container, self._stream, self._faults)
-        ahead = LookAhead(reads, watch)
+        ahead = LookAhead(self._reads(), watch)
         clock = self._begin([read.arrival for read in ahead.head])
-        leaves_out = not (exact or self._is_stamped_in_order) and can_skip(
-            self.codec, ahead.head, self._decoder.extradata
-        )
+        yield from self._shown(ahead, watch, clock, self._may_leave_out(ahead, exact))
+
+    def survey(self, exact: bool) -> Survey | None:
+        """How the film can be scanned in spans; None where it has to be scanned in one. Uses the reel up."""
+        watch, surveyor = self._watch(), Surveyor(self._tick_s)
+        ahead = LookAhead(self._reads(), watch)
+        leaves_out = self._may_leave_out(ahead, exact)
+        if self._is_stamped_in_order or self.codec not in CODECS_TO_SPLIT:
+            return None
+        for packet, arrival, after_trouble in ahead:
+            surveyor.hear(arrival)
+            watch.weighs(arrival, self._head_of(packet))
+            if after_trouble or watch.has_noted or not surveyor.is_regular:
+                return None
+        return surveyor.survey(leaves_out) if not self.faults else None
+
+    def frames_of(self, survey: Survey, cut: SpanCut) -> Iterator[TimedFrame]:
+        """The frames of one span as `frames` gives them, and the first few of the next.
+
+        Afterwards `is_sound` says whether they are just those.
+        """
+        if cut.number:
+            self._leading_before = cut.stamp
+            earlier = max(survey.spans[0].stamp, cut.stamp - round(_EARLIER_S / self._tick_s))
+            self._faults.heard("seeking", lambda: self._container.seek(earlier, stream=self._stream), None)
+        reads, watch = SpanReads(self._reads(), cut), self._watch()
+        clock = self._begin_at(survey.spans[0].stamp)
+        for timed in self._shown(LookAhead(iter(reads), watch), watch, clock, survey.leaves_out):
+            yield timed._replace(begins_span=cut.number > 0 and timed.stamp == cut.stamp)
+        self.is_sound = reads.is_whole and not (self.damaged or self.faults)
+
+    def _reads(self) -> Iterator[Read]:
+        return read_packets(self._container, self._stream, self._faults)
+
+    def _head_of(self, packet: "Packet[VideoStream]") -> bytes:
+        return head_of(packet) if self.codec in CODECS_WITH_DISPOSABLE_FRAMES else b""
+
+    def _may_leave_out(self, ahead: LookAhead, exact: bool) -> bool:
+        is_told = not (exact or self._is_stamped_in_order)
+        return is_told and can_skip(self.codec, ahead.head, self._decoder.extradata)
+
+    def _shown(
+        self, ahead: LookAhead, watch: LossWatch, clock: Clock, leaves_out: bool
+    ) -> Iterator[TimedFrame]:
         if leaves_out:
             self._decoder.skip_frame = "NONREF"
-        for number, frame in self._decode(ahead, watch, clock, leaves_out):
+        borders = Borders(self._tick_s)
+        for number, frame in self._decode(ahead, watch, clock, leaves_out, borders):
             stamp = self._stamp(frame)
+            if self._is_leading(stamp):
+                continue
             time_s = clock.tell(stamp, frame.duration)
             if frame.is_corrupt:
                 watch.conceals(number, time_s)
             told = None if self._is_stamped_in_order else stamp
             is_damaged = watch.shows(Shown(number, told, time_s, bool(frame.key_frame)))
-            yield TimedFrame(time_s, frame, is_damaged)
+            yield TimedFrame(time_s, frame, is_damaged, told, borders.begins(told))
         self.end_s = clock.end_s
         self.damaged = _merged(watch.finish(self.end_s), self.end_s)
+
+    def _is_leading(self, stamp: int | None) -> bool:
+        """Whether it comes before the span, and refers to frames that are not decoded here."""
+        return self._leading_before is not None and stamp is not None and stamp < self._leading_before
 
     def _stamp(self, frame: VideoFrame) -> int | None:
         """When the frame is shown. AVI stamps in the order of decoding: the earliest is the next shown."""
@@ -165,17 +211,17 @@ class Reel:
     def look(self) -> Look:
         """What the first frame tells; uses the reel up. Raises UnusableVideoError where there is none."""
         watch = self._watch()
-        ahead = LookAhead(read_packets(self._container, self._stream, self._faults), watch)
+        ahead = LookAhead(self._reads(), watch)
         head = [read.arrival for read in ahead.head]
         clock = self._begin(head)
-        decoded = self._decode(ahead.without_more(), watch, clock, leaves_out=False)
+        decoded = self._decode(ahead.without_more(), watch, clock, leaves_out=False, borders=Borders(0))
         _, first = next(decoded, (0, None))
         if first is None:
             raise UnusableVideoError(QuarantineKind.UNREADABLE, f"no frame could be decoded: {self.faults}")
         stamps_known = all(each.stamp is not None and each.is_shown for each in head)
         is_indexed = bool(_INDEXED_FORMATS & format_names(self._container))
         is_whole = stamps_known and head[0].is_key and not self.faults
-        is_plain = is_indexed and is_whole and _is_as_decord_shows(first)
+        is_plain = is_indexed and is_whole and is_as_decord_shows(first)
         is_upright = turn_of(first).rotation_deg % 180 == 0
         return Look(self.pixel_aspect if is_upright else 1 / self.pixel_aspect, is_plain)
 
@@ -199,22 +245,30 @@ class Reel:
             clock.begin(start_s)
         return clock
 
+    def _begin_at(self, stamp: int) -> Clock:
+        """The clock that the whole film has, whose first frame is shown then."""
+        head = Arrival(0, stamp, 0, is_key=True, is_corrupt=False, is_shown=True, size_bytes=0)
+        clock = self._begin([head])
+        clock.begin(stamp * self._tick_s)
+        return clock
+
     def _decode(
-        self, ahead: Iterable[Read], watch: LossWatch, clock: Clock, leaves_out: bool
+        self, ahead: Iterable[Read], watch: LossWatch, clock: Clock, leaves_out: bool, borders: Borders
     ) -> Iterator[tuple[int, VideoFrame]]:
         """Frames, and the numbers of the packets that they came in."""
         length_bytes = nal_length_bytes(self.codec, self._decoder.extradata)
         last: Arrival | None = None
         for packet, arrival, after_trouble in ahead:
             self.packet_count += 1
+            borders.hear(arrival)
             if arrival.stamp is not None and arrival.is_shown:
                 clock.expect(arrival.stamp, arrival.ticks)
-            head = head_of(packet) if self.codec in CODECS_WITH_DISPOSABLE_FRAMES else b""
+            head = self._head_of(packet)
             if self._is_stamped_in_order and arrival.stamp is not None:
                 heappush(self._unused_stamps, arrival.stamp)
             if leaves_out and not is_referred_to(self.codec, head, length_bytes):
                 arrival = arrival._replace(is_shown=False)
-            watch.decodes(arrival, head)
+            watch.decodes(arrival, head, is_awaited=not self._is_leading(arrival.stamp))
             if after_trouble:
                 watch.is_troubled(arrival)
             packet.opaque = arrival.number
@@ -228,60 +282,12 @@ class Reel:
     ) -> Iterator[tuple[int, VideoFrame]]:
         none: list[VideoFrame] = []
         frames, said = self._faults.heard("decoding", lambda: self._decoder.decode(packet), none)
-        if said:
+        if self._is_leading(arrival.stamp):
+            self._faults.forget()
+        elif said:
             watch.complains(arrival, of_lost_frames=tell_of_lost_frames(said))
         for frame in frames:
             yield frame.opaque if isinstance(frame.opaque, int) else arrival.number, frame
-
-
-def _open_container(path: str) -> InputContainer:
-    try:
-        with av.logging.Capture():  # probing tells of a cut-off beginning, as decoding will
-            container: InputContainer = av.open(path, options={"protocol_whitelist": "file"}, **_OPEN_HOW)
-    except (av.error.FFmpegError, ValueError, OSError) as error:
-        if Path(path).exists() and is_cut_off(path):
-            detail = f"the file ends before its index, nothing can be decoded ({short(error)})"
-            raise UnusableVideoError(QuarantineKind.TRUNCATED, detail) from error
-        detail = f"not a video FFmpeg can open: {short(error)}"
-        raise UnusableVideoError(QuarantineKind.UNREADABLE, detail) from error
-    if _INDIRECT_FORMATS & format_names(container):
-        container.close()
-        raise UnusableVideoError(QuarantineKind.UNREADABLE, f"a {container.format.name} file, not a video")
-    return container
-
-
-def _pick_stream(container: InputContainer) -> VideoStream:
-    attached = av.stream.Disposition.attached_pic
-    streams = [stream for stream in container.streams.video if not stream.disposition & attached]
-    if not streams:
-        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "none"
-        detail = f"no video stream; streams in the file: {kinds}"
-        raise UnusableVideoError(QuarantineKind.NO_VIDEO_STREAM, detail)
-    best = container.streams.best("video")
-    stream = best if best in streams else streams[0]
-    if stream.codec_context is None:
-        raise UnusableVideoError(QuarantineKind.UNREADABLE, "no decoder for the video stream's codec")
-    return stream
-
-
-def _codec_name(stream: VideoStream) -> str:
-    return str(stream.codec_context.codec.canonical_name)
-
-
-def _decoder(stream: VideoStream, codec: str) -> VideoCodecContext:
-    """The stream's own, or one that gives the transparency that VP8 and VP9 carry beside the picture."""
-    has_alpha = any(key.lower() == "alpha_mode" and value == "1" for key, value in stream.metadata.items())
-    if has_alpha and codec in _DECODERS_OF_ALPHA:
-        decoder = av.CodecContext.create(_DECODERS_OF_ALPHA[codec], "r")
-        if isinstance(decoder, VideoCodecContext):
-            return decoder
-    return stream.codec_context
-
-
-def _is_as_decord_shows(frame: VideoFrame) -> bool:
-    """It knows no fields, mirrors, transparency and HDR, and takes BT.601 for all that is untagged."""
-    is_plain = is_ordinary(frame) and not is_transparent(frame) and not is_untagged_hd(frame)
-    return is_plain and not frame.interlaced_frame and not turn_of(frame).is_mirrored
 
 
 def _merged(spans: Sequence[Span], end_s: float) -> tuple[Span, ...]:

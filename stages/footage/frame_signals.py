@@ -31,6 +31,8 @@ class SignalLog:
     def __init__(self, scan_lines: int) -> None:
         self.count = 0
         """Frames measured so far."""
+        self.last = np.zeros((0, 0, 3), np.uint8)
+        """The last of them, as it was measured."""
         self._rows: list[Measures] = []
         self._scan_lines = scan_lines
         self._meter = Meter()
@@ -39,14 +41,18 @@ class SignalLog:
 
     def measure(self, timed: TimedFrame) -> Measures:
         """Of the next frame; a stream that changes its size begins anew."""
-        small = small_ycrcb(timed.frame, self._scan_lines)
+        return self.measure_small(timed.time_s, small_ycrcb(timed.frame, self._scan_lines))
+
+    def measure_small(self, time_s: float, small: np.ndarray) -> Measures:
+        """Of the next frame, sub-sampled: (h, w, 3) uint8 of Y, Cr, Cb."""
+        self.last = small
         luma = cv2.extractChannel(small, 0)
         if self._luma_before is not None and self._luma_before.shape != luma.shape:
             self._forget()  # the stream changed its size
         bgr = cv2.cvtColor(small, cv2.COLOR_YCrCb2BGR)
         mean, deviation = cv2.meanStdDev(luma)
         row = Measures(
-            time_s=timed.time_s,
+            time_s=time_s,
             content=self._meter.content(bgr),
             histogram=self._meter.histogram_change(luma),
             luminance=float(mean[0, 0]),

@@ -58,6 +58,11 @@ class Faults:
             self._kinds.add(kind)
             self.told.append(text)
 
+    def forget(self) -> None:
+        """What was said so far was to be expected."""
+        self.told.clear()
+        self._kinds.clear()
+
     def heard(self, doing: str, call: Callable[[], T], otherwise: T) -> tuple[T, list[str]]:
         """What the call returns, or `otherwise` where it raises, and what libav complained of meanwhile."""
         error: Exception | None = None

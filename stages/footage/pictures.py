@@ -62,6 +62,12 @@ def is_transparent(frame: VideoFrame) -> bool:
     return any(component.is_alpha for component in frame.format.components)
 
 
+def is_as_decord_shows(frame: VideoFrame) -> bool:
+    """It knows no fields, mirrors, transparency and HDR, and takes BT.601 for all that is untagged."""
+    is_plain = is_ordinary(frame) and not is_transparent(frame) and not is_untagged_hd(frame)
+    return is_plain and not frame.interlaced_frame and not turn_of(frame).is_mirrored
+
+
 class RgbConverter:
     """Frames as people see them: upright, in an ordinary screen's colours, of interlaced footage one field.
 

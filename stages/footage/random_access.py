@@ -9,7 +9,8 @@ import decord
 import numpy as np
 
 from reelproof.schemas.footage import QuarantineKind
-from reelproof.stages.footage.decode import Reel, UnusableVideoError
+from reelproof.stages.footage.decode import Reel
+from reelproof.stages.footage.opening import UnusableVideoError
 from reelproof.stages.footage.pictures import RgbConverter
 
 _WORTH_SEEKING = 0.7

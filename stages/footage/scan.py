@@ -1,22 +1,16 @@
 """Videos -> footage: signals of every frame looked at, and candidate frames as JPEG, in one decode."""
 
-import hashlib
-import io
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, NamedTuple
 
-import cv2
-import numpy as np
 from av.video.frame import VideoFrame
-from PIL import Image
 from pydantic import Field
 
 from reelproof.schemas.footage import (
     Footage,
     FootagePiece,
-    FrameRef,
     Keyframe,
     Quarantine,
     QuarantineKind,
@@ -27,13 +21,15 @@ from reelproof.schemas.footage import (
 )
 from reelproof.schemas.settings import Settings
 from reelproof.stages.footage.colours import hdr_transfer
-from reelproof.stages.footage.decode import LocalVideo, Reel, TimedFrame, UnusableVideoError
+from reelproof.stages.footage.decode import LocalVideo, Reel, TimedFrame
 from reelproof.stages.footage.frame_signals import Measures, SignalLog
+from reelproof.stages.footage.keyframes import make_keyframe
+from reelproof.stages.footage.opening import UnusableVideoError
 from reelproof.stages.footage.pictures import RgbConverter, Turn, turn_of
 
-VERSION = 2
+VERSION = 3
 
-_PIECE_CANDIDATES = 256
+PIECE_CANDIDATES = 256
 """About four minutes and 6 MB of JPEG."""
 
 
@@ -99,12 +95,15 @@ def scan_in_pieces(source: LocalVideo, cfg: FootageConfig, threads: int = 1) -> 
     """
     with Reel(source.path, threads) as reel:
         log = SignalLog(cfg.scan_lines)
-        picker = _CandidatePicker(source.video_id, cfg, reel.pixel_aspect)
-        shape: _Shape | None = None
+        picker = CandidatePicker(source.video_id, cfg, reel.pixel_aspect)
+        shape: Shape | None = None
         for timed in reel.frames(cfg.exact):
+            if timed.begins_span:
+                picker.close()
+                yield FootagePiece(signals=log.take(), candidates=picker.take())
             picker.offer(timed, log.measure(timed))
-            shape = shape or _shape(timed.frame)
-            if len(picker.kept) >= _PIECE_CANDIDATES:
+            shape = shape or shape_of(timed.frame)
+            if len(picker.kept) >= PIECE_CANDIDATES:
                 yield FootagePiece(signals=log.take(), candidates=picker.take())
         if shape is None:
             raise _nothing_decoded(reel)
@@ -116,7 +115,7 @@ def scan_in_pieces(source: LocalVideo, cfg: FootageConfig, threads: int = 1) -> 
         if all(is_within(time_s, damaged) for time_s in picker.times_s):
             raise UnusableVideoError(QuarantineKind.UNREADABLE, f"every frame is damaged: {_salvage(reel)}")
         yield Footage(
-            video=_video(source, reel, shape),
+            video=video_of(source, reel, shape),
             duration_s=reel.end_s,
             frame_count=log.count,
             signals=log.take(),
@@ -133,8 +132,11 @@ class _Held(NamedTuple):
     measures: Measures
 
 
-class _CandidatePicker:
-    """The sharpest sound frame of each window; windows close by time and at strong changes of the picture."""
+class CandidatePicker:
+    """The sharpest sound frame of each window; windows close by time and at strong changes of the picture.
+
+    With a span they begin anew, so that no window depends on the spans before.
+    """
 
     def __init__(self, video_id: str, cfg: FootageConfig, pixel_aspect: float) -> None:
         self._video_id = video_id
@@ -149,6 +151,12 @@ class _CandidatePicker:
         self._recent: deque[float] = deque(maxlen=8)
 
     def offer(self, timed: TimedFrame, measures: Measures) -> None:
+        """The next frame, in order of time."""
+        if timed.begins_span:
+            self.close()
+            self._start_s = timed.time_s
+            self._recent.clear()
+            measures = measures._replace(content=0.0, histogram=0.0)
         age_s = timed.time_s - self._start_s
         changed = self._is_strong_change(measures) and age_s >= self._cfg.min_window_s
         changed |= self._best is not None and self._best.timed.is_damaged != timed.is_damaged
@@ -174,7 +182,9 @@ class _CandidatePicker:
         """End the window: its best frame is kept, where it is sound."""
         if self._best is not None and not self._best.timed.is_damaged:
             image = self._converter.convert(self._best.timed.frame)
-            self.kept.append(_keyframe(image, self._best, self._video_id, self._cfg.jpeg_quality))
+            self.kept.append(
+                make_keyframe(image, self._best.measures, self._video_id, self._cfg.jpeg_quality)
+            )
             self.times_s.append(self._best.timed.time_s)
         self._best = None
 
@@ -192,34 +202,7 @@ def _rank(held: _Held) -> _Rank:
     return _Rank(not held.timed.is_damaged, is_lit, held.measures.sharpness)
 
 
-def _keyframe(image: np.ndarray, held: _Held, video_id: str, jpeg_quality: int) -> Keyframe:
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", quality=jpeg_quality)
-    jpeg = file.getvalue()
-    frame = FrameRef(
-        sha256=hashlib.sha256(jpeg).hexdigest(),
-        video_id=video_id,
-        time_s=held.timed.time_s,
-        width=image.shape[1],
-        height=image.shape[0],
-        phash=perceptual_hash(image),
-    )
-    return Keyframe(
-        frame=frame, sharpness=held.measures.sharpness, luminance=held.measures.luminance, jpeg=jpeg
-    )
-
-
-def perceptual_hash(image: np.ndarray) -> str:
-    """64 bits as 16 hex digits: which low DCT frequencies lie above their median. (H, W, 3) uint8 RGB.
-
-    Source: phash.org's DCT hash, as in the ImageHash library: 32x32 grey, 8x8 lowest frequencies.
-    """
-    grey = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (32, 32), interpolation=cv2.INTER_AREA)
-    low = cv2.dct(grey.astype(np.float32))[:8, :8].ravel()
-    return np.packbits(low > np.median(low)).tobytes().hex()
-
-
-class _Shape(NamedTuple):
+class Shape(NamedTuple):
     """Of the pictures, upright."""
 
     width: int
@@ -228,13 +211,15 @@ class _Shape(NamedTuple):
     transfer: str | None
 
 
-def _shape(frame: VideoFrame) -> _Shape:
+def shape_of(frame: VideoFrame) -> Shape:
+    """As the film's first frame tells it."""
     turn = turn_of(frame)
     sides = (frame.width, frame.height) if turn.rotation_deg % 180 == 0 else (frame.height, frame.width)
-    return _Shape(*sides, turn, hdr_transfer(frame))
+    return Shape(*sides, turn, hdr_transfer(frame))
 
 
-def _video(source: LocalVideo, reel: Reel, shape: _Shape) -> Video:
+def video_of(source: LocalVideo, reel: Reel, shape: Shape) -> Video:
+    """What a scan writes down of the file."""
     return Video(
         video_id=source.video_id,
         name=source.name,

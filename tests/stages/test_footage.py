@@ -11,10 +11,10 @@ from scenedetect.detectors import ContentDetector
 from reelproof.schemas.footage import Footage, joined
 from reelproof.stages.footage.cuts import Meter
 from reelproof.stages.footage.decode import LocalVideo, Reel
+from reelproof.stages.footage.keyframes import perceptual_hash
 from reelproof.stages.footage.pictures import RgbConverter
 from reelproof.stages.footage.scan import (
     FootageConfig,
-    perceptual_hash,
     rows_of,
     scan_footage,
     scan_in_pieces,

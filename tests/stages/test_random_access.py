@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from reelproof.stages.footage.decode import Reel, UnusableVideoError
+from reelproof.stages.footage.decode import Reel
+from reelproof.stages.footage.opening import UnusableVideoError
 from reelproof.stages.footage.random_access import (
     Box,
     frames_at,

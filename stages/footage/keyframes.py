@@ -1,0 +1,37 @@
+"""A picture of a film -> the JPEG that everyone sees from here on, with its hashes."""
+
+import hashlib
+import io
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from reelproof.schemas.footage import FrameRef, Keyframe
+from reelproof.stages.footage.frame_signals import Measures
+
+
+def make_keyframe(image: np.ndarray, measures: Measures, video_id: str, jpeg_quality: int) -> Keyframe:
+    """Of (H, W, 3) uint8 RGB, upright, and what the scan measured of it."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=jpeg_quality)
+    jpeg = file.getvalue()
+    frame = FrameRef(
+        sha256=hashlib.sha256(jpeg).hexdigest(),
+        video_id=video_id,
+        time_s=measures.time_s,
+        width=image.shape[1],
+        height=image.shape[0],
+        phash=perceptual_hash(image),
+    )
+    return Keyframe(frame=frame, sharpness=measures.sharpness, luminance=measures.luminance, jpeg=jpeg)
+
+
+def perceptual_hash(image: np.ndarray) -> str:
+    """64 bits as 16 hex digits: which low DCT frequencies lie above their median. (H, W, 3) uint8 RGB.
+
+    Source: phash.org's DCT hash, as in the ImageHash library: 32x32 grey, 8x8 lowest frequencies.
+    """
+    grey = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (32, 32), interpolation=cv2.INTER_AREA)
+    low = cv2.dct(grey.astype(np.float32))[:8, :8].ravel()
+    return np.packbits(low > np.median(low)).tobytes().hex()
