@@ -7,11 +7,11 @@ from rich.console import Console
 from reelproof.pipeline.cluster.local_or_remote import open_cluster
 from reelproof.pipeline.cluster.schedule import StepFailed, run_todos, run_whole_tasks
 from reelproof.pipeline.errors import BuildFailed
-from reelproof.pipeline.parts.run_step import Receipt, StepBroken
+from reelproof.pipeline.parts.run_step import Receipt, ScannedAhead, StepBroken
 from reelproof.pipeline.parts.todo import Todo, teachers_of
 from reelproof.pipeline.parts.whole import is_done
 from reelproof.pipeline.progress.bars import show_progress
-from reelproof.pipeline.progress.watch import watched_progress
+from reelproof.pipeline.progress.watch import ProgressWatch, watched_progress
 from reelproof.pipeline.teachers.kinds import gpus_a_server, server_urls, teacher_plugins
 from reelproof.pipeline.workplace import Workplace
 
@@ -29,25 +29,24 @@ def work_through(workplace: Workplace, todos: Sequence[Todo], console: Console) 
     teachers = teachers_of(todos)
     with (
         open_cluster(cluster, gpus_a_server(teachers)) as client,
-        watched_progress(workplace.store, client, todos, server_urls(teachers)) as progress,
-        show_progress(todos, console) as advance,
+        show_progress(todos, console) as shown,
+        watched_progress(workplace.store, client, todos, server_urls(teachers), shown.film) as progress,
     ):
         for plugin in teacher_plugins(teachers):
             client.register_plugin(plugin)
         console.print(f"dashboard: {client.dashboard_link}")
 
-        def take(outcomes: Iterable[Receipt | StepFailed]) -> None:
+        def take(outcomes: Iterable[Receipt | ScannedAhead | StepFailed]) -> None:
             for outcome in outcomes:
-                if isinstance(outcome, StepFailed):
+                if isinstance(outcome, ScannedAhead):
+                    progress.count_film(outcome.film_s)
+                elif isinstance(outcome, StepFailed):
                     failures.append(outcome)
-                    if isinstance(outcome.error, StepBroken):
-                        progress.count_broken(outcome.error.use)
-                        if outcome.error.for_all:
-                            raise BuildFailed(f"{outcome.step} works for no video here: {outcome.error}")
+                    _count_failure(outcome, progress)
                 else:
                     receipts.append(outcome)
                     progress.count(outcome)
-                    advance(outcome)
+                    shown.advance(outcome)
 
         url = workplace.store.url
         take(run_todos(client, todos, url, cluster.parts_ahead))
@@ -57,6 +56,14 @@ def work_through(workplace: Workplace, todos: Sequence[Todo], console: Console) 
     if failures:
         raise BuildFailed(_explained(failures))
     return receipts
+
+
+def _count_failure(failed: StepFailed, progress: ProgressWatch) -> None:
+    """What it had asked for is paid for. Raises BuildFailed where it would fail on every part."""
+    if isinstance(failed.error, StepBroken):
+        progress.count_broken(failed.error.use)
+        if failed.error.for_all:
+            raise BuildFailed(f"{failed.step} works for no video here: {failed.error}")
 
 
 def _explained(failures: Sequence[StepFailed]) -> str:

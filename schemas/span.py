@@ -14,6 +14,8 @@ class SpanCut(Record):
     """Of its first packet, a key frame, in the order of decoding."""
     stamp: int
     """When that is shown. The span holds what is shown from then on."""
+    start_s: float
+    """The same in seconds from the film's first frame."""
     next_stamp: int | None
     """When the next span begins; null for the last one."""
     packets: int

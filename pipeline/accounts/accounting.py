@@ -120,6 +120,10 @@ class UseCounter:
     use: TeacherUse = field(default_factory=TeacherUse)
     waiting: int = 0
     """Completions asked for and not there yet, those in flight among them."""
+    film_s: float = 0
+    """Seconds of film scanned."""
+    film_of_s: float = 0
+    """… of so many that those begun declare."""
     teachers: list[CountsInFlight] = field(default_factory=list)
     """Those that are asked, where they stand behind servers."""
 

@@ -23,6 +23,10 @@ class RunningStep(Record):
     use: TeacherUse
     waiting: int = 0
     """Completions asked for and not there yet."""
+    film_s: float = 0
+    """Seconds of film scanned so far."""
+    film_of_s: float = 0
+    """… of so many that are begun; 0 where nobody knows."""
 
     @property
     def so_far(self) -> StepUse:
@@ -77,6 +81,8 @@ def at_work() -> AtWork:
             seconds=now_s - each.since_s,
             use=each.counter.use,
             waiting=each.counter.waiting,
+            film_s=each.counter.film_s,
+            film_of_s=each.counter.film_of_s,
         )
         for each in begun
     )

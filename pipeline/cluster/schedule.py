@@ -1,22 +1,23 @@
 """Steps x parts -> tasks on a cluster, a bounded window of parts at a time; receipts come back."""
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from distributed import Client, Future, as_completed
 
+from reelproof.pipeline.cluster.ahead import AMOUNTS, named_key, submit_ahead
 from reelproof.pipeline.cluster.by_workers import ByWorkers
-from reelproof.pipeline.cluster.local_or_remote import PARTS_A_GPU, declared_resources, slot_count
+from reelproof.pipeline.cluster.local_or_remote import declared_resources, slot_count
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.parts.part import PartInputs
-from reelproof.pipeline.parts.run_step import Receipt, run_step
-from reelproof.pipeline.parts.step import PartStep, Slot, Step
+from reelproof.pipeline.parts.run_step import Receipt, ScannedAhead, run_step
+from reelproof.pipeline.parts.step import PartStep, Step
 from reelproof.pipeline.parts.todo import Todo
 from reelproof.pipeline.parts.whole import WholeTask, run_whole
 
-AMOUNTS: Mapping[Slot, float] = {"CPU": 1, "TEACHER": 1, "GPU": 1 / PARTS_A_GPU}
-"""What a task takes of its slot."""
+_PARTS_A_SLOT = 4
+"""Where so many parts wait for each slot, none of their films is shared: all slots have work."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class StepFailed:
 
 def run_todos(
     client: Client, todos: Sequence[Todo], store_url: str, parts_ahead: int
-) -> Iterator[Receipt | StepFailed]:
+) -> Iterator[Receipt | ScannedAhead | StepFailed]:
     """Work through all parts, in order, and yield what became of each step as it finishes.
 
     The window bounds how far the first steps run ahead: tasks with resources get no back-pressure.
@@ -38,38 +39,50 @@ def run_todos(
     """
     resources = declared_resources(client)
     _refuse_missing(todos, resources)
+    slots = int(resources.get("CPU") or slot_count(client))
     window = parts_ahead * max(1, slot_count(client))
     waiting = iter(todos)
     running = as_completed(with_results=False)
-    tasks: dict[object, tuple[Step[PartStep], Todo]] = {}
+    tasks: dict[object, tuple[Step[PartStep] | None, Todo]] = {}
     unfinished: dict[int, int] = {}
     broken: dict[int, set[str]] = {}
+    left = len(todos)
 
     def start(todo: Todo) -> None:
-        futures = _submit(client, todo, store_url, resources)
-        unfinished[todo.inputs.part.number] = len(futures)
-        for step, future in zip(todo.steps, futures, strict=True):
-            tasks[future.key] = (step, todo)
-            running.add(future)
+        shared_by = slots if left < _PARTS_A_SLOT * slots else 1
+        ahead = submit_ahead(client, todo, store_url, resources, shared_by)
+        futures = _submit(client, todo, store_url, resources, ahead)
+        unfinished[todo.inputs.part.number] = len(ahead) + len(futures)
+        tasks.update({future.key: (None, todo) for future in ahead})
+        tasks.update({future.key: (step, todo) for step, future in zip(todo.steps, futures, strict=True)})
+        for each in (ahead, futures):
+            running.update(each)
 
     for todo in [each for _, each in zip(range(window), waiting, strict=False)]:
         start(todo)
     for future in running:
         step, todo = tasks.pop(future.key)
         number = todo.inputs.part.number
-        if future.status == "finished":
-            yield future.result()
-        else:
-            failed = broken.setdefault(number, set())
-            if failed.isdisjoint(each.name for each in step.ancestors):  # else it did not run at all
-                yield StepFailed(step.name, number, future.exception())
-            failed.add(step.name)
+        yield from _outcome(future, step, number, broken.setdefault(number, set()))
         future.release()
         unfinished[number] -= 1
         if not unfinished[number]:
+            left -= 1
             following = next(waiting, None)
             if following is not None:
                 start(following)
+
+
+def _outcome(
+    future: Future[Any], step: Step[PartStep] | None, number: int, failed: set[str]
+) -> Iterator[Receipt | ScannedAhead | StepFailed]:
+    """What became of a task; `failed` are the part's steps that did. What was begun ahead has no step."""
+    if future.status == "finished":
+        yield future.result()
+    elif step is not None:  # what failed ahead, the step has met again
+        if failed.isdisjoint(each.name for each in step.ancestors):  # else it did not run at all
+            yield StepFailed(step.name, number, future.exception())
+        failed.add(step.name)
 
 
 def run_whole_tasks(
@@ -92,7 +105,7 @@ def run_whole_tasks(
             None,
             ByWorkers(),
             *above,
-            key=_named_key(task.step.name, f"{store_url}\n{task.folder}"),
+            key=named_key(task.step.name, f"{store_url}\n{task.folder}"),
             resources={"CPU": AMOUNTS["CPU"]} if "CPU" in resources else None,
             pure=False,
         )
@@ -107,7 +120,13 @@ def run_whole_tasks(
         yield future.result()
 
 
-def _submit(client: Client, todo: Todo, store_url: str, resources: dict[str, float]) -> list[Future[Receipt]]:
+def _submit(
+    client: Client,
+    todo: Todo,
+    store_url: str,
+    resources: dict[str, float],
+    ahead: Sequence[Future[ScannedAhead]],
+) -> list[Future[Receipt]]:
     futures: dict[str, Future[Receipt]] = {}
     for step in todo.steps:
         above = [futures[each.name] for each in step.ancestors if each.name in futures]
@@ -117,6 +136,7 @@ def _submit(client: Client, todo: Todo, store_url: str, resources: dict[str, flo
             todo.inputs,
             store_url,
             *above,
+            *(ahead if step.kind.ahead else ()),
             key=_key(step, todo.inputs, store_url),
             resources={step.slot: AMOUNTS[step.slot]} if step.slot in resources else None,
             priority=-todo.inputs.part.number,
@@ -127,11 +147,7 @@ def _submit(client: Client, todo: Todo, store_url: str, resources: dict[str, flo
 
 def _key(step: Step[PartStep], inputs: PartInputs, store_url: str) -> str:
     """`step-<hex>`: Dask queues only keys of that form, and returns an old key's old result."""
-    return _named_key(step.name, f"{store_url}\n{step.file(inputs)}")
-
-
-def _named_key(step: str, content: str) -> str:
-    return f"{step.replace('.', '_').replace('-', '_')}-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
+    return named_key(step.name, f"{store_url}\n{step.file(inputs)}")
 
 
 def _refuse_missing(todos: Sequence[Todo], resources: dict[str, float]) -> None:

@@ -133,12 +133,16 @@ def _tell_progress(status: BuildStatus) -> Iterator[str]:
         return
     state = "at work" if status.running else "ended" if progress.ended else "stopped without an end"
     yield f"\nbuild {state}, {tell_seconds(progress.updated_s - progress.started_s)} after it began"
+    if progress.film_s:
+        yield f"{progress.film_s:,.0f} s of film scanned"
     if progress.use.needed:
         yield tell_use(progress.use, progress.figures)
     for each in progress.at_work.steps:
         asked = f", {each.use.calls:,} completions, {each.waiting:,} to come" if each.use.calls else ""
+        film = f", {each.film_s:,.0f} s of film" if each.film_s else ""
+        film = film.replace(" of film", f" of {each.film_of_s:,.0f} s of film") if each.film_of_s else film
         where = "all parts" if each.part is None else f"part {each.part}"
-        yield f"  {where}: {each.step} for {tell_seconds(each.seconds)}{asked}"
+        yield f"  {where}: {each.step} for {tell_seconds(each.seconds)}{film}{asked}"
     if status.running:
         left_s = progress.figures.seconds_left
         yield "about " + tell_seconds(left_s) + " left" if left_s is not None else "time left: not known yet"

@@ -12,33 +12,41 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Self
 
 import psutil
 from pydantic import Field
 
 from reelproof.pipeline.decoder.pipes import (
     CHUNK_BYTES,
+    AnyJob,
     Failed,
     Job,
     MessageReader,
     Opened,
+    Piece,
     Shelf,
+    SpanJob,
+    SpanScanned,
+    Surveyed,
+    SurveyJob,
     write_message,
 )
 from reelproof.pipeline.decoder.trial import second_of_film
 from reelproof.pipeline.errors import BrokenHere
-from reelproof.schemas.footage import Footage, FootagePiece, Quarantine, QuarantineKind, joined
+from reelproof.schemas.footage import Footage, Quarantine, QuarantineKind, joined
 from reelproof.schemas.settings import Settings
+from reelproof.schemas.span import SpanCut, SpanRow, Survey
 from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.scan import FootageConfig, rows_of
 
 CHILD_COMMAND = (sys.executable, "-P", "-m", "reelproof.pipeline.decoder.decoding")
 """`-P`: the working folder may hold a `queue.py`, or a `schemas/` that is not ours."""
 _LOOK_EVERY_MS = 100
+Outcome = Footage | Quarantine | Surveyed | SpanScanned
 
 
 class ChildLimits(Settings):
@@ -71,63 +79,76 @@ def scan_in_child(
     limits: ChildLimits,
     command: Sequence[str] = CHILD_COMMAND,
 ) -> Iterator[Footage | Quarantine]:
-    """`scan_footage`, one record per source in order, whatever the decoder does; see `scan_rows_in_child`."""
-    rows: list[Footage] = []
-    for each in scan_rows_in_child(sources, cfg, limits, command):
-        if isinstance(each.result, Quarantine):
-            yield each.result
-            continue
-        rows.append(each.result)
-        if each.is_last:
-            yield joined(rows)
-            rows = []
+    """`scan_footage`, one record per source in order, whatever the decoder does; see Scanner."""
+    with Scanner(limits, command) as scanner:
+        for source in sources:
+            rows = list(scanner.footage(source, cfg))
+            whole = [row for row in rows if isinstance(row, Footage)]
+            yield joined(whole) if whole else rows[0]
 
 
-class ScannedRow(NamedTuple):
-    """A row of a film's footage, or why it has none."""
-
-    place: int
-    """Of its source among the sources."""
-    result: Footage | Quarantine
-    is_last: bool = True
-    """Of its source."""
+Told = Callable[[float, float], None]
+"""(seconds of film scanned, seconds that the film declares or 0), again and again."""
 
 
-def scan_rows_in_child(
-    sources: Iterable[LocalVideo],
-    cfg: FootageConfig,
-    limits: ChildLimits,
-    command: Sequence[str] = CHILD_COMMAND,
-) -> Iterator[ScannedRow]:
-    """Each source's footage, a row at a time: memory does not grow with the length of a film.
+class Scanner:
+    """A decoding child at hand: started when first needed, and anew after one that died. Use in a `with`.
 
-    A child that dies is a quarantine `crashed`, one that exceeds its time `timeout`, its memory `too_large`;
-    a new child goes on with the next video. Raises RuntimeError where a child cannot even start, BrokenHere
-    where it can scan nothing.
+    A child that dies is a quarantine `crashed`, one that exceeds its time `timeout`, its memory `too_large`.
+    Raises RuntimeError where a child cannot even start, BrokenHere where it can scan nothing.
     """
-    child: _Child | None = None
-    try:
-        for place, source in enumerate(sources):
-            child = child or _Child(command, limits)
-            with Shelf() as pieces:
-                try:
-                    answer = child.scan(Job(source, cfg, limits.threads), pieces)
-                except _LostError as lost:
-                    child.kill()
-                    child = None
-                    if lost.is_misfit:
-                        _refuse_where_nothing_decodes(command, limits)
-                    answer = Quarantine(
-                        video_id=source.video_id, name=source.name, kind=lost.kind, detail=str(lost)
-                    )
-                if isinstance(answer, Quarantine):
-                    yield ScannedRow(place, answer)
-                else:
-                    rows = rows_of(pieces, answer)
-                    yield from (ScannedRow(place, row, at == len(pieces)) for at, row in enumerate(rows))
-    finally:
-        if child:
-            child.kill()
+
+    def __init__(self, limits: ChildLimits, command: Sequence[str] = CHILD_COMMAND) -> None:
+        self._limits, self._command = limits, command
+        self._child: _Child | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def footage(
+        self, source: LocalVideo, cfg: FootageConfig, told: Told | None = None
+    ) -> Iterator[Footage | Quarantine]:
+        """The rows of a film, or why it has none: memory does not grow with the length of a film."""
+        with Shelf() as pieces:
+            answer = self._ask(Job(source, cfg, self._limits.threads), pieces, told)
+            if isinstance(answer, Footage):
+                yield from rows_of(pieces, answer)
+            elif isinstance(answer, Quarantine):
+                yield answer
+
+    def survey(self, source: LocalVideo, cfg: FootageConfig) -> Survey | None:
+        """Where the film's spans lie; None where only one pass will do, or none at all."""
+        with Shelf() as pieces:
+            answer = self._ask(SurveyJob(source, cfg), pieces)
+        return answer.survey if isinstance(answer, Surveyed) else None
+
+    def span(
+        self, source: LocalVideo, cfg: FootageConfig, survey: Survey, cut: SpanCut, told: Told | None = None
+    ) -> Iterator[SpanRow]:
+        """The rows of a span; none where it could not be scanned."""
+        with Shelf() as pieces:
+            job = SpanJob(source, cfg, survey, cut, self._limits.threads)
+            if isinstance(self._ask(job, pieces, told), SpanScanned):
+                yield from pieces
+
+    def _ask(self, job: AnyJob, pieces: Shelf, told: Told | None = None) -> Outcome:
+        self._child = self._child or _Child(self._command, self._limits)
+        try:
+            return self._child.scan(job, pieces, told)
+        except _LostError as lost:
+            self._end()
+            if lost.is_misfit:
+                _refuse_where_nothing_decodes(self._command, self._limits)
+            source = job.source
+            return Quarantine(video_id=source.video_id, name=source.name, kind=lost.kind, detail=str(lost))
+
+    def _end(self) -> None:
+        if self._child:
+            self._child.kill()
+        self._child = None
 
 
 def _refuse_where_nothing_decodes(command: Sequence[str], limits: ChildLimits) -> None:
@@ -166,24 +187,30 @@ class _Child:
             self.kill()
             raise RuntimeError(f"the decoding process did not start: {lost}") from lost
 
-    def scan(self, job: Job, pieces: Shelf) -> Footage | Quarantine:
+    def scan(self, job: AnyJob, pieces: Shelf, told: Told | None = None) -> Outcome:
         """The last of the child's answers; pieces before it go to the shelf."""
         try:
             write_message(self._process.stdin, job)  # type: ignore[arg-type]  # it is a pipe
         except OSError as error:
             raise self._death() from error
         answer, limit_s, started = self._receive(self._limits.base_s), self._limits.base_s, time.monotonic()
-        while isinstance(answer, Opened | FootagePiece):
+        declared_s = 0.0
+        while isinstance(answer, Opened | Piece):
             if isinstance(answer, Opened):
-                video_s = answer.declared_s or job.source.size_bytes / 25_000
+                declared_s = answer.declared_s
+                video_s = declared_s or job.source.size_bytes / 25_000
                 limit_s, started = limit_s + self._limits.per_video_second * video_s, time.monotonic()
             else:
                 pieces.put(answer)
+                if told and len(answer.signals.time_s):
+                    told(float(answer.signals.time_s[-1]), declared_s)
             answer = self._receive(limit_s, started)
+        if told and isinstance(answer, Footage):
+            told(answer.duration_s, declared_s)
         if isinstance(answer, Failed):
             raise _LostError(answer.kind, answer.detail, answer.is_misfit)
-        if not isinstance(answer, Footage | Quarantine):
-            raise TypeError(f"the decoding process sent {type(answer).__name__}, not footage or a quarantine")
+        if not isinstance(answer, Outcome):
+            raise TypeError(f"the decoding process sent {type(answer).__name__}, not what a job comes to")
         return answer
 
     def kill(self) -> None:

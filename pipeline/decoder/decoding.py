@@ -19,33 +19,39 @@ import cv2
 
 from reelproof.pipeline.decoder.pipes import (
     CHUNK_BYTES,
+    AnyJob,
     Failed,
-    Job,
     MessageReader,
     Opened,
+    Piece,
     Ready,
+    SpanJob,
+    SpanScanned,
+    Surveyed,
+    SurveyJob,
     write_message,
 )
-from reelproof.schemas.footage import Footage, FootagePiece, Quarantine, QuarantineKind
+from reelproof.schemas.footage import Footage, Quarantine, QuarantineKind
 from reelproof.stages.footage.decode import Reel
 from reelproof.stages.footage.opening import UnusableVideoError
 from reelproof.stages.footage.scan import scan_in_pieces
+from reelproof.stages.footage.span_scan import scan_span, survey_film
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _OF_A_MISFIT = (TypeError, AttributeError, NameError, ImportError)
 
 
-Answer = Opened | FootagePiece | Footage | Quarantine | Failed
+Answer = Opened | Piece | Footage | Quarantine | Surveyed | SpanScanned | Failed
 
 
-def serve(scan: Callable[[Job], Iterable[Answer]], parent_pid: int) -> None:
-    """Answer each job with Opened (where the file opens), pieces, and a Footage, a Quarantine or Failed."""
+def serve(scan: Callable[[AnyJob], Iterable[Answer]], parent_pid: int) -> None:
+    """Answer each job with Opened (where the file opens), pieces, and what it comes to, or Failed."""
     _die_with_parent(parent_pid)
     faulthandler.enable()
     cv2.setNumThreads(1)
     inbox, outbox = os.fdopen(os.dup(0), "rb", buffering=0), os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a library prints must not land among the messages
-    jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    jobs: queue.SimpleQueue[AnyJob] = queue.SimpleQueue()
     threading.Thread(target=_read_jobs, args=(inbox, jobs), daemon=True).start()
     write_message(outbox, Ready(os.getpid()))
     while True:
@@ -54,7 +60,7 @@ def serve(scan: Callable[[Job], Iterable[Answer]], parent_pid: int) -> None:
             write_message(outbox, answer)
 
 
-def _answers(scan: Callable[[Job], Iterable[Answer]], job: Job) -> Iterator[Answer]:
+def _answers(scan: Callable[[AnyJob], Iterable[Answer]], job: AnyJob) -> Iterator[Answer]:
     try:
         with contextlib.suppress(UnusableVideoError), Reel(job.source.path) as reel:
             yield Opened(reel.declared_s)
@@ -67,7 +73,7 @@ def _answers(scan: Callable[[Job], Iterable[Answer]], job: Job) -> Iterator[Answ
         yield Failed(QuarantineKind.CRASHED, detail, isinstance(error, _OF_A_MISFIT))
 
 
-def _read_jobs(inbox: IO[bytes], jobs: "queue.SimpleQueue[Job]") -> None:
+def _read_jobs(inbox: IO[bytes], jobs: "queue.SimpleQueue[AnyJob]") -> None:
     reader = MessageReader()
     while data := inbox.read(CHUNK_BYTES):
         for job in reader.feed(data):
@@ -83,12 +89,18 @@ def _die_with_parent(parent_pid: int) -> None:
         os._exit(0)
 
 
-def scan_job(job: Job) -> Iterator[Answer]:
-    """Pieces, then the footage; or why there is none."""
+def scan_job(job: AnyJob) -> Iterator[Answer]:
+    """Pieces, then what they come to; or why there is nothing."""
+    source = job.source
     try:
-        yield from scan_in_pieces(job.source, job.cfg, job.threads)
+        if isinstance(job, SurveyJob):
+            yield Surveyed(survey_film(source, job.cfg))
+        elif isinstance(job, SpanJob):
+            yield from scan_span(source, job.cfg, job.survey, job.cut, job.threads)
+            yield SpanScanned()
+        else:
+            yield from scan_in_pieces(source, job.cfg, job.threads)
     except UnusableVideoError as error:
-        source = job.source
         yield Quarantine(video_id=source.video_id, name=source.name, kind=error.kind, detail=str(error))
 
 

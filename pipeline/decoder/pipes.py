@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from typing import IO, Any, NamedTuple, Self
 
 from reelproof.schemas.footage import FootagePiece, QuarantineKind
+from reelproof.schemas.span import SpanCut, SpanRow, Survey
 from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.scan import FootageConfig
 
 CHUNK_BYTES = 1 << 20
+Piece = FootagePiece | SpanRow
+"""What a child sends as it scans."""
 
 
 class Job(NamedTuple):
@@ -18,6 +21,26 @@ class Job(NamedTuple):
     source: LocalVideo
     cfg: FootageConfig
     threads: int
+
+
+class SurveyJob(NamedTuple):
+    """Parent to child: say where this film's spans lie."""
+
+    source: LocalVideo
+    cfg: FootageConfig
+
+
+class SpanJob(NamedTuple):
+    """Parent to child: scan this span of it."""
+
+    source: LocalVideo
+    cfg: FootageConfig
+    survey: Survey
+    cut: SpanCut
+    threads: int
+
+
+AnyJob = Job | SurveyJob | SpanJob
 
 
 class Ready(NamedTuple):
@@ -30,6 +53,16 @@ class Opened(NamedTuple):
     """Child to parent: the file is open and declares this duration (0: none)."""
 
     declared_s: float
+
+
+class Surveyed(NamedTuple):
+    """Child to parent: where the spans lie; none where only one pass will do."""
+
+    survey: Survey | None
+
+
+class SpanScanned(NamedTuple):
+    """Child to parent: all rows of the span were sent."""
 
 
 class Failed(NamedTuple):
@@ -49,7 +82,7 @@ def write_message(pipe: IO[bytes], message: Any) -> None:
 
 
 class Shelf:
-    """Pieces of footage put aside on disk, unseen by others, until the whole film is known to be usable."""
+    """Pieces of footage put aside on disk, unseen by others, until all of it is known to be usable."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115  # closed on exit
@@ -61,7 +94,7 @@ class Shelf:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def put(self, piece: FootagePiece) -> None:
+    def put(self, piece: Piece) -> None:
         """Behind those that are there."""
         pickle.dump(piece, self._file, protocol=5)
         self._count += 1
@@ -69,7 +102,7 @@ class Shelf:
     def __len__(self) -> int:
         return self._count
 
-    def __iter__(self) -> Iterator[FootagePiece]:
+    def __iter__(self) -> Iterator[Any]:
         """One in memory at a time, in the order in which they came."""
         end = self._file.tell()
         self._file.seek(0)

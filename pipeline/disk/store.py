@@ -153,6 +153,11 @@ class Store:
         with suppress(FileNotFoundError):
             self.fs.rm_file(self.path(name))
 
+    def remove_folder(self, name: str) -> None:
+        """Remove a folder with all that is in it, if it is there."""
+        with suppress(FileNotFoundError):
+            self.fs.rm(self.path(name), recursive=True)
+
     def move(self, name: str, target: str) -> None:
         """Put a finished file where another one may be; a store of objects does it on its own side."""
         if self.is_local:

@@ -3,6 +3,7 @@
 import itertools
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import IO
 
 import pyarrow.parquet as pq
@@ -32,12 +33,22 @@ class Receipt(Record):
     """Of the worker and of its largest child, since they started."""
     videos_decoded: int = 0
     quarantined: int = 0
+    film_s: float = 0
+    """Seconds of film scanned, without what was scanned ahead."""
     use: TeacherUse = TeacherUse()
 
     @property
     def step_use(self) -> StepUse:
         """The same as accounts take it."""
         return StepUse(step=self.step, parts=1, videos=self.videos, seconds=self.seconds, use=self.use)
+
+
+class ScannedAhead(Record):
+    """What a task did of a step's work on one long film, before the step takes it up."""
+
+    part: int
+    film_s: float
+    """Seconds of film scanned."""
 
 
 class StepBroken(Exception):  # noqa: N818 - it is told as a failed step, not raised to a caller
@@ -80,8 +91,32 @@ def run_step(step: Step[PartStep], inputs: PartInputs, store_url: str, *above: R
         peak_rss_mb=peak_rss_mb(),
         videos_decoded=run.videos_decoded,
         quarantined=len(run.quarantine),
+        film_s=run.counter.film_s,
         use=run.counter.use,
     )
+
+
+def run_ahead(
+    step: Step[PartStep],
+    inputs: PartInputs,
+    store_url: str,
+    place: int,
+    share: tuple[int, int] | None,
+    *above: ScannedAhead,
+) -> ScannedAhead:
+    """Plan the work on the film at this place in the part, or do a share of it: (which, of how many).
+
+    What goes wrong here is left to the step, which meets it again and tells it.
+    """
+    del above
+    run = PartRun(Store(store_url), inputs, {})
+    ahead = step.kind.ahead
+    with suppress(Exception), announced(step.name, inputs.part.number, 0, run.counter):
+        if ahead and share is None:
+            ahead.plan(run, place, *step.settings)
+        elif ahead and share:
+            ahead.do(run, place, *share, *step.settings)
+    return ScannedAhead(part=inputs.part.number, film_s=run.counter.film_s)
 
 
 def _make(step: Step[PartStep], run: PartRun) -> int:

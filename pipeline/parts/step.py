@@ -42,6 +42,15 @@ class Outside(NamedTuple):
     """What of it counts for the fingerprint."""
 
 
+class Ahead(NamedTuple):
+    """How tasks side by side begin a step's work on one long film; the step takes up the files they leave."""
+
+    plan: Callable[..., None]
+    """(part at work, place of the film among its sources, *sections)"""
+    do: Callable[..., None]
+    """(part at work, place, share, of so many shares, *sections), once it is planned."""
+
+
 def _asks_no_one(_recipe: Any) -> tuple[Ask, ...]:
     return ()
 
@@ -98,6 +107,7 @@ class PartStep(StepKind):
     """Whether the questions that came with the videos are among its inputs."""
     rows_at_once: int = 512
     """Records in memory, and in a row group of its file."""
+    ahead: Ahead | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,8 @@ class RunProgress(Record):
     servers: tuple[ServerLoad, ...] = ()
     steps: tuple[StepUse, ...] = ()
     """Of the parts that are through, in this build and in those before it in this folder."""
+    film_s: float = 0
+    """Seconds of film scanned in this build."""
     tasks_at_once: float = 0
     """On average in this build."""
 

@@ -4,7 +4,7 @@ import contextlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,8 +28,15 @@ LOOK_EVERY_REMOTE_S = 15.0
 class ProgressWatch:
     """Looks at a build again and again, and writes down what it sees."""
 
-    def __init__(self, store: Store, client: Client, todos: Sequence[Todo], urls: Iterable[str] = ()) -> None:
-        """`urls` are those of servers that run already."""
+    def __init__(
+        self,
+        store: Store,
+        client: Client,
+        todos: Sequence[Todo],
+        urls: Iterable[str] = (),
+        tell_film: Callable[[float], None] | None = None,
+    ) -> None:
+        """`urls` are those of servers that run already; `tell_film` hears how many seconds were scanned."""
         self._store, self._client = store, client
         self._videos_left = Counter[str]()
         for todo in todos:
@@ -40,6 +47,8 @@ class ProgressWatch:
         self._started_s = time.time()
         self._receipts: list[Receipt] = []
         self._broken: list[StepUse] = []
+        self._film_ahead_s = 0.0
+        self._tell_film = tell_film
         self._watches = {url: LoadWatch() for url in urls}
         self._stop = threading.Event()
         self._seen = AtWork()
@@ -49,6 +58,10 @@ class ProgressWatch:
     def count(self, receipt: Receipt) -> None:
         """A step is through with a part."""
         self._receipts.append(receipt)
+
+    def count_film(self, seconds: float) -> None:
+        """So much of a film was scanned ahead of its part."""
+        self._film_ahead_s += seconds
 
     def count_broken(self, use: StepUse) -> None:
         """A step failed on a part, having asked for so much."""
@@ -88,6 +101,10 @@ class ProgressWatch:
         running = [each for each in seen.steps if (each.step, each.part) not in through]
         finished = by_step(each.step_use for each in receipts)
         so_far = [each.so_far for each in running]
+        scanned_s = [each.film_s for each in receipts] + [each.film_s for each in running]
+        film_s = round(self._film_ahead_s + sum(scanned_s), 1)
+        if self._tell_film:
+            self._tell_film(film_s)
         use = total_use(each.use for each in (*finished, *so_far, *self._broken))
         elapsed_s = max(1e-3, time.time() - self._started_s)
         left_s = 0.0 if ended else self._seconds_left(finished, so_far, elapsed_s)
@@ -102,6 +119,7 @@ class ProgressWatch:
             at_work=AtWork(steps=tuple(running), in_flight=seen.in_flight),
             servers=servers,
             steps=by_step((*self._before, *finished)),
+            film_s=film_s,
             tasks_at_once=round(sum(each.seconds for each in (*finished, *so_far)) / elapsed_s, 3),
         )
         self._store.write_bytes(PROGRESS, (progress.model_dump_json(indent=1) + "\n").encode())
@@ -119,10 +137,14 @@ class ProgressWatch:
 
 @contextmanager
 def watched_progress(
-    store: Store, client: Client, todos: Sequence[Todo], urls: Iterable[str]
+    store: Store,
+    client: Client,
+    todos: Sequence[Todo],
+    urls: Iterable[str],
+    tell_film: Callable[[float], None] | None = None,
 ) -> Iterator[ProgressWatch]:
     """A watch that looks for as long as the block lasts, and once more at its end."""
-    watch = ProgressWatch(store, client, todos, urls)
+    watch = ProgressWatch(store, client, todos, urls, tell_film)
     watch.start()
     try:
         yield watch

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 
-from reelproof.pipeline.decoder.child import ChildLimits, scan_rows_in_child
-from reelproof.pipeline.disk.files import local_copy, stat_file
+from reelproof.pipeline.decoder.child import ChildLimits, Scanner
 from reelproof.pipeline.parts.part import PartRun
-from reelproof.pipeline.parts.step import PartStep
+from reelproof.pipeline.parts.step import Ahead, PartStep
+from reelproof.pipeline.steps.spans import SpanFiles, joined_ahead, local_video, scan_ahead, survey_ahead
 from reelproof.schemas.footage import Clip, Footage, Quarantine, QuarantineKind, Storyboard
 from reelproof.schemas.source import SourceIdentity
 from reelproof.stages.footage import clips, scan, storyboard
 from reelproof.stages.footage.clips import ClipConfig, VideoView, cut_clips
-from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.scan import FootageConfig
 from reelproof.stages.footage.storyboard import StoryboardConfig, cut_scenes
 
@@ -18,14 +17,40 @@ from reelproof.stages.footage.storyboard import StoryboardConfig, cut_scenes
 def scan_videos(run: PartRun, cfg: FootageConfig, limits: ChildLimits) -> Iterator[Footage]:
     """Decode each video once, in a child; what cannot be used goes to the part's quarantine.
 
-    A long film gives several rows, so that no more of it than one is in memory.
+    A long film gives several rows, so that no more of it than one is in memory. Of one that tasks scanned
+    ahead, span by span, the rows are those that this gives, too.
     """
-    for row in scan_rows_in_child(_local_videos(run), cfg, limits):
-        run.videos_decoded = row.place + 1
-        if isinstance(row.result, Quarantine):
-            run.quarantine.append(row.result)
+    with Scanner(limits) as scanner:
+        for source in run.inputs.sources:
+            try:
+                with local_video(source) as video:
+                    rows = joined_ahead(run, source, cfg) or scanner.footage(video, cfg, _Counted(run))
+                    yield from _usable(run, rows)
+                    run.videos_decoded += 1
+            except OSError as error:
+                run.quarantine.append(_changed(source, error))
+    for source in run.inputs.sources:
+        SpanFiles.of(run, source, cfg).remove()
+
+
+def _usable(run: PartRun, rows: Iterator[Footage | Quarantine]) -> Iterator[Footage]:
+    for row in rows:
+        if isinstance(row, Quarantine):
+            run.quarantine.append(row)
         else:
-            yield row.result
+            yield row
+
+
+class _Counted:
+    """Counts seconds of film as videos are scanned."""
+
+    def __init__(self, run: PartRun) -> None:
+        self._counter = run.counter
+        self._before_s, self._of_before_s = self._counter.film_s, self._counter.film_of_s
+
+    def __call__(self, scanned_s: float, of_s: float) -> None:
+        self._counter.film_s = self._before_s + scanned_s
+        self._counter.film_of_s = self._of_before_s + of_s
 
 
 FOOTAGE = PartStep(
@@ -36,24 +61,8 @@ FOOTAGE = PartStep(
     aside=("limits",),
     makes=Footage,
     rows_at_once=1,
+    ahead=Ahead(plan=survey_ahead, do=scan_ahead),
 )
-
-
-def _local_videos(run: PartRun) -> Iterator[LocalVideo]:
-    """The part's files on this machine's disk, one at a time; one that has changed is set aside."""
-    for source in run.inputs.sources:
-        try:
-            if source.file.version and stat_file(source.file.url, source.file.license) != source.file:
-                raise OSError("its bytes are no longer those that were read when the build began")
-            with local_copy(source.file.url) as path:
-                yield _local_video(source, str(path))
-        except OSError as error:
-            run.quarantine.append(_changed(source, error))
-
-
-def _local_video(source: SourceIdentity, path: str) -> LocalVideo:
-    file = source.file
-    return LocalVideo(path, source.video_id, file.name, file.size_bytes, file.license)
 
 
 def _changed(source: SourceIdentity, error: OSError) -> Quarantine:

@@ -131,7 +131,7 @@ def _edge(timed: TimedFrame, small: np.ndarray) -> Edge:
 
 
 def _fingerprint(timed: TimedFrame) -> int:
-    return zlib.crc32(small_ycrcb(timed.frame, _ALL_LINES), (timed.stamp or 0) & 0xFFFFFFFF)
+    return zlib.crc32(small_ycrcb(timed.frame, _ALL_LINES).data, (timed.stamp or 0) & 0xFFFFFFFF)
 
 
 def _agree(before: SpanEnd, after: SpanEnd) -> bool:

@@ -53,6 +53,7 @@ class _Cut:
 
     number: int
     stamp: int
+    start_s: float
     next_stamp: int | None = None
     packets: int = 0
     digest: int = 0
@@ -68,6 +69,7 @@ class Surveyor:
     def __init__(self, tick_s: float) -> None:
         self.is_regular = True
         """Whether what is shown after each border so far is decoded after it, save a few leading frames."""
+        self._tick_s = tick_s
         self._borders = Borders(tick_s)
         self._cuts: list[_Cut] = []
         self._highest = self._end = self._end_at_border = -(1 << 62)
@@ -99,7 +101,8 @@ class Surveyor:
         self._end_at_border = self._end
         if self._cuts:
             self._cuts[-1].next_stamp = stamp
-        self._cuts.append(_Cut(number, stamp))
+        start_s = (stamp - self._cuts[0].stamp) * self._tick_s if self._cuts else 0.0
+        self._cuts.append(_Cut(number, stamp, start_s))
 
 
 class SpanReads:

@@ -22,8 +22,18 @@ import decord
 import numpy as np
 from scenedetect import AdaptiveDetector, ContentDetector, HistogramDetector, SceneDetector, detect
 
+from reelproof.pipeline.cluster.local_or_remote import open_cluster
+from reelproof.pipeline.cluster.schedule import StepFailed, run_todos
+from reelproof.pipeline.cluster.settings import ClusterConfig
 from reelproof.pipeline.decoder.child import ChildLimits, scan_in_child
+from reelproof.pipeline.disk.files import stat_file
+from reelproof.pipeline.parts.part import PartInputs
+from reelproof.pipeline.parts.plan import Part
+from reelproof.pipeline.parts.step import PartStep, Step
+from reelproof.pipeline.parts.todo import Todo
+from reelproof.pipeline.steps.footage import FOOTAGE as SCAN
 from reelproof.schemas.footage import Footage, Storyboard
+from reelproof.schemas.source import SourceIdentity
 from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.random_access import frames_at, frames_by_scanning, frames_by_seeking
 from reelproof.stages.footage.scan import FootageConfig, scan_footage
@@ -144,6 +154,37 @@ def bench_workers(folder: Path) -> Rows:
 
     ratio = ratio_of_medians(lambda: wall_s([films]), lambda: wall_s([films[:4], films[4:]]))
     return {"two workers": at_least(ratio, 1.8, "x", "one worker, wall clock")}
+
+
+def bench_one_film(folder: Path) -> Rows:
+    """A film of forty minutes by one worker, and by two. Wall clock, so other work on the machine counts."""
+    path = repeated(
+        long_film(folder / "two_minutes.mp4", (640, 360), "libx264", B_FRAMES, seconds=120),
+        folder / "forty_minutes.mp4",
+        times=20,
+    )
+    made: dict[int, bytes] = {}
+    wall_s: dict[int, float] = {}
+    for workers in (1, 2):
+        store = folder / f"by-{workers}"
+        shutil.rmtree(store, ignore_errors=True)
+        wall_s[workers], made[workers] = scanned_part(path, store, workers)
+    assert made[1] == made[2], "the part depends on the number of workers"
+    against = f"one worker, {wall_s[1]:.0f} s of wall clock"
+    return {"one film, two workers": at_least(wall_s[1] / wall_s[2], 1.7, "x", against)}
+
+
+def scanned_part(film: Path, store: Path, workers: int) -> tuple[float, bytes]:
+    """Wall seconds that the footage step takes with so many workers at hand, and the file that it leaves."""
+    step: Step[PartStep] = Step(SCAN, (FootageConfig(), ChildLimits()))
+    source = SourceIdentity(video_id="0" * 64, file=stat_file(str(film), "unknown"))
+    inputs = PartInputs(part=Part(number=0, video_ids=(source.video_id,)), sources=(source,))
+    with open_cluster(ClusterConfig(workers=workers)) as client:
+        started = time.monotonic()
+        for outcome in run_todos(client, [Todo(inputs, (step,))], str(store), parts_ahead=3):
+            assert not isinstance(outcome, StepFailed), outcome
+        wall_s = time.monotonic() - started
+    return wall_s, (store / step.file(inputs)).read_bytes()
 
 
 def bench_memory(folder: Path) -> Rows:

@@ -14,6 +14,7 @@ from tests.benchmarks.bench_footage import (
     bench_cuts,
     bench_frames_at,
     bench_memory,
+    bench_one_film,
     bench_speed,
     bench_workers,
 )
@@ -32,6 +33,7 @@ BENCHES: tuple[Bench, ...] = (
     bench_frames_at,
     bench_workers,
     bench_memory,
+    bench_one_film,
     bench_build,
     bench_policy,
     bench_refilter,

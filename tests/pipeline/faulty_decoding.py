@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from reelproof.pipeline.decoder.decoding import Answer, scan_job, serve
-from reelproof.pipeline.decoder.pipes import Job
+from reelproof.pipeline.decoder.pipes import AnyJob
 
 
-def scan(job: Job) -> Iterator[Answer]:
+def scan(job: AnyJob) -> Iterator[Answer]:
     if job.source.name == "crash":
         ctypes.string_at(0)
     if job.source.name == "hang":

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from reelproof.pipeline.decoder.child import ChildLimits, scan_in_child, scan_rows_in_child
+from reelproof.pipeline.decoder.child import ChildLimits, Scanner, scan_in_child
 from reelproof.pipeline.errors import BrokenHere
 from reelproof.schemas.footage import Footage, Quarantine, QuarantineKind
 from reelproof.stages.footage.decode import LocalVideo
@@ -46,9 +46,12 @@ def test_long_film_comes_through_the_child_a_row_at_a_time(tmp_path):
     long = str(make_film(tmp_path / "long.mp4", [Shot(1, 60.0)], fps=10, size=(160, 90)))
     cfg = FootageConfig(candidate_every_s=0.1, min_window_s=0.1)
     films = sources(long, "a", "b")
-    rows = list(scan_rows_in_child(films, cfg, ChildLimits()))
-    assert [row.place for row in rows] == [0, 0, 1, 1]
-    assert {row.result.frame_count for row in rows} == {rows[0].result.frame_count}
+    told_s: list[float] = []
+    with Scanner(ChildLimits()) as scanner:
+        rows = list(scanner.footage(films[0], cfg, lambda scanned_s, of_s: told_s.append(scanned_s / of_s)))
+    assert len(rows) == 2
+    assert {row.frame_count for row in rows} == {rows[0].frame_count}
+    assert told_s == [pytest.approx(rows[0].signals.time_s[-1] / 60), 1.0]
     assert list(scan_in_child(films, cfg, ChildLimits())) == list(scan_footage(films, cfg))
 
 
