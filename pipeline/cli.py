@@ -42,7 +42,7 @@ def cli() -> None:
     "--scheduler", metavar="ADDRESS", help="A running Dask scheduler; by default this machine's cores."
 )
 @click.option(
-    "--workers", type=click.IntRange(1), help="Worker processes on this machine; by default one a core."
+    "--workers", type=click.IntRange(1), help="Worker processes on this machine; by default one per core."
 )
 @TRUST_RECIPE
 @click.option("--retry-quarantined", is_flag=True, help="Try quarantined videos again.")
@@ -171,13 +171,13 @@ def sweep(build_dir: str, setting: str, values: str, plot: Path | None) -> None:
     The dataset stays as it is.
     """
     from reelproof.pipeline.commands.sweep import parse_values, tell_sweep, write_sweep_plot
-    from reelproof.pipeline.curate import judge
+    from reelproof.pipeline.curate import decide_all
     from reelproof.pipeline.dataset.sweep import sweep as run
     from reelproof.pipeline.workplace import open_workplace
 
     workplace = open_workplace(build_dir)
-    judged = judge(workplace)
-    rows = judged.measurements.filter(judged.verdicts["published"])
+    decided = decide_all(workplace)
+    rows = decided.measurements.filter(decided.verdicts["published"])
     found = run([rows], workplace.recipe.policy, setting, parse_values(values))
     for line in tell_sweep(found, setting):
         click.echo(shown_text(line))

@@ -10,7 +10,7 @@ from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.parts.run_step import Receipt
 from reelproof.pipeline.parts.whole import WholeRun, is_done, read_outcome, run_whole, undone
 from reelproof.pipeline.steps.dataset import CARD, CROISSANT, SHARDS, STATISTICS, Published
-from reelproof.pipeline.steps.judged_rows import files_of, measured, verdicts_of
+from reelproof.pipeline.steps.decided_rows import files_of, measured, verdicts_of
 from reelproof.pipeline.steps.whole_set import POLICY, Decided
 from reelproof.pipeline.workplace import Workplace
 
@@ -25,8 +25,8 @@ class Curated(NamedTuple):
     unchanged: int
 
 
-class Judged(NamedTuple):
-    """All parts together: their files, and one row a trace of measurements and of verdicts."""
+class DecidedRows(NamedTuple):
+    """All parts together: their files, and one row per trace of measurements and of verdicts."""
 
     files: tuple[PartFiles, ...]
     measurements: pl.DataFrame
@@ -68,7 +68,7 @@ def curated(workplace: Workplace, receipts: Collection[Receipt]) -> Curated:
     return Curated(decided, published, written, published.written + published.unchanged - written)
 
 
-def judge(workplace: Workplace) -> Judged:
+def decide_all(workplace: Workplace) -> DecidedRows:
     """Decide, and leave nothing of it but what parts have in common; that is read where it was left.
 
     Raises UsageError where the build is not finished, or the recipe asks for what cannot be decided.
@@ -82,7 +82,7 @@ def judge(workplace: Workplace) -> Judged:
     run = WholeRun(workplace.store, policy, workplace.parts, memo)
     measurements = measured(run)
     decided = verdicts_of(measurements, workplace.parts, workplace.recipe.policy)
-    return Judged(files_of(run), measurements, decided)
+    return DecidedRows(files_of(run), measurements, decided)
 
 
 def rewrite_card(workplace: Workplace) -> str:

@@ -20,7 +20,7 @@ class Rollouts(NamedTuple):
 
     @property
     def first(self) -> ChatRequest:
-        """Speaks for all."""
+        """One of the requests, with what all of them share."""
         return self.requests[0]
 
     @property

@@ -63,7 +63,7 @@ class Folder:
 
     @property
     def place(self) -> str:
-        """As it was given."""
+        """Where the dataset is, as it was given."""
         return str(self.root)
 
     def path(self, name: str) -> str:
@@ -83,7 +83,7 @@ class Folder:
         return pq.ParquetFile(self.path(name), filesystem=pafs.LocalFileSystem())
 
     def each(self, work: Callable[[str], B], names: Sequence[str]) -> list[B]:
-        """One after the other."""
+        """Do the work for each item, one after the other."""
         return [work(name) for name in names]
 
 
@@ -125,7 +125,7 @@ class Published:
 
     @property
     def place(self) -> str:
-        """Its folder, for messages."""
+        """The folder that it is in, for messages."""
         return self.files.place if self.folder == "." else f"{self.files.place}/{self.folder}"
 
     def manifest(self) -> Manifest:

@@ -39,7 +39,7 @@ class Shown(Protocol):
 
     @property
     def sha256(self) -> str:
-        """Of its JPEG bytes."""
+        """The sha256 of the frame's JPEG bytes, as hex digits."""
         ...
 
     @property
@@ -65,7 +65,7 @@ class ShownFrame(Record):
 
     @property
     def sha256(self) -> str:
-        """Of its JPEG bytes."""
+        """The sha256 of the frame's JPEG bytes, as hex digits."""
         return self.frame.sha256
 
 
@@ -142,6 +142,6 @@ class GivenQuestion(Record):
 
 
 class GivenRow(GivenQuestion):
-    """… and the video that it came with."""
+    """A given question with the video that it came with."""
 
     video_id: str

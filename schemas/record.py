@@ -29,7 +29,7 @@ def _as_series(value: Any) -> np.ndarray:
 
 
 Series = Annotated[np.ndarray, BeforeValidator(_as_series), PlainSerializer(lambda series: series.tolist())]
-"""One number a frame or a bin, (T,) float32, read-only. Arrow: list<float>."""
+"""One number per frame or bin, (T,) float32, read-only. Arrow: list<float>."""
 
 
 class Record(BaseModel):
@@ -69,7 +69,7 @@ def to_table(records: Iterable[R], record: type[R]) -> pa.Table:
 
 
 def from_table(table: pa.Table, record: type[R]) -> Iterator[R]:
-    """The way back: one record a row. Raises pydantic.ValidationError where a row is not such a record."""
+    """The way back: one record per row. Raises pydantic.ValidationError where a row is not such a record."""
     for batch in table.to_batches(max_chunksize=1024):
         for row in batch.to_pylist():
             yield record.model_validate(row)

@@ -1,4 +1,4 @@
-"""What is measured of a trace: one record type a check, one record a trace, every field a column.
+"""What is measured of a trace: one record type per check, one record per trace, every field a column.
 
 A measurement never decides. A field is null where the check cannot know.
 """

@@ -34,7 +34,7 @@ Cuts = Mapping[str, Mapping[str, Cutoff]]
 def decide(
     measurements: pl.DataFrame | pl.LazyFrame, policy: PolicyConfig, cuts: Cuts | None = None
 ) -> pl.DataFrame:
-    """Measurements of traces -> one verdict a trace, in the same order.
+    """Measurements of traces -> one verdict per trace, in the same order.
 
     Without `cuts` these are all traces of a build; with those of `find_cuts`, some of its parts.
     Returns columns `trace_id`, `sft` and `rl` (bool; `rl` on the first rollout of each kept question),
@@ -47,7 +47,7 @@ def decide(
     frame = _collected(measurements)
     cuts = find_cuts([frame], policy) if cuts is None else cuts
     sft_names, rl_names = reason_names(policy, SFT), reason_names(policy, RL)
-    sft, rl = (_judged(frame, policy, cut, cuts[cut.name]) for cut in SETS)
+    sft, rl = (_broken_rules(frame, policy, cut, cuts[cut.name]) for cut in SETS)
     traces = frame.select("trace_id", "question_id", SFT.quality(policy).alias("quality"))
     pairs = preference_pairs(traces, sft.to_numpy(), sft_names, policy.max_pairs_per_question)
     return pl.DataFrame(
@@ -82,7 +82,7 @@ def part_limits(policy: PolicyConfig, cut: RuleSet) -> Mapping[str, int]:
 def contenders(measurements: pl.DataFrame, policy: PolicyConfig, cut: RuleSet) -> pl.DataFrame:
     """Rows that nothing but a quota over all parts can still keep out: `task`, `quality`, `tie`."""
     frame = complete(measurements)
-    return _contenders(frame, policy, cut).filter(_judged(frame, policy, cut, {}) == 0)
+    return _contenders(frame, policy, cut).filter(_broken_rules(frame, policy, cut, {}) == 0)
 
 
 def _contenders(frame: pl.DataFrame, policy: PolicyConfig, cut: RuleSet) -> pl.DataFrame:
@@ -107,7 +107,7 @@ def funnel(
     cuts = find_cuts([frame], policy) if cuts is None else cuts
     return pl.concat(
         [
-            _thinning(_judged(frame, policy, cut, cuts[cut.name]), reason_names(policy, cut), cut)
+            _thinning(_broken_rules(frame, policy, cut, cuts[cut.name]), reason_names(policy, cut), cut)
             for cut in SETS
         ]
     )
@@ -118,8 +118,10 @@ def _collected(measurements: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     return complete(frame)
 
 
-def _judged(frame: pl.DataFrame, policy: PolicyConfig, cut: RuleSet, ends: Mapping[str, Cutoff]) -> pl.Series:
-    """One number a row, (N,) uint64: bit i is set where reason i applies."""
+def _broken_rules(
+    frame: pl.DataFrame, policy: PolicyConfig, cut: RuleSet, ends: Mapping[str, Cutoff]
+) -> pl.Series:
+    """One number per row, (N,) uint64: bit i is set where reason i applies."""
     rules = cut.rules(policy)
     try:
         fired = frame.select(rule.fires.fill_null(False).alias(rule.name) for rule in rules)

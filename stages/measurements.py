@@ -1,4 +1,4 @@
-"""The registry of checks -> every column that policy decides from: one row a trace, keys and scores."""
+"""The registry of checks -> every column that policy decides from: one row per trace, keys and scores."""
 
 import functools
 

@@ -11,7 +11,7 @@ VERSION = 1
 
 
 class SplitsConfig(Settings):
-    """How much is held out."""
+    """How much is held out of training."""
 
     test_share: float = Field(default=0.05, ge=0, le=1)
     """Share of groups of near-duplicate videos that goes to `test`, unless their source says otherwise."""

@@ -25,7 +25,7 @@ def draw() -> str:
     over_all = [step.name for step in OVER_ALL]
     lines = ["```mermaid", "flowchart LR"]
     for title, steps in (
-        ("one file a part and step", [step for step in edges if step not in over_all]),
+        ("one file per part and step", [step for step in edges if step not in over_all]),
         ("over all parts", over_all),
     ):
         nodes = "; ".join(f'{places[step]}["{step}"]' for step in steps)

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from reelproof.pipeline.accounts.accounting import total_use
 from reelproof.pipeline.build import check_teachers
-from reelproof.pipeline.curate import judge
+from reelproof.pipeline.curate import decide_all
 from reelproof.pipeline.dag import build_dag
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.ingest import Again, ingest, save_ingested
@@ -105,4 +105,4 @@ class Worked:
 
     @property
     def kept_ids(self) -> set[str]:
-        return set(judge(self.workplace).verdicts.filter("sft")["trace_id"])
+        return set(decide_all(self.workplace).verdicts.filter("sft")["trace_id"])

@@ -31,7 +31,7 @@ class Rolled(Protocol):
 
     @property
     def example(self) -> Example:
-        """The question."""
+        """The question that was answered."""
         ...
 
     @property
@@ -96,9 +96,9 @@ class Curriculum:
             self.rates[place] = self.cfg.memory * self.rates[place] + (1 - self.cfg.memory) * now
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint holds."""
+        """What a checkpoint holds of the curriculum."""
         return {"rates": self.rates.tolist()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """The way back."""
+        """Take up what `state_dict` gave."""
         self.rates = np.array(state["rates"], dtype=np.float64)

@@ -14,7 +14,7 @@ from reelproof.schemas.intervals import Interval, wilson
 from reelproof.schemas.settings import Settings
 from reelproof.training.answer_log import AnswerLog, model_version
 from reelproof.training.batches import PromptConfig, PromptStyle, limit_frames
-from reelproof.training.rewards import Judge, RewardConfig, score_completions
+from reelproof.training.rewards import RewardConfig, Verifier, score_completions
 from reelproof.training.runs import write_whole
 from reelproof.training.sampling import Said, SamplingConfig
 from reelproof.training.shards import Example, ShardsConfig, open_shards, stream_in_order
@@ -50,7 +50,7 @@ class TaskReport(NamedTuple):
     agreement: float
     """Share of thoughts that conclude the answer."""
     evidence: float | None
-    """Share of claims that the judge bears out; null without one."""
+    """Share of claims that the verifier bears out; null without one."""
     thought_words: float
     completion_tokens: float
     frames: float
@@ -60,7 +60,7 @@ class TaskReport(NamedTuple):
 
 
 def evaluate_model(
-    build_dir: Path, model: str, out: Path, cfg: EvaluateConfig, judge: Judge | None = None
+    build_dir: Path, model: str, out: Path, cfg: EvaluateConfig, verifier: Verifier | None = None
 ) -> list[TaskReport]:
     """Ask DIR's questions in each style; leaves evaluate.json and evaluate.md in `out`.
 
@@ -75,7 +75,7 @@ def evaluate_model(
         setup = [model_version(model), shards.dataset_sha256, prompt, cfg.backend, cfg.sampling]
         log = AnswerLog(out / "answers.jsonl", setup)
         said = log.ask(sampler, examples, cfg.sampling)
-        reports += evaluate_examples(examples, said, style, cfg, judge)
+        reports += evaluate_examples(examples, said, style, cfg, verifier)
     out.mkdir(parents=True, exist_ok=True)
     plain = [{**r._asdict(), "strict": r.strict._asdict(), "lenient": r.lenient._asdict()} for r in reports]
     content = {"model": model, "dataset_sha256": shards.dataset_sha256, "reports": plain}
@@ -89,16 +89,16 @@ def evaluate_examples(
     said: Sequence[Said],
     style: str,
     cfg: EvaluateConfig,
-    judge: Judge | None = None,
+    verifier: Verifier | None = None,
 ) -> list[TaskReport]:
     """One report per task, then one for all where there are several."""
     tasks = sorted({example.task for example in examples})
     reports = []
     for task in tasks:
         places = [place for place, example in enumerate(examples) if example.task is task]
-        reports.append(_report(style, str(task), examples, said, places, cfg, judge))
+        reports.append(_report(style, str(task), examples, said, places, cfg, verifier))
     if len(tasks) > 1:
-        reports.append(_report(style, "all", examples, said, list(range(len(examples))), cfg, judge))
+        reports.append(_report(style, "all", examples, said, list(range(len(examples))), cfg, verifier))
     return reports
 
 
@@ -109,7 +109,7 @@ def _report(
     said: Sequence[Said],
     places: Sequence[int],
     cfg: EvaluateConfig,
-    judge: Judge | None,
+    verifier: Verifier | None,
 ) -> TaskReport:
     asked = [examples[place] for place in places]
     texts = [said[place].text for place in places]
@@ -117,8 +117,8 @@ def _report(
     pairs = list(zip(asked, readings, strict=True))
     strict = sum(strict_score(e.task, r.answer, e.answer, e.options, e.tolerance) for e, r in pairs)
     lenient = sum(lenient_score(e.task, r.stated, e.answer, e.options, e.tolerance) for e, r in pairs)
-    weights = RewardConfig(evidence=1.0 if judge is not None else 0.0)
-    scored = score_completions(list(zip(asked, texts, strict=True)), weights, judge)
+    weights = RewardConfig(evidence=1.0 if verifier is not None else 0.0)
+    scored = score_completions(list(zip(asked, texts, strict=True)), weights, verifier)
     count = len(places)
     return TaskReport(
         style=style,
@@ -128,7 +128,9 @@ def _report(
         lenient=wilson(lenient, count),
         constant=constant_baseline(asked),
         agreement=sum(each.components["agreement"] for each in scored) / count,
-        evidence=sum(each.components["evidence"] for each in scored) / count if judge is not None else None,
+        evidence=sum(each.components["evidence"] for each in scored) / count
+        if verifier is not None
+        else None,
         thought_words=sum(len(reading.thought.split()) for reading in readings) / count,
         completion_tokens=sum(said[place].tokens for place in places) / count,
         frames=sum(len(limit_frames(example, cfg.max_frames).images) for example in asked) / count,

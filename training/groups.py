@@ -50,7 +50,7 @@ def shuffle_frames(example: Example, seed: int) -> Example:
 
 
 def teaches(group: Group) -> bool:
-    """Whether its rewards differ."""
+    """Whether the rollouts' rewards differ: otherwise the group teaches nothing."""
     return bool(has_variance(torch.tensor([group.rewards]))[0])
 
 

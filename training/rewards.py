@@ -58,7 +58,8 @@ class RewardConfig(Settings):
     repetition: float = Field(default=0.0, ge=0)
     """The weight of 1 − the share of the thought's 4-grams that came before."""
     evidence: float = Field(default=0.0, ge=0)
-    """The weight of the share of the thought's claims that its cited frames bear out, by the run's judge."""
+    """The weight of the share of the thought's claims that its cited frames bear out, by the build's
+    verifier."""
     gate_accuracy: bool = False
     """An answer counts only where it is well formed and the evidence is at least `gate`."""
     gate: float = Field(default=1.0, ge=0, le=1)
@@ -68,7 +69,7 @@ class RewardConfig(Settings):
     away."""
 
 
-class Judge(Protocol):
+class Verifier(Protocol):
     """Looks at the frames: a vision model as a verifier, or a program that can measure the world."""
 
     def evidence(self, cases: Sequence[tuple[Example, str]]) -> list[float | None]:
@@ -96,14 +97,14 @@ class _Case(NamedTuple):
 
 
 def score_completions(
-    cases: Sequence[tuple[Example, str]], cfg: RewardConfig, judge: Judge | None = None
+    cases: Sequence[tuple[Example, str]], cfg: RewardConfig, verifier: Verifier | None = None
 ) -> list[Scored]:
     """One reward for each example and completion."""
     read = [(example, read_completion(text)) for example, text in cases]
-    asked = judge is not None and (cfg.evidence > 0 or cfg.gate_accuracy)
+    asked = verifier is not None and (cfg.evidence > 0 or cfg.gate_accuracy)
     shares = (
-        judge.evidence([(example, said.thought) for example, said in read])
-        if judge is not None and asked
+        verifier.evidence([(example, said.thought) for example, said in read])
+        if verifier is not None and asked
         else [None] * len(read)
     )
     return [
@@ -111,11 +112,12 @@ def score_completions(
     ]
 
 
-def check_rewards(cfg: RewardConfig, examples: Sequence[Example], judge: Judge | None) -> None:
+def check_rewards(cfg: RewardConfig, examples: Sequence[Example], verifier: Verifier | None) -> None:
     """Raise SetupError for rewards that these questions cannot give."""
-    if judge is None and (cfg.evidence or cfg.gate_accuracy):
+    if verifier is None and (cfg.evidence or cfg.gate_accuracy):
         raise SetupError(
-            "rewards.evidence and rewards.gate_accuracy need a judge; name a verifier, or set them to 0"
+            "rewards.evidence and rewards.gate_accuracy need a verifier; name one as claims.verifier, or set "
+            "them to 0"
         )
     if cfg.grounding and not any(_shown_times(example) for example in examples):
         raise SetupError(

@@ -37,7 +37,7 @@ from reelproof.training.preflight import (
     check_length,
     load_processor,
 )
-from reelproof.training.rewards import Judge, RewardConfig, Scored, check_rewards, score_completions
+from reelproof.training.rewards import RewardConfig, Scored, Verifier, check_rewards, score_completions
 from reelproof.training.runs import RunFolder, model_path
 from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
 from reelproof.training.sft import OptimizerConfig, Trainer, TrainSummary, Watch
@@ -98,12 +98,12 @@ def train_rl(
     model: str,
     out: Path,
     cfg: RlConfig,
-    judge: Judge | None = None,
+    verifier: Verifier | None = None,
     watch: Watch | None = None,
 ) -> TrainSummary:
     """Train `model` on DIR's `rl` rows into `out`; a killed run goes on from its last checkpoint.
 
-    `judge` gives the evidence reward; `watch` is called where a checkpoint is due, and at the end. One
+    `verifier` gives the evidence reward; `watch` is called where a checkpoint is due, and at the end. One
     process: rollouts are not spread over devices. Raises DatasetError and SetupError, before weights are
     loaded, where data, model, rewards and settings do not fit.
     """
@@ -114,7 +114,7 @@ def train_rl(
     check_length(processor, path, shards, cfg.prompt, frames, room=cfg.sampling.max_tokens)
     curriculum = Curriculum.of(stream_in_order(shards), cfg.curriculum, cfg.seed)
     examples = curriculum.sample_examples(shards)
-    check_rewards(cfg.rewards, examples, judge)
+    check_rewards(cfg.rewards, examples, verifier)
     if cfg.temporal is not None and all(len(example.images) < 2 for example in examples):
         raise SetupError(
             "temporal contrasts ordered with shuffled frames, but these questions show one frame each; "
@@ -139,7 +139,7 @@ def train_rl(
         accelerator.register_for_checkpointing(curriculum)
         first = trainer.resume(run)
         sampler = LocalSampler(accelerator.unwrap_model(trainer.network), processor, cfg.prompt)
-        learner = _Learner(cfg, trainer, sampler, reference, judge)
+        learner = _Learner(cfg, trainer, sampler, reference, verifier)
         began, loss, tokens = time.perf_counter(), math.nan, 0
         for step in range(first + 1, cfg.steps + 1):
             groups = learner.collect(curriculum, shards, step)
@@ -168,10 +168,15 @@ class _Learner:
     """One step: rollouts, rewards, update."""
 
     def __init__(
-        self, cfg: RlConfig, trainer: Trainer, sampler: LocalSampler, reference: Any, judge: Judge | None
+        self,
+        cfg: RlConfig,
+        trainer: Trainer,
+        sampler: LocalSampler,
+        reference: Any,
+        verifier: Verifier | None,
     ) -> None:
         self.cfg, self.trainer, self.sampler = cfg, trainer, sampler
-        self.reference, self.judge = reference, judge
+        self.reference, self.verifier = reference, verifier
         self.forbidden = forbidden_tokens(sampler.processor)
 
     def collect(self, curriculum: Curriculum, shards: Any, step: int) -> list[Group]:
@@ -194,7 +199,7 @@ class _Learner:
         self.sampler.network.eval()
         said = self.sampler.sample([Ask(each) for each in examples for _ in range(count)], sampling)
         cases = [(examples[place // count], each.text) for place, each in enumerate(said)]
-        scored = score_completions(cases, cfg.rewards, self.judge)
+        scored = score_completions(cases, cfg.rewards, self.verifier)
         totals = torch.tensor([each.total for each in scored]).view(-1, count)
         if cfg.temporal is not None:
             shuffled = self._shuffled(examples, sampling, seed)
@@ -281,7 +286,7 @@ class _Learner:
         return {**sums, "grad_norm": update.grad_norm, "learning_rate": update.learning_rate}
 
     def _pieces(self, groups: Sequence[Group]) -> Iterator[Bundle | Batch]:
-        """As many groups a forward pass as hold `batch_rows` rollouts, at least one."""
+        """As many groups per forward pass as hold `batch_rows` rollouts, at least one."""
         together = max(1, self.cfg.batch_rows // self.cfg.rollouts)
         # Checkpointed layers keep no cache to share.
         make = whole_batch if self.cfg.gradient_checkpointing else bundle_batch

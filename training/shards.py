@@ -42,7 +42,7 @@ class Shards(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """Rows of all files."""
+        """How many rows all files have together."""
         return sum(shard.rows for shard in self.files)
 
     @property

@@ -10,7 +10,7 @@ from reelproof.schemas.answers.scores import GRADED_TASKS, lenient_score, read_c
 from reelproof.schemas.question import Task
 from reelproof.schemas.settings import Settings
 from reelproof.training.batches import PromptConfig, limit_frames
-from reelproof.training.rewards import Judge, RewardConfig, Scored, score_completions
+from reelproof.training.rewards import RewardConfig, Scored, Verifier, score_completions
 from reelproof.training.sampling import Ask, Said, Sampler, SamplingConfig, not_all_refused
 from reelproof.training.shards import Example, ShardsConfig
 
@@ -26,7 +26,7 @@ Strategy = Literal[
     "more_frames",
 ]
 ALL: tuple[Strategy, ...] = Strategy.__args__  # type: ignore[attr-defined]
-NEEDS_JUDGE = ("weighted_evidence", "best_of_n")
+NEEDS_VERIFIER = ("weighted_evidence", "best_of_n")
 
 
 class BackendConfig(Settings):
@@ -95,14 +95,14 @@ class Pool(NamedTuple):
 
 
 def draw_pools(
-    sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig, judge: Judge | None
+    sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig, verifier: Verifier | None
 ) -> list[Pool]:
     """`samples` completions of each question, read and scored."""
     asks = [Ask(example) for example in examples for _ in range(cfg.samples)]
     said = not_all_refused(sampler.sample(asks, cfg.sampling))
-    rewards = cfg.rewards.model_copy(update={"evidence": 1.0 if judge is not None else 0.0})
+    rewards = cfg.rewards.model_copy(update={"evidence": 1.0 if verifier is not None else 0.0})
     scored = score_completions(
-        [(ask.example, each.text) for ask, each in zip(asks, said, strict=True)], rewards, judge
+        [(ask.example, each.text) for ask, each in zip(asks, said, strict=True)], rewards, verifier
     )
     pools = []
     for place, example in enumerate(examples):

@@ -17,14 +17,14 @@ from reelproof.training.preflight import (
     check_length,
     load_processor,
 )
-from reelproof.training.rewards import Judge
+from reelproof.training.rewards import Verifier
 from reelproof.training.runs import model_path, write_whole
 from reelproof.training.sampling import LocalSampler, Sampler, ServerSampler
 from reelproof.training.shards import Example, Shards, open_shards, stream_in_order
 from reelproof.training.strategies import (
     FROM_POOL,
     FROM_SAMPLER,
-    NEEDS_JUDGE,
+    NEEDS_VERIFIER,
     BackendConfig,
     Choice,
     draw_pools,
@@ -34,7 +34,7 @@ from reelproof.training.tables import Point, plot_points, text_table
 
 
 class Outcome(NamedTuple):
-    """A strategy over all questions; costs are means a question."""
+    """A strategy over all questions; costs are means per question."""
 
     strategy: str
     accuracy: Interval
@@ -47,28 +47,28 @@ class Outcome(NamedTuple):
 
 
 def scale_test_time(
-    build_dir: Path, model: str, out: Path, cfg: TtsConfig, judge: Judge | None = None
+    build_dir: Path, model: str, out: Path, cfg: TtsConfig, verifier: Verifier | None = None
 ) -> list[Outcome]:
     """Try each strategy on DIR's questions; leaves tts.json, tts.md and tts.png in `out`."""
     shards = open_shards(build_dir, cfg.shards)
     examples = list(stream_in_order(shards))[: cfg.max_rows]
     sampler = open_sampler(model, cfg.backend, cfg.prompt, shards, cfg.sampling.max_tokens)
-    outcomes = try_strategies(sampler, examples, cfg, judge)
+    outcomes = try_strategies(sampler, examples, cfg, verifier)
     out.mkdir(parents=True, exist_ok=True)
     write_outcomes(outcomes, out)
     return outcomes
 
 
 def try_strategies(
-    sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig, judge: Judge | None = None
+    sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig, verifier: Verifier | None = None
 ) -> list[Outcome]:
-    """Every strategy on the same questions; those that need a judge are refused without one."""
-    lacking = [name for name in cfg.strategies if name in NEEDS_JUDGE and judge is None]
+    """Every strategy on the same questions; those that need a verifier are refused without one."""
+    lacking = [name for name in cfg.strategies if name in NEEDS_VERIFIER and verifier is None]
     if lacking:
         raise SetupError(
             f"{', '.join(lacking)} need a verifier that looks at the frames; name one or leave them out"
         )
-    pools = draw_pools(sampler, examples, cfg, judge) if set(cfg.strategies) & set(FROM_POOL) else []
+    pools = draw_pools(sampler, examples, cfg, verifier) if set(cfg.strategies) & set(FROM_POOL) else []
     outcomes = []
     for name in cfg.strategies:
         if name in FROM_POOL:
@@ -107,7 +107,7 @@ def write_outcomes(outcomes: Sequence[Outcome], out: Path) -> None:
     write_whole(out / "tts.md", text_table(head, rows))
     write_whole(out / "tts.json", _as_json(outcomes))
     points = [Point(each.strategy, each.tokens, each.accuracy) for each in outcomes]
-    plot_points(points, out / "tts.png", "drawn tokens a question", "accuracy")
+    plot_points(points, out / "tts.png", "drawn tokens per question", "accuracy")
 
 
 def _outcome(name: str, examples: Sequence[Example], choices: Sequence[Choice], cfg: TtsConfig) -> Outcome:

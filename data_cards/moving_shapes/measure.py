@@ -30,7 +30,7 @@ NAMES: Mapping[str, str] = {
 }
 
 
-class ShapesJudge:
+class ShapesVerifier:
     """Measures the cited frames: the share of a thought's claims that are so, of the four it should make.
 
     A claim counts only if it is about the square that was asked for and cites a frame that was shown.
@@ -40,7 +40,7 @@ class ShapesJudge:
     wanted = 4
 
     def evidence(self, cases: Sequence[tuple[Example, str]]) -> list[float | None]:
-        """As `training.rewards.Judge` has it."""
+        """As `training.rewards.Verifier` has it."""
         return [self._share(example, thought) for example, thought in cases]
 
     def _share(self, example: Example, thought: str) -> float | None:
@@ -78,7 +78,7 @@ def answer_greedily(sampler: LocalSampler, examples: Sequence[Example], style: P
         for each, one in zip(examples, read, strict=True)
     ]
     thoughts = [(each, one.thought) for each, one in zip(examples, read, strict=True)]
-    cited = [share or 0.0 for share in ShapesJudge().evidence(thoughts)]
+    cited = [share or 0.0 for share in ShapesVerifier().evidence(thoughts)]
     return Answers(right, None if style == "direct" else cited, said[0].text)
 
 
@@ -100,7 +100,7 @@ class Measure:
         board = self.folder / f"{name}-tts"
         if (board / "tts.json").is_file():
             return
-        outcomes = try_strategies(LocalSampler.load(str(model), cfg.prompt), self.test, cfg, ShapesJudge())
+        outcomes = try_strategies(LocalSampler.load(str(model), cfg.prompt), self.test, cfg, ShapesVerifier())
         for each in outcomes:
             if each.strategy in NAMES:
                 self._keep(f"{name}_{NAMES[each.strategy]}", Answers(list(each.right), None, ""))

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from arms import ArmRows, choose_rows, example, read_asked, write_rows
 from base import train_base
-from measure import MAX_TOKENS, Measure, Progress, ShapesJudge, train_once, voting
+from measure import MAX_TOKENS, Measure, Progress, ShapesVerifier, train_once, voting
 
 from reelproof.schemas.sample import SftSample
 from reelproof.training.batches import PromptConfig
@@ -93,7 +93,7 @@ class SeedRun:
         )
         progress = self._progress(run, start, "brief")
         return train_once(
-            run, progress, lambda watch: train_rl(self.build, str(start), run, cfg, ShapesJudge(), watch)
+            run, progress, lambda watch: train_rl(self.build, str(start), run, cfg, ShapesVerifier(), watch)
         )
 
     def _progress(self, run: Path, start: Path, style: Style) -> Progress:

@@ -1,4 +1,4 @@
-"""Completions -> what they cost: calls, reuse, tokens, tokens a second, time left, money."""
+"""Completions -> what they cost: calls, reuse, tokens, tokens per second, time left, money."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -133,7 +133,7 @@ class UseCounter:
             self.teachers.append(teacher)
 
     def count_reused(self, count: int = 1) -> None:
-        """Completions that were in the log."""
+        """The use of completions that were in the log: nothing was asked."""
         self.use = self.use.model_copy(update={"reused": self.use.reused + count})
 
     def count_answer(
@@ -164,7 +164,7 @@ class UseCounter:
 
 
 def total_use(uses: Iterable[TeacherUse]) -> TeacherUse:
-    """All of them together."""
+    """The sum of several uses."""
     return sum(uses, start=TeacherUse())
 
 

@@ -35,7 +35,7 @@ class RunningStep(Record):
 
 
 class AtWork(Record):
-    """All that a process is at, or several."""
+    """The steps that one process, or several together, work on now."""
 
     steps: tuple[RunningStep, ...] = ()
     in_flight: int = 0
@@ -68,7 +68,7 @@ def announced(step: str, part: int | None, videos: int, counter: UseCounter) -> 
 
 
 def at_work() -> AtWork:
-    """What this process is at."""
+    """The steps that this process works on now."""
     with _lock:
         begun = list(_begun.values())
     teachers = {id(each): each for one in begun for each in one.counter.teachers}

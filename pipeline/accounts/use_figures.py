@@ -85,7 +85,7 @@ def seconds_left(
 
 
 def tell_use(use: TeacherUse, figures: UseFigures) -> str:
-    """Both in one line for a person."""
+    """Use and figures in one line for a person."""
     return "teachers: " + "; ".join(_told(use, figures))
 
 
@@ -118,5 +118,5 @@ def tell_seconds(seconds: float) -> str:
 
 
 def tell_cost(cost: float) -> str:
-    """In the currency of the recipe's prices."""
+    """A cost in words, in the currency of the recipe's prices."""
     return f"{cost:,.2f}" if cost >= 0.1 else f"{cost:.4f}"

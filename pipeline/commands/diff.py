@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from reelproof.pipeline.curate import judge
+from reelproof.pipeline.curate import decide_all
 from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
@@ -114,11 +114,11 @@ def _rl_reasons(store: Store, dataset: Published) -> pl.DataFrame | None:
     try:
         workplace = open_workplace(store.url)
         recipe = workplace.recipe.model_copy(update={"policy": dataset.manifest().policy})
-        judged = judge(replace(workplace, recipe=recipe))
+        decided = decide_all(replace(workplace, recipe=recipe))
     except UsageError:
         return None
-    rows = judged.verdicts.select("published", "rl", reasons="rl_reasons").with_columns(
-        judged.measurements["question_id"].alias("sample_id")
+    rows = decided.verdicts.select("published", "rl", reasons="rl_reasons").with_columns(
+        decided.measurements["question_id"].alias("sample_id")
     )
     first = rows.filter("published").unique("sample_id", keep="first", maintain_order=True)
     return first.filter(~pl.col("rl")).select("sample_id", "reasons")

@@ -113,7 +113,7 @@ def forecast_of(workplace: Workplace, todos: Sequence[Todo]) -> Forecast:
 
 
 def tell_forecast(found: Forecast) -> Iterator[str]:
-    """The same in lines for a person."""
+    """A forecast in lines for a person."""
     if not found.steps:
         yield "to ask: nothing"
     for each in found.steps:

@@ -21,7 +21,7 @@ from reelproof.stages.questions.computed import USUAL
 from reelproof.stages.teachers.protocol import TeacherNeeds, TeacherPrice
 
 TOKEN_SIDE_PX = 28
-"""Of the square of a picture that is one token, as in Qwen-VL."""
+"""The side of the square of pixels that becomes one token, as in Qwen-VL."""
 TEXT_TOKENS = 400
 """Of a prompt without its frames: instructions, times, question, options."""
 CLIPS_A_VIDEO = 1
@@ -56,12 +56,12 @@ class Forecast(Record):
 
     @property
     def calls(self) -> int:
-        """Of all steps."""
+        """The requests that all steps together are expected to make."""
         return sum(each.calls for each in self.steps)
 
     @property
     def tokens(self) -> tuple[int, int]:
-        """Of prompts, and of completions."""
+        """The tokens of prompts, and of completions, that are expected."""
         return sum(each.prompt_tokens for each in self.steps), sum(
             each.completion_tokens for each in self.steps
         )

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from reelproof.pipeline.curate import judge
+from reelproof.pipeline.curate import decide_all
 from reelproof.pipeline.workplace import Workplace
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.stages.deciding import decide
@@ -33,9 +33,9 @@ def tell_kept_nothing(workplace: Workplace) -> list[str]:
     A command loosens one setting to what the preset `permissive` has, or, where none alone keeps a row, as
     few together as it takes.
     """
-    judged = judge(workplace)
-    rows = judged.measurements.filter(judged.verdicts["published"])
-    reasons = judged.verdicts.filter("published")["reasons"].explode().value_counts(sort=True)
+    decided = decide_all(workplace)
+    rows = decided.measurements.filter(decided.verdicts["published"])
+    reasons = decided.verdicts.filter("published")["reasons"].explode().value_counts(sort=True)
     if rows.is_empty():
         return []
     told = ", ".join(f"{reason} {count}" for reason, count in reasons.head(_REASONS_TOLD).iter_rows())

@@ -102,7 +102,7 @@ def _alarms(stats: Stats | None) -> Iterator[str]:
 
 
 def print_status(status: BuildStatus, console: Console) -> None:
-    """The same for a person."""
+    """Print a status for a person."""
     console.print(f"{status.videos} videos in {status.parts} parts, {len(status.quarantine)} in quarantine")
     table = Table("step", "parts done", "folder", box=None, pad_edge=False)
     for step in status.steps:

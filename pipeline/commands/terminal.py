@@ -15,6 +15,6 @@ class PlainConsole(Console):
         super().__init__(soft_wrap=True, markup=False, highlight=False, emoji=False, **settings)
 
     def print(self, *objects: Any, **settings: Any) -> None:
-        """As rich's own."""
+        """Print what is given as plain text; settings are those of rich's own `print`."""
         shown = [shown_text(each) if isinstance(each, str) else each for each in objects]
         super().print(*shown, **settings)

@@ -14,7 +14,7 @@ from reelproof.pipeline.commands.options import DATASET_DIR, OVERRIDES, TRUST_RE
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from reelproof.training.rewards import Judge
+    from reelproof.training.rewards import Verifier
 
     M = TypeVar("M", bound=BaseModel)
 
@@ -84,17 +84,17 @@ def _typed(do: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _judged(do: "Callable[[Typed, Judge | None], None]") -> Callable[..., None]:
-    """The same, with the verifier of the build as judge."""
+def _verified(do: "Callable[[Typed, Verifier | None], None]") -> Callable[..., None]:
+    """The same, with the verifier of the build."""
 
     @TRUST_RECIPE
     @_typed
     @wraps(do)
     def command(typed: Typed, trust_recipe: bool) -> None:
-        from reelproof.pipeline.commands.training_judge import open_judge
+        from reelproof.pipeline.commands.training_verifier import open_verifier
 
-        with open_judge(typed.build_dir, trust_recipe) as judge:
-            do(typed, judge)
+        with open_verifier(typed.build_dir, trust_recipe) as verifier:
+            do(typed, verifier)
 
     return command
 
@@ -114,29 +114,29 @@ def sft(typed: Typed) -> None:
 
 
 @train.command(cls=_Explained, settings="reelproof.training.rl:RlConfig")
-@_judged
-def rl(typed: Typed, judge: "Judge | None") -> None:
+@_verified
+def rl(typed: Typed, verifier: "Verifier | None") -> None:
     """Reward a model for right and grounded answers to the questions of DIR (GRPO)."""
     from reelproof.training.rl import RlConfig, train_rl
 
-    click.echo(train_rl(typed.build_dir, typed.model, typed.out, typed.settings(RlConfig), judge))
+    click.echo(train_rl(typed.build_dir, typed.model, typed.out, typed.settings(RlConfig), verifier))
 
 
 @click.command(cls=_Explained, settings="reelproof.training.strategies:TtsConfig")
-@_judged
-def tts(typed: Typed, judge: "Judge | None") -> None:
+@_verified
+def tts(typed: Typed, verifier: "Verifier | None") -> None:
     """Try test-time scaling on the held-out questions of DIR: accuracy against cost for each strategy."""
     from reelproof.training.tts import TtsConfig, scale_test_time
 
-    scale_test_time(typed.build_dir, typed.model, typed.out, typed.settings(TtsConfig), judge)
+    scale_test_time(typed.build_dir, typed.model, typed.out, typed.settings(TtsConfig), verifier)
     click.echo((typed.out / "tts.md").read_text())
 
 
 @click.command(cls=_Explained, settings="reelproof.training.evaluate:EvaluateConfig")
-@_judged
-def evaluate(typed: Typed, judge: "Judge | None") -> None:
+@_verified
+def evaluate(typed: Typed, verifier: "Verifier | None") -> None:
     """Ask a model the held-out questions of DIR: accuracy by task, with intervals and baselines."""
     from reelproof.training.evaluate import EvaluateConfig, evaluate_model
 
-    evaluate_model(typed.build_dir, typed.model, typed.out, typed.settings(EvaluateConfig), judge)
+    evaluate_model(typed.build_dir, typed.model, typed.out, typed.settings(EvaluateConfig), verifier)
     click.echo((typed.out / "evaluate.md").read_text())

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from reelproof.pipeline.curate import judge
+from reelproof.pipeline.curate import decide_all
 from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.workplace import Workplace
 from reelproof.schemas.measurements import PoolMeasurements, SetMeasurements, score_columns
@@ -15,7 +15,7 @@ from reelproof.stages.policy import RL, SFT, PolicyConfig, RuleSet, reason_names
 
 NOT_PUBLISHED = "not published: its video is no longer among the sources, or was tried again in a later part"
 _OVER_ALL = (*SetMeasurements.model_fields, *PoolMeasurements.model_fields)
-_UNJUDGED = "not judged yet: the build is not finished"
+_UNDECIDED = "not decided yet: the build is not finished"
 
 
 class _Rollout(NamedTuple):
@@ -26,7 +26,7 @@ class _Rollout(NamedTuple):
 def tell_trace_verdict(workplace: Workplace, part: PartInputs, trace: Trace) -> Iterator[str]:
     """A trace's measurements, then for both sets every rule and whether it applies."""
     if workplace.todos():
-        yield _UNJUDGED
+        yield _UNDECIDED
         return
     rollouts = _rollouts(workplace, part, trace.question_id)
     mine = next(each for each in rollouts if each.verdict["trace_id"] == trace.trace_id)
@@ -48,7 +48,7 @@ def tell_trace_verdict(workplace: Workplace, part: PartInputs, trace: Trace) -> 
 def tell_question_verdict(workplace: Workplace, part: PartInputs, question_id: str) -> Iterator[str]:
     """What was measured of a question, then every rule of `rl` and whether it applies."""
     if workplace.todos():
-        yield _UNJUDGED
+        yield _UNDECIDED
         return
     rollouts = _rollouts(workplace, part, question_id)
     if not rollouts:
@@ -63,10 +63,10 @@ def tell_question_verdict(workplace: Workplace, part: PartInputs, question_id: s
 
 def _rollouts(workplace: Workplace, part: PartInputs, question_id: str) -> list[_Rollout]:
     """A question's traces in a part, in order; `rl` is decided on the first."""
-    judged = judge(workplace)
+    decided = decide_all(workplace)
     here = (pl.col("question_id") == question_id) & (pl.col("part") == workplace.parts.index(part))
-    rows = judged.measurements.select(here.alias("here"))["here"]
-    scores, verdicts = judged.measurements.filter(rows), judged.verdicts.filter(rows)
+    rows = decided.measurements.select(here.alias("here"))["here"]
+    scores, verdicts = decided.measurements.filter(rows), decided.verdicts.filter(rows)
     return [_Rollout(*each) for each in zip(scores.to_dicts(), verdicts.to_dicts(), strict=True)]
 
 

@@ -48,27 +48,27 @@ class Block:
 
     @property
     def first(self) -> int:
-        """The place of its first part."""
+        """The place of its first part among all parts."""
         return self.number * PARTS_A_BLOCK
 
     @cached_property
     def measured(self) -> str:
-        """One row a trace: keys and scores."""
+        """One row per trace: keys and scores."""
         return self._named("measured", [part.measured_identity for part in self.parts])
 
     @cached_property
     def traces(self) -> str:
-        """One row a trace: what was said, and `question_place` among the block's questions."""
+        """One row per trace: what was said, and `question_place` among the block's questions."""
         return self._named("traces", self._words)
 
     @cached_property
     def questions(self) -> str:
-        """One row a question: what was asked, of what, with which frames."""
+        """One row per question: what was asked, of what, with which frames."""
         return self._named("questions", self._words)
 
     @property
     def files(self) -> tuple[str, ...]:
-        """All three."""
+        """The names of its three files."""
         return (self.measured, self.traces, self.questions)
 
     @cached_property
@@ -119,7 +119,7 @@ def read_block_measurements(store: Store, blocks: Sequence[Block]) -> pl.DataFra
 
 
 def read_sizes(store: Store, blocks: Sequence[Block]) -> PartSizes:
-    """Of all parts, from one footer a block."""
+    """How many rows each part has, in order, from one footer per block."""
     footers = side_by_side(store, lambda block: read_metadata(store, block.traces), blocks)
     told = [json.loads(each.metadata[_SIZES]) for each in footers]
     return PartSizes(

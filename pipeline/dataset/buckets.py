@@ -11,7 +11,7 @@ import pyarrow as pa
 
 
 class Buckets:
-    """Rows in temporary files, one a bucket, until they are asked for; a single bucket stays in memory.
+    """Rows in temporary files, one per bucket, until they are asked for; a single bucket stays in memory.
 
     Rows of a bucket keep the order in which they were added. Which bucket a key falls in tells nothing.
     """

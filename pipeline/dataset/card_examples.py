@@ -68,7 +68,7 @@ def write_examples(store: Store, dataset: Published, wanted: int, folder: str) -
 
 
 def _first_rows(dataset: Published, wanted: int) -> list[dict[str, Any]]:
-    """Rows with frames, from the first row group of the first shard that has any: one a task."""
+    """Rows with frames, from the first row group of the first shard that has any: one per task."""
     for shard in dataset.contents.shards_of("sft") if wanted else ():
         with dataset.open(shard) as file:
             rows = next(file.iter_batches(_LOOKED_AT, row_groups=[0])).to_pylist()

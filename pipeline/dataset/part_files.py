@@ -32,9 +32,9 @@ class PartFiles:
     questions: str
     traces: str
     claims: str
-    """One row a trace, in the traces file's order: what was said of times that it cites, and found true."""
+    """One row per trace, in the traces file's order: what was said of times that it cites, and found true."""
     scores: Mapping[str, str] = field(default_factory=dict)
-    """Check -> its file: one row a trace, in the traces file's order."""
+    """Check -> its file: one row per trace, in the traces file's order."""
     licenses: Mapping[str, str] = field(default_factory=dict)
     """video_id -> licence as the sources state it now; others have the one of when they were decoded."""
 
@@ -63,7 +63,7 @@ class Measured(NamedTuple):
     """What one part's checks found."""
 
     rows: pa.Table
-    """Keys, scores and what is asked, one row a trace."""
+    """Keys, scores and what is asked, one row per trace."""
     scores: tuple[str, ...]
     """Which of the columns are scores."""
 
@@ -95,7 +95,7 @@ def read_metadata(store: Store, name: str) -> pq.FileMetaData:
 
 
 def read_aligned(store: Store, path: str, trace_ids: pa.ChunkedArray, traces: str) -> pa.Table:
-    """A file of one row a trace, without `trace_id`.
+    """A file of one row per trace, without `trace_id`.
 
     Raises ValueError where its rows are not those of its traces, in their order.
     """

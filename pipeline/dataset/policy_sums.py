@@ -113,7 +113,7 @@ def sum_rows(measurements: pl.DataFrame, policy: PolicyConfig, cuts: Cuts) -> Po
 
 
 def add_sums(sums: Sequence[PolicySums]) -> PolicySums:
-    """The counts of all together."""
+    """The sum of the counts of several runs of parts."""
     tables = {name: [getattr(each, name) for each in sums] for name in _LINES}
     return PolicySums(**{name: _added(tables[name], keys) for name, keys in _LINES.items()})
 

@@ -63,7 +63,7 @@ class Rows(NamedTuple):
     frames: Frames | None
 
     def between(self, start: int, end: int) -> "Rows":
-        """Those from `start` to before `end`."""
+        """The rows from `start` to before `end`."""
         frames = None if self.frames is None else self.frames.between(start, end)
         return Rows(self.table.slice(start, end - start), frames)
 
@@ -72,9 +72,9 @@ class PartRows(NamedTuple):
     """One part's columns, without its frames."""
 
     traces: pa.Table
-    """Columns of `TraceRow` and the completion's text and thought, one row a trace."""
+    """Columns of `TraceRow` and the completion's text and thought, one row per trace."""
     questions: pa.Table
-    """Columns of `Row`, and `prompt`, one row a question."""
+    """Columns of `Row`, and `prompt`, one row per question."""
     question_of_trace: Places
     image_bytes: int
     """Of the frames that the part holds."""

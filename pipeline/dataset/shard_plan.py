@@ -33,7 +33,7 @@ _Bytes = npt.NDArray[np.float64]
 
 Verdicts = Callable[[Block], pl.DataFrame]
 """A block -> `sft`, `rl`, `reasons`, `chosen` and `pair_reason` as `decide` gives them and, where rows may
-be left out, `published`: one row a trace."""
+be left out, `published`: one row per trace."""
 
 
 class Layout(NamedTuple):

@@ -62,7 +62,7 @@ def write_dataset(
     facts: BuildFacts,
     folder: str = "dataset",
 ) -> ShardReceipt:
-    """`publish` for tables in memory: `measurements` and `verdicts` have one row a trace, parts in order.
+    """`publish` for tables in memory: `measurements` and `verdicts` have one row per trace, parts in order.
 
     Raises ValueError where tables and parts do not fit each other.
     """

@@ -43,7 +43,7 @@ def find_near_duplicates(
 ) -> NearDuplicates:
     """Compare all parts with each other; rows of videos that do not count any more, with nothing.
 
-    Held for all parts at once are 16 bytes a frame and the ids; questions are compared so many at once, and
+    Held for all parts at once are 16 bytes per frame and the ids; questions are compared so many at once, and
     wait in files until then.
     """
     clips, videos = _same_looking(store, parts, cfg)
@@ -93,7 +93,7 @@ class Owners:
         self._count += len(distinct)
 
     def owned(self) -> Owned:
-        """Of all frames so far."""
+        """Which clip or video owns each of the frames so far."""
         return Owned(np.concatenate(self._codes), pl.concat(self._ids))
 
 

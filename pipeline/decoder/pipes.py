@@ -95,7 +95,7 @@ class Shelf:
         self._file.close()
 
     def put(self, piece: Piece) -> None:
-        """Behind those that are there."""
+        """Append a piece to those that are there."""
         pickle.dump(piece, self._file, protocol=5)
         self._count += 1
 

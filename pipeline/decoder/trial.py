@@ -11,7 +11,7 @@ NAME = "second.mp4"
 
 
 def second_of_film(folder: Path) -> LocalVideo:
-    """Encode it there."""
+    """Encode a film of one second in a folder, and return it."""
     path = folder / NAME
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=25)

@@ -14,7 +14,7 @@ _HEADING = re.compile(r"\s*(?:the\s)?(?:options|choices|candidates)(?:\sare)?\s?
 _PERSONS, _MODELS = frozenset(("human", "user")), frozenset(("gpt", "assistant", "model"))
 
 
-class Asked(NamedTuple):
+class LetteredText(NamedTuple):
     """A question, and the texts of its options where it has some, without letters."""
 
     text: str
@@ -61,16 +61,18 @@ def without_media_tags(text: str) -> str:
     return _MEDIA.sub("", text).strip()
 
 
-def lettered_options(text: str) -> Asked:
+def lettered_options(text: str) -> LetteredText:
     """A question whose text lists its options by letter, one per line from A on; what follows them goes."""
     lines = list(_LETTERED.finditer(text))
     starts = [place for place, line in enumerate(lines) if line[1] == "A"]
     if not starts:
-        return Asked(text.strip(), ())
+        return LetteredText(text.strip(), ())
     options: list[str] = []
     for line in lines[starts[-1] :]:
         if line[1] != chr(ord("A") + len(options)):
             break
         options.append(line[2])
     asked = _HEADING.sub("", text[: lines[starts[-1]].start()]).strip()
-    return Asked(asked, tuple(options)) if len(options) > 1 and asked else Asked(text.strip(), ())
+    return (
+        LetteredText(asked, tuple(options)) if len(options) > 1 and asked else LetteredText(text.strip(), ())
+    )

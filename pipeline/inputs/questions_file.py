@@ -24,7 +24,7 @@ _TASK_NAMES: dict[str, Task | None] = {
 _SPLITS = {"train": "train", "training": "train", "test": "test", "val": "test", "validation": "test"}
 
 
-class ManifestRow(NamedTuple):
+class ListedRow(NamedTuple):
     """One row that can be used: a video, and what is asked about it, where something is."""
 
     number: int
@@ -34,20 +34,20 @@ class ManifestRow(NamedTuple):
     question: GivenQuestion | None
 
 
-class ManifestProblem(NamedTuple):
+class ListProblem(NamedTuple):
     """A row that cannot be used, and why."""
 
     number: int
     reason: str
 
 
-class Manifest(NamedTuple):
+class VideoList(NamedTuple):
     """What a manifest holds: rows, what is wrong with the others, and how many were left out on purpose."""
 
     unit: str
     """What its rows are called: `line`, `item` or `row`."""
-    rows: tuple[ManifestRow, ...]
-    problems: tuple[ManifestProblem, ...]
+    rows: tuple[ListedRow, ...]
+    problems: tuple[ListProblem, ...]
     skipped: Mapping[str, int]
     """Reason -> rows: `image_row`, …"""
     shapes: tuple[str, ...]
@@ -58,9 +58,9 @@ class Manifest(NamedTuple):
     """Columns that mean nothing here, in order of the alphabet."""
 
 
-def read_manifest(
+def read_video_list(
     name: str, content: bytes, columns: Mapping[str, str] | None = None, shape: str | None = None
-) -> Manifest:
+) -> VideoList:
     """Every row of a manifest; `name` gives its format by its ending, and the set's name.
 
     `columns` says what it calls ours, as `{"question": "prompt"}`; `shape` the shape of its rows, which else
@@ -76,7 +76,7 @@ def read_manifest(
     found = _Found([], [], Counter(), set(), set(), set())
     for cell in map(_cleaned, cells(content)):
         _read_cell(cell, shapes, ours, stem, found)
-    return Manifest(
+    return VideoList(
         unit=unit,
         rows=tuple(found.rows),
         problems=tuple(found.problems),
@@ -90,8 +90,8 @@ def read_manifest(
 class _Found(NamedTuple):
     """What was found so far."""
 
-    rows: list[ManifestRow]
-    problems: list[ManifestProblem]
+    rows: list[ListedRow]
+    problems: list[ListProblem]
     skipped: Counter[str]
     shapes: set[str]
     columns: set[str]
@@ -104,7 +104,7 @@ def _read_cell(
     if cell.problem is None and not isinstance(cell.value, dict):
         cell = cell._replace(problem=f"a row is an object with a `video`, got {kind_of(cell.value)}")
     if cell.problem is not None:
-        found.problems.append(ManifestProblem(cell.number, cell.problem))
+        found.problems.append(ListProblem(cell.number, cell.problem))
         return
     found.columns.update(map(str, cell.value))
     found.understood.update(ours)
@@ -115,7 +115,7 @@ def _read_cell(
         found.understood.update(shape.understood)
         rows = [_read_row(dict(row), cell.number, stem) for row in plain_rows(raw, shape)]
     except ValueError as error:
-        found.problems.append(ManifestProblem(cell.number, str(error)))
+        found.problems.append(ListProblem(cell.number, str(error)))
         return
     found.rows.extend(rows)
     if not rows:
@@ -127,13 +127,13 @@ def _cleaned(cell: Cell) -> Cell:
     return cell._replace(value=clean_json(cell.value))
 
 
-def _read_row(row: dict[str, Any], number: int, set_name: str) -> ManifestRow:
+def _read_row(row: dict[str, Any], number: int, set_name: str) -> ListedRow:
     """A plain row. Raises ValueError for one that cannot be used."""
     row = {name: value for name, value in row.items() if value is not None}
     video = _video(row)
     asked = [name for name in ("question", "answer") if row.get(name, "") != ""]
     if not asked:
-        return ManifestRow(number, video, _optional_text(row, "license"), None)
+        return ListedRow(number, video, _optional_text(row, "license"), None)
     if len(asked) == 1:
         raise ValueError(f"a question and its answer come together, got only `{asked[0]}`")
     question = _question(
@@ -154,7 +154,7 @@ def _read_row(row: dict[str, Any], number: int, set_name: str) -> ManifestRow:
             "completion": _completion(row),
         }
     )
-    return ManifestRow(number, video, _optional_text(row, "license"), given)
+    return ListedRow(number, video, _optional_text(row, "license"), given)
 
 
 def _completion(row: dict[str, Any]) -> str | None:

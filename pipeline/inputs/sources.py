@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from reelproof.pipeline.disk.files import absolute, find_videos, open_file, read_file, stat_file
 from reelproof.pipeline.errors import UsageError
-from reelproof.pipeline.inputs.questions_file import ManifestProblem, ManifestRow, read_manifest
+from reelproof.pipeline.inputs.questions_file import ListedRow, ListProblem, read_video_list
 from reelproof.pipeline.inputs.shapes import PLAIN_COLUMNS, SHAPE_NAMES
 from reelproof.pipeline.inputs.unread_columns import told_unread
 from reelproof.schemas.footage import Quarantine, QuarantineKind
@@ -66,7 +66,7 @@ class SourcesConfig(Settings):
         return self
 
 
-class AskedOf(NamedTuple):
+class ListedQuestion(NamedTuple):
     """A question, and the URL of the file that it came with."""
 
     url: str
@@ -77,7 +77,7 @@ class SourceList(NamedTuple):
     """The files in order of their URLs, the questions in the manifest's order, and what was left out."""
 
     files: tuple[SourceFile, ...]
-    questions: tuple[AskedOf, ...]
+    questions: tuple[ListedQuestion, ...]
     skipped: Mapping[str, int]
     """Reason -> files or rows: `hidden`, `not_video`, `name_not_utf8`, `dangling_link`, `image_row`,
     `bad_row`."""
@@ -100,7 +100,7 @@ def list_sources(cfg: SourcesConfig) -> SourceList:
     Raises SourceError once, with all that is wrong: nothing there, no video among what is there, broken rows.
     """
     try:
-        return _list_manifest(cfg, cfg.manifest) if cfg.manifest else _list_videos(cfg, str(cfg.videos))
+        return _read_list(cfg, cfg.manifest) if cfg.manifest else _list_videos(cfg, str(cfg.videos))
     except ImportError as error:
         raise SourceError(f"sources: {error}") from error
 
@@ -151,7 +151,7 @@ def distinct_videos(
     return [min(names[video_id], key=rank) for video_id in sorted(names)]
 
 
-def given_rows(questions: Iterable[AskedOf], found: Iterable[SourceIdentity]) -> Iterator[GivenRow]:
+def given_rows(questions: Iterable[ListedQuestion], found: Iterable[SourceIdentity]) -> Iterator[GivenRow]:
     """The questions with their videos, in order; those of lost files are left out, and exact repeats."""
     video_ids = {identity.file.url: identity.video_id for identity in found}
     seen: set[tuple[str, GivenQuestion]] = set()
@@ -182,10 +182,10 @@ def _list_videos(cfg: SourcesConfig, place: str) -> SourceList:
     return SourceList(found.files, (), {reason: count for reason, count in found.skipped.items() if count})
 
 
-def _list_manifest(cfg: SourcesConfig, url: str) -> SourceList:
+def _read_list(cfg: SourcesConfig, url: str) -> SourceList:
     url = absolute(url)
     try:
-        manifest = read_manifest(url, read_file(url), cfg.columns, cfg.shape)
+        manifest = read_video_list(url, read_file(url), cfg.columns, cfg.shape)
     except (OSError, ValueError) as error:
         raise SourceError(f"sources.manifest: {url} cannot be read: {error}") from error
     root = absolute(cfg.root) if cfg.root is not None else url.rpartition("/")[0]
@@ -206,7 +206,7 @@ def _list_manifest(cfg: SourcesConfig, url: str) -> SourceList:
     return SourceList(
         files=tuple(files[video] for video in sorted(files)),
         questions=tuple(
-            AskedOf(found[row.video].url, row.question)
+            ListedQuestion(found[row.video].url, row.question)
             for row in rows
             if row.question and row.number not in bad
         ),
@@ -216,10 +216,10 @@ def _list_manifest(cfg: SourcesConfig, url: str) -> SourceList:
 
 
 def _find_files(
-    rows: Sequence[ManifestRow], default_license: str, unit: str
-) -> tuple[dict[str, SourceFile], list[ManifestProblem]]:
+    rows: Sequence[ListedRow], default_license: str, unit: str
+) -> tuple[dict[str, SourceFile], list[ListProblem]]:
     """A row's video -> the file, where it is there, and the rows whose video is not or has two licences."""
-    first: dict[str, ManifestRow] = {}
+    first: dict[str, ListedRow] = {}
     for row in rows:
         named = first.setdefault(row.video, row)
         if named.license is None and row.license is not None:
@@ -233,12 +233,12 @@ def _find_files(
     for row in rows:
         outcome, named = outcomes[row.video], first[row.video]
         if isinstance(outcome, str):
-            problems.append(ManifestProblem(row.number, outcome))
+            problems.append(ListProblem(row.number, outcome))
         elif row.license not in (None, named.license):
             reason = (
                 f"{row.video} has licence {row.license!r} here and {named.license!r} at {unit} {named.number}"
             )
-            problems.append(ManifestProblem(row.number, reason))
+            problems.append(ListProblem(row.number, reason))
     return {url: file for url, file in outcomes.items() if isinstance(file, SourceFile)}, problems
 
 
@@ -255,7 +255,7 @@ def _stat_or_reason(url: str, license_name: str) -> SourceFile | str:
     return f"no such file: {url}" + (f", nor with {', '.join(_USUAL_ENDINGS)}" if without else "")
 
 
-def _problem_text(url: str, unit: str, problems: Sequence[ManifestProblem]) -> str:
+def _problem_text(url: str, unit: str, problems: Sequence[ListProblem]) -> str:
     shown = [f"  {unit} {problem.number}: {problem.reason}" for problem in problems[:_SHOWN_PROBLEMS]]
     if len(problems) > len(shown):
         shown.append(f"  … and {len(problems) - len(shown)} more")

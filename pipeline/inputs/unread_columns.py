@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 
-from reelproof.pipeline.inputs.questions_file import Manifest
+from reelproof.pipeline.inputs.questions_file import VideoList
 
 _MEANINGS = {
     "question": "question questions query prompt problem instruction",
@@ -25,7 +25,7 @@ def meaning(column: str) -> str | None:
     return next((ours for ours, words in _MEANINGS.items() if {*words.split()}.intersection(said)), None)
 
 
-def told_unread(manifest: Manifest, ignored: Collection[str]) -> str | None:
+def told_unread(manifest: VideoList, ignored: Collection[str]) -> str | None:
     """What would be lost and the settings that change it; None where that is nothing, or in `ignored`."""
     lost = {name: ours for name in manifest.ignored if (ours := meaning(name)) and name not in ignored}
     if not lost:

@@ -43,7 +43,7 @@ class WholeTask:
 
 @dataclass
 class WholeRun:
-    """All parts at work."""
+    """A step over all parts at work: what it reads from, and where it leaves what it makes."""
 
     store: Store
     task: WholeTask
@@ -106,7 +106,7 @@ def is_done(store: Store, task: WholeTask) -> bool:
 
 
 def undone(store: Store, tasks: Sequence[WholeTask]) -> list[WholeTask]:
-    """Those that are not done, in order."""
+    """The tasks that are not done, in order."""
     done = side_by_side(store, lambda task: is_done(store, task), tasks)
     return [task for task, is_there in zip(tasks, done, strict=True) if not is_there]
 

@@ -40,12 +40,12 @@ class RunSummary(Record):
     use: TeacherUse = TeacherUse()
     """Calls, tokens and times of all teachers in this run."""
     figures: UseFigures = UseFigures()
-    """What follows from them: tokens a second, cache hits, cost, …"""
+    """What follows from them: tokens per second, cache hits, cost."""
     servers: tuple[ServerLoad, ...] = ()
     """How busy the servers were, where they tell."""
 
     def told(self) -> str:
-        """The same in a few lines for a person."""
+        """The summary in a few lines for a person."""
         reasons = sorted(self.rejected.items(), key=lambda item: (-item[1], item[0]))
         return "\n".join(
             (

@@ -68,7 +68,7 @@ class ProgressWatch:
         self._broken.append(use)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Begin to look at the build, in a thread of its own."""
         self._thread.start()
 
     def end(self) -> RunProgress:

@@ -79,7 +79,7 @@ class HubTarget:
             )
 
     def read(self, name: str) -> bytes:
-        """As the Hub gives it back."""
+        """A file's bytes as the Hub gives them back."""
         with self._told(), tempfile.TemporaryDirectory() as cache:
             path = self._api.hf_hub_download(self._repository, name, repo_type="dataset", cache_dir=cache)
             return Path(path).read_bytes()

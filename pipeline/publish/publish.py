@@ -58,7 +58,7 @@ class Published(NamedTuple):
 
     @property
     def size_bytes(self) -> int:
-        """Of what went."""
+        """How many bytes went."""
         return sum(each.size_bytes for each in self.sent)
 
 
@@ -114,7 +114,7 @@ def _said_of(path: Path, dataset_sha256: str) -> bool:
 
 
 def tell_published(published: Published, dry_run: bool) -> Iterator[str]:
-    """What went, in lines."""
+    """What was published, in lines for a person."""
     for each in published.sent:
         yield f"{'would send' if dry_run else 'sent'} {each.name} ({each.size_bytes / 1e6:.1f} MB)"
     for name in published.removed:
@@ -129,7 +129,7 @@ class FolderTarget:
         self._store = Store(url)
 
     def missing(self, files: Sequence[SentFile]) -> list[SentFile]:
-        """By size, then by hash."""
+        """The files that the target lacks or holds otherwise, told by size, then by hash."""
         return [each for each in files if not self._holds(each)]
 
     def own(self, into_used: bool) -> frozenset[str]:
@@ -149,7 +149,7 @@ class FolderTarget:
         replace_own_files(self._store, stale, own)
 
     def read(self, name: str) -> bytes:
-        """As it lies there."""
+        """A file's bytes as they lie in the target."""
         return self._store.read_bytes(name)
 
     def _holds(self, file: SentFile) -> bool:

@@ -23,7 +23,7 @@ from reelproof.schemas.footage import Clip
 from reelproof.schemas.question import Question
 from reelproof.schemas.record import Record, from_table
 from reelproof.schemas.trace import Trace
-from reelproof.stages.answers.traces import Asked, rollout_request
+from reelproof.stages.answers.traces import ClipQuestion, rollout_request
 from reelproof.stages.teachers.protocol import TeacherUnavailable
 
 R = TypeVar("R", bound=Record)
@@ -68,7 +68,7 @@ class Evidence:
         clip = self._record(row, "clips", Clip, "clip_id", row["clip_id"])
         if trace is None or question is None or clip is None or self._workplace is None:
             return None
-        cfg, asked = self._workplace.recipe.rollouts, Asked(clip, question)
+        cfg, asked = self._workplace.recipe.rollouts, ClipQuestion(clip, question)
         requests = [rollout_request(asked, model, trace.sample_index, cfg) for model in self._models(trace)]
         proven = next((each for each in requests if each.request_id == trace.trace_id), None)
         return Sent(proven or requests[0], proven is not None)

@@ -42,7 +42,7 @@ KEPT_ANSWERS = 16
 Numbers = npt.NDArray[np.int64] | range
 
 
-class Shard(NamedTuple):
+class NumberedFile(NamedTuple):
     """One file, and the numbers of its rows: `first` and the `rows - 1` after it."""
 
     file: ManifestFile
@@ -50,7 +50,7 @@ class Shard(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """How many it has."""
+        """How many rows the file has."""
         return self.file.rows
 
 
@@ -107,7 +107,7 @@ class ReportRows:
         found: list[int] = []
         for config in self._configs(query):
             condition = query.condition(self.schema(config))
-            for shard in self._shards_of(config):
+            for shard in self._files_of(config):
                 found += self._search(shard, condition).head(wanted).collect()["number"].to_list()
                 if len(found) >= wanted:
                     return np.array(found, dtype=np.int64)
@@ -136,7 +136,7 @@ class ReportRows:
         `thought` is there for every trace: where a config holds the completion alone, it is read from that.
         """
         for run in _runs(numbers):
-            shard = self._shard(run.start)
+            shard = self._file(run.start)
             wanted = _sources(columns)
             held = [name for name in self.schema(shard.file.config) if name in wanted or not columns]
             frame = self._dataset.scan(shard.file, [name for name in held if name not in without])
@@ -184,37 +184,37 @@ class ReportRows:
         return int(found[0]) if len(found) else None
 
     def _where(self, config: str, condition: pl.Expr) -> npt.NDArray[np.int64]:
-        searches = [self._search(shard, condition) for shard in self._shards_of(config)]
+        searches = [self._search(shard, condition) for shard in self._files_of(config)]
         found = [each["number"].to_numpy() for each in pl.collect_all(searches)]
         return np.concatenate([np.zeros(0, dtype=np.int64), *found])
 
-    def _search(self, shard: Shard, condition: pl.Expr) -> pl.LazyFrame:
+    def _search(self, shard: NumberedFile, condition: pl.Expr) -> pl.LazyFrame:
         """Numbers of a shard's rows that pass."""
         used = sorted(set(condition.meta.root_names())) or ["sample_id"]
         rows = self._dataset.scan(shard.file, used).with_row_index("number", shard.first)
         return rows.filter(condition).select(pl.col("number").cast(pl.Int64))
 
-    def _shards_of(self, config: str) -> list[Shard]:
+    def _files_of(self, config: str) -> list[NumberedFile]:
         return [shard for shard in self.shards if shard.file.config == config]
 
     def _schema(self, config: str) -> Mapping[str, pl.DataType]:
         if config not in CONFIGS:
             raise KeyError(config)
-        shard = next(iter(self._shards_of(config)), None)
+        shard = next(iter(self._files_of(config)), None)
         return {} if shard is None else self._dataset.schema(shard.file)
 
-    def _shard(self, number: int) -> Shard:
+    def _file(self, number: int) -> NumberedFile:
         place = bisect_right(self._firsts, number) - 1
         if place < 0 or number >= self._firsts[place] + self.shards[place].rows:
             raise IndexError(f"row {number} is not there")
         return self.shards[place]
 
 
-def _numbered(dataset: Published) -> Iterator[Shard]:
+def _numbered(dataset: Published) -> Iterator[NumberedFile]:
     first = 0
     for config in CONFIGS:
         for file in dataset.contents.shards_of(config):
-            yield Shard(file, first)
+            yield NumberedFile(file, first)
             first += file.rows
 
 

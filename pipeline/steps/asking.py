@@ -11,7 +11,7 @@ from reelproof.schemas.footage import Clip, ClipKind
 from reelproof.schemas.question import Question, WrittenQuestion
 from reelproof.schemas.record import Record
 from reelproof.schemas.trace import Case, Claim, ProbeResult, Sufficiency, Trace
-from reelproof.stages.answers.traces import Asked
+from reelproof.stages.answers.traces import ClipQuestion
 
 R = TypeVar("R", bound=Record)
 
@@ -33,13 +33,13 @@ def most_shown(recipe: Recipe) -> int:
     return max(recipe.questions.given.max_frames, timeline, written)
 
 
-def asked_of(run: PartRun) -> list[Asked]:
+def asked_of(run: PartRun) -> list[ClipQuestion]:
     """The part's questions with their clips, in order."""
     cut = {clip.clip_id: clip for clip in run.read("clips", Clip)}
-    return [Asked(cut[question.clip_id], question) for question in run.read("questions", Question)]
+    return [ClipQuestion(cut[question.clip_id], question) for question in run.read("questions", Question)]
 
 
-def frames_of(run: PartRun, asked: list[Asked]) -> dict[str, bytes]:
+def frames_of(run: PartRun, asked: list[ClipQuestion]) -> dict[str, bytes]:
     """JPEG bytes of every frame that the questions show."""
     return run.frames({shown.frame.sha256 for each in asked for shown in each.question.frames})
 

@@ -27,8 +27,8 @@ from reelproof.pipeline.parts.step import Outside, WholeStep
 from reelproof.pipeline.parts.whole import WholeRun
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.steps.answers import PROVENANCE, TRACES
+from reelproof.pipeline.steps.decided_rows import blocks_in, decided_by_block, files_of, verdicts_by_block
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
-from reelproof.pipeline.steps.judged_rows import blocks_in, decided_by_block, files_of, verdicts_by_block
 from reelproof.pipeline.steps.questions import QUESTIONS
 from reelproof.pipeline.steps.scores import REPEATS, SCORES
 from reelproof.pipeline.steps.whole_set import POLICY, SPLITS

@@ -29,7 +29,7 @@ NEEDS: Mapping[str, tuple[PartStep, ...]] = {
 
 
 def measure(check: Check, run: PartRun, cfg: BaseModel) -> Iterator[Score]:
-    """One check's scores, a row a trace in the order of the traces file."""
+    """One check's scores, a row per trace in the order of the traces file."""
     return check.measure(cases_of(run), cfg)
 
 

@@ -14,8 +14,7 @@ from reelproof.pipeline.inputs.evaluation_sets import read_evaluation_sets
 from reelproof.pipeline.parts.step import Outside, WholeStep
 from reelproof.pipeline.parts.whole import WholeRun
 from reelproof.pipeline.steps.answers import PROVENANCE, TRACES
-from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
-from reelproof.pipeline.steps.judged_rows import (
+from reelproof.pipeline.steps.decided_rows import (
     RowsByBlock,
     blocks_in,
     counts_now,
@@ -25,6 +24,7 @@ from reelproof.pipeline.steps.judged_rows import (
     parts_of,
     verdicts_of,
 )
+from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.questions import QUESTIONS
 from reelproof.pipeline.steps.scores import REPEATS, SCORES
 from reelproof.schemas.policy import PolicyConfig
@@ -144,7 +144,7 @@ MEMBERSHIP = ("sft", "rl", "reasons", "chosen", "pair_reason", "published")
 
 
 def decide_all(run: WholeRun, policy: PolicyConfig) -> Decided:
-    """Leave `verdicts-00000`, …: one a block, one row a trace in the order of the measurements."""
+    """Leave `verdicts-00000`, …: one per block, one row per trace in the order of the measurements."""
     blocks = blocks_in(run)
     found = found_over_all(run)
 

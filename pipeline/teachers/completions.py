@@ -30,7 +30,7 @@ _SEGMENTS_AT_ONCE = 64
 
 
 class CompletionLog:
-    """The completions of one part, in `folder` of a filesystem: `00001-<random>.jsonl`, a record a line."""
+    """The completions of one part, in `folder` of a filesystem: `00001-<random>.jsonl`, a record per line."""
 
     def __init__(
         self,

@@ -123,7 +123,7 @@ def check_teacher(cfg: TeacherConfig, needs: TeacherNeeds) -> None:
 
 
 def teacher_plugins(cfgs: Iterable[TeacherConfig]) -> list[Any]:
-    """Dask worker plugins that start the vLLM servers among them: one a worker that declares GPUs."""
+    """Dask worker plugins that start the vLLM servers among them: one per worker that declares GPUs."""
     wanted = [cfg for cfg in cfgs if isinstance(cfg, VllmTeacherConfig)]
     if not wanted:
         return []

@@ -57,7 +57,7 @@ async def _check(server: OpenAIServer, cfg: ServerTeacherConfig, needs: TeacherN
             where,
             f"does not take a request of {needs.images} images of {largest.image_width_px} x "
             f"{largest.image_height_px} px and {needs.prompt_characters} characters",
-            "give it a longer context or more images a request, or show fewer or smaller frames",
+            "give it a longer context or more images per request, or show fewer or smaller frames",
         )
         _check_context(reply, [each for each in listed if each.get("id") == cfg.model], needs, where)
 

@@ -63,15 +63,15 @@ class VllmServer:
         return f"http://127.0.0.1:{self._port}/v1"
 
     def broken(self) -> str | None:
-        """Why it will not come back, if so."""
+        """Why the server will not come back; None where it may."""
         return self._broken
 
     def load(self) -> ServerLoad:
-        """How busy it was so far."""
+        """How busy the server was so far."""
         return self._watch.load(self.url, self.restarts)
 
     def start(self) -> None:
-        """Begin to start it; returns at once."""
+        """Begin to start the server; returns at once."""
         self._thread.start()
 
     def wait_ready(self) -> None:
@@ -204,7 +204,7 @@ class VllmServerPlugin(WorkerPlugin):
             self.server.start()
 
     def teardown(self, worker: Any) -> None:  # noqa: ARG002 - Dask's signature
-        """Stop it."""
+        """Stop the server as its worker ends."""
         if self.server is not None:
             self.server.stop()
 

@@ -33,7 +33,7 @@ def statement_f1(said: str, gold: str) -> float:
         return 0.0
     place = {word: index for index, word in enumerate(other)}
     shared = [place[word] for word in dict.fromkeys(one) if word in place]
-    tau = 2 * kendall_agreement(shared) - 1 if len(shared) > 2 else 1.0
+    tau = 2 * ordered_share(shared) - 1 if len(shared) > 2 else 1.0
     return _f1(one, other) * max(0.0, tau)
 
 
@@ -42,7 +42,7 @@ def line_accuracy(said: Sequence[str], gold: Sequence[str]) -> float:
     return 1.0 if gold and "".join(said) == "".join(gold) else word_accuracy(said, gold)
 
 
-def kendall_agreement(places: Sequence[int]) -> float:
+def ordered_share(places: Sequence[int]) -> float:
     """(Kendall's tau + 1) / 2 of a permutation against 0, 1, 2 …: the share of pairs that stand in the right
     order.
     """

@@ -13,8 +13,8 @@ from reelproof.schemas.answers.letters import lenient_letters, strict_letters
 from reelproof.schemas.answers.orders import lenient_order, strict_order
 from reelproof.schemas.answers.overlap import (
     box_match,
-    kendall_agreement,
     line_accuracy,
+    ordered_share,
     rouge_mean,
     span_iou,
     statement_f1,
@@ -53,7 +53,7 @@ FRAME_TOLERANCE_S = 0.5
 """How far from the gold frame a box may be claimed, on both sides, where the question states no tolerance."""
 
 
-class _Asked(NamedTuple):
+class _Comparison(NamedTuple):
     """One comparison."""
 
     said: str
@@ -71,14 +71,14 @@ def strict_score(
     `tolerance`: numerical, the largest absolute difference that counts as right; spatial grounding, seconds
     between the claimed frame and the gold one.
     """
-    return _score(task, said, _Asked(said or "", gold, options, tolerance, strict=True))
+    return _score(task, said, _Comparison(said or "", gold, options, tolerance, strict=True))
 
 
 def lenient_score(
     task: Task, said: str | None, gold: str, options: Sequence[str] = (), tolerance: float | None = None
 ) -> float:
     """Score of what a person would understand from the answer, in [0, 1]; never below the strict one."""
-    asked = _Asked(said or "", gold, options, tolerance, strict=False)
+    asked = _Comparison(said or "", gold, options, tolerance, strict=False)
     return max(_score(task, said, asked), _score(task, said, asked._replace(strict=True)))
 
 
@@ -95,7 +95,7 @@ def partial_score(
     if task is Task.MULTIPLE_CHOICE:
         return max(whole, _letters_share(said, gold, options))
     if task is Task.ORDERING:
-        return max(whole, _order_agreement(said, gold))
+        return max(whole, _ordered_share(said, gold))
     return whole
 
 
@@ -123,7 +123,7 @@ def unread(task: Task, said: str, options: Sequence[str] = ()) -> bool:
     return not words(said) if readings is None else readings.lenient(said, options) is None
 
 
-def _score(task: Task, said: str | None, asked: _Asked) -> float:
+def _score(task: Task, said: str | None, asked: _Comparison) -> float:
     if said is None or not asked.said.strip():
         return 0.0
     if asked.said.strip() == asked.gold.strip():
@@ -131,7 +131,7 @@ def _score(task: Task, said: str | None, asked: _Asked) -> float:
     return _SCORERS[task](asked)
 
 
-def _choice(asked: _Asked) -> float:
+def _choice(asked: _Comparison) -> float:
     said = (strict_letters if asked.strict else lenient_letters)(asked.said, asked.options)
     return float(said is not None and said == lenient_letters(asked.gold, asked.options))
 
@@ -141,7 +141,7 @@ def _letters_share(said: str, gold: str, options: Sequence[str]) -> float:
     return len(chosen) / len(right) if chosen and right and chosen <= right else 0.0
 
 
-def _number(asked: _Asked) -> float:
+def _number(asked: _Comparison) -> float:
     said, gold = _amounts(asked)
     if said is None or gold is None:
         return 0.0
@@ -150,7 +150,7 @@ def _number(asked: _Asked) -> float:
     return float(any(abs(one - other) <= margin + 1e-9 + 4e-16 * abs(other) for one, other in pairs))
 
 
-def _regression(asked: _Asked) -> float:
+def _regression(asked: _Comparison) -> float:
     """Mean relative accuracy over thresholds 0.50, 0.55 … 0.95. Source: arXiv 2412.14171, eq. 1."""
     said, gold = _amounts(asked)
     if said is None or gold is None:
@@ -165,7 +165,7 @@ def _relative_accuracy(said: float, gold: float) -> float:
     return sum(error < (100 - percent) / 100 - 1e-9 or error == 0 for percent in range(50, 100, 5)) / 10
 
 
-def _amounts(asked: _Asked) -> tuple[Amount | None, Amount | None]:
+def _amounts(asked: _Comparison) -> tuple[Amount | None, Amount | None]:
     said = (strict_amount if asked.strict else lenient_amount)(asked.said)
     return said, lenient_amount(asked.gold)
 
@@ -185,43 +185,43 @@ def _comparable(said: Amount, gold: Amount) -> list[tuple[float, float]]:
     return pairs
 
 
-def _open_ended(asked: _Asked) -> float:
+def _open_ended(asked: _Comparison) -> float:
     return statement_f1(asked.said, asked.gold)
 
 
-def _ocr(asked: _Asked) -> float:
+def _ocr(asked: _Comparison) -> float:
     if asked.strict:
         return word_accuracy(asked.said.split(), asked.gold.split())
     return line_accuracy(words(asked.said), words(asked.gold))
 
 
-def _spans(asked: _Asked) -> float:
+def _spans(asked: _Comparison) -> float:
     said, gold = (strict_spans if asked.strict else lenient_spans)(asked.said), lenient_spans(asked.gold)
     return span_iou(said, gold) if said and gold else 0.0
 
 
-def _boxes(asked: _Asked) -> float:
+def _boxes(asked: _Comparison) -> float:
     said, gold = (strict_boxes if asked.strict else lenient_boxes)(asked.said), lenient_boxes(asked.gold)
     tolerance_s = FRAME_TOLERANCE_S if asked.tolerance is None else asked.tolerance
     return box_match(said, gold, tolerance_s) if said and gold else 0.0
 
 
-def _order(asked: _Asked) -> float:
+def _order(asked: _Comparison) -> float:
     gold = lenient_order(asked.gold, expected_items=0)
     said = strict_order(asked.said) if asked.strict else lenient_order(asked.said, len(gold or ()))
     return float(said is not None and said == gold)
 
 
-def _order_agreement(said: str, gold: str) -> float:
+def _ordered_share(said: str, gold: str) -> float:
     right = lenient_order(gold, expected_items=0) or ()
     order = lenient_order(said, len(right)) or ()
     if len(right) < 2 or len(set(right)) != len(right) or sorted(order) != sorted(right):
         return 0.0
     place = {item: index for index, item in enumerate(right)}
-    return kendall_agreement([place[item] for item in order])
+    return ordered_share([place[item] for item in order])
 
 
-def _truth(asked: _Asked) -> float:
+def _truth(asked: _Comparison) -> float:
     said, gold = (strict_truth if asked.strict else lenient_truth)(asked.said), lenient_truth(asked.gold)
     if (
         asked.strict
@@ -232,7 +232,7 @@ def _truth(asked: _Asked) -> float:
     return float(said is not None and said == gold)
 
 
-_SCORERS: dict[Task, Callable[[_Asked], float]] = {
+_SCORERS: dict[Task, Callable[[_Comparison], float]] = {
     Task.MULTIPLE_CHOICE: _choice,
     Task.NUMERICAL: _number,
     Task.REGRESSION: _regression,

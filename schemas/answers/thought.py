@@ -22,7 +22,7 @@ def repetition(thought: str, gram_words: int = 4) -> float:
 
 
 def lies_in_clip(span: Span, clip: Clip, tolerance_s: float) -> bool:
-    """Whether both ends do."""
+    """Whether both ends of the cited span lie in the clip."""
     return clip.start_s - tolerance_s <= span.start_s and span.end_s <= clip.end_s + tolerance_s
 
 

@@ -24,7 +24,7 @@ class GivenTracesConfig(Settings):
     """Who wrote them, as `name@revision`; where unknown they go by their set, as `Video-R1@given`."""
 
 
-class _Asked(NamedTuple):
+class _SameQuestion(NamedTuple):
     """What must be equal for a row to be about a question."""
 
     video_id: str
@@ -44,7 +44,7 @@ def given_traces(
     or whose video gave no question, gives none.
     """
     asked = list(questions)
-    alike: defaultdict[_Asked, list[Question]] = defaultdict(list)
+    alike: defaultdict[_SameQuestion, list[Question]] = defaultdict(list)
     for question in asked:
         if question.source is QuestionSource.GIVEN:
             alike[_key(question)].append(question)
@@ -58,12 +58,12 @@ def given_traces(
             yield _trace(question, text, cfg.teacher or f"{row.kind}@given", index)
 
 
-def _key(question: Question) -> _Asked:
-    return _Asked(question.video_id, question.kind, question.text, question.options, question.answer)
+def _key(question: Question) -> _SameQuestion:
+    return _SameQuestion(question.video_id, question.kind, question.text, question.options, question.answer)
 
 
-def _key_of_row(row: GivenRow) -> _Asked:
-    return _Asked(row.video_id, row.kind, row.question, row.options, row.answer)
+def _key_of_row(row: GivenRow) -> _SameQuestion:
+    return _SameQuestion(row.video_id, row.kind, row.question, row.options, row.answer)
 
 
 def _nearest(row: GivenRow, questions: Sequence[Question]) -> Question:

@@ -9,7 +9,7 @@ VERSION = 1
 
 
 def claims_of_traces(cases: Iterable[Case], min_belief: float) -> Iterator[TraceClaims]:
-    """One record a trace, in order; `min_belief` is the belief from which frames bear a claim out."""
+    """One record per trace, in order; `min_belief` is the belief from which frames bear a claim out."""
     for case in cases:
         by_trace = defaultdict[str, list[Claim]](list)
         for claim in case.claims:

@@ -43,7 +43,7 @@ class _Judged(NamedTuple):
 
 
 def judge_sufficiency(cases: Iterable[Case], judge: Teacher, cfg: SufficiencyConfig) -> Iterator[Sufficiency]:
-    """One record a trace, in order. A thought that only concludes is not put to the judge.
+    """One record per trace, in order. A thought that only concludes is not put to the judge.
 
     Raises RuntimeError where the judge left requests unanswered.
     """

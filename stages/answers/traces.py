@@ -37,7 +37,7 @@ class RolloutConfig(Settings):
     """The draws, and which teacher answers what, follow from it."""
 
 
-class Asked(NamedTuple):
+class ClipQuestion(NamedTuple):
     """A question with the clip that it is about."""
 
     clip: Clip
@@ -58,7 +58,7 @@ class _Rollout(NamedTuple):
 
 
 def ask_rollouts(
-    asked: Iterable[Asked],
+    asked: Iterable[ClipQuestion],
     teachers: Sequence[TeacherShare],
     cfg: RolloutConfig,
     frames: Mapping[str, bytes],
@@ -109,16 +109,16 @@ def read_trace(question: Question, request: ChatRequest, completion: Completion)
     )
 
 
-def _clip_by_clip(asked: Iterable[Asked]) -> Iterator[Asked]:
+def _clip_by_clip(asked: Iterable[ClipQuestion]) -> Iterator[ClipQuestion]:
     """Clips in the order in which they first come, the questions of each in theirs."""
-    by_clip: dict[str, list[Asked]] = {}
+    by_clip: dict[str, list[ClipQuestion]] = {}
     for each in asked:
         by_clip.setdefault(each.clip.clip_id, []).append(each)
     for group in by_clip.values():
         yield from group
 
 
-def rollout_request(asked: Asked, model: str, sample_index: int, cfg: RolloutConfig) -> ChatRequest:
+def rollout_request(asked: ClipQuestion, model: str, sample_index: int, cfg: RolloutConfig) -> ChatRequest:
     """What a teacher is asked for one rollout of a question."""
     question = asked.question
     sampling = Sampling(
@@ -132,7 +132,9 @@ def rollout_request(asked: Asked, model: str, sample_index: int, cfg: RolloutCon
     return ChatRequest(model=model, messages=messages, sampling=sampling, sample_index=sample_index)
 
 
-def _rollouts(asked: Asked, teachers: Sequence[TeacherShare], cfg: RolloutConfig) -> Iterator[_Rollout]:
+def _rollouts(
+    asked: ClipQuestion, teachers: Sequence[TeacherShare], cfg: RolloutConfig
+) -> Iterator[_Rollout]:
     question = asked.question
     for index in range(cfg.rollouts):
         dealt = index if cfg.mix == "rollouts" else 0

@@ -35,7 +35,7 @@ class Band(NamedTuple):
 
     @property
     def bits(self) -> int:
-        """Width of all chosen blocks."""
+        """How many bits all chosen blocks have together."""
         return sum(self.widths[block] for block in self.chosen)
 
 

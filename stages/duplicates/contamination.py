@@ -95,7 +95,7 @@ def find_contamination(
 
     Args:
         questions: Columns `question_id`, `clip_id`, `video_id`, `video` (file name), `text`.
-        frames: Columns `clip_id`, `phash`, one row a frame of a clip.
+        frames: Columns `clip_id`, `phash`, one row per frame of a clip.
         sets: What must not be trained on.
         cfg: From how much overlap.
     """

@@ -79,7 +79,7 @@ def same_looking(
     count for nothing.
 
     Args:
-        hashes: (F,), one a frame.
+        hashes: (F,), one per frame.
         looks: Of these frames.
         whose: Owners of these frames.
         min_share: See above.

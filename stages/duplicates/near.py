@@ -11,7 +11,14 @@ from reelproof.schemas.settings import Settings
 from reelproof.stages.duplicates.bands import MOST_BITS
 from reelproof.stages.duplicates.frames import Looks, Owned, as_bits, compare_looks, same_looking
 from reelproof.stages.duplicates.shown import same_views
-from reelproof.stages.duplicates.text import Ragged, agreement, likely_pairs, runs, signatures, word_hashes
+from reelproof.stages.duplicates.text import (
+    Ragged,
+    estimated_similarity,
+    likely_pairs,
+    runs,
+    signatures,
+    word_hashes,
+)
 
 VERSION = 3
 
@@ -142,7 +149,7 @@ def _confirmed(
     """Pairs (earlier, later) that are at least so similar, in order of the later, then of the earlier one."""
     found = list(likely_pairs(signed, codes))
     pairs = np.unique(np.concatenate(found), axis=0) if found else np.zeros((0, 2), np.int64)
-    estimated = agreement(signed, pairs)
+    estimated = estimated_similarity(signed, pairs)
     near = np.abs(estimated - similarity) < _ESTIMATE_ERROR
     near &= estimated < 1.0
     sure = (estimated >= similarity) & ~near

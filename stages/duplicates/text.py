@@ -106,7 +106,7 @@ def likely_pairs(signed: Signatures, groups: Places) -> Iterator[npt.NDArray[np.
         yield np.unique(pairs, axis=0)
 
 
-def agreement(signed: Signatures, pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def estimated_similarity(signed: Signatures, pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Estimated Jaccard similarity of each pair of rows. (P, 2) -> (P,)"""
     parts = [
         (signed[chunk[:, 0]] == signed[chunk[:, 1]]).mean(axis=1)

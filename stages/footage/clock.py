@@ -7,7 +7,7 @@ class Clock:
     """Presentation times in whole milliseconds, from the first frame on unless told otherwise."""
 
     def __init__(self, fps: float, declared_s: float, tick_s: float) -> None:
-        """A stream of `fps` frames a second (0: unknown) that declares its length, in ticks of `tick_s`."""
+        """A stream of `fps` frames per second (0: unknown) that declares its length, in ticks of `tick_s`."""
         self.step_s = 1 / fps if 0 < fps <= 1000 else 0.04
         self.end_s = 0.0
         """The last frame's time plus its duration."""

@@ -46,7 +46,7 @@ class FootageConfig(Settings):
     """
     jpeg_quality: int = Field(default=85, ge=20, le=100)
     """Every candidate is stored in this quality, whatever its source. The same words at 640 px: 28 % from
-    quality 50 to 95, at 15 to 33 kB a frame."""
+    quality 50 to 95, at 15 to 33 kB per frame."""
     exact: bool = False
     """Decode every frame, also where leaving out unreferenced ones would place cuts within two frames."""
     scan_lines: int = Field(default=64, ge=32, le=720)

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def span_of(scene: Scene) -> Span:
-    """From when to when."""
+    """From when to when a scene lasts."""
     return Span(start_s=scene.start_s, end_s=scene.end_s)
 
 

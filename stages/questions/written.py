@@ -81,7 +81,7 @@ def ask_questions(
     by_id = {clip.clip_id: clip for clip in clips}
     written = list(write_questions(by_id, writer, cfg, frames))
     questions = [each.question for each in written if each.question]
-    agreement = _agreements(by_id, questions, answerer, cfg, frames) if cfg.answers else {}
+    agreement = _key_agreements(by_id, questions, answerer, cfg, frames) if cfg.answers else {}
     for each in written:
         found = agreement.get(each.question.question_id) if each.question else None
         yield each.model_copy(update={"agreement": found})
@@ -245,7 +245,7 @@ def _span(value: object) -> Span | None:
         return None
 
 
-def _agreements(
+def _key_agreements(
     clips: Mapping[str, Clip],
     questions: Sequence[Question],
     answerer: Teacher,
@@ -260,14 +260,14 @@ def _agreements(
     every = [request for group in requests.values() for request in group]
     completions = complete_all(answerer, every, frames)
     return {
-        each.question_id: _agreement(
+        each.question_id: _key_agreement(
             each, [completions[r.request_id] for r in requests[each.question_id]], cfg
         )
         for each in questions
     }
 
 
-def _agreement(question: Question, completions: Sequence[Completion], cfg: AskedConfig) -> float:
+def _key_agreement(question: Question, completions: Sequence[Completion], cfg: AskedConfig) -> float:
     said = [read_completion(each.text).answer for each in completions]
     scores = [lenient_score(question.task, each, question.answer, question.options) for each in said]
     return sum(score >= cfg.right_from for score in scores) / len(scores)

@@ -73,7 +73,7 @@ class TeacherPrice(Settings):
     """A million tokens of thoughts and answers cost this."""
 
     def of(self, prompt_tokens: float, completion_tokens: float) -> float:
-        """So many tokens' cost."""
+        """What so many tokens of prompts and of completions cost."""
         prompt = prompt_tokens * self.per_million_prompt_tokens
         return (prompt + completion_tokens * self.per_million_completion_tokens) / 1e6
 

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from reelproof.pipeline.curate import judge
+from reelproof.pipeline.curate import decide_all
 from reelproof.pipeline.ingest import Again
 from reelproof.stages.teachers import openai_server, openai_teacher
 from tests.pipeline.conftest import film
@@ -31,7 +31,7 @@ def recipe_of(tmp_path, monkeypatch):
 
 def told(worked):
     """Every trace's words and verdict."""
-    verdicts = judge(worked.workplace).verdicts.sort("trace_id")
+    verdicts = decide_all(worked.workplace).verdicts.sort("trace_id")
     return verdicts.drop("published").rows()
 
 

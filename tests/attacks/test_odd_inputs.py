@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reelproof.pipeline.commands.terminal import PlainConsole
-from reelproof.pipeline.inputs.questions_file import read_manifest
+from reelproof.pipeline.inputs.questions_file import read_video_list
 from reelproof.schemas.text import clean_json, clean_text, shown_text
 from tests.films import Shot, make_film
 
@@ -36,7 +36,7 @@ def csv_of(*lines: str) -> bytes:
 @pytest.mark.parametrize("place", [0, 3, 8])
 def test_a_bad_line_of_csv_costs_no_other(bad, costs, place):
     lines = [*GOOD[:place], bad, *GOOD[place:]]
-    manifest = read_manifest("m.csv", csv_of(*lines))
+    manifest = read_video_list("m.csv", csv_of(*lines))
     assert [each.video for each in manifest.rows if each.video.startswith("v")] == [
         line.partition(",")[0] for line in GOOD
     ]
@@ -62,7 +62,7 @@ def test_what_json_can_spell_can_be_written(value):
 
 def test_halves_of_characters_in_a_manifest_cost_nothing():
     line = b'{"video": "a.mp4", "question": "What \\ud83d is it?", "answer": "yes", "kind": "k\\udfff"}'
-    (row,) = read_manifest("m.jsonl", line).rows
+    (row,) = read_video_list("m.jsonl", line).rows
     assert row.question.question == "What \ufffd is it?"
     assert row.question.model_dump_json().encode()
 

@@ -109,8 +109,8 @@ def test_rows_come_as_asked_across_shards(numbers, rows, plain):
 
 def thought_of(row: dict) -> str | None:
     """`rejected` holds what was said once, in its tags."""
-    told = row.get("text", "").removeprefix("<think>").partition("</think>")[0]
-    return row.get("thought", told or None)
+    told = (row.get("text") or "").removeprefix("<think>").partition("</think>")[0]
+    return row.get("thought") or told or None
 
 
 @pytest.mark.parametrize("hint", [None, 0, 10**9])

@@ -9,7 +9,7 @@ import pytest
 from reelproof.pipeline.build import refilter
 from reelproof.pipeline.commands.diff import diff_datasets, tell_diff
 from reelproof.pipeline.commands.explain import explain
-from reelproof.pipeline.curate import judge
+from reelproof.pipeline.curate import decide_all
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.workplace import SOURCES, Workplace, open_workplace
@@ -32,9 +32,9 @@ def story(workplace: Workplace, named: str) -> str:
 
 def rollouts(workplace: Workplace) -> pl.DataFrame:
     """One row a trace: its ids and verdicts."""
-    judged = judge(workplace)
-    keys = judged.measurements.select("question_id", "clip_id", "video_id")
-    return pl.concat([judged.verdicts, keys], how="horizontal")
+    decided = decide_all(workplace)
+    keys = decided.measurements.select("question_id", "clip_id", "video_id")
+    return pl.concat([decided.verdicts, keys], how="horizontal")
 
 
 def remove(build: Path, video_id: str) -> None:

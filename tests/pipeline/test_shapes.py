@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from reelproof.pipeline.inputs.questions_file import Manifest, read_manifest
+from reelproof.pipeline.inputs.questions_file import VideoList, read_video_list
 from reelproof.pipeline.inputs.shapes import PLAIN, SHAPE_NAMES
 from reelproof.pipeline.inputs.sources import SourceError, SourcesConfig, list_sources
 from reelproof.schemas.question import Task
@@ -460,8 +460,8 @@ SETS: dict[str, list[tuple[dict[str, Any], list[Read]]]] = {
 }
 
 
-def manifest(*rows: dict[str, Any], **settings: Any) -> Manifest:
-    return read_manifest("set.jsonl", "\n".join(map(json.dumps, rows)).encode(), **settings)
+def manifest(*rows: dict[str, Any], **settings: Any) -> VideoList:
+    return read_video_list("set.jsonl", "\n".join(map(json.dumps, rows)).encode(), **settings)
 
 
 @pytest.mark.parametrize("shape", SETS)
@@ -492,7 +492,7 @@ def test_every_shape_is_tried() -> None:
 
 def test_charades_lines_are_sentences_with_their_stretch() -> None:
     lines = b"3MSZA 24.3 30.4##person turn a light on.\n\nAB12C 0.0 5.5##a person sits.\nno such line\n"
-    found = read_manifest("charades_sta_train.txt", lines)
+    found = read_video_list("charades_sta_train.txt", lines)
     assert [(row.video, row.question.answer, row.question.task) for row in found.rows if row.question] == [
         ("3MSZA", "[24.3, 30.4]", GROUND),
         ("AB12C", "[0.0, 5.5]", GROUND),

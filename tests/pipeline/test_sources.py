@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from reelproof.pipeline.disk.files import local_copy
-from reelproof.pipeline.inputs.questions_file import read_manifest
+from reelproof.pipeline.inputs.questions_file import read_video_list
 from reelproof.pipeline.inputs.sources import (
     SourceError,
     SourcesConfig,
@@ -396,7 +396,7 @@ def test_columns_that_mean_nothing_are_told(tmp_path):
 @given(st.binary(max_size=200), st.sampled_from(["m.jsonl", "m.json", "m.csv", "m.parquet"]))
 def test_manifest_of_any_bytes_is_read_or_refused_but_never_crashes(content, name):
     try:
-        manifest = read_manifest(name, content)
+        manifest = read_video_list(name, content)
     except ValueError:
         return
     assert all(problem.reason for problem in manifest.problems)
@@ -424,7 +424,7 @@ columns = [
 
 @given(st.lists(st.dictionaries(st.sampled_from(columns), json_values), max_size=4))
 def test_manifest_of_any_values_accounts_for_every_row(rows):
-    manifest = read_manifest("m.jsonl", as_jsonl(rows))
+    manifest = read_video_list("m.jsonl", as_jsonl(rows))
     assert len(manifest.rows) + len(manifest.problems) + sum(manifest.skipped.values()) == len(rows)
 
 
@@ -549,11 +549,11 @@ def test_replaced_remote_file_is_read_again(bucket):
 )
 def test_traces_come_as_texts_and_as_chat_messages(came):
     row = {"video": "a.mp4", "question": "Which?", "options": ["red", "blue"], "answer": "B", **came}
-    (read,) = read_manifest("m.jsonl", as_jsonl([row])).rows
+    (read,) = read_video_list("m.jsonl", as_jsonl([row])).rows
     assert "".join(read.question.completion.split("\n")) == "<think>It is blue.</think>B"
 
 
 def test_completion_that_is_none_is_told():
     row = {"video": "a.mp4", "question": "Is it?", "answer": "yes", "completion": 5}
-    (problem,) = read_manifest("m.jsonl", as_jsonl([row])).problems
+    (problem,) = read_video_list("m.jsonl", as_jsonl([row])).problems
     assert problem.reason == "`completion` is text, got 5"

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from reelproof.schemas.answers.overlap import word_accuracy
 from reelproof.schemas.answers.scores import (
     gold_fault,
-    kendall_agreement,
     lenient_score,
+    ordered_share,
     partial_score,
     rouge_mean,
     strict_score,
@@ -105,9 +105,7 @@ def test_span_overlap_equals_a_count_of_seconds(a: tuple[int, int], b: tuple[int
 @given(st.permutations(range(7)))
 def test_order_credit_is_the_share_of_pairs_in_order(places: list[int]) -> None:
     pairs = [(i, j) for i in range(7) for j in range(i + 1, 7)]
-    assert kendall_agreement(places) == pytest.approx(
-        sum(places[i] < places[j] for i, j in pairs) / len(pairs)
-    )
+    assert ordered_share(places) == pytest.approx(sum(places[i] < places[j] for i, j in pairs) / len(pairs))
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=8), st.lists(st.sampled_from("abc"), min_size=1, max_size=8))

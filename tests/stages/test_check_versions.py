@@ -161,7 +161,7 @@ def made_traces() -> Iterator[Record]:
     """Their ids follow from the prompt, which a step's fingerprint holds apart."""
     texts = [text for *_, said in SAID for text in said]
     teacher = traces.TeacherShare(Recited(*texts, "failed"), 1.0)
-    asked = [traces.Asked(case.clip, case.question) for case in bare_cases()]
+    asked = [traces.ClipQuestion(case.clip, case.question) for case in bare_cases()]
     for trace in traces.ask_rollouts(asked, [teacher], traces.RolloutConfig(), {}):
         yield trace.model_copy(update={"trace_id": "", "prompt_id": ""})
 

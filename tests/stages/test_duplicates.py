@@ -18,7 +18,7 @@ from reelproof.stages.duplicates.near import (
     duplicate_videos,
 )
 from reelproof.stages.duplicates.shown import shared_share
-from reelproof.stages.duplicates.text import agreement, runs, signatures, word_hashes
+from reelproof.stages.duplicates.text import estimated_similarity, runs, signatures, word_hashes
 from tests.repeats import repeated_questions
 
 WORDS = [f"w{i}" for i in range(500)]
@@ -61,7 +61,7 @@ def test_signatures_estimate_similarity_as_well_as_datasketch_does(changed):
         other = list(one)
         other[:changed] = sentence(rng, changed)
         texts = [" ".join(one), " ".join(other)]
-        ours.append(agreement(signatures(pl.Series(texts), 3), np.array([[0, 1]]))[0])
+        ours.append(estimated_similarity(signatures(pl.Series(texts), 3), np.array([[0, 1]]))[0])
         hashed = []
         for said in (one, other):
             sketch = MinHash(num_perm=64)

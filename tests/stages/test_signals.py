@@ -15,7 +15,7 @@ from reelproof.schemas.chat import ChatRequest, Message, Sampling, TextPart
 from reelproof.schemas.footage import Clip, ClipKind, CutKind, FrameRef, Scene
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
 from reelproof.schemas.trace import Trace
-from reelproof.stages.answers.traces import Asked, RolloutConfig, TeacherShare, ask_rollouts
+from reelproof.stages.answers.traces import ClipQuestion, RolloutConfig, TeacherShare, ask_rollouts
 from reelproof.stages.questions.computed import ComputedConfig, computed_questions
 from reelproof.stages.questions.computed_kinds import MAKERS
 from reelproof.stages.teachers.embedded.read import read_request
@@ -75,17 +75,17 @@ LIVELY = film("lively", [5] * 10, [0, 1, 2, 3, 4, 24, 54, 84, 114, 144])
 JPEGS = CUTS.jpegs | CALM.jpegs | LIVELY.jpegs
 
 
-def questions(films: Sequence[Film], *kinds: str, seed: int = 0) -> list[Asked]:
+def questions(films: Sequence[Film], *kinds: str, seed: int = 0) -> list[ClipQuestion]:
     cfg = ComputedConfig(
         kinds=kinds, seed=seed, changed_bits=0, foreign_bits=0, lone_scene_share=1.0, largest_change_bits=1
     )
     clips = [each.clip for each in films]
     by_id = {clip.clip_id: clip for clip in clips}
-    return [Asked(by_id[each.clip_id], each) for each in computed_questions(clips, cfg)]
+    return [ClipQuestion(by_id[each.clip_id], each) for each in computed_questions(clips, cfg)]
 
 
 def answers(
-    asked: Sequence[Asked], rollouts: int = 1, temperature: float = 0.0, seed: int = 0
+    asked: Sequence[ClipQuestion], rollouts: int = 1, temperature: float = 0.0, seed: int = 0
 ) -> list[Trace]:
     cfg = RolloutConfig(rollouts=rollouts, temperature=temperature, seed=seed)
     return list(ask_rollouts(asked, [TeacherShare(SignalsTeacher(), 1)], cfg, JPEGS))
@@ -105,11 +105,11 @@ def ask_text(question: str, task: Task, options: Sequence[str] = (), frames: int
         answer="A",
         frames=shown,
     )
-    (trace,) = answers([Asked(CUTS.clip, given)])
+    (trace,) = answers([ClipQuestion(CUTS.clip, given)])
     return trace
 
 
-def is_right(asked: Asked, trace: Trace) -> bool:
+def is_right(asked: ClipQuestion, trace: Trace) -> bool:
     question = asked.question
     return (
         lenient_score(question.task, trace.answer, question.answer, question.options, question.tolerance) == 1

@@ -8,7 +8,7 @@ from reelproof.schemas.chat import ChatRequest, Completion
 from reelproof.schemas.footage import Span
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
 from reelproof.schemas.trace import Trace
-from reelproof.stages.answers.traces import Asked, RolloutConfig, TeacherShare, ask_rollouts
+from reelproof.stages.answers.traces import ClipQuestion, RolloutConfig, TeacherShare, ask_rollouts
 from tests.views import made_clip
 
 CLIPS = [made_clip(name) for name in ("one", "two", "three")]
@@ -47,9 +47,9 @@ class SilentTeacher(ScriptedTeacher):
         return super().complete(requests[1:], frames)
 
 
-def asked(count: int) -> list[Asked]:
+def asked(count: int) -> list[ClipQuestion]:
     """Questions that go round the clips."""
-    return [Asked(CLIPS[i % 3], question(f"q{i}", i % 3)) for i in range(count)]
+    return [ClipQuestion(CLIPS[i % 3], question(f"q{i}", i % 3)) for i in range(count)]
 
 
 def question(question_id: str, clip: int) -> Question:

@@ -122,7 +122,7 @@ def test_frames_of_another_size_than_the_processors_are_refused(command, unloada
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"rewards": RewardConfig(evidence=1.0)}, "need a judge"),
+        ({"rewards": RewardConfig(evidence=1.0)}, "need a verifier"),
         ({"rewards": RewardConfig(accuracy=0.0)}, "nothing would be learned"),
         ({"temporal": TemporalConfig()}, "temporal .* one frame"),
     ],

@@ -23,8 +23,8 @@ class HalfJudge:
         return [0.5 for _ in cases]
 
 
-def components(text, cfg=None, judge=None, example=EXAMPLE):
-    return score_completions([(example, text)], cfg or RewardConfig(), judge)[0].components
+def components(text, cfg=None, verifier=None, example=EXAMPLE):
+    return score_completions([(example, text)], cfg or RewardConfig(), verifier)[0].components
 
 
 def test_answers_are_scored_by_the_functions_that_the_filter_uses():
@@ -134,7 +134,7 @@ def test_gate_lets_an_answer_count_only_where_the_thought_speaks_for_it():
 @pytest.mark.parametrize(
     ("cfg", "example", "message"),
     [
-        (RewardConfig(evidence=1.0), EXAMPLE, "need a judge"),
+        (RewardConfig(evidence=1.0), EXAMPLE, "need a verifier"),
         (RewardConfig(grounding=1.0), EXAMPLE._replace(prompt=()), "rewards.grounding"),
         (RewardConfig(agreement=1.0), EXAMPLE._replace(task=Task.OPEN_ENDED), "rewards.agreement"),
         (RewardConfig(accuracy=0.0), EXAMPLE, "weight 0"),

@@ -171,7 +171,7 @@ class RightSampler(LocalSampler):
 
 
 def test_temporal_contrast_gates_neither_side_and_rewards_who_passed_the_gate(model, dataset):
-    """All are right in either order; the judge believes every other thought of those in order."""
+    """All are right in either order; the verifier believes every other thought of those in order."""
     rewards = RewardConfig(gate_accuracy=True)
     cfg = CFG.model_copy(update={"temporal": TemporalConfig(rollouts=2), "rewards": rewards})
     sampler = RightSampler.load(model, PromptConfig())

@@ -128,8 +128,8 @@ def test_judge_counts_the_claims_that_hold_of_the_four_asked_for(load, study):
     whole = read_completion(teacher.answer(asked, "key", teacher.Faults(0, 0, 0, 0))).thought
     other = whole.replace(shot.colours[0], shot.colours[1])
     three, none = whole.partition(". ")[2], "So left."
-    judge = load("measure").ShapesJudge()
-    assert judge.evidence([(example, said) for said in (whole, three, other, none)]) == [1, 0.75, 0, None]
+    verifier = load("measure").ShapesVerifier()
+    assert verifier.evidence([(example, said) for said in (whole, three, other, none)]) == [1, 0.75, 0, None]
 
 
 def test_pairing_narrows_the_interval_of_a_difference(load):

@@ -19,7 +19,7 @@ _TIME = r"\[(\d+(?:\.\d+)?) s\]"
 _CITED = re.compile(_TIME)
 
 
-def judge(asked: AskedClaim, measured: Differences) -> Verdict:
+def verify_claim(asked: AskedClaim, measured: Differences) -> Verdict:
     """`unknown` for a sentence of another kind, or with fewer frames than it cites."""
     for pattern, is_true in _KINDS:
         if pattern.search(asked.text):

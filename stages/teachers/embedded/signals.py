@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from reelproof.schemas.chat import ChatRequest, Completion
-from reelproof.stages.teachers.embedded.claims import judge
+from reelproof.stages.teachers.embedded.claims import verify_claim
 from reelproof.stages.teachers.embedded.judge import conclude
 from reelproof.stages.teachers.embedded.measure import (
     WHOLE,
@@ -59,7 +59,7 @@ class SignalsTeacher:
             case AskedQuestion() as asked:
                 text = _answer_question(asked, request, eye)
             case AskedClaim() as asked:
-                text = f"<answer>{judge(asked, eye.compare(asked.shown))}</answer>"
+                text = f"<answer>{verify_claim(asked, eye.compare(asked.shown))}</answer>"
             case AskedObservations() as asked:
                 text = f"<answer>{conclude(asked)}</answer>"
             case None:

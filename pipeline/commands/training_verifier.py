@@ -1,4 +1,4 @@
-"""A build's verifier -> a judge for rewards and votes: the claim check, on what a model in training says."""
+"""A build's verifier -> evidence for rewards and votes: the claim check, on what a model in training says."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from reelproof.training.batches import frame_labels
 from reelproof.training.shards import Example
 
 
-class VerifierJudge:
+class TrainingVerifier:
     """Puts each claim of a thought to the verifier with the frames that it cites."""
 
     def __init__(self, verifier: Teacher, cfg: ClaimConfig) -> None:
@@ -32,7 +32,7 @@ class VerifierJudge:
 
 
 @contextmanager
-def open_judge(build_dir: Path, trusted: bool) -> Iterator[VerifierJudge | None]:
+def open_verifier(build_dir: Path, trusted: bool) -> Iterator[TrainingVerifier | None]:
     """The verifier of the build in DIR; None where DIR is only a published dataset.
 
     Raises UsageError where the build's recipe is not trusted, and chooses programs or secrets for it.
@@ -44,7 +44,7 @@ def open_judge(build_dir: Path, trusted: bool) -> Iterator[VerifierJudge | None]
     if not trusted:
         require_trusted((recipe.verifier,))
     with open_teacher(recipe.verifier) as verifier:
-        yield VerifierJudge(verifier, recipe.claims)
+        yield TrainingVerifier(verifier, recipe.claims)
 
 
 def _shown(example: Example) -> list[ShownPicture]:

@@ -1,6 +1,6 @@
 import hashlib
 
-from reelproof.pipeline.commands.training_judge import VerifierJudge
+from reelproof.pipeline.commands.training_verifier import TrainingVerifier
 from reelproof.stages.answers.claims import ClaimConfig
 from reelproof.training.shards import example_of
 from tests.stages.test_claims import FrameReader
@@ -10,9 +10,9 @@ from tests.tiny_training import rl_row
 def test_evidence_is_the_belief_in_a_thoughts_claims_by_the_examples_own_frames():
     example = example_of(rl_row(0).model_dump())
     first = hashlib.sha256(example.images[0]).hexdigest()
-    judge = VerifierJudge(FrameReader([first]), ClaimConfig())
+    verifier = TrainingVerifier(FrameReader([first]), ClaimConfig())
     thoughts = ["Red at [0.0 s].", "Red at [0.0 s]. Blue at [1.0 s].", "Blue at [1.0 s].", "Blue at [9.0 s]."]
-    evidence = judge.evidence([(example, each) for each in (*thoughts, "It is red.")])
+    evidence = verifier.evidence([(example, each) for each in (*thoughts, "It is red.")])
     assert evidence == [1.0, 0.5, 0.0, None, None]
 
 
@@ -22,5 +22,5 @@ def test_frames_that_are_shown_by_their_places_bear_nothing_out():
         if part["text"] and part["text"].startswith("["):
             part["text"] = "Frame 1"
     example = example_of(row)
-    judge = VerifierJudge(FrameReader([]), ClaimConfig())
-    assert judge.evidence([(example, "Red at [0.0 s].")]) == [None]
+    verifier = TrainingVerifier(FrameReader([]), ClaimConfig())
+    assert verifier.evidence([(example, "Red at [0.0 s].")]) == [None]

@@ -149,12 +149,12 @@ def parts_of(run: WholeRun, block: Block) -> Sequence[PartInputs]:
 
 
 def measured_in(store: Store, found: Whole, block: Block) -> pl.DataFrame:
-    """Keys, scores and what was `found` over all parts, one row a trace of a block."""
+    """Keys, scores and what was `found` over all parts, one row per trace of a block."""
     return _with(found, read_measured(store, block))
 
 
 def measured(run: WholeRun) -> pl.DataFrame:
-    """The same of all blocks."""
+    """Keys, scores and what was found over all parts, one row per trace of all blocks."""
     if "measurements" not in run.memo:
         rows = read_block_measurements(run.store, blocks_in(run))
         run.memo["measurements"] = _with(found_over_all(run), rows)
