@@ -16,16 +16,19 @@ from reelproof.pipeline.disk.remembering import RememberingStore
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BuildFailed, UsageError
 from reelproof.pipeline.ingest import Again, ingest, save_ingested
+from reelproof.pipeline.inputs.sources import list_sources
 from reelproof.pipeline.parts.run_step import Receipt
 from reelproof.pipeline.parts.todo import teachers_of
 from reelproof.pipeline.progress.run_progress import read_progress
 from reelproof.pipeline.progress.run_summary import RUN, Kept, RunSummary
 from reelproof.pipeline.recipe import Recipe
+from reelproof.pipeline.recipe_changes import changed_settings, going_on
 from reelproof.pipeline.steps.whole_set import POLICY
 from reelproof.pipeline.teachers.kinds import TeacherConfig, check_teacher
 from reelproof.pipeline.workplace import Workplace, open_workplace
 from reelproof.stages.teachers.protocol import TeacherUnavailable
 
+SHOWN_CHANGES = 6
 SHOWN_FAILURES = 5
 
 
@@ -36,9 +39,14 @@ def build(recipe: Recipe, out: str, again: Again, console: Console) -> RunSummar
     """
     started = time.monotonic()
     store = Store(out)
+    recipe = going_on(store, recipe)
+    listed = list_sources(recipe.sources)  # before a folder is made
     store.claim()
     with store.lock():
-        ingested = ingest(store, recipe, again, console.print)
+        ingested = ingest(store, recipe, listed, again, console.print)
+        if changed := list(changed_settings(store, recipe)):
+            more = f"; … and {len(changed) - SHOWN_CHANGES} more" if len(changed) > SHOWN_CHANGES else ""
+            console.print("changed since the last build: " + "; ".join(changed[:SHOWN_CHANGES]) + more)
         if not ingested.workplace.parts:
             told = "; ".join(f"{each.name}: {each.detail}" for each in ingested.lost[:SHOWN_FAILURES])
             raise BuildFailed(f"none of the sources could be read ({told}); mend them, and build again")

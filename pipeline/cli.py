@@ -316,6 +316,8 @@ def main() -> None:
     try:
         sys.exit(cli(standalone_mode=False))
     except (click.Abort, KeyboardInterrupt):
+        sys.unraisablehook = lambda _: None  # Dask closes at exit what it had not opened yet, and says so
+        click.echo("reelproof: stopped; what is done is kept, and the same command goes on", err=True)
         sys.exit(EXIT_INTERRUPTED)
     except click.ClickException as error:
         error.show()
@@ -350,11 +352,11 @@ def _console(stderr: bool = True) -> "Console":
 
 def _report(summary: "RunSummary", out: str, recipe: "Recipe", as_json: bool) -> int:
     """Say what was done; 1 where too many sources could not be used."""
-    from reelproof.pipeline.commands.kept_nothing import tell_kept_nothing
+    from reelproof.pipeline.commands.last_lines import tell_kept_nothing, tell_next
     from reelproof.pipeline.workplace import open_workplace
 
     click.echo(summary.model_dump_json(indent=2) if as_json else summary.told())
-    for line in () if summary.kept.sft else tell_kept_nothing(open_workplace(out)):
+    for line in tell_next(out) if summary.kept.sft else tell_kept_nothing(open_workplace(out)):
         click.echo(shown_text(line), err=True)
     allowed = recipe.max_quarantined_share * summary.videos
     if summary.quarantined > allowed:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
-from reelproof.pipeline.inputs.sources import distinct_videos, given_rows, identify, list_sources
+from reelproof.pipeline.inputs.sources import SourceList, distinct_videos, given_rows, identify
 from reelproof.pipeline.parts.plan import Part, Plan, SizedVideo, ask_again, extend_plan
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.teachers.completions import CompletionLog
@@ -36,9 +36,8 @@ class Ingested(NamedTuple):
     """Files that could not be read."""
 
 
-def ingest(store: Store, recipe: Recipe, again: Again, say: Say) -> Ingested:
-    """Look at the sources and plan the parts; nothing is written. Raises SourceError where that fails."""
-    listed = list_sources(recipe.sources)
+def ingest(store: Store, recipe: Recipe, listed: SourceList, again: Again, say: Say) -> Ingested:
+    """Look at the files that were listed and plan the parts; nothing is written."""
     known = read_records(store, FILES, SourceIdentity)
     identities = identify(listed.files, known)
     sources = tuple(distinct_videos(identities.found, known))

@@ -19,12 +19,13 @@ from reelproof.pipeline.parts.run_step import quarantine_file
 from reelproof.pipeline.parts.todo import Todo
 from reelproof.pipeline.parts.whole import WholeTask, plan_whole
 from reelproof.pipeline.recipe import Recipe, recipe_of_build
+from reelproof.pipeline.recipe_changes import RECIPE as RECIPE
 from reelproof.schemas.footage import Quarantine
 from reelproof.schemas.question import GivenRow
 from reelproof.schemas.record import Record, from_table, to_table
 from reelproof.schemas.source import SourceIdentity
 
-RECIPE, PLAN = "recipe.yaml", "plan.json"
+PLAN = "plan.json"
 SOURCES, QUESTIONS = "sources/videos.parquet", "sources/questions.parquet"
 FILES, LOST = "sources/files.parquet", "sources/lost.parquet"
 

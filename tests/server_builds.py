@@ -18,6 +18,7 @@ from reelproof.pipeline.curate import decide_all
 from reelproof.pipeline.dag import build_dag
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.ingest import Again, ingest, save_ingested
+from reelproof.pipeline.inputs.sources import list_sources
 from reelproof.pipeline.progress.run_progress import read_progress
 from reelproof.pipeline.recipe import Recipe, load_recipe
 from reelproof.pipeline.work_through import work_through
@@ -84,7 +85,7 @@ class Worked:
 
     def __init__(self, recipe: Recipe, out: Path, again: Again = Again()) -> None:  # noqa: B008 - a constant
         store = Store(str(out))
-        ingested = ingest(store, recipe, again, lambda line: None)
+        ingested = ingest(store, recipe, list_sources(recipe.sources), again, lambda line: None)
         check_teachers(build_dag(recipe), build_dag(recipe).teachers)
         save_ingested(ingested)
         self.workplace = ingested.workplace

@@ -1,8 +1,10 @@
 """Settings -> a Dask cluster: processes of this machine by default, or one that runs already."""
 
 import os
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 import dask
@@ -40,10 +42,23 @@ def open_cluster(cfg: ClusterConfig, gpus_a_server: int = 0) -> Iterator[Client]
             return
         with (
             _workers_import_nothing_from_here(),
-            _local_cluster(cfg, gpus_a_server) as cluster,
+            _started(cfg, gpus_a_server) as cluster,
             Client(cluster) as client,
         ):
             yield client
+
+
+def _started(cfg: ClusterConfig, gpus_a_server: int) -> SpecCluster:
+    """A local cluster whose threads and processes inherit that they are not told of a Ctrl-C.
+
+    A terminal sends it to all of them, and only the client should end, and end the others.
+    """
+    resource_tracker.ensure_running()  # it would take the mask away where it starts with the first worker
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        return _local_cluster(cfg, gpus_a_server)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

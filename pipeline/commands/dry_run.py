@@ -1,10 +1,8 @@
 """A recipe and a folder -> what a build would do there, why, and at what cost; nothing is run or written."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-import yaml
 from rich.console import Console
 from rich.table import Table
 
@@ -13,24 +11,25 @@ from reelproof.pipeline.commands.forecast import Forecast, KnownQuestions, forec
 from reelproof.pipeline.dataset.part_files import read_metadata
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.ingest import Again, ingest
+from reelproof.pipeline.inputs.sources import list_sources
 from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.parts.step import PartStep, Step
 from reelproof.pipeline.parts.todo import Todo
 from reelproof.pipeline.parts.whole import WholeTask, is_done
 from reelproof.pipeline.progress.run_progress import read_progress
 from reelproof.pipeline.recipe import Recipe
+from reelproof.pipeline.recipe_changes import changed_settings, going_on
 from reelproof.pipeline.teachers.completions import CompletionLog
-from reelproof.pipeline.workplace import RECIPE, Workplace
+from reelproof.pipeline.workplace import Workplace
 
-NOT_WORK = ("cluster", "limits", "parts", "max_quarantined_share")
-"""Sections of the recipe that no step's result depends on."""
 _CHANGED, _NEW = "settings or what is above changed", "not done yet"
 
 
 def dry_run(recipe: Recipe, out: str, again: Again, console: Console) -> None:
     """Print what would run. Raises UsageError and SourceError, as the build itself would."""
     store = Store(out)
-    workplace = ingest(store, recipe, again, console.print).workplace
+    recipe = going_on(store, recipe)
+    workplace = ingest(store, recipe, list_sources(recipe.sources), again, console.print).workplace
     todos = workplace.todos()
     changed = list(changed_settings(store, recipe))
     if changed:
@@ -43,30 +42,6 @@ def dry_run(recipe: Recipe, out: str, again: Again, console: Console) -> None:
     console.print(f"to decode: {_decode_text(workplace, todos)}")
     for line in tell_forecast(forecast_of(workplace, todos)):
         console.print(line)
-
-
-def changed_settings(store: Store, recipe: Recipe) -> Iterator[str]:
-    """`section.field: old -> new` of every setting in which the folder's build differs from the recipe."""
-    if not store.exists(RECIPE):
-        return
-    before = dict(_leaves(yaml.safe_load(store.read_bytes(RECIPE))))
-    now = dict(_leaves(recipe.model_dump(mode="json")))
-    for name in sorted(before.keys() | now.keys()):
-        if before.get(name) != now.get(name) and not name.startswith(NOT_WORK):
-            yield f"{name}: {before.get(name)} -> {now.get(name)}"
-
-
-def _leaves(settings: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    items: Iterator[tuple[Any, Any]] | None = None
-    if isinstance(settings, Mapping):
-        items = iter(settings.items())
-    elif isinstance(settings, list):
-        items = iter(enumerate(settings))
-    if items is None:
-        yield name, settings
-        return
-    for key, value in items:
-        yield from _leaves(value, f"{name}.{key}" if name else str(key))
 
 
 def _table(workplace: Workplace, todos: Sequence[Todo], whole: Sequence[WholeTask]) -> Table:

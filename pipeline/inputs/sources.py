@@ -65,6 +65,11 @@ class SourcesConfig(Settings):
             )
         return self
 
+    def from_anywhere(self) -> Self:
+        """The same with absolute paths, so that the recipe that a build keeps is right in any folder."""
+        named = {name: getattr(self, name) for name in ("videos", "manifest", "root")}
+        return self.model_copy(update={name: absolute(place) for name, place in named.items() if place})
+
 
 class ListedQuestion(NamedTuple):
     """A question, and the URL of the file that it came with."""

@@ -96,6 +96,11 @@ def build_facts(build: _Build) -> BuildFacts:
     """How the rows came to be."""
     recipe = build.recipe
     settings = recipe.model_dump(mode="json", exclude={"cluster", "limits"})
+    settings["sources"] |= {
+        name: place.rstrip("/").rpartition("/")[2]
+        for name in ("videos", "manifest", "root")
+        if (place := settings["sources"][name])
+    }  # which folders this machine has is nobody's business
     quarantined = Counter(str(each.kind) for each in build.quarantined())
     return BuildFacts(
         name=recipe.name,

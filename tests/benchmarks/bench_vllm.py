@@ -23,6 +23,7 @@ from reelproof.pipeline.accounts.accounting import TeacherUse, total_use
 from reelproof.pipeline.accounts.server_load import read_metrics
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.ingest import Again, ingest, save_ingested
+from reelproof.pipeline.inputs.sources import list_sources
 from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.parts.todo import Todo
 from reelproof.pipeline.recipe import Recipe, load_recipe
@@ -132,7 +133,7 @@ def _settings(manifest: Path, teacher: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ingested(recipe: Recipe, out: Path) -> Workplace:
-    ingested = ingest(Store(str(out)), recipe, Again(), lambda line: None)
+    ingested = ingest(Store(str(out)), recipe, list_sources(recipe.sources), Again(), lambda line: None)
     save_ingested(ingested)
     return ingested.workplace
 

@@ -26,6 +26,7 @@ from reelproof.pipeline.dag import build_dag
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BuildFailed, UsageError
 from reelproof.pipeline.ingest import Again, ingest
+from reelproof.pipeline.inputs.sources import list_sources
 from reelproof.pipeline.progress import watch
 from reelproof.pipeline.progress.run_progress import read_progress
 from reelproof.pipeline.progress.run_summary import RunSummary
@@ -160,7 +161,9 @@ def test_a_forecast_of_a_first_build_is_a_bound_from_the_recipe(recipe_of, tmp_p
         questions_a_film=3,
         rollouts={"rollouts": 5, "max_tokens": 100},
     )
-    workplace = ingest(Store(str(tmp_path / "out")), recipe, Again(), lambda line: None).workplace
+    workplace = ingest(
+        Store(str(tmp_path / "out")), recipe, list_sources(recipe.sources), Again(), lambda line: None
+    ).workplace
     found = forecast_of(workplace, workplace.todos())
     (traces,) = [each for each in found.steps if each.step == "traces"]
     calls = VIDEOS * 3 * 5

@@ -50,6 +50,7 @@ def test_thoughts_of_others_are_filtered_without_a_teacher(tmp_path, ready):
     built = ran.summary
     assert "sources: 3 videos, 3 of them new, 3 questions, 3 of them with a trace" in ran.err
     assert (built["videos"], built["quarantined"]) == (3, 0)
+    assert f"dataset: {tmp_path}/out/dataset" in ran.err
     traces = pq.ParquetDataset(next((tmp_path / "out" / "parts").glob("traces-*"))).read(["model"])
     assert traces["model"].to_pylist() == ["Qwen2.5-VL-72B@main"] * 3
     data = tmp_path / "out" / "dataset" / "data"

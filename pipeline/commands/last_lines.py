@@ -1,4 +1,4 @@
-"""A build that kept no row for `sft` -> why, which settings would change it, and how many rows they give."""
+"""What a command says last: what comes next; or why nothing was kept, and which settings would change it."""
 
 import json
 import shlex
@@ -14,6 +14,17 @@ from reelproof.stages.deciding import decide
 _REASONS_TOLD, _COMMANDS_TOLD = 5, 3
 _LOOSEST = PolicyConfig(preset="permissive")
 _NO_THRESHOLD = frozenset(("preset", "name", "extra_rules"))
+
+
+def tell_next(out: str) -> list[str]:
+    """Where the dataset of a build is, and commands that people go on with."""
+    folder = shlex.quote(out)
+    return [
+        f"dataset: {out.rstrip('/')}/dataset (README.md there is its card)",
+        f"  reelproof browse {folder}",
+        f"  reelproof refilter {folder} --set policy.preset=strict",
+        f"  reelproof train sft {folder} --model MODEL --out RUN",
+    ]
 
 
 class _Tried(NamedTuple):
