@@ -10,7 +10,7 @@ from PIL import Image as Picture
 
 from reelproof.schemas.question import QuestionSource, Task
 from reelproof.schemas.record import Record, to_table
-from reelproof.schemas.sample import ChatMessage, ChatPart, Image, RlSample, Row, SftSample
+from reelproof.schemas.sample import ChatMessage, ChatPart, DpoSample, Image, RlSample, Row, SftSample
 from reelproof.training.tiny_model import TinyModelConfig, build_tiny_model, save_tiny_model
 from tests.published import write_manifest
 
@@ -79,6 +79,28 @@ def sft_row(number: int, **changes: int) -> SftSample:
     )
 
 
+def dpo_row(number: int, **changes: int) -> DpoSample:
+    """The right answer over the next one."""
+    right = sft_row(number, **changes)
+    wrong = "ABCD"[("ABCD".index(right.answer) + 1) % 4]
+    said = right.completion[0].content[0].text.replace(f"<answer>{right.answer}", f"<answer>{wrong}")
+    ids = {
+        f"{side}_{name}": f"{side}{number}"
+        for side in ("chosen", "rejected")
+        for name in ("request_id", "teacher")
+    }
+    return DpoSample(
+        **row_fields(number, **changes),
+        **ids,
+        pair_reason="wrong_answer",
+        reasons=("wrong_answer",),
+        chosen_prediction=right.answer,
+        rejected_prediction=wrong,
+        chosen=right.completion,
+        rejected=(ChatMessage(role="assistant", content=(ChatPart(type="text", text=said),)),),
+    )
+
+
 def rl_row(number: int, **changes: int) -> RlSample:
     return RlSample(**row_fields(number, **changes))
 
@@ -98,6 +120,10 @@ def write_dataset(
 
 def write_sft(folder: Path, count: int = 24, **changes: int) -> Path:
     return write_dataset(folder, "sft", [sft_row(number, **changes) for number in range(count)], SftSample)
+
+
+def write_dpo(folder: Path, count: int = 24, **changes: int) -> Path:
+    return write_dataset(folder, "dpo", [dpo_row(number, **changes) for number in range(count)], DpoSample)
 
 
 def write_rl(folder: Path, count: int = 8, **changes: int) -> Path:

@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoProcessor
 from reelproof.schemas.answers.reading import cited_spans
 from reelproof.schemas.answers.thought import cited_near_frames
 from reelproof.schemas.errors import UsageError
+from reelproof.schemas.sample import ChatMessage
 from reelproof.training.batches import PromptConfig, frame_labels, limit_frames, prompt_text
 from reelproof.training.shards import Example, Shards, example_of
 
@@ -87,7 +88,7 @@ def check_length(
     for example in _longest_texts(shards):
         short = limit_frames(example, prompt.max_frames)
         text = prompt_text(processor, short, prompt)
-        said = "".join(part.text or "" for turn in example.completion or () for part in turn.content)
+        said = max(_texts(example.completion), _texts(example.rejected), key=len)
         ids = processor.tokenizer(text + said, add_special_tokens=False)["input_ids"]
         length = len(ids) + len(short.images) * (max(frames.tokens) - 1)
         if length > longest:
@@ -98,6 +99,10 @@ def check_length(
             f"{model} holds {context}. Show fewer frames (prompt.max_frames), or choose a longer context"
         )
     return longest
+
+
+def _texts(turns: Iterable[ChatMessage] | None) -> str:
+    return "".join(part.text or "" for turn in turns or () for part in turn.content)
 
 
 def _context_tokens(processor: Any, model: str) -> int:
@@ -153,7 +158,7 @@ def _longest_texts(shards: Shards) -> Iterable[Example]:
         _rows_without_images(shards),
         key=lambda example: sum(
             len(part.text or "")
-            for turn in (*example.prompt, *(example.completion or ()))
+            for turn in (*example.prompt, *(example.completion or ()), *(example.rejected or ()))
             for part in turn.content
         ),
     )
@@ -177,7 +182,7 @@ def rows_citing_dropped_frames(shards: Shards, prompt: PromptConfig) -> set[str]
 
 
 def _cites_dropped(example: Example, most: int) -> bool:
-    said = "".join(part.text or "" for turn in example.completion or () for part in turn.content)
+    said = _texts(example.completion)
     shown, left = (_label_times(each) for each in (example, limit_frames(example, most)))
     return any(
         cited_near_frames([span], shown, NEAR_S) and not cited_near_frames([span], left, NEAR_S)

@@ -40,8 +40,9 @@ from reelproof.training.preflight import (
 from reelproof.training.rewards import RewardConfig, Scored, Verifier, check_rewards, score_completions
 from reelproof.training.runs import RunFolder, model_path
 from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
-from reelproof.training.sft import OptimizerConfig, Trainer, TrainSummary, Watch
+from reelproof.training.sft import TrainSummary, Watch
 from reelproof.training.shards import Example, ShardsConfig, open_shards, stream_in_order
+from reelproof.training.trainer import OptimizerConfig, Trainer
 
 
 class TemporalConfig(Settings):

@@ -24,7 +24,7 @@ class ShardsConfig(Settings):
     """Which rows of a dataset are read, and in what order."""
 
     subset: str = Field(default="sft", pattern=r"^[a-z_]+$")
-    """The dataset's config: `sft` or `rl`."""
+    """The dataset's config: `sft`, `rl` or `dpo`."""
     split: str = Field(default="train", pattern=r"^[a-z_]+$")
     """The dataset's split: `train` or `test`."""
     seed: int = 0
@@ -73,9 +73,11 @@ class Example(NamedTuple):
     """JPEG files in the order shown: what the teacher saw."""
     prompt: tuple[ChatMessage, ...]
     completion: tuple[ChatMessage, ...] | None
-    """Null in subsets that hold questions only."""
+    """Of a pair the chosen one; null in subsets that hold questions only."""
     scores: Mapping[str, float | None]
     """The row's numeric columns by name: pass counts, probes, checks."""
+    rejected: tuple[ChatMessage, ...] | None = None
+    """The worse completion of a pair; null in other subsets."""
 
 
 class _Group(NamedTuple):
@@ -163,8 +165,9 @@ def example_of(row: Mapping[str, Any]) -> Example:
         clip_end_s=row["clip_end_s"],
         images=tuple(image["bytes"] for image in row["images"]),
         prompt=_messages(row["prompt"]),
-        completion=_messages(row["completion"]) if row.get("completion") else None,
+        completion=_messages(said) if (said := row.get("completion") or row.get("chosen")) else None,
         scores={name: value for name, value in row.items() if isinstance(value, int | float)},
+        rejected=_messages(row["rejected"]) if row.get("rejected") else None,
     )
 
 

@@ -19,9 +19,10 @@ from reelproof.training.grpo import GrpoConfig
 from reelproof.training.rewards import RewardConfig
 from reelproof.training.rl import RlConfig, train_rl
 from reelproof.training.sampling import SamplingConfig
-from reelproof.training.sft import OptimizerConfig, SftConfig, train_sft
+from reelproof.training.sft import SftConfig, train_sft
 from reelproof.training.shards import ShardsConfig
 from reelproof.training.strategies import ALL
+from reelproof.training.trainer import OptimizerConfig
 
 ROWS = 96
 """Of every SFT arm but those that say otherwise."""

@@ -1,4 +1,4 @@
-"""`reelproof train sft|rl`, `tts` and `evaluate`: shards and a model in, a model or a table out."""
+"""`reelproof train sft|dpo|rl`, `tts` and `evaluate`: shards and a model in, a model or a table out."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -101,7 +101,7 @@ def _verified(do: "Callable[[Typed, Verifier | None], None]") -> Callable[..., N
 
 @click.group()
 def train() -> None:
-    """Train a model on the shards of a build: `sft`, then `rl`."""
+    """Train a model on the shards of a build: `sft`, then `dpo` or `rl`."""
 
 
 @train.command(cls=_Explained, settings="reelproof.training.sft:SftConfig")
@@ -111,6 +111,15 @@ def sft(typed: Typed) -> None:
     from reelproof.training.sft import SftConfig, train_sft
 
     click.echo(train_sft(typed.build_dir, typed.model, typed.out, typed.settings(SftConfig)))
+
+
+@train.command(cls=_Explained, settings="reelproof.training.dpo:DpoConfig")
+@_typed
+def dpo(typed: Typed) -> None:
+    """Teach a model to prefer kept thoughts of DIR over wrong, ungrounded or lucky ones (DPO)."""
+    from reelproof.training.dpo import DpoConfig, train_dpo
+
+    click.echo(train_dpo(typed.build_dir, typed.model, typed.out, typed.settings(DpoConfig)))
 
 
 @train.command(cls=_Explained, settings="reelproof.training.rl:RlConfig")

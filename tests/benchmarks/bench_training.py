@@ -23,9 +23,10 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from reelproof.schemas.sample import SftSample
 from reelproof.training.batches import PromptConfig
-from reelproof.training.sft import OptimizerConfig, SftConfig, train_sft
+from reelproof.training.sft import SftConfig, train_sft
 from reelproof.training.shards import ShardsConfig, open_shards, stream_epoch
 from reelproof.training.tiny_model import TinyModelConfig, build_tiny_model, save_tiny_model
+from reelproof.training.trainer import OptimizerConfig
 from tests.benchmarks.rows import Row, Rows
 from tests.published import write_manifest
 from tests.tiny_training import sft_row, write_dataset

@@ -26,8 +26,8 @@ from reelproof.training.networks import LoraSettings
 from reelproof.training.rewards import RewardConfig
 from reelproof.training.rl import RlConfig, TemporalConfig, _Learner, train_rl
 from reelproof.training.sampling import Ask, LocalSampler, Said, SamplingConfig
-from reelproof.training.sft import OptimizerConfig, Trainer
 from reelproof.training.shards import ShardsConfig, open_shards, stream_in_order
+from reelproof.training.trainer import OptimizerConfig, Trainer
 from tests.tiny_qwen import FAMILIES, frame_px, tiny_qwen_processor, write_tiny_qwen
 from tests.tiny_training import write_model, write_rl
 

@@ -15,15 +15,9 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from reelproof.training.batches import PromptConfig, sft_batch
 from reelproof.training.networks import LoraSettings, logits_needed
 from reelproof.training.preflight import SetupError
-from reelproof.training.sft import (
-    OptimizerConfig,
-    SftConfig,
-    Trainer,
-    completion_loss,
-    learning_rate_share,
-    train_sft,
-)
+from reelproof.training.sft import SftConfig, train_sft
 from reelproof.training.shards import ShardsConfig, example_of
+from reelproof.training.trainer import OptimizerConfig, Trainer, completion_loss, learning_rate_share
 from tests.tiny_training import sft_row, write_model, write_sft
 
 CFG = SftConfig(

@@ -1,0 +1,118 @@
+"""Preference pairs -> a model that prefers what is right and grounded: direct preference optimisation (DPO).
+
+The loop is that of supervised fine-tuning; a batch holds the chosen completions and then the rejected ones.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from peft import PeftModel
+from pydantic import Field
+from torch import Tensor
+
+from reelproof.training.batches import Batch, PromptConfig, sft_batch
+from reelproof.training.logprobs import completion_logprobs
+from reelproof.training.networks import load_frozen
+from reelproof.training.preflight import SetupError
+from reelproof.training.runs import model_path
+from reelproof.training.sft import Objective, SftConfig, TrainSummary, Watch, train_on_rows
+from reelproof.training.shards import Example, ShardsConfig
+from reelproof.training.trainer import OptimizerConfig, Trainer
+
+
+class DpoConfig(SftConfig):
+    """One run of preference optimisation."""
+
+    shards: ShardsConfig = ShardsConfig(subset="dpo")
+    batch_rows: int = Field(default=2, ge=1, le=4096)
+    """So many pairs go through one forward pass on each device."""
+    optimizer: OptimizerConfig = OptimizerConfig(learning_rate=1e-6)
+    beta: float = Field(default=0.1, gt=0)
+    """The higher, the nearer the model stays to the one that it starts from."""
+
+
+def train_dpo(
+    build_dir: Path, model: str, out: Path, cfg: DpoConfig, watch: Watch | None = None
+) -> TrainSummary:
+    """Teach `model` to prefer the chosen traces of DIR's `dpo` rows; a killed run goes on where it was.
+
+    The reference is the model as it was: a frozen copy, or, with LoRA, the weights without the additions.
+    Errors as for `train_sft`, and SetupError for rows that are no pairs.
+    """
+    if cfg.shards.subset != "dpo" or cfg.prompt.style == "direct":
+        raise SetupError(
+            f"train dpo learns from pairs of thoughts; got shards.subset={cfg.shards.subset} and "
+            f"prompt.style={cfg.prompt.style}, expected dpo and a style that asks for thoughts"
+        )
+
+    def trainer(accelerator: Accelerator, network: Any) -> PairTrainer:
+        return PairTrainer(accelerator, network, cfg, model_path(model))
+
+    return train_on_rows(build_dir, model, out, cfg, Objective("train dpo", pair_batch, trainer), watch)
+
+
+def pair_batch(processor: Any, pairs: Sequence[Example], cfg: PromptConfig) -> Batch:
+    """P pairs -> 2 P sequences: those with the chosen completions, then those with the rejected ones."""
+    rejected = [pair._replace(completion=pair.rejected) for pair in pairs]
+    return sft_batch(processor, [*pairs, *rejected], cfg)
+
+
+def implicit_rewards(policy: Tensor, reference: Tensor, beta: float) -> Tensor:
+    """β log(π(y) / π_ref(y)) of each completion, from log-probabilities of whole completions."""
+    return beta * (policy - reference)
+
+
+def preference_loss(rewards: Tensor) -> Tensor:
+    """−log σ(r_chosen − r_rejected) of each pair. (2 P,) -> (P,)
+
+    Source: arXiv 2305.18290, eq. 7; TRL calls it `sigmoid`.
+    """
+    chosen, rejected = rewards.chunk(2)
+    return -torch.nn.functional.logsigmoid(chosen - rejected)
+
+
+class PairTrainer(Trainer):
+    """… and the reference that the policy is held against."""
+
+    def __init__(self, accelerator: Accelerator, network: Any, cfg: DpoConfig, start: str) -> None:
+        """`start` is the folder of the weights that the network began with."""
+        super().__init__(accelerator, network, cfg.optimizer, cfg.steps)
+        self.beta = cfg.beta
+        without_adapter = isinstance(network, PeftModel)
+        self._frozen = None if without_adapter else load_frozen(start, accelerator.device)
+        self._sums = torch.zeros(3, device=accelerator.device)
+
+    def units(self, batch: Batch) -> int:
+        """One a pair."""
+        return len(batch.counted) // 2
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Sum of the pairs' losses."""
+        said = completion_logprobs(self.network, batch, (), 1.0).sum(dim=1)
+        rewards = implicit_rewards(said, self.reference(batch), self.beta)
+        chosen, rejected = rewards.detach().chunk(2)
+        self._sums += torch.stack([(chosen > rejected).sum(), chosen.sum(), rejected.sum()])
+        return preference_loss(rewards).sum()
+
+    @torch.no_grad()
+    def reference(self, batch: Batch) -> Tensor:
+        """Log-probability of each completion under the model as it was. (2 P,)"""
+        if self._frozen is not None:
+            with self.accelerator.autocast():
+                return completion_logprobs(self._frozen, batch, (), 1.0).sum(dim=1)
+        plain = self.accelerator.unwrap_model(self.network).eval()
+        with plain.disable_adapter(), self.accelerator.autocast():
+            found = completion_logprobs(plain, batch, (), 1.0).sum(dim=1)
+        plain.train()
+        return found
+
+    def told(self, everywhere: int) -> Mapping[str, float]:
+        """Share of pairs whose chosen completion has the higher reward, and mean rewards."""
+        sums: Any = self.accelerator.reduce(self._sums, "sum")
+        right, chosen, rejected = (sums / everywhere).tolist()
+        self._sums = torch.zeros_like(self._sums)
+        margin = chosen - rejected
+        return {"preferred": right, "chosen_reward": chosen, "rejected_reward": rejected, "margin": margin}

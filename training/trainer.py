@@ -1,0 +1,157 @@
+"""Batches -> optimizer steps: loss, optimizer, schedule and checkpoints, on any number of devices."""
+
+import math
+from collections.abc import Mapping
+from contextlib import nullcontext
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
+
+import torch
+from accelerate import Accelerator
+from pydantic import Field
+from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
+
+from reelproof.schemas.settings import Settings
+from reelproof.training.batches import Batch
+from reelproof.training.networks import logits_needed
+from reelproof.training.runs import RunFolder
+
+
+class OptimizerConfig(Settings):
+    """AdamW and its learning rate."""
+
+    learning_rate: float = Field(default=1e-5, gt=0, le=1)
+    """The rate after the warm-up."""
+    schedule: Literal["constant", "linear", "cosine"] = "cosine"
+    """How the rate goes on after the warm-up; `linear` and `cosine` end at 0."""
+    warmup_steps: int = Field(default=10, ge=0)
+    """The rate rises from 0 for so many steps."""
+    weight_decay: float = Field(default=0.0, ge=0, le=1)
+    """AdamW's decoupled decay of the weights."""
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    """Longer gradients are scaled down to this norm."""
+
+
+def completion_loss(logits: Tensor, batch: Batch) -> Tensor:
+    """Sum of −log p over the counted tokens. `logits` are those of the last K places of (B, T): (B, K, V).
+
+    Logits at one place foretell the next token; divide by the number of counted tokens for the mean.
+    """
+    width = logits.shape[1]
+    wanted = batch.inputs["input_ids"][:, -width:][:, 1:]
+    counted = batch.counted[:, -width:][:, 1:]
+    flat = logits[:, :-1][counted].float()
+    return torch.nn.functional.cross_entropy(flat, wanted[counted], reduction="sum")
+
+
+class Update(NamedTuple):
+    """What one optimizer step did."""
+
+    loss: float
+    """Mean over the counted tokens, or the pairs, of all devices."""
+    learning_rate: float
+    grad_norm: float
+    tokens: int
+    more: Mapping[str, float] = MappingProxyType({})
+    """What an objective tells beside its loss."""
+
+    def figures(self) -> dict[str, float]:
+        """All of it, by name."""
+        told = self._asdict()
+        return {**told.pop("more"), **told}
+
+
+class Applied(NamedTuple):
+    """The rate and the gradient's norm, before clipping, of one step."""
+
+    learning_rate: float
+    grad_norm: float
+
+
+class Trainer:
+    """Model, optimizer and schedule, as accelerate has prepared them."""
+
+    def __init__(self, accelerator: Accelerator, network: Any, cfg: OptimizerConfig, steps: int) -> None:
+        self.accelerator = accelerator
+        self.max_grad_norm = cfg.max_grad_norm
+        trained = [weight for weight in network.parameters() if weight.requires_grad]
+        optimizer = torch.optim.AdamW(trained, lr=cfg.learning_rate, weight_decay=cfg.weight_decay)
+        self.network, self.optimizer = accelerator.prepare(network, optimizer)
+        # Not prepared: accelerate would step it once a process.
+        self.schedule = LambdaLR(optimizer, lambda step: learning_rate_share(step, steps, cfg))
+        accelerator.register_for_checkpointing(self.schedule)
+
+    def step(self, batches: list[Batch]) -> Update:
+        """One optimizer step on the mean loss over all that counts of all batches and devices."""
+        device = self.accelerator.device
+        counted = torch.tensor(sum(map(self.units, batches)), device=device)
+        everywhere = int(self.accelerator.reduce(counted, "sum"))
+        total = torch.zeros((), device=device)
+        for place, batch in enumerate(batches):
+            last = place == len(batches) - 1
+            with nullcontext() if last else self.accelerator.no_sync(self.network):
+                loss = self.loss(_to(batch, device)) / everywhere
+                # Devices' gradients are averaged, the loss is a sum over devices.
+                self.accelerator.backward(loss * self.accelerator.num_processes)
+                total += loss.detach()
+        applied = self.apply()
+        tokens = sum(int(batch.inputs["attention_mask"].sum()) for batch in batches)
+        loss_everywhere = float(self.accelerator.reduce(total, "sum"))
+        tokens *= self.accelerator.num_processes
+        return Update(
+            loss_everywhere, applied.learning_rate, applied.grad_norm, tokens, self.told(everywhere)
+        )
+
+    def units(self, batch: Batch) -> int:
+        """How many losses a batch sums up: one a counted token."""
+        return int(batch.counted.sum())
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Their sum."""
+        out = self.network(**batch.inputs, **logits_needed(self.network, batch), use_cache=False)
+        return completion_loss(out.logits, batch)
+
+    def told(self, everywhere: int) -> Mapping[str, float]:  # noqa: ARG002  # for those that have more to tell
+        """Further figures of the step, whose batches had so many units on all devices."""
+        return {}
+
+    def apply(self) -> Applied:
+        """Clip the gradients that lie ready, step, and clear them."""
+        norm: Any = self.accelerator.clip_grad_norm_(self.network.parameters(), self.max_grad_norm)
+        rate = self.schedule.get_last_lr()[0]
+        self.optimizer.step()
+        self.schedule.step()
+        self.optimizer.zero_grad()
+        return Applied(float(rate), float(norm or 0.0))
+
+    def checkpoint(self, run: RunFolder, step: int) -> None:
+        """Save weights, optimizer, schedule and random states."""
+        partial = run.begin_checkpoint(step)
+        self.accelerator.save_state(str(partial))
+        self.accelerator.wait_for_everyone()
+        run.finish_checkpoint(partial)
+
+    def resume(self, run: RunFolder) -> int:
+        """Steps already done: those of the last checkpoint, now loaded; 0 without one."""
+        found = run.latest_checkpoint()
+        step = int(found.name.removeprefix("step-")) if found else 0
+        if found:
+            self.accelerator.load_state(str(found))
+        run.forget_after(step)
+        return step
+
+
+def learning_rate_share(step: int, steps: int, cfg: OptimizerConfig) -> float:
+    """The learning rate's factor in [0, 1] at a step from 0."""
+    if step < cfg.warmup_steps:
+        return (step + 1) / cfg.warmup_steps
+    done = (step - cfg.warmup_steps) / max(1, steps - cfg.warmup_steps)
+    if cfg.schedule == "linear":
+        return 1 - done
+    return (1 + math.cos(math.pi * done)) / 2 if cfg.schedule == "cosine" else 1.0
+
+
+def _to(batch: Batch, device: torch.device) -> Batch:
+    moved = {name: value.to(device) for name, value in batch.inputs.items()}
+    return Batch(moved, batch.counted.to(device))
