@@ -5,6 +5,7 @@ import textwrap
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
+from importlib import resources
 from types import NoneType
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -130,3 +131,14 @@ def _shown(value: Any, sections: tuple[type[Settings], ...]) -> str:
         return ""
     plain = list(value) if isinstance(value, tuple) else value
     return json.dumps(plain, ensure_ascii=False, default=str)
+
+
+def example_recipe(name: str) -> str:
+    """The text of a recipe of the package's own. Raises UsageError, which lists them, for another name."""
+    folder = resources.files("reelproof.pipeline") / "recipes"
+    names = sorted(
+        each.name.removesuffix(".yaml") for each in folder.iterdir() if each.name.endswith(".yaml")
+    )
+    if name.removesuffix(".yaml") not in names:
+        raise UsageError(f"there is no example {name}; it may be one of: {', '.join(names)}")
+    return (folder / f"{name.removesuffix('.yaml')}.yaml").read_text(encoding="utf-8")

@@ -134,7 +134,8 @@ def within(name: str, homes: set[str]) -> bool:
 
 def chooses(module: str) -> bool:
     """Commands load what they run only when they run, and teachers what they are."""
-    return module in ("pipeline.cli", "pipeline.teachers.kinds", "pipeline.commands.train")
+    commands = ("pipeline.cli", "pipeline.commands.train", "pipeline.commands.sharing")
+    return module in (*commands, "pipeline.teachers.kinds")
 
 
 def told(broken: list[Import]) -> list[str]:

@@ -1,4 +1,4 @@
-"""An id, the beginning of one, a file's or a step's name -> what it names, and its whole story."""
+"""The beginning of an id, a part of a file's name, or a step -> what it names, and its whole story."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator, Mapping
 from reelproof.pipeline.commands.step_stories import step_of, tell_step
 from reelproof.pipeline.commands.stories import Subject, tell_clip, tell_question, tell_sample, tell_video
 from reelproof.pipeline.errors import UsageError
-from reelproof.pipeline.workplace import Workplace
+from reelproof.pipeline.workplace import FILES, Workplace, read_records
+from reelproof.schemas.source import SourceIdentity
 
 SHOWN_MATCHES = 8
 _PAIR = re.compile("[0-9a-f]{32}-[0-9a-f]{32}")
 
 
 def explain(workplace: Workplace, named: str) -> Iterator[str]:
-    """The lines of a story. `named` is an id, the beginning of one, a video's file name, or a step's name.
+    """The lines of a story. `named` is an id, the beginning of one, a part of a file's name, or a step.
 
     The id of a pair in `dpo` names both of its traces.
 
@@ -24,7 +25,7 @@ def explain(workplace: Workplace, named: str) -> Iterator[str]:
         yield from tell_step(workplace, step)
         return
     for each in named.split("-") if _PAIR.fullmatch(named) else (named,):
-        subject = _only(list(find(workplace, each)), each)
+        subject = _only(list(find(workplace, each)) or list(find_file(workplace, each)), each)
         yield from _STORIES[subject.kind](workplace, subject)
 
 
@@ -39,6 +40,16 @@ def find(workplace: Workplace, named: str) -> Iterator[Subject]:
             if workplace.store.exists(path):
                 ids = workplace.store.read_table(path, columns=[column])[column].to_pylist()
                 yield from (Subject(kind, each, part) for each in ids if each.startswith(named))
+
+
+def find_file(workplace: Workplace, named: str) -> Iterator[Subject]:
+    """Videos one of whose files holds the text in its name, other names of the same bytes among them."""
+    files = read_records(workplace.store, FILES, SourceIdentity)
+    wanted = {each.video_id for each in files if named.casefold() in each.file.name.casefold()}
+    for part in workplace.parts:
+        for source in part.sources:
+            if source.video_id in wanted:
+                yield Subject("video", source.video_id, part)
 
 
 _STORIES: Mapping[str, Callable[[Workplace, Subject], Iterator[str]]] = {

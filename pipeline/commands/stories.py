@@ -9,11 +9,12 @@ import pyarrow.parquet as pq
 from reelproof.pipeline.commands.contact_sheet import draw_contact_sheet
 from reelproof.pipeline.commands.verdict_stories import tell_question_verdict, tell_trace_verdict
 from reelproof.pipeline.parts.part import PartInputs, PartRun
-from reelproof.pipeline.workplace import Workplace
+from reelproof.pipeline.workplace import FILES, Workplace, read_records
 from reelproof.schemas.chat import ImagePart, Message
 from reelproof.schemas.footage import Clip, Footage, Span, Storyboard, joined, uncovered
 from reelproof.schemas.question import Question
 from reelproof.schemas.record import from_table
+from reelproof.schemas.source import SourceIdentity
 from reelproof.schemas.trace import Claim, Trace
 from reelproof.stages.teachers.prompts import ROLLOUT, rollout_messages
 
@@ -40,6 +41,9 @@ def tell_video(workplace: Workplace, subject: Subject) -> Iterator[str]:
     source = next(each for each in subject.part.sources if each.video_id == subject.id)
     yield f"video {subject.id}"
     yield f"  file {source.file.url}, {source.file.size_bytes:,} bytes, licence {source.file.license}"
+    for other in read_records(workplace.store, FILES, SourceIdentity):
+        if other.video_id == subject.id and other.file.url != source.file.url:
+            yield f"  the same bytes: {other.file.url}, licence {other.file.license}"
     yield f"  in {subject.part.name}"
     for each in workplace.quarantined_in(subject.part):
         if each.video_id == subject.id:

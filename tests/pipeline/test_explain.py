@@ -12,7 +12,9 @@ from reelproof.pipeline.commands.explain import explain
 from reelproof.pipeline.curate import decide_all
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
-from reelproof.pipeline.workplace import SOURCES, Workplace, open_workplace
+from reelproof.pipeline.workplace import FILES, SOURCES, Workplace, open_workplace, read_records
+from reelproof.schemas.record import to_table
+from reelproof.schemas.source import SourceIdentity
 from tests.films import make_film
 from tests.pipeline.conftest import reelproof
 
@@ -151,3 +153,22 @@ def test_diff_says_where_the_reasons_for_rl_are_not_published(built, build_copy,
     lines = list(tell_diff(diff_datasets(Store(str(built)), Store(str(published)))))
     (told,) = [line for line in lines if "not published" in line]
     assert " went; the reasons for rl are not published" in told
+
+
+def test_video_is_found_by_a_part_of_its_name_and_by_others_of_its_bytes(build_copy):
+    store = Store(str(build_copy))
+    files = read_records(store, FILES, SourceIdentity)
+    other = files[0].file.model_copy(
+        update={"url": "/elsewhere/another name.mp4", "name": "another name.mp4"}
+    )
+    files.append(SourceIdentity(video_id=files[0].video_id, file=other))
+    store.write_table(FILES, to_table(files, SourceIdentity))
+    workplace = open_workplace(store)
+    told = list(explain(workplace, "ANOTHER"))
+    assert told == list(explain(workplace, files[0].video_id))
+    same = [line for line in told if "the same bytes" in line]
+    assert same == [f"  the same bytes: /elsewhere/another name.mp4, licence {other.license}"]
+    with pytest.raises(UsageError, match="film may be any of 6"):
+        list(explain(workplace, "film"))
+    with pytest.raises(UsageError, match="nothing here is called zebra"):
+        list(explain(workplace, "zebra"))

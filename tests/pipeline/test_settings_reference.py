@@ -8,9 +8,9 @@ from click.testing import CliRunner
 
 from reelproof.pipeline.commands.train import train
 from reelproof.pipeline.errors import UsageError
-from reelproof.pipeline.recipe import Recipe
+from reelproof.pipeline.recipe import Recipe, load_recipe
 from reelproof.pipeline.report.static import ReportConfig
-from reelproof.pipeline.settings_reference import explain_settings, settings_of
+from reelproof.pipeline.settings_reference import example_recipe, explain_settings, settings_of
 from reelproof.pipeline.settings_text import parse_settings
 from reelproof.schemas.settings import Settings, captions
 from reelproof.training.evaluate import EvaluateConfig
@@ -107,3 +107,13 @@ class Wider(Wide):
 def test_captions_are_one_line_and_inherited():
     assert captions(Wide) == {"size": "How large it is: in metres."}
     assert captions(Wider) == {"size": "How large it is: in metres.", "other": "Another thing."}
+
+
+def test_examples_are_recipes_that_can_be_read_outside_a_checkout(tmp_path):
+    for name in ("demo", "raw_footage.yaml"):
+        (tmp_path / "mine.yaml").write_text(example_recipe(name))
+        assert load_recipe(tmp_path / "mine.yaml").name
+    with pytest.raises(
+        UsageError, match="no example x; it may be one of: cluster, demo, raw_footage, video_r1"
+    ):
+        example_recipe("x")

@@ -1,0 +1,100 @@
+"""`reelproof browse`, `publish`, `export` and `card`: a build's dataset, shown to people and handed on."""
+
+from pathlib import Path
+
+import click
+
+from reelproof.pipeline.commands.options import BUILD_DIR, DATASET_DIR, INTO_USED
+from reelproof.schemas.text import shown_text
+
+# Every command imports what it needs when it runs, so that `--help` answers at once.
+
+
+@click.command()
+@BUILD_DIR
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="By default any free one.")
+@click.option(
+    "--static",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write the pages to this folder, which can be put anywhere, and serve nothing.",
+)
+@click.option("--rows", type=click.IntRange(1), help="With --static: rows of each set; by default 500.")
+@INTO_USED
+def browse(build_dir: str, port: int, folder: Path | None, rows: int | None, into_used: bool) -> None:
+    """Search and leaf through the dataset of DIR in a browser, at an address that only this machine sees.
+
+    Kept and rejected rows with their frames, thoughts, claims, scores, reasons and requests. Ctrl-C ends it.
+    """
+    from reelproof.pipeline.disk.store import Store
+    from reelproof.pipeline.report.server import browse_at
+    from reelproof.pipeline.report.static import ReportConfig, write_report
+
+    if folder is None:
+        browse_at(Store(build_dir), port, click.echo)
+        return
+    cfg = ReportConfig(rows=rows) if rows else ReportConfig()
+    shown = write_report(Store(build_dir), folder, cfg, into_used)
+    click.echo(f"{shown} rows: open {folder / 'index.html'}")
+
+
+@click.command("publish")
+@BUILD_DIR
+@click.argument("target")
+@click.option("--public", is_flag=True, help="On the Hub, for all to see; by default it is private.")
+@INTO_USED
+@click.option("--dry-run", is_flag=True, help="Only list what would go.")
+def publish_dataset(build_dir: str, target: str, public: bool, into_used: bool, dry_run: bool) -> None:
+    """Send the dataset of DIR to TARGET: user/name on the Hub, a folder, or an fsspec URL; only what changed.
+
+    What lies here under the name of TARGET is meant as that folder. A login is taken from the environment
+    (HF_TOKEN) or the Hub's own command.
+    """
+    from reelproof.pipeline.disk.store import Store
+    from reelproof.pipeline.errors import UsageError
+    from reelproof.pipeline.publish.publish import FolderTarget, Target, publish, tell_published
+
+    if "://" in target or target.startswith((".", "/", "~")) or Path(target).exists():
+        place: Target = FolderTarget(target)
+    elif "/" not in target:
+        raise UsageError(f"{target} is no folder here; say ./{target} for one, or user/name for the Hub")
+    else:
+        try:
+            from reelproof.pipeline.publish.hub import HubTarget
+        except ImportError as error:
+            raise UsageError(
+                f"publishing to the Hub needs `pip install reelproof[publish]` ({error})"
+            ) from error
+        place = HubTarget(target, public=public)
+    store = Store(build_dir)
+    with store.lock():  # no refilter may change it on the way
+        published = publish(store, place, dry_run, into_used)
+    for line in tell_published(published, dry_run):
+        click.echo(shown_text(line))
+
+
+@click.command("export")
+@DATASET_DIR
+@click.option(
+    "--to", "layout", required=True, metavar="TRAINER", help="Whose layout; a wrong one lists them."
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder.")
+def export_dataset(build_dir: Path, layout: str, out: Path) -> None:
+    """Write the dataset of DIR as another trainer takes it: trl, llama-factory, ms-swift, verl, …"""
+    from reelproof.pipeline.export.export import export
+
+    done = export(build_dir, out, layout)
+    for split, rows in done.rows.items():
+        left_out = f", {done.skipped[split]} left out" if done.skipped.get(split) else ""
+        click.echo(f"{split}: {rows} rows{left_out}")
+    click.echo(f"how to start: {', '.join(str(done.target / start) for start in done.starts)}")
+
+
+@click.command()
+@BUILD_DIR
+def card(build_dir: str) -> None:
+    """Write the dataset's card, statistics and plots anew, from what DIR holds."""
+    from reelproof.pipeline.curate import rewrite_card
+    from reelproof.pipeline.workplace import open_workplace
+
+    click.echo(rewrite_card(open_workplace(build_dir)))
