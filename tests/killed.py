@@ -14,7 +14,8 @@ _CHANGES = frozenset(("os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.
 
 
 def states_at_changes(folder: Path, into: Path, work: Callable[..., object], *arguments: Any) -> list[Path]:
-    """Do the work, in a process of its own; returns copies of the folder as it was before each change in it.
+    """Do the work, in a process of its own; returns copies of the folder as it was before each change in it,
+    and as it was with a file just opened.
 
     A process that is killed leaves what it gave to the system, which is what others see of it while it lives.
     """
@@ -34,7 +35,11 @@ def _work(folder: str, into: Path, work: Callable[..., object], arguments: tuple
         writes = event == "open" and isinstance(about[1], str) and set("wxa") & set(about[1])
         if (writes or event in _CHANGES) and str(about[0]).startswith(folder):
             with one_at_a_time:  # other threads' changes wait
-                shutil.copytree(folder, into / f"{next(changes):04d}", copy_function=_copy_if_there)
+                states = into / f"{next(changes):04d}"
+                shutil.copytree(folder, states, copy_function=_copy_if_there)
+                if writes and not Path(about[0]).exists():
+                    opened = Path(shutil.copytree(states, f"{states} opened"))
+                    (opened / Path(about[0]).relative_to(folder)).touch()
 
     sys.addaudithook(copy)
     work(*arguments)

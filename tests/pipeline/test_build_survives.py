@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.real, pytest.mark.xdist_group("survives")]
 KILLS = int(os.environ.get("REELPROOF_KILLS", "3"))
 
 
-def test_killed_build_goes_on_to_the_same_dataset(films, built, tmp_path):
+def test_killed_build_goes_on_to_the_same_dataset(films, built, tmp_path, ready):
     """`kill -9` of the whole process tree at random moments, then the same command."""
     out, moments = tmp_path / "killed", random.Random(11)
     logged = 0
@@ -37,7 +37,7 @@ def test_killed_build_goes_on_to_the_same_dataset(films, built, tmp_path):
                 os.killpg(build.pid, signal.SIGKILL)
         assert len(logged_ids(out)) >= logged
         logged = len(logged_ids(out))
-    done = reelproof("build", films, "--out", out, *SMALL, "--json").summary
+    done = reelproof("build", films, "--out", out, *ready, *SMALL, "--json").summary
     assert done["dataset_sha256"] == json.loads((built / "run.json").read_text())["dataset_sha256"]
     ids = logged_ids(out)
     assert len(ids) == len(set(ids))
@@ -94,7 +94,9 @@ av.open = other_open
 """
 
 
-def test_library_that_does_not_fit_stops_the_build_and_sets_nothing_aside(films, tmp_path, monkeypatch):
+def test_library_that_does_not_fit_stops_the_build_and_sets_nothing_aside(
+    films, tmp_path, monkeypatch, ready
+):
     (tmp_path / "path").mkdir()
     (tmp_path / "path" / "sitecustomize.py").write_text(OTHER_AV)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
@@ -105,7 +107,7 @@ def test_library_that_does_not_fit_stops_the_build_and_sets_nothing_aside(films,
     assert "unexpected keyword argument" in ran.err
     assert not list(out.glob("parts/footage-*/part-*"))
     monkeypatch.delenv("PYTHONPATH")
-    assert reelproof("build", films, "--out", out, *SMALL, "--json").summary["quarantined"] == 0
+    assert reelproof("build", films, "--out", out, *ready, *SMALL, "--json").summary["quarantined"] == 0
 
 
 @pytest.mark.skipif(not FOOTAGE.is_dir(), reason="no real footage here")
