@@ -83,15 +83,6 @@ def pool_figures(sums: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def with_pools(measurements: pl.DataFrame, counted: pl.Series | None = None) -> pl.DataFrame:
-    """The same rows with the figures of their pools; null for those in none.
-
-    Where some rows are not to count, `counted` says which do: what is no longer published tells nothing.
-    """
-    sums = pool_sums(measurements if counted is None else measurements.filter(counted))
-    return with_figures(measurements, pool_figures(sums))
-
-
 def with_figures(measurements: pl.DataFrame, figures: pl.DataFrame) -> pl.DataFrame:
     """Some of the rows with the `pool_figures` of all."""
     told = measurements.join(figures, on=POOL, how="left", maintain_order="left")

@@ -2,7 +2,12 @@
 
 import polars as pl
 
-from reelproof.stages.duplicates.near import DuplicateConfig, duplicate_clips, duplicate_questions
+from reelproof.stages.duplicates.frames import Owned, as_bits
+from reelproof.stages.duplicates.near import (
+    DuplicateConfig,
+    duplicate_clips_and_videos,
+    duplicate_questions,
+)
 
 
 def repeated_questions(
@@ -18,3 +23,21 @@ def repeated_questions(
         views, on="question_id", how="left", maintain_order="left"
     )
     return duplicate_questions(seen.with_columns(pl.coalesce("group", "clip_id").alias("clip")), cfg)
+
+
+def duplicate_clips(frames: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame:
+    """Clips that show nearly the same as others. `clip_id`, `phash` -> `clip_id`, `group`."""
+    owned = _owned(frames["clip_id"])
+    found, _ = duplicate_clips_and_videos(as_bits(frames["phash"]), owned, owned, cfg)
+    return found.rename({"owner": "clip_id"})
+
+
+def duplicate_videos(frames: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame:
+    """Videos that show what others show, or a part of it. `video_id`, `phash` -> `video_id`, `group`."""
+    owned = _owned(frames["video_id"])
+    _, found = duplicate_clips_and_videos(as_bits(frames["phash"]), owned, owned, cfg)
+    return found.rename({"owner": "video_id"})
+
+
+def _owned(ids: pl.Series) -> Owned:
+    return Owned(ids.rank("dense").to_numpy() - 1, ids.unique().sort())

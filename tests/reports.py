@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from reelproof.pipeline.dataset.card import CardConfig
-from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
+from reelproof.pipeline.dataset.shards import ShardsConfig
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.report.pages import Report
 from reelproof.pipeline.report.server import Reports, serve
@@ -21,7 +21,7 @@ from reelproof.schemas.manifest import BuildFacts
 from reelproof.stages.deciding import decide
 from reelproof.stages.policy import PolicyConfig
 from tests.small_parts import write_part
-from tests.whole_sets import read_measurements, write_card
+from tests.whole_sets import read_measurements, write_card, write_dataset
 
 PATIENCE_S = 120
 BALANCED = PolicyConfig()

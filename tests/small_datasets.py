@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from reelproof.pipeline.dataset.card import CardConfig
-from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
+from reelproof.pipeline.dataset.shards import ShardsConfig
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts
 from reelproof.stages.deciding import decide
 from reelproof.stages.policy import PolicyConfig
 from tests.small_parts import write_part
-from tests.whole_sets import read_measurements, write_card
+from tests.whole_sets import read_measurements, write_card, write_dataset
 
 
 def write_small_build(folder: Path, policy: PolicyConfig) -> Store:

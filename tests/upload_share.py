@@ -16,7 +16,7 @@ import polars as pl
 
 from reelproof.pipeline.dataset.card import CardConfig
 from reelproof.pipeline.dataset.part_files import PartFiles
-from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
+from reelproof.pipeline.dataset.shards import ShardsConfig
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.publish.hub import HubTarget
 from reelproof.pipeline.publish.publish import publish
@@ -29,7 +29,7 @@ from reelproof.stages.deciding import decide
 from reelproof.stages.policy import PolicyConfig
 from tests import small_parts
 from tests.hub_stand_in import LARGE, HubStandIn
-from tests.whole_sets import read_measurements, write_card
+from tests.whole_sets import read_measurements, write_card, write_dataset
 
 FRAMES = 12
 """Shown of a clip, in each of its questions."""

@@ -3,13 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 
+from reelproof.pipeline.dataset.blocks import Block, compact, read_sizes
 from reelproof.pipeline.dataset.card import CardConfig, write_readme
 from reelproof.pipeline.dataset.part_files import PartFiles, measured
+from reelproof.pipeline.dataset.shards import ShardReceipt, ShardsConfig, publish
 from reelproof.pipeline.dataset.stats_files import decided_rows, gone_videos, write_stats
 from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.manifest import BuildFacts
 from reelproof.schemas.stats import Stats
+from reelproof.stages.policy import PolicyConfig
 
 
 def read_measurements(store: Store, parts: Sequence[PartFiles]) -> pl.DataFrame:
@@ -34,3 +39,25 @@ def write_card(
     stats = write_stats(store, parts, [rows], gone)
     write_readme(store, cfg, study)
     return stats
+
+
+def write_dataset(
+    store: Store,
+    parts: Sequence[PartFiles],
+    measurements: pl.DataFrame,
+    verdicts: pl.DataFrame,
+    splits: Mapping[str, str],
+    policy: PolicyConfig,
+    cfg: ShardsConfig,
+    facts: BuildFacts,
+    folder: str = "dataset",
+) -> ShardReceipt:
+    """`publish` for tables in memory, which have one row per trace, parts in order."""
+    assert verdicts["trace_id"].equals(measurements["trace_id"])
+    blocks = compact(store, parts)
+    ends = np.cumsum([0, *(read_sizes(store, [each]).traces.sum() for each in blocks)]).tolist()
+
+    def of(block: Block) -> pl.DataFrame:
+        return verdicts[ends[block.number] : ends[block.number + 1]]
+
+    return publish(store, blocks, of, splits, policy, cfg, facts, folder)

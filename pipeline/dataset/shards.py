@@ -8,14 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import polars as pl
 import pyarrow as pa
 from pydantic import Field
 
 from reelproof.pipeline.dataset.block_rows import read_rows
-from reelproof.pipeline.dataset.blocks import Block, compact, read_sizes
-from reelproof.pipeline.dataset.part_files import PartFiles
+from reelproof.pipeline.dataset.blocks import Block
 from reelproof.pipeline.dataset.replace import open_staging, read_manifest, replace_files, trusted_files
 from reelproof.pipeline.dataset.rows import table_schema
 from reelproof.pipeline.dataset.shard_files import ShardWriter, WrittenShard
@@ -49,37 +46,6 @@ class ShardReceipt(NamedTuple):
     written: int
     unchanged: int
     dataset_sha256: str
-
-
-def write_dataset(
-    store: Store,
-    parts: Sequence[PartFiles],
-    measurements: pl.DataFrame,
-    verdicts: pl.DataFrame,
-    splits: Mapping[str, str],
-    policy: PolicyConfig,
-    cfg: ShardsConfig,
-    facts: BuildFacts,
-    folder: str = "dataset",
-) -> ShardReceipt:
-    """`publish` for tables in memory: `measurements` and `verdicts` have one row per trace, parts in order.
-
-    Raises ValueError where tables and parts do not fit each other.
-    """
-    blocks = compact(store, parts)
-    ends = np.cumsum([0, *(read_sizes(store, [each]).traces.sum() for each in blocks)]).tolist()
-    if not len(measurements) == len(verdicts) == ends[-1]:
-        raise ValueError(
-            f"the parts hold {ends[-1]} traces, but there are {len(measurements)} measurements and "
-            f"{len(verdicts)} verdicts; read and decide all parts again"
-        )
-    if len(verdicts) and not verdicts["trace_id"].equals(measurements["trace_id"]):
-        raise ValueError("verdicts are not in the order of the measurements; decide again")
-
-    def of(block: Block) -> pl.DataFrame:
-        return verdicts[ends[block.number] : ends[block.number + 1]]
-
-    return publish(store, blocks, of, splits, policy, cfg, facts, folder)
 
 
 def publish(

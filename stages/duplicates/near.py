@@ -9,7 +9,7 @@ from pydantic import Field
 
 from reelproof.schemas.settings import Settings
 from reelproof.stages.duplicates.bands import MOST_BITS
-from reelproof.stages.duplicates.frames import Looks, Owned, as_bits, compare_looks, same_looking
+from reelproof.stages.duplicates.frames import Owned, compare_looks, same_looking
 from reelproof.stages.duplicates.shown import same_views
 from reelproof.stages.duplicates.text import (
     Ragged,
@@ -91,37 +91,11 @@ def duplicate_clips_and_videos(
         Columns `owner` and `group` twice: see `same_looking`.
     """
     looks = compare_looks(phashes, cfg.frame_bits)
-    return _same_clips(phashes, looks, clips, cfg), _same_videos(phashes, looks, videos, cfg)
-
-
-def duplicate_clips(frames: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame:
-    """Clips that show nearly the same as others. `clip_id`, `phash` -> `clip_id`, `group`."""
-    bits = as_bits(frames["phash"])
-    found = _same_clips(bits, compare_looks(bits, cfg.frame_bits), _owned(frames["clip_id"]), cfg)
-    return found.rename({"owner": "clip_id"})
-
-
-def duplicate_videos(frames: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame:
-    """Videos that show what others show, or a part of it. `video_id`, `phash` -> `video_id`, `group`."""
-    bits = as_bits(frames["phash"])
-    found = _same_videos(bits, compare_looks(bits, cfg.frame_bits), _owned(frames["video_id"]), cfg)
-    return found.rename({"owner": "video_id"})
-
-
-def _same_clips(
-    phashes: npt.NDArray[np.uint64], looks: Looks, clips: Owned, cfg: DuplicateConfig
-) -> pl.DataFrame:
-    return same_looking(phashes, looks, clips, cfg.clip_share, contained=False, most_owners=cfg.most_owners)
-
-
-def _same_videos(
-    phashes: npt.NDArray[np.uint64], looks: Looks, videos: Owned, cfg: DuplicateConfig
-) -> pl.DataFrame:
-    return same_looking(phashes, looks, videos, cfg.video_share, contained=True, most_owners=cfg.most_owners)
-
-
-def _owned(ids: pl.Series) -> Owned:
-    return Owned(ids.rank("dense").to_numpy() - 1, ids.unique().sort())
+    most = cfg.most_owners
+    return (
+        same_looking(phashes, looks, clips, cfg.clip_share, contained=False, most_owners=most),
+        same_looking(phashes, looks, videos, cfg.video_share, contained=True, most_owners=most),
+    )
 
 
 def _duplicates(rows: pl.DataFrame, key: str, group: str, run_words: int, similarity: float) -> pl.DataFrame:

@@ -12,7 +12,7 @@ import duckdb
 
 from reelproof.pipeline.dataset.card import CardConfig
 from reelproof.pipeline.dataset.part_files import PartFiles
-from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
+from reelproof.pipeline.dataset.shards import ShardsConfig
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.report.query import Query
 from reelproof.pipeline.report.rows import LIST_COLUMNS
@@ -24,7 +24,7 @@ from tests.benchmarks.bench_refilter import timed
 from tests.benchmarks.rows import Row, Rows
 from tests.benchmarks.synthetic_parts import write_synthetic_parts
 from tests.reports import Site, served
-from tests.whole_sets import read_measurements, write_card
+from tests.whole_sets import read_measurements, write_card, write_dataset
 
 TRACES = 1_000_000
 ROWS_A_PAGE = 25

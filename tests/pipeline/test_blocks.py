@@ -18,14 +18,14 @@ from reelproof.pipeline.dataset.blocks import (
     read_sizes,
 )
 from reelproof.pipeline.dataset.part_files import PartFiles
-from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
+from reelproof.pipeline.dataset.shards import ShardsConfig
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts
 from reelproof.stages.deciding import decide
 from reelproof.stages.policy import PolicyConfig
 from tests.killed import states_at_changes
 from tests.small_parts import write_part
-from tests.whole_sets import read_measurements
+from tests.whole_sets import read_measurements, write_dataset
 
 BALANCED = PolicyConfig()
 STRICTER = PolicyConfig(min_grounded_share=0.9)

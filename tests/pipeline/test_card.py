@@ -11,14 +11,14 @@ from reelproof.pipeline.dataset.card import CardConfig, plain
 from reelproof.pipeline.dataset.hub_metadata import loadable_splits
 from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.dataset.replace import read_manifest
-from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
+from reelproof.pipeline.dataset.shards import ShardsConfig
 from reelproof.pipeline.dataset.stats_files import read_stats
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts
 from reelproof.stages.deciding import decide
 from reelproof.stages.policy import PolicyConfig
 from tests.small_parts import write_part
-from tests.whole_sets import read_measurements, write_card
+from tests.whole_sets import read_measurements, write_card, write_dataset
 
 
 def publish(store: Store, parts: list[PartFiles], policy: PolicyConfig) -> None:

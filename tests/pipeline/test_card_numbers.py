@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from reelproof.pipeline.dataset.card import CardConfig
-from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
+from reelproof.pipeline.dataset.shards import ShardsConfig
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts
 from reelproof.stages.deciding import decide
@@ -16,7 +16,7 @@ from reelproof.stages.policy import PolicyConfig
 from reelproof.stages.teachers.prompts import ROLLOUT
 from tests.card_recount import Recount, number_lines
 from tests.small_parts import write_part
-from tests.whole_sets import read_measurements, write_card
+from tests.whole_sets import read_measurements, write_card, write_dataset
 
 FACTS = BuildFacts(
     name="small",

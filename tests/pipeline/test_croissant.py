@@ -9,14 +9,14 @@ from PIL import Image
 from reelproof.pipeline.dataset.card import CardConfig
 from reelproof.pipeline.dataset.croissant import bump_version, write_croissant
 from reelproof.pipeline.dataset.reading import open_dataset
-from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
+from reelproof.pipeline.dataset.shards import ShardsConfig
 from reelproof.pipeline.dataset.versioning import Release, ids_of, release_of
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts
 from reelproof.stages.deciding import decide
 from reelproof.stages.policy import PolicyConfig
 from tests.small_parts import write_part
-from tests.whole_sets import read_measurements, write_card
+from tests.whole_sets import read_measurements, write_card, write_dataset
 
 mlcroissant = pytest.importorskip("mlcroissant", reason="in the extra `card`")
 

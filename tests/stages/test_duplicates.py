@@ -11,15 +11,10 @@ from hypothesis import strategies as st
 
 from reelproof.stages.duplicates.bands import pairs_alike, which_are_near
 from reelproof.stages.duplicates.frames import Owned, compare_looks, same_looking
-from reelproof.stages.duplicates.near import (
-    DuplicateConfig,
-    duplicate_clips,
-    duplicate_traces,
-    duplicate_videos,
-)
+from reelproof.stages.duplicates.near import DuplicateConfig, duplicate_traces
 from reelproof.stages.duplicates.shown import shared_share
 from reelproof.stages.duplicates.text import estimated_similarity, runs, signatures, word_hashes
-from tests.repeats import repeated_questions
+from tests.repeats import duplicate_clips, duplicate_videos, repeated_questions
 
 WORDS = [f"w{i}" for i in range(500)]
 CFG = DuplicateConfig()

@@ -10,8 +10,9 @@ from reelproof.schemas.answers.chance import open_guess_rate
 from reelproof.schemas.question import Task
 from reelproof.schemas.trace import ProbeResult
 from reelproof.stages.checks.luck import LuckConfig, measure_luck
-from reelproof.stages.luck_pools import add_sums, pool_figures, pool_sums, with_pools
+from reelproof.stages.luck_pools import add_sums, pool_figures, pool_sums
 from tests.cases import completion, made_case
+from tests.pools import with_pools
 from tests.views import made_clip
 
 CLIP = made_clip("film", 20.0)

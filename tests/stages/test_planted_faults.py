@@ -30,11 +30,11 @@ from reelproof.stages.duplicates.contamination import (
     read_evaluation_set,
 )
 from reelproof.stages.duplicates.near import DuplicateConfig, duplicate_traces
-from reelproof.stages.luck_pools import with_pools
 from reelproof.stages.policy import PolicyConfig
 from reelproof.stages.teachers.embedded.signals import SignalsTeacher
 from reelproof.stages.teachers.prompts import rollout_messages
 from tests.cases import completion, made_case, made_trace
+from tests.pools import with_pools
 from tests.repeats import repeated_questions
 from tests.views import made_clip
 
