@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from reelproof.pipeline.progress.run_summary import RunSummary
     from reelproof.pipeline.recipe import Recipe
+    from reelproof.stages.footage.random_access import Reader
 
 EXIT_UNFINISHED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -130,6 +131,12 @@ def explain(build_dir: str, subject: str) -> None:
     "--box", help="LEFT,TOP,RIGHT,BOTTOM as shares of width and height: that part of each, at full size."
 )
 @click.option("--long-side", type=click.IntRange(16), help="Shrink to so many pixels.")
+@click.option(
+    "--reader",
+    type=click.Choice(["exact", "decord"]),
+    default="exact",
+    help="`exact` is the scan's pixels; `decord` differs from them at edges of colours.",
+)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A folder for the JPEGs.")
 def look(
     video: Path,
@@ -138,12 +145,13 @@ def look(
     count: int,
     box: str | None,
     long_side: int | None,
+    reader: "Reader",
     out: Path,
 ) -> None:
     """Fetch frames of VIDEO that no build kept: more of a stretch, or a part of the picture as filmed."""
     from reelproof.pipeline.commands.look import Wanted, write_frames
 
-    for path in write_frames(video, Wanted(start_s, end_s, count, box, long_side), out):
+    for path in write_frames(video, Wanted(start_s, end_s, count, box, long_side, reader), out):
         click.echo(shown_text(str(path)))
 
 

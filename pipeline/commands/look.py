@@ -9,7 +9,7 @@ from PIL import Image
 from reelproof.pipeline.errors import UsageError
 from reelproof.stages.footage.decode import Reel
 from reelproof.stages.footage.opening import UnusableVideoError
-from reelproof.stages.footage.random_access import Box, cropped, look, shrunk
+from reelproof.stages.footage.random_access import Box, Reader, cropped, look, shrunk
 
 _QUALITY = 90
 
@@ -24,6 +24,7 @@ class Wanted:
     count: int
     box: str | None
     long_side_px: int | None
+    reader: Reader = "exact"
 
 
 def write_frames(video: Path, wanted: Wanted, out: Path) -> Iterator[Path]:
@@ -32,7 +33,7 @@ def write_frames(video: Path, wanted: Wanted, out: Path) -> Iterator[Path]:
         box = _box(wanted.box) if wanted.box else None
         end_s = wanted.end_s if wanted.end_s is not None else _end_s(video)
         side_px = None if box else wanted.long_side_px
-        seen = look(str(video), wanted.start_s, end_s, wanted.count, side_px)
+        seen = look(str(video), wanted.start_s, end_s, wanted.count, side_px, wanted.reader)
     except (UnusableVideoError, ValueError) as error:
         raise UsageError(f"{video}: {error}") from None
     out.mkdir(parents=True, exist_ok=True)

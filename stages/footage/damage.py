@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, insort
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -285,3 +286,14 @@ class _Beat:
         """Whether those ahead do, too: at the beginning there are too few behind."""
         near = np.abs(np.diff(self._stamps) - self.step) <= max(1.5, 0.05 * self.step)
         return bool(near.mean() >= 1 - 2 * _EXCEPTIONS_SHARE)
+
+
+def merged(spans: Sequence[Span], end_s: float) -> tuple[Span, ...]:
+    """In order, those that touch as one, none from the end on."""
+    found: list[Span] = []
+    for span in sorted(spans, key=lambda each: each.start_s):
+        if found and span.start_s <= found[-1].end_s:
+            found[-1] = Span(start_s=found[-1].start_s, end_s=max(found[-1].end_s, span.end_s))
+        elif span.start_s < end_s:
+            found.append(span)
+    return tuple(found)

@@ -14,7 +14,7 @@ from reelproof.schemas.footage import QuarantineKind, Span
 from reelproof.schemas.span import SpanCut, Survey
 from reelproof.stages.footage.bitstream import is_referred_to, nal_length_bytes
 from reelproof.stages.footage.clock import Clock
-from reelproof.stages.footage.damage import Arrival, LossWatch, Shown
+from reelproof.stages.footage.damage import Arrival, LossWatch, Shown, merged
 from reelproof.stages.footage.lengths import ZERO_BASED_FORMATS, declared_duration_s, format_names
 from reelproof.stages.footage.opening import (
     UnusableVideoError,
@@ -68,8 +68,12 @@ class TimedFrame(NamedTuple):
 class Look(NamedTuple):
     """What a first look at a video says about showing its frames."""
 
+    coded_aspect: float
+    """Width of a pixel by its height."""
     pixel_aspect: float
-    """Width of a pixel by its height, after rotation."""
+    """The same after rotation."""
+    first_stamp: int | None
+    """Of the first frame, in ticks of the stream; null where nothing can be sought by it."""
     is_plain: bool
     """Every packet is a frame shown as it is (no edit list, no fields), and there is an index to seek by."""
 
@@ -196,7 +200,7 @@ class Reel:
             is_damaged = watch.shows(Shown(number, told, time_s, bool(frame.key_frame)))
             yield TimedFrame(time_s, frame, is_damaged, told, borders.begins(told))
         self.end_s = clock.end_s
-        self.damaged = _merged(watch.finish(self.end_s), self.end_s)
+        self.damaged = merged(watch.finish(self.end_s), self.end_s)
 
     def _is_leading(self, stamp: int | None) -> bool:
         """Whether it comes before the span, and refers to frames that are not decoded here."""
@@ -223,7 +227,10 @@ class Reel:
         is_whole = stamps_known and head[0].is_key and not self.faults
         is_plain = is_indexed and is_whole and is_as_decord_shows(first)
         is_upright = turn_of(first).rotation_deg % 180 == 0
-        return Look(self.pixel_aspect if is_upright else 1 / self.pixel_aspect, is_plain)
+        upright_aspect = self.pixel_aspect if is_upright else 1 / self.pixel_aspect
+        can_seek = is_indexed and is_whole and not self._is_stamped_in_order
+        first_stamp = first.pts if can_seek else None
+        return Look(self.pixel_aspect, upright_aspect, first_stamp, is_plain)
 
     def _watch(self) -> LossWatch:
         says_lengths = "mp4" in format_names(self._container)
@@ -288,13 +295,3 @@ class Reel:
             watch.complains(arrival, of_lost_frames=tell_of_lost_frames(said))
         for frame in frames:
             yield frame.opaque if isinstance(frame.opaque, int) else arrival.number, frame
-
-
-def _merged(spans: Sequence[Span], end_s: float) -> tuple[Span, ...]:
-    merged: list[Span] = []
-    for span in sorted(spans, key=lambda each: each.start_s):
-        if merged and span.start_s <= merged[-1].end_s:
-            merged[-1] = Span(start_s=merged[-1].start_s, end_s=max(merged[-1].end_s, span.end_s))
-        elif span.start_s < end_s:
-            merged.append(span)
-    return tuple(merged)

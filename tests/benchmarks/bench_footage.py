@@ -35,7 +35,7 @@ from reelproof.pipeline.steps.footage import FOOTAGE as SCAN
 from reelproof.schemas.footage import Footage, Storyboard
 from reelproof.schemas.source import SourceIdentity
 from reelproof.stages.footage.decode import LocalVideo
-from reelproof.stages.footage.random_access import frames_at, frames_by_scanning, frames_by_seeking
+from reelproof.stages.footage.random_access import frames_at, frames_by_decord, frames_by_scanning
 from reelproof.stages.footage.scan import FootageConfig, scan_footage
 from reelproof.stages.footage.storyboard import StoryboardConfig, cut_scenes
 from tests.benchmarks.rows import LeftOut, Rows, at_least, at_most, command_cpu_s, ratio_of_medians, timed
@@ -117,7 +117,7 @@ def bench_cuts(folder: Path) -> Rows:
 
 
 def bench_frames_at(folder: Path) -> Rows:
-    """Sixteen times over two minutes, against the better of seeking and scanning."""
+    """Sixteen times over two minutes, against the better of decord and scanning."""
     rows: Rows = {}
     for name, gop in (("short GOPs", "48"), ("one GOP", "100000")):
         options = {**B_FRAMES, "g": gop, "sc_threshold": "0"}
@@ -125,15 +125,15 @@ def bench_frames_at(folder: Path) -> Rows:
         times_s = [float(each) for each in np.linspace(1, 118, 16)]
         ways = {
             "ours": lambda path=path, times_s=times_s: frames_at(path, times_s, 512),
-            "seeking": lambda path=path, times_s=times_s: frames_by_seeking(path, times_s, 512, worth=np.inf),
+            "decord": lambda path=path, times_s=times_s: frames_by_decord(path, times_s, 512),
             "scanning": lambda path=path, times_s=times_s: frames_by_scanning(path, times_s, 512),
         }
         spent: dict[str, list[float]] = {way: [] for way in ways}
         for way, call in list(ways.items()) * 5:
             spent[way].append(timed(call).cpu_s)
         medians = {way: statistics.median(each) for way, each in spent.items()}
-        better = min(medians["seeking"], medians["scanning"])
-        against = f"seeking {medians['seeking']:.2f} s, scanning {medians['scanning']:.2f} s, CPU"
+        better = min(medians["decord"], medians["scanning"])
+        against = f"decord {medians['decord']:.2f} s, scanning {medians['scanning']:.2f} s, CPU"
         rows[f"frames_at, {name}"] = at_most(medians["ours"] / better, 1.05, "x", against)
     return rows
 

@@ -1,17 +1,19 @@
 import numpy as np
 import pytest
 
+from reelproof.stages.footage import random_access, seeking
 from reelproof.stages.footage.decode import Reel
 from reelproof.stages.footage.opening import UnusableVideoError
 from reelproof.stages.footage.random_access import (
     Box,
     frames_at,
+    frames_by_decord,
     frames_by_scanning,
-    frames_by_seeking,
     look,
     zoom,
 )
 from tests.films import Shot, make_film
+from tests.sound_films import SOUND
 
 TIMES_S = (3.2, 0.0, 1.0, 1.0, 2.999)
 SHOTS = [Shot(1, 2.0), Shot(2, 2.0)]
@@ -26,12 +28,13 @@ def close(a: np.ndarray, b: np.ndarray) -> bool:
     return a.shape == b.shape and float(np.abs(a.astype(int) - b).mean()) < 4
 
 
-def test_seeking_and_scanning_show_the_same_frames(path):
+def test_decord_shows_the_same_frames_where_it_is_asked_for(path):
     with Reel(path) as reel:
         times_s = [timed.time_s for timed in reel.frames(exact=True)][::7]
-    sought = frames_by_seeking(path, times_s, None, worth=np.inf)
-    assert sought is not None
-    assert all(close(*pair) for pair in zip(sought, frames_by_scanning(path, times_s, None), strict=True))
+    read = frames_by_decord(path, times_s, None)
+    assert read is not None
+    assert all(close(*pair) for pair in zip(read, frames_by_scanning(path, times_s, None), strict=True))
+    assert all(map(close, frames_at(path, times_s, reader="decord"), read))
 
 
 def test_frames_come_in_the_order_asked(path):
@@ -46,11 +49,11 @@ def test_time_past_the_end_gives_the_last_frame(path):
 
 
 @pytest.mark.parametrize("rotation_deg", [0, 90, 180, 270])
-def test_frames_are_upright_either_way(rotation_deg, tmp_path):
+def test_decords_frames_are_upright(rotation_deg, tmp_path):
     path = str(make_film(tmp_path / "film.mp4", SHOTS, rotation_deg=rotation_deg))
-    sought = frames_by_seeking(path, [1.0], 80, worth=np.inf)
-    assert sought is not None
-    assert close(sought[0], frames_by_scanning(path, [1.0], 80)[0])
+    read = frames_by_decord(path, [1.0], 80)
+    assert read is not None
+    assert close(read[0], frames_by_scanning(path, [1.0], 80)[0])
 
 
 @pytest.mark.parametrize(
@@ -60,11 +63,6 @@ def test_file_that_decord_may_not_read_is_read_all_the_same(name, codec, tmp_pat
     path = str(make_film(tmp_path / name, SHOTS, codec=codec))
     first, second = frames_at(path, [1.0, 3.0])
     assert not close(first, second)
-
-
-def test_one_group_of_pictures_is_scanned(tmp_path):
-    path = str(make_film(tmp_path / "film.mp4", SHOTS, options={"g": "1000", "sc_threshold": "0"}))
-    assert frames_by_seeking(path, [0.5, 1.5, 3.5], None) is None
 
 
 def test_text_is_no_video(tmp_path):
@@ -107,19 +105,29 @@ def test_look_at_nothing_is_refused(path, start_s, end_s, count):
         look(path, start_s, end_s, count)
 
 
-UNLIKE_DECORD = {
-    "untagged HD": {"size": (1280, 536)},
-    "many groups": {"options": {"g": "5"}},
-    "turned": {"rotation_deg": 270, "options": {"g": "5"}},
-    "hevc": {"codec": "libx265", "options": {"x265-params": "log-level=none:keyint=12"}},
-}
+@pytest.mark.parametrize("name", SOUND)
+def test_frames_are_those_of_the_scan_to_the_pixel(name, tmp_path):
+    path = str(SOUND[name](tmp_path))
+    with Reel(path) as reel:
+        shown_s = [timed.time_s for timed in reel.frames(exact=True)]
+    times_s = [*shown_s[::9], 0.333, 1.777, shown_s[-1] + 5]
+    got, scanned = frames_at(path, times_s, 96), frames_by_scanning(path, sorted(times_s), 96)
+    for time_s, image in zip(times_s, got, strict=True):
+        assert np.array_equal(image, scanned[sorted(times_s).index(time_s)]), time_s
 
 
-@pytest.mark.parametrize("how", UNLIKE_DECORD.values(), ids=list(UNLIKE_DECORD))
-def test_frames_are_those_of_the_scan_wherever_they_come_from(how, tmp_path):
-    """At the edges of colours decord's chroma is another; nearly everywhere it is ours to 3 of 255."""
-    path = str(make_film(tmp_path / "film.mp4", SHOTS, **how))
-    times_s = [0.1, 1.9, 2.1, 3.5]
-    got = np.stack(frames_at(path, times_s)).astype(int)
-    scanned = np.stack(frames_by_scanning(path, times_s, None))
-    assert (np.abs(got - scanned) <= 3).mean() > 0.98
+def test_only_what_lies_behind_a_key_frame_is_decoded(tmp_path, monkeypatch):
+    path = str(make_film(tmp_path / "film.mp4", [Shot(1, 8.0)], options={"g": "25", "sc_threshold": "0"}))
+    monkeypatch.setattr(random_access, "frames_by_scanning", lambda *_: pytest.fail("scanned"))
+    decoded = []
+    monkeypatch.setattr(seeking, "_time_s", count_calls(seeking._time_s, decoded))
+    frames_at(path, [0.1, 4.1, 7.1])
+    assert len(set(decoded)) < 20
+
+
+def count_calls(call, stamps):
+    def counted(frame, first_stamp, tick_s):
+        stamps.append(frame.pts)
+        return call(frame, first_stamp, tick_s)
+
+    return counted
