@@ -1,6 +1,6 @@
 """Completions -> what they cost: calls, reuse, tokens, tokens per second, time left, money."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -34,19 +34,8 @@ class TeacherUse(Record):
 
     def __add__(self, other: Self) -> Self:
         """Both together: counts add up, the time runs from the earlier start to the later end."""
-        costs = _known(self.cost, other.cost)
-        return type(self)(
-            calls=self.calls + other.calls,
-            reused=self.reused + other.reused,
-            failed=self.failed + other.failed,
-            retries=self.retries + other.retries,
-            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
-            completion_tokens=self.completion_tokens + other.completion_tokens,
-            cost=sum(costs) if costs else None,
-            latency_s=self.latency_s + other.latency_s,
-            asked_from_s=min(_known(self.asked_from_s, other.asked_from_s), default=None),
-            asked_until_s=max(_known(self.asked_until_s, other.asked_until_s), default=None),
-        )
+        pairs = {name: (getattr(self, name), getattr(other, name)) for name in type(self).model_fields}
+        return type(self)(**{name: _joined(name, values) for name, values in pairs.items()})
 
     @property
     def needed(self) -> int:
@@ -59,26 +48,6 @@ class TeacherUse(Record):
         if self.asked_from_s is None or self.asked_until_s is None:
             return 0.0
         return self.asked_until_s - self.asked_from_s
-
-    @property
-    def prompt_tokens_per_s(self) -> float:
-        """Of the calls; 0 where nothing was asked."""
-        return self.prompt_tokens / self.seconds if self.seconds > 0 else 0.0
-
-    @property
-    def completion_tokens_per_s(self) -> float:
-        """Of the calls; 0 where nothing was asked."""
-        return self.completion_tokens / self.seconds if self.seconds > 0 else 0.0
-
-    @property
-    def mean_in_flight(self) -> float:
-        """Completions under way on average between the first call and the last answer (Little's law)."""
-        return self.latency_s / self.seconds if self.seconds > 0 else 0.0
-
-    @property
-    def reuse_share(self) -> float:
-        """Of all completions needed, the share that was in the log already: the log's cache hits."""
-        return self.reused / self.needed if self.needed else 0.0
 
 
 class StepUse(Record):
@@ -134,7 +103,7 @@ class UseCounter:
 
     def count_reused(self, count: int = 1) -> None:
         """The use of completions that were in the log: nothing was asked."""
-        self.use = self.use.model_copy(update={"reused": self.use.reused + count})
+        self.use += TeacherUse(reused=count)
 
     def count_answer(
         self,
@@ -144,22 +113,16 @@ class UseCounter:
         price: TeacherPrice | None = None,
     ) -> None:
         """One call's answer, with the Unix times of asking and answering."""
-        use = self.use
-        cost = use.cost
-        if price is not None:
-            cost = (cost or 0.0) + price.of(completion.prompt_tokens, completion.completion_tokens)
-        self.use = use.model_copy(
-            update={
-                "calls": use.calls + 1,
-                "failed": use.failed + (completion.error is not None),
-                "retries": use.retries + completion.retries,
-                "prompt_tokens": use.prompt_tokens + completion.prompt_tokens,
-                "completion_tokens": use.completion_tokens + completion.completion_tokens,
-                "cost": cost,
-                "latency_s": use.latency_s + completion.latency_s,
-                "asked_from_s": asked_at_s if use.asked_from_s is None else min(use.asked_from_s, asked_at_s),
-                "asked_until_s": max(use.asked_until_s or answered_at_s, answered_at_s),
-            }
+        self.use += TeacherUse(
+            calls=1,
+            failed=completion.error is not None,
+            retries=completion.retries,
+            prompt_tokens=completion.prompt_tokens,
+            completion_tokens=completion.completion_tokens,
+            cost=price.of(completion.prompt_tokens, completion.completion_tokens) if price else None,
+            latency_s=completion.latency_s,
+            asked_from_s=asked_at_s,
+            asked_until_s=answered_at_s,
         )
 
 
@@ -176,5 +139,10 @@ def by_step(uses: Iterable[StepUse]) -> tuple[StepUse, ...]:
     return tuple(steps.values())
 
 
-def _known(*values: float | None) -> list[float]:
-    return [value for value in values if value is not None]
+def _joined(name: str, values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return _ENDS.get(name, sum)(known) if known else None
+
+
+_ENDS: Mapping[str, Callable[[list[float]], float]] = {"asked_from_s": min, "asked_until_s": max}
+"""The fields that do not add up."""

@@ -16,7 +16,7 @@ class UseFigures(Record):
     in_flight: int = 0
     """Requests at servers now."""
     mean_in_flight: float = 0
-    """Completions under way on average."""
+    """Completions under way on average between the first call and the last answer (Little's law)."""
     reuse_share: float = 0
     """Of the completions needed, those that the logs held."""
     gpu_idle_share: float | None = None
@@ -37,12 +37,16 @@ def use_figures(
 ) -> UseFigures:
     """The figures that follow. Shares of several servers are weighed by their looks and by their tokens."""
     told = [each for each in servers if each.looks]
+
+    def a_second(amount: float) -> float:
+        return round(amount / use.seconds, 2) if use.seconds > 0 else 0.0
+
     return UseFigures(
-        prompt_tokens_per_s=round(use.prompt_tokens_per_s, 2),
-        completion_tokens_per_s=round(use.completion_tokens_per_s, 2),
+        prompt_tokens_per_s=a_second(use.prompt_tokens),
+        completion_tokens_per_s=a_second(use.completion_tokens),
         in_flight=in_flight,
-        mean_in_flight=round(use.mean_in_flight, 2),
-        reuse_share=round(use.reuse_share, 4),
+        mean_in_flight=a_second(use.latency_s),
+        reuse_share=round(use.reused / use.needed, 4) if use.needed else 0.0,
         gpu_idle_share=_mean([(each.idle_share, each.looks) for each in told]),
         prefix_hit_share=_mean([(each.prefix_hit_share, each.prompt_tokens) for each in told]),
         image_hit_share=_mean([(each.image_hit_share, each.prompt_tokens) for each in told]),

@@ -21,6 +21,7 @@ from rich.console import Console
 
 from reelproof.pipeline.accounts.accounting import TeacherUse, total_use
 from reelproof.pipeline.accounts.server_load import read_metrics
+from reelproof.pipeline.accounts.use_figures import use_figures
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.ingest import Again, ingest, save_ingested
 from reelproof.pipeline.inputs.sources import list_sources
@@ -188,7 +189,9 @@ def _pair(
         raise RuntimeError(f"{use.calls} requests of {len(bodies)}, {use.failed} failed")
     assert use.asked_from_s is not None
     assert use.asked_until_s is not None
-    ours = Speed(use.completion_tokens_per_s, looks.idle_share(use.asked_from_s, use.asked_until_s))
+    ours = Speed(
+        use_figures(use, ()).completion_tokens_per_s, looks.idle_share(use.asked_from_s, use.asked_until_s)
+    )
     return ours, bare or _bare(url, bodies)
 
 

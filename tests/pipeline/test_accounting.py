@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelproof.pipeline.accounts.accounting import StepUse, TeacherUse, UseCounter, by_step, total_use
+from reelproof.pipeline.accounts.use_figures import use_figures
 from reelproof.schemas.chat import Completion
 from reelproof.stages.teachers.protocol import TeacherPrice
 
@@ -40,14 +41,16 @@ def counted() -> TeacherUse:
 def test_use_counts_calls_tokens_time_and_money():
     use = counted()
     assert (use.calls, use.reused, use.failed, use.retries) == (4, 6, 1, 6)
-    assert (use.seconds, use.completion_tokens_per_s, use.mean_in_flight) == (4, 500, 2)
-    assert (use.needed, use.reuse_share, use.prompt_tokens_per_s) == (10, 0.6, 1000)
+    figures = use_figures(use, ())
+    assert (use.seconds, figures.completion_tokens_per_s, figures.mean_in_flight) == (4, 500, 2)
+    assert (use.needed, figures.reuse_share, figures.prompt_tokens_per_s) == (10, 0.6, 1000)
     assert use.cost == pytest.approx(4 * (1000 * 1 + 500 * 2) / 1e6)
 
 
 def test_nothing_asked_costs_nothing():
     use = TeacherUse()
-    assert (use.seconds, use.completion_tokens_per_s, use.reuse_share, use.cost) == (0, 0, 0, None)
+    figures = use_figures(use, ())
+    assert (use.seconds, figures.completion_tokens_per_s, figures.reuse_share, use.cost) == (0, 0, 0, None)
 
 
 def test_cost_is_each_teachers_own_and_free_ones_add_nothing():
