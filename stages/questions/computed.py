@@ -11,10 +11,10 @@ from reelproof.schemas.question import Question, QuestionSource
 from reelproof.stages.questions.computed_kinds import MAKERS
 from reelproof.stages.questions.maker import Draft, MakerConfig, Table
 
-VERSION = 3
+VERSION = 4
 
 USUAL = tuple(kind for kind, maker in MAKERS.items() if maker.usual)
-"""All but `largest_change`, which is easy: it is for short clips that allow little else."""
+"""All but `largest_change`, `same_picture`, `frozen_span`: easy ones, for clips that allow little else."""
 
 
 class ComputedConfig(MakerConfig):

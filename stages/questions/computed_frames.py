@@ -2,7 +2,8 @@
 
 import itertools
 import random
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from reelproof.schemas.footage import FrameRef, hash_distance
 from reelproof.schemas.question import ShownFrame
@@ -26,6 +27,12 @@ def spread(frames: Sequence[FrameRef], count: int, rng: random.Random) -> list[F
 def all_differ(frames: Sequence[FrameRef], bits: int) -> bool:
     """Whether any two frames' perceptual hashes differ in so many bits or more."""
     return all(hash_distance(a, b) >= bits for a, b in itertools.combinations(frames, 2))
+
+
+def are_told_apart(frames: Sequence[FrameRef], places: Iterable[int]) -> bool:
+    """Whether each of these places has a time of its own, as times are printed: two may both be `3.0 s`."""
+    printed = Counter(f"{frame.time_s:.1f}" for frame in frames)
+    return all(printed[f"{frames[place].time_s:.1f}"] == 1 for place in places)
 
 
 def foreign_run(

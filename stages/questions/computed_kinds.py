@@ -1,15 +1,22 @@
 """Clips -> the kinds of questions whose answers are known, because the pipeline made what is shown."""
 
 import math
-import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from reelproof.schemas.footage import Clip, CutKind, FrameRef, Scene, hash_distance
 from reelproof.schemas.question import ShownFrame, Task
-from reelproof.stages.questions.computed_frames import all_differ, foreign_run, replaced, spread, timed
-from reelproof.stages.questions.maker import Draft, Maker, MakerConfig, Table
+from reelproof.stages.questions.computed_frames import (
+    all_differ,
+    are_told_apart,
+    foreign_run,
+    replaced,
+    spread,
+    timed,
+)
+from reelproof.stages.questions.computed_repeats import FROZEN_SPAN, SAME_PICTURE
+from reelproof.stages.questions.maker import Draft, Maker, MakerConfig, Table, choice
 
 
 def _scene_count(table: Table) -> Draft | None:
@@ -83,7 +90,7 @@ def _motion_half(table: Table) -> Draft | None:
     middle_s = (clip.start_s + clip.end_s) / 2
     options = [f"the first half, up to {middle_s:.1f} s", f"the second half, from {middle_s:.1f} s"]
     text = "Which half of the clip holds more motion? Cuts do not count."
-    return _choice(table, text, options, halves.index(most), timed(clip.timeline))
+    return choice(table, text, options, halves.index(most), timed(clip.timeline))
 
 
 def _largest_change(table: Table) -> Draft | None:
@@ -98,11 +105,11 @@ def _largest_change(table: Table) -> Draft | None:
     changed = [hash_distance(shown[step], shown[step + 1]) for step in drawn]
     if max(changed) < sorted(changed)[-2] + cfg.largest_change_bits:
         return None
-    options = [f"from {shown[step].time_s:.1f} s to {shown[step + 1].time_s:.1f} s" for step in drawn]
-    if len(set(options)) < len(options):
+    if not are_told_apart(shown, {place for step in drawn for place in (step, step + 1)}):
         return None
+    options = [f"from {shown[step].time_s:.1f} s to {shown[step + 1].time_s:.1f} s" for step in drawn]
     text = "Between which two of these moments does the picture change the most?"
-    return _choice(table, text, options, changed.index(max(changed)), timed(shown))
+    return choice(table, text, options, changed.index(max(changed)), timed(shown))
 
 
 def _odd_frame(table: Table) -> Draft | None:
@@ -112,12 +119,12 @@ def _odd_frame(table: Table) -> Draft | None:
     if foreign is None:
         return None
     candidates = table.rng.sample(range(len(own)), count)
-    options = [f"the frame at {own[place].time_s:.1f} s" for place in candidates]
-    if len(set(options)) < count:
+    if not are_told_apart(own, candidates):
         return None
+    options = [f"the frame at {own[place].time_s:.1f} s" for place in candidates]
     frames = replaced(own, candidates[0], foreign)
     text = "One of the frames comes from another video. Which one?"
-    return _choice(table, text, options, 0, frames)
+    return choice(table, text, options, 0, frames)
 
 
 def _foreign_span(table: Table) -> Draft | None:
@@ -128,7 +135,7 @@ def _foreign_span(table: Table) -> Draft | None:
     length = table.rng.randint(2, (len(own) - 1) // 2)
     first = table.rng.randint(0, len(own) - length)
     foreign = _foreign(table, length)
-    if foreign is None:
+    if foreign is None or not are_told_apart(own, (first, first + length - 1)):
         return None
     text = (
         "Footage of another video is shown for a while. From when to when? Give the times of its first and "
@@ -158,17 +165,6 @@ def _foreign(table: Table, length: int) -> list[FrameRef] | None:
     return foreign_run(clip.timeline, others, length, bits, table.rng)
 
 
-def _choice(
-    table: Table, text: str, options: Sequence[str], right: int, frames: tuple[ShownFrame, ...]
-) -> Draft:
-    """Options in a random order, so that no letter is favoured."""
-    order = list(range(len(options)))
-    table.rng.shuffle(order)
-    letter = string.ascii_uppercase[order.index(right)]
-    shuffled = tuple(options[place] for place in order)
-    return Draft(Task.MULTIPLE_CHOICE, text, letter, frames, options=shuffled)
-
-
 MAKERS: Mapping[str, Maker] = {
     "scene_count": Maker(_scene_count),
     "frame_order": Maker(_frame_order, drawn=True),
@@ -178,5 +174,7 @@ MAKERS: Mapping[str, Maker] = {
     "reversed": Maker(_reversed, drawn=True),
     "motion_half": Maker(_motion_half),
     "largest_change": Maker(_largest_change, drawn=True, usual=False),
+    "same_picture": SAME_PICTURE,
+    "frozen_span": FROZEN_SPAN,
 }
 """What is asked -> how it is made."""

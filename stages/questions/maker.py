@@ -1,6 +1,7 @@
 """What makes a computed question: a function of a clip and of the others in its part, and its settings."""
 
 import random
+import string
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -75,3 +76,14 @@ class Maker(NamedTuple):
     """Whether it draws its frames or their places, so that it may be asked several times."""
     usual: bool = True
     """Whether it is asked where a recipe names no kinds."""
+
+
+def choice(
+    table: Table, text: str, options: Sequence[str], right: int, frames: tuple[ShownFrame, ...]
+) -> Draft:
+    """Options in a random order, so that no letter is favoured."""
+    order = list(range(len(options)))
+    table.rng.shuffle(order)
+    letter = string.ascii_uppercase[order.index(right)]
+    shuffled = tuple(options[place] for place in order)
+    return Draft(Task.MULTIPLE_CHOICE, text, letter, frames, options=shuffled)

@@ -281,7 +281,7 @@ GOLDEN_STAGES = (
     (claims, made_claims, 4, "78cc89739b7e3aa6"),
     (provenance, made_provenance, 1, "15f19cf3e01fee6b"),
     (sufficiency, made_sufficiencies, 3, "7ccf0660985b019d"),
-    (signals, made_judgements, 2, "a8302856b8dd7ba6"),
+    (signals, made_judgements, 3, "46bdd4cde8c09da3"),
     (balance, made_balance, 1, "82b7ca6936ace1e8"),
     (duplicates_evaluation, made_contamination, 2, "7c211581f091ae93"),
     (duplicates, made_duplicates, 3, "76976300b006d656"),

@@ -1,4 +1,5 @@
 import random
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
@@ -65,10 +66,10 @@ def test_every_gold_answer_scores_one_against_itself(asked):
             assert strict_score(each.task, each.answer, each.answer, each.options, each.tolerance) == 1
 
 
-@pytest.mark.parametrize("kind", ["odd_frame", "motion_half", "reversed"])
+@pytest.mark.parametrize("kind", ["odd_frame", "same_picture", "motion_half", "reversed"])
 def test_no_answer_is_favoured(asked, kind):
     counts = Counter(question.answer for question in asked[kind])
-    assert len(counts) == (4 if kind == "odd_frame" else 2)
+    assert len(counts) == (4 if kind in ("odd_frame", "same_picture") else 2)
     assert chi_square(counts) < CRITICAL[len(counts) - 1]
 
 
@@ -161,6 +162,63 @@ def test_foreign_span_runs_from_the_first_to_the_last_foreign_frame(asked):
         assert len({each.frame.video_id for each in foreign}) == 1
 
 
+def test_same_picture_is_that_of_the_right_option_alone(asked):
+    for question in asked["same_picture"]:
+        by_hash = defaultdict(list)
+        for each in question.frames:
+            by_hash[each.sha256].append(f"{each.shown_s:.1f} s")
+        (twice,) = [times for times in by_hash.values() if len(times) > 1]
+        right = question.options["ABCD".index(question.answer)]
+        assert right == f"those at {twice[0]} and {twice[1]}"
+        assert len({time for option in question.options for time in option[9:].split(" and ")}) == 8
+
+
+def test_pairs_lie_as_far_apart_whether_right_or_not(asked):
+    """Else their times alone would tell."""
+    gaps: dict[bool, list[float]] = defaultdict(list)
+    for question in asked["same_picture"]:
+        for letter, option in zip("ABCD", question.options, strict=True):
+            first, last = (float(time.removesuffix(" s")) for time in option[9:].split(" and "))
+            gaps[letter == question.answer].append(last - first)
+    assert len(gaps[True]) * 3 == len(gaps[False])
+    assert np.mean(gaps[True]) == pytest.approx(np.mean(gaps[False]), abs=0.8)
+
+
+def test_frozen_span_runs_over_the_frames_that_are_one(asked):
+    for question in asked["frozen_span"]:
+        hashes = [each.sha256 for each in question.frames]
+        (held,) = [sha256 for sha256, count in Counter(hashes).items() if count > 1]
+        places = [place for place, sha256 in enumerate(hashes) if sha256 == held]
+        assert places == list(range(places[0], places[-1] + 1))
+        assert 3 <= len(places) < len(hashes) / 2
+        times = [question.frames[places[end]].shown_s for end in (0, -1)]
+        assert question.answer == f"[{times[0]:.1f}, {times[1]:.1f}]"
+
+
+def test_still_footage_is_not_asked_when_it_stands_still():
+    clip = made_clip("v", 20.0)
+    like = clip.timeline[4].model_copy(update={"phash": clip.timeline[3].phash})
+    timeline = (*clip.timeline[:4], like, *clip.timeline[5:])
+    for question in ask([clip.model_copy(update={"timeline": timeline})], "frozen_span", repeats=30):
+        hashes = [each.sha256 for each in question.frames]
+        assert not {timeline[3].sha256, like.sha256} <= set(hashes)
+
+
+@pytest.mark.parametrize(
+    "kind", ["same_picture", "frozen_span", "odd_frame", "foreign_span", "largest_change"]
+)
+def test_no_time_is_named_that_two_frames_carry(kind):
+    clip, other = made_clip("v", 20.0), made_clip("w", 20.0)
+    beside = clip.timeline[3].model_copy(update={"time_s": clip.timeline[3].time_s + 0.04})
+    timeline = (*clip.timeline[:4], beside, *clip.timeline[4:])
+    assert f"{beside.time_s:.1f}" == f"{timeline[3].time_s:.1f}"
+    clips = [clip.model_copy(update={"timeline": timeline}), other]
+    asked = [each for each in ask(clips, kind, repeats=40) if each.video_id == "v"]
+    assert len(asked) >= 5
+    for question in asked:
+        assert f"{beside.time_s:.1f}" not in re.findall(r"\d+\.\d", f"{question.options} {question.answer}")
+
+
 def test_reversed_is_yes_where_time_runs_back(asked):
     for question in asked["reversed"]:
         times = [shown.frame.time_s for shown in question.frames]
@@ -246,6 +304,8 @@ def test_kinds_that_draw_are_asked_as_often_as_wanted_and_never_the_same_twice()
         "frame_order",
         "odd_frame",
         "foreign_span",
+        "same_picture",
+        "frozen_span",
         "reversed",
         "largest_change",
     }

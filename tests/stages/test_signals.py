@@ -125,6 +125,8 @@ def is_right(asked: ClipQuestion, trace: Trace) -> bool:
         ([CALM, LIVELY], "odd_frame"),
         ([CALM, LIVELY], "foreign_span"),
         ([LIVELY], "motion_half"),
+        ([LIVELY], "same_picture"),
+        ([LIVELY], "frozen_span"),
     ],
 )
 def test_clear_pictures_are_answered_right(films, kind):
@@ -134,6 +136,15 @@ def test_clear_pictures_are_answered_right(films, kind):
         traces = answers(asked)
         wrong = [trace.thought for one, trace in zip(asked, traces, strict=True) if not is_right(one, trace)]
         assert wrong == []
+
+
+def test_pictures_that_differ_are_never_called_the_same():
+    """What is measured is said, even where an option must be right."""
+    options = ("those at 2.5 s and 3.5 s", "those at 6.5 s and 7.5 s")
+    text = "Which two of the frames show exactly the same picture?"
+    trace = ask_text(text, Task.MULTIPLE_CHOICE, options, frames=10)
+    assert "the same as" not in trace.thought
+    assert "guess" in trace.thought
 
 
 def test_order_is_found_up_to_its_direction():
@@ -229,6 +240,8 @@ def test_frame_that_is_no_picture_is_an_error_that_says_so():
 
 SHARP = "The picture changes sharply between [2.5 s] and [3.5 s]."
 UNLIKE = "The frame at [3.5 s] looks unlike those at [1.5 s] and [2.5 s]."
+SAME = "The picture at [3.5 s] is the same as that at [1.5 s]."
+STILL = "From [0.5 s] to [2.5 s] the picture stands still."
 MOVES = "The picture moves more between [6.5 s] and [7.5 s] than between [1.5 s] and [2.5 s]."
 
 
@@ -245,6 +258,12 @@ MOVES = "The picture moves more between [6.5 s] and [7.5 s] than between [1.5 s]
         (MOVES, LIVELY, [1, 2, 6, 7], "yes"),
         (MOVES, CALM, [1, 2], "unknown"),
         ("A man opens the door at [2.5 s].", CUTS, [2], "unknown"),
+        (SAME, CUTS, [1, 3], "no"),
+        (SAME, CALM, [1, 3], "no"),  # nearly, but not the same
+        (SAME, CALM, [1, 1], "yes"),
+        (STILL, CALM, [0, 0], "yes"),
+        (STILL, CUTS, [2, 3], "no"),  # control frames, shown under other times
+        (STILL, CALM, [0], "unknown"),
         (SHARP, CUTS, [], "unknown"),
     ],
 )

@@ -13,6 +13,10 @@ COUNT, CUT = "How many scenes does the clip consist of?", "When is the first cut
 ORDER = "The frames are shown out of order. In which order do they come in the clip?"
 MOTION, BACK = "Which half of the clip holds more motion?", "Is the clip played backwards?"
 ODD, SPAN = "One of the frames comes from another video. Which one?", "Footage of another video is shown."
+SAME = "The picture at [4.0 s] is the same as that at"
+TWICE = "Which two of the frames show exactly the same picture?"
+STILL = "For a while the picture stands still. From when to when?"
+PAIRS = ("those at 1.0 s and 2.0 s", "those at 1.0 s and 4.0 s")
 TIMES = ("the frame at 1.0 s", "the frame at 11.0 s")
 
 
@@ -35,6 +39,13 @@ TIMES = ("the frame at 1.0 s", "the frame at 11.0 s")
         (Task.MULTIPLE_CHOICE, ODD, TIMES, "The frame at [4.0 s] looks unlike those at [2.0 s].", "unknown"),
         (Task.TEMPORAL_GROUNDING, SPAN, (), f"{SHARP} {AGAIN}", "[2.0, 5.0]"),
         (Task.TEMPORAL_GROUNDING, SPAN, (), SHARP, "unknown"),
+        (Task.MULTIPLE_CHOICE, TWICE, PAIRS, f"{SAME} [1.0 s].", "B"),
+        (Task.MULTIPLE_CHOICE, TWICE, PAIRS, f"{SAME} [2.0 s].", "unknown"),
+        (
+            Task.TEMPORAL_GROUNDING, STILL, (),
+            "From [1.0 s] to [4.0 s] the picture stands still.", "[1.0, 4.0]",
+        ),
+        (Task.TEMPORAL_GROUNDING, STILL, (), SHARP, "unknown"),
         (Task.OPEN_ENDED, "Who comes in?", (), f"{SHARP} {AGAIN}", "unknown"),
     ],
 )  # fmt: skip

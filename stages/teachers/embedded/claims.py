@@ -15,6 +15,8 @@ Verdict = Literal["yes", "no", "unknown"]
 
 _SHARP = 28.0
 """Below the threshold of the teacher: a claim that is nearly right is borne out."""
+_SAME = 0.05
+"""Above that of the teacher, for the same reason."""
 _TIME = r"\[(\d+(?:\.\d+)?) s\]"
 _CITED = re.compile(_TIME)
 
@@ -51,10 +53,16 @@ def _changes_more(measured: Differences, places: Sequence[int]) -> bool:
     return bool(measured.content[a, b] > measured.content[c, d])
 
 
+def _is_same(measured: Differences, places: Sequence[int]) -> bool:
+    return bool(measured.content[places[0], places[1]] < _SAME)
+
+
 _KINDS: tuple[tuple[re.Pattern[str], Callable[[Differences, Sequence[int]], bool]], ...] = (
     (re.compile(rf"changes sharply between {_TIME} and {_TIME}"), _changes_sharply),
     (re.compile(rf"frame at {_TIME} looks unlike those at {_TIME} and {_TIME}"), _looks_unlike),
     (re.compile(rf"moves more between {_TIME} and {_TIME} than between {_TIME} and {_TIME}"), _moves_more),
+    (re.compile(rf"picture at {_TIME} is the same as that at {_TIME}"), _is_same),
+    (re.compile(rf"From {_TIME} to {_TIME} the picture stands still"), _is_same),
     (
         re.compile(rf"changes more between {_TIME} and {_TIME} than between {_TIME} and {_TIME}"),
         _changes_more,

@@ -21,6 +21,8 @@ _HALVES = re.compile(
     r"(\d+(?:\.\d+)?) grey levels on average in the first half, (\d+(?:\.\d+)?) in the second"
 )
 _MORE = re.compile(rf"changes more between {_TIME} and {_TIME} than")
+_SAME = re.compile(rf"picture at {_TIME} is the same as that at {_TIME}")
+_STILL = re.compile(rf"From {_TIME} to {_TIME} the picture stands still")
 _UNLIKE = re.compile(rf"frame at {_TIME} looks unlike")
 
 
@@ -72,6 +74,16 @@ def _foreign_span(asked: AskedObservations) -> str | None:
     return f"[{ends[0][1]}, {ends[1][0]}]" if len(ends) == 2 else None
 
 
+def _same_picture(asked: AskedObservations) -> str | None:
+    found = _SAME.search(asked.observations)
+    return _letter(asked.options, f"{found[2]} s and {found[1]} s") if found else None
+
+
+def _frozen_span(asked: AskedObservations) -> str | None:
+    found = _STILL.search(asked.observations)
+    return f"[{found[1]}, {found[2]}]" if found else None
+
+
 def _letter(options: Sequence[str], words: str) -> str | None:
     held = [place for place, option in enumerate(options) if words in f" {option}"]
     return string.ascii_uppercase[held[0]] if len(held) == 1 else None
@@ -85,6 +97,8 @@ _READERS: tuple[tuple[str, Callable[[AskedObservations], str | None]], ...] = (
     ("picture change the most", _largest_change),
     ("comes from another video", _odd_frame),
     ("footage of another video", _foreign_span),
+    ("exactly the same picture", _same_picture),
+    ("picture stands still", _frozen_span),
 )
 """Words of a question, lower case, and who reads its answer off what was observed. Whether a clip is played
 backwards, `signals` can only guess.

@@ -31,7 +31,8 @@ def place_named(option: str, shown: Sequence[Shown]) -> int | None:
 
 
 def pair_named(option: str, shown: Sequence[Shown]) -> Run | None:
-    """Which frames an option such as `from 3.1 s to 3.6 s` means."""
-    first, _, last = option.removeprefix("from ").partition(" to ")
+    """Which frames an option such as `from 3.1 s to 3.6 s` or `those at 3.1 s and 3.6 s` means."""
+    named = option.removeprefix("from ").removeprefix("those at ")
+    first, _, last = named.replace(" and ", " to ").partition(" to ")
     places = [place_named(f" {each}", shown) for each in (first, last)]
     return None if places[0] is None or places[1] is None else Run(places[0], places[1])

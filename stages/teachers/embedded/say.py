@@ -6,14 +6,14 @@ One function a kind of question that the differences can speak to; anything else
 import itertools
 import string
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from reelproof.schemas.question import Task
-from reelproof.stages.teachers.embedded.measure import WHOLE, Differences, Region
 from reelproof.stages.teachers.embedded.named import Run, letters_of, pair_named, place_named
 from reelproof.stages.teachers.embedded.read import AskedQuestion
+from reelproof.stages.teachers.embedded.repeats import frozen_span, same_picture
+from reelproof.stages.teachers.embedded.view import Said, View, said
 
 SHARP = 33.0
 """Content difference from which a step counts as a change of scene."""
@@ -21,33 +21,13 @@ _MOST_CITED = 4
 _MOST_ORDERED = 6
 
 
-class View(NamedTuple):
-    """One rollout's look at one question."""
-
-    asked: AskedQuestion
-    measured: Differences
-    sharp: float
-    """This rollout's own threshold."""
-    rng: np.random.Generator
-    greedy: bool
-    region: Region = WHOLE
-    """What of the pictures was looked at."""
-
-
-class Said(NamedTuple):
-    """What is answered and why."""
-
-    thought: str
-    answer: str
-
-
 def say(view: View) -> Said:
     """Answer as well as the frames allow; without frames, guess."""
     text = view.asked.text.lower()
     if len(view.asked.shown) > 1:
         for words, speak in _SPEAKERS:
-            if words in text and (said := speak(view)):
-                return said
+            if words in text and (found := speak(view)):
+                return found
     return _guess(view)
 
 
@@ -60,7 +40,7 @@ def _count_scenes(view: View) -> Said:
         seen += [_changes_most(view), "But even there it changes little, so I see no cut."]
     count = len(changes) + 1
     seen.append(f"That makes {count} {'scenes' if count > 1 else 'scene'}.")
-    return _said(view, seen, str(count))
+    return said(view, seen, str(count))
 
 
 def _first_cut(view: View) -> Said:
@@ -74,7 +54,7 @@ def _first_cut(view: View) -> Said:
     if changes and step:
         seen.append("Before that each frame is much like the next.")
     seen.append("The cut lies in between, I take the middle.")
-    return _said(view, seen, f"{(before.time_s + after.time_s) / 2:.1f}")
+    return said(view, seen, f"{(before.time_s + after.time_s) / 2:.1f}")
 
 
 def _order_frames(view: View) -> Said | None:
@@ -94,7 +74,7 @@ def _order_frames(view: View) -> Said | None:
         f"From one to the next the picture moves by {_list(steps)} grey levels.",
         "It would be as smooth backwards, so where it begins is a guess.",
     ]
-    return _said(view, seen, ", ".join(str(place + 1) for place in best))
+    return said(view, seen, ", ".join(str(place + 1) for place in best))
 
 
 def _is_reversed(view: View) -> Said:
@@ -105,7 +85,7 @@ def _is_reversed(view: View) -> Said:
         f"From frame to frame the picture moves by {first:.0f} grey levels at first, by {second:.0f} later.",
         "Such steps look the same both ways, so the direction is a guess.",
     ]
-    return _said(view, seen, "yes" if backwards else "no")
+    return said(view, seen, "yes" if backwards else "no")
 
 
 def _motion_half(view: View) -> Said | None:
@@ -128,7 +108,7 @@ def _motion_half(view: View) -> Said | None:
         f"Cuts aside, a step is {means[0]:.1f} grey levels on average in the first half, "
         f"{means[1]:.1f} in the second.",
     ]
-    return _said(view, seen, letters[most])
+    return said(view, seen, letters[most])
 
 
 def _largest_change(view: View) -> Said | None:
@@ -152,7 +132,7 @@ def _largest_change(view: View) -> Said | None:
         f"There it changes by {changes[choice]:.1f} of 100, here by {changes[other]:.1f}.",
         f"Of the other options none changes by more than {max(changes[place] for place in others):.1f}.",
     ]
-    return _said(view, seen, string.ascii_uppercase[choice])
+    return said(view, seen, string.ascii_uppercase[choice])
 
 
 def _odd_frame(view: View) -> Said | None:
@@ -175,7 +155,7 @@ def _odd_frame(view: View) -> Said | None:
     others = [value for place, value in enumerate(loneliness) if place != choice]
     if others and max(others) > 0.7 * loneliness[choice]:
         seen.append("Another option comes close, so I am not sure.")
-    return _said(view, seen, string.ascii_uppercase[choice])
+    return said(view, seen, string.ascii_uppercase[choice])
 
 
 def _foreign_span(view: View) -> Said | None:
@@ -194,7 +174,7 @@ def _foreign_span(view: View) -> Said | None:
         f"From {shown[first].label} to {shown[last].label} the frames differ by {within:.0f} of 100 from "
         f"each other on average, and by {across:.0f} from the others."
     )
-    return _said(view, seen, f"[{shown[first].time_s:.1f}, {shown[last].time_s:.1f}]")
+    return said(view, seen, f"[{shown[first].time_s:.1f}, {shown[last].time_s:.1f}]")
 
 
 _SPEAKERS: tuple[tuple[str, Callable[[View], Said | None]], ...] = (
@@ -206,6 +186,8 @@ _SPEAKERS: tuple[tuple[str, Callable[[View], Said | None]], ...] = (
     ("picture change the most", _largest_change),
     ("comes from another video", _odd_frame),
     ("footage of another video", _foreign_span),
+    ("exactly the same picture", same_picture),
+    ("picture stands still", frozen_span),
 )
 """Words of a question, lower case, and who can speak to it."""
 
@@ -220,7 +202,7 @@ def _guess(view: View) -> Said:
         seen = ["No frame is shown, so there is nothing to measure."]
     draw = 0 if view.greedy else int(view.rng.integers(1 << 16))
     seen.append("So this is a guess.")
-    return _said(view, seen, _guesses(asked, draw)[asked.task])
+    return said(view, seen, _guesses(asked, draw)[asked.task])
 
 
 def _guesses(asked: AskedQuestion, draw: int) -> dict[Task, str]:
@@ -286,12 +268,6 @@ def _foreignness(content: Sequence[Sequence[float]], run: Run) -> float:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
-
-
-def _said(view: View, seen: Sequence[str], answer: str) -> Said:
-    looked = [f"I go by the {view.region.name} of the picture."] if len(view.asked.shown) > 1 else []
-    at = looked if view.region != WHOLE else []
-    return Said(" ".join((*at, *seen, f"So the answer is {answer}.")), answer)
 
 
 def _list(items: Sequence[str]) -> str:

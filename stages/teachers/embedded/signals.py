@@ -29,9 +29,10 @@ from reelproof.stages.teachers.embedded.read import (
     Shown,
     read_request,
 )
-from reelproof.stages.teachers.embedded.say import SHARP, View, say
+from reelproof.stages.teachers.embedded.say import SHARP, say
+from reelproof.stages.teachers.embedded.view import View
 
-VERSION = 2
+VERSION = 3
 
 _LEAST_SIDE = 0.25
 """Share of the pictures' width and of their height that is looked at, at least, at temperature 1."""
