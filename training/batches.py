@@ -73,7 +73,7 @@ def keep_frames(example: Example, places: Sequence[int]) -> Example:
             seen += 1
             if seen in kept:
                 parts.append(part)
-            elif parts and _is_label(parts[-1].text):
+            elif parts and is_label(parts[-1].text):
                 parts.pop()
         turns.append(turn.model_copy(update={"content": tuple(parts)}))
     images = tuple(image for place, image in enumerate(example.images) if place in kept)
@@ -86,7 +86,7 @@ def frame_labels(example: Example) -> list[str]:
     for turn in example.prompt:
         for part in turn.content:
             if part.type == "image":
-                labels.append(before if _is_label(before) else "")
+                labels.append(before if is_label(before) else "")
             before = part.text or ""
     return labels
 
@@ -214,5 +214,6 @@ def _plain_turn(turn: ChatMessage) -> dict[str, Any]:
     return {"role": turn.role, "content": content}
 
 
-def _is_label(text: str | None) -> bool:
+def is_label(text: str | None) -> bool:
+    """Whether it is what stands before a frame: its time or its place."""
     return bool(text) and len(text or "") <= 24 and (text or "").startswith(("[", "Frame "))

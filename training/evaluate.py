@@ -18,9 +18,9 @@ from reelproof.training.rewards import RewardConfig, Verifier, score_completions
 from reelproof.training.runs import write_whole
 from reelproof.training.sampling import Said, SamplingConfig
 from reelproof.training.shards import Example, ShardsConfig, open_shards, stream_in_order
-from reelproof.training.strategies import BackendConfig
 from reelproof.training.tables import text_table
 from reelproof.training.tts import open_sampler
+from reelproof.training.tts_settings import BackendConfig
 
 
 class EvaluateConfig(Settings):

@@ -69,6 +69,13 @@ class Example(NamedTuple):
     tolerance: float | None
     clip_start_s: float
     clip_end_s: float
+    video_id: str
+    video: str
+    """The file's name."""
+    frame_times_s: tuple[float | None, ...]
+    """As shown; null where frames go by their places."""
+    frame_source_times_s: tuple[float, ...]
+    """In the films that they are of."""
     images: tuple[bytes, ...]
     """JPEG files in the order shown: what the teacher saw."""
     prompt: tuple[ChatMessage, ...]
@@ -163,6 +170,10 @@ def example_of(row: Mapping[str, Any]) -> Example:
         tolerance=row["tolerance"],
         clip_start_s=row["clip_start_s"],
         clip_end_s=row["clip_end_s"],
+        video_id=row["video_id"],
+        video=row["video"],
+        frame_times_s=tuple(row["frame_times_s"]),
+        frame_source_times_s=tuple(row["frame_source_times_s"]),
         images=tuple(image["bytes"] for image in row["images"]),
         prompt=_messages(row["prompt"]),
         completion=_messages(said) if (said := row.get("completion") or row.get("chosen")) else None,

@@ -2,77 +2,18 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
-
-from pydantic import Field, model_validator
+from typing import NamedTuple
 
 from reelproof.schemas.answers.scores import GRADED_TASKS, lenient_score, read_completion
 from reelproof.schemas.question import Task
-from reelproof.schemas.settings import Settings
-from reelproof.training.batches import PromptConfig, limit_frames
-from reelproof.training.rewards import RewardConfig, Scored, Verifier, score_completions
+from reelproof.training.batches import limit_frames
+from reelproof.training.films import Films, shows_its_film, with_frames
+from reelproof.training.rewards import Scored, Verifier, score_completions
 from reelproof.training.sampling import Ask, Said, Sampler, SamplingConfig, not_all_refused
-from reelproof.training.shards import Example, ShardsConfig
+from reelproof.training.shards import Example
+from reelproof.training.tts_settings import TtsConfig
 
-Strategy = Literal[
-    "greedy",
-    "one_sample",
-    "majority",
-    "weighted_logprob",
-    "weighted_evidence",
-    "best_of_n",
-    "early_stop",
-    "budget_forcing",
-    "more_frames",
-]
-ALL: tuple[Strategy, ...] = Strategy.__args__  # type: ignore[attr-defined]
 NEEDS_VERIFIER = ("weighted_evidence", "best_of_n")
-
-
-class BackendConfig(Settings):
-    """Where completions come from."""
-
-    kind: Literal["transformers", "server"] = "transformers"
-    """The model runs in this process (`transformers`) or behind a `server`."""
-    url: str = "http://127.0.0.1:8000/v1"
-    """The address of an OpenAI-compatible server, for `server`."""
-
-
-class TtsConfig(Settings):
-    """Which strategies are tried, on which rows, and how far each goes."""
-
-    shards: ShardsConfig = ShardsConfig(subset="rl", split="test")
-    max_rows: int | None = Field(default=None, ge=1)
-    """Only so many rows are asked, the first ones; by default all."""
-    prompt: PromptConfig = PromptConfig()
-    backend: BackendConfig = BackendConfig()
-    sampling: SamplingConfig = SamplingConfig()
-    strategies: tuple[Strategy, ...] = ALL
-    """These strategies are tried, each on the same samples."""
-    samples: int = Field(default=8, ge=1, le=1024)
-    """Each vote, and best-of-n, has so many samples."""
-    settled_share: float = Field(default=0.5, gt=0, le=1)
-    """`early_stop` ends once the leader's share of all `samples` votes is above this, or cannot be caught."""
-    waits: int = Field(default=1, ge=1, le=8)
-    """`budget_forcing` goes on thinking this often."""
-    wait: str = " Wait,"
-    """A thought that would end is made to go on with these words."""
-    first_frames: int = Field(default=2, ge=1, le=1024)
-    """The strategy `more_frames` begins with so many frames, and doubles them."""
-    agreed_share: float = Field(default=0.75, gt=0, le=1)
-    """The strategy `more_frames` ends once the leader has this share of the votes, or all frames are
-    shown."""
-    evidence_power: float = Field(default=1.0, gt=0, le=64)
-    """The evidence has this power in a weighted vote: above 1, a thought with one false claim counts for
-    less."""
-    rewards: RewardConfig = RewardConfig(scoring="lenient")
-    """Answers are scored, and thought/answer agreement is measured, like this."""
-
-    @model_validator(mode="after")
-    def _are_distinct(self) -> "TtsConfig":
-        if len(set(self.strategies)) != len(self.strategies) or not self.strategies:
-            raise ValueError("strategies: name each once, and at least one")
-        return self
 
 
 class Choice(NamedTuple):
@@ -209,7 +150,9 @@ def _early_stop(pool: Pool, cfg: TtsConfig) -> Choice:
     return _cost(pool, used)._replace(answer=answer)
 
 
-def _greedy(sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig) -> list[Choice]:
+def _greedy(
+    sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig, _films: Films | None
+) -> list[Choice]:
     said = sampler.sample([Ask(example) for example in examples], _greedily(cfg))
     return [
         Choice(_answer(each.text, cfg), 1, each.tokens, _frames(example, cfg), each.seconds)
@@ -217,7 +160,9 @@ def _greedy(sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig) -> li
     ]
 
 
-def _budget_forcing(sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig) -> list[Choice]:
+def _budget_forcing(
+    sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig, _films: Films | None
+) -> list[Choice]:
     """Where the thought would end, go on with `wait`. Source: arXiv 2501.19393."""
     said = sampler.sample([Ask(example) for example in examples], _greedily(cfg))
     spent = [(each.tokens, each.seconds) for each in said]
@@ -232,26 +177,47 @@ def _budget_forcing(sampler: Sampler, examples: Sequence[Example], cfg: TtsConfi
     ]
 
 
-def _more_frames(sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig) -> list[Choice]:
-    """Few frames first; where the votes split, twice as many, until they agree or all are shown."""
+def _more_frames(
+    sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig, films: Films | None
+) -> list[Choice]:
+    """Few frames first; where the votes split, twice as many, until they agree or all are shown.
+
+    Where the film is at hand, all are `most_frames` of it.
+    """
     done: dict[int, Choice] = {}
     spent = dict.fromkeys(range(len(examples)), Choice(None, 0, 0, 0, 0.0))
     shown = cfg.first_frames
     while len(done) < len(examples):
         left = [place for place in range(len(examples)) if place not in done]
-        fewer = {place: limit_frames(examples[place], shown) for place in left}
-        asks = [Ask(fewer[place]) for place in left for _ in range(cfg.samples)]
+        looks = {place: _look(examples[place], shown, cfg, films) for place in left}
+        asks = [Ask(looks[place].example) for place in left for _ in range(cfg.samples)]
         said = sampler.sample(asks, cfg.sampling)
         for order, place in enumerate(left):
             part = said[order * cfg.samples : (order + 1) * cfg.samples]
-            spent[place] = _add(spent[place], part, len(fewer[place].images))
+            spent[place] = _add(spent[place], part, len(looks[place].example.images))
             answers = [_answer(each.text, cfg) for each in part]
             tally = count_votes(examples[place], answers, [1.0] * len(part))
             agreed = max((weight for _, weight in tally), default=0.0) / len(part)
-            if agreed >= cfg.agreed_share or shown >= len(examples[place].images):
+            if agreed >= cfg.agreed_share or looks[place].is_last:
                 done[place] = spent[place]._replace(answer=vote(examples[place], answers, [1.0] * len(part)))
         shown *= 2
     return [done[place] for place in range(len(examples))]
+
+
+class _Look(NamedTuple):
+    example: Example
+    is_last: bool
+    """There are no more frames."""
+
+
+def _look(example: Example, shown: int, cfg: TtsConfig, films: Films | None) -> _Look:
+    """The row with so many frames: its own as far as they go, then the film's."""
+    own = len(example.images)
+    can_go_on = films is not None and own < cfg.most_frames and shows_its_film(example)
+    if films is None or not can_go_on or shown <= own:
+        return _Look(limit_frames(example, shown), shown >= own and not can_go_on)
+    found = with_frames(example, min(shown, cfg.most_frames), films)
+    return _Look(found or example, found is None or shown >= cfg.most_frames)
 
 
 FROM_POOL: dict[str, Callable[[Pool, TtsConfig], Choice]] = {
@@ -262,7 +228,7 @@ FROM_POOL: dict[str, Callable[[Pool, TtsConfig], Choice]] = {
     "best_of_n": _best_of_n,
     "early_stop": _early_stop,
 }
-FROM_SAMPLER: dict[str, Callable[[Sampler, Sequence[Example], TtsConfig], list[Choice]]] = {
+FROM_SAMPLER: dict[str, Callable[[Sampler, Sequence[Example], TtsConfig, Films | None], list[Choice]]] = {
     "greedy": _greedy,
     "budget_forcing": _budget_forcing,
     "more_frames": _more_frames,

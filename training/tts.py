@@ -11,6 +11,7 @@ from typing import NamedTuple
 from reelproof.schemas.answers.scores import lenient_score, strict_score
 from reelproof.schemas.intervals import Interval, wilson
 from reelproof.training.batches import PromptConfig
+from reelproof.training.films import Films
 from reelproof.training.preflight import (
     SetupError,
     check_frames,
@@ -21,16 +22,13 @@ from reelproof.training.rewards import Verifier
 from reelproof.training.runs import model_path, write_whole
 from reelproof.training.sampling import LocalSampler, Sampler, ServerSampler
 from reelproof.training.shards import Example, Shards, open_shards, stream_in_order
-from reelproof.training.strategies import (
-    FROM_POOL,
-    FROM_SAMPLER,
-    NEEDS_VERIFIER,
-    BackendConfig,
-    Choice,
-    draw_pools,
-)
-from reelproof.training.strategies import TtsConfig as TtsConfig
+from reelproof.training.strategies import FROM_POOL, FROM_SAMPLER, NEEDS_VERIFIER, Choice, draw_pools
 from reelproof.training.tables import Point, plot_points, text_table
+from reelproof.training.tts_settings import BackendConfig
+from reelproof.training.tts_settings import TtsConfig as TtsConfig
+
+_LABEL_TOKENS = 12
+"""Of the time that stands before a frame."""
 
 
 class Outcome(NamedTuple):
@@ -47,20 +45,31 @@ class Outcome(NamedTuple):
 
 
 def scale_test_time(
-    build_dir: Path, model: str, out: Path, cfg: TtsConfig, verifier: Verifier | None = None
+    build_dir: Path,
+    model: str,
+    out: Path,
+    cfg: TtsConfig,
+    verifier: Verifier | None = None,
+    films: Films | None = None,
 ) -> list[Outcome]:
     """Try each strategy on DIR's questions; leaves tts.json, tts.md and tts.png in `out`."""
     shards = open_shards(build_dir, cfg.shards)
     examples = list(stream_in_order(shards))[: cfg.max_rows]
-    sampler = open_sampler(model, cfg.backend, cfg.prompt, shards, cfg.sampling.max_tokens)
-    outcomes = try_strategies(sampler, examples, cfg, verifier)
+    goes_back = films is not None and "more_frames" in cfg.strategies
+    most_frames = cfg.most_frames if goes_back else 0
+    sampler = open_sampler(model, cfg.backend, cfg.prompt, shards, cfg.sampling.max_tokens, most_frames)
+    outcomes = try_strategies(sampler, examples, cfg, verifier, films)
     out.mkdir(parents=True, exist_ok=True)
     write_outcomes(outcomes, out)
     return outcomes
 
 
 def try_strategies(
-    sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig, verifier: Verifier | None = None
+    sampler: Sampler,
+    examples: Sequence[Example],
+    cfg: TtsConfig,
+    verifier: Verifier | None = None,
+    films: Films | None = None,
 ) -> list[Outcome]:
     """Every strategy on the same questions; those that need a verifier are refused without one."""
     lacking = [name for name in cfg.strategies if name in NEEDS_VERIFIER and verifier is None]
@@ -74,18 +83,18 @@ def try_strategies(
         if name in FROM_POOL:
             choices = [FROM_POOL[name](pool, cfg) for pool in pools]
         else:
-            choices = FROM_SAMPLER[name](sampler, examples, cfg)
+            choices = FROM_SAMPLER[name](sampler, examples, cfg, films)
         outcomes.append(_outcome(name, examples, choices, cfg))
     return outcomes
 
 
 def open_sampler(
-    model: str, backend: BackendConfig, prompt: PromptConfig, shards: Shards, room: int
+    model: str, backend: BackendConfig, prompt: PromptConfig, shards: Shards, room: int, most_frames: int = 0
 ) -> Sampler:
     """The model in this process, or the server's model of that name.
 
     Raises SetupError, before weights are loaded, for a model here that does not see, or whose context does
-    not hold the longest row and `room` tokens of answer.
+    not hold the longest row, `most_frames` of its film and `room` tokens of answer.
     """
     if backend.kind == "server":
         return ServerSampler(backend.url, model, prompt)
@@ -93,6 +102,11 @@ def open_sampler(
     processor = load_processor(path)
     frames = check_frames(processor, shards, allow_resize=True)
     check_length(processor, path, shards, prompt, frames, room)
+    try:
+        more = most_frames * (max(frames.tokens) + _LABEL_TOKENS)
+        check_length(processor, path, shards, prompt, frames, room + more)
+    except SetupError as error:
+        raise SetupError(f"with most_frames={most_frames} frames of the film (lower it): {error}") from None
     return LocalSampler.load(model, prompt)
 
 

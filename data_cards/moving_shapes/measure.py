@@ -17,8 +17,8 @@ from reelproof.training.rewards import RewardConfig
 from reelproof.training.runs import model_path
 from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
 from reelproof.training.shards import Example
-from reelproof.training.strategies import Strategy, TtsConfig
 from reelproof.training.tts import try_strategies, write_outcomes
+from reelproof.training.tts_settings import Strategy, TtsConfig
 
 MAX_TOKENS = 40
 VOTES = 8

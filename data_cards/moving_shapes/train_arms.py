@@ -21,8 +21,8 @@ from reelproof.training.rl import RlConfig, train_rl
 from reelproof.training.sampling import SamplingConfig
 from reelproof.training.sft import SftConfig, train_sft
 from reelproof.training.shards import ShardsConfig
-from reelproof.training.strategies import ALL
 from reelproof.training.trainer import OptimizerConfig
+from reelproof.training.tts_settings import ALL
 
 ROWS = 96
 """Of every SFT arm but those that say otherwise."""

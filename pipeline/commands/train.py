@@ -77,24 +77,24 @@ def _typed(do: Callable[..., None]) -> Callable[..., None]:
     @OVERRIDES
     @wraps(do)
     def command(
-        build_dir: Path, model: str, out: Path, config: Path | None, overrides: tuple[str, ...], **more: bool
+        build_dir: Path, model: str, out: Path, config: Path | None, overrides: tuple[str, ...], **more: Any
     ) -> None:
         do(Typed(build_dir, model, out, config, overrides), **more)
 
     return command
 
 
-def _verified(do: "Callable[[Typed, Verifier | None], None]") -> Callable[..., None]:
+def _verified(do: "Callable[..., None]") -> Callable[..., None]:
     """The same, with the verifier of the build."""
 
     @TRUST_RECIPE
     @_typed
     @wraps(do)
-    def command(typed: Typed, trust_recipe: bool) -> None:
+    def command(typed: Typed, trust_recipe: bool, **more: Any) -> None:
         from reelproof.pipeline.commands.training_verifier import open_verifier
 
         with open_verifier(typed.build_dir, trust_recipe) as verifier:
-            do(typed, verifier)
+            do(typed, verifier, **more)
 
     return command
 
@@ -131,13 +131,20 @@ def rl(typed: Typed, verifier: "Verifier | None") -> None:
     click.echo(train_rl(typed.build_dir, typed.model, typed.out, typed.settings(RlConfig), verifier))
 
 
-@click.command(cls=_Explained, settings="reelproof.training.strategies:TtsConfig")
+@click.command(cls=_Explained, settings="reelproof.training.tts_settings:TtsConfig")
+@click.option(
+    "--videos",
+    type=click.Path(path_type=Path),
+    help="The folder of the films: `more_frames` goes back to them for more than the rows hold.",
+)
 @_verified
-def tts(typed: Typed, verifier: "Verifier | None") -> None:
+def tts(typed: Typed, verifier: "Verifier | None", videos: Path | None) -> None:
     """Try test-time scaling on the held-out questions of DIR: accuracy against cost for each strategy."""
+    from reelproof.pipeline.commands.training_films import FolderOfFilms
     from reelproof.training.tts import TtsConfig, scale_test_time
 
-    scale_test_time(typed.build_dir, typed.model, typed.out, typed.settings(TtsConfig), verifier)
+    films = FolderOfFilms(videos) if videos else None
+    scale_test_time(typed.build_dir, typed.model, typed.out, typed.settings(TtsConfig), verifier, films)
     click.echo((typed.out / "tts.md").read_text())
 
 

@@ -16,7 +16,7 @@ from reelproof.schemas.settings import Settings, captions
 from reelproof.training.evaluate import EvaluateConfig
 from reelproof.training.rl import RlConfig
 from reelproof.training.sft import SftConfig
-from reelproof.training.strategies import TtsConfig
+from reelproof.training.tts_settings import TtsConfig
 from tests.pipeline.conftest import reelproof_here
 
 MODELS = (Recipe, ReportConfig, SftConfig, RlConfig, TtsConfig, EvaluateConfig)

@@ -13,7 +13,7 @@ from reelproof.training.evaluate import EvaluateConfig, evaluate_model, read_ans
 from reelproof.training.preflight import SetupError
 from reelproof.training.sampling import SamplingConfig
 from reelproof.training.shards import ShardsConfig
-from reelproof.training.strategies import BackendConfig
+from reelproof.training.tts_settings import BackendConfig
 from tests.tiny_training import jpeg, write_rl
 
 YELLOW = base64.b64encode(jpeg("yellow")).decode()

@@ -25,8 +25,8 @@ from reelproof.training.rl import RlConfig, TemporalConfig, train_rl
 from reelproof.training.sampling import SamplingConfig
 from reelproof.training.sft import SftConfig, learned_rows, train_sft
 from reelproof.training.shards import ShardsConfig, open_shards
-from reelproof.training.strategies import TtsConfig
 from reelproof.training.tts import scale_test_time
+from reelproof.training.tts_settings import TtsConfig
 from tests.tiny_qwen import write_tiny_qwen
 from tests.tiny_training import TINY, row_fields, sft_row, write_dataset, write_model, write_rl, write_sft
 

@@ -3,14 +3,16 @@ import json
 import pytest
 
 from reelproof.schemas.question import Task
-from reelproof.training.batches import PromptConfig
+from reelproof.training.batches import PromptConfig, frame_labels
 from reelproof.training.evaluate import EvaluateConfig, constant_baseline, evaluate_model
+from reelproof.training.films import with_frames
 from reelproof.training.preflight import SetupError
 from reelproof.training.sampling import Said, SamplingConfig
 from reelproof.training.shards import example_of
-from reelproof.training.strategies import TtsConfig, count_votes, vote
+from reelproof.training.strategies import count_votes, vote
 from reelproof.training.tts import scale_test_time, try_strategies
-from tests.tiny_training import rl_row, write_model, write_rl
+from reelproof.training.tts_settings import TtsConfig
+from tests.tiny_training import jpeg, rl_row, write_model, write_rl
 
 EXAMPLE = example_of(rl_row(0).model_dump())  # the answer is B, green
 THOUGHT = {"B": "So green.", "A": "So red.", "C": "So blue."}
@@ -99,6 +101,61 @@ def test_more_frames_are_shown_only_where_votes_split():
     assert (three_of_four.samples, three_of_four.frames, three_of_four.right) == (4, 1, (1,))
     agreed = try_strategies(Scripted("B"), [example], cfg)[0]
     assert (agreed.samples, agreed.frames) == (4, 1)
+
+
+class Filmed:
+    """Has every film, or none; remembers the times that it was asked for."""
+
+    def __init__(self, is_there=True):
+        self.is_there, self.asked = is_there, []
+
+    def frames(self, example, times_s):
+        self.asked.append(tuple(times_s))
+        return [jpeg("gray")] * len(times_s) if self.is_there else None
+
+
+def test_film_is_gone_back_to_once_all_frames_of_the_row_are_shown():
+    sampler, films = Scripted("ABAB" * 3 + "BBBB"), Filmed()
+    cfg = TtsConfig(strategies=("more_frames",), samples=4, first_frames=1, most_frames=6)
+    result = try_strategies(sampler, [EXAMPLE], cfg, films=films)[0]
+    assert sampler.frames == [1] * 4 + [2] * 4 + [4] * 4 + [6] * 4
+    assert films.asked == [(0.2, 0.8, 1.2, 1.8), (0.2, 0.5, 0.8, 1.2, 1.5, 1.8)]
+    assert (result.samples, result.frames, result.right) == (16, 1 + 2 + 4 + 6, (1,))
+    agreed = try_strategies(Scripted("ABAB" + "BBBB"), [EXAMPLE], cfg, films=films)[0]
+    assert (agreed.samples, agreed.frames) == (8, 3)
+
+
+def test_row_keeps_its_words_around_the_films_frames():
+    more = with_frames(EXAMPLE, 3, Filmed())
+    assert frame_labels(more) == ["[0.3 s]", "[1.0 s]", "[1.7 s]"]
+    words = [[part.text for part in each.prompt[0].content] for each in (EXAMPLE, more)]
+    assert (words[1][0], words[1][-1]) == (words[0][0], words[0][-1])
+    assert len(words[1]) == 2 + 2 * 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"frame_source_times_s": (1.0, 0.0)},
+        {"frame_times_s": (None, None)},
+        {"frame_times_s": (1.0, 0.0), "frame_source_times_s": (1.0, 0.0)},
+        {"clip_start_s": 0.5},
+        {"frame_times_s": (), "frame_source_times_s": ()},
+    ],
+)
+def test_no_frame_of_the_film_is_added_where_the_frames_are_the_question(change):
+    films = Filmed()
+    assert with_frames(EXAMPLE._replace(**change), 4, films) is None
+    assert films.asked == []
+    cfg = TtsConfig(strategies=("more_frames",), samples=2, first_frames=2)
+    result = try_strategies(Scripted("AB"), [EXAMPLE._replace(**change)], cfg, films=films)[0]
+    assert (result.samples, result.frames) == (2, 2)
+
+
+def test_film_that_is_not_there_ends_the_search_with_the_rows_own_frames():
+    cfg = TtsConfig(strategies=("more_frames",), samples=2, first_frames=2, most_frames=8)
+    result = try_strategies(Scripted("AB"), [EXAMPLE], cfg, films=Filmed(is_there=False))[0]
+    assert (result.samples, result.frames) == (4, 4)
 
 
 def test_votes_count_answers_that_mean_the_same_together():

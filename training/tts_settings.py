@@ -1,0 +1,73 @@
+"""Which ways to spend more on a question are tried, on which rows, and how far each goes."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from reelproof.schemas.settings import Settings
+from reelproof.training.batches import PromptConfig
+from reelproof.training.rewards import RewardConfig
+from reelproof.training.sampling import SamplingConfig
+from reelproof.training.shards import ShardsConfig
+
+Strategy = Literal[
+    "greedy",
+    "one_sample",
+    "majority",
+    "weighted_logprob",
+    "weighted_evidence",
+    "best_of_n",
+    "early_stop",
+    "budget_forcing",
+    "more_frames",
+]
+ALL: tuple[Strategy, ...] = Strategy.__args__  # type: ignore[attr-defined]
+
+
+class BackendConfig(Settings):
+    """Where completions come from."""
+
+    kind: Literal["transformers", "server"] = "transformers"
+    """The model runs in this process (`transformers`) or behind a `server`."""
+    url: str = "http://127.0.0.1:8000/v1"
+    """The address of an OpenAI-compatible server, for `server`."""
+
+
+class TtsConfig(Settings):
+    """Which strategies are tried, on which rows, and how far each goes."""
+
+    shards: ShardsConfig = ShardsConfig(subset="rl", split="test")
+    max_rows: int | None = Field(default=None, ge=1)
+    """Only so many rows are asked, the first ones; by default all."""
+    prompt: PromptConfig = PromptConfig()
+    backend: BackendConfig = BackendConfig()
+    sampling: SamplingConfig = SamplingConfig()
+    strategies: tuple[Strategy, ...] = ALL
+    """These strategies are tried, each on the same samples."""
+    samples: int = Field(default=8, ge=1, le=1024)
+    """Each vote, and best-of-n, has so many samples."""
+    settled_share: float = Field(default=0.5, gt=0, le=1)
+    """`early_stop` ends once the leader's share of all `samples` votes is above this, or cannot be caught."""
+    waits: int = Field(default=1, ge=1, le=8)
+    """`budget_forcing` goes on thinking this often."""
+    wait: str = " Wait,"
+    """A thought that would end is made to go on with these words."""
+    first_frames: int = Field(default=2, ge=1, le=1024)
+    """The strategy `more_frames` begins with so many frames, and doubles them."""
+    most_frames: int = Field(default=64, ge=1, le=1024)
+    """The strategy `more_frames` goes on to so many, of the film itself, once all frames of the row are
+    shown; only where `--videos` names the films' folder."""
+    agreed_share: float = Field(default=0.75, gt=0, le=1)
+    """The strategy `more_frames` ends once the leader has this share of the votes, or all frames are
+    shown."""
+    evidence_power: float = Field(default=1.0, gt=0, le=64)
+    """The evidence has this power in a weighted vote: above 1, a thought with one false claim counts for
+    less."""
+    rewards: RewardConfig = RewardConfig(scoring="lenient")
+    """Answers are scored, and thought/answer agreement is measured, like this."""
+
+    @model_validator(mode="after")
+    def _are_distinct(self) -> "TtsConfig":
+        if len(set(self.strategies)) != len(self.strategies) or not self.strategies:
+            raise ValueError("strategies: name each once, and at least one")
+        return self
