@@ -131,7 +131,7 @@ def folder(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def cited_row(browser: Browser, site: Site) -> str:
     """The address of a kept row whose thought cites a time."""
-    browser.driver.get(f"{site.url}rows?set=sft&score=claims&low=1")
+    browser.driver.get(f"{site.url}rows?set=sft&score=judged_claims&low=1")
     return browser.one(".card h2 a").get_attribute("href")
 
 

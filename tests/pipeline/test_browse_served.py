@@ -171,7 +171,7 @@ def test_command_serves_a_build_with_its_claims_and_requests(built):
         url = process.stdout.readline().split()[0]
         site = Site(url.rstrip("/"), None)
         assert url.startswith("http://127.0.0.1:")
-        page = site.get(rows_on(site.get("/rows?score=claims&low=1").text)[0]).text
+        page = site.get(rows_on(site.get("/rows?score=judged_claims&low=1").text)[0]).text
         assert "with the cited frames" in page
         assert "To the letter" in page
         assert "temperature" in page

@@ -20,7 +20,7 @@ def test_a_check_that_a_finished_build_lacks_runs_alone(films, build_copy, ready
     rows = pl.concat(
         pl.read_parquet(file, columns=["question_kind", "answer_strict", "sufficient"])
         for file in (build_copy / "dataset/data").glob("*/*.parquet")
-        if file.parent.name != "rl"
+        if file.parent.name in ("sft", "rejected")
     )
     backwards = rows.filter(pl.col("question_kind") == "reversed")["sufficient"]
     assert set(backwards) == {0}  # a guess: no observation tells it

@@ -15,6 +15,7 @@ from reelproof.training.networks import LoraSettings, load_network
 from reelproof.training.preflight import SetupError
 from reelproof.training.shards import ShardsConfig, example_of
 from reelproof.training.trainer import OptimizerConfig
+from tests.tiny_qwen import FAMILIES, frame_px, tiny_qwen_processor, write_tiny_qwen
 from tests.tiny_training import dpo_row, write_dpo, write_model, write_sft
 
 CFG = DpoConfig(
@@ -141,6 +142,21 @@ def test_run_learns_to_prefer_and_records_what_it_was_made_from(plain_run):
     run = json.loads((plain_run / "run.json").read_text())
     assert (run["state"], run["setup"]["command"]) == ("done", "train dpo")
     AutoModelForImageTextToText.from_pretrained(plain_run / "model")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_qwen_is_its_own_reference_and_learns(family, tmp_path):
+    """Its frames are patches in one flat list, each of which goes through the model twice."""
+    start = str(write_tiny_qwen(tmp_path / "model", family=family))
+    processor = tiny_qwen_processor(Path(start), family)
+    pairs = [example_of(dpo_row(number, side_px=frame_px(family)).model_dump()) for number in range(2)]
+    batch = pair_batch(processor, pairs, PromptConfig())
+    network = load_network(start, None, gradient_checkpointing=True)
+    trainer = PairTrainer(Accelerator(cpu=True), network, CFG, start)
+    told = [trainer.step([batch]) for _ in range(4)]
+    assert told[0].loss == pytest.approx(0.693147, abs=1e-4)
+    assert told[-1].loss < told[0].loss
+    assert told[-1].more["margin"] > 0
 
 
 @pytest.mark.real
