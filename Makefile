@@ -6,6 +6,9 @@ PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint const
 FOOTAGE := build/footage
 LOADERS := build/loaders
 
+# Some systems switch compiled modules off; every process would then compile all of ours again, for half a second.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test check picture mutants bench vllm study clean
 
 demo: .venv/.demo $(FOOTAGE)

@@ -21,6 +21,7 @@ WRAPPERS = {
     "stages.footage.bitstream",
     "stages.footage.decode",
     "stages.footage.opening",
+    "stages.footage.adaptive",
     "stages.footage.cuts",
     "stages.footage.pictures",
     "stages.teachers.prompts",
@@ -41,7 +42,13 @@ NOT_FOR_STAGES = {
     "rich",
     "click",
 }
-LOADED_LATE = {"pipeline.dataset.plots", "pipeline.work_through", "scipy.sparse", "scipy.sparse.csgraph"}
+LOADED_LATE = {
+    "pipeline.dataset.plots",
+    "pipeline.work_through",
+    "scipy.sparse",
+    "scipy.sparse.csgraph",
+    "stages.footage.adaptive",
+}
 """They need an extra, or take so long to load that only what needs them should wait."""
 HOMES = {
     "accelerate": {"training"},
@@ -248,7 +255,7 @@ def test_only_the_four_packages_and_known_folders_stand_at_the_root():
         # what decides, tells, or finds nothing to do starts no cluster and draws nothing
         (
             "reelproof.pipeline.build, reelproof.pipeline.commands.status",
-            {"distributed", "matplotlib", "scipy"},
+            {"distributed", "matplotlib", "scipy", "scenedetect"},
         ),
     ],
 )

@@ -1,24 +1,20 @@
-"""Signals of a film -> its cuts, fades and dissolves: the one wrapper of PySceneDetect.
+"""Signals of a film -> its cuts, fades and dissolves.
 
 Hard cuts are what PySceneDetect's detectors find, less the changes after which the same picture is still
 there (flashes, light, fades). Gradual changes, which those detectors miss, come from the stored thumbnails.
 """
 
 from collections.abc import Sequence
-from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from pydantic import Field
-from scenedetect.common import FrameTimecode, Timecode
-from scenedetect.detectors import AdaptiveDetector
 
 from reelproof.schemas.footage import CutKind, FrameSignals
 from reelproof.schemas.settings import Settings
 
 _HISTOGRAM_BINS = 128
-_MICROSECOND = Fraction(1, 1_000_000)
 _DISSOLVE_LENGTHS = 6
 _WINDOW = 2  # frames on each side that the adaptive detector compares with
 
@@ -123,17 +119,13 @@ class _Film:
         return int(np.searchsorted(self.times, time_s))
 
 
-class _StoredContentDetector(AdaptiveDetector):  # type: ignore[misc]  # scenedetect ships no types
-    """PySceneDetect's adaptive detector over content values that an earlier pass stored."""
-
-    def _calculate_frame_score(self, timecode: FrameTimecode, frame_img: Any) -> float:  # noqa: ARG002
-        return float(frame_img)
-
-
 def _hard_cuts(film: _Film, signals: FrameSignals, cfg: CutConfig) -> list[Transition]:
+    from reelproof.stages.footage.adaptive import adaptive_cuts  # PySceneDetect takes a while to load
+
     scores = {}
     for start, end in _lively_runs(signals.content >= cfg.adaptive_content):
-        for index in _adaptive_cuts(film.times[start:end], signals.content[start:end], cfg):
+        here = film.times[start:end], signals.content[start:end]
+        for index in adaptive_cuts(*here, cfg.adaptive_ratio, cfg.adaptive_content, _WINDOW):
             scores[start + index] = float(signals.content[start + index]) / cfg.adaptive_content
     for index in np.flatnonzero(signals.histogram >= cfg.histogram_change).tolist():
         scores[index] = max(scores.get(index, 0.0), float(signals.histogram[index]) / cfg.histogram_change)
@@ -145,21 +137,6 @@ def _lively_runs(lively: np.ndarray) -> list[tuple[int, int]]:
     seen = np.convolve(lively, np.ones(2 * _WINDOW + 1), "same") > 0
     edges = np.flatnonzero(np.diff(np.concatenate([[False], seen, [False]]))).tolist()
     return list(zip(edges[::2], edges[1::2], strict=True))
-
-
-def _adaptive_cuts(times: np.ndarray, content: np.ndarray, cfg: CutConfig) -> list[int]:
-    detector = _StoredContentDetector(
-        adaptive_threshold=cfg.adaptive_ratio,
-        min_content_val=cfg.adaptive_content,
-        min_scene_len=0,
-        window_width=_WINDOW,
-    )
-    index_of = {round(time_s * 1e6): index for index, time_s in enumerate(times.tolist())}
-    cuts: list[int] = []
-    for pts, value in zip(index_of, content, strict=True):
-        found = detector.process_frame(FrameTimecode(Timecode(pts, _MICROSECOND), fps=25.0), value)
-        cuts.extend(index_of[cut.pts] for cut in found)
-    return cuts
 
 
 def _is_undone(cut: Transition, film: _Film, cfg: CutConfig) -> bool:

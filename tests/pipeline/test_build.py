@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reelproof.pipeline.build import refilter
-from tests.pipeline.conftest import SMALL, film, reelproof
+from tests.pipeline.conftest import SMALL, film, reelproof, reelproof_here
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("builds")]
 
@@ -46,7 +46,7 @@ def test_refilter_writes_only_shards_whose_rows_changed(films, build_copy, tmp_p
     assert scratch["dataset_sha256"] == filtered["dataset_sha256"]
     version = json.loads((build_copy / "dataset" / "croissant.json").read_text())["version"]
     assert version == "2.0.0"  # rows that were published went
-    back = reelproof("refilter", build_copy, "--set", "policy.min_thought_words=5", "--json").summary
+    back = reelproof_here("refilter", build_copy, "--set", "policy.min_thought_words=5", "--json").summary
     assert {name: content for name, (_, content) in shard_files(build_copy).items()} == {
         name: content for name, (_, content) in before.items()
     }
@@ -106,7 +106,7 @@ def test_more_rollouts_ask_only_for_the_further_ones(films, build_copy, ready):
 
 def test_number_of_workers_does_not_change_the_dataset(films, built, tmp_path):
     one = reelproof("build", films, "--out", tmp_path / "one", *SMALL, "--workers", "1", "--json").summary
-    again = reelproof("refilter", shutil.copytree(built, tmp_path / "two"), "--json").summary
+    again = reelproof_here("refilter", shutil.copytree(built, tmp_path / "two"), "--json").summary
     assert one["dataset_sha256"] == again["dataset_sha256"]
 
 

@@ -198,7 +198,7 @@ def test_refilter_of_no_build_is_refused(tmp_path):
 
 
 def test_refilter_refuses_settings_that_call_for_a_build(build_copy):
-    ran = reelproof("refilter", build_copy, "--set", "rollouts.rollouts=9")
+    ran = reelproof_here("refilter", build_copy, "--set", "rollouts.rollouts=9")
     assert ran.code == 2
     assert "run `reelproof build`" in ran.err
     assert reelproof_here("refilter", build_copy).code == 0

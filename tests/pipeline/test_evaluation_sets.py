@@ -5,7 +5,7 @@ import pytest
 
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.inputs.evaluation_sets import EvaluationSource, read_evaluation_sets
-from tests.pipeline.conftest import reelproof
+from tests.pipeline.conftest import reelproof_here
 
 ROWS = [
     {"question": "What does the man do?", "video": "a.mp4", "phash": "00ff00ff00ff00ff"},
@@ -63,7 +63,7 @@ def test_refilter_rejects_what_a_named_set_holds(build_copy, tmp_path):
     bench = tmp_path / "bench.csv"
     bench.write_text("video\nclips/FILM 3.webm\n")
     named = json.dumps([{"name": "bench", "file": str(bench)}])
-    ran = reelproof("refilter", build_copy, "--set", f"contamination.sets={named}", "--json")
+    ran = reelproof_here("refilter", build_copy, "--set", f"contamination.sets={named}", "--json")
     assert ran.summary["teacher_calls"] == 0
     assert ran.summary["videos_decoded"] == 0
     rejected = pl.concat(

@@ -6,7 +6,7 @@ import shlex
 import pyarrow.parquet as pq
 import pytest
 
-from tests.pipeline.conftest import film, reelproof
+from tests.pipeline.conftest import film, reelproof, reelproof_here
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("builds")]
 
@@ -67,7 +67,7 @@ def test_thoughts_of_others_are_filtered_without_a_teacher(tmp_path, ready):
 
 
 def _other_forms_are_published_as_asked(out):
-    refiltered = reelproof(
+    refiltered = reelproof_here(
         "refilter", out, "--set", "policy.answer_forms=[untagged_thought]", "--json"
     ).summary
     assert refiltered["kept"]["sft"] == 2

@@ -15,7 +15,7 @@ from reelproof.pipeline.cluster.local_or_remote import (
     open_cluster,
 )
 from reelproof.pipeline.errors import UsageError
-from tests.pipeline.conftest import SMALL, reelproof
+from tests.pipeline.conftest import SMALL, reelproof, reelproof_here
 
 ROOT = Path(__file__).parents[2]
 
@@ -86,12 +86,12 @@ def test_a_server_is_started_here_asked_and_stopped(films, tmp_path):
     assert len(ran.summary["servers"]) == 1
     assert not [each for each in psutil.process_iter() if str(executable) in " ".join(_words(each))]
 
-    refused = reelproof(
+    refused = reelproof_here(
         "build", recipe, "--out", tmp_path / "none", "--trust-recipe", "--set", "cluster.gpus=0"
     )
     assert refused.code == 2
     assert "this machine shows 0" in refused.err
-    assert "cluster.gpus" in reelproof("doctor", recipe, "--trust-recipe", "--set", "cluster.gpus=0").out
+    assert "cluster.gpus" in reelproof_here("doctor", recipe, "--trust-recipe", "--set", "cluster.gpus=0").out
 
 
 def _words(process: psutil.Process) -> list[str]:

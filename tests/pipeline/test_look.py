@@ -8,7 +8,7 @@ from PIL import Image
 
 from reelproof.stages.footage.random_access import frames_by_scanning
 from tests.films import Shot, make_film
-from tests.pipeline.conftest import reelproof
+from tests.pipeline.conftest import reelproof, reelproof_here
 
 pytestmark = pytest.mark.real
 
@@ -30,7 +30,7 @@ def test_frames_of_a_stretch_are_written_with_their_times(path, tmp_path):
 
 
 def test_box_is_cut_out_at_full_size(path, tmp_path):
-    ran = reelproof("look", path, "--frames", "1", "--box", "0.5,0,1,0.5", "--out", tmp_path / "seen")
+    ran = reelproof_here("look", path, "--frames", "1", "--box", "0.5,0,1,0.5", "--out", tmp_path / "seen")
     assert Image.open(ran.out.strip()).size == (160, 80)
 
 
@@ -43,13 +43,13 @@ def test_box_is_cut_out_at_full_size(path, tmp_path):
     ],
 )
 def test_what_cannot_be_shown_is_refused(path, tmp_path, words, said):
-    ran = reelproof("look", path, *words, "--out", tmp_path / "seen")
+    ran = reelproof_here("look", path, *words, "--out", tmp_path / "seen")
     assert ran.code == 2
     assert said in ran.err
 
 
 def test_what_is_no_video_is_refused(tmp_path):
     (tmp_path / "film.mp4").write_text("no video")
-    ran = reelproof("look", tmp_path / "film.mp4", "--out", tmp_path / "seen")
+    ran = reelproof_here("look", tmp_path / "film.mp4", "--out", tmp_path / "seen")
     assert ran.code == 2
     assert "not a video FFmpeg can open" in ran.err

@@ -3,7 +3,7 @@ import json
 import polars as pl
 import pytest
 
-from tests.pipeline.conftest import SMALL, reelproof
+from tests.pipeline.conftest import SMALL, reelproof, reelproof_here
 
 
 @pytest.mark.real
@@ -29,7 +29,7 @@ def test_a_check_that_a_finished_build_lacks_runs_alone(films, build_copy, ready
     kept = pl.read_parquet(build_copy / "dataset/data/sft/*.parquet")["sufficient"]
     assert 0 in set(kept)  # `permissive` asks for no such thing
 
-    decided = reelproof("refilter", build_copy, "--set", "policy.min_sufficiency=1.0", "--json").summary
+    decided = reelproof_here("refilter", build_copy, "--set", "policy.min_sufficiency=1.0", "--json").summary
     assert decided["teacher_calls"] == 0
     assert decided["rejected"]["insufficient"] >= (kept == 0).sum()
     strict = pl.read_parquet(build_copy / "dataset/data/sft/*.parquet")
