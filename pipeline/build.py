@@ -1,7 +1,7 @@
 """A recipe and a folder -> a dataset: plan the parts, do what is missing, decide, publish."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -13,8 +13,10 @@ from reelproof.pipeline.accounts.use_figures import use_figures
 from reelproof.pipeline.curate import curate, curated
 from reelproof.pipeline.dag import Dag
 from reelproof.pipeline.disk.remembering import RememberingStore
+from reelproof.pipeline.disk.sealed import sealed_json
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BuildFailed, UsageError
+from reelproof.pipeline.health import find_faults, mended, take_away
 from reelproof.pipeline.ingest import Again, ingest, save_ingested
 from reelproof.pipeline.inputs.sources import list_sources
 from reelproof.pipeline.parts.run_step import Receipt
@@ -24,7 +26,8 @@ from reelproof.pipeline.progress.run_summary import RUN, Kept, RunSummary
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.recipe_changes import changed_settings, going_on
 from reelproof.pipeline.steps.whole_set import POLICY
-from reelproof.pipeline.teachers.kinds import TeacherConfig, check_teacher
+from reelproof.pipeline.teachers.kinds import TeacherConfig, check_teacher, servers_of_ours
+from reelproof.pipeline.teachers.vllm_settings import sharing_gpus
 from reelproof.pipeline.workplace import Workplace, open_workplace
 from reelproof.stages.teachers.protocol import TeacherUnavailable
 
@@ -32,8 +35,10 @@ SHOWN_CHANGES = 6
 SHOWN_FAILURES = 5
 
 
-def build(recipe: Recipe, out: str, again: Again, console: Console) -> RunSummary:
+def build(recipe: Recipe, out: str, again: Again, console: Console, check: bool = False) -> RunSummary:
     """Make the dataset that the recipe describes, doing only what is not done yet.
+
+    What it finds damaged it makes again; with `check`, it reads every file first.
 
     Raises UsageError for what cannot be done as asked, BuildFailed where the work stopped short of its end.
     """
@@ -42,7 +47,9 @@ def build(recipe: Recipe, out: str, again: Again, console: Console) -> RunSummar
     recipe = going_on(store, recipe)
     listed = list_sources(recipe.sources)  # before a folder is made
     store.claim()
-    with store.lock():
+    receipts: list[Receipt] = []
+
+    def work() -> RunSummary:
         ingested = ingest(store, recipe, listed, again, console.print)
         if changed := list(changed_settings(store, recipe)):
             more = f"; … and {len(changed) - SHOWN_CHANGES} more" if len(changed) > SHOWN_CHANGES else ""
@@ -52,15 +59,20 @@ def build(recipe: Recipe, out: str, again: Again, console: Console) -> RunSummar
             raise BuildFailed(f"none of the sources could be read ({told}); mend them, and build again")
         workplace = ingested.workplace
         todos = workplace.todos()
-        check_teachers(workplace.dag, teachers_of(todos))
+        for told in check_teachers(workplace.dag, teachers_of(todos)):
+            console.print(told)
         save_ingested(ingested)
-        receipts: list[Receipt] = []
         if todos:
             from reelproof.pipeline.work_through import work_through  # half a second that only work is worth
 
-            receipts += work_through(workplace, todos, console)
-        receipts += curate(workplace)  # what no cluster was opened for
+            work_through(workplace, todos, console, receipts)
+        receipts.extend(curate(workplace))  # what no cluster was opened for
         return summarise("build", started, workplace, receipts)
+
+    with store.lock():
+        if check:
+            take_away(store, find_faults(store), console.print)
+        return mended(store, work, console.print)
 
 
 def refilter(build_dir: str, overrides: Sequence[str]) -> tuple[RunSummary, Recipe]:
@@ -71,21 +83,30 @@ def refilter(build_dir: str, overrides: Sequence[str]) -> tuple[RunSummary, Reci
     started = time.monotonic()
     with open_workplace(build_dir, overrides).store.lock():
         workplace = open_workplace(RememberingStore(build_dir), overrides)
-        memo: dict[str, Any] = {}
-        receipts = list(curate(workplace, until=POLICY.name, memo=memo))
-        workplace.save_recipe()  # only now: a recipe that cannot be decided with must not stay behind
-        receipts += curate(workplace, memo=memo)
-        summary = summarise("refilter", started, workplace, receipts)
-    return summary, workplace.recipe
+        receipts: list[Receipt] = []
+
+        def work() -> RunSummary:
+            memo: dict[str, Any] = {}
+            receipts.extend(curate(workplace, until=POLICY.name, memo=memo))
+            workplace.save_recipe()  # only now: a recipe that cannot be decided with must not stay behind
+            receipts.extend(curate(workplace, memo=memo))
+            return summarise("refilter", started, workplace, receipts)
+
+        return mended(workplace.store, work), workplace.recipe
 
 
-def check_teachers(dag: Dag, asked: Iterable[TeacherConfig]) -> None:
-    """Ask those of its teachers for a sign of life, before a video is decoded. Raises UsageError."""
-    for cfg in asked:
-        try:
-            check_teacher(cfg, dag.needs_of(cfg))
-        except TeacherUnavailable as error:
-            raise UsageError(str(error)) from None
+def check_teachers(dag: Dag, asked: Iterable[TeacherConfig]) -> Iterator[str]:
+    """Ask those of its teachers for a sign of life, before a video is decoded, and tell what is worth it.
+
+    Raises UsageError.
+    """
+    try:
+        sharing_gpus(servers_of_ours(cfgs := list(asked)))
+        for cfg in cfgs:
+            if told := check_teacher(cfg, dag.needs_of(cfg)):
+                yield told
+    except TeacherUnavailable as error:
+        raise UsageError(str(error)) from None
 
 
 def summarise(command: str, started: float, workplace: Workplace, receipts: Sequence[Receipt]) -> RunSummary:
@@ -105,6 +126,7 @@ def summarise(command: str, started: float, workplace: Workplace, receipts: Sequ
         completions_reused=use.reused,
         kept=Kept(sft=found.decided.sft, rl=found.decided.rl, dpo=found.decided.dpo),
         rejected=found.decided.rejected,
+        traces=found.decided.traces,
         shards_written=found.written,
         shards_unchanged=found.unchanged,
         peak_rss_mb=round(max([peak_rss_mb(), *(receipt.peak_rss_mb for receipt in receipts)]), 1),
@@ -113,7 +135,7 @@ def summarise(command: str, started: float, workplace: Workplace, receipts: Sequ
         figures=use_figures(use, servers),
         servers=servers,
     )
-    workplace.store.write_bytes(RUN, (summary.model_dump_json(indent=2) + "\n").encode())
+    workplace.store.write_bytes(RUN, sealed_json(summary, RUN))
     return summary
 
 

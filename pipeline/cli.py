@@ -47,6 +47,7 @@ def cli() -> None:
 @TRUST_RECIPE
 @click.option("--retry-quarantined", is_flag=True, help="Try quarantined videos again.")
 @click.option("--retry-failed", is_flag=True, help="Ask requests again that ended in a failure.")
+@click.option("--check", is_flag=True, help="Read every file that is there first, and mend what is damaged.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, why, and what it would cost; run nothing.")
 @JSON
 def build(
@@ -58,6 +59,7 @@ def build(
     trust_recipe: bool,
     retry_quarantined: bool,
     retry_failed: bool,
+    check: bool,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -76,7 +78,7 @@ def build(
     if dry_run:
         estimate(read, out, again, _console(stderr=False))
         return 0
-    return _report(run(read, out, again, _console()), out, read, as_json)
+    return _report(run(read, out, again, _console(), check), out, read, as_json)
 
 
 @cli.command()
@@ -192,15 +194,20 @@ def sweep(build_dir: str, setting: str, values: str, plot: Path | None) -> None:
 
 
 @cli.command()
-@click.argument("recipe", required=False)
+@click.argument("subject", required=False, metavar="[RECIPE | DIR]")
 @OVERRIDES
 @TRUST_RECIPE
-def doctor(recipe: str | None, overrides: tuple[str, ...], trust_recipe: bool) -> int:
-    """Check this machine, and what RECIPE asks for: sources, teachers, cluster."""
-    from reelproof.pipeline.commands.doctor import examine, report
+def doctor(subject: str | None, overrides: tuple[str, ...], trust_recipe: bool) -> int:
+    """Check this machine, and what RECIPE asks for: sources, teachers, cluster. Or read every file of the
+    build or dataset in DIR, and tell which are damaged or gone, and what mends them.
+    """
+    from reelproof.pipeline.commands.doctor import examine, examine_folder, is_folder_of_ours, report
 
-    read = _recipe(recipe, overrides, trust_recipe) if recipe else None
-    return EXIT_UNFINISHED if report(examine(read), _console(stderr=False)) else 0
+    if subject and is_folder_of_ours(subject):
+        findings = examine_folder(subject)
+    else:
+        findings = examine(_recipe(subject, overrides, trust_recipe) if subject else None)
+    return EXIT_UNFINISHED if report(findings, _console(stderr=False)) else 0
 
 
 @cli.command()
@@ -274,7 +281,7 @@ def _console(stderr: bool = True) -> "Console":
 
 
 def _report(summary: "RunSummary", out: str, recipe: "Recipe", as_json: bool) -> int:
-    """Say what was done; 1 where too many sources could not be used."""
+    """Say what was done; 1 where too many sources could not be used, or most requests failed."""
     from reelproof.pipeline.commands.last_lines import tell_kept_nothing, tell_next
     from reelproof.pipeline.workplace import open_workplace
 
@@ -289,5 +296,8 @@ def _report(summary: "RunSummary", out: str, recipe: "Recipe", as_json: bool) ->
             f"`reelproof status {out}` lists them",
             err=True,
         )
+        return EXIT_UNFINISHED
+    if summary.mostly_failed:
+        click.echo("reelproof: most requests to teachers failed; see above", err=True)
         return EXIT_UNFINISHED
     return 0

@@ -9,7 +9,7 @@ from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.parts.run_step import Receipt
 from reelproof.pipeline.parts.whole import WholeRun, is_done, read_outcome, run_whole, undone
-from reelproof.pipeline.steps.dataset import CARD, CROISSANT, SHARDS, STATISTICS, Published
+from reelproof.pipeline.steps.dataset import CARD, CHECKSUMS, CROISSANT, SHARDS, STATISTICS, Published
 from reelproof.pipeline.steps.decided_rows import files_of, measured, verdicts_of
 from reelproof.pipeline.steps.whole_set import POLICY, Decided
 from reelproof.pipeline.workplace import Workplace
@@ -88,6 +88,6 @@ def decide_all(workplace: Workplace) -> DecidedRows:
 def rewrite_card(workplace: Workplace) -> str:
     """Statistics, plots and card anew, from what the build holds. Returns where the card is."""
     with workplace.store.lock():
-        for _ in curate(workplace, again=(STATISTICS.name, CARD.name, CROISSANT.name)):
+        for _ in curate(workplace, again=[step.name for step in (STATISTICS, CARD, CROISSANT, CHECKSUMS)]):
             pass
     return workplace.store.path("dataset/README.md")

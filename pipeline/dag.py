@@ -7,7 +7,7 @@ from typing import Any
 from reelproof.pipeline.parts.step import PartStep, Step, WholeStep
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.steps.answers import CLAIMS, PROBES, PROVENANCE, SUFFICIENCY, TRACES
-from reelproof.pipeline.steps.dataset import CARD, CROISSANT, SHARDS, STATISTICS
+from reelproof.pipeline.steps.dataset import CARD, CHECKSUMS, CROISSANT, SHARDS, STATISTICS
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE, STORYBOARDS
 from reelproof.pipeline.steps.questions import ASKED, QUESTIONS
 from reelproof.pipeline.steps.scores import REPEATS, SCORES
@@ -38,6 +38,7 @@ OVER_ALL: tuple[WholeStep, ...] = (
     STATISTICS,
     CARD,
     CROISSANT,
+    CHECKSUMS,
 )
 
 

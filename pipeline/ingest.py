@@ -5,11 +5,13 @@ from typing import NamedTuple
 
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
-from reelproof.pipeline.inputs.sources import SourceList, distinct_videos, given_rows, identify
+from reelproof.pipeline.errors import Damaged
+from reelproof.pipeline.inputs.distinct import distinct_videos, told_licenses
+from reelproof.pipeline.inputs.sources import SourceList, given_rows, identify
 from reelproof.pipeline.parts.plan import Part, Plan, SizedVideo, ask_again, extend_plan
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.teachers.completions import CompletionLog
-from reelproof.pipeline.workplace import FILES, LOST, PLAN, Workplace, read_records
+from reelproof.pipeline.workplace import FILES, LOST, Workplace, read_plan, read_records
 from reelproof.schemas.footage import Quarantine
 from reelproof.schemas.question import GivenRow
 from reelproof.schemas.record import to_table
@@ -38,10 +40,10 @@ class Ingested(NamedTuple):
 
 def ingest(store: Store, recipe: Recipe, listed: SourceList, again: Again, say: Say) -> Ingested:
     """Look at the files that were listed and plan the parts; nothing is written."""
-    known = read_records(store, FILES, SourceIdentity)
+    known = _known(store)
     identities = identify(listed.files, known)
     sources = tuple(distinct_videos(identities.found, known))
-    plan = Plan.model_validate_json(store.read_bytes(PLAN)) if store.exists(PLAN) else Plan()
+    plan = read_plan(store) or Plan()
     given = tuple(given_rows(listed.questions, identities.found))
     before = Workplace(store, recipe, plan, sources, given)
     lost = set(before.unaccounted())
@@ -53,7 +55,7 @@ def ingest(store: Store, recipe: Recipe, listed: SourceList, again: Again, say: 
         failed = _parts_with_failures(store, plan)
         say(f"failed requests are asked again in {len(failed)} part(s)")
         grown = ask_again(grown, failed)
-    for line in (*listed.notes, *_replaced(known, identities.found)):
+    for line in (*listed.notes, *_replaced(known, identities.found), *told_licenses(identities.found)):
         say(line)
     doubles = len(identities.found) - len(sources)
     new = len(grown.owner().keys() - plan.owner().keys())
@@ -67,6 +69,14 @@ def save_ingested(ingested: Ingested) -> None:
     store.write_table(FILES, to_table(ingested.files, SourceIdentity))
     store.write_table(LOST, to_table(ingested.lost, Quarantine))
     ingested.workplace.save()
+
+
+def _known(store: Store) -> list[SourceIdentity]:
+    """What the last build knew of the sources' files; nothing where that is damaged: all are read anew."""
+    try:
+        return read_records(store, FILES, SourceIdentity)
+    except Damaged:
+        return []
 
 
 def _parts_with_failures(store: Store, plan: Plan) -> list[int]:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import yaml
 from pydantic import Field, create_model, field_validator
 
 from reelproof.pipeline.cluster.settings import ClusterConfig
@@ -14,7 +13,7 @@ from reelproof.pipeline.decoder.child import ChildLimits
 from reelproof.pipeline.inputs.evaluation_sets import DecontaminationConfig
 from reelproof.pipeline.inputs.sources import SourcesConfig
 from reelproof.pipeline.parts.plan import PartsConfig
-from reelproof.pipeline.settings_text import parse_settings, read_yaml
+from reelproof.pipeline.settings_text import parse_settings, parse_yaml, read_yaml
 from reelproof.pipeline.teachers.kinds import SignalsTeacherConfig, TeacherConfig
 from reelproof.pipeline.teachers.room import room_for_frames
 from reelproof.schemas.policy import PolicyConfig
@@ -233,9 +232,9 @@ def recipe_for_sources(place: str, overrides: Sequence[str] = ()) -> Recipe:
 
 def recipe_of_build(content: bytes, overrides: Sequence[str], where: str) -> Recipe:
     """The recipe that a build wrote down, with overrides applied. Raises UsageError."""
-    written = yaml.safe_load(content)
+    written = parse_yaml(content, where)
     for section, name, fixed in Recipe.gone:
-        below = written.get(section) if isinstance(written, dict) else None
+        below = written.get(section)
         if isinstance(below, dict) and below.get(name) == fixed:
             del below[name]
     return parse_settings(Recipe, written, _expanded(overrides), where)

@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
-
 from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.recipe import Recipe
+from reelproof.pipeline.settings_text import parse_yaml
 from reelproof.schemas.policy import PolicyConfig
 
 RECIPE = "recipe.yaml"
+RECIPE_COPY = ".reelproof/recipe.yaml"
+"""What a `refilter` decided stands nowhere else: it is there twice."""
 NOT_WORK = ("cluster", "limits", "parts", "max_quarantined_share")
 """Sections of the recipe that no step's result depends on."""
 
@@ -41,12 +43,13 @@ def changed_settings(store: Store, recipe: Recipe) -> Iterator[str]:
 
 
 def _held(store: Store) -> Mapping[str, Any]:
-    """The recipe that the build wrote down; empty where there is none yet."""
-    try:
-        held = yaml.safe_load(store.read_bytes(RECIPE))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    return held if isinstance(held, Mapping) else {}
+    """The recipe that the build wrote down, or its copy where that is damaged; empty before the first."""
+    for name in (RECIPE, RECIPE_COPY):
+        try:
+            return parse_yaml(store.read_bytes(name), name)
+        except (FileNotFoundError, NotADirectoryError, UsageError):
+            continue
+    return {}
 
 
 def _leaves(settings: Any, name: str = "") -> Iterator[tuple[str, Any]]:

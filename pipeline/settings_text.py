@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticUndefined
 
+from reelproof.pipeline.disk.sealed import text_is_whole
 from reelproof.pipeline.errors import UsageError
 from reelproof.schemas.settings import Settings, captions
 
@@ -41,13 +42,25 @@ def parse_settings(model: type[M], settings: Mapping[str, Any], overrides: Seque
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file. Raises UsageError where it is none."""
     try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return parse_yaml(path.read_bytes(), str(path))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def parse_yaml(content: bytes, where: str) -> dict[str, Any]:
+    """The same of its bytes, which its last line may hold a checksum of."""
+    try:
+        text = content.decode()
+        if text_is_whole(text) is False:
+            raise UsageError(
+                f"{where} is not as reelproof wrote it; if you changed it, take out its last line; "
+                "if you did not, it is damaged: build again with the recipe that you built from"
+            )
+        settings = yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not YAML: {error}") from None
+        raise UsageError(f"{where} is not YAML: {error}") from None
     if not isinstance(settings, dict):
-        raise UsageError(f"{path}: expected sections such as `sources:`, got {type(settings).__name__}")
+        raise UsageError(f"{where}: expected sections such as `sources:`, got {type(settings).__name__}")
     return settings
 
 

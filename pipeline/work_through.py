@@ -6,10 +6,10 @@ from rich.console import Console
 
 from reelproof.pipeline.cluster.local_or_remote import open_cluster
 from reelproof.pipeline.cluster.schedule import StepFailed, run_todos, run_whole_tasks
-from reelproof.pipeline.errors import BuildFailed
+from reelproof.pipeline.errors import BuildFailed, Damaged
 from reelproof.pipeline.parts.run_step import Receipt, ScannedAhead, StepBroken
 from reelproof.pipeline.parts.todo import Todo, teachers_of
-from reelproof.pipeline.parts.whole import is_done
+from reelproof.pipeline.parts.whole import undone
 from reelproof.pipeline.progress.bars import show_progress
 from reelproof.pipeline.progress.watch import ProgressWatch, watched_progress
 from reelproof.pipeline.teachers.kinds import gpus_a_server, server_urls, teacher_plugins
@@ -18,13 +18,14 @@ from reelproof.pipeline.workplace import Workplace
 SHOWN_FAILURES = 5
 
 
-def work_through(workplace: Workplace, todos: Sequence[Todo], console: Console) -> list[Receipt]:
-    """Do every step that is missing, on the recipe's cluster, those over all parts last.
+def work_through(
+    workplace: Workplace, todos: Sequence[Todo], console: Console, receipts: list[Receipt]
+) -> None:
+    """Do every step that is missing, on the recipe's cluster, those over all parts last; add the receipts.
 
-    Raises BuildFailed, the others being done.
+    Raises BuildFailed, the others being done, and Damaged where files could not be read.
     """
     cluster = workplace.recipe.cluster
-    receipts: list[Receipt] = []
     failures: list[StepFailed] = []
     teachers = teachers_of(todos)
     with (
@@ -51,11 +52,21 @@ def work_through(workplace: Workplace, todos: Sequence[Todo], console: Console) 
         url = workplace.store.url
         take(run_todos(client, todos, url, cluster.parts_ahead))
         if not failures:
-            whole = [task for task in workplace.whole_tasks() if not is_done(workplace.store, task)]
+            whole = undone(workplace.store, workplace.whole_tasks())
             take(run_whole_tasks(client, whole, workplace.parts, url))
+    _raise_if_any(failures)
+
+
+def _raise_if_any(failures: Sequence[StepFailed]) -> None:
+    """Raise Damaged with all files that could not be read, or else BuildFailed."""
+    errors = [each.error.damaged if isinstance(each.error, StepBroken) else each.error for each in failures]
+    damaged = [each for each in errors if isinstance(each, Damaged)]
+    if damaged:
+        first, *others = damaged
+        more = [name for each in others for name in (each.name, *each.with_it)]
+        raise Damaged(first.place, first.name, first.why, *first.with_it, *more)
     if failures:
         raise BuildFailed(_explained(failures))
-    return receipts
 
 
 def _count_failure(failed: StepFailed, progress: ProgressWatch) -> None:

@@ -1,6 +1,6 @@
 """A build's folder -> what it knows: its recipe, its sources, its parts, and which steps are done."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,22 +10,26 @@ import yaml
 
 from reelproof.pipeline.dag import Dag, build_dag
 from reelproof.pipeline.dataset.part_files import read_columns
+from reelproof.pipeline.disk.sealed import read_record, sealed_json, sealed_text
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
-from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.errors import Damaged, UsageError
 from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.parts.plan import Plan
-from reelproof.pipeline.parts.run_step import quarantine_file
+from reelproof.pipeline.parts.run_step import failures_in, quarantine_file
 from reelproof.pipeline.parts.todo import Todo
 from reelproof.pipeline.parts.whole import WholeTask, plan_whole
 from reelproof.pipeline.recipe import Recipe, recipe_of_build
 from reelproof.pipeline.recipe_changes import RECIPE as RECIPE
+from reelproof.pipeline.recipe_changes import RECIPE_COPY as RECIPE_COPY
 from reelproof.schemas.footage import Quarantine
 from reelproof.schemas.question import GivenRow
 from reelproof.schemas.record import Record, from_table, to_table
 from reelproof.schemas.source import SourceIdentity
 
 PLAN = "plan.json"
+PLAN_COPY = ".reelproof/plan.json"
+"""Without a plan, nobody knows which part holds what: it is there twice."""
 SOURCES, QUESTIONS = "sources/videos.parquet", "sources/questions.parquet"
 FILES, LOST = "sources/files.parquet", "sources/lost.parquet"
 
@@ -124,6 +128,16 @@ class Workplace:
 
         return side_by_side(self.store, found, range(len(files)))
 
+    def failed_requests(self) -> dict[str, int]:
+        """Step -> requests of it that failed for good, of those that asked for something that never came."""
+        asking = [step for step in self.dag.steps if step.asks]
+        files = [(step.name, step.file(part)) for step in asking for part in self.parts]
+        counts = side_by_side(self.store, lambda each: failures_in(self.store, each[1]), files)
+        failed: Counter[str] = Counter()
+        for (name, _), count in zip(files, counts, strict=True):
+            failed[name] += count
+        return dict(+failed)
+
     def unaccounted(self) -> list[str]:
         """Videos that their part's footage neither holds nor has in quarantine: absent when it was made."""
         footage = self.dag.footage
@@ -151,12 +165,14 @@ class Workplace:
             lambda: store.write_table(QUESTIONS, to_table(self.given, GivenRow)),
         ]
         side_by_side(store, lambda write: write(), writes)
-        store.write_bytes(PLAN, self.plan.model_dump_json(indent=1).encode())
+        for name in (PLAN_COPY, PLAN):
+            store.write_bytes(name, sealed_json(self.plan, name))
 
     def save_recipe(self) -> None:
         """Write down the recipe as resolved, with every default."""
         recipe = yaml.safe_dump(self.recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-        self.store.write_bytes(RECIPE, recipe.encode())
+        for name in (RECIPE_COPY, RECIPE):
+            self.store.write_bytes(name, sealed_text(recipe).encode())
 
 
 def open_workplace(build: str | Store, overrides: Sequence[str] = ()) -> Workplace:
@@ -167,18 +183,54 @@ def open_workplace(build: str | Store, overrides: Sequence[str] = ()) -> Workpla
     store = Store(build) if isinstance(build, str) else build
     reads: list[Callable[[], Any]] = [
         lambda: store.read_bytes(RECIPE),
-        lambda: store.read_bytes(PLAN),
-        lambda: tuple(read_records(store, SOURCES, SourceIdentity)),
-        lambda: tuple(read_records(store, QUESTIONS, GivenRow)),
+        lambda: read_plan(store),
+        lambda: _must_be_there(store, SOURCES, SourceIdentity),
+        lambda: _must_be_there(store, QUESTIONS, GivenRow),
     ]
     try:
-        recipe_text, plan_text, sources, given = side_by_side(store, lambda read: read(), reads)
+        recipe_text, plan, sources, given = side_by_side(store, lambda read: read(), reads)
     except (FileNotFoundError, NotADirectoryError):
+        if is_build(store):
+            raise Damaged(store.url, RECIPE, "it is gone") from None
         raise UsageError(
             f"{store.url} holds no build (no {RECIPE} there); make one with `reelproof build`"
         ) from None
     recipe = recipe_of_build(recipe_text, overrides, where=f"{store.url}/{RECIPE}")
-    return Workplace(store, recipe, Plan.model_validate_json(plan_text), sources, given)
+    return Workplace(store, recipe, plan or Plan(), sources, given)
+
+
+def is_build(store: Store) -> bool:
+    """Whether a build was planned in the folder."""
+    return store.exists(PLAN) or store.exists(PLAN_COPY)
+
+
+def read_plan(store: Store) -> Plan | None:
+    """The build's plan: its copy where one of the two is gone or not as it was; None where there is none.
+
+    Raises Damaged where neither is whole.
+    """
+    found: list[Damaged] = []
+    for name in (PLAN, PLAN_COPY):
+        try:
+            return read_record(store, name, Plan)
+        except FileNotFoundError:
+            continue
+        except Damaged as error:
+            found.append(error)
+    if found:
+        raise found[0]
+    if store.names("parts"):
+        raise Damaged(store.url, PLAN, "it is gone, and so is its copy")
+    return None
+
+
+def _must_be_there(store: Store, path: str, record: type[R]) -> tuple[R, ...]:
+    try:
+        return tuple(from_table(store.read_table(path), record))
+    except FileNotFoundError:
+        if is_build(store):
+            raise Damaged(store.url, path, "it is gone") from None
+        raise
 
 
 def read_records(store: Store, path: str, record: type[R]) -> list[R]:

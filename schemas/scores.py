@@ -22,6 +22,8 @@ class FormScore(Score):
     ways in which it differs, such as `unopened_thought+boxed`; or `unreadable`."""
     finished: bool
     """It ended by itself, not at the token limit or with an error."""
+    failed: bool = False
+    """There was no reply: the request failed for good."""
     thought_words: int = Field(ge=0)
 
 

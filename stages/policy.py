@@ -55,7 +55,16 @@ SHUFFLED_PASS_RATE = rate("shuffled_passes", "shuffled_rollouts")
 
 
 def sft_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
-    """Why a trace is not one to learn from: wrong, not grounded, or not clean. In order of telling."""
+    """Why a trace is not one to learn from: wrong, not grounded, or not clean. In order of telling.
+
+    Of a request that failed, nothing else is told: there was no reply to find fault with.
+    """
+    failed = pl.col("failed")
+    others = (rule._replace(fires=rule.fires & ~failed) for rule in _reply_rules(policy))
+    return (Rule("request_failed", failed), *others)
+
+
+def _reply_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
     as_asked = pl.col("answer_form") == AS_ASKED
     score = pl.when(as_asked).then("answer_strict").otherwise("answer_lenient")
     enough = pl.when(pl.col("task").is_in(GRADED_TASKS)).then(policy.min_graded_score).otherwise(1.0)

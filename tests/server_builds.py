@@ -19,6 +19,7 @@ from reelproof.pipeline.dag import build_dag
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.ingest import Again, ingest, save_ingested
 from reelproof.pipeline.inputs.sources import list_sources
+from reelproof.pipeline.parts.run_step import Receipt
 from reelproof.pipeline.progress.run_progress import read_progress
 from reelproof.pipeline.recipe import Recipe, load_recipe
 from reelproof.pipeline.work_through import work_through
@@ -86,18 +87,21 @@ class Worked:
     def __init__(self, recipe: Recipe, out: Path, again: Again = Again()) -> None:  # noqa: B008 - a constant
         store = Store(str(out))
         ingested = ingest(store, recipe, list_sources(recipe.sources), again, lambda line: None)
-        check_teachers(build_dag(recipe), build_dag(recipe).teachers)
+        self.told = list(check_teachers(build_dag(recipe), build_dag(recipe).teachers))
         save_ingested(ingested)
         self.workplace = ingested.workplace
         todos = self.workplace.todos()
-        receipts = work_through(self.workplace, todos, Console(file=io.StringIO()))
+        receipts: list[Receipt] = []
+        work_through(self.workplace, todos, Console(file=io.StringIO()), receipts)
         self.use = total_use(each.use for each in receipts)
         self.progress = read_progress(store)
 
     @property
     def logged(self) -> list[Completion]:
         logs = Path(self.workplace.store.path("completions")).glob("*/*.jsonl")
-        return [Completion.model_validate_json(line) for path in sorted(logs) for line in path.open()]
+        lines = [json.loads(line) for path in sorted(logs) for line in path.open()]
+        told = [{name: value for name, value in line.items() if name != "checksum"} for line in lines]
+        return [Completion.model_validate(line) for line in told]
 
     @property
     def traces(self) -> int:

@@ -48,6 +48,7 @@ LOADED_LATE = {
     "scipy.sparse",
     "scipy.sparse.csgraph",
     "stages.footage.adaptive",
+    "aiohttp",
 }
 """They need an extra, or take so long to load that only what needs them should wait."""
 HOMES = {

@@ -99,6 +99,6 @@ class Curriculum:
         """What a checkpoint holds of the curriculum."""
         return {"rates": self.rates.tolist()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up what `state_dict` gave."""
-        self.rates = np.array(state["rates"], dtype=np.float64)
+        self.rates = np.array(state_dict["rates"], dtype=np.float64)

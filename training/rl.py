@@ -137,7 +137,7 @@ def train_rl(
         network = load_network(path, cfg.lora, cfg.gradient_checkpointing)
         reference = load_frozen(path, accelerator.device) if cfg.grpo.kl else None
         trainer = Trainer(accelerator, network, cfg.optimizer, cfg.steps * cfg.updates)
-        accelerator.register_for_checkpointing(curriculum)
+        trainer.kept.append(curriculum)
         first = trainer.resume(run)
         sampler = LocalSampler(accelerator.unwrap_model(trainer.network), processor, cfg.prompt)
         learner = _Learner(cfg, trainer, sampler, reference, verifier)

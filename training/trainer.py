@@ -1,10 +1,11 @@
 """Batches -> optimizer steps: loss, optimizer, schedule and checkpoints, on any number of devices."""
 
+import json
 import math
 from collections.abc import Mapping
 from contextlib import nullcontext
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from accelerate import Accelerator
@@ -15,7 +16,11 @@ from torch.optim.lr_scheduler import LambdaLR
 from reelproof.schemas.settings import Settings
 from reelproof.training.batches import Batch
 from reelproof.training.networks import logits_needed
+from reelproof.training.preflight import SetupError
 from reelproof.training.runs import RunFolder
+
+KEPT = "kept.json"
+"""In a checkpoint, beside what accelerate saves."""
 
 
 class OptimizerConfig(Settings):
@@ -62,6 +67,18 @@ class Update(NamedTuple):
         return {**told.pop("more"), **told}
 
 
+class Kept(Protocol):
+    """What can say where it stands in plain values, and go on from there."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where it stands."""
+        ...
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from there."""
+        ...
+
+
 class Applied(NamedTuple):
     """The rate and the gradient's norm, before clipping, of one step."""
 
@@ -80,7 +97,8 @@ class Trainer:
         self.network, self.optimizer = accelerator.prepare(network, optimizer)
         # Not prepared: accelerate would step it once a process.
         self.schedule = LambdaLR(optimizer, lambda step: learning_rate_share(step, steps, cfg))
-        accelerator.register_for_checkpointing(self.schedule)
+        self.kept: list[Kept] = [self.schedule]
+        """What a checkpoint holds beside weights, optimizer and random states: as JSON, not pickled."""
 
     def step(self, batches: list[Batch]) -> Update:
         """One optimizer step on the mean loss over all that counts of all batches and devices."""
@@ -129,6 +147,8 @@ class Trainer:
         """Save weights, optimizer, schedule and random states."""
         partial = run.begin_checkpoint(step)
         self.accelerator.save_state(str(partial))
+        if self.accelerator.is_main_process:
+            (partial / KEPT).write_text(json.dumps([each.state_dict() for each in self.kept]))
         self.accelerator.wait_for_everyone()
         run.finish_checkpoint(partial)
 
@@ -137,7 +157,11 @@ class Trainer:
         found = run.latest_checkpoint()
         step = int(found.name.removeprefix("step-")) if found else 0
         if found:
-            self.accelerator.load_state(str(found))
+            if not (found / KEPT).is_file():
+                raise SetupError(f"{found} is an earlier version's checkpoint; begin anew in another --out")
+            self.accelerator.load_state(str(found))  # loads weights only: nothing there is run
+            for each, state in zip(self.kept, json.loads((found / KEPT).read_text()), strict=True):
+                each.load_state_dict(state)
         run.forget_after(step)
         return step
 

@@ -87,6 +87,8 @@ class UseCounter:
     """The running count of one step of one part; `use` is its record so far."""
 
     use: TeacherUse = field(default_factory=TeacherUse)
+    failures: int = 0
+    """Completions that are none, from the log as well."""
     waiting: int = 0
     """Completions asked for and not there yet, those in flight among them."""
     film_s: float = 0
@@ -101,9 +103,10 @@ class UseCounter:
         if isinstance(teacher, CountsInFlight):
             self.teachers.append(teacher)
 
-    def count_reused(self, count: int = 1) -> None:
-        """The use of completions that were in the log: nothing was asked."""
-        self.use += TeacherUse(reused=count)
+    def count_reused(self, completion: Completion) -> None:
+        """The use of a completion that was in the log: nothing was asked."""
+        self.failures += completion.error is not None
+        self.use += TeacherUse(reused=1)
 
     def count_answer(
         self,
@@ -113,6 +116,7 @@ class UseCounter:
         price: TeacherPrice | None = None,
     ) -> None:
         """One call's answer, with the Unix times of asking and answering."""
+        self.failures += completion.error is not None
         self.use += TeacherUse(
             calls=1,
             failed=completion.error is not None,

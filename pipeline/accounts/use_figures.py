@@ -108,8 +108,7 @@ def _told(use: TeacherUse, figures: UseFigures) -> Iterator[str]:
             f"{figures.image_hit_share or 0:.0%} of the frames"
         )
     if use.failed or use.retries:
-        again = " (`build --retry-failed` asks them once more)" if use.failed else ""
-        yield f"{use.failed} failures{again}, {use.retries} asked again"
+        yield f"{use.failed} failures, {use.retries} asked again"
     if figures.cost is not None:
         yield f"cost {tell_cost(figures.cost)}"
 

@@ -17,7 +17,11 @@ from reelproof.pipeline.cluster.local_or_remote import declared_resources, local
 from reelproof.pipeline.dag import build_dag
 from reelproof.pipeline.decoder.child import ChildLimits, scan_in_child
 from reelproof.pipeline.decoder.trial import second_of_film
+from reelproof.pipeline.disk.files import is_local
+from reelproof.pipeline.disk.sealed import NO_CHECKSUM
+from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BrokenHere, UsageError
+from reelproof.pipeline.health import find_faults, holds_ours
 from reelproof.pipeline.inputs.sources import SourceError, list_sources
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.teachers.gpu_claims import visible_gpus
@@ -53,6 +57,22 @@ def examine(recipe: Recipe | None) -> Iterator[Finding]:
         yield _sources(recipe)
         yield from _teachers(recipe)
         yield _cluster(recipe)
+
+
+def is_folder_of_ours(place: str) -> bool:
+    """Whether a place is a build's or a dataset's folder, and no recipe or source of videos."""
+    return (not is_local(place) or Path(place).is_dir()) and holds_ours(Store(place))
+
+
+def examine_folder(place: str) -> Iterator[Finding]:
+    """Read every file of a build or of a dataset, one finding a fault; the last says if there are none."""
+    faults = 0
+    for fault in find_faults(Store(place)):
+        faults += 1
+        grade: Grade = "note" if fault.lost or fault.why == NO_CHECKSUM else "problem"
+        yield Finding(fault.name, grade, f"{fault.why}; to mend: {fault.mend}")
+    if not faults:
+        yield Finding(place, "ok", "every file is there, and as it was written")
 
 
 def report(findings: Iterator[Finding], console: Console) -> int:
@@ -151,11 +171,11 @@ def _teachers(recipe: Recipe) -> Iterator[Finding]:
     for cfg in dag.teachers:
         subject = f"teacher {cfg.kind}"
         try:
-            check_teacher(cfg, dag.needs_of(cfg))
+            told = check_teacher(cfg, dag.needs_of(cfg))
         except TeacherUnavailable as error:
             yield Finding(subject, "problem", str(error))
         else:
-            yield Finding(subject, "ok", "answers what the recipe will ask")
+            yield Finding(subject, "ok", told or "answers what the recipe will ask")
 
 
 def _cluster(recipe: Recipe) -> Finding:

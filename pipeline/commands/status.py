@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.console import Console
 from rich.table import Table
@@ -10,6 +10,7 @@ from rich.text import Text
 
 from reelproof.pipeline.accounts.use_figures import tell_seconds, tell_use
 from reelproof.pipeline.dataset.stats_files import read_stats
+from reelproof.pipeline.disk.sealed import read_record
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.parts.whole import is_done
 from reelproof.pipeline.progress.run_progress import RunProgress, read_progress
@@ -36,6 +37,8 @@ class BuildStatus(Record):
     parts: int
     steps: tuple[StepProgress, ...]
     quarantine: tuple[Quarantine, ...]
+    failed_requests: Mapping[str, int]
+    """Step -> requests of it that failed for good."""
     alarms: tuple[str, ...]
     """Answer keys that can be guessed: tasks whose commonest answer beats chance."""
     damaged_videos: int | None
@@ -63,12 +66,13 @@ def build_status(workplace: Workplace) -> BuildStatus:
     store = workplace.store
     progress = read_progress(store)
     stats = read_stats(store)
-    last = RunSummary.model_validate_json(store.read_bytes(RUN)) if store.exists(RUN) else None
+    last = read_record(store, RUN, RunSummary) if store.exists(RUN) else None
     return BuildStatus(
         videos=len(workplace.sources),
         parts=parts,
         steps=(*steps, *_whole_progress(workplace)),
         quarantine=tuple(workplace.quarantined()),
+        failed_requests=workplace.failed_requests(),
         alarms=tuple(_alarms(stats)),
         damaged_videos=stats.build.damaged_videos if stats else None,
         damaged_s=stats.build.damaged_s if stats else None,
@@ -112,6 +116,9 @@ def print_status(status: BuildStatus, console: Console) -> None:
         console.print("\nin quarantine (try again with `reelproof build … --retry-quarantined`):")
         for each in status.quarantine:
             console.print(f"  {each.kind}: {each.name}: {each.detail}")
+    if status.failed_requests:
+        counts = ", ".join(f"{step} {count}" for step, count in status.failed_requests.items())
+        console.print(f"\nrequests that failed (asked again by `reelproof build … --retry-failed`): {counts}")
     for alarm in status.alarms:
         console.print(Text("alarm", style="bold red"), alarm)
     if status.damaged_videos:

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import NamedTuple
 
-import pyarrow.parquet as pq
-
 from reelproof.pipeline.commands.contact_sheet import draw_contact_sheet
 from reelproof.pipeline.commands.verdict_stories import tell_question_verdict, tell_trace_verdict
+from reelproof.pipeline.disk.sealed import open_parquet
 from reelproof.pipeline.parts.part import PartInputs, PartRun
 from reelproof.pipeline.workplace import FILES, Workplace, read_records
 from reelproof.schemas.chat import ImagePart, Message
@@ -71,8 +70,7 @@ def tell_video(workplace: Workplace, subject: Subject) -> Iterator[str]:
 def _footage_of(run: PartRun, video_id: str) -> Footage | None:
     """One video's footage, with its JPEG bytes."""
     rows: list[Footage] = []
-    with run.store.open_read(run.above["footage"]) as file:
-        parquet = pq.ParquetFile(file)
+    with open_parquet(run.store, run.above["footage"]) as parquet:
         for group in range(parquet.num_row_groups):
             every = from_table(parquet.read_row_group(group), Footage)
             rows += [each for each in every if each.video.video_id == video_id]

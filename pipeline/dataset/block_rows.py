@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reelproof.pipeline.dataset.blocks import PARTS_A_GROUP, Block, PartSizes
-from reelproof.pipeline.dataset.part_files import open_parquet, read_columns
+from reelproof.pipeline.dataset.part_files import read_columns
 from reelproof.pipeline.dataset.rows import Frames, Places, Rows, lists, read_frames, table_schema, turns
+from reelproof.pipeline.disk.sealed import open_parquet
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.answers.forms import AS_ASKED, as_asked

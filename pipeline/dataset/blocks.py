@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from reelproof.pipeline.dataset.part_files import PartFiles, measured, read_columns, read_metadata
 from reelproof.pipeline.dataset.rows import Places, read_part
+from reelproof.pipeline.disk.sealed import write_parquet
 from reelproof.pipeline.disk.side_by_side import Here, Spread, side_by_side
 from reelproof.pipeline.disk.store import Store
 
@@ -207,10 +207,8 @@ def _write(store: Store, name: str, table: pa.Table, counts: Sequence[int]) -> N
     """A row group for some parts at a time, whose rows are counted; for all without counts."""
     ends = np.cumsum([0, *(counts or [table.num_rows])])
     bounds = sorted({*ends[::PARTS_A_GROUP].tolist(), int(ends[-1])})
-    with (
-        store.open_write(name) as file,
-        pq.ParquetWriter(file, table.schema, compression="lz4", use_dictionary=_repeating(table)) as writer,
-    ):
+    options = {"compression": "lz4", "use_dictionary": _repeating(table)}
+    with write_parquet(store, name, table.schema, **options) as writer:
         for low, high in itertools.pairwise(bounds):
             writer.write_table(table.slice(low, high - low), row_group_size=max(high - low, 1))
 

@@ -3,6 +3,7 @@
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
+from reelproof.pipeline.dataset.stats_files import put_file
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.published import Published
@@ -63,7 +64,7 @@ def write_examples(store: Store, dataset: Published, wanted: int, folder: str) -
     held = {f"{_FOLDER}/{name}" for name in store.names(f"{folder}/{_FOLDER}")}
     old = [name for name in held - set(jpegs) if PurePosixPath(name).suffix == ".jpg"]
     side_by_side(store, lambda name: store.remove(f"{folder}/{name}"), old)
-    side_by_side(store, lambda name: store.write_bytes(f"{folder}/{name}", jpegs[name]), set(jpegs) - held)
+    side_by_side(store, lambda name: put_file(store, f"{folder}/{name}", jpegs[name]), jpegs)
     return examples
 
 

@@ -8,19 +8,13 @@ from typing import NamedTuple
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
+from reelproof.pipeline.disk.sealed import open_parquet
 from reelproof.pipeline.disk.store import Store
 
 TRACE_KEYS = ("trace_id", "question_id", "clip_id", "video_id", "sample_index", "model")
 QUESTION_KEYS = ("question_id", "task", "source", "kind")
-
-
-_AT_ONCE_BYTES = 2_000_000
-"""Below this, an object store takes longer to answer than to send."""
-_BLOCK_BYTES = 8_000_000
-"""Of a larger file, read at once."""
 
 
 @dataclass(frozen=True)
@@ -70,22 +64,7 @@ class Measured(NamedTuple):
 
 def read_columns(store: Store, name: str, columns: Sequence[str] | None = None) -> pa.Table:
     """Columns of a Parquet file, each in one piece. `columns` may be dotted paths."""
-    if columns is None:
-        return store.read_table(name).combine_chunks()
-    wanted = list(columns)
-    with open_parquet(store, name) as file:
-        return file.read(columns=wanted).combine_chunks()
-
-
-def open_parquet(store: Store, name: str) -> pq.ParquetFile:
-    """A Parquet file, to be closed. A small one from an object store comes whole, in one request."""
-    if store.is_local:
-        return pq.ParquetFile(store.path(name), filesystem=pafs.LocalFileSystem())
-    start = store.fs.cat_file(store.path(name), 0, _AT_ONCE_BYTES)
-    if len(start) < _AT_ONCE_BYTES:
-        return pq.ParquetFile(pa.BufferReader(start))
-    stream = store.fs.open(store.path(name), "rb", block_size=_BLOCK_BYTES)
-    return pq.ParquetFile(pa.PythonFile(stream, "r"), pre_buffer=True)
+    return store.read_table(name, columns).combine_chunks()
 
 
 def read_metadata(store: Store, name: str) -> pq.FileMetaData:

@@ -1,5 +1,6 @@
 """Stats and measurements -> the pictures of a card: yield, scores, thresholds, tasks, scenes, probes."""
 
+import hashlib
 import io
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
@@ -60,7 +61,10 @@ def write_plots(store: Store, rows: Collection[pl.DataFrame], folder: str = "dat
         drawings = draw_all(stats, rows, manifest.policy)
         pictures = [(f"plots/{each.name}.png", picture_of(each.figure)) for each in drawings]
     side_by_side(store, lambda each: put_file(store, f"{folder}/{each[0]}", each[1]), pictures)
-    plots = [Plot(file=f"plots/{each.name}.png", caption=each.caption) for each in drawings]
+    plots = [
+        Plot(file=file, caption=each.caption, sha256=hashlib.sha256(picture).hexdigest())
+        for each, (file, picture) in zip(drawings, pictures, strict=True)
+    ]
     listed = PlotList(stats_sha256=stats_sha256(stats), plots=tuple(plots))
     put_file(store, f"{folder}/{PLOTS}", (listed.model_dump_json(indent=2) + "\n").encode())
     return listed.plots

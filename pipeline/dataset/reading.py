@@ -5,9 +5,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import IO, TypeVar
 
+import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from reelproof.pipeline.dataset.part_files import open_parquet
+from reelproof.pipeline.disk.sealed import remote_parquet
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.published import Published, open_published
@@ -40,7 +41,9 @@ class _StoreFiles:
         return self.store.open_read(name)
 
     def open_parquet(self, name: str) -> pq.ParquetFile:
-        return open_parquet(self.store, name)
+        if self.store.is_local:
+            return pq.ParquetFile(self.store.path(name), filesystem=pafs.LocalFileSystem())
+        return pq.ParquetFile(remote_parquet(self.store, name)[1])
 
     def each(self, work: Callable[[str], B], names: Sequence[str]) -> list[B]:
         return side_by_side(self.store, work, names)

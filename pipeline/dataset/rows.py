@@ -1,5 +1,6 @@
 """One part's records -> published rows, in Arrow columns, without a Python object a row."""
 
+import hashlib
 import string
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 from reelproof.pipeline.dataset.part_files import PartFiles, read_aligned, read_columns, read_metadata
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.errors import Damaged
 from reelproof.schemas.measurements import score_columns
 from reelproof.schemas.question import Task
 from reelproof.schemas.record import Record, arrow_schema
@@ -171,7 +173,7 @@ def _licenses(part: PartFiles, videos: pa.Table) -> pa.Array:
 def read_frames(store: Store, parts: Sequence[PartFiles], hashes: pa.Array, offsets: Places) -> Frames:
     """The frames of some questions, given by hash one after the other, from the parts that show them.
 
-    Raises ValueError for a frame that is in none of the parts.
+    Raises ValueError for a frame that is in none of the parts, Damaged for one that its hash does not fit.
     """
     if not len(hashes):
         return Frames(offsets, np.zeros(0, dtype=np.int64), pa.array([], pa.binary()))
@@ -180,7 +182,13 @@ def read_frames(store: Store, parts: Sequence[PartFiles], hashes: pa.Array, offs
     held = [pc.list_flatten(table["candidates"].combine_chunks()) for table in tables]
     known = pa.concat_arrays([pc.struct_field(each, ["frame", "sha256"]) for each in held])
     jpegs = pa.concat_arrays([pc.struct_field(each, "jpeg") for each in held])
-    return Frames(offsets, _found(hashes, known, parts[0].questions, "frame"), jpegs)
+    places = _found(hashes, known, parts[0].questions, "frame")
+    ends = np.cumsum([len(each) for each in held])
+    for place in np.unique(places):
+        if hashlib.sha256(jpegs[place].as_buffer()).hexdigest() != known[place].as_py():
+            footage = parts[np.searchsorted(ends, place, side="right")].footage
+            raise Damaged(store.url, footage, f"frame {known[place]} does not match its sha256")
+    return Frames(offsets, places, jpegs)
 
 
 def _prompts(questions: pa.Table, clip: pa.Table, offsets: Places, shown_s: pa.Array) -> pa.Array:

@@ -27,6 +27,7 @@ class Plot(Record):
     file: str
     """From the dataset's folder."""
     caption: str
+    sha256: str
 
 
 class PlotList(Record):
@@ -91,12 +92,22 @@ def read_stats(store: Store, folder: str = "dataset") -> Stats | None:
 
 
 def read_plots(store: Store, stats: Stats, folder: str = "dataset") -> tuple[Plot, ...]:
-    """The plots that were drawn from just these stats."""
+    """The plots that were drawn from just these stats; none where one of them is not as it was."""
     try:
         held = PlotList.model_validate_json(store.read_bytes(f"{folder}/{PLOTS}"))
     except (FileNotFoundError, NotADirectoryError, ValidationError):
         return ()
-    return held.plots if held.stats_sha256 == stats_sha256(stats) else ()
+    whole = held.stats_sha256 == stats_sha256(stats) and all(
+        side_by_side(store, lambda plot: _holds(store, f"{folder}/{plot.file}", plot.sha256), held.plots)
+    )
+    return held.plots if whole else ()
+
+
+def _holds(store: Store, name: str, sha256: str) -> bool:
+    try:
+        return hashlib.sha256(store.read_bytes(name)).hexdigest() == sha256
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def stats_sha256(stats: Stats) -> str:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from reelproof.pipeline.dataset.croissant import bump_version
 from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.disk.store import Store
-from reelproof.schemas.published import DatasetError
+from reelproof.schemas.published import DatasetError, Published
 
 CROISSANT = "dataset/croissant.json"
 FIRST_VERSION = "1.0.0"
@@ -28,8 +28,8 @@ class Release(NamedTuple):
     date: str
     """Of that version, `YYYY-MM-DD`."""
     dataset_sha256: str
-    kept: Ids
-    """Of its rows in those."""
+    kept: Ids | None
+    """Of its rows in those; None where a shard cannot be read."""
 
 
 def read_release(store: Store) -> Release | None:
@@ -37,12 +37,20 @@ def read_release(store: Store) -> Release | None:
     try:
         dataset = open_dataset(store)
         described: dict[str, Any] = store.read_json(CROISSANT)
-    except (DatasetError, FileNotFoundError):
+        version, date = str(described["version"]), str(described["datePublished"])
+        bump_version(version, went=True, came=True)
+    except (DatasetError, FileNotFoundError, ValueError, KeyError, TypeError):
         return None
+    return Release(version, date, dataset.contents.dataset_sha256, _kept_ids(dataset))
+
+
+def _kept_ids(dataset: Published) -> Ids | None:
     shards = dataset.contents.shards_of(*KEPT_CONFIGS)
-    ids = dataset.columns(shards, ("sample_id",))["sample_id"] if shards else pa.array([], pa.string())
-    kept = ids_of([pl.Series(ids, dtype=pl.String)])
-    return Release(described["version"], described["datePublished"], dataset.contents.dataset_sha256, kept)
+    try:
+        ids = dataset.columns(shards, ("sample_id",))["sample_id"] if shards else pa.array([], pa.string())
+    except (OSError, pa.ArrowException, KeyError):
+        return None
+    return ids_of([pl.Series(ids, dtype=pl.String)])
 
 
 def release_of(dataset_sha256: str, before: Release | None, kept: Callable[[], Ids]) -> Release:
@@ -51,7 +59,9 @@ def release_of(dataset_sha256: str, before: Release | None, kept: Callable[[], I
         return before
     now = kept()
     version = FIRST_VERSION
-    if before:
+    if before and before.kept is None:
+        version = bump_version(before.version, went=True, came=True)
+    elif before and before.kept is not None:
         went, came = np.setdiff1d(before.kept, now), np.setdiff1d(now, before.kept)
         version = bump_version(before.version, went=len(went) > 0, came=len(came) > 0)
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()

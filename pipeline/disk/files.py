@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from fsspec.core import url_to_fs
 
+from reelproof.pipeline.disk.web import web_options
 from reelproof.schemas.source import VIDEO_ENDINGS, SourceFile
 
 # fmt: off
@@ -31,6 +32,7 @@ _MAGIC = re.compile(
     rb"|\x30\x26\xb2\x75\x8e\x66\xcf\x11|\x06\x0e\x2b\x34\x02\x05\x01\x01",  # ASF, MXF
     re.DOTALL,
 )
+_NO_DISK = re.compile(r"/(?:proc|sys|dev(?!/shm/))/")
 _SNIFFED_BYTES = 1024
 _VERSION_KEYS = (
     "ETag",
@@ -78,6 +80,8 @@ def stat_file(url: str, license_name: str) -> SourceFile:
         status = Path(url).stat()
         if not os.path.isfile(url):  # noqa: PTH113 — follows links, as stat does, without a second object
             raise IsADirectoryError(f"{url} is not a file")
+        if _NO_DISK.match(os.path.realpath(url)):
+            raise PermissionError(f"{url} is the system's own and on no disk: no video")
         version = f"{status.st_mtime_ns}-{status.st_ctime_ns}"
         return SourceFile(url=url, size_bytes=status.st_size, version=version, license=license_name)
     file_system, path = open_file_system(url)
@@ -149,7 +153,9 @@ def open_file_system(url: str) -> tuple[Any, str]:
 
     Raises ImportError, saying what to install, or ValueError for an unknown protocol.
     """
-    file_system, path = url_to_fs(url, use_listings_cache=False)  # others write there, too
+    file_system, path = url_to_fs(
+        url, use_listings_cache=False, **web_options(url)
+    )  # others write there, too
     return file_system, path
 
 

@@ -5,7 +5,7 @@ import json
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +13,6 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
@@ -25,10 +24,13 @@ from reelproof.pipeline.disk.renaming import (
     writer_is_dead,
     written_then_renamed,
 )
+from reelproof.pipeline.disk.sealed import read_table, write_parquet
 from reelproof.pipeline.errors import BuildFailed, UsageError
 
 MARKER = ".reelproof/about"
 _LOCK, _OWNER = ".reelproof/lock", ".reelproof/owner"
+ABOUT = b"reelproof keeps this folder; see recipe.yaml for what it holds.\n"
+_NO_MARK = frozenset(("lock", "owner"))
 _MAY_BE_THERE = frozenset((".reelproof", "lost+found", ".DS_Store"))
 _PUT_IS_ATOMIC = frozenset(
     ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "cos", "r2", "hf", "oci", "swift")
@@ -102,12 +104,12 @@ class Store:
         """A JSON file's value."""
         return json.loads(self.read_bytes(name))
 
-    def read_table(self, name: str, columns: list[str] | None = None) -> pa.Table:
-        """A Parquet file's table; `columns` are dotted names of leaves or of whole columns."""
-        if columns is None and not self.is_local:
-            return pq.ParquetFile(pa.BufferReader(self.read_bytes(name))).read()
-        with self.open_read(name) as stream:
-            return pq.ParquetFile(stream).read(columns=columns)
+    def read_table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """A Parquet file's table; `columns` are dotted names of leaves or of whole columns.
+
+        Raises FileNotFoundError, and Damaged for a file that is not as it was written.
+        """
+        return read_table(self, name, columns)
 
     @contextmanager
     def open_read(self, name: str) -> Iterator[IO[bytes]]:
@@ -144,9 +146,9 @@ class Store:
             stream.write(content)
 
     def write_table(self, name: str, table: pa.Table) -> None:
-        """Write a table as Parquet."""
-        with self.open_write(name) as stream:
-            pq.write_table(table, stream, compression="zstd")
+        """Write a table as Parquet, with its checksum."""
+        with write_parquet(self, name, table.schema, compression="zstd") as writer:
+            writer.write_table(table)
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
@@ -176,7 +178,10 @@ class Store:
         Raises UsageError where it holds something else, is a file, or cannot be written.
         """
         with self._refusals_explained():
-            if self.exists(MARKER):
+            if self.exists(MARKER) and self.read_bytes(MARKER) == ABOUT:
+                return
+            if not _NO_MARK.issuperset(self.names(".reelproof")):  # its mark alone is not as it was
+                self.write_bytes(MARKER, ABOUT)
                 return
             others = [name for name in self.names("") if name not in _MAY_BE_THERE]
             if others or (self.is_local and Path(self.path("")).is_file()):
@@ -185,7 +190,7 @@ class Store:
                     f"{self.url} is no build of reelproof's and not empty ({shown}); "
                     "name a new or an empty folder, so that nothing of yours is touched"
                 )
-            self.write_bytes(MARKER, b"reelproof keeps this folder; see recipe.yaml for what it holds.\n")
+            self.write_bytes(MARKER, ABOUT)
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -1,7 +1,6 @@
 """Where videos are said to be -> the files there, what is asked of each, and which video its bytes are."""
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, NamedTuple, Self
@@ -11,6 +10,7 @@ from pydantic import Field, model_validator
 from reelproof.pipeline.disk.files import absolute, find_videos, open_file, read_file, stat_file
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.inputs.questions_file import ListedRow, ListProblem, read_video_list
+from reelproof.pipeline.inputs.row_file import file_or_reason, refusal
 from reelproof.pipeline.inputs.shapes import PLAIN_COLUMNS, SHAPE_NAMES
 from reelproof.pipeline.inputs.unread_columns import told_unread
 from reelproof.schemas.footage import Quarantine, QuarantineKind
@@ -21,7 +21,6 @@ from reelproof.schemas.text import without_secrets
 
 _SHOWN_PROBLEMS = 10
 _REMOTE_THREADS = 16
-_USUAL_ENDINGS = (".mp4", ".mkv", ".webm", ".avi", ".mov")
 _READ_BYTES = 1 << 20
 
 
@@ -47,6 +46,11 @@ class SourcesConfig(Settings):
     """The folder that a manifest's relative paths start from; the manifest's own where none is named."""
     license: str = Field(default="unknown", min_length=1)
     """The licence of videos whose row names none."""
+    schemes: tuple[str, ...] = ("http", "https", "s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "hf")
+    """A list's rows may be fetched by these, beside files and what the list itself came by."""
+    inner_addresses: bool = False
+    """The rows of a list that came from elsewhere may name this machine, or addresses of its own link
+    (127.0.0.1, 169.254.…), on the web."""
     on_error: Literal["fail", "skip"] = "fail"
     """What a manifest's bad rows do: stop the build, or be counted and left out."""
 
@@ -141,21 +145,6 @@ def identify(
     )
 
 
-def distinct_videos(
-    found: Iterable[SourceIdentity], known: Iterable[SourceIdentity] = ()
-) -> list[SourceIdentity]:
-    """One identity a video, by video_id: of files with the same bytes a `known` one, or the first by URL."""
-    earlier = {(identity.video_id, identity.file.url) for identity in known}
-    names: defaultdict[str, list[SourceIdentity]] = defaultdict(list)
-    for identity in found:
-        names[identity.video_id].append(identity)
-
-    def rank(identity: SourceIdentity) -> tuple[bool, str]:
-        return (identity.video_id, identity.file.url) not in earlier, identity.file.url
-
-    return [min(names[video_id], key=rank) for video_id in sorted(names)]
-
-
 def given_rows(questions: Iterable[ListedQuestion], found: Iterable[SourceIdentity]) -> Iterator[GivenRow]:
     """The questions with their videos, in order; those of lost files are left out, and exact repeats."""
     video_ids = {identity.file.url: identity.video_id for identity in found}
@@ -197,7 +186,7 @@ def _read_list(cfg: SourcesConfig, url: str) -> SourceList:
     if unread := told_unread(manifest, cfg.ignore_columns):
         raise SourceError(f"sources.manifest: {url}: {unread}")
     rows = [row._replace(video=absolute(row.video, root)) for row in manifest.rows]
-    found, more_problems = _find_files(rows, cfg.license, manifest.unit)
+    found, more_problems = _find_files(rows, cfg, url, manifest.unit)
     files = {file.url: file for file in found.values()}
     problems = sorted((*manifest.problems, *more_problems))
     if problems and cfg.on_error == "fail":
@@ -221,7 +210,7 @@ def _read_list(cfg: SourcesConfig, url: str) -> SourceList:
 
 
 def _find_files(
-    rows: Sequence[ListedRow], default_license: str, unit: str
+    rows: Sequence[ListedRow], cfg: SourcesConfig, manifest: str, unit: str
 ) -> tuple[dict[str, SourceFile], list[ListProblem]]:
     """A row's video -> the file, where it is there, and the rows whose video is not or has two licences."""
     first: dict[str, ListedRow] = {}
@@ -231,7 +220,11 @@ def _find_files(
             first[row.video] = row
     with ThreadPoolExecutor(_REMOTE_THREADS) as pool:
         looked = pool.map(
-            lambda row: _stat_or_reason(row.video, row.license or default_license), first.values()
+            lambda row: (
+                refusal(row.video, manifest, cfg.schemes, cfg.inner_addresses)
+                or file_or_reason(row.video, row.license or cfg.license)
+            ),
+            first.values(),
         )
         outcomes = dict(zip(first, looked, strict=True))
     problems = []
@@ -245,19 +238,6 @@ def _find_files(
             )
             problems.append(ListProblem(row.number, reason))
     return {url: file for url, file in outcomes.items() if isinstance(file, SourceFile)}, problems
-
-
-def _stat_or_reason(url: str, license_name: str) -> SourceFile | str:
-    """The file, with a usual ending where a set leaves it out."""
-    without = "." not in url.rpartition("/")[2][-6:]
-    for ending in ("", *_USUAL_ENDINGS) if without else ("",):
-        try:
-            return stat_file(url + ending, license_name)
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError) as error:
-            return f"cannot be used: {error}"
-    return f"no such file: {url}" + (f", nor with {', '.join(_USUAL_ENDINGS)}" if without else "")
 
 
 def _problem_text(url: str, unit: str, problems: Sequence[ListProblem]) -> str:

@@ -13,7 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reelproof.pipeline.accounts.accounting import UseCounter
+from reelproof.pipeline.disk.sealed import open_parquet
 from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.errors import Damaged
 from reelproof.pipeline.parts.plan import Part
 from reelproof.pipeline.teachers.completions import CompletionLog
 from reelproof.pipeline.teachers.kinds import TeacherConfig, open_teacher, teacher_price
@@ -74,20 +76,29 @@ class PartRun:
 
     def footage(self) -> Iterator[Footage]:
         """The part's footage, a video at a time, its frames without their JPEG bytes."""
-        with self.store.open_read(self.above["footage"]) as file:
-            yield from _read_without_jpegs(pq.ParquetFile(file))
+        with open_parquet(self.store, self.above["footage"]) as file:
+            yield from _read_without_jpegs(file)
 
     def frames(self, wanted: Collection[str]) -> dict[str, bytes]:
-        """JPEG bytes of the wanted frames of this part, by sha256."""
-        with self.store.open_read(self.above["footage"]) as file:
-            return read_frames(pq.ParquetFile(file), wanted)
+        """JPEG bytes of the wanted frames of this part, by sha256, which they match. Raises Damaged."""
+        name = self.above["footage"]
+        with open_parquet(self.store, name) as file:
+            found = read_frames(file, wanted)
+        for sha256, jpeg in found.items():
+            if hashlib.sha256(jpeg).hexdigest() != sha256:
+                raise Damaged(self.store.url, name, f"frame {sha256} does not match its sha256")
+        return found
+
+    def log(self) -> CompletionLog:
+        """What models answered for the part."""
+        return CompletionLog(self.store.fs, self.store.path(self.inputs.part.completions))
 
     @contextmanager
     def open_teacher(self, cfg: TeacherConfig) -> Iterator[Teacher]:
         """The teacher, never asked for what the part's log holds; for failures only in a round for them."""
         with (
             open_teacher(cfg) as teacher,
-            CompletionLog(self.store.fs, self.store.path(self.inputs.part.completions)) as log,
+            self.log() as log,
         ):
             yield RememberingTeacher(
                 teacher,

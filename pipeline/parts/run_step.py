@@ -1,22 +1,28 @@
 """One step on one part, in a worker: files above -> stage -> one Parquet file, and a small receipt."""
 
 import itertools
+import json
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import IO
 
 import pyarrow.parquet as pq
 
 from reelproof.pipeline.accounts.accounting import StepUse, TeacherUse
 from reelproof.pipeline.accounts.at_work import announced
 from reelproof.pipeline.accounts.memory import peak_rss_mb
+from reelproof.pipeline.disk.sealed import open_parquet, write_parquet
 from reelproof.pipeline.disk.store import Store
-from reelproof.pipeline.errors import BrokenHere
+from reelproof.pipeline.errors import BrokenHere, Damaged
 from reelproof.pipeline.parts.part import PartInputs, PartRun
 from reelproof.pipeline.parts.step import PartStep, Step
 from reelproof.schemas.footage import Quarantine
 from reelproof.schemas.record import Record, arrow_schema, to_table
+
+RESTS_ON = "reelproof.completions"
+"""In a step's file: name -> bytes of the files of completions that there were; they only grow."""
+FAILED = "reelproof.failed"
+"""In a step's file: how many of its requests failed for good."""
 
 
 class Receipt(Record):
@@ -54,10 +60,12 @@ class ScannedAhead(Record):
 class StepBroken(Exception):  # noqa: N818 - it is told as a failed step, not raised to a caller
     """A step raised on a part: in words, and what it had asked for by then, which is paid for and logged."""
 
-    def __init__(self, told: str, use: StepUse, for_all: bool = False) -> None:
-        """`for_all`: it would raise on every other part as well."""
-        super().__init__(told, use, for_all)  # all of them, so that it travels
-        self.told, self.use, self.for_all = told, use, for_all
+    def __init__(
+        self, told: str, use: StepUse, for_all: bool = False, damaged: Damaged | None = None
+    ) -> None:
+        """`for_all`: it would raise on every other part as well; `damaged`: what it could not read."""
+        super().__init__(told, use, for_all, damaged)  # all of them, so that it travels
+        self.told, self.use, self.for_all, self.damaged = told, use, for_all, damaged
 
     def __str__(self) -> str:
         """In words."""
@@ -81,7 +89,8 @@ def run_step(step: Step[PartStep], inputs: PartInputs, store_url: str, *above: R
         except Exception as error:
             use = StepUse(step=step.name, seconds=time.monotonic() - start, use=run.counter.use)
             told, for_all = str(error) or repr(error), isinstance(error, BrokenHere)
-            raise StepBroken(told, use, for_all).with_traceback(error.__traceback__) from error
+            damaged = error if isinstance(error, Damaged) else None
+            raise StepBroken(told, use, for_all, damaged).with_traceback(error.__traceback__) from error
     return Receipt(
         step=step.name,
         part=inputs.part.number,
@@ -121,15 +130,30 @@ def run_ahead(
 
 def _make(step: Step[PartStep], run: PartRun) -> int:
     """Run the step and leave its files. Returns how many records there were."""
+    kind = step.kind.makes
+    schema = arrow_schema(kind)
     announce = announced(step.name, run.inputs.part.number, len(run.inputs.sources), run.counter)
-    with announce, run.store.open_write(step.file(run.inputs)) as file:
-        rows = write_records(
-            file, step.kind.run(run, *step.settings), step.kind.makes, step.kind.rows_at_once
-        )
+    with (
+        announce,
+        write_parquet(run.store, step.file(run.inputs), schema, compression="zstd") as writer,
+    ):
+        rows = write_records(writer, step.kind.run(run, *step.settings), kind, step.kind.rows_at_once)
         if run.quarantine:
             table = to_table(run.quarantine, Quarantine)
             run.store.write_table(quarantine_file(step, run.inputs), table)
+        if step.asks:
+            told = {RESTS_ON: json.dumps(run.log().sizes()), FAILED: str(run.counter.failures)}
+            writer.add_key_value_metadata(told)
     return rows
+
+
+def failures_in(store: Store, name: str) -> int:
+    """How many requests of a step failed, as its file tells; 0 where there is none."""
+    try:
+        with open_parquet(store, name) as file:
+            return int((file.metadata.metadata or {}).get(FAILED.encode(), b"0"))
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
 
 
 def quarantine_file(step: Step[PartStep], inputs: PartInputs) -> str:
@@ -137,12 +161,13 @@ def quarantine_file(step: Step[PartStep], inputs: PartInputs) -> str:
     return f"parts/quarantine-{step.fingerprint}/{inputs.name}.parquet"
 
 
-def write_records(file: IO[bytes], records: Iterable[Record], kind: type[Record], rows_at_once: int) -> int:
-    """Write records as Parquet, `rows_at_once` in memory and in a row group. Returns how many there were."""
+def write_records(
+    writer: pq.ParquetWriter, records: Iterable[Record], kind: type[Record], rows_at_once: int
+) -> int:
+    """Write records, `rows_at_once` in memory and in a row group. Returns how many there were."""
     rows = 0
     waiting = iter(records)
-    with pq.ParquetWriter(file, arrow_schema(kind), compression="zstd") as writer:
-        while batch := list(itertools.islice(waiting, rows_at_once)):
-            writer.write_table(to_table(batch, kind))
-            rows += len(batch)
+    while batch := list(itertools.islice(waiting, rows_at_once)):
+        writer.write_table(to_table(batch, kind))
+        rows += len(batch)
     return rows

@@ -63,6 +63,10 @@ def _from_nowhere(_build: Any) -> Outside:
     return Outside(None, None)
 
 
+def _nothing(_outcome: Any) -> tuple[str, ...]:
+    return ()
+
+
 def _always(_store: Store, _outcome: Any) -> bool:
     return True
 
@@ -120,6 +124,8 @@ class WholeStep(StepKind):
     """What it came to, as its receipt keeps it."""
     outside: Callable[[Any], Outside] = _from_nowhere
     """(workplace) -> what it takes from elsewhere, read by the client."""
+    leaves: Callable[[Any], tuple[str, ...]] = _nothing
+    """(what it came to) -> names of the tables that it left."""
     intact: Callable[[Store, Any], bool] = _always
     """(store, what it came to) -> whether what it published is still there."""
 

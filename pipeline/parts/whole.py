@@ -7,20 +7,23 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import polars as pl
-from pydantic import ValidationError
 
 from reelproof.pipeline.accounts.accounting import UseCounter
 from reelproof.pipeline.accounts.at_work import announced
 from reelproof.pipeline.accounts.memory import peak_rss_mb
 from reelproof.pipeline.disk.fingerprint import fingerprint
+from reelproof.pipeline.disk.sealed import read_record, sealed_json
 from reelproof.pipeline.disk.side_by_side import Spread, side_by_side
 from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.errors import Damaged
 from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.parts.run_step import Receipt
 from reelproof.pipeline.parts.step import Step, WholeStep
 from reelproof.schemas.record import Record
 
 R = TypeVar("R", bound=Record)
+
+OUTCOME = "outcome.json"
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class WholeRun:
 
     def table(self, step: str, name: str) -> pl.DataFrame:
         """A table that a step over all parts above left."""
-        return pl.DataFrame(self.store.read_table(f"{self.task.folders[step]}/{name}.parquet"))
+        return read_left(self.store, self.task.folders[step], name)
 
     def outcome(self, step: str, record: type[R]) -> R:
         """What a step over all parts above came to."""
@@ -100,15 +103,21 @@ def is_done(store: Store, task: WholeTask) -> bool:
     """Whether its files are there, and what it published is as it left it."""
     try:
         outcome = read_outcome(store, task)
-    except (FileNotFoundError, ValidationError):
+    except (FileNotFoundError, Damaged):
         return False
-    return task.step.kind.intact(store, outcome)
+    kind = task.step.kind
+    left = [f"{name}.parquet" for name in kind.leaves(outcome)]
+    return kind.intact(store, outcome) and (not left or {*left} <= {*store.names(task.folder)})
 
 
 def undone(store: Store, tasks: Sequence[WholeTask]) -> list[WholeTask]:
-    """The tasks that are not done, in order."""
+    """The tasks that are not done, or rest on one that is not, in order."""
     done = side_by_side(store, lambda task: is_done(store, task), tasks)
-    return [task for task, is_there in zip(tasks, done, strict=True) if not is_there]
+    missing: dict[str, WholeTask] = {}
+    for task, is_there in zip(tasks, done, strict=True):
+        if not is_there or any(each.name in missing for each in task.step.after):
+            missing[task.step.name] = task
+    return list(missing.values())
 
 
 def read_outcome(store: Store, task: WholeTask) -> Record:
@@ -117,7 +126,18 @@ def read_outcome(store: Store, task: WholeTask) -> Record:
 
 
 def _read_outcome(store: Store, folder: str, record: type[R]) -> R:
-    return record.model_validate_json(store.read_bytes(f"{folder}/outcome.json"))
+    return read_record(store, f"{folder}/{OUTCOME}", record)
+
+
+def read_left(store: Store, folder: str, name: str) -> pl.DataFrame:
+    """A table that a step over all parts left. Raises Damaged where it is not as it was, or gone."""
+    file, outcome = f"{folder}/{name}.parquet", f"{folder}/{OUTCOME}"
+    try:
+        return pl.DataFrame(store.read_table(file))
+    except FileNotFoundError:
+        raise Damaged(store.url, file, "it is gone", outcome) from None
+    except Damaged as error:
+        raise Damaged(store.url, file, error.why, outcome) from None
 
 
 def run_whole(
@@ -135,7 +155,8 @@ def run_whole(
     run = WholeRun(place, task, parts, {} if memo is None else memo, spread)
     with announced(step.name, None, videos, UseCounter()):
         outcome = step.kind.run(run, *step.settings)
-        place.write_bytes(f"{task.folder}/outcome.json", (outcome.model_dump_json(indent=1) + "\n").encode())
+        name = f"{task.folder}/{OUTCOME}"
+        place.write_bytes(name, sealed_json(outcome, name))
     return Receipt(
         step=step.name,
         part=None,

@@ -3,13 +3,13 @@
 `status` reads it from another process, and the next build and `--dry-run` take their rates from it.
 """
 
-from pydantic import ValidationError
-
 from reelproof.pipeline.accounts.accounting import StepUse, TeacherUse
 from reelproof.pipeline.accounts.at_work import AtWork
 from reelproof.pipeline.accounts.server_load import ServerLoad
 from reelproof.pipeline.accounts.use_figures import UseFigures
+from reelproof.pipeline.disk.sealed import read_record
 from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.errors import Damaged
 from reelproof.schemas.record import Record
 
 PROGRESS = "progress.json"
@@ -46,6 +46,6 @@ class RunProgress(Record):
 def read_progress(store: Store) -> RunProgress | None:
     """What the last build wrote; None before the first, and where another version wrote it."""
     try:
-        return RunProgress.model_validate_json(store.read_bytes(PROGRESS))
-    except (FileNotFoundError, ValidationError):
+        return read_record(store, PROGRESS, RunProgress)
+    except (FileNotFoundError, Damaged):
         return None

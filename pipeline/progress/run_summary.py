@@ -1,6 +1,6 @@
 """Receipts and counts -> run.json: what the last command did."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from reelproof.pipeline.accounts.accounting import TeacherUse
 from reelproof.pipeline.accounts.server_load import ServerLoad
@@ -8,6 +8,8 @@ from reelproof.pipeline.accounts.use_figures import UseFigures, tell_use
 from reelproof.schemas.record import Record
 
 RUN = "run.json"
+REQUEST_FAILED = "request_failed"
+"""As policies call it."""
 
 
 class Kept(Record):
@@ -32,6 +34,8 @@ class RunSummary(Record):
     kept: Kept
     rejected: Mapping[str, int]
     """Reason -> rejected rows that it applies to. A row may have several."""
+    traces: int = 0
+    """That were decided on."""
     shards_written: int
     shards_unchanged: int
     peak_rss_mb: float
@@ -44,6 +48,16 @@ class RunSummary(Record):
     servers: tuple[ServerLoad, ...] = ()
     """How busy the servers were, where they tell."""
 
+    @property
+    def failed_traces(self) -> int:
+        """Those whose request failed for good."""
+        return self.rejected.get(REQUEST_FAILED, 0)
+
+    @property
+    def mostly_failed(self) -> bool:
+        """Whether most of what was asked in this run, or of all that was ever asked for thoughts, failed."""
+        return self.use.failed * 2 > self.use.calls or self.failed_traces * 2 > self.traces
+
     def told(self) -> str:
         """The summary in a few lines for a person."""
         reasons = sorted(self.rejected.items(), key=lambda item: (-item[1], item[0]))
@@ -55,7 +69,16 @@ class RunSummary(Record):
                 *((tell_use(self.use, self.figures),) if self.use.needed else ()),
                 f"kept: {self.kept.sft} sft, {self.kept.rl} rl, {self.kept.dpo} dpo; rejected for: "
                 + (", ".join(f"{reason} {count}" for reason, count in reasons) or "nothing"),
+                *self._told_failures(),
                 f"shards: {self.shards_written} written, {self.shards_unchanged} unchanged; "
                 f"dataset {self.dataset_sha256[:16]}",
             )
         )
+
+    def _told_failures(self) -> Iterator[str]:
+        if self.failed_traces or self.use.failed:
+            yield (
+                f"requests that failed: {self.use.failed} of {self.use.calls} in this run, and "
+                f"{self.failed_traces} of {self.traces} thoughts never came; "
+                "`reelproof build … --retry-failed` asks them again"
+            )

@@ -14,6 +14,7 @@ from reelproof.pipeline.accounts.accounting import StepUse, by_step, total_use
 from reelproof.pipeline.accounts.at_work import AtWork, at_work
 from reelproof.pipeline.accounts.server_load import LoadWatch, ServerLoad
 from reelproof.pipeline.accounts.use_figures import seconds_left, use_figures
+from reelproof.pipeline.disk.sealed import sealed_json
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.parts.run_step import Receipt
 from reelproof.pipeline.parts.todo import Todo
@@ -122,7 +123,7 @@ class ProgressWatch:
             film_s=film_s,
             tasks_at_once=round(sum(each.seconds for each in (*finished, *so_far)) / elapsed_s, 3),
         )
-        self._store.write_bytes(PROGRESS, (progress.model_dump_json(indent=1) + "\n").encode())
+        self._store.write_bytes(PROGRESS, sealed_json(progress, PROGRESS))
         return progress
 
     def _seconds_left(

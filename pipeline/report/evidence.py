@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from reelproof.pipeline.disk.sealed import open_parquet
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.parts.part import PartInputs
@@ -105,8 +105,7 @@ class Evidence:
         """sha256 -> row group of every frame that a part's footage holds."""
         if not self._store.exists(path):
             return {}
-        with self._store.open_read(path) as stream:
-            file = pq.ParquetFile(stream)
+        with open_parquet(self._store, path) as file:
             return {
                 sha256: group
                 for group in range(file.num_row_groups)
@@ -114,8 +113,8 @@ class Evidence:
             }
 
     def _read_film(self, path: str, group: int) -> Mapping[str, bytes]:
-        with self._store.open_read(path) as stream:
-            table = pq.ParquetFile(stream).read_row_group(group, columns=[_HASHES, _JPEGS])
+        with open_parquet(self._store, path) as file:
+            table = file.read_row_group(group, columns=[_HASHES, _JPEGS])
         return dict(zip(_frames(table, "frame", "sha256"), _frames(table, "jpeg"), strict=True))
 
     def _models(self, trace: Trace) -> Iterator[str]:
@@ -170,8 +169,6 @@ class Evidence:
 
 
 def _where(store: Store, path: str, column: str, value: str) -> pa.Table:
-    if store.is_local:
-        return pq.read_table(store.path(path), filters=pc.field(column) == value)
     table = store.read_table(path)
     return table.filter(pc.equal(table[column], value))
 

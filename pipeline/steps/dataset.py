@@ -15,10 +15,12 @@ from reelproof.pipeline.dataset import shard_files, stats
 from reelproof.pipeline.dataset.blocks import Block, read_measured
 from reelproof.pipeline.dataset.card import TEMPLATE, CardConfig, write_readme
 from reelproof.pipeline.dataset.croissant import write_croissant
+from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.dataset.replace import read_manifest, trusted_files
 from reelproof.pipeline.dataset.shard_plan import Verdicts
 from reelproof.pipeline.dataset.shards import ShardsConfig, publish
-from reelproof.pipeline.dataset.stats_files import PLOTS, gone_videos, known_stats, read_plots, write_stats
+from reelproof.pipeline.dataset.stats_files import gone_videos, known_stats, read_plots, write_stats
+from reelproof.pipeline.dataset.sums import SUMS, sha256_of, write_sums
 from reelproof.pipeline.dataset.versioning import CROISSANT as CROISSANT_FILE
 from reelproof.pipeline.dataset.versioning import Ids, ids_of, read_release, release_of
 from reelproof.pipeline.disk.side_by_side import side_by_side
@@ -38,6 +40,7 @@ from reelproof.schemas.manifest import BuildFacts
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.published import MANIFEST
 from reelproof.schemas.record import Record
+from reelproof.schemas.text import without_secrets
 from reelproof.stages.teachers.prompts import ROLLOUT
 
 STUDY = "study.json"
@@ -52,21 +55,22 @@ class Left(Record):
 
 
 def _left(store: Store, *names: str) -> Left:
-    hashes = side_by_side(store, lambda name: _sha256(store, name), names)
+    hashes = side_by_side(store, lambda name: sha256_of(store, name), names)
     return Left(files={name: sha256 for name, sha256 in zip(names, hashes, strict=True) if sha256})
 
 
 def _are_there(store: Store, left: Left) -> bool:
-    hashes = side_by_side(store, lambda name: _sha256(store, name), left.files)
-    return hashes == list(left.files.values())
+    return not _changed(store, left)
 
 
-def _sha256(store: Store, name: str) -> str:
-    """Of a file's bytes; of no file, nothing."""
-    try:
-        return hashlib.sha256(store.read_bytes(name)).hexdigest()
-    except (FileNotFoundError, NotADirectoryError):
-        return ""
+def _changed(store: Store, left: Left) -> list[str]:
+    hashes = side_by_side(store, lambda name: sha256_of(store, name), left.files)
+    return [name for name, now in zip(left.files, hashes, strict=True) if now != left.files[name]]
+
+
+def changed_files(store: Store, outcome: Record) -> list[str]:
+    """Small files that a step left in the published folder and that are not as it left them."""
+    return _changed(store, outcome) if isinstance(outcome, Left) else []
 
 
 class Published(Record):
@@ -95,7 +99,7 @@ class _Build(Protocol):
 def build_facts(build: _Build) -> BuildFacts:
     """How the rows came to be."""
     recipe = build.recipe
-    settings = recipe.model_dump(mode="json", exclude={"cluster", "limits"})
+    settings = _shown(recipe.model_dump(mode="json", exclude={"cluster", "limits"}))
     settings["sources"] |= {
         name: place.rstrip("/").rpartition("/")[2]
         for name in ("videos", "manifest", "root")
@@ -116,6 +120,15 @@ def build_facts(build: _Build) -> BuildFacts:
     )
 
 
+def _shown(settings: Any) -> Any:
+    """The same without users, passwords and queries of addresses: what is published of them."""
+    if isinstance(settings, dict):
+        return {name: _shown(value) for name, value in settings.items()}
+    if isinstance(settings, list):
+        return [_shown(value) for value in settings]
+    return without_secrets(settings) if isinstance(settings, str) else settings
+
+
 def _facts(build: _Build) -> Outside:
     facts = build_facts(build)
     return Outside(facts, [facts, pa.__version__])
@@ -132,7 +145,7 @@ def publish_shards(run: WholeRun, policy: PolicyConfig, cfg: ShardsConfig) -> Pu
         written=receipt.written,
         unchanged=receipt.unchanged,
         dataset_sha256=receipt.dataset_sha256,
-        manifest_sha256=_sha256(run.store, f"{FOLDER}/{MANIFEST}"),
+        manifest_sha256=sha256_of(run.store, f"{FOLDER}/{MANIFEST}"),
         version=release.version,
         released=release.date,
     )
@@ -155,7 +168,7 @@ def _kept(store: Store, blocks: Sequence[Block], verdicts: Verdicts) -> Ids:
 
 def _shards_are_there(store: Store, published: Published) -> bool:
     manifest = read_manifest(store)
-    if manifest is None or _sha256(store, f"{FOLDER}/{MANIFEST}") != published.manifest_sha256:
+    if manifest is None or sha256_of(store, f"{FOLDER}/{MANIFEST}") != published.manifest_sha256:
         return False
     return len(trusted_files(store, FOLDER, manifest)) == len(manifest.files)
 
@@ -203,7 +216,12 @@ def tell(run: WholeRun, cfg: CardConfig) -> Left:
 
         write_plots(run.store, decided_by_block(run))
     write_readme(run.store, cfg, run.task.outside)
-    return _left(run.store, f"{FOLDER}/README.md", f"{FOLDER}/{PLOTS}")
+    pictures = [
+        f"{FOLDER}/{folder}/{name}"
+        for folder in ("plots", "examples")
+        for name in run.store.names(f"{FOLDER}/{folder}")
+    ]
+    return _left(run.store, f"{FOLDER}/README.md", *pictures)
 
 
 def _study(build: _Build) -> Outside:
@@ -245,5 +263,21 @@ CROISSANT = WholeStep(
     sections=("card",),
     makes=Left,
     after=(SHARDS, STATISTICS),
+    intact=_are_there,
+)
+
+
+def list_sums(run: WholeRun) -> Left:
+    """Leave `SHA256SUMS`, over every file of the dataset."""
+    write_sums(run.store, open_dataset(run.store).manifest(), FOLDER)
+    return _left(run.store, f"{FOLDER}/{SUMS}")
+
+
+CHECKSUMS = WholeStep(
+    name="checksums",
+    version=1,
+    run=list_sums,
+    makes=Left,
+    after=(SHARDS, STATISTICS, CARD, CROISSANT),
     intact=_are_there,
 )

@@ -16,7 +16,7 @@ from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.parts.part import PartInputs
-from reelproof.pipeline.parts.whole import WholeRun
+from reelproof.pipeline.parts.whole import WholeRun, read_left
 from reelproof.pipeline.steps.answers import PROVENANCE, TRACES
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.questions import QUESTIONS
@@ -173,7 +173,7 @@ def verdicts_by_block(run: WholeRun) -> Verdicts:
 
 
 def _read_verdicts(store: Store, folder: str, block: Block) -> pl.DataFrame:
-    return pl.DataFrame(store.read_table(f"{folder}/verdicts-{block.number:05d}.parquet"))
+    return read_left(store, folder, f"verdicts-{block.number:05d}")
 
 
 def files_of(run: WholeRun) -> tuple[PartFiles, ...]:

@@ -7,17 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import pyarrow.parquet as pq
-
 from reelproof.pipeline.accounts.accounting import UseCounter
 from reelproof.pipeline.decoder.child import ChildLimits, Scanner
 from reelproof.pipeline.disk.files import local_copy, stat_file
 from reelproof.pipeline.disk.fingerprint import fingerprint
+from reelproof.pipeline.disk.sealed import open_parquet, write_parquet
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.parts.run_step import write_records
 from reelproof.schemas.footage import Footage
-from reelproof.schemas.record import from_table
+from reelproof.schemas.record import arrow_schema, from_table
 from reelproof.schemas.source import SourceIdentity
 from reelproof.schemas.span import SpanEnd, SpanRow, Survey
 from reelproof.stages.footage import scan
@@ -113,16 +112,16 @@ class SpanFiles:
 
     def leave(self, number: int, rows: Iterator[SpanRow]) -> None:
         """Write a span's rows. Where it is not sound, the film has to be scanned in one pass."""
-        with self.store.open_write(self._span(number)) as file:
-            write_records(file, rows, SpanRow, rows_at_once=1)
+        schema = arrow_schema(SpanRow)
+        with write_parquet(self.store, self._span(number), schema, compression="zstd") as writer:
+            write_records(writer, rows, SpanRow, rows_at_once=1)
         end = self.end(number)
         if end is None or not end.is_sound:
             self.leave_survey(None)
 
     def end(self, number: int) -> SpanEnd | None:
         """How the span's scan went."""
-        with self.store.open_read(self._span(number)) as stream:
-            file = pq.ParquetFile(stream)
+        with open_parquet(self.store, self._span(number)) as file:
             if not file.num_row_groups:
                 return None
             (last,) = file.read_row_group(file.num_row_groups - 1, columns=["end"]).to_pylist()
@@ -130,8 +129,7 @@ class SpanFiles:
 
     def rows(self, number: int) -> Iterator[SpanRow]:
         """The span's rows, one in memory at a time."""
-        with self.store.open_read(self._span(number)) as stream:
-            file = pq.ParquetFile(stream)
+        with open_parquet(self.store, self._span(number)) as file:
             for group in range(file.num_row_groups):
                 yield from from_table(file.read_row_group(group), SpanRow)
 

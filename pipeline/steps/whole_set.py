@@ -62,6 +62,7 @@ NEAR_DUPLICATES = WholeStep(
     run=compare_parts,
     sections=("duplicates",),
     makes=Repeats,
+    leaves=lambda _: ("questions", "videos"),
     after=(FOOTAGE, CLIPS, QUESTIONS),
 )
 
@@ -93,6 +94,7 @@ CONTAMINATION = WholeStep(
     run=compare_with_evaluation_sets,
     sections=("contamination.overlap",),
     makes=Held,
+    leaves=lambda _: ("questions",),
     after=(FOOTAGE, CLIPS, QUESTIONS),
     outside=_evaluation_sets,
 )
@@ -123,6 +125,7 @@ SPLITS = WholeStep(
     run=split_videos,
     sections=("splits",),
     makes=SplitSizes,
+    leaves=lambda _: ("videos",),
     after=(NEAR_DUPLICATES,),
 )
 
@@ -135,6 +138,8 @@ class Decided(Record):
     dpo: int
     rejected: Mapping[str, int]
     """Reason -> traces."""
+    traces: int
+    """That count: of videos that are among the sources."""
     blocks: int
     """Files that hold the verdicts."""
 
@@ -164,6 +169,7 @@ def decide_all(run: WholeRun, policy: PolicyConfig) -> Decided:
             rl=int(verdicts["rl"].sum()),
             dpo=verdicts["chosen"].count(),
             rejected=reasons,
+            traces=int(verdicts["published"].sum()),
             blocks=1,
         )
 
@@ -173,6 +179,7 @@ def decide_all(run: WholeRun, policy: PolicyConfig) -> Decided:
         rl=sum(each.rl for each in told),
         dpo=sum(each.dpo for each in told),
         rejected=add_reasons(each.rejected for each in told),
+        traces=sum(each.traces for each in told),
         blocks=len(told),
     )
 
@@ -184,6 +191,7 @@ POLICY = WholeStep(
     run=decide_all,
     sections=("policy",),
     makes=Decided,
+    leaves=lambda decided: tuple(f"verdicts-{number:05d}" for number in range(decided.blocks)),
     after=(QUESTIONS, TRACES, PROVENANCE, REPEATS, NEAR_DUPLICATES, CONTAMINATION),
     also=SCORES,
 )

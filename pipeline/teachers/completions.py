@@ -5,28 +5,35 @@ the record it was writing. Object stores cannot append: there, small segments ar
 seconds. Segments are never changed, merged or deleted, so two attempts at one part can run side by side.
 """
 
-import json
+import itertools
 import re
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Collection, Iterator
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import xxhash
 from fsspec import AbstractFileSystem
 from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 from pydantic import ValidationError
 
+from reelproof.pipeline.disk.renaming import written_then_renamed
 from reelproof.schemas.chat import Completion
 
 _SEGMENT = re.compile(r"(?:^|/)\d{5}-[0-9a-f]{8}(?:-\d{6})?\.jsonl$")
-_ID_LINE = re.compile(rb'^\{"request_id":"([^"\\]*)"')
+_STEM = len("00001-01234567")
+"""Of a file's name: what stays where an object store has several of one run."""
+_ID = re.compile(rb'\{"request_id":"([^"\\]*)"')
 _FAILED = b'"finish_reason":"error"'
 """Within a text, quotes are escaped: this stands in no reply."""
 _SEGMENTS_AT_ONCE = 64
+_SEAL, _END = b',"checksum":"', b'"}\n'
+_SEALED = len(_SEAL) + 16 + len(_END)
 
 
 class CompletionLog:
@@ -49,14 +56,13 @@ class CompletionLog:
     def read(self, wanted: Collection[str]) -> Iterator[Completion]:
         """The wanted request ids that are in the log, each once: the first success, else the first failure.
 
-        One pass over the segments; only wanted lines are parsed, and nothing else is held. Raises ValueError
-        where a whole line is not a completion.
+        One pass over the segments; only wanted lines are parsed, and nothing else is held. A line that does
+        not match its checksum is none. Raises ValueError where one that does is not a completion.
         """
         left, failures = set(wanted), dict[str, Completion]()
-        for line in self._lines() if left else ():
-            request_id = _request_id(line)
-            completion = self._parsed(line) if request_id in left else None
-            if completion is None:  # not asked for, or cut off by a crash
+        for request_id, text in self._records() if left else ():
+            completion = self._parsed(text) if request_id in left else None
+            if completion is None:
                 continue
             if completion.error is not None:
                 failures.setdefault(completion.request_id, completion)
@@ -68,17 +74,34 @@ class CompletionLog:
 
     def ids(self) -> set[str]:
         """Every request id that the log holds, failures included."""
-        found = (_request_id(line) for line in self._lines())
-        return {request_id for request_id in found if request_id is not None}
+        return {request_id for request_id, _ in self._records()}
 
     def holds_failures(self) -> bool:
         """Whether a request failed that was not answered since."""
         failed: set[str] = set()
-        for line in self._lines():
-            request_id = _request_id(line)
-            if request_id is not None:
-                failed.add(request_id) if _FAILED in line else failed.discard(request_id)
+        for request_id, text in self._records():
+            failed.add(request_id) if _FAILED in text else failed.discard(request_id)
         return bool(failed)
+
+    def sizes(self) -> dict[str, int]:
+        """Name -> bytes of its files, in the order in which their runs began."""
+        return {path.rpartition("/")[2]: int(self._fs.size(path)) for path in self._segments()}
+
+    def damaged(self) -> dict[str, int]:
+        """Name of a file -> lines in it that are no records, cut off or changed; where there are some."""
+        bad = Counter(name for name, line in self._lines() if not _unsealed(line, name))
+        return dict(bad)
+
+    def drop_damaged(self) -> None:
+        """Write the files that hold such lines anew, without them. Nobody else may be at the log."""
+        for name in self.damaged():
+            lines = (line for each, line in self._lines() if each == name and _unsealed(line, name))
+            content, path = b"".join(lines), f"{self._folder}/{name}"
+            if isinstance(self._fs, LocalFileSystem):
+                with written_then_renamed(Path(path)) as stream:
+                    stream.write(content)
+            else:
+                self._fs.pipe_file(path, content)
 
     def append(self, completion: Completion) -> None:
         """Write one record. On a local disk it survives the death of this process from here on.
@@ -88,7 +111,7 @@ class CompletionLog:
         if self._writer is None:
             self._writer = self._open_writer()
         try:
-            self._writer.write(completion.model_dump_json().encode() + b"\n")
+            self._writer.write(completion.model_dump_json().encode())
         except OSError:
             if isinstance(self._writer, _LocalWriter):
                 self.close()  # what was half written stays the last line of its segment
@@ -131,24 +154,33 @@ class CompletionLog:
             return []
         return sorted(name for name in names if _SEGMENT.search(name))
 
-    def _lines(self) -> Iterator[bytes]:
+    def _records(self) -> Iterator[tuple[str, bytes]]:
+        """Request id and JSON of every record that is as it was written."""
+        for name, line in self._lines():
+            text = _unsealed(line, name)
+            if match := _ID.match(text):
+                yield match[1].decode(), text
+
+    def _lines(self) -> Iterator[tuple[str, bytes]]:
+        """Every line, and the name of its file."""
         segments = self._segments()
         if isinstance(self._fs, LocalFileSystem):
             for path in segments:
                 with Path(path).open("rb", buffering=1 << 20) as segment:
-                    yield from segment
+                    yield from zip(itertools.repeat(path.rpartition("/")[2]), segment, strict=False)
             return
         for first in range(0, len(segments), _SEGMENTS_AT_ONCE):  # fetched side by side
             contents = self._fs.cat(batch := segments[first : first + _SEGMENTS_AT_ONCE])
             for path in batch:
                 content = contents if isinstance(contents, bytes) else contents[path]
-                yield from content.splitlines(keepends=True)
+                name = path.rpartition("/")[2]
+                yield from ((name, line) for line in content.splitlines(keepends=True))
 
-    def _parsed(self, line: bytes) -> Completion | None:
+    def _parsed(self, text: bytes) -> Completion | None:
         try:
-            return Completion.model_validate_json(line)
+            return Completion.model_validate_json(text)
         except ValidationError as error:
-            if not _is_json(line):
+            if text.endswith(b"\n"):  # without a checksum, nobody knows whether it was ever one
                 return None
             first = error.errors()[0]
             raise ValueError(
@@ -163,9 +195,10 @@ class _LocalWriter:
 
     def __init__(self, path: Path) -> None:
         self._file: FileIO = path.open("xb", buffering=0)
+        self._name = path.name
 
-    def write(self, line: bytes) -> None:
-        rest = memoryview(line)
+    def write(self, text: bytes) -> None:
+        rest = memoryview(_sealed(text, self._name))
         while rest:
             rest = rest[self._file.write(rest) :]
 
@@ -183,9 +216,9 @@ class _ObjectWriter:
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
 
-    def write(self, line: bytes) -> None:
+    def write(self, text: bytes) -> None:
         with self._lock:
-            self._buffer.append(line)
+            self._buffer.append(_sealed(text, self._stem.rpartition("/")[2]))
             if len(self._buffer) >= self._records:
                 self._flush()
             else:
@@ -226,15 +259,18 @@ def _without_prefix(fs: Any, folder: str) -> tuple[Any, str]:
     return fs, fs._strip_protocol(folder)
 
 
-def _request_id(line: bytes) -> str | None:
-    """Of a whole line; None for one that was cut off."""
-    match = _ID_LINE.match(line) if line.endswith(b"\n") else None
-    return match[1].decode() if match else None
+def _sealed(text: bytes, name: str) -> bytes:
+    """A record as a line, with its checksum, of the file's name as well, as the last field."""
+    digest = xxhash.xxh3_64_hexdigest(name[:_STEM].encode() + text)
+    return text[:-1] + _SEAL + digest.encode() + _END
 
 
-def _is_json(line: bytes) -> bool:
-    try:
-        json.loads(line)
-    except ValueError:
-        return False
-    return True
+def _unsealed(line: bytes, name: str) -> bytes:
+    """The record of a whole line that matches its checksum; else nothing.
+
+    Of a line without a checksum: itself, if it can be a record.
+    """
+    if line[-_SEALED:].startswith(_SEAL):
+        text = line[:-_SEALED] + b"}"
+        return text if _sealed(text, name) == line else b""
+    return line if line.endswith(b"}\n") and _ID.match(line) and _SEAL[1:] not in line[-64:] else b""

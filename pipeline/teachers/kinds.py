@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from reelproof.pipeline.teachers.model_folder import check_model
-from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig
+from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig, server_key, sharing_gpus
 from reelproof.schemas.settings import Settings
 from reelproof.stages.teachers.protocol import (
     AskingConfig,
@@ -96,20 +96,21 @@ def teacher_identity(cfg: TeacherConfig) -> str:
             return _model_identity(cfg.model, cfg.revision)
 
 
-def check_teacher(cfg: TeacherConfig, needs: TeacherNeeds) -> None:
+def check_teacher(cfg: TeacherConfig, needs: TeacherNeeds) -> str:
     """Try what a build will ask, before any video is decoded.
 
-    Raises TeacherUnavailable with one clear message: server not there, wrong model, no key, no vision,
-    context too short, environment without vLLM, … A vLLM server that we start is not started for this.
+    Returns what is worth telling, if anything. Raises TeacherUnavailable with one clear message: server not
+    there, wrong model, no key, no vision, context too short, environment without vLLM, … A vLLM server that
+    we start is not started for this.
     """
     match cfg:
         case SignalsTeacherConfig():
-            return
+            pass
         case ServerTeacherConfig():
             _check_packages("openai", "aiohttp", extra="server")
             from reelproof.pipeline.teachers.server_check import check_server
 
-            check_server(cfg, needs)
+            return check_server(cfg, needs)
         case VllmTeacherConfig():
             from reelproof.pipeline.teachers.vllm_check import check_vllm
 
@@ -120,17 +121,26 @@ def check_teacher(cfg: TeacherConfig, needs: TeacherNeeds) -> None:
             _check_packages("torch", "transformers", extra="train")
             teacher_identity(cfg)
             check_model(cfg.model, needs)
+    return ""
 
 
 def teacher_plugins(cfgs: Iterable[TeacherConfig]) -> list[Any]:
     """Dask worker plugins that start the vLLM servers among them: one per worker that declares GPUs."""
-    wanted = [cfg for cfg in cfgs if isinstance(cfg, VllmTeacherConfig)]
+    wanted = servers_of_ours(cfgs)
     if not wanted:
         return []
     from reelproof.pipeline.teachers.vllm_server import VllmServerPlugin
 
-    plugins = [VllmServerPlugin(cfg, teacher_identity(cfg).rpartition("@")[0]) for cfg in wanted]
-    return list({plugin.name: plugin for plugin in plugins}.values())
+    return [
+        VllmServerPlugin(cfg, teacher_identity(cfg).rpartition("@")[0], sharing)
+        for cfg, sharing in zip(wanted, sharing_gpus(wanted), strict=True)
+    ]
+
+
+def servers_of_ours(cfgs: Iterable[TeacherConfig]) -> list[VllmTeacherConfig]:
+    """The servers that we start for them, each once: how one is asked makes no other."""
+    wanted = [cfg for cfg in cfgs if isinstance(cfg, VllmTeacherConfig)]
+    return list({server_key(cfg): cfg for cfg in wanted}.values())
 
 
 def server_urls(cfgs: Iterable[TeacherConfig]) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ class RememberingTeacher:
             if completion.error is not None and self._ask_failures_again:
                 continue
             del left[completion.request_id]
-            self._counter.count_reused()
+            self._counter.count_reused(completion)
             yield from _repeated(completion, copies)
         if left:
             yield from self._asked(left, frames, copies)

@@ -6,35 +6,35 @@ from typing import Any
 
 from reelproof.schemas.chat import ChatRequest, ImagePart, Message, Sampling, TextPart
 from reelproof.schemas.openai_chat import Rollouts, chat_body
-from reelproof.stages.teachers.openai_server import (
-    BLANK,
-    LastingError,
-    OpenAIServer,
-    PassingError,
-    blank_jpeg,
-    read_key,
-)
+from reelproof.stages.teachers.openai_server import LastingError, OpenAIServer, PassingError, read_key
+from reelproof.stages.teachers.plain_request import BLANK, blank_jpeg
 from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherNeeds, TeacherUnavailable
 
 CHECK_TIMEOUT_S = 120.0
 
 
-def check_server(cfg: ServerTeacherConfig, needs: TeacherNeeds) -> None:
+def check_server(cfg: ServerTeacherConfig, needs: TeacherNeeds) -> str:
     """Ask each server for its models, for an answer to text, to an image, and to the largest request to come.
 
-    Raises TeacherUnavailable with one message: what, got and expected, what to do.
+    Returns what the servers do not take as usual, in words. Raises TeacherUnavailable with one message: what,
+    got and expected, what to do.
     """
-    asyncio.run(_check_all(cfg.model_copy(update={"timeout_s": min(cfg.timeout_s, CHECK_TIMEOUT_S)}), needs))
+    quick = cfg.model_copy(update={"timeout_s": min(cfg.timeout_s, CHECK_TIMEOUT_S)})
+    return asyncio.run(_check_all(quick, needs))
 
 
-async def _check_all(cfg: ServerTeacherConfig, needs: TeacherNeeds) -> None:
+async def _check_all(cfg: ServerTeacherConfig, needs: TeacherNeeds) -> str:
     key = read_key(cfg)
+    told: dict[str, None] = {}
     for url in cfg.urls:
         server = OpenAIServer(url, key, cfg)
         try:
             await _check(server, cfg, needs)
         finally:
             await server.close()
+        if server.told_fields:
+            told[f"teacher {cfg.identity}: the service is sent {server.told_fields}"] = None
+    return "; ".join(told)
 
 
 async def _check(server: OpenAIServer, cfg: ServerTeacherConfig, needs: TeacherNeeds) -> None:

@@ -5,7 +5,6 @@ batches over parts. Without a cluster it lives as long as a `with` block.
 """
 
 import contextlib
-import hashlib
 import os
 import socket
 import subprocess
@@ -26,8 +25,13 @@ from reelproof.pipeline.accounts.server_load import UNANSWERED, LoadWatch, Serve
 from reelproof.pipeline.teachers import keeper
 from reelproof.pipeline.teachers.gpu_claims import claim_gpus
 from reelproof.pipeline.teachers.orphans import end_orphans, own_mark
-from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig, vllm_command, vllm_environment
-from reelproof.stages.teachers.protocol import AskingConfig, TeacherUnavailable
+from reelproof.pipeline.teachers.vllm_settings import (
+    VllmTeacherConfig,
+    server_key,
+    vllm_command,
+    vllm_environment,
+)
+from reelproof.stages.teachers.protocol import TeacherUnavailable
 
 LOOK_EVERY_S = 0.25
 """At whether it lives."""
@@ -46,7 +50,7 @@ class VllmServer:
         self._cfg = cfg
         self._served_name = served_name
         self._folder = _lock_folder()
-        self.log_path = self._folder / f"{_key(cfg)}-{os.getpid()}.log"
+        self.log_path = self._folder / f"{server_key(cfg)}-{os.getpid()}.log"
         """What the server said, over all its lives."""
         self.restarts = 0
         self._port = 0
@@ -111,7 +115,7 @@ class VllmServer:
 
     def _live_once(self) -> bool:
         """One life of the server, to its end. Returns whether it was ever healthy."""
-        warm = self._folder / f"{_key(self._cfg)}.warm"
+        warm = self._folder / f"{server_key(self._cfg)}.warm"
         with self._turn(warm):
             if self._stopping.is_set():
                 return False
@@ -142,7 +146,7 @@ class VllmServer:
     @contextmanager
     def _turn(self, warm: Path) -> Iterator[None]:
         """The first of its kind on a machine fills vLLM's compile cache alone; then all start freely."""
-        lock = FileLock(self._folder / f"{_key(self._cfg)}.lock", thread_local=False)
+        lock = FileLock(self._folder / f"{server_key(self._cfg)}.lock", thread_local=False)
         while not warm.exists() and not self._stopping.is_set():
             with contextlib.suppress(TimeoutError):
                 lock.acquire(timeout=LOOK_EVERY_S)
@@ -191,10 +195,13 @@ class VllmServerPlugin(WorkerPlugin):
 
     idempotent = True
 
-    def __init__(self, cfg: VllmTeacherConfig, served_name: str) -> None:
-        self.name = f"vllm-{_key(cfg)}"
+    def __init__(
+        self, cfg: VllmTeacherConfig, served_name: str, sharing: VllmTeacherConfig | None = None
+    ) -> None:
+        """`sharing`: the same, with what it may take of GPUs that it shares with others."""
+        self.name = f"vllm-{server_key(cfg)}"
         self.server: VllmServer | None = None
-        self._cfg = cfg
+        self._cfg = sharing or cfg
         self._served_name = served_name
 
     def setup(self, worker: Any) -> None:
@@ -240,14 +247,8 @@ def _server_of_worker(cfg: VllmTeacherConfig) -> VllmServer | None:
         worker = get_worker()
     except ValueError:
         return None
-    plugin: Any = worker.plugins.get(f"vllm-{_key(cfg)}")
+    plugin: Any = worker.plugins.get(f"vllm-{server_key(cfg)}")
     return plugin.server if plugin is not None else None
-
-
-def _key(cfg: VllmTeacherConfig) -> str:
-    """Of what the server is; how it is asked does not matter."""
-    content = cfg.model_dump_json(exclude=set(AskingConfig.model_fields))
-    return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def _answers(url: str) -> bool:

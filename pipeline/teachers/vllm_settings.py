@@ -1,6 +1,8 @@
 """What a vLLM server that we start can be set to, and the command line and environment that follow."""
 
+import hashlib
 import json
+import math
 import os
 import re
 import sys
@@ -11,11 +13,17 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from reelproof.pipeline.teachers.orphans import MARK
-from reelproof.stages.teachers.protocol import AskingConfig
+from reelproof.stages.teachers.protocol import AskingConfig, TeacherUnavailable
 
 _KEY_OPTION = re.compile(r"--api[-_]k(e(y)?)?\b", re.IGNORECASE)
 """vLLM takes an option's name with either mark, and shortened while nothing else begins so."""
 _KEY_NOT_SHOWN = "--api-key (not shown)"
+
+
+USED_MEMORY = 0.9
+"""Of a GPU, by all servers that share it, where nobody says otherwise."""
+LEAST_MEMORY = 0.05
+"""That a server can do anything with."""
 
 
 class VllmTeacherConfig(AskingConfig):
@@ -34,8 +42,8 @@ class VllmTeacherConfig(AskingConfig):
     """One server spans so many GPUs."""
     max_model_len: int | None = Field(default=None, ge=16)
     """Tokens of prompt and answer together; by default what the model allows."""
-    gpu_memory_utilization: float = Field(default=0.9, gt=0, le=1)
-    """The server may take this share of a GPU's memory."""
+    gpu_memory_utilization: float | None = Field(default=None, gt=0, le=1)
+    """The server may take this share of a GPU's memory; by default 0.9, divided among those that share it."""
     limit_images: int = Field(default=64, ge=0)
     """One request holds at most so many images."""
     extra_args: tuple[str, ...] = ()
@@ -81,7 +89,7 @@ def vllm_command(cfg: VllmTeacherConfig, served_name: str, port: int) -> tuple[s
         "--port": str(port),
         "--dtype": cfg.dtype,
         "--tensor-parallel-size": str(cfg.tensor_parallel),
-        "--gpu-memory-utilization": str(cfg.gpu_memory_utilization),
+        "--gpu-memory-utilization": str(cfg.gpu_memory_utilization or USED_MEMORY),
         "--limit-mm-per-prompt": json.dumps({"image": cfg.limit_images, "video": 0}),
     }
     if cfg.revision is not None and not folder.is_dir():
@@ -91,6 +99,12 @@ def vllm_command(cfg: VllmTeacherConfig, served_name: str, port: int) -> tuple[s
     words = [word for setting in settings.items() for word in setting]
     quiet = "--disable-uvicorn-access-log"  # a line per request is no log to keep
     return (cfg.executable, "-m", "vllm.entrypoints.openai.api_server", *words, quiet, *cfg.extra_args)
+
+
+def server_key(cfg: VllmTeacherConfig) -> str:
+    """12 hex digits of what the server is; how it is asked does not matter."""
+    content = cfg.model_dump_json(exclude=set(AskingConfig.model_fields))
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def sets_model_itself(cfg: VllmTeacherConfig) -> bool:
@@ -112,3 +126,21 @@ def vllm_environment(devices: Sequence[str], mark: str) -> dict[str, str]:
     if devices:
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
     return environment
+
+
+def sharing_gpus(cfgs: Sequence[VllmTeacherConfig]) -> list[VllmTeacherConfig]:
+    """Servers that one worker keeps on its GPUs, each with a share of their memory: they fit together.
+
+    Raises TeacherUnavailable where they want more than there is.
+    """
+    wanted = sum(cfg.gpu_memory_utilization or 0 for cfg in cfgs)
+    others = sum(cfg.gpu_memory_utilization is None for cfg in cfgs)
+    each = (USED_MEMORY - wanted) / others if others else 0.0
+    if wanted > 1 or (others and each < LEAST_MEMORY):
+        names = ", ".join(f"{cfg.model} {cfg.gpu_memory_utilization or 'the rest'}" for cfg in cfgs)
+        raise TeacherUnavailable(
+            f"the vLLM servers share their GPUs and want more memory than these have ({names}); lower "
+            "gpu_memory_utilization, or leave it out: then what there is is divided"
+        )
+    share = {"gpu_memory_utilization": math.floor(each * 1000) / 1000}
+    return [cfg if cfg.gpu_memory_utilization else cfg.model_copy(update=share) for cfg in cfgs]

@@ -9,7 +9,7 @@ from reelproof.schemas.scores import FormScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
 
-VERSION = 2
+VERSION = 3
 
 
 class FormConfig(Settings):
@@ -27,5 +27,6 @@ def measure_form(
                 trace_id=trace.trace_id,
                 answer_form=form_name(read_completion(trace.text), case.question.task, case.question.options),
                 finished=trace.finish_reason == "stop",
+                failed=trace.finish_reason == "error",
                 thought_words=thought_words(trace.thought),
             )

@@ -1,7 +1,6 @@
 """One server that speaks the OpenAI protocol: a body goes in, the reply's bytes or a named fault come out."""
 
 import asyncio
-import io
 import json
 import math
 import os
@@ -22,12 +21,12 @@ from openai import (
     DefaultAioHttpClient,
     OpenAIError,
 )
-from PIL import Image
 
-from reelproof.schemas.chat import ChatRequest, ImagePart, Message, Sampling, TextPart
 from reelproof.schemas.openai_chat import Rollouts, chat_body
 from reelproof.schemas.openai_reply import ReplyFault, fault_in, read_choices
+from reelproof.stages.teachers.plain_request import BLANK, blank_jpeg, plainest_request
 from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherUnavailable
+from reelproof.stages.teachers.request_fields import adapted, refused_field, told_fields
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
@@ -36,8 +35,6 @@ LONGEST_PAUSE_S = 600.0
 LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
 KEEP_ALIVE_S = 3.0
 """Shorter than servers' own 5 s, so that none closes a connection just as it is used again."""
-BLANK = "blank"
-"""Names the blank picture in requests of ours."""
 NO_KEY = "none"
 """What is sent where the environment holds no key."""
 
@@ -97,6 +94,7 @@ class OpenAIServer:
             trust_env=urlsplit(url).hostname not in LOOPBACK,  # no proxy stands between us and ourselves
         )
         self._client = AsyncOpenAI(base_url=url, api_key=key, max_retries=0, http_client=http)
+        self._fields = {each.name: each for each in cfg.fields}
         self._faults_in_a_row = 0
         self._paused_until_s = 0.0
         self._probes: dict[bool, asyncio.Task[bool]] = {}
@@ -104,6 +102,11 @@ class OpenAIServer:
     async def close(self) -> None:
         """Drop all connections."""
         await self._client.close()
+
+    @property
+    def told_fields(self) -> str:
+        """What it was found to take otherwise than the recipe says; empty where nothing."""
+        return told_fields(each for each in self._fields.values() if each not in self._cfg.fields)
 
     @property
     def pause_left_s(self) -> float:
@@ -133,6 +136,17 @@ class OpenAIServer:
             raise PassingError(str(fault), blame=0, pauses=True) from None
 
     async def _post(self, body: bytes) -> Any:
+        """The same, but for a 403. Fields that the service refuses are left out from here on."""
+        while True:
+            try:
+                return await self._post_as(adapted(body, self._fields.values()))
+            except LastingError as fault:
+                refused = refused_field(str(fault), self._fields)
+                if refused is None:
+                    raise
+                self._fields[refused.name] = refused
+
+    async def _post_as(self, body: bytes) -> Any:
         try:
             async with asyncio.timeout(self._cfg.timeout_s):
                 response = await self._client.post(
@@ -243,21 +257,6 @@ class OpenAIServer:
     def _without_key(self, text: str) -> str:
         text = text if self._key == NO_KEY else text.replace(self._key, "…")
         return text if len(text) <= 500 else text[:499] + "…"
-
-
-def plainest_request(model: str, with_image: bool) -> ChatRequest:
-    """What any server of the model answers; its picture is `BLANK`."""
-    shown = [ImagePart(sha256=BLANK)] * with_image
-    turn = Message(role="user", content=(*shown, TextPart(text="Say yes.")))
-    return ChatRequest(model=model, messages=(turn,), sampling=Sampling(temperature=0, max_tokens=1))
-
-
-@lru_cache
-def blank_jpeg(width_px: int = 56, height_px: int = 56) -> bytes:
-    """A grey picture as a JPEG file."""
-    content = io.BytesIO()
-    Image.new("RGB", (width_px, height_px), "grey").save(content, "JPEG")
-    return content.getvalue()
 
 
 @lru_cache

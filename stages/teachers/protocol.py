@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from reelproof.schemas.chat import ChatRequest, Completion
 from reelproof.schemas.settings import Settings
+from reelproof.stages.teachers.request_fields import RequestField
 
 _VARIABLE = r"[A-Z_][A-Z0-9_]*"
 _USER = re.compile(r"(?is)^(https?://)(?:[^/?#]*|[^/?#:]*:(?!\d*/)[^?#]*)@|^(?!https?://).*@")
@@ -105,6 +106,9 @@ class ServerTeacherConfig(AskingConfig):
     """The addresses of servers that answer alike, such as `http://127.0.0.1:8000/v1`."""
     key_variable: str = Field(default="OPENAI_API_KEY", pattern=f"^{_VARIABLE}$")
     """The environment variable that holds the key, never the key itself; unset where none is wanted."""
+    fields: tuple[RequestField, ...] = ()
+    """What of a request this service forbids, or calls otherwise, or wants besides. What it refuses of usual
+    fields is found out by itself, and told by the check before a build."""
     max_model_len: int | None = Field(default=None, ge=16)
     """Tokens of prompt and answer together that the server allows. Where it is told, chapters and whole films
     show as many frames as it has room for."""
@@ -130,8 +134,9 @@ class ServerTeacherConfig(AskingConfig):
 
     @property
     def identity(self) -> str:
-        """`name@revision`"""
-        return f"{self.model}@{self.revision}"
+        """`name@revision`, and the values that it is sent besides."""
+        added = "".join(f"+{each.name}={each.value}" for each in self.fields if each.value is not None)
+        return f"{self.model}@{self.revision}{added}"
 
 
 class TransformersTeacherConfig(Settings):

@@ -26,6 +26,7 @@ from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.ingest import Again, ingest, save_ingested
 from reelproof.pipeline.inputs.sources import list_sources
 from reelproof.pipeline.parts.part import PartRun
+from reelproof.pipeline.parts.run_step import Receipt
 from reelproof.pipeline.parts.todo import Todo
 from reelproof.pipeline.recipe import Recipe, load_recipe
 from reelproof.pipeline.steps.asking import asked_of, frames_of
@@ -145,7 +146,8 @@ def _work(workplace: Workplace, only: str | None = None) -> TeacherUse:
         Todo(each.inputs, tuple(step for step in each.steps if only in (None, step.name)))
         for each in workplace.todos()
     ]
-    receipts = work_through(workplace, todos, Console(file=io.StringIO()))
+    receipts: list[Receipt] = []
+    work_through(workplace, todos, Console(file=io.StringIO()), receipts)
     return total_use(each.use for each in receipts)
 
 

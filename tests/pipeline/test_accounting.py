@@ -21,7 +21,9 @@ PRICE = TeacherPrice(per_million_prompt_tokens=1, per_million_completion_tokens=
 
 def counted() -> TeacherUse:
     counter = UseCounter()
-    counter.count_reused(6)
+    held = Completion(request_id="held", model="m@1", text="", finish_reason="stop")
+    for _ in range(6):
+        counter.count_reused(held)
     for index in range(4):
         completion = Completion(
             request_id=str(index),

@@ -318,7 +318,7 @@ def test_a_judge_needs_no_eyes_and_each_model_only_what_it_is_asked_for(recipe_o
         judge = server(reading)
         recipe = recipe_of(server(seeing), sufficiency={"judge": judge, "max_tokens": 50})
         dag = build_dag(recipe)
-        check_teachers(dag, dag.teachers)
+        list(check_teachers(dag, dag.teachers))
     assert [max(map(images_in, each.bodies)) for each in (seeing, reading)] == [16, 0]
     assert dag.needs_of(recipe.sufficiency.judge).max_tokens == 50
     assert dag.needs_of(recipe.prober).max_tokens == recipe.rollouts.max_tokens

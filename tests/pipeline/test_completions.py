@@ -145,7 +145,10 @@ def test_an_answer_is_in_the_log_before_it_is_passed_on(tmp_path):
 
 
 def test_a_whole_line_that_is_no_completion_is_an_error_not_a_loss(tmp_path):
-    (tmp_path / "00001-0123abcd.jsonl").write_text('{"request_id":"a","colour":"red"}\n')
+    log = CompletionLog(LOCAL, str(tmp_path))
+    log._writer = log._open_writer()
+    log._writer.write(b'{"request_id":"a","colour":"red"}')
+    log.close()
     with pytest.raises(ValueError, match=r"no completion of this version.*move the folder away"):
         list(CompletionLog(LOCAL, str(tmp_path)).read({"a"}))
 

@@ -55,10 +55,10 @@ def test_prompt_runs_only_what_asks(monkeypatch):
 @pytest.mark.parametrize(
     ("override", "again"),
     [
-        ("policy.min_citations=3", {"policy", "shards", "statistics", "card", "croissant"}),
-        ("splits.test_share=0.5", {"splits", "shards", "statistics", "card", "croissant"}),
-        ("shards.megabytes=9", {"shards", "statistics", "card", "croissant"}),
-        ("card.title=Films", {"card", "croissant"}),
+        ("policy.min_citations=3", {"policy", "shards", "statistics", "card", "croissant", "checksums"}),
+        ("splits.test_share=0.5", {"splits", "shards", "statistics", "card", "croissant", "checksums"}),
+        ("shards.megabytes=9", {"shards", "statistics", "card", "croissant", "checksums"}),
+        ("card.title=Films", {"card", "croissant", "checksums"}),
         ("contamination.overlap.min_words=3", WHOLE - {"near-duplicates", "splits"}),
         ("duplicates.frame_bits=2", WHOLE - {"contamination"}),
         ("clips.target_s=20", WHOLE),

@@ -1,3 +1,4 @@
+import hashlib
 import io
 
 import numpy as np
@@ -64,7 +65,8 @@ def test_plots_of_another_policy_are_not_shown(tmp_path):
     store = Store(str(tmp_path))
     parts = [write_part(store, 0)]
     publish(store, parts, PolicyConfig())
-    drawn = Plot(file="plots/a.png", caption="A")
+    store.write_bytes("dataset/plots/a.png", b"A")
+    drawn = Plot(file="plots/a.png", caption="A", sha256=hashlib.sha256(b"A").hexdigest())
     listed = PlotList(stats_sha256=stats_sha256(read_stats(store)), plots=(drawn,))
     store.write_bytes("dataset/plots/plots.json", listed.model_dump_json().encode())
     write_readme(store, CardConfig())

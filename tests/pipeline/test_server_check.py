@@ -17,6 +17,63 @@ def check(server: StubServer, model: str = "stub") -> None:
     check_teacher(ServerTeacherConfig(model=model, urls=(server.url,), timeout_s=5), NEEDS)
 
 
+UNWANTED = {
+    "seed": 'Unknown name "seed": Cannot find field.',
+    "top_p": "`temperature` and `top_p` cannot both be specified for this model.",
+    "temperature": "Unsupported value: 'temperature' does not support 0 with this model.",
+    "max_tokens": "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.",
+}
+
+
+def forbids(number: int, body: dict) -> Reply | None:
+    """A service that takes none of the usual fields, and says so of one at a time."""
+    found = next((name for name in UNWANTED if name in body), None)
+    return refusal(400, UNWANTED[found]) if found else None
+
+
+def test_what_a_service_forbids_is_left_out_and_told():
+    with StubServer(fault=forbids) as server:
+        cfg = ServerTeacherConfig(model="stub", urls=(server.url,), timeout_s=5)
+        told = check_teacher(cfg, NEEDS)
+    assert told == (
+        "teacher stub@unknown: the service is sent no seed, no top_p, no temperature, "
+        "max_tokens as max_completion_tokens"
+    )
+
+
+def test_fields_are_sent_as_the_recipe_says():
+    fields = [
+        {"name": "seed"}, {"name": "max_tokens", "called": "max_completion_tokens"},
+        {"name": "reasoning_effort", "value": "low"},
+    ]  # fmt: skip
+    seen = []
+    with StubServer(fault=lambda number, body: seen.append(body)) as server:
+        cfg = ServerTeacherConfig.model_validate({"model": "stub", "urls": [server.url], "fields": fields})
+        assert check_teacher(cfg, NEEDS) == ""
+    assert cfg.identity == "stub@unknown+reasoning_effort=low"
+    for body in seen:
+        assert body["reasoning_effort"] == "low"
+        assert body["max_completion_tokens"] == 1
+        assert not {"seed", "max_tokens"} & body.keys()
+        assert {"temperature", "top_p"} <= body.keys()
+
+
+@pytest.mark.parametrize("said", ["max_tokens is too large: the context is 4096", "the seed of doubt", ""])
+def test_a_refusal_of_something_else_changes_no_field(said):
+    seen = []
+
+    def fault(number: int, body: dict) -> Reply:
+        seen.append(body)
+        return refusal(400, said)
+
+    with (
+        StubServer(fault=fault) as server,
+        pytest.raises(TeacherUnavailable, match="plain question: HTTP 400"),
+    ):
+        check(server)
+    assert len(seen) == 1
+
+
 def without_vision(number: int, body: dict) -> Reply | None:
     return refusal(400, "stub is not a multimodal model") if images_in(body) else None
 

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from reelproof.pipeline.disk.files import local_copy
+from reelproof.pipeline.inputs.distinct import distinct_videos
 from reelproof.pipeline.inputs.questions_file import read_video_list
 from reelproof.pipeline.inputs.sources import (
     SourceError,
     SourcesConfig,
-    distinct_videos,
     given_rows,
     identify,
     list_sources,

@@ -41,7 +41,7 @@ def test_figures_are_told_in_one_line():
     assert said == (
         "teachers: 5,000 tokens in, 1,000 out, 50.0 out a second; 7 requests in flight, 4.0 on average; "
         "25% of 40 completions from the logs; servers idle 20.0% of the time; their caches held 20% of the "
-        "prompts and 25% of the frames; 1 failures (`build --retry-failed` asks them once more), "
+        "prompts and 25% of the frames; 1 failures, "
         "3 asked again; cost 0.25"
     )
 

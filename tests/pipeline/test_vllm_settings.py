@@ -5,7 +5,14 @@ from pydantic import ValidationError
 
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.recipe import recipe_for_sources
-from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig, vllm_environment
+from reelproof.pipeline.teachers.kinds import teacher_plugins
+from reelproof.pipeline.teachers.vllm_settings import (
+    VllmTeacherConfig,
+    server_key,
+    sharing_gpus,
+    vllm_environment,
+)
+from reelproof.stages.teachers.protocol import TeacherUnavailable
 
 
 def test_a_key_in_the_environment_is_kept_from_our_own_server(monkeypatch):
@@ -43,3 +50,33 @@ def test_a_key_in_a_recipe_is_refused_and_not_quoted():
 def test_other_arguments_are_passed_on_as_they_are():
     words = ("--api-server-count", "2", "--enforce-eager")
     assert VllmTeacherConfig(model="m", extra_args=words).extra_args == words
+
+
+def shared(*wanted):
+    cfgs = [VllmTeacherConfig(model=f"m{i}", gpu_memory_utilization=each) for i, each in enumerate(wanted)]
+    return [each.gpu_memory_utilization for each in sharing_gpus(cfgs)]
+
+
+def test_servers_that_share_a_gpu_divide_its_memory():
+    assert shared(None) == [0.9]
+    assert shared(None, None) == [0.45, 0.45]
+    assert shared(0.6, None, None) == [0.6, 0.15, 0.15]
+    assert shared(0.5, 0.5) == [0.5, 0.5]
+    assert shared() == []
+
+
+@pytest.mark.parametrize("wanted", [(0.9, 0.9), (0.9, None), (0.88, None), (1.0, 0.01)])
+def test_servers_that_want_more_memory_than_there_is_are_refused_before_a_build(wanted):
+    with pytest.raises(TeacherUnavailable, match=r"m0 .*m1 .*lower gpu_memory_utilization"):
+        shared(*wanted)
+
+
+def test_a_shared_server_is_known_by_what_the_recipe_says_of_it():
+    cfgs = [
+        VllmTeacherConfig(model="a"),
+        VllmTeacherConfig(model="b"),
+        VllmTeacherConfig(model="a", attempts=2),
+    ]
+    plugins = teacher_plugins(cfgs)
+    assert [plugin.name for plugin in plugins] == [f"vllm-{server_key(cfg)}" for cfg in cfgs[:2]]
+    assert [plugin._cfg.gpu_memory_utilization for plugin in plugins] == [0.45, 0.45]

@@ -26,7 +26,7 @@ from reelproof.stages.policy import (
 SOUND: dict[str, Any] = {
     "trace_id": "t0", "question_id": "q0", "clip_id": "c0", "video_id": "v0", "sample_index": 0,
     "task": "multiple_choice", "source": "computed", "kind": "odd_frame",
-    "answer_form": "as_asked", "finished": True, "thought_words": 40,
+    "answer_form": "as_asked", "finished": True, "failed": False, "thought_words": 40,
     "answer_strict": 1.0, "answer_lenient": 1.0, "answer_partial": 1.0,
     "pass_count": 2, "rollout_count": 4, "pass_low": 0.1, "pass_high": 0.9,
     "luck_rate": 0.05, "teacher_passes": 2, "teacher_rollouts": 4, "luck_tail": 0.014,
@@ -67,6 +67,7 @@ def test_sound_row_is_kept_by_every_preset(preset):
     ("fault", "reasons"),
     [
         ({"finished": False}, ["unfinished"]),
+        ({"failed": True, "finished": False, "answer_form": "unreadable"}, ["request_failed"]),
         ({"answer_form": "unreadable"}, ["malformed"]),
         ({"answer_strict": None}, ["answer_unknown"]),
         ({"answer_strict": 0.0}, ["wrong_answer"]),

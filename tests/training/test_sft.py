@@ -1,6 +1,8 @@
+import contextlib
 import json
 import math
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from reelproof.training.batches import PromptConfig, sft_batch
 from reelproof.training.networks import LoraSettings, logits_needed
 from reelproof.training.preflight import SetupError
+from reelproof.training.runs import RunFolder
 from reelproof.training.sft import SftConfig, train_sft
 from reelproof.training.shards import ShardsConfig, example_of
 from reelproof.training.trainer import OptimizerConfig, Trainer, completion_loss, learning_rate_share
@@ -130,6 +133,35 @@ def test_run_learns_and_records_what_it_was_made_from(plain_run, dataset):
     assert run["versions"]["torch"] == torch.__version__.split("+")[0] or run["versions"]["torch"]
     assert list((plain_run / "tensorboard").iterdir())
     AutoModelForImageTextToText.from_pretrained(plain_run / "model")
+
+
+class Bomb:
+    """Writes a file where somebody unpickles it."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (os.mkdir, (str(self.path),))
+
+
+def test_a_checkpoint_of_somebody_else_runs_nothing(model, tmp_path):
+    def trainer():
+        network = AutoModelForImageTextToText.from_pretrained(model)
+        return Trainer(Accelerator(cpu=True), network, OptimizerConfig(), 1)
+
+    with RunFolder(tmp_path / "run", {}) as run:
+        trainer().checkpoint(run, 1)
+        assert trainer().resume(run) == 1
+        held = [each for each in run.latest_checkpoint().iterdir() if each.suffix in (".bin", ".pkl", ".pt")]
+        assert held
+        for place, path in enumerate([*held, run.latest_checkpoint() / "custom_checkpoint_0.pkl"]):
+            whole = path.read_bytes() if path.exists() else None
+            torch.save(Bomb(tmp_path / f"gone off {place}"), path)
+            with contextlib.suppress(pickle.UnpicklingError, RuntimeError):
+                trainer().resume(run)
+            assert not (tmp_path / f"gone off {place}").exists()
+            path.write_bytes(whole or b"")
 
 
 @pytest.mark.real

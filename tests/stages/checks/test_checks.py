@@ -42,7 +42,7 @@ def test_form_tells_tags_endings_and_length():
     assert [score.thought_words for score in scores] == [12, 0, 0]
     for reason, finished in (("stop", True), ("length", False), ("error", False)):
         (score,) = measure_form([made_case([GOOD], finish_reason=reason)], FormConfig())
-        assert score.finished is finished
+        assert (score.finished, score.failed) == (finished, reason == "error")
 
 
 def test_answer_is_scored_strictly_leniently_and_in_part():

@@ -1,0 +1,36 @@
+"""The address in a manifest's row -> the file there, or why it is not to be had."""
+
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from reelproof.pipeline.disk.files import is_local, stat_file
+from reelproof.pipeline.disk.web import names_inner_address
+from reelproof.schemas.source import SourceFile
+
+_USUAL_ENDINGS = (".mp4", ".mkv", ".webm", ".avi", ".mov")
+
+
+def refusal(url: str, manifest: str, schemes: Collection[str], inner_addresses: bool) -> str:
+    """Why a manifest, by its own URL, must not send us to another; empty where it may."""
+    if is_local(url):
+        return ""
+    scheme, came_by = url.partition("://")[0], manifest.partition("://")[0] if "://" in manifest else "file"
+    if scheme not in (*schemes, came_by):
+        return f"{scheme}:// is none of {', '.join(schemes)}; add it to sources.schemes if you trust it"
+    host, own = urlsplit(url).hostname or "", urlsplit(manifest).hostname
+    if scheme in ("http", "https") and names_inner_address(host) and host != own and not inner_addresses:
+        return f"{host} is an address of this machine or of its link; say sources.inner_addresses=true for it"
+    return ""
+
+
+def file_or_reason(url: str, license_name: str) -> SourceFile | str:
+    """The file, with a usual ending where a set leaves it out."""
+    without = "." not in url.rpartition("/")[2][-6:]
+    for ending in ("", *_USUAL_ENDINGS) if without else ("",):
+        try:
+            return stat_file(url + ending, license_name)
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            return f"cannot be used: {error}"
+    return f"no such file: {url}" + (f", nor with {', '.join(_USUAL_ENDINGS)}" if without else "")

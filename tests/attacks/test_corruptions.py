@@ -1,0 +1,86 @@
+"""Whatever happens to a file of a build or of its dataset: it is told with its name, and mended.
+
+`REELPROOF_CORRUPTIONS=300 pytest tests/attacks/test_corruptions.py -s` tries as many, and prints the table.
+"""
+
+import os
+import random
+import shutil
+from collections import Counter
+
+import pytest
+
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.health import find_faults
+from tests.corruptions import build_here, corrupt, linked_copy
+from tests.pipeline.conftest import film, reelproof
+
+TRIES = int(os.environ.get("REELPROOF_CORRUPTIONS", "12"))
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("films")
+    for number in range(4):
+        film(folder, number)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(films, tmp_path_factory):
+    out = tmp_path_factory.mktemp("built") / "build"
+    return out, build_here(films, out)
+
+
+def test_a_build_as_it_was_written_has_no_faults(built):
+    assert list(find_faults(Store(str(built[0])))) == []
+    assert list(find_faults(Store(str(built[0] / "dataset")))) == []
+
+
+def told_names(faults):
+    return {name for fault in faults for name in (fault.name, *fault.take_away)}
+
+
+def harmless(done):
+    """Blocks are copies of what parts hold: one that is gone is made when somebody reads it."""
+    return {name for name in done.names if done.kind == "delete" and name.startswith("blocks/")}
+
+
+def test_every_corruption_is_told_with_its_file_and_mended(built, films, tmp_path):
+    out, summary = built
+    told: Counter[str] = Counter()
+    for seed in range(TRIES):
+        folder = linked_copy(out, tmp_path / "build")
+        done = corrupt(folder, random.Random(seed))
+        faults = list(find_faults(Store(str(folder))))
+        assert told_names(faults) >= {*done.names} - harmless(done), (seed, done)
+        assert all(fault.mend for fault in faults)
+        again = build_here(films, folder, check=True)
+        left = [fault for fault in find_faults(Store(str(folder))) if not fault.lost]
+        assert left == [], (seed, done)
+        assert again.dataset_sha256 == summary.dataset_sha256, (seed, done)
+        assert again.teacher_calls == 0 or done.names[0].startswith("completions/"), (seed, done)
+        told[done.kind] += 1
+    print(f"\n{TRIES} corruptions, all told and mended: {dict(told)}")
+
+
+def test_a_published_dataset_tells_what_happened_to_it(built, tmp_path):
+    for seed in range(TRIES):
+        folder = linked_copy(built[0] / "dataset", tmp_path / "dataset")
+        done = corrupt(folder, random.Random(seed))
+        told = {fault.name for fault in find_faults(Store(str(folder)))}
+        assert told, (seed, done)
+        assert told >= {*done.names} - {"SHA256SUMS"}, (seed, done)
+
+
+def test_the_commands_tell_and_mend(built, films, tmp_path):
+    folder = tmp_path / "build"
+    shutil.copytree(built[0], folder)
+    (footage,) = sorted(folder.glob("parts/footage-*/part-00000.parquet"))
+    content = bytearray(footage.read_bytes())
+    content[len(content) // 2] ^= 1
+    footage.write_bytes(content)
+    ran = reelproof("doctor", folder)
+    assert ran.code == 1
+    assert footage.relative_to(folder).as_posix() in ran.out
+    assert "--check" in ran.out
