@@ -61,6 +61,9 @@ class ChildLimits(Settings):
     declares none."""
     max_rss_mb: int = Field(default=2048, ge=64)
     """The decoding process may hold so much memory, in MB."""
+    max_hours: float = Field(default=240.0, gt=0)
+    """A film whose frames span more hours is given up: one time stamp far away makes years of nothing, which
+    every later step would go through."""
     threads: int = Field(default=1, ge=1, le=64)
     """The decoder uses so many threads."""
 

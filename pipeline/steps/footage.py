@@ -25,7 +25,7 @@ def scan_videos(run: PartRun, cfg: FootageConfig, limits: ChildLimits) -> Iterat
             try:
                 with local_video(source) as video:
                     rows = joined_ahead(run, source, cfg) or scanner.footage(video, cfg, _Counted(run))
-                    yield from _usable(run, rows)
+                    yield from _usable(run, rows, limits)
                     run.videos_decoded += 1
             except OSError as error:
                 run.quarantine.append(_changed(source, error))
@@ -33,10 +33,14 @@ def scan_videos(run: PartRun, cfg: FootageConfig, limits: ChildLimits) -> Iterat
         SpanFiles.of(run, source, cfg).remove()
 
 
-def _usable(run: PartRun, rows: Iterator[Footage | Quarantine]) -> Iterator[Footage]:
+def _usable(run: PartRun, rows: Iterator[Footage | Quarantine], limits: ChildLimits) -> Iterator[Footage]:
+    """A film's rows, each of which tells how long the whole film is."""
     for row in rows:
         if isinstance(row, Quarantine):
             run.quarantine.append(row)
+        elif row.duration_s > limits.max_hours * 3600:
+            run.quarantine.append(_too_long(row, limits))
+            return
         else:
             yield row
 
@@ -63,6 +67,16 @@ FOOTAGE = PartStep(
     rows_at_once=1,
     ahead=Ahead(plan=survey_ahead, do=scan_ahead),
 )
+
+
+def _too_long(row: Footage, limits: ChildLimits) -> Quarantine:
+    return Quarantine(
+        video_id=row.video.video_id,
+        name=row.video.name,
+        kind=QuarantineKind.TOO_LARGE,
+        detail=f"its {row.frame_count} frames span {row.duration_s / 3600:.0f} hours, allowed are "
+        f"{limits.max_hours:g} (limits.max_hours): a time stamp may be wrong",
+    )
 
 
 def _changed(source: SourceIdentity, error: OSError) -> Quarantine:

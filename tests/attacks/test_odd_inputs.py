@@ -4,13 +4,23 @@ import io
 import json
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from reelproof.pipeline.commands.terminal import PlainConsole
+from reelproof.pipeline.decoder.child import ChildLimits
+from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.inputs.questions_file import read_video_list
+from reelproof.pipeline.inputs.sources import SourcesConfig, identify, list_sources
+from reelproof.pipeline.parts.part import PartInputs, PartRun
+from reelproof.pipeline.parts.plan import Part
+from reelproof.pipeline.steps.footage import scan_videos
 from reelproof.schemas.text import clean_json, clean_text, shown_text
+from reelproof.stages.footage.scan import FootageConfig
 from tests.films import Shot, make_film
 
 COMMAND = Path(sys.executable).with_name("reelproof")
@@ -98,3 +108,23 @@ def test_a_build_of_films_with_odd_names_ends_well(tmp_path):
     assert "\x1b" not in ran.stdout + ran.stderr
     told = subprocess.run([COMMAND, "status", tmp_path / "out"], capture_output=True, text=True, check=False)
     assert (told.returncode, "\x1b" in told.stdout + told.stderr) == (0, False), told.stderr
+
+
+def test_a_time_stamp_far_away_costs_only_its_video(tmp_path):
+    make_film(tmp_path / "near.mp4", [Shot(1, 1)], fps=10, size=(64, 48))
+    with av.open(str(tmp_path / "far.mkv"), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for time_ms in (*range(0, 1000, 100), 4_000_000_000):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), time_ms % 255, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = time_ms, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    sources = identify(list_sources(SourcesConfig(videos=str(tmp_path))).files).found
+    part = Part(number=0, video_ids=tuple(each.video_id for each in sources))
+    run = PartRun(Store(str(tmp_path / "out")), PartInputs(part=part, sources=sources), {})
+    assert [row.video.name for row in scan_videos(run, FootageConfig(), ChildLimits())] == ["near.mp4"]
+    (lost,) = run.quarantine
+    assert (lost.name, lost.kind) == ("far.mkv", "too_large")
+    assert "limits.max_hours" in lost.detail
