@@ -214,7 +214,7 @@ class Store:
             ) from None
         try:
             self.write_bytes(_OWNER, f"process {os.getpid()} on {_host}".encode())
-            self._remove_leftovers()
+            self.remove_leftovers()
             yield
         finally:
             lock.release()
@@ -269,8 +269,9 @@ class Store:
         self.fs.put_file(local, temporary)
         self.fs.mv(temporary, path)
 
-    def _remove_leftovers(self) -> None:
-        for folder, _, names in os.walk(self.path("")):
+    def remove_leftovers(self) -> None:
+        """Remove what writers that are dead had not finished; on an object store there is nothing of it."""
+        for folder, _, names in os.walk(self.path("")) if self.is_local else ():
             for name in names:
                 with suppress(OSError):
                     if name.startswith(TEMPORARY) and writer_is_dead(leftover := Path(folder, name)):

@@ -143,6 +143,7 @@ class FolderTarget:
     def send(self, files: Sequence[SentFile], stale: Sequence[str], own: Collection[str]) -> None:
         """One by one, each written whole or not at all; a list of all that may be ours goes first."""
         self._store.write_bytes(LISTING, listing({*own, *stale}))
+        self._store.remove_leftovers()
         for each in files:
             with each.path.open("rb") as source, self._store.open_write(each.name) as target:
                 shutil.copyfileobj(source, target)

@@ -8,33 +8,17 @@ import random
 import shutil
 from collections import Counter
 
-import pytest
-
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.health import find_faults
 from tests.corruptions import build_here, corrupt, linked_copy
-from tests.pipeline.conftest import film, reelproof
+from tests.pipeline.conftest import reelproof
 
 TRIES = int(os.environ.get("REELPROOF_CORRUPTIONS", "12"))
 
 
-@pytest.fixture(scope="module")
-def films(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("films")
-    for number in range(4):
-        film(folder, number)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def built(films, tmp_path_factory):
-    out = tmp_path_factory.mktemp("built") / "build"
-    return out, build_here(films, out)
-
-
-def test_a_build_as_it_was_written_has_no_faults(built):
-    assert list(find_faults(Store(str(built[0])))) == []
-    assert list(find_faults(Store(str(built[0] / "dataset")))) == []
+def test_a_build_as_it_was_written_has_no_faults(built_here):
+    assert list(find_faults(Store(str(built_here[0])))) == []
+    assert list(find_faults(Store(str(built_here[0] / "dataset")))) == []
 
 
 def told_names(faults):
@@ -46,8 +30,8 @@ def harmless(done):
     return {name for name in done.names if done.kind == "delete" and name.startswith("blocks/")}
 
 
-def test_every_corruption_is_told_with_its_file_and_mended(built, films, tmp_path):
-    out, summary = built
+def test_every_corruption_is_told_with_its_file_and_mended(built_here, four_films, tmp_path):
+    out, summary = built_here
     told: Counter[str] = Counter()
     for seed in range(TRIES):
         folder = linked_copy(out, tmp_path / "build")
@@ -55,7 +39,7 @@ def test_every_corruption_is_told_with_its_file_and_mended(built, films, tmp_pat
         faults = list(find_faults(Store(str(folder))))
         assert told_names(faults) >= {*done.names} - harmless(done), (seed, done)
         assert all(fault.mend for fault in faults)
-        again = build_here(films, folder, check=True)
+        again = build_here(four_films, folder, check=True)
         left = [fault for fault in find_faults(Store(str(folder))) if not fault.lost]
         assert left == [], (seed, done)
         assert again.dataset_sha256 == summary.dataset_sha256, (seed, done)
@@ -64,18 +48,18 @@ def test_every_corruption_is_told_with_its_file_and_mended(built, films, tmp_pat
     print(f"\n{TRIES} corruptions, all told and mended: {dict(told)}")
 
 
-def test_a_published_dataset_tells_what_happened_to_it(built, tmp_path):
+def test_a_published_dataset_tells_what_happened_to_it(built_here, tmp_path):
     for seed in range(TRIES):
-        folder = linked_copy(built[0] / "dataset", tmp_path / "dataset")
+        folder = linked_copy(built_here[0] / "dataset", tmp_path / "dataset")
         done = corrupt(folder, random.Random(seed))
         told = {fault.name for fault in find_faults(Store(str(folder)))}
         assert told, (seed, done)
         assert told >= {*done.names} - {"SHA256SUMS"}, (seed, done)
 
 
-def test_the_commands_tell_and_mend(built, films, tmp_path):
+def test_the_commands_tell_and_mend(built_here, four_films, tmp_path):
     folder = tmp_path / "build"
-    shutil.copytree(built[0], folder)
+    shutil.copytree(built_here[0], folder)
     (footage,) = sorted(folder.glob("parts/footage-*/part-00000.parquet"))
     content = bytearray(footage.read_bytes())
     content[len(content) // 2] ^= 1
