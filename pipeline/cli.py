@@ -6,12 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reelproof.pipeline.commands.options import (
-    BUILD_DIR,
-    JSON,
-    OVERRIDES,
-    TRUST_RECIPE,
-)
+from reelproof.pipeline.commands.options import BUILD_DIR, JSON, OVERRIDES, TRUST_RECIPE
 from reelproof.pipeline.commands.sharing import browse, card, export_dataset, publish_dataset
 from reelproof.pipeline.commands.train import evaluate, train, tts
 from reelproof.schemas.text import shown_text

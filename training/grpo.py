@@ -34,6 +34,17 @@ class GrpoConfig(Settings):
     """The weight of the divergence from the start; 0 loads no second model."""
 
 
+class TemporalConfig(Settings):
+    """T-GRPO's contrast with shuffled frames (arXiv 2503.21776)."""
+
+    bonus: float = Field(default=0.3, gt=0)
+    """A right rollout gains this where the ordered frames do well enough against the shuffled."""
+    share: float = Field(default=1.0, gt=0)
+    """The ordered frames do well enough from this share of what the shuffled do."""
+    rollouts: int = Field(default=4, ge=1, le=128)
+    """Each question has so many rollouts with shuffled frames; they are not trained on."""
+
+
 class PolicyLoss(NamedTuple):
     """The loss and what to watch."""
 

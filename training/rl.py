@@ -21,7 +21,7 @@ from reelproof.schemas.settings import Settings
 from reelproof.training.batches import Batch, PromptConfig
 from reelproof.training.curriculum import Curriculum, CurriculumConfig
 from reelproof.training.groups import Group, components, example_row, shuffle_frames, teaches
-from reelproof.training.grpo import GrpoConfig, group_advantages, policy_loss, temporal_bonus
+from reelproof.training.grpo import GrpoConfig, TemporalConfig, group_advantages, policy_loss, temporal_bonus
 from reelproof.training.logprobs import (
     Bundle,
     bundle_batch,
@@ -31,29 +31,13 @@ from reelproof.training.logprobs import (
     whole_batch,
 )
 from reelproof.training.networks import LoraSettings, load_frozen, load_network, save_network
-from reelproof.training.preflight import (
-    SetupError,
-    check_frames,
-    check_length,
-    load_processor,
-)
+from reelproof.training.preflight import SetupError, check_frames, check_length, load_processor
 from reelproof.training.rewards import RewardConfig, Scored, Verifier, check_rewards, score_completions
 from reelproof.training.runs import RunFolder, model_path
 from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
 from reelproof.training.sft import TrainSummary, Watch
 from reelproof.training.shards import Example, ShardsConfig, open_shards, stream_in_order
 from reelproof.training.trainer import OptimizerConfig, Trainer
-
-
-class TemporalConfig(Settings):
-    """T-GRPO's contrast with shuffled frames (arXiv 2503.21776)."""
-
-    bonus: float = Field(default=0.3, gt=0)
-    """A right rollout gains this where the ordered frames do well enough against the shuffled."""
-    share: float = Field(default=1.0, gt=0)
-    """The ordered frames do well enough from this share of what the shuffled do."""
-    rollouts: int = Field(default=4, ge=1, le=128)
-    """Each question has so many rollouts with shuffled frames; they are not trained on."""
 
 
 class RlConfig(Settings):

@@ -13,6 +13,7 @@ from reelproof.schemas.published import DatasetError
 from reelproof.schemas.sample import RlSample, SftSample
 from reelproof.training.batches import PromptConfig
 from reelproof.training.evaluate import EvaluateConfig, evaluate_model
+from reelproof.training.grpo import TemporalConfig
 from reelproof.training.preflight import (
     SetupError,
     check_frames,
@@ -21,7 +22,7 @@ from reelproof.training.preflight import (
     rows_citing_dropped_frames,
 )
 from reelproof.training.rewards import RewardConfig
-from reelproof.training.rl import RlConfig, TemporalConfig, train_rl
+from reelproof.training.rl import RlConfig, train_rl
 from reelproof.training.sampling import SamplingConfig
 from reelproof.training.sft import SftConfig, learned_rows, train_sft
 from reelproof.training.shards import ShardsConfig, open_shards

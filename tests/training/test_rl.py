@@ -14,7 +14,7 @@ from transformers import AutoModelForImageTextToText
 from reelproof.training.batches import PromptConfig, keep_frames
 from reelproof.training.curriculum import Curriculum, CurriculumConfig
 from reelproof.training.groups import Group, shuffle_frames
-from reelproof.training.grpo import GrpoConfig
+from reelproof.training.grpo import GrpoConfig, TemporalConfig
 from reelproof.training.logprobs import (
     bundle_batch,
     bundle_logprobs,
@@ -24,7 +24,7 @@ from reelproof.training.logprobs import (
 )
 from reelproof.training.networks import LoraSettings
 from reelproof.training.rewards import RewardConfig
-from reelproof.training.rl import RlConfig, TemporalConfig, _Learner, train_rl
+from reelproof.training.rl import RlConfig, _Learner, train_rl
 from reelproof.training.sampling import Ask, LocalSampler, Said, SamplingConfig
 from reelproof.training.shards import ShardsConfig, open_shards, stream_in_order
 from reelproof.training.trainer import OptimizerConfig, Trainer
