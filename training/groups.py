@@ -67,3 +67,8 @@ def example_row(step: int, group: Group) -> dict[str, Any]:
         "answer": group.example.answer,
         "rollouts": rollouts,
     }
+
+
+def right_answers(scored: Sequence[Scored], count: int) -> torch.Tensor:
+    """Which answers are right, whatever the gates. (P, count) of 0 or 1"""
+    return torch.tensor([each.is_right for each in scored]).float().view(-1, count)

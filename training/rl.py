@@ -20,7 +20,7 @@ from reelproof.schemas.answers.scores import is_right
 from reelproof.schemas.settings import Settings
 from reelproof.training.batches import Batch, PromptConfig
 from reelproof.training.curriculum import Curriculum, CurriculumConfig
-from reelproof.training.groups import Group, components, example_row, shuffle_frames, teaches
+from reelproof.training.groups import Group, components, example_row, right_answers, shuffle_frames, teaches
 from reelproof.training.grpo import GrpoConfig, TemporalConfig, group_advantages, policy_loss, temporal_bonus
 from reelproof.training.logprobs import (
     Bundle,
@@ -188,7 +188,7 @@ class _Learner:
         totals = torch.tensor([each.total for each in scored]).view(-1, count)
         if cfg.temporal is not None:
             shuffled = self._shuffled(examples, sampling, seed)
-            right, earned = _right(scored, count), self._earned(cases, scored, count)
+            right, earned = right_answers(scored, count), self._earned(cases, scored, count)
             totals += temporal_bonus(right, shuffled, earned, cfg.temporal.bonus, cfg.temporal.share)
         return [
             Group(
@@ -206,7 +206,7 @@ class _Learner:
         asks = [Ask(shuffle_frames(each, seed)) for each in examples for _ in range(count)]
         said = self.sampler.sample(asks, sampling)
         cases = [(asks[place].example, each.text) for place, each in enumerate(said)]
-        return _right(score_completions(cases, self.cfg.rewards), count)
+        return right_answers(score_completions(cases, self.cfg.rewards), count)
 
     def _earned(self, cases: Sequence[tuple[Example, str]], scored: Sequence[Scored], count: int) -> Tensor:
         """Which answers are right and past the gates. (P, count) of 0 or 1"""
@@ -250,7 +250,7 @@ class _Learner:
         reference: Sequence[Tensor | None],
     ) -> dict[str, float]:
         cfg, device = self.cfg, self.trainer.accelerator.device
-        masks = [_counted(piece) for piece in pieces]
+        masks = [each.counted if isinstance(each, Bundle) else each.counted[:, 1:] for each in pieces]
         tokens = sum(int(mask.sum()) for mask in masks)
         sums = {"loss": 0.0, "clipped_share": 0.0, "kl": 0.0}
         first = 0
@@ -281,13 +281,3 @@ class _Learner:
             said = [each.token_ids for group in mine for each in group.said]
             examples = [group.example for group in mine]
             yield make(self.sampler.processor, examples, said, self.cfg.prompt, device)
-
-
-def _right(scored: Sequence[Scored], count: int) -> Tensor:
-    """Which answers are right, whatever the gates. (P, count) of 0 or 1"""
-    return torch.tensor([each.is_right for each in scored]).float().view(-1, count)
-
-
-def _counted(piece: Bundle | Batch) -> Tensor:
-    """Which log-probabilities are of drawn tokens; of the same shape as they."""
-    return piece.counted if isinstance(piece, Bundle) else piece.counted[:, 1:]

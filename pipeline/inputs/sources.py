@@ -50,7 +50,7 @@ class SourcesConfig(Settings):
     """A list's rows may be fetched by these, beside files and what the list itself came by."""
     inner_addresses: bool = False
     """The rows of a list that came from elsewhere may name this machine, or addresses of its own link
-    (127.0.0.1, 169.254.…), on the web."""
+    (127.0.0.1, 169.254.0.0/16), on the web."""
     on_error: Literal["fail", "skip"] = "fail"
     """What a manifest's bad rows do: stop the build, or be counted and left out."""
 
