@@ -111,8 +111,15 @@ class Recipe(Settings):
         "questions.asked.min_agreement": "policy.min_key_agreement",
     }
     """What a setting was called once -> what it is called now."""
-    gone: ClassVar = (("duplicates", "trace_run_words", 3), ("duplicates", "question_run_words", 2))
-    """Section, field and value of what could be set once; builds wrote it down, and its value stays that."""
+    gone: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "duplicates.trace_run_words": (3,),
+        "duplicates.question_run_words": (2,),
+        "policy.strict_answers": (True, False),
+        "policy.require_well_formed": (True,),
+        "checks.difficulty.strict": (True,),
+        "checks.luck.strict": (True,),
+    }
+    """What could be set once, and was written down by builds -> values with which they go on as they were."""
 
     name: str = Field(default="dataset", min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """The card calls the dataset by this name."""
@@ -233,9 +240,12 @@ def recipe_for_sources(place: str, overrides: Sequence[str] = ()) -> Recipe:
 def recipe_of_build(content: bytes, overrides: Sequence[str], where: str) -> Recipe:
     """The recipe that a build wrote down, with overrides applied. Raises UsageError."""
     written = parse_yaml(content, where)
-    for section, name, fixed in Recipe.gone:
-        below = written.get(section)
-        if isinstance(below, dict) and below.get(name) == fixed:
+    for path, values in Recipe.gone.items():
+        *sections, name = path.split(".")
+        below: Any = written
+        for section in sections:
+            below = below.get(section) if isinstance(below, dict) else None
+        if isinstance(below, dict) and below.get(name) in values:
             del below[name]
     return parse_settings(Recipe, written, _expanded(overrides), where)
 

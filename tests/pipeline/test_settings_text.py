@@ -6,8 +6,9 @@ import pytest
 from pydantic import Field
 
 from reelproof.pipeline.errors import UsageError
-from reelproof.pipeline.recipe import Recipe
+from reelproof.pipeline.recipe import Recipe, recipe_of_build
 from reelproof.pipeline.settings_text import parse_settings, read_yaml
+from reelproof.schemas.answers.reading import AnswerForm
 from reelproof.schemas.settings import Settings
 from reelproof.training.evaluate import EvaluateConfig
 from reelproof.training.rl import RlConfig
@@ -146,3 +147,17 @@ def test_a_list_that_is_there_by_default_can_be_reached_into():
 def test_recipes_mean_what_they_mean_to_pydantic_alone(name):
     settings = read_yaml(Path(__file__).parents[2] / "pipeline/recipes" / f"{name}.yaml")
     assert parse_settings(Recipe, settings, [], where=name) == Recipe.model_validate(settings)
+
+
+def test_recipes_of_earlier_builds_are_read_where_what_went_was_as_it_is_now():
+    written = (
+        "sources: {videos: .}\n"
+        "policy: {preset: permissive, strict_answers: false, require_well_formed: true}\n"
+        "duplicates: {trace_run_words: 3}\n"
+        "checks: {luck: {strict: true}}\n"
+    )
+    read = recipe_of_build(written.encode(), (), "recipe.yaml")
+    assert read.policy.answer_forms == tuple(AnswerForm)
+    other = written.replace("require_well_formed: true", "require_well_formed: false")
+    with pytest.raises(UsageError, match=r"policy\.require_well_formed"):
+        recipe_of_build(other.encode(), (), "recipe.yaml")
