@@ -226,7 +226,11 @@ def test_refused_refilter_leaves_the_recipe_as_it_was(build_copy, rule, said):
 def test_refilter_mends_a_recipe_that_cannot_be_used(build_copy):
     recipe = build_copy / "recipe.yaml"
     sound = recipe.read_text()
-    recipe.write_text(sound.replace("extra_rules: []", "extra_rules: [{name: too_easy, where: leak}]"))
+    changed = sound.replace("extra_rules: []", "extra_rules: [{name: too_easy, where: leak}]")
+    recipe.write_text(changed)
+    with pytest.raises(UsageError, match="if you changed it, take out its last line"):
+        refilter(str(build_copy), [])
+    recipe.write_text("\n".join(changed.splitlines()[:-1]) + "\n")
     with pytest.raises(UsageError, match="too_easy is the name of another rule"):
         refilter(str(build_copy), [])
     refilter(str(build_copy), ["policy.extra_rules=[]"])

@@ -29,7 +29,7 @@ def test_dataset_is_found_in_a_build_and_in_its_own_folder(build):
     assert of_build.contents == own.contents
     assert ids(of_build, "sft") == ids(own, "sft") == [f"{number:032x}" for number in range(ROWS)]
     assert ids(own, "rl", split="test") == [f"{ROWS - 1:032x}"]
-    assert own.contents.configs == ("rl", "sft")
+    assert own.contents.configs == ("dpo", "rl", "sft")
 
 
 def test_dataset_in_any_store_is_read_as_on_this_machine(build):

@@ -145,6 +145,7 @@ def cases_for(check: Any) -> tuple[Case, ...]:
     said = [completion("I cannot tell, so I pick 3.", "3")]
     lossy = CLIP.model_copy(update={"damaged_share": 0.25, "hdr": "pq"})
     more = {
+        "form": (made_case([""], clip=CLIP, name="more", finish_reason="error"),),
         "guess": (made_case(said, clip=CLIP, name="more"),),
         "citations": (made_case(said, clip=CLIP, name="more", timed=False),),
         "key": (made_case(said, clip=CLIP, name="more")._replace(key_agreement=0.75),),
@@ -260,7 +261,7 @@ def rounded(record: str) -> str:
 
 
 GOLDEN_CHECKS = {
-    "form": (2, "fdbd99b94b8e4eb5"),
+    "form": (3, "6e8fbe102b182e13"),
     "answer": (3, "0a87290060902299"),
     "difficulty": (4, "56af54763aecb941"),
     "luck": (2, "2a78b5ef2013f8cb"),
