@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image
@@ -238,18 +238,28 @@ def write_part(
         "traces": (traces, Trace),
         "provenance": ([claims_of(each, shown[each.question_id]) for each in traces], TraceClaims),
     }
-    for place, record in enumerate(type(score) for score in scores[0]):
-        made[f"score.{record.__name__}"] = ([each[place] for each in scores], record)
+    return write_files(store, number, made, scores, fingerprint)
+
+
+def write_files(
+    store: Store,
+    number: int,
+    made: Mapping[str, tuple[Sequence[Record], type[Record]]],
+    scores: Sequence[Sequence[Record]],
+    fingerprint: str,
+) -> PartFiles:
+    """Leave a part's files as its steps do: records by step, and the scores of each trace."""
+    columns = {type(score): place for place, score in enumerate(scores[0])}
+    scored = {f"score.{kind.__name__}": ([each[at] for each in scores], kind) for kind, at in columns.items()}
     names = {}
-    for step, (records, record) in made.items():
+    for step, (records, record) in {**made, **scored}.items():
         names[step] = f"parts/{step}-{fingerprint}/part-{number:05d}.parquet"
         store.write_table(names[step], to_table(records, record))
-    checks = {step.removeprefix("score."): name for step, name in names.items() if step.startswith("score.")}
     return PartFiles(
         footage=names["footage"],
         clips=names["clips"],
         questions=names["questions"],
         traces=names["traces"],
         claims=names["provenance"],
-        scores=checks,
+        scores={step.removeprefix("score."): names[step] for step in scored},
     )

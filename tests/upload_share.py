@@ -23,7 +23,7 @@ from reelproof.pipeline.publish.publish import publish
 from reelproof.schemas.footage import Clip, ClipKind, Footage, Keyframe
 from reelproof.schemas.manifest import BuildFacts
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
-from reelproof.schemas.record import Record, to_table
+from reelproof.schemas.record import Record
 from reelproof.schemas.trace import Trace, TraceClaims
 from reelproof.stages.deciding import decide
 from reelproof.stages.policy import PolicyConfig
@@ -57,13 +57,14 @@ class UploadShare(NamedTuple):
 class FilmedBuild:
     """A build of films with realistic frames: about 4 MB of shards a video."""
 
-    def __init__(self, folder: Path, videos: int) -> None:
+    def __init__(self, folder: Path, videos: int, policy: PolicyConfig | None = None) -> None:
         self.store = Store(str(folder))
         starts = range(0, videos, VIDEOS_A_PART)
         numbers = [range(start, min(start + VIDEOS_A_PART, videos)) for start in starts]
         self.parts = [_write_part(self.store, place, own) for place, own in enumerate(numbers)]
         self.measurements = read_measurements(self.store, self.parts)
-        self.verdicts = decide(self.measurements, PolicyConfig())
+        self.policy = policy or PolicyConfig()
+        self.verdicts = decide(self.measurements, self.policy)
 
     def write(self, dropped: float | None = None) -> None:
         """Its dataset, all kept rows of `sft` in it but the one at a place between 0 and 1."""
@@ -83,7 +84,7 @@ class FilmedBuild:
             self.measurements,
             verdicts,
             splits,
-            PolicyConfig(),
+            self.policy,
             ShardsConfig(),
             BuildFacts(),
         )
@@ -129,20 +130,7 @@ def _write_part(store: Store, place: int, numbers: range) -> PartFiles:
         "traces": (traces, Trace),
         "provenance": ([small_parts.claims_of(each, ()) for each in traces], TraceClaims),
     }
-    for column, record in enumerate(type(each) for each in scores[0]):
-        made[f"score.{record.__name__}"] = ([each[column] for each in scores], record)
-    names = {step: f"parts/{step}-f0/part-{place:05d}.parquet" for step in made}
-    for step, (records, record) in made.items():
-        store.write_table(names[step], to_table(records, record))
-    checks = {step.removeprefix("score."): name for step, name in names.items() if step.startswith("score.")}
-    return PartFiles(
-        footage=names["footage"],
-        clips=names["clips"],
-        questions=names["questions"],
-        traces=names["traces"],
-        claims=names["provenance"],
-        scores=checks,
-    )
+    return small_parts.write_files(store, place, made, scores, "f0")
 
 
 def _footage(number: int) -> Footage:
