@@ -114,7 +114,7 @@ def _reply_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
         Rule(
             "control_believed",
             _below("worst_margin", policy.min_worst_margin) | _below("best_margin", policy.min_best_margin),
-            "min_worst_margin",
+            "min_worst_margin" if policy.min_worst_margin > -1 else "min_best_margin",
         ),
         Rule(
             "sufficiency_unknown",

@@ -54,6 +54,14 @@ def only(column: str, *rows: dict[str, Any], policy: PolicyConfig | None = None)
     return decide(measured(*rows), policy or PolicyConfig())[column].to_list()
 
 
+@pytest.mark.parametrize(
+    ("preset", "setting"), [("balanced", "min_best_margin"), ("strict", "min_worst_margin")]
+)
+def test_belief_in_control_frames_names_the_threshold_that_the_preset_uses(preset, setting):
+    rules = {rule.name: rule.setting for rule in sft_rules(PolicyConfig(preset=preset))}
+    assert rules["control_believed"] == setting
+
+
 @pytest.mark.parametrize("preset", ["strict", "balanced", "permissive"])
 def test_sound_row_is_kept_by_every_preset(preset):
     verdict = decide(measured({}), PolicyConfig(preset=preset)).row(0, named=True)
