@@ -61,9 +61,9 @@ class Evidence:
         return self._store.exists(RECIPE) and self._store.exists(PLAN)
 
     def request(self, row: Mapping[str, Any]) -> Sent | None:
-        """What a trace answers, or the first one of an `rl` row; None where the parts do not tell."""
-        key = "trace_id" if "request_id" in row else "question_id"
-        trace = self._record(row, "traces", Trace, key, row["sample_id"])
+        """What a trace answers, or the first one of the question of another row; None where no part tells."""
+        key = ("trace_id", row["sample_id"]) if "request_id" in row else ("question_id", row["question_id"])
+        trace = self._record(row, "traces", Trace, *key)
         question = self._record(row, "questions", Question, "question_id", row["question_id"])
         clip = self._record(row, "clips", Clip, "clip_id", row["clip_id"])
         if trace is None or question is None or clip is None or self._workplace is None:

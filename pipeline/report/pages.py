@@ -18,13 +18,20 @@ from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.dataset.stats_files import known_stats
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.report.evidence import Evidence
-from reelproof.pipeline.report.query import Query
+from reelproof.pipeline.report.pairs import show_pair
+from reelproof.pipeline.report.query import SETS, Query
 from reelproof.pipeline.report.rows import LIST_COLUMNS, Numbers, ReportRows
 from reelproof.pipeline.report.view import show_row
 from reelproof.schemas.policy import PolicyConfig
 
 TEMPLATES = Path(__file__).with_name("templates")
-CAPTIONS = {"traces": "All traces", "sft": "Kept", "rejected": "Rejected", "rl": "RL questions"}
+CAPTIONS = {
+    "traces": "All traces",
+    "sft": "Kept",
+    "rejected": "Rejected",
+    "rl": "RL questions",
+    "dpo": "Pairs",
+}
 
 
 class Links(Protocol):
@@ -191,7 +198,7 @@ class Report:
         """One row with all that is known of it, at a given place. Raises IndexError."""
         row = self.rows.row(number)
         shown = show_row(row, self._manifest.policy, self.evidence.request(row))
-        return self._render("row.html", here=row["config"], row=shown, place=place)
+        return self._render("row.html", here=row["config"], row=shown, pair=show_pair(row), place=place)
 
     def error(self, title: str, detail: str) -> str:
         """A page that says what is wrong."""
@@ -218,7 +225,7 @@ class Report:
         return _templates.get_template(template).render(site=self.site, links=self.links, **context)
 
 
-_SETS = ("traces", "sft", "rejected", "rl")
+_SETS = tuple(SETS)
 
 
 def _view(page: int, total: int, rows_a_page: int) -> ListView:

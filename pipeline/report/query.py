@@ -15,10 +15,17 @@ SETS: Mapping[str, tuple[str, ...]] = {
     "sft": ("sft",),
     "rejected": ("rejected",),
     "rl": ("rl",),
+    "dpo": ("dpo",),
 }
 """What a list may show -> the configs whose rows it holds, in order."""
-SEARCHED = ("question", "thought", "text", "prediction", "answer", "video")
-SEARCHED_IDS = ("sample_id", "question_id", "clip_id", "video_id")
+SEARCHED = (
+    *("question", "thought", "text", "prediction", "answer", "video"),
+    *("chosen_prediction", "rejected_prediction"),
+)
+SEARCHED_IDS = (
+    *("sample_id", "question_id", "clip_id", "video_id"),
+    *("chosen_request_id", "rejected_request_id"),
+)
 """Looked at as well where the words may be of an id."""
 MAX_TEXT = 200
 _MAYBE_ID = re.compile("[0-9a-fA-F]{4,}")
@@ -27,7 +34,7 @@ _MAYBE_ID = re.compile("[0-9a-fA-F]{4,}")
 class Query(Record):
     """The filters of a list of rows; those that are empty let every row pass."""
 
-    set: Literal["traces", "sft", "rejected", "rl"] = "traces"
+    set: Literal["traces", "sft", "rejected", "rl", "dpo"] = "traces"
     task: str = Field(default="", max_length=MAX_TEXT)
     source: str = Field(default="", max_length=MAX_TEXT)
     """`question_source`, or `question_kind`."""

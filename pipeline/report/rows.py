@@ -22,7 +22,7 @@ from reelproof.schemas.answers.reading import read_completion
 from reelproof.schemas.manifest import ManifestFile
 from reelproof.schemas.published import Published
 
-CONFIGS = ("sft", "rejected", "rl")
+CONFIGS = ("sft", "rejected", "rl", "dpo")
 LIST_COLUMNS = (
     "sample_id",
     "video",
@@ -34,6 +34,9 @@ LIST_COLUMNS = (
     "answer",
     "prediction",
     "reasons",
+    "pair_reason",
+    "chosen_prediction",
+    "rejected_prediction",
 )
 """What a list shows of a row."""
 KEPT_ANSWERS = 16
@@ -163,7 +166,7 @@ class ReportRows:
 
     def numbers_of_clip(self, clip_id: str) -> tuple[int, ...]:
         """Rows of a clip that hold their pictures."""
-        found = [self._where(config, pl.col("clip_id") == clip_id) for config in ("sft", "rl")]
+        found = [self._where(config, pl.col("clip_id") == clip_id) for config in ("sft", "rl", "dpo")]
         return tuple(np.concatenate(found).tolist())
 
     def _find(self, query: Query) -> Numbers:

@@ -19,7 +19,8 @@ from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.report.pages import Report
-from reelproof.pipeline.report.query import Query
+from reelproof.pipeline.report.query import SETS, Query
+from reelproof.pipeline.report.rows import CONFIGS
 from reelproof.schemas.published import MANIFEST
 
 HOST = "127.0.0.1"
@@ -156,10 +157,11 @@ class _Sample(_Handler):
     """A short address of a row, whichever config it is in."""
 
     async def get(self, sample_id: str) -> None:
-        for config in ("sft", "rejected", "rl"):
+        for config in CONFIGS:
             number = await asyncio.to_thread(self.report.rows.number_of, config, sample_id)
             if number is not None:
-                self.redirect(self.report.link(number, Query(set="rl" if config == "rl" else "traces")))
+                found = "traces" if config in SETS["traces"] else config
+                self.redirect(self.report.link(number, Query.model_validate({"set": found})))
                 return
         raise HTTPError(404, "no row has this id")
 
@@ -193,7 +195,7 @@ def make_app(reports: Reports) -> Application:
         [
             (r"/", _Overview, given),
             (r"/rows", _Rows, given),
-            (r"/row/(sft|rejected|rl)/([^/]{1,2000})", _Row, given),
+            (rf"/row/({'|'.join(CONFIGS)})/([^/]{{1,2000}})", _Row, given),
             (r"/sample/([^/]{1,2000})", _Sample, given),
             (r"/frame/([0-9a-f]{64})\.jpg", _Frame, given),
         ],

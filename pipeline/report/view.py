@@ -9,13 +9,15 @@ from reelproof.pipeline.report.evidence import Sent
 from reelproof.schemas.answers.reading import cited_spans
 from reelproof.schemas.chat import TextPart
 from reelproof.schemas.policy import PolicyConfig
-from reelproof.schemas.sample import RejectedSample, RlSample, SftSample
+from reelproof.schemas.sample import DpoSample, RejectedSample, RlSample, SftSample
 from reelproof.schemas.trace import ClaimVerdict, JudgedClaim
 from reelproof.stages.measurements import SCORES
 from reelproof.stages.policy import Rule, rl_rules, sft_rules
 
 _CITATIONS = re.compile(r"(\[[^\[\]]{1,40}\]|\bFrame \d{1,3}\b)")
-_KEYS = frozenset((*SftSample.model_fields, *RejectedSample.model_fields, *RlSample.model_fields))
+_KEYS = frozenset(
+    name for each in (SftSample, RejectedSample, RlSample, DpoSample) for name in each.model_fields
+)
 _NOT_SCORES = _KEYS | {"config", "number"}
 _NOT_MEASURED = frozenset(("task", "question_id"))
 

@@ -38,31 +38,39 @@ def plain(store) -> list[dict]:
 
 
 CLIP_ID = clip_of(footage(0, 8)).clip_id
+TRACES = ("sft", "rejected")
 QUERIES = {
-    "all": (Query(), lambda row: row["config"] != "rl"),
+    "all": (Query(), lambda row: row["config"] in TRACES),
     "set": (Query(set="rl"), lambda row: row["config"] == "rl"),
-    "task": (Query(task="numerical"), lambda row: row["config"] != "rl" and row["task"] == "numerical"),
+    "task": (Query(task="numerical"), lambda row: row["config"] in TRACES and row["task"] == "numerical"),
     "source": (
         Query(source="given"),
-        lambda row: row["config"] != "rl" and row["question_source"] == "given",
+        lambda row: row["config"] in TRACES and row["question_source"] == "given",
     ),
     "kind": (
         Query(set="sft", source="odd_frame"),
         lambda row: row["config"] == "sft" and row["question_kind"] == "odd_frame",
     ),
-    "reason": (Query(reason="wrong_answer"), lambda row: "wrong_answer" in (row.get("reasons") or ())),
+    "reason": (
+        Query(reason="wrong_answer"),
+        lambda row: row["config"] in TRACES and "wrong_answer" in (row.get("reasons") or ()),
+    ),
+    "pairs": (
+        Query(set="dpo", reason="wrong_answer"),
+        lambda row: row["config"] == "dpo" and "wrong_answer" in row["reasons"],
+    ),
     "score": (
         Query(score="grounded_share", low=0.2, high=0.6),
-        lambda row: row["config"] != "rl" and 0.2 <= row["grounded_share"] <= 0.6,
+        lambda row: row["config"] in TRACES and 0.2 <= row["grounded_share"] <= 0.6,
     ),
     "score of a set without it": (Query(set="rl", score="grounded_share", low=0), lambda row: False),
     "words": (
         Query(text="ROLLOUT 2"),
-        lambda row: row["config"] != "rl" and "rollout 2" in (row.get("thought") or row["text"]).lower(),
+        lambda row: row["config"] in TRACES and "rollout 2" in (row.get("thought") or row["text"]).lower(),
     ),
     "an id": (
         Query(text=CLIP_ID[:8].upper()),
-        lambda row: row["config"] != "rl" and row["clip_id"] == CLIP_ID,
+        lambda row: row["config"] in TRACES and row["clip_id"] == CLIP_ID,
     ),
     "a pattern is words": (Query(text="rollout .*"), lambda row: False),
     "no such column": (Query(score="^.*$", low=0), lambda row: False),

@@ -10,6 +10,7 @@ import pytest
 
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.report.query import Query
+from reelproof.schemas.answers.reading import read_completion
 from reelproof.stages.policy import PolicyConfig
 from tests.hostile import HOSTILE_PATHS, HOSTILE_TEXTS
 from tests.pipeline.conftest import COMMAND
@@ -77,6 +78,21 @@ def test_row_tells_scores_with_their_thresholds(harmless):
     assert "min_grounded_share = 0.5" in page
     assert "Why it was not kept" in page
     assert re.search(r'data-frames="\d', page)
+
+
+def test_pair_shows_both_of_its_traces_and_its_reasons(harmless):
+    listed = harmless.get("/rows?set=dpo").text
+    (number, *_) = harmless.report.rows.find(Query(set="dpo"))
+    pair = harmless.report.rows.row(number)
+    page = harmless.get(rows_on(listed)[0]).text
+    for side in ("chosen", "rejected"):
+        said = read_completion(pair[side][0]["content"][0]["text"]).thought
+        assert said.partition(" I see it")[0].partition("[")[0] in html.unescape(page)
+        assert pair[f"{side}_request_id"] in page
+    assert "Why the other one is the worse" in page
+    assert all(f">{reason}</b>" in page for reason in pair["reasons"])
+    assert f"{pair['chosen_prediction']}</b> over <b>" in html.unescape(listed)
+    assert harmless.get(f"/sample/{pair['sample_id']}").status == 302
 
 
 def test_frames_are_the_rows_own(harmless):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from reelproof.pipeline.report.rows import CONFIGS
 from reelproof.pipeline.report.static import ReportConfig, StaticLinks, frame_file, write_report
 from tests.hostile import HOSTILE_TEXTS
 from tests.reports import small_dataset
@@ -38,6 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_folder_holds_a_page_for_every_trace_and_all_that_it_links_to(folder):
     assert len(list(folder.glob("row-sft-*.html"))) + len(list(folder.glob("row-rejected-*.html"))) == 24
+    assert list(folder.glob("row-dpo-*.html"))
     for page in folder.glob("*.html"):
         for tag, attrs in tags(page):
             target = (attrs.get("src") or attrs.get("href") or "").split("#")[0]
@@ -48,9 +50,9 @@ def test_folder_holds_a_page_for_every_trace_and_all_that_it_links_to(folder):
 
 
 def test_every_trace_is_in_a_list(folder):
-    lists = [*folder.glob("sft-*.html"), *folder.glob("rejected-*.html")]
+    lists = [page for config in CONFIGS for page in folder.glob(f"{config}-*.html")]
     linked = {attrs["href"] for page in lists for tag, attrs in tags(page) if tag == "a"}
-    pages = {page.name for config in ("sft", "rejected") for page in folder.glob(f"row-{config}-*.html")}
+    pages = {page.name for config in CONFIGS for page in folder.glob(f"row-{config}-*.html")}
     assert pages <= linked
 
 
