@@ -1,7 +1,5 @@
 import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,8 @@ from reelproof.training.preflight import SetupError
 from reelproof.training.shards import ShardsConfig, example_of
 from reelproof.training.trainer import OptimizerConfig
 from tests.tiny_qwen import FAMILIES, frame_px, tiny_qwen_processor, write_tiny_qwen
-from tests.tiny_training import dpo_row, write_dpo, write_model, write_sft
+from tests.tiny_training import dpo_row, write_dpo, write_sft
+from tests.training_processes import run_in_two_processes, run_until_killed_in_step_4
 
 CFG = DpoConfig(
     steps=10,
@@ -27,26 +26,6 @@ CFG = DpoConfig(
     log_every_steps=1,
     checkpoint_every_steps=2,
 )
-DIE_IN_STEP_4 = """
-import os, signal, sys
-from pathlib import Path
-from reelproof.training import dpo
-
-class Mortal(dpo.PairTrainer):
-    def apply(self):
-        if self.schedule.last_epoch == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().apply()
-
-dpo.PairTrainer = Mortal
-cfg = dpo.DpoConfig.model_validate_json(sys.argv[4])
-dpo.train_dpo(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), cfg)
-"""
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return write_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")
@@ -163,8 +142,7 @@ def test_qwen_is_its_own_reference_and_learns(family, tmp_path):
 def test_killed_run_goes_on_with_the_same_losses(model, dataset, plain_run, tmp_path):
     """Its reference is still the start, not the checkpoint."""
     out = tmp_path / "killed"
-    command = [sys.executable, "-c", DIE_IN_STEP_4, str(dataset), model, str(out), CFG.model_dump_json()]
-    child = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, check=False)
+    child = run_until_killed_in_step_4(dataset, model, out, CFG)
     assert child.returncode == -signal.SIGKILL, child.stderr.decode()
     assert [line["step"] for line in lines(out)] == [1, 2, 3]
     train_dpo(dataset, model, out, CFG)
@@ -180,3 +158,13 @@ def test_rows_that_are_no_pairs_are_refused(model, dataset, tmp_path):
         train_dpo(sft, model, tmp_path / "run", DpoConfig(shards=ShardsConfig()))
     with pytest.raises(SetupError, match=r"prompt\.style=direct"):
         train_dpo(dataset, model, tmp_path / "run", DpoConfig(prompt=PromptConfig(style="direct")))
+
+
+@pytest.mark.real
+def test_two_processes_prefer_as_one_does(model, dataset, plain_run, tmp_path):
+    cfg = CFG.model_copy(update={"accumulate": 1})
+    done = run_in_two_processes(dataset, model, tmp_path / "run", cfg, tmp_path / "train.py")
+    assert done.returncode == 0, done.stderr.decode()
+    for name in ("loss", "preferred", "margin"):
+        both, one = ([line[name] for line in lines(run)] for run in (tmp_path / "run", plain_run))
+        assert both == pytest.approx(one, rel=1e-4, abs=1e-5)

@@ -29,7 +29,7 @@ from reelproof.training.sampling import Ask, LocalSampler, Said, SamplingConfig
 from reelproof.training.shards import ShardsConfig, open_shards, stream_in_order
 from reelproof.training.trainer import OptimizerConfig, Trainer
 from tests.tiny_qwen import FAMILIES, frame_px, tiny_qwen_processor, write_tiny_qwen
-from tests.tiny_training import write_model, write_rl
+from tests.tiny_training import write_rl
 
 CFG = RlConfig(
     steps=4,
@@ -61,11 +61,6 @@ class EvenJudge:
 def train_and_be_killed(dataset, model, out, calls):
     """What the child process of a test runs."""
     train_rl(Path(dataset), model, Path(out), JUDGED, EvenJudge(calls=int(calls)))
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return write_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")

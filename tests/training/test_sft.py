@@ -4,9 +4,6 @@ import math
 import os
 import pickle
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -21,7 +18,8 @@ from reelproof.training.runs import RunFolder
 from reelproof.training.sft import SftConfig, train_sft
 from reelproof.training.shards import ShardsConfig, example_of
 from reelproof.training.trainer import OptimizerConfig, Trainer, completion_loss, learning_rate_share
-from tests.tiny_training import sft_row, write_model, write_sft
+from tests.tiny_training import sft_row, write_sft
+from tests.training_processes import run_in_two_processes, run_until_killed_in_step_4
 
 CFG = SftConfig(
     steps=6,
@@ -31,33 +29,6 @@ CFG = SftConfig(
     log_every_steps=1,
     checkpoint_every_steps=2,
 )
-DIE_IN_STEP_4 = """
-import os, signal, sys
-from pathlib import Path
-from reelproof.training.sft import SftConfig, Trainer, train_sft
-
-class Mortal(Trainer):
-    def apply(self):
-        if self.schedule.last_epoch == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().apply()
-
-import reelproof.training.sft
-reelproof.training.sft.Trainer = Mortal
-train_sft(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), SftConfig.model_validate_json(sys.argv[4]))
-"""
-TRAIN = """
-import sys
-from pathlib import Path
-from reelproof.training.sft import SftConfig, train_sft
-
-train_sft(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), SftConfig.model_validate_json(sys.argv[4]))
-"""
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return write_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")
@@ -167,8 +138,7 @@ def test_a_checkpoint_of_somebody_else_runs_nothing(model, tmp_path):
 @pytest.mark.real
 def test_killed_run_goes_on_with_the_same_losses(model, dataset, plain_run, tmp_path):
     out = tmp_path / "killed"
-    command = [sys.executable, "-c", DIE_IN_STEP_4, str(dataset), model, str(out), CFG.model_dump_json()]
-    child = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, check=False)
+    child = run_until_killed_in_step_4(dataset, model, out, CFG)
     assert child.returncode == -signal.SIGKILL, child.stderr.decode()
     assert [each.name for each in (out / "checkpoints").iterdir()] == ["step-00000002"]
     assert list(curve(out)) == [1, 2, 3]
@@ -180,17 +150,8 @@ def test_killed_run_goes_on_with_the_same_losses(model, dataset, plain_run, tmp_
 @pytest.mark.real
 def test_two_processes_learn_as_one_does(model, dataset, plain_run, tmp_path):
     """The network's eyes have a layer that feeds no loss, for which plain DDP waits."""
-    script, cfg = tmp_path / "train.py", CFG.model_copy(update={"accumulate": 1})
-    script.write_text(TRAIN)
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
-    arguments = [str(dataset), model, str(tmp_path / "run"), cfg.model_dump_json()]
-    done = subprocess.run(
-        [sys.executable, *launch, *arguments],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "ACCELERATE_USE_CPU": "true"},
-        capture_output=True,
-        check=False,
-    )
+    cfg = CFG.model_copy(update={"accumulate": 1})
+    done = run_in_two_processes(dataset, model, tmp_path / "run", cfg, tmp_path / "train.py")
     assert done.returncode == 0, done.stderr.decode()
     assert curve(tmp_path / "run") == pytest.approx(curve(plain_run), rel=1e-4)
     assert json.loads((tmp_path / "run" / "run.json").read_text())["setup"]["processes"] == 2

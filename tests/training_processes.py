@@ -1,0 +1,68 @@
+"""`train sft` and `train dpo` in processes of their own: killed in a step, or two that share the work."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from reelproof.training.dpo import DpoConfig
+from reelproof.training.sft import SftConfig
+
+ROOT = Path(__file__).parents[1]
+_TRAIN = """
+import sys
+from pathlib import Path
+from reelproof.training import {module}
+
+{before}
+cfg = {module}.{config}.model_validate_json(sys.argv[4])
+{module}.train_{module}(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), cfg)
+"""
+_MORTAL = """
+import os, signal
+
+class Mortal({module}.{trainer}):
+    def apply(self):
+        if self.schedule.last_epoch == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().apply()
+
+{module}.{trainer} = Mortal
+"""
+
+
+def run_until_killed_in_step_4(
+    dataset: Path, model: str, out: Path, cfg: SftConfig
+) -> subprocess.CompletedProcess[bytes]:
+    """Train until the process is killed before its fourth step is applied."""
+    names = _names(cfg)
+    script = _TRAIN.format(before=_MORTAL.format(**names), **names)
+    return _run(["-c", script], dataset, model, out, cfg)
+
+
+def run_in_two_processes(
+    dataset: Path, model: str, out: Path, cfg: SftConfig, script: Path
+) -> subprocess.CompletedProcess[bytes]:
+    """Train as `torchrun` does it; `script` is where its program is written."""
+    script.write_text(_TRAIN.format(before="", **_names(cfg)))
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    return _run(launch, dataset, model, out, cfg)
+
+
+def _names(cfg: SftConfig) -> dict[str, str]:
+    if isinstance(cfg, DpoConfig):
+        return {"module": "dpo", "trainer": "PairTrainer", "config": "DpoConfig"}
+    return {"module": "sft", "trainer": "Trainer", "config": "SftConfig"}
+
+
+def _run(
+    program: list[str], dataset: Path, model: str, out: Path, cfg: SftConfig
+) -> subprocess.CompletedProcess[bytes]:
+    arguments = [str(dataset), model, str(out), cfg.model_dump_json()]
+    return subprocess.run(
+        [sys.executable, *program, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "ACCELERATE_USE_CPU": "true"},
+        capture_output=True,
+        check=False,
+    )
