@@ -4,12 +4,15 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from reelproof.schemas.answers.normalise import normalise
 from reelproof.schemas.openai_reply import message_text
+from reelproof.schemas.question import Task
 
 _MEDIA = re.compile(
     r"<(?:image|video|audio|ImageHere|im_start|im_end)>\n?|<\|?vision_\w+\|?>|<\|?(?:video|image)_pad\|?>"
 )
 _LETTERED = re.compile(r"^[ \t]*\(?([A-Z])(?:[.:)]|\.\))[ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
+_LONE_LETTER = re.compile(r"\(?[A-Z]\)?\.?")
 _HEADING = re.compile(r"\s*(?:the\s)?(?:options|choices|candidates)(?:\sare)?\s?:?\s*\Z", re.IGNORECASE)
 _PERSONS, _MODELS = frozenset(("human", "user")), frozenset(("gpt", "assistant", "model"))
 
@@ -76,3 +79,26 @@ def lettered_options(text: str) -> LetteredText:
     return (
         LetteredText(asked, tuple(options)) if len(options) > 1 and asked else LetteredText(text.strip(), ())
     )
+
+
+def options_apart(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A plain row, its options apart where its question's text lists them and its answer is one of them.
+
+    A lone letter is one, even where there is no such option: the row is then refused for what it is.
+    """
+    said, asked = row.get("answer"), row.get("question")
+    told = row.get("options") or row.get("task") not in (None, "multiple_choice")
+    if told or not isinstance(said, str) or not isinstance(asked, str):
+        return row
+    apart = lettered_options(asked)
+    if not apart.options or not (_LONE_LETTER.fullmatch(said.strip()) or _is_one_of(apart, said)):
+        return row
+    return {**row, "question": apart.text, "options": list(apart.options)}
+
+
+def _is_one_of(asked: LetteredText, said: str) -> bool:
+    try:
+        normalise(asked.text, asked.options, said, Task.MULTIPLE_CHOICE)
+    except ValueError:
+        return False
+    return True

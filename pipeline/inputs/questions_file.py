@@ -1,6 +1,5 @@
 """A manifest's raw rows, of any known shape -> videos and what is asked of them, each with its line."""
 
-import json
 import math
 import re
 from collections import Counter
@@ -9,7 +8,9 @@ from typing import Any, NamedTuple
 
 from reelproof.pipeline.inputs.conversations import video_of_chat
 from reelproof.pipeline.inputs.formats import FORMATS, Cell, kind_of
-from reelproof.pipeline.inputs.shapes import SHAPES, THOUGHTS, Shape, plain_rows, shape_of
+from reelproof.pipeline.inputs.option_list import option_list
+from reelproof.pipeline.inputs.set_rows import THOUGHTS
+from reelproof.pipeline.inputs.shapes import SHAPES, Shape, plain_rows, shape_of
 from reelproof.schemas.answers.normalise import normalise
 from reelproof.schemas.openai_reply import message_text
 from reelproof.schemas.question import GivenQuestion, Task
@@ -138,7 +139,7 @@ def _read_row(row: dict[str, Any], number: int, set_name: str) -> ListedRow:
         raise ValueError(f"a question and its answer come together, got only `{asked[0]}`")
     question = _question(
         text=_text(row, "question"),
-        options=_options(row.get("options")),
+        options=option_list(row.get("options")),
         answer=row["answer"],
         task=_optional_text(row, "task"),
         kind=_optional_text(row, "kind") or set_name,
@@ -172,6 +173,8 @@ def _video(row: Mapping[str, Any]) -> str:
     """The file that a row names: by path, by number, as `{"path": …}`, in a list, or in a message."""
     named = row.get("video", row.get("videos")) or video_of_chat(row.get("messages"))
     if isinstance(named, list) and named:
+        if len({*map(str, named)}) > 1:
+            raise ValueError(f"a question is about one video, got {len(named)}: {named!r}"[:200])
         named = named[0]
     if isinstance(named, Mapping):
         named = named.get("path", named.get("url"))
@@ -195,22 +198,6 @@ def _task(name: str) -> Task | None:
     if key not in known:
         raise ValueError(f"unknown task {name!r}; it may be {', '.join(known)}")
     return known[key]
-
-
-def _options(value: Any) -> tuple[str, ...]:
-    """A list, a JSON list as text, or text with one option a line or between bars."""
-    if value is None or value == "":
-        return ()
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        try:
-            value = json.loads(value)
-        except ValueError as error:
-            raise ValueError(f"`options` begins like a JSON list but is none ({error})") from error
-    if isinstance(value, str):
-        value = [option for option in re.split(r"[|\n]", value) if option.strip()]
-    if not isinstance(value, list) or not all(isinstance(each, (str, int, float)) for each in value):
-        raise ValueError(f"`options` is a list of texts, got {value!r}")
-    return tuple(str(each) for each in value)
 
 
 def _seconds(row: dict[str, Any], name: str) -> float | None:

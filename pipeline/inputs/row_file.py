@@ -1,5 +1,6 @@
 """The address in a manifest's row -> the file there, or why it is not to be had."""
 
+import re
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
@@ -7,6 +8,8 @@ from reelproof.pipeline.disk.files import is_local, stat_file
 from reelproof.pipeline.disk.web import names_inner_address
 from reelproof.schemas.source import SourceFile
 
+_ENDING = re.compile(r"\.(?=[^/.]*[a-z])[^/.]{2,5}\Z", re.IGNORECASE)
+"""An ending has a letter: the `.0` of `NUsG9BgSes0_210.0_360.0` is a part of its time."""
 _USUAL_ENDINGS = (".mp4", ".mkv", ".webm", ".avi", ".mov")
 
 
@@ -24,11 +27,15 @@ def refusal(url: str, manifest: str, schemes: Collection[str], inner_addresses: 
 
 
 def file_or_reason(url: str, license_name: str) -> SourceFile | str:
-    """The file, with a usual ending where a set leaves it out."""
-    without = "." not in url.rpartition("/")[2][-6:]
-    for ending in ("", *_USUAL_ENDINGS) if without else ("",):
+    """The file, with a usual ending where a set leaves it out, and with the `v_` of ActivityNet's."""
+    without = not _ENDING.search(url)
+    named = [url + ending for ending in ("", *_USUAL_ENDINGS)] if without else [url]
+    folder, slash, name = url.rpartition("/")
+    if without and is_local(url) and not name.startswith("v_"):
+        named += [f"{folder}{slash}v_{name}{ending}" for ending in _USUAL_ENDINGS]
+    for each in named:
         try:
-            return stat_file(url + ending, license_name)
+            return stat_file(each, license_name)
         except FileNotFoundError:
             continue
         except (OSError, ValueError) as error:

@@ -3,23 +3,20 @@
 A plain row has the columns of `PLAIN_COLUMNS`; most shapes only call these otherwise.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from reelproof.pipeline.inputs.conversations import chat_turns, lettered_options, without_media_tags
-from reelproof.schemas.answers.reading import read_completion
+from reelproof.pipeline.inputs import set_rows
+from reelproof.pipeline.inputs.conversations import options_apart, video_of_chat
+from reelproof.pipeline.inputs.set_rows import NUMBERED, THOUGHTS
 
 Row = Mapping[str, Any]
 
 PLAIN = "plain"
-THOUGHTS = ("reasoning_content", "reasoning")
 PLAIN_COLUMNS = (
     *("video", "question", "options", "answer", "task", "start_s", "end_s"),
     *("license", "split", "kind", "completion", *THOUGHTS),
 )
-_ANSWER_BLOCK = re.compile(r"\s*<answer>(.*)</answer>\s*", re.DOTALL)
-_WHEN = "From when to when does the video show this: {said}"
 
 
 def _same(row: Row) -> Iterator[Row]:
@@ -51,106 +48,43 @@ def plain_rows(row: Row, shape: Shape) -> Iterator[Row]:
     """A row of a shape as plain rows."""
     taken = {name: ours for name, ours in shape.columns.items() if ours in shape.known_by or ours not in row}
     ours = {taken.get(name, name): value for name, value in row.items()}
+    if _is_about_a_picture(ours):
+        return
     for plain in shape.rows(ours):
-        yield {**shape.constant, **plain}
+        yield options_apart({**shape.constant, **plain})
+
+
+def _is_about_a_picture(row: Row) -> bool:
+    """Whether a row names pictures and no video, as mixed training sets have them."""
+    named = row.get("video") or row.get("videos") or video_of_chat(row.get("messages"))
+    return not named and any(row.get(name) for name in _PICTURES)
 
 
 def shape_of(row: Row, shapes: Iterable[Shape]) -> Shape:
     """The first shape all of whose columns a row has. Raises ValueError where it has those of none."""
     wanted = list(shapes)
     for shape in wanted:
+        if shape.name == PLAIN and (lacking := _lacking(row, wanted)):
+            raise ValueError(lacking)
         if all(name in row for name in shape.known_by):
             return shape
     needs = " or ".join(f"{shape.name} with {', '.join(shape.known_by)}" for shape in wanted)
     raise ValueError(f"a row has the columns of {needs}; this one has {', '.join(map(str, row)) or 'none'}")
 
 
-def _video_r1(row: Row) -> Iterator[Row]:
-    """Video-R1-260k or Video-R1-CoT-165k, whose `process` holds a thought. Source: arXiv 2503.21776."""
-    data_type = row.get("data_type", "video")
-    if data_type not in ("image", "video"):
-        raise ValueError(f"`data_type` is `video` or `image`, got {data_type!r}")
-    if data_type == "image":
-        return
-    solution = str(row.get("solution", ""))
-    found = _ANSWER_BLOCK.fullmatch(solution)
-    if found is None:
-        raise ValueError(f"`solution` stands in <answer>…</answer>, got {solution[:80]!r}")
-    process = row.get("process")
-    yield {**row, "answer": found[1], "completion": f"{process}\n{solution}" if process else None}
+def _lacking(row: Row, shapes: Iterable[Shape]) -> str | None:
+    """What a row lacks that names no video of its own and is one of a shape, save for its answer."""
+    if not {"video", "videos", "path"}.isdisjoint(row):
+        return None
+    for shape in shapes:
+        answers = {name for name in shape.known_by if shape.columns.get(name, name) == "answer"}
+        if answers and all(name in row for name in shape.known_by if name not in answers):
+            return f"this looks like a row of {shape.name} without its answer, `{min(answers)}`"
+    return None
 
 
-def _problem_with_options(row: Row) -> Iterator[Row]:
-    """LongVideo-Reason: options stand in the problem, the answer in its tags. Source: arXiv 2507.07966."""
-    if row.get("data_type", "video") != "video":
-        return
-    asked = lettered_options(str(row["question"]))
-    answer = str(row["answer"])
-    found = _ANSWER_BLOCK.fullmatch(answer)
-    yield {
-        **_with_trace(row, answer),
-        "question": asked.text,
-        "options": list(asked.options) or None,
-        "answer": found[1] if found else answer,
-    }
-
-
-def _reasoned(row: Row) -> Iterator[Row]:
-    """Open-o3's rows with a thought beside the answer. Source: arXiv 2510.20579."""
-    yield _with_trace(row, str(row["answer"]))
-
-
-def _with_trace(row: Row, answer: str) -> dict[str, Any]:
-    """The row with its thought and answer as a completion, where it has a thought."""
-    thought = row.get("reasoning_content")
-    if not thought:
-        return dict(row)
-    told = thought if "<think>" in thought else f"<think>{thought}</think>"
-    return {name: row[name] for name in row if name not in THOUGHTS} | {"completion": f"{told}\n{answer}"}
-
-
-def _conversation(row: Row) -> Iterator[Row]:
-    """Chats about a video: each turn of a person and a model is a question with its answer."""
-    for asked, said in chat_turns(row.get("conversations", row.get("messages"))):
-        question = lettered_options(without_media_tags(asked))
-        reading = read_completion(said)
-        yield {
-            **row,
-            "question": question.text,
-            "options": list(question.options) or None,
-            "answer": reading.stated if reading.thought else said,
-            "completion": said if reading.thought else None,
-        }
-
-
-def _sentence(row: Row) -> Iterator[Row]:
-    """A sentence with the stretch, or the stretches, where it is true."""
-    spans = row["answer"]
-    if not isinstance(spans, list) or not spans:
-        raise ValueError(f"a stretch is [start, end] in seconds, got {spans!r}")
-    yield {**row, "question": _WHEN.format(said=str(row["question"]).strip()), "answer": spans}
-
-
-def _numbered_options(row: Row) -> Iterator[Row]:
-    """Options in columns of their own or in a list, the right one by its number from 0."""
-    options = row.get("options") or [row[name] for name in _FIVE if row.get(name) not in (None, "")]
-    try:
-        number = int(row["answer"])
-    except (TypeError, ValueError):
-        raise ValueError(f"the answer is an option's number from 0, got {row['answer']!r}") from None
-    if not 0 <= number < len(options):
-        raise ValueError(f"the answer is option {number} of {len(options)}, counted from 0")
-    yield {**row, "options": list(options), "answer": chr(ord("A") + number)}
-
-
-def _without_answer(row: Row) -> Iterator[Row]:
-    raise ValueError(
-        f"question {row['question_id']} has its answer in another file; put both into one, by `question_id`"
-    )
-    yield row
-
-
-_FIVE = tuple(f"a{number}" for number in range(5))
+_PICTURES = ("image", "images", "image_path")
+_CHAT = (*_PICTURES, "videos", "id", "system", "rejected_response", "rejected_messages", "rejected")
 
 SHAPES = (
     Shape(
@@ -158,23 +92,47 @@ SHAPES = (
         ("problem", "solution"),
         {"path": "video", "problem": "question", "problem_type": "task", "data_source": "kind"},
         ("data_type", "process", "problem_id"),
-        _video_r1,
+        set_rows.video_r1,
     ),
     Shape(
         "longvideo-reason",
         ("problem", "videos", "answer"),
         {"videos": "video", "problem": "question", "reasoning": "reasoning_content"},
         ("data_type", "problem_type", "problem_id"),
-        _problem_with_options,
+        set_rows.problem_with_options,
     ),
-    Shape("llava-video", ("conversations",), {"data_source": "kind"}, ("videos", "id"), _conversation),
-    Shape("messages", ("messages",), {}, ("videos", "id"), _conversation),
+    Shape("llava-video", ("conversations",), {"data_source": "kind"}, _CHAT, set_rows.conversation),
+    Shape("messages", ("messages",), {}, _CHAT, set_rows.conversation),
+    Shape("query-response", ("query", "response"), {}, _CHAT, set_rows.query),
     Shape(
         "time-r1",
         ("video", "timestamp", "sentence"),
-        {"timestamp": "answer", "sentence": "question"},
-        ("duration", "qid"),
-        _sentence,
+        {"timestamp": "answer", "sentence": "question", "video_start": "start_s", "video_end": "end_s"},
+        ("duration", "qid", "difficulty", "pred"),
+        set_rows.sentence,
+        {"task": "temporal_grounding"},
+    ),
+    Shape(
+        "tvgbench",
+        ("path", "question", "answer", "qsemtype"),
+        {"path": "video", "start": "start_s", "end": "end_s"},
+        ("duration", "question_type", "source", "dataset_name", "bins"),
+        set_rows.sentence,
+        {"task": "temporal_grounding"},
+    ),
+    Shape(
+        "charades-sta",
+        ("video", "caption", "timestamp"),
+        {"caption": "question", "timestamp": "answer"},
+        rows=set_rows.sentence,
+        constant={"task": "temporal_grounding"},
+    ),
+    Shape(
+        "timelens",
+        ("video_path", "query", "span"),
+        {"video_path": "video", "query": "question", "span": "answer"},
+        ("duration",),
+        set_rows.sentence,
         {"task": "temporal_grounding"},
     ),
     Shape(
@@ -182,15 +140,15 @@ SHAPES = (
         ("vid", "query", "relevant_windows"),
         {"vid": "video", "query": "question", "relevant_windows": "answer"},
         ("duration", "qid", "relevant_clip_ids", "saliency_scores"),
-        _sentence,
+        set_rows.sentence,
         {"task": "temporal_grounding"},
     ),
     Shape(
         "next-qa",
         ("video", "question", "a0", "a1", "answer"),
         {},
-        (*_FIVE, "qid", "type"),
-        _numbered_options,
+        (*NUMBERED, "qid", "type"),
+        set_rows.numbered_options,
         {"task": "multiple_choice"},
     ),
     Shape(
@@ -198,7 +156,7 @@ SHAPES = (
         ("video_idx", "question", "option", "answer"),
         {"video_idx": "video", "option": "options"},
         ("question_idx",),
-        _numbered_options,
+        set_rows.numbered_options,
         {"task": "multiple_choice"},
     ),
     Shape(
@@ -206,15 +164,19 @@ SHAPES = (
         ("video_name", "question", "options", "answer_id"),
         {"video_name": "video", "answer_id": "answer"},
         ("question_id", "area", "reasoning", "tag"),
-        lambda row: _numbered_options({name: row[name] for name in row if name != "reasoning"}),
+        lambda row: set_rows.numbered_options({name: row[name] for name in row if name != "reasoning"}),
         {"task": "multiple_choice"},
     ),
     Shape(
         "longvideobench",
-        ("video_path", "question", "candidates", "correct_choice"),
+        ("video_path", "question", "correct_choice"),
         {"video_path": "video", "candidates": "options", "correct_choice": "answer"},
-        ("video_id", "id", "question_category", "topic_category", "level", "duration"),
-        _numbered_options,
+        (
+            *(*NUMBERED, "video_id", "id", "question_category", "topic_category", "level", "duration"),
+            *("question_wo_referring_query", "position", "duration_group", "view_count", "subtitle_path"),
+            "starting_timestamp_for_subtitles",
+        ),
+        set_rows.numbered_options,
         {"task": "multiple_choice"},
     ),
     Shape(
@@ -233,10 +195,15 @@ SHAPES = (
     ),
     Shape(
         "open-o3",
-        ("question", "answer", "key_items"),
-        {"video_path": "video", "reasoning_process": "reasoning_content", "task": "about", "source": "kind"},
-        ("key_frames", "id"),
-        _reasoned,
+        ("video_path", "question", "answer"),
+        {
+            "video_path": "video",
+            "choices": "options",
+            "reasoning_process": "reasoning_content",
+            "source": "kind",
+        },
+        ("key_items", "key_frames", "id", "image_size", *_PICTURES),
+        set_rows.reasoned,
     ),
     Shape(
         "activitynet-qa",
@@ -244,7 +211,12 @@ SHAPES = (
         {"video_name": "video"},
         ("question_id", "type"),
     ),
-    Shape("activitynet-qa without answers", ("video_name", "question", "question_id"), rows=_without_answer),
+    Shape("next-qa open", ("video", "question", "answer", "additional_ref_answer")),
+    Shape(
+        "activitynet-qa without answers",
+        ("video_name", "question", "question_id"),
+        rows=set_rows.without_answer,
+    ),
     Shape(PLAIN, (), {"path": "video"}),
 )
 """In the order in which they are tried. Sources: each set's own files on the Hub or in its repository."""

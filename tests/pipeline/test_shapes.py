@@ -1,4 +1,4 @@
-"""Rows as public sets write them, made by hand from their files and documentation."""
+"""Rows as public sets write them, made up in content, in form as in their files, loaders and evaluations."""
 
 import json
 from typing import Any, NamedTuple
@@ -32,6 +32,8 @@ def chat(*turns: tuple[str, str]) -> list[dict[str, str]]:
 RED = ("red", "blue", "green")
 LETTERS = "A. red\nB. blue\nC. green"
 THOUGHT = "At [1.0 s] it is blue."
+
+WHEN = "From when to when does the video show this: {}"
 
 SETS: dict[str, list[tuple[dict[str, Any], list[Read]]]] = {
     "video-r1": [
@@ -196,6 +198,43 @@ SETS: dict[str, list[tuple[dict[str, Any], list[Read]]]] = {
             ],
         ),
         (
+            {
+                "video": "./videos/KgO7MJNO3oo.mp4",
+                "duration": 10.8,
+                "timestamp": [0.0, 3.5],
+                "sentence": "he sits",
+                "qid": "my|internvid-vtime|x",
+                "video_start": 120.6,
+                "video_end": 131.4,
+                "difficulty": 50.0,
+                "pred": [0.0, 3.0],
+            },
+            [
+                Read(
+                    *("./videos/KgO7MJNO3oo.mp4", WHEN.format("he sits"), (), "[120.6, 124.1]", GROUND, None),
+                    (120.6, 131.4),
+                )
+            ],
+        ),
+        (
+            {
+                "video": "4jujhM5qhEc_00:00:39:000_00:01:24:700.mp4",
+                "timestamp": [34.9, 41.9],
+                "sentence": "a statue",
+                "video_start": 39.0,
+                "video_end": 84.7,
+            },
+            [
+                Read(
+                    "4jujhM5qhEc_00:00:39:000_00:01:24:700.mp4",
+                    WHEN.format("a statue"),
+                    (),
+                    "[34.9, 41.9]",
+                    GROUND,
+                )
+            ],
+        ),
+        (
             {"video": "a.mp4", "timestamp": [0.0, 4.0], "sentence": "he sits down"},
             [
                 Read(
@@ -210,6 +249,56 @@ SETS: dict[str, list[tuple[dict[str, Any], list[Read]]]] = {
         (
             {"video": "a.mp4", "timestamp": [1, 2], "sentence": "it rains", "split": "test"},
             [Read("a.mp4", "From when to when does the video show this: it rains", (), "[1, 2]", GROUND)],
+        ),
+    ],
+    "tvgbench": [
+        (
+            {
+                "path": "./dataset/a.mp4",
+                "question": "a person sits.",
+                "answer": "13.4-28.1",
+                "start": None,
+                "end": None,
+                "duration": 30.12,
+                "question_type": "video temporal grounding",
+                "source": "./dataset/Charades_sta_test.json",
+                "dataset_name": "charades",
+                "qsemtype": "Human Pose",
+                "bins": {"videolen": 1},
+            },
+            [Read("./dataset/a.mp4", WHEN.format("a person sits."), (), "[13.4, 28.1]", GROUND)],
+        ),
+        (
+            {
+                "path": "a.mp4",
+                "question": "he jumps.",
+                "answer": "9.944375536211354-45.94437553621135",
+                "start": 53.05562446378865,
+                "end": 152.42562446378867,
+                "qsemtype": "Human Action",
+            },
+            [
+                Read(
+                    *("a.mp4", WHEN.format("he jumps."), (), "[63.0, 99.0]", GROUND, None),
+                    (53.05562446378865, 152.42562446378867),
+                )
+            ],
+        ),
+    ],
+    "charades-sta": [
+        (
+            {"video": "3MSZA.mp4", "caption": "he turns a light on", "timestamp": [24.3, 30.4]},
+            [Read("3MSZA.mp4", WHEN.format("he turns a light on"), (), "[24.3, 30.4]", GROUND)],
+        ),
+        (
+            {"video": "a.mp4", "caption": "he sits", "timestamp": "[0.0, 5.5]"},
+            [Read("a.mp4", WHEN.format("he sits"), (), "[0.0, 5.5]", GROUND)],
+        ),
+    ],
+    "timelens": [
+        (
+            {"video_path": "a.mp4", "query": "he sits", "span": [[0.5, 5.5]], "duration": 9.0},
+            [Read("a.mp4", WHEN.format("he sits"), (), "[0.5, 5.5]", GROUND)],
         ),
     ],
     "qvhighlights": [
@@ -333,6 +422,24 @@ SETS: dict[str, list[tuple[dict[str, Any], list[Read]]]] = {
             [Read("a.mp4", "Q?", RED, "A", MC)],
         ),
         (
+            {
+                "video_id": "x",
+                "question": "At 0:03, which?",
+                "question_wo_referring_query": "Which?",
+                "option0": "red",
+                "option1": "blue",
+                "option2": "green",
+                "option3": "N/A",
+                "option4": "N/A",
+                "correct_choice": 2,
+                "video_path": "a.mp4",
+                "subtitle_path": "a_en.json",
+                "duration_group": 15,
+                "starting_timestamp_for_subtitles": 0.0,
+            },
+            [Read("a.mp4", "At 0:03, which?", RED, "C", MC)],
+        ),
+        (
             {"question": "R?", "candidates": list(RED), "correct_choice": 2, "video_path": "a.mp4"},
             [Read("a.mp4", "R?", RED, "C", MC)],
         ),
@@ -419,6 +526,39 @@ SETS: dict[str, list[tuple[dict[str, Any], list[Read]]]] = {
             },
             [Read("a.mp4", "Which?", RED, "B", MC)],
         ),
+        (
+            {
+                "question": f"Which?\nOptions:\n{LETTERS}",
+                "answer": "B\n[1.0, 4.0]",
+                "video_path": "a.mp4",
+                "task": "temporal QA (MCQ)",
+                "source": "TVG_R1",
+            },
+            [Read("a.mp4", "Which?", RED, "B", MC)],
+        ),
+        (
+            {
+                "question": "When does it run?",
+                "answer": "From <t>1.0</t>s to <t>4.0</t>s.",
+                "video_path": "a.mp4",
+                "task": "temporal QA",
+                "source": "TVG_R1",
+            },
+            [Read("a.mp4", "When does it run?", (), "[1, 4]", GROUND)],
+        ),
+        (
+            {"question": "Which?\n(A) red\n(B) blue", "answer": "B", "video_path": "a.mp4", "uid": "7"},
+            [Read("a.mp4", "Which?", RED[:2], "B", MC)],
+        ),
+        (
+            {
+                "question": "Which?",
+                "choices": {"A": "red", "B": "blue", "C": ""},
+                "answer": "B",
+                "video_path": "a.mp4",
+            },
+            [Read("a.mp4", "Which?", RED[:2], "B", MC)],
+        ),
     ],
     "activitynet-qa": [
         (
@@ -436,11 +576,53 @@ SETS: dict[str, list[tuple[dict[str, Any], list[Read]]]] = {
             [Read("a", "what is it", (), "a park", OPEN)],
         ),
         (
+            {
+                "video_name": "9_a.mp4",
+                "question": "Which?\n(A) red\n(B) blue\n(C) green",
+                "answer": "C",
+                "task_type": "plotQA",
+            },
+            [Read("9_a.mp4", "Which?", RED, "C", MC)],
+        ),
+        (
             {"video_name": "a", "question": "how many", "answer": 2},
             [Read("a", "how many", (), "2", Task.NUMERICAL)],
         ),
     ],
+    "next-qa open": [
+        (
+            {
+                "video": 4010069381,
+                "question": "where is it",
+                "answer": "park",
+                "qid": 1,
+                "type": "DL",
+                "additional_ref_answer": "in a park",
+            },
+            [Read("4010069381", "where is it", (), "park", OPEN)],
+        ),
+    ],
+    "query-response": [
+        (
+            {
+                "query": "<video>Is it blue?",
+                "response": "yes",
+                "videos": ["/x/a.mp4"],
+                "rejected_response": "no",
+            },
+            [Read("/x/a.mp4", "Is it blue?", (), "yes", YES)],
+        ),
+    ],
     PLAIN: [
+        (
+            {"video": "a.mp4", "question": f"Which?\n{LETTERS}", "answer": "C"},
+            [Read("a.mp4", "Which?", RED, "C", MC)],
+        ),
+        (
+            {"video": "a.mp4", "question": f"What hangs there?\n{LETTERS}", "answer": "a list of colours"},
+            [Read("a.mp4", f"What hangs there?\n{LETTERS}", (), "a list of colours", OPEN)],
+        ),
+        ({"image_path": "a.jpg", "question": "What?", "answer": "a cat", "task": "visual QA"}, []),
         (
             {
                 "video": {"path": "a.mp4", "bytes": None},
@@ -501,6 +683,34 @@ def test_charades_lines_are_sentences_with_their_stretch() -> None:
 
 
 PROBLEMS = {
+    "two videos": (
+        {"videos": ["a.mp4", "b.mp4"], "question": "Which is longer?", "answer": "the first"},
+        "a question is about one video, got 2",
+    ),
+    "a letter of no options": (
+        {
+            "problem": "Who is it?\nC. But the user wants more.",
+            "videos": "a.mp4",
+            "answer": "<answer>C</answer>",
+        },
+        "the answer is option C, and the problem lists no options",
+    ),
+    "an option left out": (
+        {"video": "a", "question": "q", "a0": "red", "a1": "", "a2": "green", "answer": 1},
+        "an option before `a2` is empty",
+    ),
+    "half a number": (
+        {"video": "a", "question": "q", "a0": "red", "a1": "blue", "answer": 0.7},
+        "an option's number from 0, got 0.7",
+    ),
+    "no answers in a set for tests": (
+        {"vid": "a_0.0_150.0", "query": "he runs", "qid": 3, "duration": 150},
+        "this looks like a row of qvhighlights without its answer, `relevant_windows`",
+    ),
+    "words for seconds": (
+        {"video": "a", "timestamp": ["soon", 4], "sentence": "s"},
+        "a stretch is [start, end] in seconds, got 'soon'",
+    ),
     "an option that is not there": (
         {"video": "a", "question": "q", "a0": "red", "a1": "blue", "answer": 5},
         "option 5 of 2, counted from 0",
@@ -542,6 +752,32 @@ PROBLEMS = {
 def test_rows_that_fall_short_of_their_shape_say_how(row: dict[str, Any], reason: str) -> None:
     (problem,) = manifest(row).problems
     assert reason in problem.reason
+
+
+OPTIONS_AS_TEXT = {
+    "JSON": '["red", "dark blue"]',
+    "Python": "['red', 'dark blue']",
+    "NumPy": "['red' 'dark blue']",
+    "NumPy, folded": "['red'\n \"dark blue\"]",
+    "lines": "red\ndark blue",
+}
+
+
+@pytest.mark.parametrize("written", OPTIONS_AS_TEXT.values(), ids=OPTIONS_AS_TEXT)
+def test_options_that_a_table_holds_as_text_are_several(written: str) -> None:
+    rows = (
+        {"video": "a", "question": "Which?", "options": written, "answer": "B"},
+        {"video_name": "a", "question": "Which?", "options": written, "answer_id": "1"},
+    )
+    read = [row.question for row in manifest(*rows).rows if row.question]
+    assert [(each.options, each.answer) for each in read] == [(("red", "dark blue"), "B")] * 2
+
+
+def test_options_beside_a_chat_are_kept() -> None:
+    row = {"video": "a", "conversations": chat(("human", "Which?"), ("gpt", "B")), "options": ["red", "blue"]}
+    (read,) = manifest(row).rows
+    assert read.question
+    assert (read.question.options, read.question.answer) == (("red", "blue"), "B")
 
 
 NEAR = {
@@ -628,16 +864,19 @@ def test_shape_that_is_named_is_the_only_one(tmp_path) -> None:
 
 
 def test_endings_that_sets_leave_out_are_tried(tmp_path) -> None:
-    for name in ("a.webm", "v_b.2.mkv"):
+    for name in ("a.webm", "v_b.2.mkv", "NUsG9BgSes0_210.0_360.0.mp4"):
         (tmp_path / name).write_bytes(name.encode())
     rows = [
         {"video": "a", "question": "how", "answer": "1", "a0": "red", "a1": "blue"},
         {"video": "a", "question": "why", "answer": "0", "a0": "red", "a1": "blue"},
         {"video": "c", "question": "why", "answer": "0", "a0": "red", "a1": "blue"},
+        {"video_name": "b.2", "question": "why", "answer": "so"},
+        {"vid": "NUsG9BgSes0_210.0_360.0", "query": "he runs", "relevant_windows": [[2, 4]]},
     ]
     (tmp_path / "set.jsonl").write_text("\n".join(map(json.dumps, rows)))
     listed = list_sources(SourcesConfig(manifest=str(tmp_path / "set.jsonl"), on_error="skip"))
-    assert [file.url for file in listed.files] == [str(tmp_path / "a.webm")]
-    assert [each.url for each in listed.questions] == [str(tmp_path / "a.webm")] * 2
+    found = [str(tmp_path / name) for name in ("NUsG9BgSes0_210.0_360.0.mp4", "a.webm", "v_b.2.mkv")]
+    assert [file.url for file in listed.files] == found
+    assert [each.url for each in listed.questions] == [found[1], found[1], found[2], found[0]]
     assert "no such file" in listed.notes[0]
     assert "nor with .mp4, .mkv, .webm" in listed.notes[0]
