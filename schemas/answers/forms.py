@@ -17,7 +17,8 @@ def form_name(reading: Reading, task: Task, options: Sequence[str] = ()) -> str:
     """The form in which a completion answers a question of such a task: `AnswerForm`s, joined by `+`."""
     if as_asked(reading.thought, reading.stated, task, options) is None:
         return UNREADABLE
-    worded = spelt_as_asked(task, reading.stated or "", options) != reading.stated
+    written = reading.stated if reading.answer is None else reading.answer
+    worded = spelt_as_asked(task, reading.stated or "", options) != written
     forms = (*reading.forms, *((AnswerForm.WORDED,) if worded else ()))
     return "+".join(forms) or AS_ASKED
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from reelproof.schemas.answers.amounts import CLOCK, clock_seconds
+from reelproof.schemas.answers.spellings import in_our_tags
 from reelproof.schemas.footage import Span
 
 
@@ -39,9 +40,9 @@ class Reading(NamedTuple):
     well_formed: bool
     """One think block, then one answer block, both with content and spelt as asked, and nothing else."""
     stated: str | None
-    """What a person takes for the answer: that block; without one, the last box or what follows the last
-    "final answer:" outside the thought, or else all that stands there. A thought that never closes states an
-    answer only where the text ends with a block of it."""
+    """What a person takes for the answer: that block, without a box that is all of it; without a block, the
+    last box or what follows the last "final answer:" outside the thought, or else all that stands there. A
+    thought that never closes states an answer only where the text ends with a block of it."""
     forms: tuple[AnswerForm, ...]
     """How thought and answer are set down, where not as asked; empty where it is well formed."""
 
@@ -89,15 +90,22 @@ def read_completion(text: str) -> Reading:
 
     The last closed answer block counts and none inside the thought does. A thought that never closes runs to
     the end, so that a truncated completion has no answer; a thought that only closes began at the start, as
-    it does where the chat template opened it. Nested and repeated tags are read, but are not well formed.
+    it does where the chat template opened it. Nested and repeated tags are read, but are not well formed;
+    nor are tags that other models write for the same (`in_our_tags`).
     """
+    text, had_end = in_our_tags(text)
     tags = [_Tag(m[2].lower(), bool(m[1]), m.start(), m.end()) for m in _TAG.finditer(text)]
     thoughts = _thought_blocks([tag for tag in tags if tag.name == "think"], len(text))
     block = _last_answer([tag for tag in tags if tag.name == "answer"], thoughts)
     answer = None if block is None else text[block.start : block.end].strip()
-    stated = _stated(text, thoughts) if block is None else _Stated(answer, text[: block.outer_start], None)
+    if block is None:
+        stated = _stated(text, thoughts)
+    else:
+        stated = _Stated(_unboxed(answer or ""), text[: block.outer_start], None)
     thought = "\n".join(text[block.start : block.end].strip() for block in thoughts).strip()
     forms = _forms(text, tags, stated.form)
+    if had_end and AnswerForm.LOOSE_TAGS not in forms:
+        forms = (*forms, AnswerForm.LOOSE_TAGS)
     return Reading(
         thought=_whole_sentences(stated) if AnswerForm.UNTAGGED_THOUGHT in forms else thought,
         answer=answer,
@@ -127,6 +135,12 @@ def _stated(text: str, thoughts: list[_Block]) -> _Stated:
     if announced and (told := outside[announced[-1].end() :].strip()):
         return _Stated(told, outside[: announced[-1].start()], AnswerForm.ANNOUNCED)
     return _Stated(outside or None, "", AnswerForm.BARE)
+
+
+def _unboxed(answer: str) -> str:
+    """A block's content without the box that is all of it."""
+    box = _BOX.fullmatch(answer.strip(" $*\n"))
+    return (box[1].strip() or answer) if box else answer
 
 
 def _whole_sentences(stated: _Stated) -> str:

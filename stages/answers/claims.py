@@ -20,7 +20,7 @@ from reelproof.stages.answers.controls import Control, claim_kind, control_frame
 from reelproof.stages.teachers.prompts import claim_messages
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 4
+VERSION = 5
 
 S = TypeVar("S", bound=Shown)
 

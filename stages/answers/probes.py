@@ -20,7 +20,7 @@ from reelproof.schemas.trace import Case, ProbeResult
 from reelproof.stages.teachers.prompts import rollout_messages
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 4
+VERSION = 5
 
 
 class Probe(StrEnum):

@@ -13,7 +13,7 @@ from reelproof.schemas.trace import Case, Sufficiency
 from reelproof.stages.teachers.prompts import sufficiency_messages
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 3
+VERSION = 4
 
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|(?<=[。！？])|\n+")
 _CONCLUDES = re.compile(

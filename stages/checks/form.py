@@ -9,7 +9,7 @@ from reelproof.schemas.scores import FormScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
 
-VERSION = 3
+VERSION = 4
 
 
 class FormConfig(Settings):

@@ -33,6 +33,26 @@ FORMS = [
     (f"<think>{SEEN}</think><answer>A</answer><answer>B</answer>", "loose_tags"),
     (f"<think>{SEEN}</think><answer>B</answer></think>", "loose_tags"),
     (f"<answer>B</answer><think>{SEEN}</think>", "loose_tags"),
+    # GLM-4.1V-Thinking
+    (f"<think>{SEEN}</think><answer><|begin_of_box|>B<|end_of_box|></answer>", "worded"),
+    (f"<think>{SEEN}</think>\nThey ride: <|begin_of_box|>B<|end_of_box|>", "boxed"),
+    (f"<think>{SEEN}</think><answer>$\\boxed{{B}}$</answer>", "worded"),
+    # Kimi-VL
+    (f"◁think▷{SEEN}◁/think▷\n\nB", "bare+loose_tags"),
+    (f"◁think▷{SEEN}◁/think▷The answer is **B**", "announced+loose_tags+worded"),
+    (f"{SEEN}◁/think▷B", "unopened_thought+bare+loose_tags"),
+    # LLaVA-CoT
+    (f"<REASONING> {SEEN} </REASONING>\n\n<CONCLUSION> B </CONCLUSION>", "loose_tags"),
+    # Magistral, Seed, OpenThinker
+    (f"[THINK]{SEEN}[/THINK]B", "bare+loose_tags"),
+    (f"<seed:think>{SEEN}</seed:think>\nB", "bare+loose_tags"),
+    (
+        f"<|begin_of_thought|>{SEEN}<|end_of_thought|><|begin_of_solution|>B<|end_of_solution|>",
+        "loose_tags",
+    ),
+    # What ends a completion, left in it
+    (f"<think>{SEEN}</think><answer>B</answer><|im_end|>", "loose_tags"),
+    (f"<think>{SEEN}</think>\nB<|endoftext|></s>", "bare+loose_tags"),
 ]
 
 
@@ -45,6 +65,9 @@ def test_forms_that_models_write_are_told_and_rewritten_as_asked(text: str, name
 
 
 UNCLEAR = [
+    f"◁think▷{SEEN} The answer is B.",
+    f"<SUMMARY> I look. </SUMMARY><REASONING> {SEEN} The answer is A",
+    f"<think>{SEEN}</think><answer><|begin_of_box|>A<|end_of_box|> or \\boxed{{B}}</answer>",
     "",
     "B",
     "They ride",
@@ -124,3 +147,24 @@ def test_accepted_are_all_that_differ_in_accepted_ways_alone() -> None:
     for some in itertools.combinations(AnswerForm, 2):
         accepted = {name for name in names if name in accepted_names(some)}
         assert accepted == {name for name in names if {*name.split("+")} <= {"as_asked", *some}}
+
+
+def test_tags_of_others_are_text_beside_ours() -> None:
+    reading = read_completion("<think>It says <thought> and [THINK].</think><answer>B</answer>")
+    assert (reading.thought, reading.well_formed) == ("It says <thought> and [THINK].", True)
+
+
+def test_a_box_is_no_part_of_a_free_answer() -> None:
+    reading = read_completion(
+        f"<think>{SEEN}</think><answer><|begin_of_box|>a red dog<|end_of_box|></answer>"
+    )
+    assert as_asked(reading.thought, reading.stated, Task.OPEN_ENDED) == (
+        f"<think>{SEEN}</think><answer>a red dog</answer>"
+    )
+    assert form_name(reading, Task.OPEN_ENDED) == "worded"
+
+
+def test_thoughts_in_several_blocks_are_one() -> None:
+    text = "<SUMMARY> I look. </SUMMARY>\n<CAPTION> A dog. </CAPTION>\n<REASONING> It runs. </REASONING>"
+    reading = read_completion(f"{text}\n<CONCLUSION> yes </CONCLUSION>")
+    assert (reading.thought, reading.stated) == ("I look.\nA dog.\nIt runs.", "yes")

@@ -261,8 +261,8 @@ def rounded(record: str) -> str:
 
 
 GOLDEN_CHECKS = {
-    "form": (3, "6e8fbe102b182e13"),
-    "answer": (3, "0a87290060902299"),
+    "form": (4, "6e8fbe102b182e13"),
+    "answer": (4, "0a87290060902299"),
     "difficulty": (4, "56af54763aecb941"),
     "luck": (2, "2a78b5ef2013f8cb"),
     "text": (2, "0cbc3d585080580a"),
@@ -276,12 +276,12 @@ GOLDEN_CHECKS = {
     "sufficiency": (3, "30dc9bdd5289dbae"),
 }
 GOLDEN_STAGES = (
-    (traces, made_traces, 3, "7c6c5aa2462432ab"),
-    (given_traces, made_given, 3, "927a9d96e0317ba4"),
-    (probes, made_probes, 4, "3ee63221b11670fa"),
-    (claims, made_claims, 4, "78cc89739b7e3aa6"),
+    (traces, made_traces, 4, "7c6c5aa2462432ab"),
+    (given_traces, made_given, 4, "927a9d96e0317ba4"),
+    (probes, made_probes, 5, "3ee63221b11670fa"),
+    (claims, made_claims, 5, "78cc89739b7e3aa6"),
     (provenance, made_provenance, 1, "15f19cf3e01fee6b"),
-    (sufficiency, made_sufficiencies, 3, "7ccf0660985b019d"),
+    (sufficiency, made_sufficiencies, 4, "7ccf0660985b019d"),
     (signals, made_judgements, 3, "46bdd4cde8c09da3"),
     (balance, made_balance, 1, "82b7ca6936ace1e8"),
     (duplicates_evaluation, made_contamination, 2, "7c211581f091ae93"),
