@@ -239,6 +239,11 @@ def recipe_for_sources(place: str, overrides: Sequence[str] = ()) -> Recipe:
 
 def recipe_of_build(content: bytes, overrides: Sequence[str], where: str) -> Recipe:
     """The recipe that a build wrote down, with overrides applied. Raises UsageError."""
+    return parse_settings(Recipe, settings_of_build(content, where), _expanded(overrides), where)
+
+
+def settings_of_build(content: bytes, where: str) -> dict[str, Any]:
+    """What a build wrote down, but for settings that went, at the values that hold now. Raises UsageError."""
     written = parse_yaml(content, where)
     for path, values in Recipe.gone.items():
         *sections, name = path.split(".")
@@ -247,7 +252,7 @@ def recipe_of_build(content: bytes, overrides: Sequence[str], where: str) -> Rec
             below = below.get(section) if isinstance(below, dict) else None
         if isinstance(below, dict) and below.get(name) in values:
             del below[name]
-    return parse_settings(Recipe, written, _expanded(overrides), where)
+    return written
 
 
 def _expanded(overrides: Sequence[str]) -> list[str]:

@@ -5,8 +5,7 @@ from typing import Any
 
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
-from reelproof.pipeline.recipe import Recipe
-from reelproof.pipeline.settings_text import parse_yaml
+from reelproof.pipeline.recipe import Recipe, settings_of_build
 from reelproof.schemas.policy import PolicyConfig
 
 RECIPE = "recipe.yaml"
@@ -46,7 +45,7 @@ def _held(store: Store) -> Mapping[str, Any]:
     """The recipe that the build wrote down, or its copy where that is damaged; empty before the first."""
     for name in (RECIPE, RECIPE_COPY):
         try:
-            return parse_yaml(store.read_bytes(name), name)
+            return settings_of_build(store.read_bytes(name), name)
         except (FileNotFoundError, NotADirectoryError, UsageError):
             continue
     return {}

@@ -41,6 +41,17 @@ def test_policy_of_a_refilter_stays_until_another_is_named(tmp_path):
     assert not any(line.startswith("rollouts") for line in told)
 
 
+def test_policy_of_an_earlier_versions_build_stays_without_the_settings_that_went(tmp_path):
+    store = build_of(tmp_path, "sources: {videos: v}\npolicy: {preset: strict, max_blind_pass_rate: 0.1}\n")
+    written = yaml.safe_load(store.read_bytes(RECIPE))
+    written["policy"] |= {"strict_answers": True, "require_well_formed": True}
+    written["duplicates"] |= {"trace_run_words": 3}
+    store.write_bytes(RECIPE, yaml.safe_dump(written).encode())
+    recipe = going_on(store, load_recipe(write_recipe(tmp_path, "sources: {videos: v}\n")))
+    assert (recipe.policy.preset, recipe.policy.max_blind_pass_rate) == ("strict", 0.1)
+    assert [line for line in changed_settings(store, recipe) if not line.startswith("sources")] == []
+
+
 def test_recipe_that_a_build_keeps_has_paths_that_hold_in_any_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     store = Store(str(tmp_path / "out"))
