@@ -668,6 +668,14 @@ def test_rows_of_public_sets_are_read_for_what_they_ask(shape: str) -> None:
         assert len(found.rows) == len(wanted)
 
 
+@pytest.mark.parametrize("options", ['"[""red"", ""green"", ""blue""]"', "red|green|blue"])
+def test_options_that_a_csv_holds_as_text_are_read_before_they_are_counted(options: str) -> None:
+    lines = f"video_path,question,candidates,correct_choice\na.mp4,Which?,{options},1\n"
+    (row,) = read_video_list("set.csv", lines.encode()).rows
+    assert row.question is not None
+    assert (row.question.options, row.question.answer) == (("red", "green", "blue"), "B")
+
+
 def test_every_shape_is_tried() -> None:
     assert {*SETS, "activitynet-qa without answers"} == {*SHAPE_NAMES}
 
@@ -718,6 +726,18 @@ PROBLEMS = {
     "a letter for a number": (
         {"video_idx": "a", "question": "q", "option": ["red", "blue"], "answer": "B"},
         "an option's number from 0, got 'B'",
+    ),
+    "a number between two options": (
+        {"video_idx": "a", "question": "q", "option": ["red", "blue"], "answer": 0.5},
+        "an option's number from 0, got 0.5",
+    ),
+    "a yes for a number": (
+        {"video_idx": "a", "question": "q", "option": ["red", "blue"], "answer": True},
+        "an option's number from 0, got True",
+    ),
+    "no number at all": (
+        {"video_idx": "a", "question": "q", "option": ["red", "blue"], "answer": float("inf")},
+        "an option's number from 0, got inf",
     ),
     "no answer in the chat": (
         {"video": "a", "conversations": chat(("human", "Why?"))},
