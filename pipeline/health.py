@@ -119,7 +119,7 @@ def _unlike(store: Store, names: Iterable[str], mend: str) -> Iterator[Fault]:
 def _unlike_itself(store: Store, name: str) -> str:
     if name.endswith(".parquet") and name.startswith(_MADE_AGAIN):
         return damage(store, name)
-    if name in (PLAN, PLAN_COPY, RUN, PROGRESS) or (name.startswith("whole/") and name.endswith(OUTCOME)):
+    if name in (PLAN, PLAN_COPY, RUN, PROGRESS) or (name.endswith(".json") and name.startswith(_MADE_AGAIN)):
         return json_damage(store.read_bytes(name), name)
     if name == MARKER:
         return "" if store.read_bytes(name) == ABOUT else "it is not as it was written"

@@ -33,6 +33,13 @@ class Survey(Record):
     """Two or more."""
 
 
+class Surveyed(Record):
+    """What following a film's packets came to."""
+
+    survey: Survey | None
+    """Null where only one pass will do."""
+
+
 class Edge(Record):
     """The first or the last frame of a span, as its neighbour needs it."""
 

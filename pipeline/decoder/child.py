@@ -31,7 +31,6 @@ from reelproof.pipeline.decoder.pipes import (
     Shelf,
     SpanJob,
     SpanScanned,
-    Surveyed,
     SurveyJob,
     write_message,
 )
@@ -39,7 +38,7 @@ from reelproof.pipeline.decoder.trial import second_of_film
 from reelproof.pipeline.errors import BrokenHere
 from reelproof.schemas.footage import Footage, Quarantine, QuarantineKind, joined
 from reelproof.schemas.settings import Settings
-from reelproof.schemas.span import SpanCut, SpanRow, Survey
+from reelproof.schemas.span import SpanCut, SpanRow, Survey, Surveyed
 from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.scan import FootageConfig, rows_of
 

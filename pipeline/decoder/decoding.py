@@ -27,11 +27,11 @@ from reelproof.pipeline.decoder.pipes import (
     Ready,
     SpanJob,
     SpanScanned,
-    Surveyed,
     SurveyJob,
     write_message,
 )
 from reelproof.schemas.footage import Footage, Quarantine, QuarantineKind
+from reelproof.schemas.span import Surveyed
 from reelproof.stages.footage.decode import Reel
 from reelproof.stages.footage.opening import UnusableVideoError
 from reelproof.stages.footage.scan import scan_in_pieces
@@ -94,7 +94,7 @@ def scan_job(job: AnyJob) -> Iterator[Answer]:
     source = job.source
     try:
         if isinstance(job, SurveyJob):
-            yield Surveyed(survey_film(source, job.cfg))
+            yield Surveyed(survey=survey_film(source, job.cfg))
         elif isinstance(job, SpanJob):
             yield from scan_span(source, job.cfg, job.survey, job.cut, job.threads)
             yield SpanScanned()

@@ -55,12 +55,6 @@ class Opened(NamedTuple):
     declared_s: float
 
 
-class Surveyed(NamedTuple):
-    """Child to parent: where the spans lie; none where only one pass will do."""
-
-    survey: Survey | None
-
-
 class SpanScanned(NamedTuple):
     """Child to parent: all rows of the span were sent."""
 

@@ -11,14 +11,14 @@ from reelproof.pipeline.accounts.accounting import UseCounter
 from reelproof.pipeline.decoder.child import ChildLimits, Scanner
 from reelproof.pipeline.disk.files import local_copy, stat_file
 from reelproof.pipeline.disk.fingerprint import fingerprint
-from reelproof.pipeline.disk.sealed import open_parquet, write_parquet
+from reelproof.pipeline.disk.sealed import open_parquet, read_record, sealed_json, write_parquet
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.parts.run_step import write_records
 from reelproof.schemas.footage import Footage
 from reelproof.schemas.record import arrow_schema, from_table
 from reelproof.schemas.source import SourceIdentity
-from reelproof.schemas.span import SpanEnd, SpanRow, Survey
+from reelproof.schemas.span import SpanEnd, SpanRow, Survey, Surveyed
 from reelproof.stages.footage import scan
 from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.scan import FootageConfig
@@ -91,20 +91,18 @@ class SpanFiles:
     @property
     def is_surveyed(self) -> bool:
         """Whether it is known where the spans lie, or that there are none."""
-        return self.store.exists(f"{self.folder}/survey.json")
+        return self.store.exists(self._survey)
 
     def leave_survey(self, survey: Survey | None) -> None:
         """None: the film has to be scanned in one pass."""
-        text = survey.model_dump_json() if survey else "null"
-        self.store.write_bytes(f"{self.folder}/survey.json", text.encode())
+        self.store.write_bytes(self._survey, sealed_json(Surveyed(survey=survey), self._survey))
 
     def survey(self) -> Survey | None:
         """Where the spans lie; None where nobody knows, or only one pass will do."""
         try:
-            found = self.store.read_json(f"{self.folder}/survey.json")
+            return read_record(self.store, self._survey, Surveyed).survey
         except FileNotFoundError:
             return None
-        return Survey.model_validate(found) if found else None
 
     def has(self, number: int) -> bool:
         """Whether the span was scanned."""
@@ -136,6 +134,10 @@ class SpanFiles:
     def remove(self) -> None:
         """Once the part is made."""
         self.store.remove_folder(self.folder)
+
+    @property
+    def _survey(self) -> str:
+        return f"{self.folder}/survey.json"
 
     def _span(self, number: int) -> str:
         return f"{self.folder}/span-{number:05d}.parquet"

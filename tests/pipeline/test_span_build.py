@@ -11,9 +11,10 @@ from reelproof.pipeline.cluster.settings import ClusterConfig
 from reelproof.pipeline.decoder.child import ChildLimits
 from reelproof.pipeline.disk.files import stat_file
 from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.health import find_faults, mended
 from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.parts.plan import Part
-from reelproof.pipeline.parts.run_step import Receipt, ScannedAhead, run_ahead, run_step
+from reelproof.pipeline.parts.run_step import Receipt, ScannedAhead, StepBroken, run_ahead, run_step
 from reelproof.pipeline.parts.step import PartStep, Step
 from reelproof.pipeline.parts.todo import Todo
 from reelproof.pipeline.steps.footage import FOOTAGE
@@ -91,6 +92,30 @@ def test_damaged_film_is_scanned_in_one_pass_once_a_share_finds_it(film, tmp_pat
     run_step(STEP, inputs_of(broken), shared)
     run_step(STEP, inputs_of(broken), alone)
     assert made(shared, broken) == made(alone, broken)
+
+
+def test_survey_that_a_disk_changed_is_told_taken_away_and_made_again(film, one_pass, tmp_path):
+    store = Store(str(tmp_path))
+    store.claim()
+    scan_shares(film, store.url, 2, range(2))
+    (folder,) = store.names("spans")
+    name = f"spans/{folder}/survey.json"
+    content = store.read_bytes(name)
+    store.write_bytes(name, content.replace(b'"packets": ', b'"packets": 1', 1))
+    assert [fault.name for fault in find_faults(store) if fault.name.startswith("spans/")] == [name]
+    assert scan_shares(film, store.url, 2, range(2)) == 0  # left to the step, which meets it again
+    told: list[str] = []
+    mended(store, lambda: build_part(film, store.url), told.append)
+    assert [line.partition(" ")[0] for line in told] == [name]
+    assert made(store.url, film) == one_pass
+
+
+def build_part(film: Path, store: str) -> None:
+    """As a build does it, whose failed steps raise what they found damaged."""
+    try:
+        run_step(STEP, inputs_of(film), store)
+    except StepBroken as error:
+        raise error.damaged or error from error
 
 
 def test_film_that_has_changed_is_told_by_the_step_alone(film, tmp_path):
