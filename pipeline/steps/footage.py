@@ -1,6 +1,7 @@
 """Videos -> footage -> storyboards -> clips: the steps that look at pictures, as functions of one part."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 from reelproof.pipeline.decoder.child import ChildLimits, Scanner
 from reelproof.pipeline.parts.part import PartRun
@@ -22,13 +23,16 @@ def scan_videos(run: PartRun, cfg: FootageConfig, limits: ChildLimits) -> Iterat
     """
     with Scanner(limits) as scanner:
         for source in run.inputs.sources:
-            try:
-                with local_video(source) as video:
-                    rows = joined_ahead(run, source, cfg) or scanner.footage(video, cfg, _Counted(run))
-                    yield from _usable(run, rows, limits)
-                    run.videos_decoded += 1
-            except OSError as error:
-                run.quarantine.append(_changed(source, error))
+            with ExitStack() as stack:
+                try:
+                    video = stack.enter_context(local_video(source))
+                except OSError as error:
+                    run.quarantine.append(_changed(source, error))
+                    continue
+                # What else fails to be read or written is none of the film's fault.
+                rows = joined_ahead(run, source, cfg) or scanner.footage(video, cfg, _Counted(run))
+                yield from _usable(run, rows, limits)
+                run.videos_decoded += 1
     for source in run.inputs.sources:
         SpanFiles.of(run, source, cfg).remove()
 

@@ -1,5 +1,6 @@
 """A long film that several tasks scan: the part's file is, to the byte, what one pass leaves."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,13 @@ def test_film_that_has_changed_is_told_by_the_step_alone(film, tmp_path):
     inputs = inputs.model_copy(update={"sources": (other,)})
     assert run_ahead(STEP, inputs, str(tmp_path), 0, None).film_s == 0
     assert run_step(STEP, inputs, str(tmp_path)).quarantined == 1
+
+
+def test_film_is_not_blamed_for_a_disk_that_takes_nothing(film, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "not there"))
+    with pytest.raises(StepBroken, match="No such file"):
+        run_step(STEP, inputs_of(film), str(tmp_path / "store"))
+    assert not Store(str(tmp_path / "store")).exists(STEP.file(inputs_of(film)))
 
 
 def test_two_workers_share_one_film(film, one_pass, tmp_path, monkeypatch):
