@@ -50,6 +50,7 @@ def build(recipe: Recipe, out: str, again: Again, console: Console, check: bool 
     receipts: list[Receipt] = []
 
     def work() -> RunSummary:
+        nonlocal again
         ingested = ingest(store, recipe, listed, again, console.print)
         if changed := list(changed_settings(store, recipe)):
             more = f"; … and {len(changed) - SHOWN_CHANGES} more" if len(changed) > SHOWN_CHANGES else ""
@@ -62,6 +63,7 @@ def build(recipe: Recipe, out: str, again: Again, console: Console, check: bool 
         for told in check_teachers(workplace.dag, teachers_of(todos)):
             console.print(told)
         save_ingested(ingested)
+        again = Again()  # it is planned, should all this begin anew
         if todos:
             from reelproof.pipeline.work_through import work_through  # half a second that only work is worth
 

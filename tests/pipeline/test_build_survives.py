@@ -12,7 +12,7 @@ import pytest
 from reelproof.pipeline.build import refilter
 from reelproof.pipeline.errors import UsageError
 from tests.films import FOOTAGE, make_audio, make_film, truncate
-from tests.pipeline.conftest import COMMAND, SMALL, reelproof, reelproof_here
+from tests.pipeline.conftest import COMMAND, SMALL, film, reelproof, reelproof_here
 from tests.pipeline.test_build import logged_ids
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("survives")]
@@ -81,6 +81,23 @@ def test_broken_files_are_in_quarantine_with_their_kind(tmp_path, ready):
     ).summary
     assert (again["videos_decoded"], again["quarantined"]) == (5, 5)
     assert again["dataset_sha256"] == allowed["dataset_sha256"]
+
+
+def test_what_is_tried_again_is_tried_once_although_a_damaged_file_is_met(tmp_path, ready):
+    folder, out = tmp_path / "films", tmp_path / "out"
+    folder.mkdir()
+    film(folder, 1)
+    (folder / "text.mp4").write_text("this is no film")
+    command = ("build", folder, "--out", out, *ready, *SMALL)
+    assert reelproof(*command, "--json").summary["quarantined"] == 1
+    (traces,) = out.glob("parts/traces-*/part-00000.parquet")
+    content = bytearray(traces.read_bytes())
+    content[len(content) // 2] ^= 1
+    traces.write_bytes(content)
+    again = reelproof(*command, "--retry-quarantined", "--json")
+    assert "damaged and made again" in again.err
+    assert again.summary["videos_decoded"] == 1
+    assert len(json.loads((out / "plan.json").read_text())["parts"]) == 2
 
 
 OTHER_AV = """
