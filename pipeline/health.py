@@ -80,12 +80,15 @@ def find_faults(store: Store) -> Iterator[Fault]:
 
 def take_away(store: Store, faults: Iterable[Fault], say: Callable[[str], None]) -> None:
     """Take away what is damaged, so that the next build makes it again; tell each."""
+    logs: dict[str, None] = {}
     for fault in list(faults):  # all are found before the first goes
         say(f"{fault.name}: {fault.why}")
         for name in fault.take_away:
             store.remove(name)
-    for name in store.names("completions"):
-        CompletionLog(store.fs, store.path(f"completions/{name}")).drop_damaged()
+        if fault.name.startswith("completions/"):
+            logs[str(PurePosixPath(fault.name).parent)] = None
+    for log in logs:
+        CompletionLog(store.fs, store.path(log)).drop_damaged()
 
 
 def mended(store: Store, work: Callable[[], R], say: Callable[[str], None] = lambda _: None) -> R:
