@@ -13,7 +13,7 @@ from reelproof.stages.footage.random_access import (
     zoom,
 )
 from tests.films import Shot, make_film
-from tests.sound_films import SOUND
+from tests.sound_films import SOUND, film
 
 TIMES_S = (3.2, 0.0, 1.0, 1.0, 2.999)
 SHOTS = [Shot(1, 2.0), Shot(2, 2.0)]
@@ -105,9 +105,20 @@ def test_look_at_nothing_is_refused(path, start_s, end_s, count):
         look(path, start_s, end_s, count)
 
 
-@pytest.mark.parametrize("name", SOUND)
+ODD_PICTURES = {
+    "untagged HD": film("a.mp4", size=(1280, 536)),
+    "many groups": film("a.mp4", options={"g": "5"}),
+    "turned": film("a.mp4", rotation_deg=270, options={"g": "5"}),
+    "turned, one group": film("a.mp4", rotation_deg=90, options={"g": "1000", "sc_threshold": "0"}),
+    "hevc of short groups": film(
+        "a.mp4", codec="libx265", options={"x265-params": "log-level=none:keyint=12"}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", [*SOUND, *ODD_PICTURES])
 def test_frames_are_those_of_the_scan_to_the_pixel(name, tmp_path):
-    path = str(SOUND[name](tmp_path))
+    path = str({**SOUND, **ODD_PICTURES}[name](tmp_path))
     with Reel(path) as reel:
         shown_s = [timed.time_s for timed in reel.frames(exact=True)]
     times_s = [*shown_s[::9], 0.333, 1.777, shown_s[-1] + 5]
