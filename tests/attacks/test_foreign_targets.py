@@ -20,6 +20,7 @@ from reelproof.pipeline.export.export import export
 from reelproof.pipeline.export.layouts import LAYOUTS
 from reelproof.pipeline.publish.hub import HubTarget
 from reelproof.pipeline.publish.publish import FolderTarget, publish
+from reelproof.pipeline.report.rows import CONFIGS
 from reelproof.pipeline.report.static import ReportConfig, write_report
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.training.preflight import SetupError
@@ -108,7 +109,7 @@ def test_person_adds_files_to_our_folders_and_keeps_them(build, report, tmp_path
     write_report(report, tmp_path / "pages", ReportConfig(rows_a_page=500))  # fewer lists
     after = held(tmp_path / "pages")
     assert after["my-sft-1.html"] == b"mine"
-    later = re.compile(r"(sft|rl|rejected)-([2-9]|\d\d+)\.html")
+    later = re.compile(rf"({'|'.join(CONFIGS)})-([2-9]|\d\d+)\.html")
     assert before.keys() - after.keys() == {name for name in before if later.fullmatch(name)} != set()
 
 
