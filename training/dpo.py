@@ -91,7 +91,7 @@ class PairTrainer(Trainer):
 
     def loss(self, batch: Batch) -> Tensor:
         """Sum of the pairs' losses."""
-        said = completion_logprobs(self.network, batch, (), 1.0).sum(dim=1)
+        said = completion_logprobs(self.network, batch).sum(dim=1)
         rewards = implicit_rewards(said, self.reference(batch), self.beta)
         chosen, rejected = rewards.detach().chunk(2)
         self._sums += torch.stack([(chosen > rejected).sum(), chosen.sum(), rejected.sum()])
@@ -102,10 +102,10 @@ class PairTrainer(Trainer):
         """Log-probability of each completion under the model as it was. (2 P,)"""
         if self._frozen is not None:
             with self.accelerator.autocast():
-                return completion_logprobs(self._frozen, batch, (), 1.0).sum(dim=1)
+                return completion_logprobs(self._frozen, batch).sum(dim=1)
         plain = self.accelerator.unwrap_model(self.network).eval()
         with plain.disable_adapter(), self.accelerator.autocast():
-            found = completion_logprobs(plain, batch, (), 1.0).sum(dim=1)
+            found = completion_logprobs(plain, batch).sum(dim=1)
         plain.train()
         return found
 

@@ -8,9 +8,12 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from transformers import Cache
 
 from reelproof.training.batches import Batch, PromptConfig, join, prompt_batch
-from reelproof.training.networks import logits_needed, takes
+from reelproof.training.heads import Wanted, score
+from reelproof.training.networks import takes
+from reelproof.training.prompt_cache import AfterPrompt, Prompt
 from reelproof.training.shards import Example
 
 
@@ -48,26 +51,28 @@ def bundle_logprobs(network: Any, bundle: Bundle, forbidden: Sequence[int], temp
 
     Gradients flow through the shared prompts.
     """
-    copies = bundle.ids.shape[0] // bundle.prompts["input_ids"].shape[0]
-    last = {"logits_to_keep": 1} if takes(network, "logits_to_keep") else {}
+    copies = len(bundle.ids) // len(bundle.prompts["input_ids"])
     rotating = [module for module in network.modules() if hasattr(module, "rope_deltas")]
     for module in rotating:
         module.rope_deltas = None  # what another batch left would be taken for this one's
-    read = network(**bundle.prompts, **last, use_cache=True)
-    logits = read.logits[:, -1:].repeat_interleave(copies, dim=0)
+    name = "cache" if takes(network, "cache") else "past_key_values"
+    read = Cache(layer_class_to_replicate=Prompt)
+    asked = torch.arange(len(bundle.ids), device=bundle.ids.device)
+    first = Wanted(asked // copies, torch.full_like(asked, -1), bundle.ids[:, 0])
+    chances = torch.zeros(bundle.ids.shape, device=bundle.ids.device)
+    chances[:, 0] = score(network, {**bundle.prompts, name: read}, first, forbidden, temperature)
     if bundle.ids.shape[1] > 1:
-        read.past_key_values.batch_repeat_interleave(copies)
+        counted = bundle.counted[:, 1:]
         seen = bundle.prompts["attention_mask"].repeat_interleave(copies, dim=0)
-        rest = network(
-            input_ids=bundle.ids[:, :-1],
-            attention_mask=torch.cat([seen, bundle.counted[:, :-1].to(seen.dtype)], dim=1),
-            past_key_values=read.past_key_values,
-            use_cache=True,
-            **_positions(rotating, seen, bundle.ids.shape[1] - 1),
-        )
-        logits = torch.cat([logits, rest.logits], dim=1)
-    chances = token_logprobs(without(logits, forbidden) / temperature, bundle.ids)
-    return torch.where(bundle.counted, chances, 0.0)
+        inputs = {
+            "input_ids": bundle.ids[:, :-1],
+            "attention_mask": torch.cat([seen, bundle.counted[:, :-1].to(seen.dtype)], dim=1),
+            name: Cache(layers=[AfterPrompt(layer, copies) for layer in read.layers]),
+            **_positions(rotating, seen, counted.shape[1]),
+        }
+        rest = score(network, inputs, Wanted.of(counted, bundle.ids[:, 1:]), forbidden, temperature)
+        chances[:, 1:] = chances[:, 1:].masked_scatter(counted, rest)
+    return chances
 
 
 def _positions(rotating: Sequence[Any], seen: Tensor, count: int) -> dict[str, Tensor]:
@@ -84,18 +89,14 @@ def _positions(rotating: Sequence[Any], seen: Tensor, count: int) -> dict[str, T
     return {"position_ids": places.expand(3, *places.shape)}
 
 
-def completion_logprobs(network: Any, batch: Batch, forbidden: Sequence[int], temperature: float) -> Tensor:
-    """The same of whole sequences: of each counted token of (B, T), else 0. (B, T − 1)
-
-    For networks that keep no cache while they train, as gradient checkpointing demands.
-    """
-    logits = network(**batch.inputs, **logits_needed(network, batch), use_cache=False).logits[:, :-1]
-    width = logits.shape[1]
-    logits = without(logits, forbidden) / temperature
-    chances = token_logprobs(logits, batch.inputs["input_ids"][:, -width:])
+def completion_logprobs(
+    network: Any, batch: Batch, forbidden: Sequence[int] = (), temperature: float = 1.0
+) -> Tensor:
+    """The same of whole sequences: of each counted token of (B, T), else 0. (B, T − 1)"""
     counted = batch.counted[:, 1:]
-    left_out = counted.shape[1] - width
-    return torch.where(counted, torch.nn.functional.pad(chances, (left_out, 0)), 0.0)
+    wanted = Wanted.of(counted, batch.inputs["input_ids"][:, 1:])
+    found = score(network, batch.inputs, wanted, forbidden, temperature)
+    return torch.zeros(counted.shape, device=found.device).masked_scatter(counted, found)
 
 
 def whole_batch(
@@ -120,16 +121,3 @@ def forbidden_tokens(processor: Any) -> list[int]:
     if tokenizer.pad_token_id != tokenizer.eos_token_id:
         found.add(tokenizer.pad_token_id)
     return sorted(found)
-
-
-def without(logits: Tensor, forbidden: Sequence[int]) -> Tensor:
-    """Logits (…, V) under which the forbidden tokens have no chance."""
-    logits = logits.float().clone()
-    logits[..., list(forbidden)] = -torch.inf
-    return logits
-
-
-def token_logprobs(logits: Tensor, ids: Tensor) -> Tensor:
-    """Log-probability of each id: (…, V), (…) -> (…). A forbidden id (padding after the end) gives −inf."""
-    picked = logits.gather(-1, ids.unsqueeze(-1)).squeeze(-1)
-    return picked - logits.logsumexp(dim=-1)

@@ -8,10 +8,12 @@ from accelerate import Accelerator
 from peft import LoraConfig, PeftModel, get_peft_model
 from pydantic import Field
 from transformers import AutoModelForImageTextToText
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from reelproof.schemas.settings import Settings
-from reelproof.training.batches import Batch
 from reelproof.training.runs import RunFolder
+
+KEEPS_CACHE = "_can_checkpoint_with_cache"
 
 
 class LoraSettings(Settings):
@@ -42,9 +44,16 @@ def load_network(model: str, lora: LoraSettings | None, gradient_checkpointing: 
             ),
         )
     if gradient_checkpointing:
-        network.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-        network.config.use_cache = False
+        checkpoint_layers(network)
     return network.train()
+
+
+def checkpoint_layers(network: Any) -> None:
+    """Have activations computed again on the way back. A layer keeps its cache: ours does not change then."""
+    network.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    for layer in network.modules():
+        if isinstance(layer, GradientCheckpointingLayer):
+            setattr(layer, KEEPS_CACHE, True)
 
 
 def load_frozen(model: str, device: torch.device) -> Any:
@@ -63,21 +72,27 @@ def save_network(accelerator: Accelerator, network: Any, processor: Any, run: Ru
     if isinstance(plain, PeftModel):
         plain.save_pretrained(str(run.folder / "adapter"), state_dict=state)
         plain, state = plain.merge_and_unload(), None
-    plain.config.use_cache = True
     plain.save_pretrained(run.model, state_dict=state)
     processor.save_pretrained(run.model)
 
 
 def takes(network: Any, argument: str) -> bool:
     """Whether the model's forward has this argument, inside the wrappers of accelerate and peft."""
+    return argument in inspect.signature(type(bare(network)).forward).parameters
+
+
+def bare(network: Any) -> Any:
+    """The model itself, inside the wrappers of accelerate and peft."""
     inner = getattr(network, "module", network)
-    inner = inner.get_base_model() if isinstance(inner, PeftModel) else inner
-    return argument in inspect.signature(inner.forward).parameters
+    return inner.get_base_model() if isinstance(inner, PeftModel) else inner
 
 
-def logits_needed(network: Any, batch: Batch) -> dict[str, int]:
-    """Ask the model for the last places only: those of prompts and images feed no loss, and cost the most."""
-    if not takes(network, "logits_to_keep"):
-        return {}
-    first = int(batch.counted.int().argmax(dim=1).min())
-    return {"logits_to_keep": batch.counted.shape[1] - first + 1}
+def shares_prompts(network: Any) -> bool:
+    """Whether completions can go on from one pass over their prompt: what was read is keys and values alone.
+
+    Where layers are computed again on the way back, they must leave that to the cache (transformers ≥ 5.20).
+    """
+    inner = bare(network)
+    kinds = getattr(inner.config.get_text_config(), "layer_types", None) or ["attention"]
+    kept = not inner.is_gradient_checkpointing or hasattr(GradientCheckpointingLayer, KEEPS_CACHE)
+    return kept and all("attention" in kind and "linear" not in kind for kind in kinds)

@@ -37,7 +37,7 @@ from reelproof.training.logprobs import (
     forbidden_tokens,
     whole_batch,
 )
-from reelproof.training.networks import LoraSettings, load_frozen, load_network, save_network
+from reelproof.training.networks import LoraSettings, load_frozen, load_network, save_network, shares_prompts
 from reelproof.training.preflight import SetupError, check_frames, check_length, load_processor
 from reelproof.training.rewards import RewardConfig, Scored, Verifier, check_rewards, score_completions
 from reelproof.training.runs import RunFolder, model_path
@@ -287,8 +287,7 @@ class _Learner:
     def _pieces(self, groups: Sequence[Group]) -> Iterator[Bundle | Batch]:
         """As many groups per forward pass as hold `batch_rows` rollouts, at least one."""
         together = max(1, self.cfg.batch_rows // self.cfg.rollouts)
-        # Checkpointed layers keep no cache to share.
-        make = whole_batch if self.cfg.gradient_checkpointing else bundle_batch
+        make = bundle_batch if shares_prompts(self.trainer.network) else whole_batch
         device = self.trainer.accelerator.device
         for first in range(0, len(groups), together):
             mine = groups[first : first + together]

@@ -22,7 +22,8 @@ from reelproof.training.batches import (
     prompt_batch,
     prompt_text,
 )
-from reelproof.training.logprobs import forbidden_tokens, token_logprobs, without
+from reelproof.training.heads import token_logprobs, without
+from reelproof.training.logprobs import forbidden_tokens
 from reelproof.training.networks import takes
 from reelproof.training.preflight import SetupError, load_processor
 from reelproof.training.runs import model_path

@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from reelproof.schemas.settings import Settings
 from reelproof.training.batches import Batch
-from reelproof.training.networks import logits_needed
+from reelproof.training.logprobs import completion_logprobs
 from reelproof.training.preflight import SetupError
 from reelproof.training.runs import RunFolder
 
@@ -36,18 +36,6 @@ class OptimizerConfig(Settings):
     """AdamW's decoupled decay of the weights."""
     max_grad_norm: float = Field(default=1.0, gt=0)
     """Longer gradients are scaled down to this norm."""
-
-
-def completion_loss(logits: Tensor, batch: Batch) -> Tensor:
-    """Sum of −log p over the counted tokens. `logits` are those of the last K places of (B, T): (B, K, V).
-
-    Logits at one place foretell the next token; divide by the number of counted tokens for the mean.
-    """
-    width = logits.shape[1]
-    wanted = batch.inputs["input_ids"][:, -width:][:, 1:]
-    counted = batch.counted[:, -width:][:, 1:]
-    flat = logits[:, :-1][counted].float()
-    return torch.nn.functional.cross_entropy(flat, wanted[counted], reduction="sum")
 
 
 class Update(NamedTuple):
@@ -127,8 +115,7 @@ class Trainer:
 
     def loss(self, batch: Batch) -> Tensor:
         """Their sum."""
-        out = self.network(**batch.inputs, **logits_needed(self.network, batch), use_cache=False)
-        return completion_loss(out.logits, batch)
+        return -completion_logprobs(self.network, batch).sum()
 
     def told(self, everywhere: int) -> Mapping[str, float]:  # noqa: ARG002  # for those that have more to tell
         """Further figures of the step, whose batches had so many units on all devices."""

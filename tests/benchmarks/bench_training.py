@@ -22,7 +22,8 @@ from trl.trainer.sft_config import SFTConfig as TrlConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from reelproof.schemas.sample import SftSample
-from reelproof.training.batches import PromptConfig
+from reelproof.training.batches import Batch, PromptConfig
+from reelproof.training.logprobs import completion_logprobs
 from reelproof.training.sft import SftConfig, train_sft
 from reelproof.training.shards import ShardsConfig, open_shards, stream_epoch
 from reelproof.training.tiny_model import TinyModelConfig, build_tiny_model, save_tiny_model
@@ -74,6 +75,30 @@ def bench_stream(_folder: Path, gigabytes: float = 1.0) -> Rows:
             goal="< 64",
             holds=growth < 64,
             against=f"{seen['early_mb']:.0f} MB after a tenth, {seen['data_mb'] / seen['seconds']:.0f} MB/s",
+        )
+    }
+
+
+def bench_loss_memory(_folder: Path) -> Rows:
+    """Peak memory of one SFT step at Qwen's vocabulary, over that of the weights and their gradients."""
+    seen = {}
+    for kind in ("ours", "logits"):
+        done = subprocess.run(
+            [sys.executable, __file__, "loss", kind],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONPATH": "."},
+        )
+        seen[kind] = json.loads(done.stdout.splitlines()[-1])
+    return {
+        "sft, memory of the loss over 4 x 250 tokens at a vocabulary of 150,000": Row(
+            value=round(seen["ours"]["mb"]),
+            unit="MB",
+            goal="half of whole logits'",
+            holds=2 * seen["ours"]["mb"] < seen["logits"]["mb"],
+            against=f"{seen['logits']['mb']:.0f} MB with logits of the counted places at once; "
+            f"{seen['ours']['seconds']:.1f} s against {seen['logits']['seconds']:.1f} s",
         )
     }
 
@@ -190,5 +215,29 @@ def _stream(dataset: Path) -> None:
     print(json.dumps({"early_mb": early, "end_mb": peak, "data_mb": size / 1e6, "seconds": seconds}))
 
 
+def _loss(kind: str) -> None:
+    """One backward pass over counted tokens only; prints the peak of resident memory above what was there."""
+    import resource
+
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    network = LlamaForCausalLM(
+        LlamaConfig(vocab_size=150_000, hidden_size=64, intermediate_size=128, num_hidden_layers=1)
+    )
+    for weight in network.parameters():
+        weight.grad = torch.zeros_like(weight)
+    ids = torch.randint(0, 150_000, (4, 250))
+    batch = Batch({"input_ids": ids, "attention_mask": torch.ones_like(ids)}, torch.ones_like(ids).bool())
+    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    if kind == "ours":
+        loss = -completion_logprobs(network, batch).sum()
+    else:
+        loss = network(**batch.inputs, labels=ids, num_items_in_batch=1).loss
+    loss.backward()
+    peak_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    print(json.dumps({"mb": peak_mb, "seconds": time.perf_counter() - began, "loss": loss.item()}))
+
+
 if __name__ == "__main__":
-    _stream(Path(sys.argv[2]))
+    _stream(Path(sys.argv[2])) if sys.argv[1] == "stream" else _loss(sys.argv[2])

@@ -22,7 +22,7 @@ from tests.benchmarks.bench_new_check import bench_new_check
 from tests.benchmarks.bench_refilter import bench_policy, bench_refilter
 from tests.benchmarks.bench_report import bench_report
 from tests.benchmarks.bench_teacher import bench_client, bench_log
-from tests.benchmarks.bench_training import bench_sft, bench_stream
+from tests.benchmarks.bench_training import bench_loss_memory, bench_sft, bench_stream
 from tests.benchmarks.bench_upload import bench_upload
 from tests.benchmarks.bench_vllm import bench_vllm
 from tests.benchmarks.rows import Bench, LeftOut, Rows, machine
@@ -45,6 +45,7 @@ BENCHES: tuple[Bench, ...] = (
     bench_log,
     bench_vllm,
     bench_sft,
+    bench_loss_memory,
     bench_stream,
 )
 BUILD = Path(__file__).parents[2] / "build"

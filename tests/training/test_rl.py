@@ -22,7 +22,7 @@ from reelproof.training.logprobs import (
     forbidden_tokens,
     whole_batch,
 )
-from reelproof.training.networks import LoraSettings
+from reelproof.training.networks import LoraSettings, checkpoint_layers
 from reelproof.training.rewards import RewardConfig
 from reelproof.training.rl import RlConfig, _Learner, train_rl
 from reelproof.training.sampling import Ask, LocalSampler, Said, SamplingConfig
@@ -230,23 +230,29 @@ def test_log_probabilities_of_training_are_those_of_sampling(drawn, make, logpro
     assert len({each.text for each in said[:3]}) > 1
 
 
-def test_a_shared_prompt_changes_no_gradient(drawn):
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_a_shared_prompt_changes_no_gradient(drawn, checkpointing, monkeypatch):
+    """Nor does computing its layers again on the way back."""
     sampler, examples, said = drawn
+    monkeypatch.setattr("reelproof.training.heads.AT_ONCE", 5)
     gains, gradients = torch.randn(12, generator=torch.Generator().manual_seed(0)), []
     for make, logprobs in ((bundle_batch, bundle_logprobs), (whole_batch, completion_logprobs)):
         sampler.network.zero_grad()
+        if checkpointing:
+            checkpoint_layers(sampler.network.train())
         ids = [each.token_ids for each in said]
         piece = make(sampler.processor, examples, ids, PromptConfig(), torch.device("cpu"))
         (logprobs(sampler.network, piece, [], 1.0).sum(dim=1) * gains).sum().backward()
         gradients.append({name: each.grad.clone() for name, each in sampler.network.named_parameters()
                           if each.grad is not None})  # fmt: skip
+    sampler.network.eval()
+    sampler.network.gradient_checkpointing_disable()
     assert any("vision" in name or "visual" in name for name in gradients[0])
     for name, gradient in gradients[0].items():
         assert torch.allclose(gradient, gradients[1][name], atol=1e-4), name
 
 
 def test_checkpointed_layers_change_no_loss(model, dataset, tmp_path):
-    """They keep no cache, so that each rollout is trained on with a prompt of its own."""
     curves = []
     for checkpointing in (False, True):
         out = tmp_path / str(checkpointing)

@@ -11,13 +11,15 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
+from reelproof.training import heads
 from reelproof.training.batches import PromptConfig, sft_batch
-from reelproof.training.networks import LoraSettings, logits_needed
+from reelproof.training.logprobs import completion_logprobs
+from reelproof.training.networks import LoraSettings, load_network
 from reelproof.training.preflight import SetupError
 from reelproof.training.runs import RunFolder
 from reelproof.training.sft import SftConfig, train_sft
 from reelproof.training.shards import ShardsConfig, example_of
-from reelproof.training.trainer import OptimizerConfig, Trainer, completion_loss, learning_rate_share
+from reelproof.training.trainer import OptimizerConfig, Trainer, learning_rate_share
 from tests.tiny_training import sft_row, write_sft
 from tests.training_processes import run_in_two_processes, run_until_killed_in_step_4
 
@@ -66,18 +68,36 @@ def test_loss_equals_a_ten_line_reference(model):
     assert trainer.step(batches(model)).loss == pytest.approx(total / tokens, rel=1e-5)
 
 
-def test_leaving_out_unneeded_logits_changes_neither_loss_nor_gradient(model):
-    network = AutoModelForImageTextToText.from_pretrained(model)
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_a_head_that_sees_a_few_places_at_a_time_changes_neither_loss_nor_gradient(
+    model, monkeypatch, checkpointing
+):
     batch = batches(model)[1]
-    gradients = []
-    for needed in ({}, logits_needed(network, batch)):
-        network.zero_grad()
-        loss = completion_loss(network(**batch.inputs, **needed).logits, batch)
-        loss.backward()
-        gradients.append((loss.item(), network.lm_head.weight.grad.clone()))
-    assert logits_needed(network, batch)["logits_to_keep"] < batch.counted.shape[1]
-    assert gradients[0][0] == pytest.approx(gradients[1][0], rel=1e-6)
-    assert torch.allclose(gradients[0][1], gradients[1][1], atol=1e-5)
+    counted = batch.counted[:, 1:]
+    network = AutoModelForImageTextToText.from_pretrained(model)
+    logits = network(**batch.inputs).logits[:, :-1]
+    whole = torch.nn.functional.cross_entropy(
+        logits[counted], batch.inputs["input_ids"][:, 1:][counted], reduction="sum"
+    )
+    whole.backward()
+    wanted = {name: each.grad.clone() for name, each in network.named_parameters() if each.grad is not None}
+    monkeypatch.setattr(heads, "AT_ONCE", 7)
+    network = load_network(model, None, checkpointing)
+    seen, project = [], type(network.lm_head).forward
+    monkeypatch.setattr(
+        type(network.lm_head),
+        "forward",
+        lambda layer, x: (layer is network.lm_head and seen.append(len(x)), project(layer, x))[1],
+    )
+    loss = -completion_logprobs(network, batch).sum()
+    loss.backward()
+    assert counted.sum() > 14
+    assert max(seen) == 7
+    assert sum(seen) == 2 * counted.sum(), "once forth and once back, and no place that does not count"
+    assert loss.item() == pytest.approx(whole.item(), rel=1e-6)
+    for name, each in network.named_parameters():
+        assert (each.grad is None) == (name not in wanted)
+        assert each.grad is None or torch.allclose(each.grad, wanted[name], atol=1e-5), name
 
 
 def test_accumulated_batches_make_the_step_of_one_large_batch(model):
