@@ -8,7 +8,7 @@ import click
 
 from reelproof.pipeline.commands.options import BUILD_DIR, JSON, OVERRIDES, TRUST_RECIPE
 from reelproof.pipeline.commands.sharing import browse, card, export_dataset, publish_dataset
-from reelproof.pipeline.commands.train import evaluate, train, tts
+from reelproof.pipeline.commands.train import compare, evaluate, train, tts
 from reelproof.schemas.text import shown_text
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ def recipe(sections: tuple[str, ...], told: str, example: str | None) -> None:
     )
 
 
-for command in (browse, publish_dataset, export_dataset, card, train, tts, evaluate):
+for command in (browse, publish_dataset, export_dataset, card, train, tts, evaluate, compare):
     cli.add_command(command)
 
 

@@ -11,6 +11,7 @@ from reelproof.pipeline.dataset.card import CardConfig
 from reelproof.pipeline.dataset.shards import ShardsConfig
 from reelproof.pipeline.decoder.child import ChildLimits
 from reelproof.pipeline.inputs.evaluation_sets import DecontaminationConfig
+from reelproof.pipeline.inputs.formats import is_manifest
 from reelproof.pipeline.inputs.sources import SourcesConfig
 from reelproof.pipeline.parts.plan import PartsConfig
 from reelproof.pipeline.settings_text import parse_settings, parse_yaml, read_yaml
@@ -34,8 +35,6 @@ from reelproof.stages.questions.given import QuestionsConfig
 from reelproof.stages.questions.written import AskedConfig
 from reelproof.stages.splits import SplitsConfig
 from reelproof.stages.teachers.protocol import TeacherNeeds
-
-MANIFEST_ENDINGS = frozenset(("jsonl", "json", "csv", "parquet"))
 
 
 class AskedSource(Settings):
@@ -231,8 +230,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 
 def recipe_for_sources(place: str, overrides: Sequence[str] = ()) -> Recipe:
     """The default recipe for a manifest, known by its ending, or for a folder, a file or a glob of videos."""
-    is_manifest = place.rpartition(".")[2].casefold() in MANIFEST_ENDINGS
-    sources = {"manifest" if is_manifest else "videos": place}
+    sources = {"manifest" if is_manifest(place) else "videos": place}
     settings = {"sources": sources}
     return parse_settings(Recipe, settings, _expanded(overrides), where="the default recipe")
 

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +24,40 @@ class AnswerLog:
         self._file = file
         self._setup = hashlib.sha256(json.dumps(plain).encode()).hexdigest()[:16]
 
-    def ask(self, sampler: Sampler, examples: Sequence[Example], cfg: SamplingConfig) -> list[Said]:
+    def request_id(self, example: Example) -> str:
+        """Of the request that the row and the setup make: the same one is never asked again."""
+        return hashlib.sha256(f"{self._setup} {example.sample_id}".encode()).hexdigest()[:32]
+
+    def ask(
+        self,
+        open_sampler: Callable[[], Sampler],
+        examples: Sequence[Example],
+        cfg: SamplingConfig,
+        shown: Callable[[Example], Example | None] = lambda example: example,
+    ) -> list[Said | None]:
         """One completion per example, in order; a batch is written before the next is asked for.
 
-        What a server refused is not kept: it is asked for again the next time. Raises SetupError where it
-        refused all.
+        The sampler is opened where there is something to ask. `shown` gives a row its frames; where it gives
+        None, the row is not asked. What a server refused is not kept: it is asked for again the next time.
+        Raises SetupError where it refused all.
         """
         known = self._read()
-        for first in range(0, len(examples), cfg.batch_rows):
-            batch = [each for each in examples[first : first + cfg.batch_rows] if each.sample_id not in known]
-            if batch:
-                seeded = cfg.model_copy(update={"seed": cfg.seed + first})
-                said = sampler.sample([Ask(each) for each in batch], seeded)
-                new = {each.sample_id: one for each, one in zip(batch, said, strict=True)}
-                self._append({sample_id: one for sample_id, one in new.items() if not one.refused})
-                known |= new
-        return not_all_refused([known[each.sample_id] for each in examples])
+        size = cfg.batch_rows
+        spans = [(first, examples[first : first + size]) for first in range(0, len(examples), size)]
+        left = [(first, [each for each in batch if each.sample_id not in known]) for first, batch in spans]
+        left = [(first, batch) for first, batch in left if batch]
+        sampler = open_sampler() if left else None
+        for (first, _), batch in zip(left, _with_frames([batch for _, batch in left], shown), strict=True):
+            if sampler is None or not batch:
+                continue
+            seeded = cfg.model_copy(update={"seed": cfg.seed + first})
+            said = sampler.sample([Ask(each) for each in batch], seeded)
+            new = {each.sample_id: one for each, one in zip(batch, said, strict=True)}
+            self._append({sample_id: one for sample_id, one in new.items() if not one.refused})
+            known |= new
+        answers = [known.get(each.sample_id) for each in examples]
+        not_all_refused([each for each in answers if each is not None])
+        return answers
 
     def _read(self) -> dict[str, Said]:
         found = {}
@@ -57,6 +77,24 @@ class AnswerLog:
             for sample_id, said in answers.items():
                 row = {"setup": self._setup, "sample_id": sample_id, **said._asdict()}
                 file.write(json.dumps(row) + "\n")
+
+
+def _with_frames(
+    batches: Sequence[Sequence[Example]], shown: Callable[[Example], Example | None]
+) -> Iterator[list[Example]]:
+    """Each batch's rows that can be shown; those of the next are fetched while one is answered."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        waiting: list[list[Future[Example | None]]] = []
+        for batch in batches:
+            waiting.append([pool.submit(shown, each) for each in batch])
+            if len(waiting) > 1:
+                yield _those_shown(waiting.pop(0))
+        for each in waiting:
+            yield _those_shown(each)
+
+
+def _those_shown(coming: Sequence["Future[Example | None]"]) -> list[Example]:
+    return [found for each in coming if (found := each.result()) is not None]
 
 
 def model_version(model: str) -> list[Any]:

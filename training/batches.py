@@ -52,11 +52,15 @@ def chat_prompt(example: Example, cfg: PromptConfig) -> list[dict[str, Any]]:
 
 def limit_frames(example: Example, most: int | None) -> Example:
     """Keep at most so many frames, evenly spread; a dropped frame takes its label along."""
-    count = len(example.images)
+    kept = kept_places(len(example.images), most)
+    return example if len(kept) == len(example.images) else keep_frames(example, kept)
+
+
+def kept_places(count: int, most: int | None) -> Sequence[int]:
+    """Which of so many frames stay where there may be at most so many."""
     if most is None or count <= most:
-        return example
-    spread = [round(place * (count - 1) / max(1, most - 1)) for place in range(most)]
-    return keep_frames(example, spread if most > 1 else [count // 2])
+        return range(count)
+    return [round(place * (count - 1) / (most - 1)) for place in range(most)] if most > 1 else [count // 2]
 
 
 def keep_frames(example: Example, places: Sequence[int]) -> Example:

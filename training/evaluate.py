@@ -1,141 +1,165 @@
-"""A model and a dataset's questions -> accuracy per task with intervals, viewing budget and baselines."""
+"""A model and a set of questions -> every answer, as read and as scored, and tables of them."""
 
 import json
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
 from reelproof.schemas.answers.reading import Reading
 from reelproof.schemas.answers.scores import lenient_score, read_completion, strict_score
-from reelproof.schemas.intervals import Interval, wilson
+from reelproof.schemas.evaluation import EvaluatedAnswer
 from reelproof.schemas.settings import Settings
 from reelproof.training.answer_log import AnswerLog, model_version
-from reelproof.training.batches import PromptConfig, PromptStyle, limit_frames
-from reelproof.training.rewards import RewardConfig, Verifier, score_completions
-from reelproof.training.runs import write_whole
-from reelproof.training.sampling import Said, SamplingConfig
-from reelproof.training.shards import Example, ShardsConfig, open_shards, stream_in_order
-from reelproof.training.tables import text_table
-from reelproof.training.tts import open_sampler
-from reelproof.training.tts_settings import BackendConfig
+from reelproof.training.batches import PromptStyle, kept_places
+from reelproof.training.evaluation_tables import GroupReport, group_reports, table_of
+from reelproof.training.evaluation_tables import constant_baseline as constant_baseline
+from reelproof.training.preflight import check_longest, frame_contract, load_processor
+from reelproof.training.questions import DatasetQuestions, QuestionSet
+from reelproof.training.rewards import RewardConfig, Scored, Verifier, score_completions
+from reelproof.training.runs import model_path, write_whole
+from reelproof.training.sampling import LocalSampler, Said, Sampler, SamplingConfig
+from reelproof.training.server import BackendConfig, ServerSampler
+from reelproof.training.shards import Example, ShardsConfig
+
+SCORED = "scored.jsonl"
+_UNASKED = Said("", (), 0, None, False, 0.0)
 
 
-class EvaluateConfig(Settings):
-    """Which rows are asked, and how."""
+class AskingConfig(Settings):
+    """How questions are asked, wherever they come from."""
 
-    shards: ShardsConfig = ShardsConfig(subset="rl", split="test")
     max_rows: int | None = Field(default=None, ge=1)
     """Only so many rows are asked, the first ones; by default all."""
     styles: tuple[PromptStyle, ...] = ("published", "direct")
     """Each is one evaluation: with a thought, and answering at once."""
-    max_frames: int | None = Field(default=None, ge=1)
-    """No question shows more frames than this; by default all of its own."""
     backend: BackendConfig = BackendConfig()
     sampling: SamplingConfig = SamplingConfig(temperature=0.0)
 
 
-class TaskReport(NamedTuple):
-    """One style on the questions of one task; `all` for every task together."""
+class EvaluateConfig(AskingConfig):
+    """Which rows of a dataset are asked, and how."""
 
-    style: str
-    task: str
-    questions: int
-    strict: Interval
-    lenient: Interval
-    constant: float
-    """Strict score of always giving the commonest gold answer."""
-    agreement: float
-    """Share of thoughts that conclude the answer."""
-    evidence: float | None
-    """Share of claims that the verifier bears out; null without one."""
-    thought_words: float
-    completion_tokens: float
-    frames: float
-    finished: float
-    refused: int
-    """Questions that the server would not take; they count as wrong."""
+    shards: ShardsConfig = ShardsConfig(subset="rl", split="test")
+    max_frames: int | None = Field(default=None, ge=1)
+    """No question shows more frames than this; by default all of its own."""
+
+
+class Evaluation(NamedTuple):
+    """What was asked and what came of it."""
+
+    answers: tuple[EvaluatedAnswer, ...]
+    reports: tuple[GroupReport, ...]
+    lost: dict[str, str]
+    """`question_id` -> why it could not be asked."""
 
 
 def evaluate_model(
     build_dir: Path, model: str, out: Path, cfg: EvaluateConfig, verifier: Verifier | None = None
-) -> list[TaskReport]:
-    """Ask DIR's questions in each style; leaves evaluate.json and evaluate.md in `out`.
+) -> list[GroupReport]:
+    """Ask DIR's questions, as `evaluate_questions` does."""
+    asked = DatasetQuestions(build_dir, cfg.shards, cfg.max_frames)
+    return list(evaluate_questions(asked, model, out, cfg, verifier).reports)
 
-    Answers go to answers.jsonl as they come: begun again, a run asks only for what is not there.
+
+def evaluate_questions(
+    asked: QuestionSet, model: str, out: Path, cfg: AskingConfig, verifier: Verifier | None = None
+) -> Evaluation:
+    """Ask questions in each style; leaves evaluate.json, evaluate.md and scored.jsonl in `out`.
+
+    Completions go to answers.jsonl as they come: begun again, a run asks only for what is not there.
+    Raises SetupError for a model or a server that cannot be used.
     """
-    shards = open_shards(build_dir, cfg.shards)
-    examples = list(stream_in_order(shards))[: cfg.max_rows]
-    reports = []
+    answers: list[EvaluatedAnswer] = []
     for style in cfg.styles:
-        prompt = PromptConfig(style=style, max_frames=cfg.max_frames)
-        sampler = open_sampler(model, cfg.backend, prompt, shards, cfg.sampling.max_tokens)
-        setup = [model_version(model), shards.dataset_sha256, prompt, cfg.backend, cfg.sampling]
-        log = AnswerLog(out / "answers.jsonl", setup)
-        said = log.ask(sampler, examples, cfg.sampling)
-        reports += evaluate_examples(examples, said, style, cfg, verifier)
-    out.mkdir(parents=True, exist_ok=True)
-    plain = [{**r._asdict(), "strict": r.strict._asdict(), "lenient": r.lenient._asdict()} for r in reports]
-    content = {"model": model, "dataset_sha256": shards.dataset_sha256, "reports": plain}
-    write_whole(out / "evaluate.json", json.dumps(content, indent=1) + "\n")
-    write_whole(out / "evaluate.md", _table(reports))
-    return reports
+        examples = asked.examples(style)[: cfg.max_rows]
+        log = AnswerLog(out / "answers.jsonl", _setup(asked, model, cfg, style))
+        said = log.ask(lambda: _open_sampler(asked, model, cfg, style), examples, cfg.sampling, asked.shown)  # noqa: B023 — used at once
+        requests = [log.request_id(example) for example in examples]
+        answers += _read(asked, style, list(zip(examples, requests, said, strict=True)), verifier)
+    lost = {each.question_id: each.lost for each in answers if each.lost}
+    kept = tuple(each for each in answers if not (each.lost and asked.leaves_out_lost))
+    found = Evaluation(kept, tuple(group_reports(kept)), lost)
+    _write(found, asked, model, out)
+    return found
 
 
-def evaluate_examples(
-    examples: Sequence[Example],
-    said: Sequence[Said],
-    style: str,
-    cfg: EvaluateConfig,
-    verifier: Verifier | None = None,
-) -> list[TaskReport]:
-    """One report per task, then one for all where there are several."""
-    tasks = sorted({example.task for example in examples})
-    reports = []
-    for task in tasks:
-        places = [place for place, example in enumerate(examples) if example.task is task]
-        reports.append(_report(style, str(task), examples, said, places, cfg, verifier))
-    if len(tasks) > 1:
-        reports.append(_report(style, "all", examples, said, list(range(len(examples))), cfg, verifier))
-    return reports
+def _setup(asked: QuestionSet, model: str, cfg: AskingConfig, style: PromptStyle) -> list[Any]:
+    """What decides an answer beside the row. Where a server stands, and who pays, is none of it."""
+    backend = cfg.backend.model_dump(exclude={"url", "key_variable"})
+    drawn = {"batch_rows", "seed"} if not cfg.sampling.temperature else set()
+    sampling = cfg.sampling.model_dump(exclude=drawn)
+    return [model_version(model), *asked.setup, style, asked.prompt(style), backend, sampling]
 
 
-def _report(
-    style: str,
-    task: str,
-    examples: Sequence[Example],
-    said: Sequence[Said],
-    places: Sequence[int],
-    cfg: EvaluateConfig,
+def _open_sampler(asked: QuestionSet, model: str, cfg: AskingConfig, style: PromptStyle) -> Sampler:
+    """The server's model, or the one here once it is known that it takes the questions."""
+    prompt = asked.prompt(style)
+    if cfg.backend.kind == "server":
+        return ServerSampler(cfg.backend, model, prompt)
+    path = model_path(model)
+    processor = load_processor(path)
+    frames = frame_contract(processor, asked.frame_sizes(), allow_resize=True)
+    examples = asked.examples(style)[: cfg.max_rows]
+    check_longest(processor, path, examples, prompt, frames, cfg.sampling.max_tokens)
+    return LocalSampler.load(model, prompt)
+
+
+def _read(
+    asked: QuestionSet,
+    style: PromptStyle,
+    rows: Sequence[tuple[Example, str, Said | None]],
     verifier: Verifier | None,
-) -> TaskReport:
-    asked = [examples[place] for place in places]
-    texts = [said[place].text for place in places]
-    readings = [read_answer(text, style) for text in texts]
-    pairs = list(zip(asked, readings, strict=True))
-    strict = sum(strict_score(e.task, r.answer, e.answer, e.options, e.tolerance) for e, r in pairs)
-    lenient = sum(lenient_score(e.task, r.stated, e.answer, e.options, e.tolerance) for e, r in pairs)
+) -> Iterator[EvaluatedAnswer]:
     weights = RewardConfig(evidence=1.0 if verifier is not None else 0.0)
-    scored = score_completions(list(zip(asked, texts, strict=True)), weights, verifier)
-    count = len(places)
-    return TaskReport(
+    cases = [(example, (said or _UNASKED).text) for example, _, said in rows]
+    scored = score_completions(cases, weights, verifier)
+    most = asked.prompt(style).max_frames
+    for (example, request_id, said), each in zip(rows, scored, strict=True):
+        times_s = example.frame_times_s
+        shown_s = tuple(times_s[place] for place in kept_places(len(times_s), most))
+        lost = asked.lost(example) if said is None else ""
+        yield _evaluated(
+            style, example, request_id, said or _UNASKED, each, shown_s, lost, verifier is not None
+        )
+
+
+def _evaluated(
+    style: str,
+    example: Example,
+    request_id: str,
+    said: Said,
+    scored: Scored,
+    shown_s: tuple[float | None, ...],
+    lost: str,
+    is_verified: bool,
+) -> EvaluatedAnswer:
+    reading = read_answer(said.text, style)
+    gold = (example.answer, example.options, example.tolerance)
+    return EvaluatedAnswer(
         style=style,
-        task=task,
-        questions=count,
-        strict=wilson(strict, count),
-        lenient=wilson(lenient, count),
-        constant=constant_baseline(asked),
-        agreement=sum(each.components["agreement"] for each in scored) / count,
-        evidence=sum(each.components["evidence"] for each in scored) / count
-        if verifier is not None
-        else None,
-        thought_words=sum(len(reading.thought.split()) for reading in readings) / count,
-        completion_tokens=sum(said[place].tokens for place in places) / count,
-        frames=sum(len(limit_frames(example, cfg.max_frames).images) for example in asked) / count,
-        finished=sum(said[place].finished for place in places) / count,
-        refused=sum(bool(said[place].refused) for place in places),
+        question_id=example.question_id,
+        request_id=request_id,
+        video=example.video,
+        task=example.task,
+        labels=dict(example.labels),
+        question=example.question,
+        options=example.options,
+        answer=example.answer,
+        tolerance=example.tolerance,
+        frame_times_s=shown_s,
+        completion=said.text,
+        thought=reading.thought,
+        stated=reading.stated,
+        strict=strict_score(example.task, reading.answer, *gold),
+        lenient=lenient_score(example.task, reading.stated, *gold),
+        agreement=scored.components["agreement"],
+        evidence=scored.components["evidence"] if is_verified else None,
+        tokens=said.tokens,
+        finished=said.finished,
+        refused=said.refused,
+        lost=lost,
     )
 
 
@@ -145,45 +169,15 @@ def read_answer(text: str, style: str) -> Reading:
     return reading if style != "direct" or reading.thought else reading._replace(answer=reading.stated)
 
 
-def constant_baseline(examples: Sequence[Example]) -> float:
-    """Mean strict score of the one gold answer that does best on all."""
-    golds = Counter(example.answer for example in examples).most_common(20)
-    return max(
-        sum(strict_score(e.task, gold, e.answer, e.options, e.tolerance) for e in examples) / len(examples)
-        for gold, _ in golds
-    )
-
-
-def _table(reports: Sequence[TaskReport]) -> str:
-    head = [
-        "style",
-        "task",
-        "n",
-        "strict",
-        "95 %",
-        "lenient",
-        "constant",
-        "agrees",
-        "words",
-        "tokens",
-        "frames",
-        "refused",
-    ]
-    rows = [
-        [
-            each.style,
-            each.task,
-            str(each.questions),
-            f"{each.strict.value:.3f}",
-            f"{each.strict.low:.3f}–{each.strict.high:.3f}",
-            f"{each.lenient.value:.3f}",
-            f"{each.constant:.3f}",
-            f"{each.agreement:.3f}",
-            f"{each.thought_words:.1f}",
-            f"{each.completion_tokens:.1f}",
-            f"{each.frames:.1f}",
-            str(each.refused),
-        ]
-        for each in reports
-    ]
-    return text_table(head, rows)
+def _write(found: Evaluation, asked: QuestionSet, model: str, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    write_whole(out / SCORED, "".join(each.model_dump_json() + "\n" for each in found.answers))
+    content = {
+        "model": model,
+        "dataset_sha256": asked.sha256,
+        "reports": [each.plain() for each in found.reports],
+        "lost": found.lost,
+        "lost_questions_are": "left out" if asked.leaves_out_lost else "wrong",
+    }
+    write_whole(out / "evaluate.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    write_whole(out / "evaluate.md", table_of(found.reports))

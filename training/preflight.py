@@ -2,7 +2,7 @@
 
 import heapq
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,7 +63,12 @@ def load_processor(model: str) -> Any:
 
 def check_frames(processor: Any, shards: Shards, allow_resize: bool) -> FrameContract:
     """Raise SetupError where the processor would show other pixels than the frames that the teacher saw."""
-    sizes = tuple(sorted(_frame_sizes(shards)))
+    return frame_contract(processor, _frame_sizes(shards), allow_resize)
+
+
+def frame_contract(processor: Any, found: Collection[tuple[int, int]], allow_resize: bool) -> FrameContract:
+    """The same of frames whose (width, height) is known."""
+    sizes = tuple(sorted(found))
     seen, tokens = [], []
     for size in sizes:
         shown, count = _as_shown(processor, size)
@@ -83,14 +88,26 @@ def check_length(
     processor: Any, model: str, shards: Shards, prompt: PromptConfig, frames: FrameContract, room: int
 ) -> int:
     """The longest row in tokens; SetupError where it and `room` tokens of answer exceed the context."""
+    return check_longest(processor, model, _rows_without_images(shards), prompt, frames, room)
+
+
+def check_longest(
+    processor: Any,
+    model: str,
+    rows: Iterable[Example],
+    prompt: PromptConfig,
+    frames: FrameContract,
+    room: int,
+) -> int:
+    """The same of rows, whose pictures are not looked at."""
     context = _context_tokens(processor, model)
     longest, sample = 0, ""
-    for example in _longest_texts(shards):
+    for example in _longest_texts(rows):
         short = limit_frames(example, prompt.max_frames)
         text = prompt_text(processor, short, prompt)
         said = max(_texts(example.completion), _texts(example.rejected), key=len)
         ids = processor.tokenizer(text + said, add_special_tokens=False)["input_ids"]
-        length = len(ids) + len(short.images) * (max(frames.tokens) - 1)
+        length = len(ids) + len(short.images) * (max(frames.tokens, default=1) - 1)
         if length > longest:
             longest, sample = length, example.sample_id
     if longest + room > context:
@@ -151,11 +168,11 @@ def _image_token_id(processor: Any) -> int:
     return int(processor.tokenizer.convert_tokens_to_ids(_image_token(processor)))
 
 
-def _longest_texts(shards: Shards) -> Iterable[Example]:
-    """The rows with the most text, with empty images."""
+def _longest_texts(rows: Iterable[Example]) -> Iterable[Example]:
+    """Those with the most text."""
     return heapq.nlargest(
         LONGEST_CHECKED,
-        _rows_without_images(shards),
+        rows,
         key=lambda example: sum(
             len(part.text or "")
             for turn in (*example.prompt, *(example.completion or ()), *(example.rejected or ()))

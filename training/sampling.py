@@ -1,36 +1,23 @@
-"""Examples -> completions and their log-probabilities, from a model in this process or behind a server."""
+"""Examples -> completions and their log-probabilities, from a model in this process."""
 
-import base64
 import itertools
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
 import torch
-from openai import APIStatusError, OpenAI
 from pydantic import Field
 from torch import Tensor
 from transformers import AutoModelForImageTextToText, LogitsProcessor
 
 from reelproof.schemas.settings import Settings
-from reelproof.training.batches import (
-    PromptConfig,
-    chat_prompt,
-    limit_frames,
-    opened_thought,
-    prompt_batch,
-    prompt_text,
-)
+from reelproof.training.batches import PromptConfig, opened_thought, prompt_batch, prompt_text
 from reelproof.training.heads import token_logprobs, without
 from reelproof.training.logprobs import forbidden_tokens
 from reelproof.training.networks import takes
 from reelproof.training.preflight import SetupError, load_processor
 from reelproof.training.runs import model_path
 from reelproof.training.shards import Example
-
-REFUSALS = (400, 413, 422)
-"""HTTP states that blame one request, not the server or its key."""
 
 
 class SamplingConfig(Settings):
@@ -189,75 +176,11 @@ class _Chances(LogitsProcessor):
             self._last = None
 
 
-class ServerSampler:
-    """A model behind an OpenAI-compatible server: vLLM, SGLang, llama.cpp, a hosted one."""
-
-    def __init__(self, url: str, model: str, prompt: PromptConfig, key: str = "none") -> None:
-        self._client = OpenAI(base_url=url, api_key=key, max_retries=4)
-        self._model, self._prompt = model, prompt
-
-    def sample(self, asks: Sequence[Ask], cfg: SamplingConfig) -> list[Said]:
-        """One request per ask, `cfg.batch_rows` in flight."""
-        with ThreadPoolExecutor(cfg.batch_rows) as pool:
-            return list(pool.map(lambda place: self._answer(asks[place], place, cfg), range(len(asks))))
-
-    def _answer(self, ask: Ask, place: int, cfg: SamplingConfig) -> Said:
-        """What one request brings; one that is too long, say, must not cost the answers to all others."""
-        try:
-            return self._ask(ask, place, cfg)
-        except APIStatusError as error:
-            if error.status_code not in REFUSALS:
-                raise
-            return Said("", (), 0, None, False, 0.0, refused=str(error)[:500])
-
-    def _ask(self, ask: Ask, place: int, cfg: SamplingConfig) -> Said:
-        began = time.perf_counter()
-        example = limit_frames(ask.example, self._prompt.max_frames)
-        messages = with_data_urls(chat_prompt(example, self._prompt), example.images)
-        extra: dict[str, Any] = {}
-        if ask.tail:  # vLLM's way of going on from a given beginning
-            messages.append({"role": "assistant", "content": ask.tail})
-            extra = {"add_generation_prompt": False, "continue_final_message": True}
-        reply: Any = self._client.chat.completions.create(
-            model=self._model,
-            messages=messages,  # type: ignore[arg-type]  # plain dicts of the same form
-            temperature=cfg.temperature,
-            top_p=cfg.top_p,
-            max_tokens=cfg.max_tokens,
-            seed=cfg.seed + place,
-            logprobs=True,
-            extra_body=extra,
-        )
-        choice = reply.choices[0]
-        chances = [each.logprob for each in (choice.logprobs.content or [])] if choice.logprobs else []
-        return Said(
-            text=ask.tail + (choice.message.content or ""),
-            token_ids=(),
-            tokens=reply.usage.completion_tokens if reply.usage else len(chances),
-            mean_logprob=sum(chances) / len(chances) if chances else None,
-            finished=choice.finish_reason == "stop",
-            seconds=time.perf_counter() - began,
-        )
-
-
 def not_all_refused(said: list[Said]) -> list[Said]:
     """The same. Raises SetupError where a server would answer none."""
     if said and all(each.refused for each in said):
         raise SetupError(f"the server refuses every request: {said[0].refused}")
     return said
-
-
-def with_data_urls(turns: list[dict[str, Any]], images: Sequence[bytes]) -> list[dict[str, Any]]:
-    """Chat turns with each image in its place, as the OpenAI protocol takes them."""
-    left = iter(images)
-
-    def part(each: dict[str, Any]) -> dict[str, Any]:
-        if each["type"] != "image":
-            return each
-        url = "data:image/jpeg;base64," + base64.b64encode(next(left)).decode()
-        return {"type": "image_url", "image_url": {"url": url}}
-
-    return [{"role": turn["role"], "content": [part(each) for each in turn["content"]]} for turn in turns]
 
 
 def _as_list(ids: int | list[int] | None) -> list[int]:

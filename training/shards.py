@@ -7,6 +7,7 @@ on the window and never on the size of the dataset.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,6 +86,8 @@ class Example(NamedTuple):
     """The row's numeric columns by name: pass counts, probes, checks."""
     rejected: tuple[ChatMessage, ...] | None = None
     """The worse completion of a pair; null in other subsets."""
+    labels: Mapping[str, str] = MappingProxyType({})
+    """What its set sorts it by, such as `kind`."""
 
 
 class _Group(NamedTuple):
@@ -179,6 +182,7 @@ def example_of(row: Mapping[str, Any]) -> Example:
         completion=_messages(said) if (said := row.get("completion") or row.get("chosen")) else None,
         scores={name: value for name, value in row.items() if isinstance(value, int | float)},
         rejected=_messages(row["rejected"]) if row.get("rejected") else None,
+        labels={"kind": row["question_kind"]},
     )
 
 

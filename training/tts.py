@@ -20,11 +20,11 @@ from reelproof.training.preflight import (
 )
 from reelproof.training.rewards import Verifier
 from reelproof.training.runs import model_path, write_whole
-from reelproof.training.sampling import LocalSampler, Sampler, ServerSampler
+from reelproof.training.sampling import LocalSampler, Sampler
+from reelproof.training.server import BackendConfig, ServerSampler
 from reelproof.training.shards import Example, Shards, open_shards, stream_in_order
 from reelproof.training.strategies import FROM_POOL, FROM_SAMPLER, NEEDS_VERIFIER, Choice, draw_pools
 from reelproof.training.tables import Point, plot_points, text_table
-from reelproof.training.tts_settings import BackendConfig
 from reelproof.training.tts_settings import TtsConfig as TtsConfig
 
 _LABEL_TOKENS = 12
@@ -97,7 +97,7 @@ def open_sampler(
     not hold the longest row, `most_frames` of its film and `room` tokens of answer.
     """
     if backend.kind == "server":
-        return ServerSampler(backend.url, model, prompt)
+        return ServerSampler(backend, model, prompt)
     path = model_path(model)
     processor = load_processor(path)
     frames = check_frames(processor, shards, allow_resize=True)

@@ -8,6 +8,7 @@ from reelproof.schemas.settings import Settings
 from reelproof.training.batches import PromptConfig
 from reelproof.training.rewards import RewardConfig
 from reelproof.training.sampling import SamplingConfig
+from reelproof.training.server import BackendConfig
 from reelproof.training.shards import ShardsConfig
 
 Strategy = Literal[
@@ -22,15 +23,6 @@ Strategy = Literal[
     "more_frames",
 ]
 ALL: tuple[Strategy, ...] = Strategy.__args__  # type: ignore[attr-defined]
-
-
-class BackendConfig(Settings):
-    """Where completions come from."""
-
-    kind: Literal["transformers", "server"] = "transformers"
-    """The model runs in this process (`transformers`) or behind a `server`."""
-    url: str = "http://127.0.0.1:8000/v1"
-    """The address of an OpenAI-compatible server, for `server`."""
 
 
 class TtsConfig(Settings):

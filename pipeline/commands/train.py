@@ -1,6 +1,6 @@
 """`reelproof train sft|dpo|rl`, `tts` and `evaluate`: shards and a model in, a model or a table out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from reelproof.pipeline.commands.options import DATASET_DIR, OVERRIDES, TRUST_RECIPE
+from reelproof.schemas.text import shown_text
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -33,21 +34,22 @@ CONFIG = click.option(
 class _Explained(click.Command):
     """A command whose help says what its settings are; they are read only then."""
 
-    def __init__(self, *arguments: Any, settings: str, **more: Any) -> None:
-        """`settings` names their class, as `module:Class`."""
+    def __init__(self, *arguments: Any, settings: str | Mapping[str, str], **more: Any) -> None:
+        """`settings` names their class, as `module:Class`, or several by what they are for."""
         super().__init__(*arguments, **more)
-        self.settings = settings
+        self.settings = {"": settings} if isinstance(settings, str) else settings
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's own signature
         """Every setting: path, type, default and meaning."""
         from reelproof.pipeline.settings_reference import explain_settings
 
-        module, _, name = self.settings.partition(":")
-        try:
-            told = explain_settings(getattr(import_module(module), name))
-        except ModuleNotFoundError as missing:
-            told = f"{missing.name} is not installed here; `pip install reelproof[train]`"
-        formatter.write(f"\nSettings, for --set and --config:\n{indent(told, '  ')}\n")
+        for purpose, place in self.settings.items():
+            module, _, name = place.partition(":")
+            try:
+                told = explain_settings(getattr(import_module(module), name))
+            except ModuleNotFoundError as missing:
+                told = f"{missing.name} is not installed here; `pip install reelproof[train]`"
+            formatter.write(f"\nSettings{purpose}, for --set and --config:\n{indent(told, '  ')}\n")
 
 
 class Typed(NamedTuple):
@@ -59,11 +61,13 @@ class Typed(NamedTuple):
     config: Path | None
     overrides: tuple[str, ...]
 
-    def settings(self, of: "type[M]") -> "M":
-        """From the file that was named, and what was set on the command line."""
+    def settings(self, of: "type[M]", **sources: str | None) -> "M":
+        """From the file that was named, what was set on the command line, and where questions come from."""
         from reelproof.pipeline.settings_text import parse_settings, read_yaml
 
         given = read_yaml(self.config) if self.config else {}
+        if named := {name: place for name, place in sources.items() if place}:
+            given["sources"] = {**(given.get("sources") or {}), **named}
         return parse_settings(of, given, self.overrides, where=str(self.config or "the settings"))
 
 
@@ -148,11 +152,106 @@ def tts(typed: Typed, verifier: "Verifier | None", videos: Path | None) -> None:
     click.echo((typed.out / "tts.md").read_text())
 
 
-@click.command(cls=_Explained, settings="reelproof.training.evaluate:EvaluateConfig")
-@_verified
-def evaluate(typed: Typed, verifier: "Verifier | None") -> None:
-    """Ask a model the held-out questions of DIR: accuracy by task, with intervals and baselines."""
+@click.command(
+    cls=_Explained,
+    settings={
+        " for a manifest": "reelproof.pipeline.benchmark.settings:BenchmarkConfig",
+        " for a dataset": "reelproof.training.evaluate:EvaluateConfig",
+    },
+)
+@click.argument("subject", metavar="DIR | MANIFEST")
+@click.option(
+    "--model",
+    required=True,
+    help="A model folder, a run's folder, a name on the Hub, or the address of a server of one model.",
+)
+@click.option("--videos", metavar="FOLDER", help="Where a manifest's videos are; by default beside it.")
+@OUT
+@CONFIG
+@OVERRIDES
+@click.option("--json", "as_json", is_flag=True, help="Print what evaluate.json holds.")
+@TRUST_RECIPE
+def evaluate(
+    subject: str,
+    model: str,
+    videos: str | None,
+    out: Path,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+    trust_recipe: bool,
+) -> None:
+    """Ask a model every question of MANIFEST, or the held-out ones of the dataset in DIR.
+
+    Accuracy by task and category, with intervals and baselines; every answer in OUT/scored.jsonl. The same
+    command goes on where it was stopped. With `--set frames.count=0` a manifest is asked without any frame.
+    """
+    from reelproof.pipeline.inputs.formats import is_manifest
+
+    typed = Typed(Path(subject), model, out, config, overrides)
+    if model.startswith(("http://", "https://")):
+        typed = _at_server(typed)
+    if is_manifest(subject):
+        _evaluate_manifest(typed, subject, videos)
+    else:
+        _evaluate_dataset(typed, videos, trust_recipe)
+    click.echo((out / ("evaluate.json" if as_json else "evaluate.md")).read_text())
+
+
+def _at_server(typed: Typed) -> Typed:
+    """A server's address for a model -> the settings that ask that server, and the name of its model."""
+    from reelproof.training.evaluate import AskingConfig
+    from reelproof.training.server import BackendConfig, only_model
+
+    ours = (f"backend.url={typed.model}", "backend.kind=server")
+    typed = typed._replace(overrides=(*typed.overrides, *ours))
+    given = [each for each in typed.overrides if each.startswith("backend.")]
+    backend: BackendConfig = (
+        typed._replace(config=None, overrides=tuple(given)).settings(AskingConfig).backend
+    )
+    return typed._replace(model=only_model(backend))
+
+
+def _evaluate_manifest(typed: Typed, manifest: str, videos: str | None) -> None:
+    from reelproof.pipeline.benchmark.questions import ManifestQuestions
+    from reelproof.pipeline.benchmark.settings import BenchmarkConfig
+    from reelproof.training.evaluate import evaluate_questions
+
+    cfg = typed.settings(BenchmarkConfig, manifest=manifest, root=videos)
+    asked = ManifestQuestions(cfg)
+    for note in asked.notes:
+        click.echo(shown_text(note), err=True)
+    found = evaluate_questions(asked, typed.model, typed.out, cfg)
+    if found.lost:
+        became = "left out" if asked.leaves_out_lost else "counted as wrong"
+        click.echo(
+            f"{len(found.lost)} of {len(asked.questions)} questions could not be asked, since their videos "
+            f"are missing or damaged, and are {became} (missing_videos)",
+            err=True,
+        )
+
+
+def _evaluate_dataset(typed: Typed, videos: str | None, trusted: bool) -> None:
+    from reelproof.pipeline.commands.training_verifier import open_verifier
     from reelproof.training.evaluate import EvaluateConfig, evaluate_model
 
-    evaluate_model(typed.build_dir, typed.model, typed.out, typed.settings(EvaluateConfig), verifier)
-    click.echo((typed.out / "evaluate.md").read_text())
+    if videos:
+        raise click.UsageError("--videos goes with a manifest; a dataset holds its frames itself")
+    with open_verifier(typed.build_dir, trusted) as verifier:
+        evaluate_model(typed.build_dir, typed.model, typed.out, typed.settings(EvaluateConfig), verifier)
+
+
+@click.command()
+@click.argument("one", metavar="RUN_A", type=click.Path(path_type=Path))
+@click.argument("other", metavar="RUN_B", type=click.Path(path_type=Path))
+@click.option("--strict", is_flag=True, help="By the strict score; by default by the lenient one.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def compare(one: Path, other: Path, strict: bool, as_json: bool) -> None:
+    """Compare two evaluations question by question: what the second gained and lost, with intervals.
+
+    RUN_A and RUN_B are `--out` folders of `evaluate`, by task and for every style.
+    """
+    from reelproof.training.compare import compare_runs
+
+    found = compare_runs(one, other, "strict" if strict else "lenient")
+    click.echo(found.as_json() if as_json else found.told())

@@ -4,13 +4,14 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from reelproof.pipeline.inputs.conversations import video_of_chat
 from reelproof.pipeline.inputs.formats import FORMATS, Cell, kind_of
 from reelproof.pipeline.inputs.option_list import option_list
 from reelproof.pipeline.inputs.set_rows import THOUGHTS
-from reelproof.pipeline.inputs.shapes import SHAPES, Shape, plain_rows, shape_of
+from reelproof.pipeline.inputs.shapes import PLAIN_COLUMNS, SHAPES, Shape, plain_rows, shape_of
 from reelproof.schemas.answers.normalise import normalise
 from reelproof.schemas.openai_reply import message_text
 from reelproof.schemas.question import GivenQuestion, Task
@@ -22,6 +23,7 @@ _TASK_NAMES: dict[str, Task | None] = {
     "mcq": Task.MULTIPLE_CHOICE,
     "yes_no": Task.BOOLEAN,
 }
+_LONGEST_LABEL = 60
 _SPLITS = {"train": "train", "training": "train", "test": "test", "val": "test", "validation": "test"}
 
 
@@ -33,6 +35,8 @@ class ListedRow(NamedTuple):
     video: str
     license: str | None
     question: GivenQuestion | None
+    labels: Mapping[str, str] = MappingProxyType({})
+    """Its short values in other columns, by which a benchmark may sort its questions."""
 
 
 class ListProblem(NamedTuple):
@@ -114,13 +118,25 @@ def _read_cell(
         shape = shape_of(raw, shapes)
         found.shapes.add(shape.name)
         found.understood.update(shape.understood)
-        rows = [_read_row(dict(row), cell.number, stem) for row in plain_rows(raw, shape)]
+        labels = _labels(cell.value)
+        rows = [
+            _read_row(dict(row), cell.number, stem)._replace(labels=labels) for row in plain_rows(raw, shape)
+        ]
     except ValueError as error:
         found.problems.append(ListProblem(cell.number, str(error)))
         return
     found.rows.extend(rows)
     if not rows:
         found.skipped["image_row"] += 1
+
+
+def _labels(raw: Mapping[str, Any]) -> dict[str, str]:
+    values = {name: value for name, value in raw.items() if name not in PLAIN_COLUMNS}
+    return {
+        str(name): value
+        for name, value in values.items()
+        if isinstance(value, str) and 0 < len(value) <= _LONGEST_LABEL
+    }
 
 
 def _cleaned(cell: Cell) -> Cell:

@@ -1,15 +1,17 @@
 """The address in a manifest's row -> the file there, or why it is not to be had."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from urllib.parse import urlsplit
 
 from reelproof.pipeline.disk.files import is_local, stat_file
 from reelproof.pipeline.disk.web import names_inner_address
+from reelproof.pipeline.inputs.questions_file import ListProblem
 from reelproof.schemas.source import SourceFile
 
 _ENDING = re.compile(r"\.(?=[^/.]*[a-z])[^/.]{2,5}\Z", re.IGNORECASE)
 """An ending has a letter: the `.0` of `NUsG9BgSes0_210.0_360.0` is a part of its time."""
+_SHOWN_PROBLEMS = 10
 _USUAL_ENDINGS = (".mp4", ".mkv", ".webm", ".avi", ".mov")
 
 
@@ -41,3 +43,14 @@ def file_or_reason(url: str, license_name: str) -> SourceFile | str:
         except (OSError, ValueError) as error:
             return f"cannot be used: {error}"
     return f"no such file: {url}" + (f", nor with {', '.join(_USUAL_ENDINGS)}" if without else "")
+
+
+def problem_text(url: str, unit: str, problems: Sequence[ListProblem]) -> str:
+    """What is wrong with a manifest's rows, the first of them, and what to do."""
+    shown = [f"  {unit} {problem.number}: {problem.reason}" for problem in problems[:_SHOWN_PROBLEMS]]
+    if len(problems) > len(shown):
+        shown.append(f"  … and {len(problems) - len(shown)} more")
+    count = f"{len(problems)} {unit}{'s' if len(problems) > 1 else ''} cannot be used"
+    return "\n".join(
+        [f"sources.manifest: {url}: {count} (mend them, or leave them out with on_error: skip)", *shown]
+    )

@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from reelproof.pipeline.disk.files import absolute, find_videos, open_file, read_file, stat_file
 from reelproof.pipeline.errors import UsageError
-from reelproof.pipeline.inputs.questions_file import ListedRow, ListProblem, read_video_list
-from reelproof.pipeline.inputs.row_file import file_or_reason, refusal
+from reelproof.pipeline.inputs.questions_file import ListedRow, ListProblem, VideoList, read_video_list
+from reelproof.pipeline.inputs.row_file import file_or_reason, problem_text, refusal
 from reelproof.pipeline.inputs.shapes import PLAIN_COLUMNS, SHAPE_NAMES
 from reelproof.pipeline.inputs.unread_columns import told_unread
 from reelproof.schemas.footage import Quarantine, QuarantineKind
@@ -19,7 +19,6 @@ from reelproof.schemas.settings import Settings
 from reelproof.schemas.source import SourceFile, SourceIdentity
 from reelproof.schemas.text import without_secrets
 
-_SHOWN_PROBLEMS = 10
 _REMOTE_THREADS = 16
 _READ_BYTES = 1 << 20
 
@@ -94,6 +93,15 @@ class SourceList(NamedTuple):
     """For a person: what is wrong with skipped rows, and the columns that were ignored."""
 
 
+class ListedRows(NamedTuple):
+    """A manifest as it is read, before any file is looked for."""
+
+    url: str
+    manifest: VideoList
+    rows: tuple[ListedRow, ...]
+    """The manifest's, their videos as places that are known from here on."""
+
+
 class Identities(NamedTuple):
     """Which video each file is, in the files' order, and the files that could not be read."""
 
@@ -109,7 +117,7 @@ def list_sources(cfg: SourcesConfig) -> SourceList:
     Raises SourceError once, with all that is wrong: nothing there, no video among what is there, broken rows.
     """
     try:
-        return _read_list(cfg, cfg.manifest) if cfg.manifest else _list_videos(cfg, str(cfg.videos))
+        return _read_list(cfg) if cfg.manifest else _list_videos(cfg, str(cfg.videos))
     except ImportError as error:
         raise SourceError(f"sources: {error}") from error
 
@@ -176,8 +184,12 @@ def _list_videos(cfg: SourcesConfig, place: str) -> SourceList:
     return SourceList(found.files, (), {reason: count for reason, count in found.skipped.items() if count})
 
 
-def _read_list(cfg: SourcesConfig, url: str) -> SourceList:
-    url = absolute(url)
+def read_manifest(cfg: SourcesConfig) -> ListedRows:
+    """The rows of the manifest that the config names.
+
+    Raises SourceError where it cannot be read, or columns that look as if they mattered would be left out.
+    """
+    url = absolute(str(cfg.manifest))
     try:
         manifest = read_video_list(url, read_file(url), cfg.columns, cfg.shape)
     except (OSError, ValueError) as error:
@@ -185,16 +197,22 @@ def _read_list(cfg: SourcesConfig, url: str) -> SourceList:
     root = absolute(cfg.root) if cfg.root is not None else url.rpartition("/")[0]
     if unread := told_unread(manifest, cfg.ignore_columns):
         raise SourceError(f"sources.manifest: {url}: {unread}")
-    rows = [row._replace(video=absolute(row.video, root)) for row in manifest.rows]
-    found, more_problems = _find_files(rows, cfg, url, manifest.unit)
+    return ListedRows(
+        url, manifest, tuple(row._replace(video=absolute(row.video, root)) for row in manifest.rows)
+    )
+
+
+def _read_list(cfg: SourcesConfig) -> SourceList:
+    url, manifest, rows = read_manifest(cfg)
+    found, more_problems = find_files(rows, cfg, url, manifest.unit)
     files = {file.url: file for file in found.values()}
     problems = sorted((*manifest.problems, *more_problems))
     if problems and cfg.on_error == "fail":
-        raise SourceError(_problem_text(url, manifest.unit, problems))
+        raise SourceError(problem_text(url, manifest.unit, problems))
     if not files:
         raise SourceError(f"sources.manifest: {url} names no video ({_counts(manifest.skipped)})")
     bad = {problem.number for problem in problems}
-    notes = [_problem_text(url, manifest.unit, problems)] if problems else []
+    notes = [problem_text(url, manifest.unit, problems)] if problems else []
     if others := [name for name in manifest.ignored if name not in cfg.ignore_columns]:
         notes.append(f"{url}: columns that mean nothing here: {', '.join(others)}")
     return SourceList(
@@ -209,7 +227,7 @@ def _read_list(cfg: SourcesConfig, url: str) -> SourceList:
     )
 
 
-def _find_files(
+def find_files(
     rows: Sequence[ListedRow], cfg: SourcesConfig, manifest: str, unit: str
 ) -> tuple[dict[str, SourceFile], list[ListProblem]]:
     """A row's video -> the file, where it is there, and the rows whose video is not or has two licences."""
@@ -238,16 +256,6 @@ def _find_files(
             )
             problems.append(ListProblem(row.number, reason))
     return {url: file for url, file in outcomes.items() if isinstance(file, SourceFile)}, problems
-
-
-def _problem_text(url: str, unit: str, problems: Sequence[ListProblem]) -> str:
-    shown = [f"  {unit} {problem.number}: {problem.reason}" for problem in problems[:_SHOWN_PROBLEMS]]
-    if len(problems) > len(shown):
-        shown.append(f"  … and {len(problems) - len(shown)} more")
-    count = f"{len(problems)} {unit}{'s' if len(problems) > 1 else ''} cannot be used"
-    return "\n".join(
-        [f"sources.manifest: {url}: {count} (mend them, or leave them out with on_error: skip)", *shown]
-    )
 
 
 def _counts(counts: Mapping[str, int]) -> str:

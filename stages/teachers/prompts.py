@@ -10,8 +10,9 @@ import string
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from reelproof.schemas.answers.conclusion import Posed
 from reelproof.schemas.chat import ImagePart, Message, TextPart
-from reelproof.schemas.footage import Clip
+from reelproof.schemas.footage import Clip, Span
 from reelproof.schemas.question import Question, Shown, ShownFrame, Task
 
 FRAME_AT_TIME = "[{time_s:.1f} s]"
@@ -66,6 +67,19 @@ ROLLOUT = Prompt(
         "<think>your thoughts</think><answer>your answer</answer>"
     ),
 )
+
+DIRECT = Prompt(
+    with_times=ROLLOUT.with_times,
+    with_places=ROLLOUT.with_places,
+    without_frames=ROLLOUT.without_frames,
+    request=(
+        "Question: {question}\n"
+        "{options}"
+        "Answer form: {form}.\n"
+        "Answer at once, in that form and with nothing else."
+    ),
+)
+"""For evaluation: what a model answers that is asked for no thought."""
 
 CLAIM = Prompt(
     with_times="Frames of a video, each after its time:",
@@ -142,10 +156,18 @@ def rollout_messages(clip: Clip, question: Question, frames: Sequence[ShownFrame
 
     `frames` are the question's own, or what a probe shows instead: fewer, in another order, none.
     """
-    request = ROLLOUT.request.format(
-        question=question.text, options=_options(question), form=ANSWER_FORMS[question.task]
+    posed = Posed(question.task, question.text, question.options)
+    return question_messages(ROLLOUT, posed, Span(start_s=clip.start_s, end_s=clip.end_s), frames)
+
+
+def question_messages(
+    prompt: Prompt, posed: Posed, span: Span, frames: Sequence[Shown], notes: str = ""
+) -> tuple[Message, ...]:
+    """Put a question about a stretch of a video as `ROLLOUT` or `DIRECT` has it; `notes` come before it."""
+    request = prompt.request.format(
+        question=posed.text, options=_options(posed.options), form=ANSWER_FORMS[posed.task]
     )
-    return _one_turn(_intro(ROLLOUT, frames, clip.start_s, clip.end_s), frames, request)
+    return _one_turn(_intro(prompt, frames, span.start_s, span.end_s), frames, notes + request)
 
 
 def claim_messages(claim_text: str, frames: Sequence[Shown]) -> tuple[Message, ...]:
@@ -159,14 +181,14 @@ def sufficiency_messages(question: Question, observations: str) -> tuple[Message
     request = SUFFICIENCY.request.format(
         observations=observations,
         question=question.text,
-        options=_options(question),
+        options=_options(question.options),
         form=ANSWER_FORMS[question.task],
     )
     return _one_turn(SUFFICIENCY.without_frames, (), request)
 
 
-def _options(question: Question) -> str:
-    lettered = zip(string.ascii_uppercase, question.options, strict=False)
+def _options(options: Sequence[str]) -> str:
+    lettered = zip(string.ascii_uppercase, options, strict=False)
     return "".join(f"{letter}. {option}\n" for letter, option in lettered)
 
 

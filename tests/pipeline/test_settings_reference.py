@@ -6,6 +6,7 @@ import re
 import pytest
 from click.testing import CliRunner
 
+from reelproof.pipeline.benchmark.settings import BenchmarkConfig
 from reelproof.pipeline.commands.train import train
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.recipe import Recipe, load_recipe
@@ -20,7 +21,7 @@ from reelproof.training.sft import SftConfig
 from reelproof.training.tts_settings import TtsConfig
 from tests.pipeline.conftest import reelproof_here
 
-MODELS = (Recipe, ReportConfig, SftConfig, DpoConfig, RlConfig, TtsConfig, EvaluateConfig)
+MODELS = (Recipe, ReportConfig, SftConfig, DpoConfig, RlConfig, TtsConfig, EvaluateConfig, BenchmarkConfig)
 VIDEOS = {"sources": {"videos": "."}}
 
 

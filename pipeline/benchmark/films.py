@@ -1,0 +1,56 @@
+"""A video's address -> how long it is, and the JPEGs that a question shows of it."""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from reelproof.pipeline.benchmark.settings import FramesConfig
+from reelproof.pipeline.disk.files import local_copy
+from reelproof.schemas.footage import Span
+from reelproof.stages.footage.decode import Reel
+from reelproof.stages.footage.opening import UnusableVideoError
+from reelproof.stages.footage.random_access import frames_at
+
+
+class CannotBeShown(Exception):  # noqa: N818 - says what happened
+    """The video is missing or damaged; the message says how."""
+
+
+def length_s(url: str) -> float:
+    """How long it says it is, or is found to be where it does not say. Raises CannotBeShown."""
+    try:
+        with local_copy(url) as path, Reel(str(path)) as reel:
+            if reel.declared_s > 0:
+                return reel.declared_s
+            last_s = 0.0
+            for timed in reel.frames(exact=True):
+                last_s = timed.time_s
+    except (UnusableVideoError, OSError) as error:
+        raise CannotBeShown(str(error)) from None
+    if last_s <= 0:
+        raise CannotBeShown("its length cannot be told")
+    return last_s
+
+
+def times_of(span: Span, cfg: FramesConfig) -> tuple[float, ...]:
+    """When the frames of a stretch are shown that a question shows, each in the middle of its share."""
+    length = span.end_s - span.start_s
+    count = cfg.count if cfg.fps is None else min(cfg.most, max(1, round(length * cfg.fps)))
+    return tuple(round(span.start_s + (place + 0.5) * length / count, 3) for place in range(count))
+
+
+def jpegs_of(url: str, times_s: Sequence[float], cfg: FramesConfig) -> tuple[bytes, ...]:
+    """The frames shown then. Raises CannotBeShown."""
+    try:
+        with local_copy(url) as path:
+            return tuple(_jpeg(each, cfg) for each in frames_at(str(path), times_s, cfg.long_side_px))
+    except (UnusableVideoError, OSError) as error:
+        raise CannotBeShown(str(error)) from None
+
+
+def _jpeg(image: np.ndarray, cfg: FramesConfig) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=cfg.jpeg_quality)
+    return file.getvalue()

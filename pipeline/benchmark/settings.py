@@ -1,0 +1,46 @@
+"""How a manifest's questions are put to a model: which frames they show, and what missing videos come to."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from reelproof.pipeline.inputs.sources import SourcesConfig
+from reelproof.schemas.settings import Settings
+from reelproof.training.evaluate import AskingConfig
+
+USUAL_LABELS = (
+    *("task_type", "domain", "sub_category", "duration", "duration_group", "question_category", "category"),
+    *("topic_category", "question_type", "qsemtype", "type", "area", "level", "difficulty"),
+)
+"""Columns by which public sets sort their questions."""
+
+
+class FramesConfig(Settings):
+    """Which frames of its video, or of the stretch that it asks about, a question shows."""
+
+    count: int = Field(default=32, ge=0, le=4096)
+    """The question shows so many frames, each of the middle of its share; with 0 it is asked blind, and no
+    video is needed."""
+    fps: float | None = Field(default=None, gt=0, le=240)
+    """The question shows so many frames a second instead, and `most` of them at most."""
+    most: int = Field(default=256, ge=1, le=4096)
+    """With `fps`, a question shows at most so many frames, spread evenly."""
+    long_side_px: int = Field(default=512, ge=16, le=4096)
+    """Frames are shrunk so that their longer side is at most this."""
+    jpeg_quality: int = Field(default=85, ge=20, le=100)
+    """Frames are shown as JPEGs of this quality, as a build's are."""
+
+
+class BenchmarkConfig(AskingConfig):
+    """How the questions of a manifest are asked, all of them and with no policy in between."""
+
+    sources: SourcesConfig
+    frames: FramesConfig = FramesConfig()
+    subtitles: bool = False
+    """The subtitles that lie beside a video, as `.srt` or `.vtt`, are shown before the question, those of
+    the stretch that it asks about."""
+    missing_videos: Literal["stop", "wrong", "left_out"] = "stop"
+    """Questions whose video is missing or damaged `stop` the command, count as `wrong`, or are `left_out`;
+    whatever becomes of them is told."""
+    by: tuple[str, ...] = ()
+    """Accuracy is told by the values of these columns as well; by default by those that public sets have."""

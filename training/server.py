@@ -1,0 +1,184 @@
+"""Examples -> completions, from a model behind an OpenAI-compatible server: vLLM, llama.cpp, a hosted one."""
+
+import base64
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
+
+from openai import APIConnectionError, APIStatusError, OpenAI, OpenAIError
+from pydantic import Field
+
+from reelproof.schemas.openai_reply import message_text
+from reelproof.schemas.settings import Settings
+from reelproof.training.batches import PromptConfig, chat_prompt, limit_frames
+from reelproof.training.preflight import SetupError
+from reelproof.training.sampling import Ask, Said, SamplingConfig
+
+REFUSALS = (400, 413, 422)
+"""HTTP states that blame one request, not the server or its key."""
+_NO_KEY = "none"
+_MAY_GO = ("logprobs", "seed", "temperature", "top_p", "max_tokens")
+"""Fields that some services forbid; without them an answer is less well described, or less repeatable."""
+
+
+class BackendConfig(Settings):
+    """Where completions come from."""
+
+    kind: Literal["transformers", "server"] = "transformers"
+    """The model runs in this process (`transformers`) or behind a `server`."""
+    url: str = Field(default="http://127.0.0.1:8000/v1", pattern=r"^https?://")
+    """The address of an OpenAI-compatible server, for `server`."""
+    key_variable: str = Field(default="OPENAI_API_KEY", pattern=r"^[A-Z_][A-Z0-9_]*$")
+    """The environment variable that holds the server's key, never the key itself; unset where none is
+    wanted."""
+
+
+class ServerSampler:
+    """A model behind a server."""
+
+    def __init__(self, backend: BackendConfig, model: str, prompt: PromptConfig) -> None:
+        """Raises SetupError for a server that does not answer, wants another key or serves other models."""
+        self._server, self._model, self._prompt = _Server(backend), model, prompt
+        self._left_out: frozenset[str] = frozenset()
+        """Fields of a request that the service forbids, as it told."""
+        served = self._server.models()
+        if served and model not in served:
+            raise SetupError(
+                f"the server at {backend.url} does not serve {model!r}; it serves {_listed(served)}; "
+                "name one of these as --model"
+            )
+
+    def sample(self, asks: Sequence[Ask], cfg: SamplingConfig) -> list[Said]:
+        """One request per ask, `cfg.batch_rows` in flight.
+
+        Raises SetupError where the server is gone, or refuses for other reasons than the request's.
+        """
+        with ThreadPoolExecutor(cfg.batch_rows) as pool:
+            return list(pool.map(lambda place: self._answer(asks[place], place, cfg), range(len(asks))))
+
+    def _answer(self, ask: Ask, place: int, cfg: SamplingConfig) -> Said:
+        """What one request brings; one that is too long, say, must not cost the answers to all others."""
+        try:
+            return self._ask(ask, place, cfg)
+        except APIStatusError as error:
+            forbidden = self._forbidden(error)
+            if forbidden - self._left_out:
+                self._left_out |= forbidden
+                return self._answer(ask, place, cfg)
+            if error.status_code in REFUSALS:
+                return Said("", (), 0, None, False, 0.0, refused=self._server.without_key(str(error)))
+            raise self._server.named(error) from None
+        except APIConnectionError as error:
+            raise self._server.named(error) from None
+
+    def _forbidden(self, error: APIStatusError) -> frozenset[str]:
+        """The fields that a refusal names as its reason."""
+        named = str(getattr(error, "param", None) or error.message)
+        return (
+            frozenset(name for name in _MAY_GO if name in named)
+            if error.status_code in REFUSALS
+            else frozenset()
+        )
+
+    def _ask(self, ask: Ask, place: int, cfg: SamplingConfig) -> Said:
+        began = time.perf_counter()
+        example = limit_frames(ask.example, self._prompt.max_frames)
+        messages: Any = with_data_urls(chat_prompt(example, self._prompt), example.images)
+        fields = {
+            "temperature": cfg.temperature,
+            "top_p": cfg.top_p,
+            "max_tokens": cfg.max_tokens,
+            "seed": cfg.seed + place,
+            "logprobs": True,
+        }
+        sent: dict[str, Any] = {name: fields[name] for name in fields if name not in self._left_out}
+        if "max_tokens" in self._left_out:
+            sent["max_completion_tokens"] = cfg.max_tokens
+        if ask.tail:  # vLLM's way of going on from a given beginning
+            messages.append({"role": "assistant", "content": ask.tail})
+            sent["extra_body"] = {"add_generation_prompt": False, "continue_final_message": True}
+        reply: Any = self._server.client.chat.completions.create(model=self._model, messages=messages, **sent)
+        choice = reply.choices[0]
+        chances = [each.logprob for each in (choice.logprobs.content or [])] if choice.logprobs else []
+        return Said(
+            text=ask.tail + message_text(choice.message.model_dump()),
+            token_ids=(),
+            tokens=reply.usage.completion_tokens if reply.usage else len(chances),
+            mean_logprob=sum(chances) / len(chances) if chances else None,
+            finished=choice.finish_reason == "stop",
+            seconds=time.perf_counter() - began,
+        )
+
+
+class _Server:
+    """One address with its key, and what its faults are called here."""
+
+    def __init__(self, backend: BackendConfig) -> None:
+        self._backend = backend
+        self._key = os.environ.get(backend.key_variable, "").strip() or _NO_KEY
+        self.client = OpenAI(base_url=backend.url, api_key=self._key, max_retries=4)
+
+    def models(self) -> list[str]:
+        """The models that it lists; none where it has no such list, as some do not. Raises SetupError."""
+        try:
+            listed = self.client.with_options(max_retries=0, timeout=30).models.list()
+            return [str(each.id) for each in listed.data]
+        except APIConnectionError as error:
+            raise self.named(error) from None
+        except APIStatusError as error:
+            if error.status_code in (401, 403):
+                raise self.named(error) from None
+            return []
+        except (OpenAIError, ValueError, TypeError, AttributeError):  # it answers, with no list of models
+            return []
+
+    def named(self, error: APIStatusError | APIConnectionError) -> SetupError:
+        """A fault that ends the asking, in words."""
+        where, variable = f"the server at {self._backend.url}", self._backend.key_variable
+        kept = "every answer so far is kept, and the same command goes on"
+        if isinstance(error, APIConnectionError):
+            return SetupError(
+                f"{where} does not answer ({error.message}); start it, or mend its address; {kept}"
+            )
+        if error.status_code == 401:  # its message is not quoted: some servers put a part of the key there
+            state = "holds none" if self._key == _NO_KEY else "holds another"
+            return SetupError(
+                f"{where} wants a valid key (HTTP 401) and the environment variable {variable} {state}; "
+                f"set {variable}"
+            )
+        return SetupError(f"{where} says {self.without_key(error.message)}; {kept}")
+
+    def without_key(self, text: str) -> str:
+        """A message of the server's, as it may be shown."""
+        return (text if self._key == _NO_KEY else text.replace(self._key, "…"))[:500]
+
+
+def only_model(backend: BackendConfig) -> str:
+    """The model of a server that serves one. Raises SetupError where it serves several, or tells of none."""
+    served = _Server(backend).models()
+    if len(served) == 1:
+        return served[0]
+    which = f"serves {_listed(served)}" if served else "does not tell what it serves"
+    raise SetupError(
+        f"the server at {backend.url} {which}; name the model that is meant: --model NAME "
+        f"--set backend.kind=server --set backend.url={backend.url}"
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:8])) + ", …" * (len(names) > 8)
+
+
+def with_data_urls(turns: list[dict[str, Any]], images: Sequence[bytes]) -> list[dict[str, Any]]:
+    """Chat turns with each image in its place, as the OpenAI protocol takes them."""
+    left = iter(images)
+
+    def part(each: dict[str, Any]) -> dict[str, Any]:
+        if each["type"] != "image":
+            return each
+        url = "data:image/jpeg;base64," + base64.b64encode(next(left)).decode()
+        return {"type": "image_url", "image_url": {"url": url}}
+
+    return [{"role": turn["role"], "content": [part(each) for each in turn["content"]]} for turn in turns]
