@@ -72,5 +72,6 @@ $(FOOTAGE): | .venv/bin/pip
 $(LOADERS): | .venv/bin/pip
 	rm -rf $@.new
 	$(BIN)/pip --disable-pip-version-check install --quiet --no-deps --target $@.new \
-		verl==0.9.1 llamafactory==0.9.5 omegaconf==2.4.0 antlr4-python3-runtime==4.9.3 && mv $@.new $@ || \
-		echo "not fetched: the tests that read exports with verl and LLaMA-Factory are skipped"
+		verl==0.9.1 llamafactory==0.9.5 omegaconf==2.4.0 antlr4-python3-runtime==4.9.3 \
+		lmms_eval==0.7.3 loguru==0.7.3 tenacity==9.1.2 evaluate==0.4.6 pytz sqlitedict && mv $@.new $@ || \
+		echo "not fetched: the tests that read exports with verl, LLaMA-Factory and lmms-eval are skipped"

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from pydantic import Field
 
-from reelproof.schemas.answers.reading import Reading
-from reelproof.schemas.answers.scores import lenient_score, read_completion, strict_score
+from reelproof.schemas.answers.reading import read_answer as read_answer
+from reelproof.schemas.answers.scores import lenient_score, strict_score
 from reelproof.schemas.evaluation import EvaluatedAnswer
 from reelproof.schemas.settings import Settings
 from reelproof.training.answer_log import AnswerLog, model_version
@@ -161,12 +161,6 @@ def _evaluated(
         refused=said.refused,
         lost=lost,
     )
-
-
-def read_answer(text: str, style: str) -> Reading:
-    """As any completion is read; what is asked at once may come without tags for the strict score, too."""
-    reading = read_completion(text)
-    return reading if style != "direct" or reading.thought else reading._replace(answer=reading.stated)
 
 
 def _write(found: Evaluation, asked: QuestionSet, model: str, out: Path) -> None:

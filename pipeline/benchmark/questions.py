@@ -115,6 +115,15 @@ class ManifestQuestions:
         """Why its video cannot be shown; empty where it can."""
         return self._lost.get(example.question_id, "")
 
+    def is_lost(self, question: BenchmarkQuestion) -> bool:
+        """Whether its video cannot be shown."""
+        return question.question_id in self._lost
+
+    def film(self, question: BenchmarkQuestion) -> tuple[str, float]:
+        """Where the video of a question that is not lost lies, and how long it is."""
+        found = self._films[question.place]
+        return found.url, found.length_s
+
     def frame_sizes(self) -> Collection[tuple[int, int]]:
         """Of the first row that can be shown: films differ, and to open all takes long."""
         for example in self.examples("published")[:_TRIED]:

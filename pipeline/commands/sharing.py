@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from reelproof.pipeline.commands.options import BUILD_DIR, DATASET_DIR, INTO_USED
+from reelproof.pipeline.commands.options import BUILD_DIR, INTO_USED, OVERRIDES
 from reelproof.schemas.text import shown_text
 
 # Every command imports what it needs when it runs, so that `--help` answers at once.
@@ -74,20 +74,55 @@ def publish_dataset(build_dir: str, target: str, public: bool, into_used: bool, 
 
 
 @click.command("export")
-@DATASET_DIR
+@click.argument("subject", metavar="DIR | MANIFEST")
 @click.option(
     "--to", "layout", required=True, metavar="TRAINER", help="Whose layout; a wrong one lists them."
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder.")
-def export_dataset(build_dir: Path, layout: str, out: Path) -> None:
-    """Write the dataset of DIR as another trainer takes it: trl, llama-factory, ms-swift, verl, …"""
-    from reelproof.pipeline.export.export import export
+@click.option("--videos", metavar="FOLDER", help="Where a manifest's videos are; by default beside it.")
+@OVERRIDES
+def export_dataset(
+    subject: str, layout: str, out: Path, videos: str | None, overrides: tuple[str, ...]
+) -> None:
+    """Write the dataset of DIR as another project takes it: trl, llama-factory, ms-swift, verl, lmms-eval, …
 
-    done = export(build_dir, out, layout)
+    A MANIFEST's questions become a task folder of lmms-eval; `--set` as for `evaluate`.
+    """
+    from reelproof.pipeline.export.export import export
+    from reelproof.pipeline.inputs.formats import is_manifest
+
+    if is_manifest(subject) and not Path(subject).is_dir():
+        _export_manifest(subject, layout, out, videos, overrides)
+        return
+    if videos or overrides:
+        raise click.UsageError("--videos and --set go with a manifest; a dataset is written as it is")
+    done = export(Path(subject), out, layout)
     for split, rows in done.rows.items():
         left_out = f", {done.skipped[split]} left out" if done.skipped.get(split) else ""
         click.echo(f"{split}: {rows} rows{left_out}")
     click.echo(f"how to start: {', '.join(str(done.target / start) for start in done.starts)}")
+
+
+def _export_manifest(
+    manifest: str, layout: str, out: Path, videos: str | None, overrides: tuple[str, ...]
+) -> None:
+    from reelproof.pipeline.benchmark.export import export_manifest
+    from reelproof.pipeline.benchmark.questions import ManifestQuestions
+    from reelproof.pipeline.benchmark.settings import BenchmarkConfig
+    from reelproof.pipeline.settings_text import parse_settings
+
+    if layout != "lmms-eval":
+        raise click.UsageError(
+            f"a manifest's questions go to lmms-eval; build a dataset of it first for {layout}"
+        )
+    sources = {"manifest": manifest} | ({"root": videos} if videos else {})
+    asked = ManifestQuestions(
+        parse_settings(BenchmarkConfig, {"sources": sources}, overrides, "the settings")
+    )
+    count = export_manifest(asked, Path(manifest).stem, out)
+    click.echo(
+        f"{count} of {len(asked.questions)} questions; lmms_eval --include_path {out} finds their tasks"
+    )
 
 
 @click.command()

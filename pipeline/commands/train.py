@@ -191,7 +191,7 @@ def evaluate(
     typed = Typed(Path(subject), model, out, config, overrides)
     if model.startswith(("http://", "https://")):
         typed = _at_server(typed)
-    if is_manifest(subject):
+    if is_manifest(subject) and not Path(subject).is_dir():
         _evaluate_manifest(typed, subject, videos)
     else:
         _evaluate_dataset(typed, videos, trust_recipe)

@@ -5,7 +5,8 @@ trainer.
 import os
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,19 +42,26 @@ def export(folder: Path, target: Path, layout: str) -> Exported:
         raise UsageError(f"there is no layout {layout!r}; it may be one of: {', '.join(LAYOUTS)}")
     dataset = open_folder(folder)
     shards = _shards(dataset.contents, layout)
+    with new_folder(target) as staging:
+        rows, skipped = _write(dataset, shards, staging, LAYOUTS[layout])
+        starts = _write_starts(staging, layout)
+    return Exported(target, rows, skipped, starts)
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """A folder to fill, which is `target` once it is whole. Raises UsageError where that holds something."""
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"{target} is there already and not empty; name a new folder for the export")
     staging = target.with_name(f".{target.name}.export-{os.getpid()}")
     try:
         staging.mkdir(parents=True)
-        rows, skipped = _write(dataset, shards, staging, LAYOUTS[layout])
-        starts = _write_starts(staging, layout)
+        yield staging
         if target.exists():
             target.rmdir()
         staging.rename(target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return Exported(target, rows, skipped, starts)
 
 
 def _shards(contents: Contents, layout: str) -> list[ManifestFile]:

@@ -8,6 +8,7 @@ from typing import IO, Any, NamedTuple, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reelproof.pipeline.export.lmms_eval import open_task
 from reelproof.pipeline.export.media import FrameFolder, TarShards, save_clip
 from reelproof.pipeline.export.rows import PublishedRow, defused, placeholder_text
 from reelproof.schemas.question import Task
@@ -274,4 +275,5 @@ LAYOUTS: dict[str, Layout] = {
     "verl": Layout(("rl",), _open_verl),
     "video-r1": Layout(("sft", "rl"), _VideoR1List),
     "webdataset": Layout(("sft", "rl"), _WebDataset),
+    "lmms-eval": Layout(("rl",), open_task),
 }

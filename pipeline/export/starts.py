@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from reelproof.pipeline.export.lmms_eval import UTILS
+
 _TRL_SFT = '''\
 """Supervised fine-tuning with TRL: accelerate launch train_sft.py"""
 
@@ -283,4 +285,5 @@ STARTS: Mapping[str, Mapping[str, str]] = {
     "verl": {"reward.py": _VERL_REWARD, "train_grpo.sh": _VERL_SCRIPT},
     "video-r1": {"README.md": _VIDEO_R1_README},
     "webdataset": {"load.py": _WEBDATASET_LOAD},
+    "lmms-eval": {"utils.py": UTILS},
 }

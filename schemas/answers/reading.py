@@ -115,6 +115,12 @@ def read_completion(text: str) -> Reading:
     )
 
 
+def read_answer(text: str, style: str) -> Reading:
+    """As any completion is read; to a question asked at once (`direct`), the strict answer needs no tags."""
+    reading = read_completion(text)
+    return reading if style != "direct" or reading.thought else reading._replace(answer=reading.stated)
+
+
 class _Stated(NamedTuple):
     """What a person takes for the answer, the text before it, and how it is set down where not in a block."""
 

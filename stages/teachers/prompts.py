@@ -164,10 +164,15 @@ def question_messages(
     prompt: Prompt, posed: Posed, span: Span, frames: Sequence[Shown], notes: str = ""
 ) -> tuple[Message, ...]:
     """Put a question about a stretch of a video as `ROLLOUT` or `DIRECT` has it; `notes` come before it."""
-    request = prompt.request.format(
+    intro = _intro(prompt, frames, span.start_s, span.end_s)
+    return _one_turn(intro, frames, notes + request_text(prompt, posed))
+
+
+def request_text(prompt: Prompt, posed: Posed) -> str:
+    """What stands after the frames."""
+    return prompt.request.format(
         question=posed.text, options=_options(posed.options), form=ANSWER_FORMS[posed.task]
     )
-    return _one_turn(_intro(prompt, frames, span.start_s, span.end_s), frames, notes + request)
 
 
 def claim_messages(claim_text: str, frames: Sequence[Shown]) -> tuple[Message, ...]:

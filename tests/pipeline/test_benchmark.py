@@ -1,6 +1,7 @@
 """`evaluate MANIFEST`: every question of a benchmark is asked and scored, with no policy in between."""
 
 import base64
+import importlib.util
 import io
 import json
 
@@ -308,3 +309,32 @@ def test_a_key_is_sent_and_a_wrong_one_named_by_its_variable(bench, tmp_path, mo
             "evaluate", bench / "bench.jsonl", "--model", server.url, "--out", tmp_path / "no", *words
         )
         assert (ran.code, "BENCH_KEY" in ran.err, "secret-of" in ran.err) == (2, True, False)
+
+
+def imported(file):
+    spec = importlib.util.spec_from_file_location("utils", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_what_lmms_eval_is_given_scores_as_we_do(bench, tmp_path):
+    with StubServer(fault=said) as server:
+        evaluate(bench / "bench.jsonl", server, tmp_path / "run", "--set", "frames.count=1")
+    ran = reelproof_here("export", bench / "bench.jsonl", "--to", "lmms-eval", "--out", tmp_path / "task")
+    assert (ran.code, ran.out.startswith("24 of 24 questions")) == (0, True), ran.err
+    utils = imported(tmp_path / "task" / "utils.py")
+    docs = {each["question_id"]: each for each in map(json.loads, (tmp_path / "task" / "bench.jsonl").open())}
+    answers = scored(tmp_path / "run")
+    assert {each.question_id for each in answers} == set(docs)
+    for each in answers:
+        score = utils.score_direct if each.style == "direct" else utils.score_thought
+        told = score(docs[each.question_id], [each.completion])
+        assert told == {"lenient": each.lenient, "strict": each.strict}, each
+    late = next(each for each in docs.values() if each["question"].startswith("And after"))
+    assert utils.direct_to_text(late).startswith(
+        "This is about the video from 1.0 s to 2.0 s.\nQuestion: And after"
+    )
+    assert utils.doc_to_visual(late) == [str(bench / "film0.mp4")]
+    assert [part["type"] for part in utils.thought_to_messages(late)[0]["content"]] == ["video", "text"]
+    assert reelproof_here("export", bench / "bench.jsonl", "--to", "trl", "--out", tmp_path / "no").code == 2

@@ -90,3 +90,26 @@ def test_llama_factory_reads_its_export(dataset, packages, tmp_path):
         assert row["_response"] == [{"role": "assistant", "content": ours["messages"][1]["content"]}]
         assert row["_prompt"][0]["content"].count("<image>") == len(row["_images"]) == 3
         assert [Image.open(image).size for image in row["_images"]] == [(36, 36)] * 3
+
+
+@pytest.mark.skipif(not (LOADERS / "lmms_eval").is_dir(), reason="`make build/loaders` fetches lmms-eval")
+def test_lmms_eval_reads_its_export_and_scores_as_we_do(dataset, monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(LOADERS)
+    monkeypatch.setenv("LMMS_EVAL_DATASETS_CACHE", str(tmp_path / "cache"))
+    from lmms_eval.api.task import ConfigurableMessagesTask
+    from lmms_eval.utils import load_yaml_config
+
+    folder = export(dataset, tmp_path / "task", "lmms-eval").target
+    for name, said in (("rl_train", "<think>I see.</think><answer>{}</answer>"), ("rl_train_direct", "{}")):
+        task = ConfigurableMessagesTask(config=load_yaml_config(str(folder / f"{name}.yaml")))
+        docs = task.test_docs()
+        assert len(docs) == ROWS - 1
+        for doc in docs:
+            right = task.process_results(doc, [[said.format(doc["answer"])]])
+            assert right == {"lenient": 1.0, "strict": 1.0}
+            assert task.process_results(doc, [["I cannot tell."]])["lenient"] < 1
+            (turn,) = task.doc_to_messages(doc)
+            shown = [part["url"].size for part in turn["content"] if part["type"] == "image"]
+            assert shown == [(36, 36)] * 3
+            assert len(task.doc_to_visual(doc)) == 3
+            assert doc["question"] in task.doc_to_text(doc)
