@@ -60,11 +60,23 @@ class ChildLimits(Settings):
     declares none."""
     max_rss_mb: int = Field(default=2048, ge=64)
     """The decoding process may hold so much memory, in MB."""
-    max_hours: float = Field(default=240.0, gt=0)
+    max_hours: float = Field(default=120.0, gt=0)
     """A film whose frames span more hours is given up: one time stamp far away makes years of nothing, which
     every later step would go through."""
+    max_frames: int = Field(default=5_200_000, ge=2)
+    """A film that has more frames to look at is given up, which is a day of 60 a second: every later step
+    holds 172 bytes of each, and some of them twice."""
     threads: int = Field(default=1, ge=1, le=64)
     """The decoder uses so many threads."""
+
+    def refused(self, frames: int, duration_s: float) -> str | None:
+        """Why a film of so many frames and seconds is given up; None where it is not."""
+        if duration_s > self.max_hours * 3600:
+            allowed = f"{self.max_hours:g} (limits.max_hours): a time stamp may be wrong"
+            return f"its {frames} frames span {duration_s / 3600:.0f} hours, allowed are {allowed}"
+        if frames > self.max_frames:
+            return f"it has {frames} frames or more, allowed are {self.max_frames} (limits.max_frames)"
+        return None
 
 
 class _LostError(Exception):
@@ -196,7 +208,7 @@ class _Child:
         except OSError as error:
             raise self._death() from error
         answer, limit_s, started = self._receive(self._limits.base_s), self._limits.base_s, time.monotonic()
-        declared_s = 0.0
+        declared_s, frames = 0.0, 0
         while isinstance(answer, Opened | Piece):
             if isinstance(answer, Opened):
                 declared_s = answer.declared_s
@@ -204,8 +216,12 @@ class _Child:
                 limit_s, started = limit_s + self._limits.per_video_second * video_s, time.monotonic()
             else:
                 pieces.put(answer)
-                if told and len(answer.signals.time_s):
-                    told(float(answer.signals.time_s[-1]), declared_s)
+                frames += len(answer.signals.time_s)
+                scanned_s = float(answer.signals.time_s[-1]) if len(answer.signals.time_s) else 0.0
+                if refused := self._limits.refused(frames, scanned_s):
+                    raise _LostError(QuarantineKind.TOO_LARGE, refused)
+                if told and scanned_s:
+                    told(scanned_s, declared_s)
             answer = self._receive(limit_s, started)
         if told and isinstance(answer, Footage):
             told(answer.duration_s, declared_s)

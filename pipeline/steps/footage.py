@@ -42,8 +42,8 @@ def _usable(run: PartRun, rows: Iterator[Footage | Quarantine], limits: ChildLim
     for row in rows:
         if isinstance(row, Quarantine):
             run.quarantine.append(row)
-        elif row.duration_s > limits.max_hours * 3600:
-            run.quarantine.append(_too_long(row, limits))
+        elif refused := limits.refused(row.frame_count, row.duration_s):
+            run.quarantine.append(_too_large(row, refused))
             return
         else:
             yield row
@@ -73,13 +73,9 @@ FOOTAGE = PartStep(
 )
 
 
-def _too_long(row: Footage, limits: ChildLimits) -> Quarantine:
+def _too_large(row: Footage, detail: str) -> Quarantine:
     return Quarantine(
-        video_id=row.video.video_id,
-        name=row.video.name,
-        kind=QuarantineKind.TOO_LARGE,
-        detail=f"its {row.frame_count} frames span {row.duration_s / 3600:.0f} hours, allowed are "
-        f"{limits.max_hours:g} (limits.max_hours): a time stamp may be wrong",
+        video_id=row.video.video_id, name=row.video.name, kind=QuarantineKind.TOO_LARGE, detail=detail
     )
 
 

@@ -130,8 +130,9 @@ def cut_clips(views: Iterable[VideoView], cfg: ClipConfig) -> Iterator[Clip]:
     damaged one) gives no clip.
     """
     for view in views:
+        settled = _between_cuts(view)
         for span, kind in _levels(view, cfg).items():
-            clip = _clip(view, span, kind, cfg)
+            clip = _clip(view, settled, span, kind, cfg)
             if clip:
                 yield clip
 
@@ -180,7 +181,7 @@ def _pieces(scene: Scene, cfg: ClipConfig) -> Iterator[Span]:
     return (Span(start_s=a, end_s=b) for a, b in itertools.pairwise(edges))
 
 
-def _clip(view: VideoView, span: Span, kind: ClipKind, cfg: ClipConfig) -> Clip | None:
+def _clip(view: VideoView, settled: np.ndarray, span: Span, kind: ClipKind, cfg: ClipConfig) -> Clip | None:
     candidates = inside(view.candidates, span)
     if not candidates:
         return None
@@ -197,7 +198,7 @@ def _clip(view: VideoView, span: Span, kind: ClipKind, cfg: ClipConfig) -> Clip 
         scenes=scenes,
         keyframes=tuple(keyframes),
         timeline=tuple(timeline),
-        motion=_motion_bins(view, span),
+        motion=_motion_bins(view, settled, span),
         unrest=np.asarray([_unrest(view, scene) for scene in scenes]),
         damaged_share=round(share_within(span, view.damaged), 6),
         hdr=view.hdr,
@@ -210,15 +211,23 @@ def _clip_id(video_id: str, span: Span, keyframes: Sequence[FrameRef], timeline:
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
-def _motion_bins(view: VideoView, span: Span) -> np.ndarray:
-    """Mean motion in equal bins of the span, without the jumps at cuts; empty bins are interpolated."""
+def _between_cuts(view: VideoView) -> np.ndarray:
+    """Whether the step to each frame lies within a scene. (T,) bool"""
     at_cut = np.searchsorted(view.time_s, [scene.start_s for scene in view.storyboard.scenes])
-    usable = (view.time_s >= span.start_s) & (view.time_s < span.end_s)
-    usable[at_cut[at_cut < len(usable)]] = False
-    places = (view.time_s[usable] - span.start_s) / (span.end_s - span.start_s) * _MOTION_BINS
+    settled = np.ones(len(view.time_s), np.bool_)
+    settled[at_cut[at_cut < len(settled)]] = False
+    return settled
+
+
+def _motion_bins(view: VideoView, settled: np.ndarray, span: Span) -> np.ndarray:
+    """Mean motion in equal bins of the span, of the steps within scenes; empty bins are interpolated."""
+    first, end = np.searchsorted(view.time_s, np.asarray([span.start_s, span.end_s], np.float32))
+    usable = settled[first:end]
+    time_s, motion = view.time_s[first:end][usable], view.motion[first:end][usable]
+    places = (time_s - span.start_s) / (span.end_s - span.start_s) * _MOTION_BINS
     bins = np.clip(places.astype(np.int64), 0, _MOTION_BINS - 1)
     counts = np.bincount(bins, minlength=_MOTION_BINS)
-    sums = np.bincount(bins, weights=view.motion[usable], minlength=_MOTION_BINS)
+    sums = np.bincount(bins, weights=motion, minlength=_MOTION_BINS)
     filled = np.flatnonzero(counts)
     if not len(filled):
         return np.zeros(_MOTION_BINS)

@@ -4,7 +4,7 @@ Hard cuts are what PySceneDetect's detectors find, less the changes after which 
 there (flashes, light, fades). Gradual changes, which those detectors miss, come from the stored thumbnails.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -17,6 +17,7 @@ from reelproof.schemas.settings import Settings
 _HISTOGRAM_BINS = 128
 _DISSOLVE_LENGTHS = 6
 _WINDOW = 2  # frames on each side that the adaptive detector compares with
+_AT_ONCE = 1 << 12  # frames whose pictures are compared in one go: what is held must not grow with the film
 
 
 class CutConfig(Settings):
@@ -96,23 +97,36 @@ def find_transitions(signals: FrameSignals, cfg: CutConfig) -> list[Transition]:
     film = _Film(signals)
     fades = _fades(film, cfg)
     cuts = [cut for cut in _hard_cuts(film, signals, cfg) if not _is_undone(cut, film, cfg)]
-    cuts = _apart_from(cuts, fades)
+    fading = _steps_within(fades, len(film.times))
+    cuts = [cut for cut in cuts if fading[cut.first] == fading[cut.last]]
     dissolves = _dissolves(film, [*fades, *cuts], cfg)
     return sorted(each for each in [*fades, *cuts, *dissolves] if each.score > 0)
 
 
 class _Film:
-    """Signals made ready: times, contrast, thumbnails (T, 144), their change a second, their patterns."""
+    """Signals made ready: times, contrast, how fast the picture changes, and pictures as they are wanted."""
 
     def __init__(self, signals: FrameSignals) -> None:
         self.times = frame_times(signals)
         self.contrast = signals.contrast
-        thumbnails = np.frombuffer(signals.signature, np.uint8).reshape(len(self.times), -1)
-        self.thumbnails = thumbnails.astype(np.float32)
-        steps = np.abs(np.diff(self.thumbnails, axis=0)).mean(axis=1) / np.diff(self.times)
-        self.speeds = np.concatenate([[0.0], steps])
-        centred = self.thumbnails - self.thumbnails.mean(axis=1, keepdims=True)
-        self.patterns = centred / (np.linalg.norm(centred, axis=1, keepdims=True) + 1e-3)
+        self._pictures = np.frombuffer(signals.signature, np.uint8).reshape(len(self.times), -1)
+        self.speeds = np.zeros(len(self.times))
+        """Mean luma change a second, from the frame before to each."""
+        for start in range(0, len(self.times) - 1, _AT_ONCE):
+            stretch = slice(start, start + _AT_ONCE + 1)
+            changes = np.abs(np.diff(self.thumbnails(stretch), axis=0)).mean(axis=1)
+            self.speeds[stretch][1:] = changes / np.diff(self.times[stretch])
+
+    def thumbnails(self, which: slice | np.ndarray) -> np.ndarray:
+        """(n, 144) float32, 0 … 255"""
+        return self._pictures[which].astype(np.float32)
+
+    def patterns(self, which: slice | np.ndarray) -> np.ndarray:
+        """The thumbnails without their light: of mean 0 and length 1. (n, 144) float32"""
+        thumbnails = self.thumbnails(which)
+        centred = thumbnails - thumbnails.mean(axis=1, keepdims=True)
+        length = np.linalg.norm(centred, axis=1, keepdims=True)
+        return np.asarray(centred / (length + 1e-3), np.float32)
 
     def index_at(self, time_s: float) -> int:
         """The first frame at or after a time."""
@@ -143,7 +157,7 @@ def _is_undone(cut: Transition, film: _Film, cfg: CutConfig) -> bool:
     """Whether a picture from just before is there just after: a flash passed, or only the light changed."""
     start = min(film.index_at(film.times[cut.at] - cfg.flash_s), cut.first)
     end = max(film.index_at(film.times[cut.at] + cfg.flash_s), cut.at + 1)
-    likeness = film.patterns[start : cut.at] @ film.patterns[cut.at : end].T
+    likeness = film.patterns(slice(start, cut.at)) @ film.patterns(slice(cut.at, end)).T
     return bool(likeness.max() > cfg.likeness)
 
 
@@ -158,7 +172,7 @@ def _fades(film: _Film, cfg: CutConfig) -> list[Transition]:
     for start, end in zip(edges[::2], edges[1::2], strict=True):
         first, last = _slope_end(film, start, -1, cfg), _slope_end(film, end - 1, 1, cfg)
         is_short = film.times[last] - film.times[first] <= cfg.flash_s
-        is_flash = is_short and film.patterns[first] @ film.patterns[last] > cfg.gradual_likeness
+        is_flash = is_short and _likeness(film, first, last) > cfg.gradual_likeness
         is_inside = start > 0 and end < len(film.times)
         flattest = max(float(film.contrast[start:end].min()), 0.5)
         score = cfg.fade_contrast / flattest if is_inside and not is_flash else 0.0
@@ -179,33 +193,41 @@ def _slope_end(film: _Film, flat: int, step: int, cfg: CutConfig) -> int:
     return here
 
 
+def _likeness(film: _Film, first: int, last: int) -> float:
+    one, other = film.patterns(np.asarray([first, last]))
+    return float(one @ other)
+
+
 def _dissolves(film: _Film, others: Sequence[Transition], cfg: CutConfig) -> list[Transition]:
     """Stretches over which the picture goes in a straight line from one picture to another."""
-    changes = np.zeros(len(film.times) + 1, np.int64)
-    for other in others:
-        changes[other.first + 1 : other.last + 1] = 1
-    changes = np.cumsum(changes)
+    changes = _steps_within(others, len(film.times))
     found: list[Transition] = []
     for length_s in np.geomspace(cfg.dissolve_min_s, cfg.dissolve_max_s, _DISSOLVE_LENGTHS):
         lasts = np.searchsorted(film.times, film.times + length_s)
         firsts = np.flatnonzero(lasts < len(film.times))
         lasts = lasts[firsts]
-        like = np.einsum("tp,tp->t", film.patterns[firsts], film.patterns[lasts])
-        change = np.abs(film.thumbnails[firsts] - film.thumbnails[lasts]).mean(axis=1)
-        is_free = changes[lasts] == changes[firsts]
-        hopeful = (
-            is_free & (like < cfg.gradual_likeness) & (change >= cfg.dissolve_change) & (lasts - firsts >= 4)
-        )
-        for first, last in zip(firsts[hopeful].tolist(), lasts[hopeful].tolist(), strict=True):
-            dissolve = _dissolve(film, first, last, cfg)
-            if dissolve.score >= 1:
-                found.append(dissolve)
-    return _best_apart(found)
+        is_free = (changes[lasts] == changes[firsts]) & (lasts - firsts >= 4)
+        firsts, lasts = firsts[is_free], lasts[is_free]
+        for start in range(0, len(firsts), _AT_ONCE):
+            ends = firsts[start : start + _AT_ONCE], lasts[start : start + _AT_ONCE]
+            for first, last in _hopeful(film, *ends, cfg):
+                dissolve = _dissolve(film, first, last, cfg)
+                if dissolve.score >= 1:
+                    found.append(dissolve)
+    return _best_apart(found, len(film.times))
+
+
+def _hopeful(film: _Film, firsts: np.ndarray, lasts: np.ndarray, cfg: CutConfig) -> Iterator[tuple[int, int]]:
+    """Of stretches, those whose ends show different pictures."""
+    like = np.einsum("tp,tp->t", film.patterns(firsts), film.patterns(lasts))
+    change = np.abs(film.thumbnails(firsts) - film.thumbnails(lasts)).mean(axis=1)
+    hopeful = (like < cfg.gradual_likeness) & (change >= cfg.dissolve_change)
+    return zip(firsts[hopeful].tolist(), lasts[hopeful].tolist(), strict=True)
 
 
 def _dissolve(film: _Film, first: int, last: int, cfg: CutConfig) -> Transition:
     """A stretch as a dissolve; its score: how straight the way of its thumbnails, how calm it is around."""
-    stretch = film.thumbnails[first : last + 1]
+    stretch = film.thumbnails(slice(first, last + 1))
     way = stretch[-1] - stretch[0]
     share = (stretch - stretch[0]) @ way / float(way @ way)
     is_gradual = np.diff(share).min() > -0.05 and np.diff(share).max() < 0.4
@@ -228,13 +250,20 @@ def _size(difference: np.ndarray) -> float:
     return float(np.abs(difference).mean())
 
 
-def _apart_from(candidates: Sequence[Transition], stronger: Sequence[Transition]) -> list[Transition]:
-    """Those that lie within none of `stronger`."""
-    return [c for c in candidates if all(c.last <= s.first or s.last <= c.first for s in stronger)]
+def _steps_within(transitions: Sequence[Transition], frames: int) -> np.ndarray:
+    """How many of the steps up to each frame, from the one before it, lie in a transition. (T,) int64"""
+    within = np.zeros(frames, np.int64)
+    for each in transitions:
+        within[each.first + 1 : each.last + 1] = 1
+    return np.cumsum(within)
 
 
-def _best_apart(found: list[Transition]) -> list[Transition]:
+def _best_apart(found: Sequence[Transition], frames: int) -> list[Transition]:
+    """The best, and of the others those that overlap no better one."""
     kept: list[Transition] = []
+    taken = np.zeros(frames, np.bool_)
     for each in sorted(found, key=lambda t: (-t.score, t.first)):
-        kept.extend(_apart_from([each], kept))
+        if not taken[each.first : each.last].any():
+            taken[each.first : each.last] = True
+            kept.append(each)
     return kept

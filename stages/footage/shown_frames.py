@@ -80,8 +80,14 @@ def thinned(items: Sequence[T], count: int) -> list[T]:
 
 
 def scenes_in(scenes: Sequence[Scene], span: Span) -> Iterator[Scene]:
-    """The scenes that the span touches, cut off at its ends."""
-    for scene in scenes:
+    """Of scenes in order of time, those that the span touches, cut off at its ends."""
+    for scene in scenes[bisect.bisect_right(scenes, span.start_s, key=_end_s) :]:
+        if scene.start_s >= span.end_s:
+            return
         start_s, end_s = max(scene.start_s, span.start_s), min(scene.end_s, span.end_s)
         if start_s < end_s:
             yield scene.model_copy(update={"start_s": start_s, "end_s": end_s})
+
+
+def _end_s(scene: Scene) -> float:
+    return scene.end_s

@@ -1,6 +1,7 @@
 """Footage -> storyboards: cuts from stored signals, scenes between them, keyframes among the candidates."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import pairwise
 
 import numpy as np
@@ -12,7 +13,6 @@ from reelproof.schemas.footage import (
     FrameRef,
     Keyframe,
     Scene,
-    Span,
     Storyboard,
     hash_distance,
     is_within,
@@ -46,7 +46,7 @@ def cut_scenes(footage: Iterable[Footage], cfg: StoryboardConfig) -> Iterator[St
         found = find_transitions(each.signals, cfg)
         transitions = [t for t in found if not is_within(float(times[t.at]), each.damaged)]
         scenes = tuple(_scenes(each, _spaced(transitions, times, cfg.min_scene_s), times))
-        unclear = [Span(start_s=times[t.first], end_s=times[t.last]) for t in transitions]
+        unclear = _times_in_transition(each.candidates, transitions, times)
         keyframes = [frame for scene in scenes for frame in _keyframes(scene, each.candidates, unclear, cfg)]
         yield Storyboard(video_id=each.video.video_id, scenes=scenes, keyframes=tuple(keyframes))
 
@@ -54,9 +54,12 @@ def cut_scenes(footage: Iterable[Footage], cfg: StoryboardConfig) -> Iterator[St
 def _spaced(found: Sequence[Transition], times: np.ndarray, min_scene_s: float) -> list[Transition]:
     """In order of time; of two nearer than `min_scene_s` the stronger, and none that near to an end."""
     kept: list[Transition] = []
+    taken_s = [0.0, float(times[-1])]
     for each in sorted(found, key=lambda t: (-t.score, t.at)):
-        near = [0.0, float(times[-1]), *(float(times[other.at]) for other in kept)]
-        if all(abs(float(times[each.at]) - other) >= min_scene_s for other in near):
+        time_s = float(times[each.at])
+        place = bisect_left(taken_s, time_s)
+        if all(abs(time_s - other) >= min_scene_s for other in taken_s[max(place - 1, 0) : place + 1]):
+            taken_s.insert(place, time_s)
             kept.append(each)
     return sorted(kept, key=lambda t: t.at)
 
@@ -66,8 +69,8 @@ def _scenes(footage: Footage, transitions: Sequence[Transition], times: np.ndarr
     candidate_s = np.asarray([each.frame.time_s for each in footage.candidates])
     starts = [Transition(0, 0, 0, CutKind.START, 0.0)]
     for each in transitions:
-        inside = (candidate_s >= times[starts[-1].at]) & (candidate_s < times[each.at])
-        if inside.any() and (candidate_s >= times[each.at]).any():
+        first, end = np.searchsorted(candidate_s, [times[starts[-1].at], times[each.at]])
+        if first < end < len(candidate_s):
             starts.append(each)
     ends_s = [*(float(times[start.at]) for start in starts[1:]), footage.duration_s]
     for index, (start, end_s) in enumerate(zip(starts, ends_s, strict=True)):
@@ -81,11 +84,25 @@ def _scenes(footage: Footage, transitions: Sequence[Transition], times: np.ndarr
         )
 
 
+def _times_in_transition(
+    candidates: Sequence[Keyframe], transitions: Sequence[Transition], times: np.ndarray
+) -> Set[float]:
+    """When the candidates are that lie between the ends of one of the transitions, which are in order."""
+    if not transitions:
+        return frozenset()
+    starts_s = times[[each.first for each in transitions]]
+    latest_s = np.maximum.accumulate(times[[each.last for each in transitions]])
+    times_s = np.asarray([each.frame.time_s for each in candidates])
+    begun = np.searchsorted(starts_s, times_s)  # so many begin before each
+    return frozenset(times_s[(begun > 0) & (times_s < latest_s[begun - 1])].tolist())
+
+
 def _keyframes(
-    scene: Scene, candidates: Sequence[Keyframe], unclear: Sequence[Span], cfg: StoryboardConfig
+    scene: Scene, candidates: Sequence[Keyframe], unclear: Set[float], cfg: StoryboardConfig
 ) -> list[FrameRef]:
     """The sharpest frame of each of the scene's equal stretches, without duplicates; at least one."""
-    inside = [each for each in candidates if scene.start_s <= each.frame.time_s < scene.end_s]
+    first, end = (bisect_left(candidates, at, key=_time_s) for at in (scene.start_s, scene.end_s))
+    inside = candidates[first:end]
     good = [each for each in inside if _is_clear(each, scene, unclear, cfg)] or inside
     count = min(cfg.max_keyframes, max(1, round((scene.end_s - scene.start_s) / cfg.keyframe_every_s)))
     edges = np.linspace(scene.start_s, scene.end_s, count + 1).tolist()
@@ -100,9 +117,12 @@ def _keyframes(
     return [each.frame for each in chosen]
 
 
-def _is_clear(keyframe: Keyframe, scene: Scene, unclear: Sequence[Span], cfg: StoryboardConfig) -> bool:
+def _time_s(keyframe: Keyframe) -> float:
+    return keyframe.frame.time_s
+
+
+def _is_clear(keyframe: Keyframe, scene: Scene, unclear: Set[float], cfg: StoryboardConfig) -> bool:
     """Whether a frame is lit, away from cuts, and in no transition."""
     time_s = keyframe.frame.time_s
     is_away = scene.start_s == 0 or time_s - scene.start_s >= cfg.cut_distance_s
-    in_transition = any(span.start_s < time_s < span.end_s for span in unclear)
-    return keyframe.luminance > cfg.dark_luminance and is_away and not in_transition
+    return keyframe.luminance > cfg.dark_luminance and is_away and time_s not in unclear

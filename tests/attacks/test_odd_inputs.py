@@ -19,6 +19,7 @@ from reelproof.pipeline.inputs.sources import SourcesConfig, identify, list_sour
 from reelproof.pipeline.parts.part import PartInputs, PartRun
 from reelproof.pipeline.parts.plan import Part
 from reelproof.pipeline.steps.footage import scan_videos
+from reelproof.schemas.footage import Quarantine
 from reelproof.schemas.text import clean_json, clean_text, shown_text
 from reelproof.stages.footage.scan import FootageConfig
 from tests.films import Shot, make_film
@@ -121,10 +122,29 @@ def test_a_time_stamp_far_away_costs_only_its_video(tmp_path):
             frame.pts, frame.time_base = time_ms, Fraction(1, 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    sources = identify(list_sources(SourcesConfig(videos=str(tmp_path))).files).found
-    part = Part(number=0, video_ids=tuple(each.video_id for each in sources))
-    run = PartRun(Store(str(tmp_path / "out")), PartInputs(part=part, sources=sources), {})
-    assert [row.video.name for row in scan_videos(run, FootageConfig(), ChildLimits())] == ["near.mp4"]
-    (lost,) = run.quarantine
+    usable, lost = scanned(tmp_path, FootageConfig(), ChildLimits())
+    assert usable == {"near.mp4"}
     assert (lost.name, lost.kind) == ("far.mkv", "too_large")
     assert "limits.max_hours" in lost.detail
+
+
+@pytest.mark.parametrize("candidate_every_s", [0.1, 1.0])
+def test_a_film_of_too_many_frames_costs_only_itself(candidate_every_s, tmp_path):
+    """Told while it is scanned, or where all of its frames are in one row."""
+    make_film(tmp_path / "few.mp4", [Shot(1, 5)], fps=20, size=(64, 48))
+    make_film(tmp_path / "many.mp4", [Shot(2, 40)], fps=20, size=(64, 48))
+    cfg = FootageConfig(exact=True, candidate_every_s=candidate_every_s)
+    usable, lost = scanned(tmp_path, cfg, ChildLimits(max_frames=500))
+    assert usable == {"few.mp4"}
+    assert (lost.name, lost.kind) == ("many.mp4", "too_large")
+    assert "limits.max_frames" in lost.detail
+
+
+def scanned(folder: Path, cfg: FootageConfig, limits: ChildLimits) -> tuple[set[str], Quarantine]:
+    """Names of the films that footage was made of, and the one that was set aside."""
+    sources = identify(list_sources(SourcesConfig(videos=str(folder))).files).found
+    part = Part(number=0, video_ids=tuple(each.video_id for each in sources))
+    run = PartRun(Store(str(folder / "out")), PartInputs(part=part, sources=sources), {})
+    usable = {row.video.name for row in scan_videos(run, cfg, limits)}
+    (lost,) = run.quarantine
+    return usable, lost

@@ -1,15 +1,19 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reelproof.schemas.footage import CutKind, Footage, FrameRef, FrameSignals, Keyframe, Video, hash_distance
+from reelproof.stages.footage.cuts import find_transitions
 from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.scan import FootageConfig, scan_footage
 from reelproof.stages.footage.storyboard import StoryboardConfig, cut_scenes
 from tests.films import Shot, make_film
 
 CFG = StoryboardConfig()
+MANY_FRAMES = 60_000
 VIDEO = Video(
     video_id="v", name="v.mp4", size_bytes=1, duration_s=1, width=160, height=90, fps=25, codec="h264"
 )
@@ -193,3 +197,28 @@ def test_duplicates_are_not_kept():
 def test_hash_distance_counts_bits(a, b, bits):
     frame = footage_of([0], [0]).candidates[0].frame
     assert hash_distance(frame.model_copy(update={"phash": a}), frame.model_copy(update={"phash": b})) == bits
+
+
+def test_memory_does_not_grow_by_pictures_as_a_film_has_more_frames():
+    """A thumbnail as floats is 576 bytes, and comparing all of a film at once would hold several of each."""
+    frames = np.arange(MANY_FRAMES)
+    still = np.zeros(MANY_FRAMES)
+    picture = np.random.default_rng(1).integers(0, 255, 144, np.uint8)
+    cuts = np.where(frames % 500 == 0, 80.0, 0.0)
+    series = {"content": cuts, "histogram": cuts / 80, "luminance": still + 99, "contrast": still + 40}
+    turned = np.where((frames // 500 % 2)[:, None], picture, 255 - picture)
+    signals = FrameSignals(
+        time_s=frames / 25,
+        sharpness=still,
+        motion=still,
+        signature=turned.astype(np.uint8).tobytes(),
+        **series,
+    )
+    tracemalloc.start()
+    try:
+        found = find_transitions(signals, CFG)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(found) == MANY_FRAMES // 500 - 1
+    assert peak < 576 * MANY_FRAMES / 2
