@@ -8,6 +8,9 @@ from typing import NamedTuple, Protocol, Self
 from reelproof.schemas.footage import FrameRef, Span
 from reelproof.schemas.record import Record
 
+WHEN = "From when to when does the video show this: "
+"""How a sentence that a set gives with its stretch is asked; two sentences are compared without it."""
+
 
 class Task(StrEnum):
     """What kind of answer a question wants; `schemas/answers/scores.py` scores each."""

@@ -9,9 +9,12 @@ import pyarrow.compute as pc
 
 from reelproof.pipeline.dataset.part_files import read_columns
 from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.question import WHEN
 
 _QUESTION_COLUMNS = ("question_id", "clip_id", "video_id", "source", "kind", "text", "options", "answer")
 _SHOWN = "frames.list.element.frame.phash"
+_ASKED = pl.col("text").str.strip_prefix(WHEN)
+"""Without what all sentences of a grounding set are asked with: it would make them alike."""
 _LETTERS = pl.DataFrame({"answer": list(string.ascii_uppercase), "place": range(26)})
 
 
@@ -35,7 +38,7 @@ def read_asked(store: Store, part: CurrentPart) -> pl.DataFrame:
     shown = pl.Series(_phashes(table["frames"].combine_chunks()), dtype=pl.List(pl.String))
     view = shown.list.eval(pl.element().str.to_integer(base=16, dtype=pl.UInt64))
     rows = pl.DataFrame(table.drop_columns(["frames"])).with_columns(view.alias("view"))
-    text = pl.concat_str("text", pl.col("options").list.join(" "), separator=" ")
+    text = pl.concat_str(_ASKED, pl.col("options").list.join(" "), separator=" ")
     view_or_none = pl.when(pl.col("view").list.len() > 0).then("view")
     return _current(_with_proof(rows), part).select("question_id", "clip_id", text, "proof", view_or_none)
 
@@ -51,7 +54,8 @@ def read_questions(store: Store, part: CurrentPart) -> pl.DataFrame:
         }
     )
     names = names.unique("video_id", maintain_order=True)
-    return _current(rows.join(names, on="video_id", how="left", maintain_order="left"), part)
+    asked = rows.with_columns(_ASKED).join(names, on="video_id", how="left", maintain_order="left")
+    return _current(asked, part)
 
 
 def read_frames(store: Store, part: CurrentPart) -> pl.DataFrame:

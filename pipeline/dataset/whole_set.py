@@ -22,7 +22,7 @@ from reelproof.stages.duplicates.near import (
     duplicate_questions,
 )
 
-VERSION = 2
+VERSION = 3
 
 QUESTIONS_AT_ONCE = 50_000
 _NOT_REPEATED = pl.DataFrame(schema={"place": pl.UInt32, "question_id": pl.String, "duplicate_of": pl.String})

@@ -10,6 +10,8 @@ from pydantic import Field
 
 from reelproof.pipeline.disk.files import absolute, read_file
 from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.inputs.questions_file import read_video_list
+from reelproof.schemas.question import WHEN
 from reelproof.schemas.settings import Settings
 from reelproof.stages.duplicates.contamination import ContaminationConfig, EvaluationSet, read_evaluation_set
 
@@ -59,16 +61,32 @@ def _content(source: EvaluationSource) -> bytes:
 
 
 def _read(source: EvaluationSource, content: bytes) -> EvaluationSet:
+    """By its own columns; where these hold no question, as a manifest of a known shape has them."""
     ending = source.file.rpartition(".")[2].casefold()
-    if ending not in _READERS:
-        raise UsageError(
-            f"contamination.sets: {source.file} of {source.name} ends in .{ending}; expected "
-            f"{', '.join('.' + each for each in _READERS)}"
-        )
+    problem = f" ends in .{ending}; expected {', '.join('.' + each for each in _READERS)}"
+    plain: EvaluationSet | None = None
+    if ending in _READERS:
+        try:
+            plain = read_evaluation_set(source.name, _READERS[ending](io.BytesIO(content)))
+        except (pl.exceptions.PolarsError, ValueError) as error:
+            problem = f": {error}"
+    if plain and len(plain.questions):
+        return plain
+    if shaped := _as_manifest(source, content):
+        return plain._replace(questions=shaped.questions) if plain else shaped
+    if plain:
+        return plain
+    raise UsageError(f"contamination.sets: {source.file} of {source.name}{problem}")
+
+
+def _as_manifest(source: EvaluationSource, content: bytes) -> EvaluationSet | None:
     try:
-        return read_evaluation_set(source.name, _READERS[ending](io.BytesIO(content)))
-    except (pl.exceptions.PolarsError, ValueError) as error:
-        raise UsageError(f"contamination.sets: {source.file} of {source.name}: {error}") from error
+        rows = read_video_list(source.file, content).rows
+    except ValueError:
+        return None
+    asked = [(row.question.question.removeprefix(WHEN), row.video) for row in rows if row.question]
+    table = pl.DataFrame(asked, schema=["question", "video"], orient="row")
+    return read_evaluation_set(source.name, table) if asked else None
 
 
 def _read_csv(content: io.BytesIO) -> pl.DataFrame:

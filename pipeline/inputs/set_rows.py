@@ -8,6 +8,7 @@ from typing import Any
 from reelproof.pipeline.inputs.conversations import chat_turns, lettered_options, without_media_tags
 from reelproof.pipeline.inputs.option_list import option_list
 from reelproof.schemas.answers.reading import read_completion
+from reelproof.schemas.question import WHEN
 
 Row = Mapping[str, Any]
 
@@ -29,7 +30,6 @@ _ANSWER_BLOCK = re.compile(r"\s*<answer>(.*)</answer>\s*", re.DOTALL)
 _LONE_LETTER = re.compile(r"\(?[A-Z]\)?\.?")
 _STRETCH = re.compile(r"\s*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)\s*")
 _NAMED_BY_ITS_STRETCH = re.compile(r"_\d\d:\d\d:\d\d[:.]\d+_\d\d:\d\d:\d\d[:.]\d+(?:\.\w+)?\Z")
-_WHEN = "From when to when does the video show this: {said}"
 
 
 def video_r1(row: Row) -> Iterator[Row]:
@@ -115,7 +115,7 @@ def sentence(row: Row) -> Iterator[Row]:
     if _NAMED_BY_ITS_STRETCH.search(str(row.get("video"))):  # the file is that part already
         part = {"start_s": None, "end_s": None}
     spans = _counted_from(part["start_s"], _stretches(row["answer"]))
-    yield {**row, **part, "question": _WHEN.format(said=str(row["question"]).strip()), "answer": spans}
+    yield {**row, **part, "question": WHEN + str(row["question"]).strip(), "answer": spans}
 
 
 def _stretches(said: Any) -> list[Any]:

@@ -17,7 +17,7 @@ from reelproof.stages.duplicates.text import runs, word_hashes
 
 VERSION = 2
 
-_QUESTION_COLUMNS = ("question", "problem", "text", "query")
+_QUESTION_COLUMNS = ("question", "problem", "text", "query", "sentence", "caption")
 _VIDEO_COLUMNS = ("video", "video_id", "videoID", "video_name", "video_path", "path", "vid")
 _ENDINGS = VIDEO_ENDINGS | {"gif"}
 """Some sets name their videos as the GIFs that they were."""
@@ -53,8 +53,8 @@ class EvaluationSet(NamedTuple):
 def read_evaluation_set(name: str, table: pl.DataFrame) -> EvaluationSet:
     """A set out of a file's rows: questions, videos and frames, by the first column of each kind that it has.
 
-    Columns: `question` (or `problem`, `text`, `query`), `video` (or `video_id`, `videoID`, `video_name`,
-    `video_path`, `path`, `vid`) and `phash` (16 hex digits, or a list of them).
+    Columns: `question` (or `problem`, `text`, `query`, `sentence`, `caption`), `video` (or `video_id`,
+    `videoID`, `video_name`, `video_path`, `path`, `vid`) and `phash` (16 hex digits, or a list of them).
 
     Raises ValueError where a set has none of them.
     """

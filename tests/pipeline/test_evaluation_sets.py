@@ -40,6 +40,25 @@ def test_a_set_reads_the_same_from_any_kind_of_file(tmp_path, ending):
 
 
 @pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("bench.txt", "AO8RW 0.0 6.9##a person is putting a book on a shelf.\n"),
+        (
+            "bench.jsonl",
+            '{"video": "AO8RW.mp4", "conversations": [{"from": "human", "value": "<video>\\na person is '
+            'putting a book on a shelf."}, {"from": "gpt", "value": "yes"}]}\n',
+        ),
+    ],
+)
+def test_a_set_is_read_in_the_shape_that_it_has(tmp_path, name, content):
+    file = tmp_path / name
+    file.write_text(content)
+    (held,) = read_evaluation_sets([EvaluationSource(name="bench", file=str(file))]).sets
+    assert held.questions.to_list() == ["a person is putting a book on a shelf."]
+    assert held.videos == {"ao8rw"}
+
+
+@pytest.mark.parametrize(
     ("name", "content", "said"),
     [
         ("missing.csv", None, "cannot read .*missing.csv of bench .*give the path"),

@@ -8,7 +8,7 @@ from reelproof.pipeline.dataset.compared_rows import CurrentPart
 from reelproof.pipeline.dataset.whole_set import NearDuplicates, find_contaminated, find_near_duplicates
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.footage import Clip, Footage
-from reelproof.schemas.question import Question
+from reelproof.schemas.question import WHEN, Question, QuestionSource, Task
 from reelproof.schemas.record import to_table
 from reelproof.stages.duplicates.contamination import ContaminationConfig, read_evaluation_set
 from reelproof.stages.duplicates.near import DuplicateConfig
@@ -57,6 +57,31 @@ def test_the_very_same_questions_about_the_very_same_frames_are_repeats(tmp_path
     assert {each.question_id: found[each.question_id] for each in again} == {
         f"{each.question_id}/again": each.question_id for each in asked
     }
+
+
+def test_sentences_of_a_grounding_set_are_compared_without_what_all_are_asked_with(tmp_path):
+    said = ("Add garlic", "Add mustard", "Add the garlic to the pan", "add the garlic to the pan.")
+    frames = next(iter(computed_questions(CLIPS[:1], ComputedConfig()))).frames
+    asked = [
+        Question(
+            question_id=str(number),
+            clip_id=CLIPS[0].clip_id,
+            video_id=CLIPS[0].video_id,
+            source=QuestionSource.GIVEN,
+            kind="set",
+            task=Task.TEMPORAL_GROUNDING,
+            text=WHEN + sentence,
+            answer="[2, 4]",
+            frames=frames,
+        )
+        for number, sentence in enumerate(said)
+    ]
+    store = Store(str(tmp_path))
+    found = examined(store, asked).questions["question_duplicate_of"].to_list()
+    assert found == [None, None, None, "2"]
+    held = read_evaluation_set("bench", pl.DataFrame({"query": [said[2]]}))
+    contaminated = find_contaminated(store, [written(store, "", CLIPS, asked)], [held], ContaminationConfig())
+    assert contaminated["contaminated"].to_list() == [False, False, True, True]
 
 
 def test_questions_of_videos_that_are_gone_are_repeated_by_none(tmp_path):
