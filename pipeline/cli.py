@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reelproof.pipeline.commands.audit import audit
 from reelproof.pipeline.commands.options import BUILD_DIR, JSON, OVERRIDES, TRUST_RECIPE
 from reelproof.pipeline.commands.sharing import browse, card, export_dataset, publish_dataset
 from reelproof.pipeline.commands.train import compare, evaluate, train, tts
@@ -64,11 +65,12 @@ def build(
     """
     from reelproof.pipeline.build import build as run
     from reelproof.pipeline.commands.dry_run import dry_run as estimate
+    from reelproof.pipeline.commands.named_recipe import named_recipe
     from reelproof.pipeline.ingest import Again
 
     settings = [f"cluster.scheduler={scheduler}"] if scheduler else []
     settings += [f"cluster.workers={workers}"] if workers else []
-    read = _recipe(recipe, (*overrides, *settings), trust_recipe)
+    read = named_recipe(recipe, (*overrides, *settings), trust_recipe)
     again = Again(retry_quarantined, retry_failed)
     if dry_run:
         estimate(read, out, again, _console(stderr=False))
@@ -197,11 +199,12 @@ def doctor(subject: str | None, overrides: tuple[str, ...], trust_recipe: bool) 
     build or dataset in DIR, and tell which are damaged or gone, and what mends them.
     """
     from reelproof.pipeline.commands.doctor import examine, examine_folder, is_folder_of_ours, report
+    from reelproof.pipeline.commands.named_recipe import named_recipe
 
     if subject and is_folder_of_ours(subject):
         findings = examine_folder(subject)
     else:
-        findings = examine(_recipe(subject, overrides, trust_recipe) if subject else None)
+        findings = examine(named_recipe(subject, overrides, trust_recipe) if subject else None)
     return EXIT_UNFINISHED if report(findings, _console(stderr=False)) else 0
 
 
@@ -230,7 +233,7 @@ def recipe(sections: tuple[str, ...], told: str, example: str | None) -> None:
     )
 
 
-for command in (browse, publish_dataset, export_dataset, card, train, tts, evaluate, compare):
+for command in (audit, browse, publish_dataset, export_dataset, card, train, tts, evaluate, compare):
     cli.add_command(command)
 
 
@@ -253,20 +256,6 @@ def main() -> None:
     except BuildFailed as error:
         click.echo(f"reelproof: {shown_text(str(error))}", err=True)
         sys.exit(EXIT_UNFINISHED)
-
-
-def _recipe(named: str, overrides: tuple[str, ...], trusted: bool) -> "Recipe":
-    """The recipe in a YAML file, or the default one for a place with videos or a manifest."""
-    from reelproof.pipeline.dag import build_dag
-    from reelproof.pipeline.recipe import load_recipe, recipe_for_sources
-    from reelproof.pipeline.teachers.trust import require_trusted
-
-    path = Path(named)
-    is_file = path.suffix in (".yaml", ".yml")
-    read = load_recipe(path, overrides) if is_file else recipe_for_sources(named, overrides)
-    if not trusted:
-        require_trusted(build_dag(read).teachers, overrides, read.cluster.scheduler)
-    return read
 
 
 def _console(stderr: bool = True) -> "Console":

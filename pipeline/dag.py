@@ -1,5 +1,6 @@
 """The whole DAG, top to bottom, and all there is: each step says beside its function what it is made from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from typing import Any
@@ -75,11 +76,18 @@ class Dag:
         return TeacherNeeds(*(max(values) for values in zip(*needs, strict=True)))
 
 
-def build_dag(recipe: Recipe) -> Dag:
-    """The recipe's steps with their fingerprints. Opens nothing."""
+def build_dag(
+    recipe: Recipe,
+    over_parts: Sequence[PartStep] = OVER_PARTS,
+    over_all: Sequence[WholeStep] = OVER_ALL,
+) -> Dag:
+    """The recipe's steps with their fingerprints; other steps take the place of those of their names.
+
+    Opens nothing.
+    """
     there: dict[str, Step[Any]] = {}
-    steps = tuple(step for kind in OVER_PARTS if (step := _step(kind, recipe, there)))
-    return Dag(steps, tuple(step for kind in OVER_ALL if (step := _step(kind, recipe, there))))
+    steps = tuple(step for kind in over_parts if (step := _step(kind, recipe, there)))
+    return Dag(steps, tuple(step for kind in over_all if (step := _step(kind, recipe, there))))
 
 
 def _step(kind: Any, recipe: Recipe, there: dict[str, Step[Any]]) -> Step[Any] | None:

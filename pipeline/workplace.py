@@ -46,11 +46,13 @@ class Workplace:
     sources: tuple[SourceIdentity, ...]
     """One a video, in order of video_id: those that the sources hold now."""
     given: tuple[GivenRow, ...]
+    steps_of: Callable[[Recipe], Dag] = build_dag
+    """Recipe -> its steps: those of a build, or some with another ending."""
 
     @cached_property
     def dag(self) -> Dag:
         """The recipe's steps."""
-        return build_dag(self.recipe)
+        return self.steps_of(self.recipe)
 
     @cached_property
     def parts(self) -> tuple[PartInputs, ...]:

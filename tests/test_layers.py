@@ -43,6 +43,7 @@ NOT_FOR_STAGES = {
     "click",
 }
 LOADED_LATE = {
+    "pipeline.audit.plots",
     "pipeline.dataset.plots",
     "pipeline.work_through",
     "scipy.sparse",
@@ -142,8 +143,9 @@ def within(name: str, homes: set[str]) -> bool:
 
 def chooses(module: str) -> bool:
     """Commands load what they run only when they run, and teachers what they are."""
-    commands = ("pipeline.cli", "pipeline.commands.train", "pipeline.commands.sharing")
-    return module in (*commands, "pipeline.teachers.kinds")
+    commands = ("audit", "train", "sharing")
+    chosen = ("pipeline.cli", "pipeline.teachers.kinds", *(f"pipeline.commands.{name}" for name in commands))
+    return module in chosen
 
 
 def told(broken: list[Import]) -> list[str]:

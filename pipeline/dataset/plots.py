@@ -35,7 +35,7 @@ RL = "#5b6f9e"
 SWEPT = (("max_blind_pass_rate", 11), ("min_grounded_share", 11), ("max_repetition", 11))
 """Policy fields whose range 0 … 1 is swept, and in how many values."""
 
-_STYLE: Any = {
+STYLE: Any = {
     "figure.facecolor": PAPER, "axes.facecolor": PAPER, "savefig.facecolor": PAPER, "text.color": INK,
     "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK, "font.size": 10,
     "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "reelproof",
@@ -57,7 +57,7 @@ def write_plots(store: Store, rows: Collection[pl.DataFrame], folder: str = "dat
     no stats.
     """
     manifest, stats = open_dataset(store).manifest(), known_stats(store, folder)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         drawings = draw_all(stats, rows, manifest.policy)
         pictures = [(f"plots/{each.name}.png", picture_of(each.figure)) for each in drawings]
     side_by_side(store, lambda each: put_file(store, f"{folder}/{each[0]}", each[1]), pictures)
@@ -93,7 +93,7 @@ def draw_funnel(stats: Stats) -> Drawing:
     rules = [each for each in stats.policy.funnel if each.set == "sft" and each.fires]
     names = ["all traces", *(each.rule.replace("_", " ") for each in rules)]
     left = [stats.policy.traces, *(each.left for each in rules)]
-    figure, axes = _canvas(height=1.2 + 0.34 * len(names))
+    figure, axes = canvas(height=1.2 + 0.34 * len(names))
     axes.barh(names, left, color=[ALL] * (len(left) - 1) + [KEPT])
     axes.invert_yaxis()
     for place, count in enumerate(left):
@@ -106,7 +106,7 @@ def draw_funnel(stats: Stats) -> Drawing:
 def draw_tasks(stats: Stats) -> Drawing:
     """Questions by task, stacked by where they come from."""
     tasks = sorted({each.task for each in stats.policy.kinds})
-    figure, axes = _canvas(height=1.4 + 0.4 * len(tasks))
+    figure, axes = canvas(height=1.4 + 0.4 * len(tasks))
     left = np.zeros(len(tasks))
     colours = {"computed": KEPT, "given": "#5b6f9e", "asked": "#d6a13b"}
     for source, colour in colours.items():
@@ -153,8 +153,8 @@ def draw_sweep(rows: Collection[pl.DataFrame], policy: PolicyConfig) -> Drawing:
 def sweep_picture(found: pl.DataFrame, setting: str, policy: PolicyConfig) -> bytes:
     """What `sweep` found of one setting, as PNG: rows in `sft` and in `rl`, and where the policy stands."""
     name = setting.removeprefix("policy.")
-    with mpl.rc_context(_STYLE):
-        figure, axes = _canvas(height=3.6)
+    with mpl.rc_context(STYLE):
+        figure, axes = canvas(height=3.6)
         _sweep_curves(axes, found, name, getattr(policy, name), ("sft", "rl"))
         axes.set_ylabel("rows kept")
         axes.legend(frameon=False)
@@ -174,7 +174,7 @@ def _sweep_curves(
 
 def draw_scene_lengths(lengths: Histogram) -> Drawing:
     """How long scenes are."""
-    figure, axes = _canvas(height=2.8)
+    figure, axes = canvas(height=2.8)
     _bars(axes, lengths)
     axes.set_xlabel(f"seconds (the last bar holds all from {lengths.high - _width(lengths):g} s up)")
     axes.set_ylabel("scenes")
@@ -188,7 +188,7 @@ def draw_blind(rows: Iterable[pl.DataFrame], policy: PolicyConfig) -> Drawing:
     found = pl.concat([each.group_by("blind", "shown", "guessed").len() for each in asked])
     counted = found.group_by("blind", "shown", "guessed").agg(pl.col("len").sum())
     counted = counted.sort("blind", "shown", "guessed")
-    figure, axes = _canvas(height=4.6, width=5.4)
+    figure, axes = canvas(height=4.6, width=5.4)
     areas = 700 * counted["len"] / max(counted["len"].max() or 1, 1)
     colours = [LINE if guessed else KEPT for guessed in counted["guessed"]]
     axes.scatter(counted["blind"], counted["shown"], s=areas, color=colours, alpha=0.7)
@@ -203,7 +203,8 @@ def draw_blind(rows: Iterable[pl.DataFrame], policy: PolicyConfig) -> Drawing:
     return Drawing("blind", caption, figure)
 
 
-def _canvas(height: float, width: float = 8.0) -> tuple[Figure, Axes]:
+def canvas(height: float, width: float = 8.0) -> tuple[Figure, Axes]:
+    """A figure of so many inches with one pair of axes."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()
 

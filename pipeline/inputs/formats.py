@@ -50,12 +50,12 @@ def _csv_cells(content: bytes) -> Iterator[Cell]:
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 text ({error})") from error
     lines = list(io.StringIO(text, newline=""))
-    header, start = _csv_record(lines, 0)
+    header, start = csv_record(lines, 0)
     if isinstance(header, str):
         raise ValueError(header)
     names = [name.strip() for name in header]
     while start < len(lines):
-        fields, end = _csv_record(lines, start)
+        fields, end = csv_record(lines, start)
         if not isinstance(fields, str) and fields and len(fields) != len(names):
             fields, end = f"the header has {len(names)} columns, this line {len(fields)}", start + 1
         if isinstance(fields, str):
@@ -66,7 +66,7 @@ def _csv_cells(content: bytes) -> Iterator[Cell]:
         start = end
 
 
-def _csv_record(lines: list[str], start: int) -> tuple[list[str] | str, int]:
+def csv_record(lines: list[str], start: int) -> tuple[list[str] | str, int]:
     """The record that begins at a line, or what is wrong with it; and the line where the next one begins.
 
     A quote that is opened and never closed costs its own line alone: those that it would swallow are read

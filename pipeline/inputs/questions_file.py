@@ -5,14 +5,14 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from reelproof.pipeline.inputs.conversations import video_of_chat
 from reelproof.pipeline.inputs.formats import FORMATS, Cell, kind_of
 from reelproof.pipeline.inputs.option_list import option_list
 from reelproof.pipeline.inputs.set_rows import THOUGHTS
 from reelproof.pipeline.inputs.shapes import PLAIN_COLUMNS, SHAPES, Shape, plain_rows, shape_of
-from reelproof.schemas.answers.normalise import normalise
+from reelproof.schemas.answers.normalise import EqualOptionsError, GoldError, answer_text, normalise
 from reelproof.schemas.openai_reply import message_text
 from reelproof.schemas.question import GivenQuestion, Task
 from reelproof.schemas.text import clean_json
@@ -37,6 +37,13 @@ class ListedRow(NamedTuple):
     question: GivenQuestion | None
     labels: Mapping[str, str] = MappingProxyType({})
     """Its short values in other columns, by which a benchmark may sort its questions."""
+    gold: str = ""
+    """The question's answer as the file has it."""
+    duration_s: float | None = None
+    """The film's length, where the row tells it in a column `duration`."""
+
+
+RowFault = Literal["unreadable_row", "unreadable_answer", "equal_options"]
 
 
 class ListProblem(NamedTuple):
@@ -44,6 +51,7 @@ class ListProblem(NamedTuple):
 
     number: int
     reason: str
+    kind: RowFault = "unreadable_row"
 
 
 class VideoList(NamedTuple):
@@ -123,7 +131,7 @@ def _read_cell(
             _read_row(dict(row), cell.number, stem)._replace(labels=labels) for row in plain_rows(raw, shape)
         ]
     except ValueError as error:
-        found.problems.append(ListProblem(cell.number, str(error)))
+        found.problems.append(ListProblem(cell.number, str(error), _fault(error)))
         return
     found.rows.extend(rows)
     if not rows:
@@ -139,6 +147,12 @@ def _labels(raw: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def _fault(error: ValueError) -> RowFault:
+    if isinstance(error, EqualOptionsError):
+        return "equal_options"
+    return "unreadable_answer" if isinstance(error, GoldError) else "unreadable_row"
+
+
 def _cleaned(cell: Cell) -> Cell:
     """Without halves of characters, which JSON can spell and no file can hold."""
     return cell._replace(value=clean_json(cell.value))
@@ -152,7 +166,8 @@ def _read_row(row: dict[str, Any], number: int, set_name: str) -> ListedRow:
     if not asked:
         return ListedRow(number, video, _optional_text(row, "license"), None)
     if len(asked) == 1:
-        raise ValueError(f"a question and its answer come together, got only `{asked[0]}`")
+        kind = GoldError if asked == ["question"] else ValueError
+        raise kind(f"a question and its answer come together, got only `{asked[0]}`")
     question = _question(
         text=_text(row, "question"),
         options=option_list(row.get("options")),
@@ -171,7 +186,23 @@ def _read_row(row: dict[str, Any], number: int, set_name: str) -> ListedRow:
             "completion": _completion(row),
         }
     )
-    return ListedRow(number, video, _optional_text(row, "license"), given)
+    return ListedRow(
+        number,
+        video,
+        _optional_text(row, "license"),
+        given,
+        gold=answer_text(row["answer"]),
+        duration_s=_told_duration(row.get("duration")),
+    )
+
+
+def _told_duration(value: Any) -> float | None:
+    """Seconds; None for other words, such as the `short` of Video-MME."""
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        return None
+    return seconds if math.isfinite(seconds) and seconds > 0 else None
 
 
 def _completion(row: dict[str, Any]) -> str | None:

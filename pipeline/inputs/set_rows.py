@@ -7,6 +7,7 @@ from typing import Any
 
 from reelproof.pipeline.inputs.conversations import chat_turns, lettered_options, without_media_tags
 from reelproof.pipeline.inputs.option_list import option_list
+from reelproof.schemas.answers.normalise import GoldError
 from reelproof.schemas.answers.reading import read_completion
 from reelproof.schemas.question import WHEN
 
@@ -57,7 +58,7 @@ def problem_with_options(row: Row) -> Iterator[Row]:
     said = found[1] if found else answer
     options = row.get("options") or list(asked.options) or None
     if not options and _LONE_LETTER.fullmatch(said.strip()):
-        raise ValueError(f"the answer is option {said.strip()}, and the problem lists no options")
+        raise GoldError(f"the answer is option {said.strip()}, and the problem lists no options")
     yield {
         **_with_trace(row, answer),
         "question": asked.text,
@@ -127,7 +128,7 @@ def _stretches(said: Any) -> list[Any]:
     except ValueError:
         spans = None
     if not isinstance(spans, list) or not spans:
-        raise ValueError(f"a stretch is [start, end] in seconds, got {said!r}")
+        raise GoldError(f"a stretch is [start, end] in seconds, got {said!r}")
     return spans
 
 
@@ -139,7 +140,7 @@ def _counted_from(start_s: Any, said: Any) -> Any:
         seconds = said + float(start_s) if start_s else said
         return round(seconds, 3)
     except (TypeError, ValueError):
-        raise ValueError(
+        raise GoldError(
             f"a stretch is [start, end] in seconds, got {said!r} after {start_s or 0!r}"
         ) from None
 
@@ -149,10 +150,10 @@ def numbered_options(row: Row) -> Iterator[Row]:
     options = option_list(row.get("options") or _in_columns(row))
     said = row["answer"]
     if not re.fullmatch(r"-?\d+(?:\.0+)?", str(said).strip()):
-        raise ValueError(f"the answer is an option's number from 0, got {said!r}")
+        raise GoldError(f"the answer is an option's number from 0, got {said!r}")
     number = int(float(said))
     if not 0 <= number < len(options):
-        raise ValueError(f"the answer is option {number} of {len(options)}, counted from 0")
+        raise GoldError(f"the answer is option {number} of {len(options)}, counted from 0")
     yield {**row, "options": list(options), "answer": chr(ord("A") + number)}
 
 

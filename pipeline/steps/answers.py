@@ -14,10 +14,10 @@ from reelproof.schemas.trace import Case, Claim, ProbeResult, Sufficiency, Trace
 from reelproof.stages.answers import claims, given_traces, probes, provenance, sufficiency, traces
 from reelproof.stages.answers.claims import ClaimConfig, verify_claims
 from reelproof.stages.answers.given_traces import GivenTracesConfig
-from reelproof.stages.answers.probes import ProbeConfig, probe_questions
+from reelproof.stages.answers.probes import Probe, ProbeConfig, probe_questions
 from reelproof.stages.answers.provenance import claims_of_traces
 from reelproof.stages.answers.sufficiency import judge_sufficiency
-from reelproof.stages.answers.traces import RolloutConfig, TeacherShare, ask_rollouts
+from reelproof.stages.answers.traces import ClipQuestion, RolloutConfig, TeacherShare, ask_rollouts
 
 
 def trace_questions(
@@ -28,7 +28,15 @@ def trace_questions(
     came = list(given_traces.given_traces([each.question for each in every], run.inputs.given, given))
     yield from came
     answered = {trace.question_id for trace in came}
-    asked = [each for each in every if each.question.question_id not in answered]
+    yield from ask_teachers(
+        run, [each for each in every if each.question.question_id not in answered], shared, rollouts
+    )
+
+
+def ask_teachers(
+    run: PartRun, asked: list[ClipQuestion], shared: tuple[SharedTeacher, ...], rollouts: RolloutConfig
+) -> Iterator[Trace]:
+    """Rollouts of each question, shared by the teachers."""
     if not asked:
         return
     with ExitStack() as stack:
@@ -70,7 +78,8 @@ def probe_part(run: PartRun, prober: TeacherConfig, cfg: ProbeConfig) -> Iterato
 
 
 def _prober(recipe: Recipe) -> tuple[Ask, ...]:
-    return (Ask(recipe.prober, recipe.needs(most_shown(recipe), recipe.probes.max_tokens)),)
+    sees = any(probe is not Probe.BLIND for probe in recipe.probes.probes)
+    return (Ask(recipe.prober, recipe.needs(most_shown(recipe) if sees else 0, recipe.probes.max_tokens)),)
 
 
 def _probes(recipe: Recipe, expected: Expected) -> int:

@@ -20,6 +20,14 @@ _NESTED = re.compile(r"\[\s*(\[.*\])\s*\]", re.DOTALL)
 _TIMED = re.compile(r"\d\s?s(?:ec(?:ond)?s?)?\b|\d:\d\d")
 
 
+class GoldError(ValueError):
+    """The answer that a set holds to be right is none that a scorer can read, or names no option."""
+
+
+class EqualOptionsError(GoldError):
+    """Two of the options are the same, and the answer is both."""
+
+
 class Normalised(NamedTuple):
     """What is left once a set's own ways of writing are taken away."""
 
@@ -31,14 +39,14 @@ class Normalised(NamedTuple):
 def normalise(question: str, options: Sequence[str], answer: Any, task: Task | None = None) -> Normalised:
     """The question in our forms; `answer` is text, a number, a truth value or (nested) lists of numbers.
 
-    Raises ValueError with what is wrong: no question or answer, an answer that is not among the options or
-    is two of them, an answer that its task's scorer cannot read.
+    Raises ValueError with what is wrong: no question, an option that is empty; GoldError for an answer that
+    is missing, not among the options or two of them, or that its task's scorer cannot read.
     """
     if not question.strip():
         raise ValueError("the question is empty")
     said = answer_text(answer)
     if not said:
-        raise ValueError("the answer is empty")
+        raise GoldError("the answer is empty")
     texts = option_texts(options)
     if any(not text for text in texts):
         raise ValueError(f"an option is empty, got {list(options)}")
@@ -48,7 +56,7 @@ def normalise(question: str, options: Sequence[str], answer: Any, task: Task | N
     else:
         gold = strict_form(task, said)
     if fault := gold_fault(task, gold, texts):
-        raise ValueError(fault)
+        raise GoldError(fault)
     return Normalised(task, texts, gold)
 
 
@@ -104,14 +112,14 @@ def _option_letters(said: str, options: tuple[str, ...], texts: tuple[str, ...])
     by_text = by_text or [index for index, option in enumerate(options) if _same(option, said)]
     by_letter = _named_letters(said, texts)
     if by_text and by_letter and by_text != by_letter and options == texts:
-        raise ValueError(
+        raise GoldError(
             f"the answer {said!r} is one option's letter and another's text; give the full text of one"
         )
     found = by_letter or by_text
     if not found:
-        raise ValueError(f"the answer {said!r} is not among the options {_lettered(texts)}")
+        raise GoldError(f"the answer {said!r} is not among the options {_lettered(texts)}")
     if found == by_text and len(by_text) > 1:
-        raise ValueError(f"the answer {said!r} is more than one of the options {_lettered(texts)}")
+        raise EqualOptionsError(f"the answer {said!r} is more than one of the options {_lettered(texts)}")
     return ", ".join(_letter(index) for index in sorted(set(found)))
 
 

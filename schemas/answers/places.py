@@ -6,6 +6,7 @@ takes linear time.
 """
 
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from reelproof.schemas.answers.amounts import CLOCK, PLAIN_NUMBER, SECONDS_OF, clock_seconds, spelt_as_digits
@@ -74,6 +75,7 @@ def strict_spans(text: str) -> tuple[Interval, ...] | None:
     return _intervals([(float(first), float(last)) for first, last in _BRACKETED_SPAN.findall(plain)])
 
 
+@lru_cache(maxsize=4096)  # an answer is held against many
 def lenient_spans(text: str) -> tuple[Interval, ...] | None:
     """`2.5-4`, `from 2.5 s to 4 s`, `00:02 - 00:04`, `two to four seconds`, `{"start": 2, "end": 4}`, SRT.
 

@@ -82,6 +82,33 @@ def constant_baseline(questions: Sequence[Question]) -> Baseline:
     )
 
 
+class LengthBaseline(NamedTuple):
+    """How often the longest option is the right one."""
+
+    right: float
+    """Questions; of several that are longest, each counts for its part."""
+    questions: int
+    chance: float
+    p_value: float
+    """Chance that as many are right where length tells nothing."""
+
+
+def longest_option(questions: Iterable[Question]) -> LengthBaseline | None:
+    """Answering with the longest option; None without questions with one right option of several."""
+    asked = [
+        q for q in questions if len(q.options) >= 2 and q.answer in string.ascii_uppercase[: len(q.options)]
+    ]
+    if not asked:
+        return None
+    right = 0.0
+    for question in asked:
+        lengths = [len(option) for option in question.options]
+        longest = [place for place, length in enumerate(lengths) if length == max(lengths)]
+        right += (string.ascii_uppercase.index(question.answer) in longest) / len(longest)
+    chance = sum(1 / len(question.options) for question in asked) / len(asked)
+    return LengthBaseline(right, len(asked), chance, binomial_tail(round(right), len(asked), chance))
+
+
 def _mean_score(answer: str, questions: Sequence[Question]) -> float:
     return sum(lenient_score(q.task, answer, q.answer, q.options, q.tolerance) for q in questions) / len(
         questions

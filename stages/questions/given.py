@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from reelproof.schemas.answers.normalise import infer_task
 from reelproof.schemas.footage import Clip, FrameRef, Span
-from reelproof.schemas.question import GivenRow, Question, QuestionSource, ShownFrame
+from reelproof.schemas.question import GivenRow, Question, QuestionSource, ShownFrame, Task
 from reelproof.schemas.settings import Settings
 
 VERSION = 3
@@ -61,13 +61,18 @@ def _question(row: GivenRow, clips: Sequence[Clip], cfg: QuestionsConfig) -> Que
         video_id=clip.video_id,
         source=QuestionSource.GIVEN,
         kind=row.kind,
-        task=row.task or infer_task(row.options, row.answer),
+        task=task_of(row),
         text=row.question,
         options=row.options,
         answer=row.answer,
         frames=tuple(ShownFrame(frame=frame, shown_s=frame.time_s) for frame in _thinned(frames, cfg)),
         split=row.split,
     ).with_id()
+
+
+def task_of(row: GivenRow) -> Task:
+    """What the source says, or else the answer's form."""
+    return row.task or infer_task(row.options, row.answer)
 
 
 def _overlap_s(clip: Clip, span: Span) -> float:
