@@ -209,9 +209,9 @@ STATISTICS = WholeStep(
 
 
 def tell(run: WholeRun, cfg: CardConfig) -> Left:
-    """Leave the card and, where matplotlib is installed, the plots that it shows."""
+    """Leave the card and, where they are wanted and matplotlib is installed, the plots that it shows."""
     held = known_stats(run.store)
-    if find_spec("matplotlib") and not read_plots(run.store, held):
+    if cfg.plots and find_spec("matplotlib") and not read_plots(run.store, held):
         from reelproof.pipeline.dataset.plots import write_plots
 
         write_plots(run.store, decided_by_block(run))

@@ -45,7 +45,7 @@ def reelproof(*arguments: str | Path, timeout_s: float = 600) -> Ran:
 
 
 def reelproof_here(*arguments: str | Path) -> Ran:
-    """The same in this process, which has loaded its libraries: for what starts no other processes."""
+    """The same in this process, which has loaded its libraries: for what starts no workers of its own."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setattr(sys, "argv", ["reelproof", *map(str, arguments)])
@@ -89,9 +89,10 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 SMALL = (
     *("--set", "parts.videos=2", "--set", "shards.megabytes=1", "--set", "splits.test_share=0.3"),
-    *("--set", "policy.luck_confidence=0"),
+    *("--set", "policy.luck_confidence=0", "--set", "card.plots=false"),
 )
-"""Several parts and shards of little footage: so few answers are all explained by luck."""
+"""Several parts and shards of little footage: so few answers are all explained by luck. Plots have tests of
+their own, and take as long as all else."""
 
 
 @pytest.fixture(scope="session")
@@ -106,10 +107,11 @@ def built(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def ready() -> Iterator[tuple[str, str]]:
+def ready() -> Iterator[tuple[str, ...]]:
     """`--scheduler ADDRESS` of workers that started already: for builds whose workers are not what is tested.
 
-    They start once, and load their libraries once, where a build's own would for each build.
+    They start once, and load their libraries once, where a build's own would for each build. Plots are left
+    out.
     """
     with (
         dask.config.set({"distributed.worker.daemon": False}),  # they start decoders
@@ -123,7 +125,7 @@ def ready() -> Iterator[tuple[str, str]]:
             silence_logs="ERROR",
         ) as cluster,
     ):
-        yield ("--scheduler", cluster.scheduler_address)
+        yield ("--scheduler", cluster.scheduler_address, "--set", "card.plots=false")
 
 
 @pytest.fixture

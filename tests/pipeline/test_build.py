@@ -33,14 +33,14 @@ def test_build_again_does_nothing(films, build_copy):
 def test_refilter_writes_only_shards_whose_rows_changed(films, build_copy, tmp_path, ready):
     before = shard_files(build_copy)
     override = ("--set", "policy.min_thought_words=38")
-    filtered = reelproof("refilter", build_copy, *override, "--json").summary
+    filtered = reelproof_here("refilter", build_copy, *override, "--json").summary
     after = shard_files(build_copy)
     assert (filtered["videos_decoded"], filtered["teacher_calls"]) == (0, 0)
     untouched = [name for name in before if after[name] == before[name]]
     assert len(untouched) == filtered["shards_unchanged"] > 0
     assert len(after) - len(untouched) == filtered["shards_written"] > 0
     assert all(after[name][1] != before[name][1] for name in set(before) - set(untouched))
-    scratch = reelproof(
+    scratch = reelproof_here(
         "build", films, "--out", tmp_path / "scratch", *ready, *SMALL, *override, "--json"
     ).summary
     assert scratch["dataset_sha256"] == filtered["dataset_sha256"]
@@ -53,12 +53,20 @@ def test_refilter_writes_only_shards_whose_rows_changed(films, build_copy, tmp_p
     assert back["dataset_sha256"] != filtered["dataset_sha256"]
 
 
+def test_card_has_plots_where_they_are_wanted(build_copy):
+    readme, plots = build_copy / "dataset" / "README.md", build_copy / "dataset" / "plots"
+    assert "](plots/" not in readme.read_text()
+    assert not plots.exists()
+    assert reelproof_here("refilter", build_copy, "--set", "card.plots=true").code == 0
+    assert readme.read_text().count("](plots/") == len(list(plots.glob("*.png"))) > 3
+
+
 def test_added_videos_alone_are_decoded_and_asked_about(films_copy, build_copy, ready):
     films = films_copy()
     calls_before = len(logged_ids(build_copy))
     film(films, 10)
     film(films, 11)
-    grown = reelproof("build", films, "--out", build_copy, *ready, *SMALL, "--json").summary
+    grown = reelproof_here("build", films, "--out", build_copy, *ready, *SMALL, "--json").summary
     assert grown["videos_decoded"] == 2
     assert grown["completions_reused"] == 0
     assert len(logged_ids(build_copy)) == calls_before + grown["teacher_calls"]
@@ -74,7 +82,7 @@ def logged_ids(build: Path) -> list[str]:
 
 def test_scene_threshold_asks_only_about_clips_that_changed(films, build_copy, ready):
     known = set(logged_ids(build_copy))
-    changed = reelproof(
+    changed = reelproof_here(
         "build",
         films,
         "--out",
@@ -93,7 +101,7 @@ def test_scene_threshold_asks_only_about_clips_that_changed(films, build_copy, r
 
 def test_more_rollouts_ask_only_for_the_further_ones(films, build_copy, ready):
     known = logged_ids(build_copy)
-    more = reelproof(
+    more = reelproof_here(
         "build", films, "--out", build_copy, *ready, *SMALL, "--set", "rollouts.rollouts=5", "--json"
     ).summary
     assert more["videos_decoded"] == 0
@@ -113,9 +121,9 @@ def test_number_of_workers_does_not_change_the_dataset(films, built, tmp_path):
 def test_replaced_video_is_a_new_one_and_the_old_rows_go(films_copy, tmp_path, ready):
     films = films_copy()
     out = tmp_path / "replaced"
-    reelproof("build", films, "--out", out, *ready, *SMALL)
+    reelproof_here("build", films, "--out", out, *ready, *SMALL)
     film(films, 20).replace(films / "film 0.mp4")
-    second = reelproof("build", films, "--out", out, *ready, *SMALL, "--json")
+    second = reelproof_here("build", films, "--out", out, *ready, *SMALL, "--json")
     assert "film 0.mp4 was replaced" in second.err
     assert (second.summary["videos"], second.summary["videos_decoded"]) == (6, 1)
     there = {hashlib.sha256(path.read_bytes()).hexdigest() for path in films.iterdir()}
@@ -130,7 +138,7 @@ def published_rows(build: Path) -> list[dict[str, str]]:
 
 
 def test_licence_stated_later_is_published_without_any_other_work(films, build_copy, ready):
-    named = reelproof(
+    named = reelproof_here(
         "build", films, "--out", build_copy, *ready, *SMALL, "--set", "sources.license=CC-BY-4.0", "--json"
     ).summary
     assert (named["videos_decoded"], named["teacher_calls"]) == (0, 0)

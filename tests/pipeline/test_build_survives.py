@@ -37,7 +37,7 @@ def test_killed_build_goes_on_to_the_same_dataset(films, built, tmp_path, ready)
                 os.killpg(build.pid, signal.SIGKILL)
         assert len(logged_ids(out)) >= logged
         logged = len(logged_ids(out))
-    done = reelproof("build", films, "--out", out, *ready, *SMALL, "--json").summary
+    done = reelproof_here("build", films, "--out", out, *ready, *SMALL, "--json").summary
     assert done["dataset_sha256"] == json.loads((built / "run.json").read_text())["dataset_sha256"]
     ids = logged_ids(out)
     assert len(ids) == len(set(ids))
@@ -53,7 +53,7 @@ def test_broken_files_are_in_quarantine_with_their_kind(tmp_path, ready):
     make_film(folder / "blink.mp4", [(5, 0.2)], fps=10)
     truncate(good, folder / "no end.mp4", 0.3)  # the index stood at the end
     out = tmp_path / "out"
-    ran = reelproof("build", folder, "--out", out, *ready)
+    ran = reelproof_here("build", folder, "--out", out, *ready)
     assert ran.code == 1
     assert "5 of 6 videos are in quarantine" in ran.err
     told = json.loads(reelproof_here("status", out, "--json").out)
@@ -64,11 +64,11 @@ def test_broken_files_are_in_quarantine_with_their_kind(tmp_path, ready):
         "blink.mp4": "too_short",
         "no end.mp4": "truncated",
     }
-    allowed = reelproof(
+    allowed = reelproof_here(
         "build", folder, "--out", out, *ready, "--set", "max_quarantined_share=1", "--json"
     ).summary
     assert (allowed["videos_decoded"], allowed["quarantined"]) == (0, 5)
-    again = reelproof(
+    again = reelproof_here(
         "build",
         folder,
         "--out",
@@ -89,12 +89,12 @@ def test_what_is_tried_again_is_tried_once_although_a_damaged_file_is_met(tmp_pa
     film(folder, 1)
     (folder / "text.mp4").write_text("this is no film")
     command = ("build", folder, "--out", out, *ready, *SMALL)
-    assert reelproof(*command, "--json").summary["quarantined"] == 1
+    assert reelproof_here(*command, "--json").summary["quarantined"] == 1
     (traces,) = out.glob("parts/traces-*/part-00000.parquet")
     content = bytearray(traces.read_bytes())
     content[len(content) // 2] ^= 1
     traces.write_bytes(content)
-    again = reelproof(*command, "--retry-quarantined", "--json")
+    again = reelproof_here(*command, "--retry-quarantined", "--json")
     assert "damaged and made again" in again.err
     assert again.summary["videos_decoded"] == 1
     assert len(json.loads((out / "plan.json").read_text())["parts"]) == 2
@@ -124,13 +124,15 @@ def test_library_that_does_not_fit_stops_the_build_and_sets_nothing_aside(
     assert "unexpected keyword argument" in ran.err
     assert not list(out.glob("parts/footage-*/part-*"))
     monkeypatch.delenv("PYTHONPATH")
-    assert reelproof("build", films, "--out", out, *ready, *SMALL, "--json").summary["quarantined"] == 0
+    assert reelproof_here("build", films, "--out", out, *ready, *SMALL, "--json").summary["quarantined"] == 0
 
 
 @pytest.mark.skipif(not FOOTAGE.is_dir(), reason="no real footage here")
 def test_real_footage_all_yields_clips(tmp_path, ready):
     out = tmp_path / "out"
-    summary = reelproof("build", FOOTAGE, "--out", out, *ready, "--json", "--set", "probes.probes=[]").summary
+    summary = reelproof_here(
+        "build", FOOTAGE, "--out", out, *ready, "--json", "--set", "probes.probes=[]"
+    ).summary
     assert summary["quarantined"] == 0
     for path in FOOTAGE.iterdir():
         if path.suffix != ".md":

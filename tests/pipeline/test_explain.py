@@ -16,7 +16,7 @@ from reelproof.pipeline.workplace import FILES, SOURCES, Workplace, open_workpla
 from reelproof.schemas.record import to_table
 from reelproof.schemas.source import SourceIdentity
 from tests.films import make_film
-from tests.pipeline.conftest import reelproof
+from tests.pipeline.conftest import reelproof_here
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("builds")]
 
@@ -114,7 +114,7 @@ def test_dataset_after_a_video_went_is_that_of_a_build_without_it(tmp_path, read
         make_film(folder / f"{crf}.mp4", LOOKS, fps=10, size=(320, 180), options={"crf": crf})
         for crf in ("18", "26")
     ]
-    assert reelproof("build", folder, "--out", out, *ready, *QUICK).code == 0
+    assert reelproof_here("build", folder, "--out", out, *ready, *QUICK).code == 0
     ids = {hashlib.sha256(film.read_bytes()).hexdigest(): film for film in films}
     first, later = sorted(ids)
     repeated = rollouts(open_workplace(str(out))).filter(
@@ -124,7 +124,7 @@ def test_dataset_after_a_video_went_is_that_of_a_build_without_it(tmp_path, read
     remove(out, first)
     ids[first].unlink()
     shrunk, _ = refilter(str(out), [])
-    scratch = reelproof("build", folder, "--out", fresh, *ready, *QUICK, "--json").summary
+    scratch = reelproof_here("build", folder, "--out", fresh, *ready, *QUICK, "--json").summary
     assert shrunk.dataset_sha256 == scratch["dataset_sha256"]
     assert shrunk.kept.model_dump() == scratch["kept"] != {"sft": 0, "rl": 0, "dpo": 0}
 

@@ -46,7 +46,7 @@ def test_thoughts_of_others_are_filtered_without_a_teacher(tmp_path, ready):
         # one thought each, and of what no verifier here sees
         "policy: {luck_confidence: 0, require_evidence: false}\n"
     )
-    ran = reelproof("build", recipe, "--out", tmp_path / "out", *ready, "--json")
+    ran = reelproof_here("build", recipe, "--out", tmp_path / "out", *ready, "--json")
     built = ran.summary
     assert "sources: 3 videos, 3 of them new, 3 questions, 3 of them with a trace" in ran.err
     assert (built["videos"], built["quarantined"]) == (3, 0)
@@ -82,7 +82,7 @@ def _other_forms_are_published_as_asked(out):
 
 
 def _who_keeps_nothing_is_told_what_would_change_it(out):
-    ran = reelproof(
+    ran = reelproof_here(
         "refilter", out, "--set", "policy.luck_confidence=0.95", "--set", "policy.require_evidence=true"
     )
     assert "kept: 0 sft" in ran.out
@@ -93,7 +93,7 @@ def _who_keeps_nothing_is_told_what_would_change_it(out):
         program, *arguments = shlex.split(said)
         assert program == "reelproof"
         assert reelproof(*arguments, "--json").summary["kept"]["sft"] == int(promised) > 0
-        reelproof(
+        reelproof_here(
             "refilter", out, "--set", "policy.luck_confidence=0.95", "--set", "policy.require_evidence=true"
         )
     assert commands

@@ -3,14 +3,14 @@ import json
 import polars as pl
 import pytest
 
-from tests.pipeline.conftest import SMALL, reelproof, reelproof_here
+from tests.pipeline.conftest import SMALL, reelproof_here
 
 
 @pytest.mark.real
 def test_a_check_that_a_finished_build_lacks_runs_alone(films, build_copy, ready):
     before = {path: path.stat().st_mtime_ns for path in (build_copy / "parts").glob("*/*.parquet")}
     judged = ("--set", "sufficiency={judge: {kind: signals}}", "--set", "policy.preset=permissive")
-    summary = reelproof("build", films, "--out", build_copy, *ready, *SMALL, *judged, "--json").summary
+    summary = reelproof_here("build", films, "--out", build_copy, *ready, *SMALL, *judged, "--json").summary
     assert summary["videos_decoded"] == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
     new = {path.parent.name.rpartition("-")[0] for path in (build_copy / "parts").glob("*/*.parquet")} - {

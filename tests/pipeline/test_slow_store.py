@@ -8,7 +8,7 @@ from rich.console import Console
 from reelproof.pipeline.build import build, refilter
 from reelproof.pipeline.ingest import Again
 from reelproof.pipeline.workplace import open_workplace
-from tests.pipeline.conftest import film, reelproof
+from tests.pipeline.conftest import film, reelproof_here
 from tests.slow_store import counted_rounds
 
 
@@ -19,7 +19,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory, ready) -> Path:
     (folder / "films").mkdir()
     for number in range(8):
         film(folder / "films", number)
-    ran = reelproof("build", folder / "films", "--out", folder / "build", *ready, "--set", "parts.videos=1")
+    ran = reelproof_here(
+        "build", folder / "films", "--out", folder / "build", *ready, "--set", "parts.videos=1"
+    )
     assert ran.code == 0, ran.err
     return folder / "build"
 

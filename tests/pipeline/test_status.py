@@ -16,7 +16,7 @@ from reelproof.pipeline.commands.status import build_status, print_status
 from reelproof.pipeline.commands.terminal import PlainConsole
 from reelproof.pipeline.progress.run_progress import PROGRESS, RunProgress
 from reelproof.pipeline.workplace import open_workplace
-from tests.pipeline.conftest import film, reelproof, reelproof_here
+from tests.pipeline.conftest import film, reelproof_here
 from tests.stages.test_damage import X264, Lossy, lossy
 
 
@@ -64,7 +64,7 @@ def test_seconds_that_a_recipe_leaves_out_are_told_by_status_card_and_explain(tm
     sets += ["clips.chapter_s=null", "clips.whole=false"]
     build = tmp_path / "build"
     words = [word for each in sets for word in ("--set", each)]
-    assert reelproof("build", tmp_path / "films", "--out", build, *ready, *words).code in (0, 1)
+    assert reelproof_here("build", tmp_path / "films", "--out", build, *ready, *words).code in (0, 1)
     status = reelproof_here("status", build, "--json").summary
     told = reelproof_here("explain", build, path.name).out
     gaps = re.findall(r"in no clip: \[([\d.]+), ([\d.]+)\)", told)
@@ -82,7 +82,7 @@ def test_damage_is_told_by_status_card_and_explain(tmp_path, ready):
     lost = Lossy("lost.mkv", "libx264", {**X264, "bf": "0"}, (50,))
     shutil.copy(lossy(tmp_path, lost), tmp_path / "films")
     build = tmp_path / "build"
-    assert reelproof("build", tmp_path / "films", "--out", build, *ready).code in (0, 1)
+    assert reelproof_here("build", tmp_path / "films", "--out", build, *ready).code in (0, 1)
     status = reelproof_here("status", build, "--json").summary
     assert (status["damaged_videos"], status["damaged_s"]) == (1, pytest.approx(1.0, abs=0.05))
     assert "1 s of 1 videos are damaged" in reelproof_here("status", build).out
