@@ -20,6 +20,9 @@ from reelproof.training.preflight import SetupError
 
 LIBRARIES = ("reelproof", "torch", "transformers", "accelerate", "peft", "trl", "datasets", "pyarrow")
 
+_BEGUN = "run.json.partial"
+"""All that is left of a run that was killed as it began."""
+
 
 class RunFolder:
     """Files of one run. Only the process `writes` is true for touches them."""
@@ -74,9 +77,10 @@ class RunFolder:
                 file.writelines(json.dumps(row) + "\n" for row in rows)
 
     def forget_after(self, step: int) -> None:
-        """Drop the lines of steps that a killed process logged after its last checkpoint."""
+        """Drop what a killed process left: lines of later steps, and checkpoints but the last whole one."""
         if not self._writes:
             return
+        self._drop_checkpoints(but=self.latest_checkpoint())
         for file in self.folder.glob("*.jsonl"):
             lines = file.read_text().splitlines()
             kept = [line for line in lines if _step_of(line) <= step]
@@ -98,8 +102,11 @@ class RunFolder:
         done = partial.with_suffix("")
         shutil.rmtree(done, ignore_errors=True)
         partial.rename(done)
+        self._drop_checkpoints(but=done)
+
+    def _drop_checkpoints(self, but: Path | None) -> None:
         for old in (self.folder / "checkpoints").glob("step-*"):
-            if old != done:
+            if old != but:
                 shutil.rmtree(old)
 
     def write_outcome(self, outcome: Mapping[str, Any]) -> None:
@@ -135,7 +142,7 @@ def model_path(model: str) -> str:
 
 def _refuse_used(folder: Path) -> None:
     """A new run begins in a new folder: checkpoints, logs and a model of others would be written over."""
-    held = sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
+    held = sorted({each.name for each in folder.iterdir()} - {_BEGUN}) if folder.is_dir() else []
     if held:
         raise SetupError(
             f"{folder} holds {', '.join(held[:3])}{', …' * (len(held) > 3)} and is no training run; "

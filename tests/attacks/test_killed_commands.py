@@ -1,4 +1,4 @@
-"""`publish`, `card` and `export`, killed at any moment and run again, leave what they would have left.
+"""`refilter`, `publish`, `card` and `export`, killed at any moment and run again, leave what they should.
 
 `REELPROOF_KILLS=20 pytest tests/attacks/test_killed_commands.py` tries as many moments of each.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from reelproof.pipeline.build import refilter
 from reelproof.pipeline.curate import rewrite_card
 from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.dataset.sums import wrong_files
@@ -20,6 +21,11 @@ from reelproof.pipeline.workplace import open_workplace
 from tests.killed import states_at_changes
 
 KILLS = int(os.environ.get("REELPROOF_KILLS", "2"))
+
+
+def decide_anew(build: str, _: str) -> None:
+    """As the command does: the build itself is what changes."""
+    refilter(build, ["policy=permissive"])
 
 
 def publish_it(build: str, target: str) -> None:
@@ -45,18 +51,22 @@ def held(folder: Path) -> dict[str, bytes]:
     return {name: content for name, content in named.items() if not name.startswith(".")}
 
 
-@pytest.mark.parametrize("work", [publish_it, write_card, export_it])
+IN_THE_BUILD = (decide_anew, write_card)
+
+
+@pytest.mark.parametrize("work", [decide_anew, publish_it, write_card, export_it])
 def test_what_was_killed_and_run_again_leaves_what_it_would_have(work, built_here, tmp_path):
     build = Path(shutil.copytree(built_here[0], tmp_path / "build"))
     (tmp_path / "place" / "target").mkdir(parents=True)
-    changed, inside = (build, "dataset") if work is write_card else (tmp_path / "place", "target")
+    changed, inside = (build, "dataset") if work in IN_THE_BUILD else (tmp_path / "place", "target")
     into = tmp_path / "states"
     states = states_at_changes(changed, into, work, str(build), str(tmp_path / "place" / "target"))
     wanted = held(changed / inside)
     assert min(len(wanted), len(states)) > 3
+    assert work is not decide_anew or wanted != held(built_here[0] / inside)
     for state in random.Random(work.__name__).sample(states, min(KILLS, len(states))):
         if not (work is export_it and held(state / inside)):  # it is there whole or not at all
-            work(str(state if work is write_card else build), str(state / inside))
+            work(str(state if work in IN_THE_BUILD else build), str(state / inside))
         assert held(state / inside) == wanted, state.name
         if work is not export_it:
             files = Store(str(state / inside))
