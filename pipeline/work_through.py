@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 
 from reelproof.pipeline.cluster.local_or_remote import open_cluster
+from reelproof.pipeline.cluster.same_code import refuse_strangers
 from reelproof.pipeline.cluster.schedule import StepFailed, run_todos, run_whole_tasks
-from reelproof.pipeline.errors import BuildFailed, Damaged
+from reelproof.pipeline.disk.files import absolute
+from reelproof.pipeline.errors import BrokenHere, BuildFailed, Damaged
 from reelproof.pipeline.parts.run_step import Receipt, ScannedAhead, StepBroken
 from reelproof.pipeline.parts.todo import Todo, teachers_of
 from reelproof.pipeline.parts.whole import undone
@@ -25,14 +27,16 @@ def work_through(
 
     Raises BuildFailed, the others being done, and Damaged where files could not be read.
     """
-    cluster = workplace.recipe.cluster
+    cluster, store = workplace.recipe.cluster, workplace.store
     failures: list[StepFailed] = []
     teachers = teachers_of(todos)
     with (
         open_cluster(cluster, gpus_a_server(teachers)) as client,
         show_progress(todos, console) as shown,
-        watched_progress(workplace.store, client, todos, server_urls(teachers), shown.film) as progress,
+        watched_progress(store, client, todos, server_urls(teachers), shown.film, console.print) as progress,
     ):
+        if cluster.scheduler is not None:
+            refuse_strangers(client, store)
         for plugin in teacher_plugins(teachers):
             client.register_plugin(plugin)
         console.print(f"dashboard: {client.dashboard_link}")
@@ -49,10 +53,10 @@ def work_through(
                     progress.count(outcome)
                     shown.advance(outcome)
 
-        url = workplace.store.url
+        url = absolute(store.url)  # workers have working folders of their own
         take(run_todos(client, todos, url, cluster.parts_ahead))
         if not failures:
-            whole = undone(workplace.store, workplace.whole_tasks())
+            whole = undone(store, workplace.whole_tasks())
             take(run_whole_tasks(client, whole, workplace.parts, url))
     _raise_if_any(failures)
 
@@ -71,6 +75,8 @@ def _raise_if_any(failures: Sequence[StepFailed]) -> None:
 
 def _count_failure(failed: StepFailed, progress: ProgressWatch) -> None:
     """What it had asked for is paid for. Raises BuildFailed where it would fail on every part."""
+    if isinstance(failed.error, BrokenHere):
+        raise BuildFailed(str(failed.error))
     if isinstance(failed.error, StepBroken):
         progress.count_broken(failed.error.use)
         if failed.error.for_all:

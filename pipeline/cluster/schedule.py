@@ -9,6 +9,7 @@ from distributed import Client, Future, as_completed
 from reelproof.pipeline.cluster.ahead import AMOUNTS, named_key, submit_ahead
 from reelproof.pipeline.cluster.by_workers import ByWorkers
 from reelproof.pipeline.cluster.local_or_remote import declared_resources, slot_count
+from reelproof.pipeline.cluster.same_code import OnlyOurs
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.parts.run_step import Receipt, ScannedAhead, run_step
@@ -128,10 +129,11 @@ def _submit(
     ahead: Sequence[Future[ScannedAhead]],
 ) -> list[Future[Receipt]]:
     futures: dict[str, Future[Receipt]] = {}
+    work = run_step if client.cluster else OnlyOurs(run_step)
     for step in todo.steps:
         above = [futures[each.name] for each in step.ancestors if each.name in futures]
         futures[step.name] = client.submit(
-            run_step,
+            work,
             step,
             todo.inputs,
             store_url,

@@ -18,6 +18,7 @@ from reelproof.pipeline.disk.sealed import sealed_json
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.parts.run_step import Receipt
 from reelproof.pipeline.parts.todo import Todo
+from reelproof.pipeline.progress.absence import Absence
 from reelproof.pipeline.progress.run_progress import PROGRESS, RunProgress, read_progress
 from reelproof.pipeline.teachers.vllm_server import server_loads
 
@@ -36,8 +37,11 @@ class ProgressWatch:
         todos: Sequence[Todo],
         urls: Iterable[str] = (),
         tell_film: Callable[[float], None] | None = None,
+        say: Callable[[str], None] = print,
     ) -> None:
-        """`urls` are those of servers that run already; `tell_film` hears how many seconds were scanned."""
+        """`urls` are those of servers that run already; `tell_film` hears how many seconds were scanned,
+        `say` what its user should know.
+        """
         self._store, self._client = store, client
         self._videos_left = Counter[str]()
         for todo in todos:
@@ -51,6 +55,7 @@ class ProgressWatch:
         self._film_ahead_s = 0.0
         self._tell_film = tell_film
         self._watches = {url: LoadWatch() for url in urls}
+        self._absence = Absence(say)
         self._stop = threading.Event()
         self._seen = AtWork()
         self._servers: tuple[ServerLoad, ...] = ()
@@ -91,6 +96,8 @@ class ProgressWatch:
         for url, watch in self._watches.items():
             watch.look(url)
         with contextlib.suppress(OSError, TimeoutError, RuntimeError, ValueError):  # a worker went away
+            cluster = self._client.scheduler_info(n_workers=1)
+            self._absence.look(len(cluster["workers"]), cluster["address"])
             found = self._client.run(_look_at_worker, on_error="ignore").values()
             self._seen = _together(work for work, _ in found)
             self._servers = tuple(load for _, loads in found for load in loads)
@@ -143,9 +150,10 @@ def watched_progress(
     todos: Sequence[Todo],
     urls: Iterable[str],
     tell_film: Callable[[float], None] | None = None,
+    say: Callable[[str], None] = print,
 ) -> Iterator[ProgressWatch]:
     """A watch that looks for as long as the block lasts, and once more at its end."""
-    watch = ProgressWatch(store, client, todos, urls, tell_film)
+    watch = ProgressWatch(store, client, todos, urls, tell_film, say)
     watch.start()
     try:
         yield watch

@@ -1,9 +1,12 @@
 """Builds on a Dask cluster that runs already: the same dataset, and clear words where it cannot serve."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,58 +14,59 @@ from distributed import Client
 
 from tests.pipeline.conftest import SMALL, reelproof
 
+ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("builds")]
 
 
-@pytest.fixture(scope="module")
-def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a scheduler with one worker that declares nothing."""
-    folder = tmp_path_factory.mktemp("cluster")
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+HERE = ("--host", "127.0.0.1", "--no-dashboard")
+
+
+@contextmanager
+def running_cluster(folder: Path, **environment: str) -> Iterator[str]:
+    """The address of a scheduler with one worker that declares nothing and works in that folder."""
     file = folder / "scheduler.json"
     start = [sys.executable, "-m", "dask"]
-    common = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    central = [*start, "scheduler", *HERE, "--port", "0", "--scheduler-file", file]
+    worker = [*start, "worker", *HERE, "--nthreads", "2", "--scheduler-file", file]
+    env = {**os.environ, **environment}
     with (
-        subprocess.Popen(
-            [
-                *start,
-                "scheduler",
-                "--host",
-                "127.0.0.1",
-                "--port",
-                "0",
-                "--no-dashboard",
-                "--scheduler-file",
-                file,
-            ],
-            **common,
-        ) as central,
-        subprocess.Popen(
-            [
-                *start,
-                "worker",
-                "--scheduler-file",
-                file,
-                "--nthreads",
-                "2",
-                "--no-dashboard",
-                "--host",
-                "127.0.0.1",
-            ],
-            **common,
-        ) as worker,
+        subprocess.Popen(central, cwd=folder, **QUIET) as scheduler,
+        subprocess.Popen(worker, cwd=folder, env=env, **QUIET) as works,
     ):
         try:
             with Client(scheduler_file=str(file), timeout=60) as client:
                 client.wait_for_workers(1, timeout=60)
             yield json.loads(file.read_text())["address"]
         finally:
-            worker.terminate()
-            central.terminate()
+            works.terminate()
+            scheduler.terminate()
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Of a cluster whose worker runs this code."""
+    with running_cluster(tmp_path_factory.mktemp("cluster")) as address:
+        yield address
 
 
 def test_running_cluster_makes_the_same_dataset(films, built, scheduler, tmp_path):
-    ran = reelproof("build", films, "--out", tmp_path / "out", *SMALL, "--scheduler", scheduler, "--json")
+    out = os.path.relpath(tmp_path / "out")  # from here, where no worker works
+    ran = reelproof("build", films, "--out", out, *SMALL, "--scheduler", scheduler, "--json")
     assert ran.summary["dataset_sha256"] == json.loads((built / "run.json").read_text())["dataset_sha256"]
+
+
+def test_workers_of_other_code_are_refused(films, tmp_path):
+    """Their package has the same version, and one line more."""
+    other = tmp_path / "other"
+    shutil.copytree(ROOT / ".src", other, ignore=shutil.ignore_patterns("__pycache__"))
+    with (other / "reelproof" / "stages" / "footage" / "scan.py").open("a") as file:
+        file.write("VERSION = 99\n")
+    with running_cluster(tmp_path, PYTHONPATH=str(other)) as address:
+        ran = reelproof("build", films, "--out", tmp_path / "out", *SMALL, "--scheduler", address)
+    assert ran.code == 2
+    assert "runs other code than this command" in ran.err
+    assert not (tmp_path / "out" / "parts").exists()
 
 
 def test_teacher_that_needs_a_gpu_is_refused_where_no_worker_has_one(films, scheduler, tmp_path):
