@@ -3,7 +3,11 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+
+import yaml
 
 from reelproof.training.dpo import DpoConfig
 from reelproof.training.sft import SftConfig
@@ -31,6 +35,23 @@ class Mortal({module}.{trainer}):
 """
 
 
+# accelerate takes FSDP for GPUs alone; told so, it shares weights out over processes on a CPU as well.
+_SHARDED = """
+import accelerate
+from reelproof.training import sft
+from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
+
+class Sharding(accelerate.Accelerator):
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.state.fsdp_plugin = FullyShardedDataParallelPlugin()
+        self.state.distributed_type = DistributedType.FSDP
+        accelerate.PartialState().distributed_type = DistributedType.FSDP
+
+sft.Accelerator = Sharding
+"""
+
+
 def run_until_killed_in_step_4(
     dataset: Path, model: str, out: Path, cfg: SftConfig
 ) -> subprocess.CompletedProcess[bytes]:
@@ -40,13 +61,29 @@ def run_until_killed_in_step_4(
     return _run(["-c", script], dataset, model, out, cfg)
 
 
-def run_in_two_processes(
-    dataset: Path, model: str, out: Path, cfg: SftConfig, script: Path
+def run_in_processes(
+    count: int,
+    dataset: Path,
+    model: str,
+    out: Path,
+    cfg: SftConfig,
+    script: Path,
+    *,
+    sharded: bool = False,
+    mortal: bool = False,
 ) -> subprocess.CompletedProcess[bytes]:
     """Train as `torchrun` does it; `script` is where its program is written."""
-    script.write_text(_TRAIN.format(before="", **_names(cfg)))
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
-    return _run(launch, dataset, model, out, cfg)
+    names = _names(cfg)
+    before = _SHARDED * sharded + _MORTAL.format(**names) * mortal
+    script.write_text(_TRAIN.format(before=before, **names))
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count), str(script)]
+    return _run(launch, dataset, model, out, cfg, _fsdp_environment() if sharded else {})
+
+
+def _fsdp_environment() -> dict[str, str]:
+    """What `accelerate launch` makes of the file that is shipped."""
+    settings = yaml.safe_load((ROOT / "training/launch/fsdp.yaml").read_text())["fsdp_config"]
+    return {name.upper(): str(value) for name, value in settings.items()} | {"ACCELERATE_USE_FSDP": "true"}
 
 
 def _names(cfg: SftConfig) -> dict[str, str]:
@@ -56,13 +93,18 @@ def _names(cfg: SftConfig) -> dict[str, str]:
 
 
 def _run(
-    program: list[str], dataset: Path, model: str, out: Path, cfg: SftConfig
+    program: list[str],
+    dataset: Path,
+    model: str,
+    out: Path,
+    cfg: SftConfig,
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> subprocess.CompletedProcess[bytes]:
     arguments = [str(dataset), model, str(out), cfg.model_dump_json()]
     return subprocess.run(
         [sys.executable, *program, *arguments],
         cwd=ROOT,
-        env={**os.environ, "ACCELERATE_USE_CPU": "true"},
+        env={**os.environ, "ACCELERATE_USE_CPU": "true", **more},
         capture_output=True,
         check=False,
     )

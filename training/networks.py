@@ -48,6 +48,12 @@ def load_network(model: str, lora: LoraSettings | None, gradient_checkpointing: 
     return network.train()
 
 
+def layer_kinds(network: Any) -> list[str]:
+    """Names of the classes whose modules are a network's repeated layers."""
+    layers = (each for each in network.modules() if isinstance(each, GradientCheckpointingLayer))
+    return sorted({type(each).__name__ for each in layers})
+
+
 def checkpoint_layers(network: Any) -> None:
     """Have activations computed again on the way back. A layer keeps its cache: ours does not change then."""
     network.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
@@ -62,8 +68,11 @@ def load_frozen(model: str, device: torch.device) -> Any:
     return network.to(device).eval().requires_grad_(False)
 
 
-def save_network(accelerator: Accelerator, network: Any, processor: Any, run: RunFolder) -> None:
-    """Write RUN/model whole, with its processor; of LoRA also the additions alone, in RUN/adapter."""
+def save_network(accelerator: Accelerator, network: Any, processor: Any, run: RunFolder, start: str) -> None:
+    """Write RUN/model whole, with its processor; of LoRA also the additions alone, in RUN/adapter.
+
+    The weights may lie shared out over processes: additions are merged into those of `start`, read anew.
+    """
     accelerator.wait_for_everyone()
     state = accelerator.get_state_dict(network)
     plain = accelerator.unwrap_model(network)
@@ -71,7 +80,8 @@ def save_network(accelerator: Accelerator, network: Any, processor: Any, run: Ru
         return
     if isinstance(plain, PeftModel):
         plain.save_pretrained(str(run.folder / "adapter"), state_dict=state)
-        plain, state = plain.merge_and_unload(), None
+        base = load_frozen(start, torch.device("cpu"))
+        plain, state = PeftModel.from_pretrained(base, run.folder / "adapter").merge_and_unload(), None
     plain.save_pretrained(run.model, state_dict=state)
     processor.save_pretrained(run.model)
 

@@ -143,7 +143,7 @@ def train_rl(
             if watch is not None and (step % cfg.checkpoint_every_steps == 0 or step == cfg.steps):
                 watch(step, accelerator.unwrap_model(trainer.network))
         spent = time.perf_counter() - began
-        save_network(accelerator, trainer.network, processor, run)
+        save_network(accelerator, trainer.network, processor, run, model_path(model))
         summary = TrainSummary(run.model, cfg.steps, loss, spent, tokens / max(spent, 1e-9))
         run.write_outcome({"state": "done", **summary._asdict()})
     return summary

@@ -111,6 +111,7 @@ def train_on_rows(
     # Eyes have layers that feed no loss: under DDP the second step would wait for their gradients.
     some_unused = DistributedDataParallelKwargs(find_unused_parameters=True)
     accelerator = Accelerator(mixed_precision=cfg.precision, kwargs_handlers=[some_unused])
+    rows_a_step = cfg.batch_rows * cfg.accumulate * accelerator.num_processes
     setup = {
         "command": objective.command,
         "model": model,
@@ -118,15 +119,14 @@ def train_on_rows(
         "policy": shards.policy,
         "frames": frames._asdict(),
         "rows_left_out": len(left_out),
-        "config": cfg.model_dump(mode="json"),
-        "processes": accelerator.num_processes,
+        "rows_a_step": rows_a_step,  # a run may go on with other numbers that come to the same
+        "config": cfg.model_dump(mode="json", exclude={"batch_rows", "accumulate"}),
     }
     with RunFolder(out, setup, accelerator.is_main_process) as run:
         set_seed(cfg.seed)
         network = load_network(model_path(model), cfg.lora, cfg.gradient_checkpointing)
         trainer = objective.trainer(accelerator, network)
         first = trainer.resume(run)
-        rows_a_step = cfg.batch_rows * cfg.accumulate * accelerator.num_processes
         rows = learned_rows(shards, cfg.shards, first * rows_a_step, left_out)
         began, tokens, loss = time.perf_counter(), 0, math.nan
         for step in range(first + 1, cfg.steps + 1):
@@ -145,9 +145,9 @@ def train_on_rows(
                 watch(step, accelerator.unwrap_model(trainer.network))
                 trainer.network.train()
         spent = time.perf_counter() - began
-        save_network(accelerator, trainer.network, processor, run)
+        save_network(accelerator, trainer.network, processor, run, model_path(model))
         summary = TrainSummary(run.model, cfg.steps, loss, spent, tokens / max(spent, 1e-9))
-        run.write_outcome({"state": "done", **summary._asdict()})
+        run.write_outcome({"state": "done", "processes": accelerator.num_processes, **summary._asdict()})
     return summary
 
 

@@ -2,13 +2,14 @@
 
 import json
 import math
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedType
 from pydantic import Field
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
@@ -16,6 +17,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from reelproof.schemas.settings import Settings
 from reelproof.training.batches import Batch
 from reelproof.training.logprobs import completion_logprobs
+from reelproof.training.networks import layer_kinds
 from reelproof.training.preflight import SetupError
 from reelproof.training.runs import RunFolder
 
@@ -82,6 +84,13 @@ class Trainer:
         self.max_grad_norm = cfg.max_grad_norm
         trained = [weight for weight in network.parameters() if weight.requires_grad]
         optimizer = torch.optim.AdamW(trained, lr=cfg.learning_rate, weight_decay=cfg.weight_decay)
+        if accelerator.is_fsdp2:  # by itself it looks for layers that the model might have, and fails
+            accelerator.state.fsdp_plugin.transformer_cls_names_to_wrap = layer_kinds(network)
+        if (
+            accelerator.distributed_type == DistributedType.DEEPSPEED
+        ):  # it clips by itself, and counts no rows
+            asked = {"train_micro_batch_size_per_gpu": 1, "gradient_clipping": cfg.max_grad_norm}
+            accelerator.state.deepspeed_plugin.deepspeed_config.update(asked)
         self.network, self.optimizer = accelerator.prepare(network, optimizer)
         # Not prepared: accelerate would step it once a process.
         self.schedule = LambdaLR(optimizer, lambda step: learning_rate_share(step, steps, cfg))
@@ -95,8 +104,7 @@ class Trainer:
         everywhere = int(self.accelerator.reduce(counted, "sum"))
         total = torch.zeros((), device=device)
         for place, batch in enumerate(batches):
-            last = place == len(batches) - 1
-            with nullcontext() if last else self.accelerator.no_sync(self.network):
+            with self.part_of_step(last=place == len(batches) - 1):
                 loss = self.loss(_to(batch, device)) / everywhere
                 # Devices' gradients are averaged, the loss is a sum over devices.
                 self.accelerator.backward(loss * self.accelerator.num_processes)
@@ -108,6 +116,13 @@ class Trainer:
         return Update(
             loss_everywhere, applied.learning_rate, applied.grad_norm, tokens, self.told(everywhere)
         )
+
+    @contextmanager
+    def part_of_step(self, *, last: bool) -> Iterator[None]:
+        """A forward and a backward pass; in the last of a step, devices put their gradients together."""
+        self.accelerator.gradient_state._set_sync_gradients(last)  # where it is true, DeepSpeed steps
+        with nullcontext() if last else self.accelerator.no_sync(self.network):
+            yield
 
     def units(self, batch: Batch) -> int:
         """How many losses a batch sums up: one a counted token."""
@@ -123,6 +138,11 @@ class Trainer:
 
     def apply(self) -> Applied:
         """Clip the gradients that lie ready, step, and clear them."""
+        if self.accelerator.is_fsdp2:
+            for weight in self.network.parameters():
+                # Checkpoints of shares want an optimizer's state of each, also of weights that feed no loss.
+                if weight.requires_grad and weight.grad is None:
+                    weight.grad = torch.zeros_like(weight)
         norm: Any = self.accelerator.clip_grad_norm_(self.network.parameters(), self.max_grad_norm)
         rate = self.schedule.get_last_lr()[0]
         self.optimizer.step()

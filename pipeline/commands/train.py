@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from reelproof.pipeline.commands.launching import GPUS, SHARING, become_processes
 from reelproof.pipeline.commands.options import DATASET_DIR, OVERRIDES, TRUST_RECIPE
 from reelproof.schemas.text import shown_text
 
@@ -88,6 +89,22 @@ def _typed(do: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def _spread(do: "Callable[..., None]") -> Callable[..., None]:
+    """The same, in several processes where that is asked for."""
+
+    @GPUS
+    @SHARING
+    @wraps(do)
+    def command(gpus: int | None, sharing: str, **more: Any) -> None:
+        if gpus is not None:
+            from reelproof.pipeline.teachers.gpu_claims import visible_gpus
+
+            become_processes(gpus, sharing, len(visible_gpus()))
+        do(**more)
+
+    return command
+
+
 def _verified(do: "Callable[..., None]") -> Callable[..., None]:
     """The same, with the verifier of the build."""
 
@@ -109,6 +126,7 @@ def train() -> None:
 
 
 @train.command(cls=_Explained, settings="reelproof.training.sft:SftConfig")
+@_spread
 @_typed
 def sft(typed: Typed) -> None:
     """Fine-tune a model on the kept thoughts of DIR."""
@@ -118,6 +136,7 @@ def sft(typed: Typed) -> None:
 
 
 @train.command(cls=_Explained, settings="reelproof.training.dpo:DpoConfig")
+@_spread
 @_typed
 def dpo(typed: Typed) -> None:
     """Teach a model to prefer kept thoughts of DIR over wrong, ungrounded or lucky ones (DPO)."""

@@ -15,7 +15,7 @@ from reelproof.training.shards import ShardsConfig, example_of
 from reelproof.training.trainer import OptimizerConfig
 from tests.tiny_qwen import FAMILIES, frame_px, tiny_qwen_processor, write_tiny_qwen
 from tests.tiny_training import dpo_row, write_dpo, write_sft
-from tests.training_processes import run_in_two_processes, run_until_killed_in_step_4
+from tests.training_processes import run_in_processes, run_until_killed_in_step_4
 
 CFG = DpoConfig(
     steps=10,
@@ -163,7 +163,7 @@ def test_rows_that_are_no_pairs_are_refused(model, dataset, tmp_path):
 @pytest.mark.real
 def test_two_processes_prefer_as_one_does(model, dataset, plain_run, tmp_path):
     cfg = CFG.model_copy(update={"accumulate": 1})
-    done = run_in_two_processes(dataset, model, tmp_path / "run", cfg, tmp_path / "train.py")
+    done = run_in_processes(2, dataset, model, tmp_path / "run", cfg, tmp_path / "train.py")
     assert done.returncode == 0, done.stderr.decode()
     for name in ("loss", "preferred", "margin"):
         both, one = ([line[name] for line in lines(run)] for run in (tmp_path / "run", plain_run))

@@ -21,7 +21,7 @@ from reelproof.training.sft import SftConfig, train_sft
 from reelproof.training.shards import ShardsConfig, example_of
 from reelproof.training.trainer import OptimizerConfig, Trainer, learning_rate_share
 from tests.tiny_training import sft_row, write_sft
-from tests.training_processes import run_in_two_processes, run_until_killed_in_step_4
+from tests.training_processes import run_in_processes, run_until_killed_in_step_4
 
 CFG = SftConfig(
     steps=6,
@@ -112,6 +112,21 @@ def test_accumulated_batches_make_the_step_of_one_large_batch(model):
     assert torch.allclose(weights[0], weights[1], atol=1e-4)
 
 
+def test_a_step_of_several_batches_is_one_to_whoever_steps_on_the_way_back(model, monkeypatch):
+    """DeepSpeed steps in `backward` where accelerate tells it that gradients are complete."""
+    network = AutoModelForImageTextToText.from_pretrained(model)
+    trainer, seen = Trainer(Accelerator(cpu=True), network, OptimizerConfig(), 1), []
+    backward = trainer.accelerator.backward
+    monkeypatch.setattr(
+        trainer.accelerator,
+        "backward",
+        lambda loss: (seen.append(trainer.accelerator.sync_gradients), backward(loss)),
+    )
+    trainer.step(batches(model))
+    trainer.step(batches(model))
+    assert seen == [False, True] * 2
+
+
 def test_run_learns_and_records_what_it_was_made_from(plain_run, dataset):
     losses = curve(plain_run)
     assert list(losses) == [1, 2, 3, 4, 5, 6]
@@ -171,10 +186,27 @@ def test_killed_run_goes_on_with_the_same_losses(model, dataset, plain_run, tmp_
 def test_two_processes_learn_as_one_does(model, dataset, plain_run, tmp_path):
     """The network's eyes have a layer that feeds no loss, for which plain DDP waits."""
     cfg = CFG.model_copy(update={"accumulate": 1})
-    done = run_in_two_processes(dataset, model, tmp_path / "run", cfg, tmp_path / "train.py")
+    done = run_in_processes(2, dataset, model, tmp_path / "run", cfg, tmp_path / "train.py")
     assert done.returncode == 0, done.stderr.decode()
     assert curve(tmp_path / "run") == pytest.approx(curve(plain_run), rel=1e-4)
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["setup"]["processes"] == 2
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["processes"] == 2
+
+
+@pytest.mark.real
+def test_shared_out_weights_learn_as_one_does_and_go_on_in_another_number_of_processes(
+    model, dataset, plain_run, tmp_path
+):
+    """Two processes of three rows are killed in step 4; three of two rows go on from step 2."""
+    out, script = tmp_path / "run", tmp_path / "train.py"
+    for count, mortal in ((2, True), (3, False)):
+        cfg = CFG.model_copy(update={"accumulate": 1, "batch_rows": 6 // count})
+        done = run_in_processes(count, dataset, model, out, cfg, script, sharded=True, mortal=mortal)
+        assert (done.returncode != 0) == mortal, done.stderr.decode()
+        assert list(curve(out)) == ([1, 2, 3] if mortal else [1, 2, 3, 4, 5, 6])
+    assert curve(out) == pytest.approx(curve(plain_run), rel=1e-4)
+    weights = [AutoModelForImageTextToText.from_pretrained(run / "model") for run in (out, plain_run)]
+    for name, weight in weights[0].state_dict().items():
+        assert torch.allclose(weight, weights[1].state_dict()[name], atol=1e-4), name
 
 
 def test_run_of_another_setup_is_not_gone_on_with(model, dataset, plain_run):

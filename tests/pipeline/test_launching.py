@@ -1,0 +1,47 @@
+import sys
+
+import pytest
+from accelerate.commands.config.config_args import load_config_from_file
+from accelerate.commands.launch import launch_command_parser
+from accelerate.utils import DistributedType
+
+from reelproof.pipeline.cli import main
+from reelproof.pipeline.commands.launching import launch_line
+
+TYPED = ["train", "sft", "data", "--model", "m", "--out", "run", "--set", "steps=3"]
+
+
+@pytest.mark.parametrize(
+    ("sharing", "kind"),
+    [
+        ("ddp", DistributedType.MULTI_GPU),
+        ("fsdp", DistributedType.FSDP),
+        ("zero3", DistributedType.DEEPSPEED),
+    ],
+)
+def test_line_is_understood_by_accelerate(sharing, kind):
+    line = launch_line(TYPED, 8, sharing)
+    read = launch_command_parser().parse_args(line[3:])
+    assert (read.num_processes, read.module, read.training_script) == (8, True, "reelproof.pipeline")
+    assert read.training_script_args == TYPED
+    assert load_config_from_file(read.config_file).distributed_type == kind
+
+
+def test_command_becomes_the_launcher_of_itself(monkeypatch, capsys):
+    became = []
+    monkeypatch.setattr("reelproof.pipeline.teachers.gpu_claims.visible_gpus", lambda: ("0", "1"))
+    monkeypatch.setattr("os.execv", lambda path, line: (became.append((path, line)), sys.exit(0)))
+    monkeypatch.setattr(sys, "argv", ["reelproof", *TYPED[:3], "--gpus=2", "--sharing", "ddp", *TYPED[3:]])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert became == [(sys.executable, launch_line(TYPED, 2, "ddp"))]
+    assert "accelerate.commands.launch" in capsys.readouterr().err
+
+
+def test_gpus_that_are_not_there_are_refused(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["reelproof", *TYPED, "--gpus", "64"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "--gpus 64: this machine has" in capsys.readouterr().err
