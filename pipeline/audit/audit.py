@@ -19,8 +19,13 @@ from reelproof.pipeline.teachers.kinds import SignalsTeacherConfig
 from reelproof.pipeline.workplace import is_build
 from reelproof.stages.answers.probes import Probe
 
-DEFAULTS = ("policy.answer_forms=all", "policy.max_single_pass_rate=0.5", "policy.max_shuffled_pass_rate=0.5")
-"""What holds where no recipe says otherwise: no form of a trace is a fault, and one frame must not do."""
+DEFAULTS = (
+    "policy.answer_forms=all",
+    "policy.max_single_pass_rate=0.5",
+    "policy.max_shuffled_pass_rate=0.5",
+    "policy.max_damaged_share=0.02",
+)
+"""What holds where no recipe says otherwise: traces in any form, one frame must not do, damage is told."""
 WORK = "work"
 """Where the steps leave their files, within the audit's folder: as in a build's."""
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from importlib.util import find_spec
 
 from reelproof.pipeline.audit.kinds import KINDS
-from reelproof.pipeline.audit.report import AuditReport, tell_baselines
+from reelproof.pipeline.audit.report import AuditReport
 from reelproof.pipeline.audit.row_faults import Finding
 from reelproof.pipeline.audit.source import Source
 from reelproof.pipeline.dataset.card import plain
@@ -100,7 +100,7 @@ def _lines(
         )
     yield from ("", "An interval stands where a model's draws decide; all else was counted.", "")
     yield from ("## What is right without looking", "")
-    yield from (f"* {plain(line)}" for line in tell_baselines(report))
+    yield from (f"* {plain(each.told())}" for each in report.baselines)
     yield ""
     for file, caption in pictures:
         yield from (f"![{caption}]({file})", "")
@@ -113,9 +113,8 @@ def _lines(
     yield from ("", "## What was looked for besides", "")
     if report.clean:
         yield f"* found in no row: {', '.join(f'`{kind}`' for kind in report.clean)}"
-    for wanting in dict.fromkeys(report.not_looked.values()):
-        kinds = ", ".join(f"`{kind}`" for kind, why in report.not_looked.items() if why == wanting)
-        yield f"* not looked for: {kinds}: {plain(wanting)}"
+    for why, kinds in report.wanting().items():
+        yield f"* not looked for: {', '.join(f'`{kind}`' for kind in kinds)}: {why}"
     if report.curated is not None:
         yield from ("", "## What is left", "")
         yield (

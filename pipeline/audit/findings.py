@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -21,11 +21,12 @@ from reelproof.pipeline.audit.steps import read_decided
 from reelproof.pipeline.dataset.part_files import read_columns
 from reelproof.pipeline.inputs.evaluation_sets import read_evaluation_sets
 from reelproof.pipeline.parts.whole import read_left
+from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.steps.whole_set import NEAR_DUPLICATES
 from reelproof.pipeline.teachers.kinds import SignalsTeacherConfig
 from reelproof.pipeline.workplace import Workplace
 from reelproof.schemas.footage import Clip
-from reelproof.schemas.question import Question
+from reelproof.schemas.question import WHEN, Question
 from reelproof.schemas.record import from_table
 from reelproof.schemas.trace import Trace
 from reelproof.stages.answers.given_traces import PROMPT_ID
@@ -51,38 +52,44 @@ def look_through(workplace: Workplace, source: Source) -> Looked:
     """Everything that is wrong with each row."""
     rows, questions = _asked_rows(workplace, source)
     measured = read_decided(workplace)
-    first: dict[str, int] = {}
-    for each in rows:
-        first.setdefault(each.question_id, each.row.number)
+    one = measured.unique("question_id", keep="first", maintain_order=True)
     written = [each.row for each in rows]
-    policy = workplace.recipe.policy
-    conflicts = tuple(conflicting_rows(written))
-    repeated = tuple(repeated_rows(rows))
-    told = {(each.kind, each.number) for each in (*conflicts, *repeated)}
     found = [
         *(Finding(each.kind, each.number, each.reason) for each in source.problems),
         *equal_options(written),
-        *misread_answers(rows, policy.min_graded_score),
-        *conflicts,
-        *repeated,
+        *misread_answers(rows, workplace.recipe.policy.min_graded_score),
+        *conflicting_rows(written),
+        *repeated_rows(rows),
         *stretches_outside(written, _lengths_s(workplace)),
-        *(Finding("missing_video", each.number, source.missing[each.video])
-          for each in written if each.video in source.missing),
-        *_damaged(workplace, source, rows, measured),
+        *_unusable_videos(workplace, source),
         *_repeated_videos(workplace, source),
-        *_of_questions(workplace, rows, measured, first, told),
+        *_of_questions(workplace, rows, one),
         *_of_thoughts(rows, measured),
-    ]  # fmt: skip
-    among = _among(workplace, source, rows, measured)
+    ]
+    among = _among(workplace.recipe, source, rows, measured)
+    return Looked(
+        findings=_told_once(found, among),
+        among=among,
+        questions=questions,
+        measured=one,
+        thoughts=sum(len(each.traces) for each in rows),
+    )
+
+
+def _told_once(found: Iterable[Finding], among: Mapping[Need, frozenset[int]]) -> tuple[Finding, ...]:
+    """In order; of a row's several findings of a kind the first, and no near-repeat that is a plain one."""
     order = {kind.name: place for place, kind in enumerate(KINDS)}
-    needs = {kind.name: kind.need for kind in KINDS}
-    kept = {
-        (each.kind, each.number): each for each in reversed(found) if each.number in among[needs[each.kind]]
-    }
-    findings = sorted(kept.values(), key=lambda each: (order[each.kind], each.number))
-    distinct = measured.unique("question_id", maintain_order=True)
-    thoughts = sum(len(each.traces) for each in rows)
-    return Looked(tuple(findings), among, questions, distinct, thoughts)
+    first: dict[tuple[str, int], Finding] = {}
+    for each in found:
+        if each.number in among[KINDS[order[each.kind]].need]:
+            first.setdefault((each.kind, each.number), each)
+    told = [
+        each
+        for each in first.values()
+        if each.kind != "duplicate_question"
+        or not {("conflicting_answer", each.number), ("duplicate_row", each.number)} & first.keys()
+    ]
+    return tuple(sorted(told, key=lambda each: (order[each.kind], each.number)))
 
 
 def _asked_rows(workplace: Workplace, source: Source) -> tuple[list[AskedRow], tuple[Question, ...]]:
@@ -120,22 +127,17 @@ def _lengths_s(workplace: Workplace) -> dict[str, float]:
     return lengths
 
 
-def _damaged(
-    workplace: Workplace, source: Source, rows: Iterable[AskedRow], measured: pl.DataFrame
-) -> Iterator[Finding]:
-    films = {each.video_id for each in source.films}
+def _unusable_videos(workplace: Workplace, source: Source) -> Iterator[Finding]:
     lost = {each.video_id: f"{each.kind}: {each.detail}" for each in workplace.quarantined()}
-    unread = {each.name: f"{each.kind}: {each.detail}" for each in source.lost}
-    damaged = _with_reason(measured, "rl_reasons", "damaged", "question_id")
-    for each in rows:
-        video_id = each.row.given.video_id
-        name = each.row.video.rpartition("/")[2]
-        if video_id in films and video_id in lost:
-            yield Finding("damaged_video", each.row.number, lost[video_id])
-        elif video_id not in films and name in unread:
-            yield Finding("damaged_video", each.row.number, unread[name])
-        elif each.question_id in damaged:
-            yield Finding("damaged_video", each.row.number, "its film is damaged where the question is about")
+    films = {each.video_id for each in source.films}
+    for row in source.rows:
+        video_id = row.given.video_id
+        if row.video in source.missing:
+            yield Finding("missing_video", row.number, source.missing[row.video])
+        elif row.video in source.unread:
+            yield Finding("unusable_video", row.number, source.unread[row.video])
+        elif video_id in films and video_id in lost:
+            yield Finding("unusable_video", row.number, lost[video_id])
 
 
 def _repeated_videos(workplace: Workplace, source: Source) -> Iterator[Finding]:
@@ -153,49 +155,50 @@ def _repeated_videos(workplace: Workplace, source: Source) -> Iterator[Finding]:
 
 
 def _of_questions(
-    workplace: Workplace,
-    rows: Iterable[AskedRow],
-    measured: pl.DataFrame,
-    first: Mapping[str, int],
-    told: set[tuple[str, int]],
+    workplace: Workplace, rows: Sequence[AskedRow], measured: pl.DataFrame
 ) -> Iterator[Finding]:
-    """Reasons that policy has against questions."""
-    broken = {name: _with_reason(measured, "rl_reasons", name, "question_id") for name in OF_QUESTION}
-    one = measured.unique("question_id", keep="first")
-    facts = {row["question_id"]: row for row in one.iter_rows(named=True)}
-    held = _held_by(workplace, rows, broken["contaminated"])
+    """Reasons that policy has against questions, of which `measured` has a row each."""
+    facts = {row["question_id"]: row for row in measured.iter_rows(named=True)}
+    first = {each.question_id: each.row.number for each in reversed(rows)}
+    held = _held_by(
+        workplace, [each for each in rows if "contaminated" in facts[each.question_id]["rl_reasons"]]
+    )
     for each in rows:
+        fact = facts[each.question_id]
         for name in OF_QUESTION:
-            number, fact = each.row.number, facts[each.question_id]
-            if each.question_id not in broken[name] or (
-                name == "duplicate_question"
-                and not told.isdisjoint((("conflicting_answer", number), ("duplicate_row", number)))
-            ):
-                continue
-            why = {
-                "duplicate_question": f"as row {first.get(fact['question_duplicate_of'], '?')}",
-                "contaminated": held.get(each.question_id, "its frames are those of a named set"),
-                "answered_blind": f"{fact['blind_passes']} of {fact['blind_rollouts']} right",
-                "answered_from_one_frame": f"{fact['single_passes']} of {fact['single_rollouts']} right",
-                "answered_shuffled": f"{fact['shuffled_passes']} of {fact['shuffled_rollouts']} right",
-                "lucky": f"{fact['pass_count']} of {fact['rollout_count']} right",
-            }[name]
-            yield Finding(name, number, why)
+            if name in fact["rl_reasons"]:
+                yield Finding(name, each.row.number, _why(name, fact, first, held))
 
 
-def _held_by(workplace: Workplace, rows: Iterable[AskedRow], held: set[str]) -> dict[str, str]:
+def _why(name: str, fact: Mapping[str, Any], first: Mapping[str, int], held: Mapping[str, str]) -> str:
+    def right(what: str) -> str:
+        return f"{fact[f'{what}_passes']} of {fact[f'{what}_rollouts']} right"
+
+    match name:
+        case "duplicate_question":
+            return f"as row {first.get(fact['question_duplicate_of'], '?')}"
+        case "contaminated":
+            return held.get(fact["question_id"], "its frames are those of a named set")
+        case "damaged":
+            return f"{100 * fact['damaged_share']:.0f} % of it is damaged"
+        case "lucky":
+            return (
+                f"{fact['pass_count']} of {fact['rollout_count']} right, luck gives {fact['luck_rate']:.2g}"
+            )
+        case _:
+            return right(
+                {"answered_blind": "blind", "answered_from_one_frame": "single"}.get(name, "shuffled")
+            )
+
+
+def _held_by(workplace: Workplace, rows: Iterable[AskedRow]) -> dict[str, str]:
     """Which set holds a question, and by what, as far as words and names tell."""
-    asked = [
-        (
-            each.question_id,
-            each.row.given.video_id,
-            each.row.video.rpartition("/")[2],
-            each.row.given.question,
-        )
-        for each in rows
-        if each.question_id in held
-    ]
     columns = ("question_id", "video_id", "video", "text")
+    asked = [
+        (each.question_id, given.video_id, each.row.video, given.question.removeprefix(WHEN))
+        for each in rows
+        if (given := each.row.given)
+    ]
     frame = pl.DataFrame(asked, schema=dict.fromkeys(columns, pl.String), orient="row")
     cfg = workplace.recipe.contamination
     found = find_contamination(frame, pl.DataFrame(), read_evaluation_sets(cfg.sets).sets, cfg.overlap)
@@ -204,11 +207,11 @@ def _held_by(workplace: Workplace, rows: Iterable[AskedRow], held: set[str]) -> 
 
 def _of_thoughts(rows: Iterable[AskedRow], measured: pl.DataFrame) -> Iterator[Finding]:
     """Reasons that policy has against traces that came along."""
-    broken = {name: _with_reason(measured, "reasons", name, "trace_id") for name in OF_THOUGHT}
+    reasons = dict(measured.select("trace_id", "reasons").iter_rows())
     for each in rows:
         for trace in each.traces:
             for name in OF_THOUGHT:
-                if trace.trace_id in broken[name]:
+                if name in reasons[trace.trace_id]:
                     yield Finding(name, each.row.number, _shown(trace, name))
 
 
@@ -217,45 +220,34 @@ def _shown(trace: Trace, name: str) -> str:
     return f"it says: {' '.join(said.split())[:160]}"
 
 
-def _with_reason(measured: pl.DataFrame, column: str, reason: str, key: str) -> set[str]:
-    return set(measured.filter(pl.col(column).list.contains(reason))[key])
-
-
 def _among(
-    workplace: Workplace, source: Source, rows: Sequence[AskedRow], measured: pl.DataFrame
+    recipe: Recipe, source: Source, rows: Sequence[AskedRow], measured: pl.DataFrame
 ) -> dict[Need, frozenset[int]]:
     """Rows for which there is what each need says."""
-    recipe = workplace.recipe
     films = {each.video_id for each in source.films}
+    columns = ("blind_rollouts", "single_rollouts", "shuffled_rollouts", "rollout_count", "judged_claims")
+    most = measured.group_by("question_id").agg(pl.col(columns).max().fill_null(0))
+    counts = {row["question_id"]: row for row in most.iter_rows(named=True)}
+
+    def with_(column: str, least: int = 1) -> frozenset[int]:
+        return frozenset(e.row.number for e in rows if counts[e.question_id][column] >= least)
+
+    every = frozenset(row.number for row in source.rows)
+    seen = frozenset(row.number for row in source.rows if row.given.video_id in films)
+    thought = frozenset(each.row.number for each in rows if each.traces)
+    looked_for = bool(source.films or source.missing or source.unread)
     verifies = not isinstance(recipe.verifier, SignalsTeacherConfig)
-    one = measured.group_by("question_id").agg(
-        pl.col(
-            "blind_rollouts", "single_rollouts", "shuffled_rollouts", "rollout_count", "judged_claims"
-        ).max()
-    )
-    counts = {row["question_id"]: row for row in one.iter_rows(named=True)}
-
-    def enough(column: str, least: int = 1) -> frozenset[int]:
-        return numbers(each for each in rows if (counts[each.question_id][column] or 0) >= least)
-
-    def numbers(some: Iterable[AskedRow]) -> frozenset[int]:
-        return frozenset(each.row.number for each in some)
-
-    seen = [each for each in rows if each.row.given.video_id in films]
-    found = source.films or source.missing or source.lost
     return {
         Need.ROW: source.numbers,
-        Need.NAMED_SETS: numbers(rows) if recipe.contamination.sets else frozenset(),
-        Need.LENGTH: numbers(e for e in rows if e.row.duration_s or e.row.given.video_id in films),
-        Need.ROOT: numbers(rows) if found else frozenset(),
-        Need.FILM: numbers(rows) - frozenset(r.number for r in source.rows if r.video in source.missing)
-        if found
-        else frozenset(),
-        Need.BLIND: enough("blind_rollouts"),
-        Need.ONE_FRAME: enough("single_rollouts"),
-        Need.SHUFFLED: enough("shuffled_rollouts"),
-        Need.ROLLOUTS: enough("rollout_count", 2),
-        Need.THOUGHT: numbers(each for each in rows if each.traces),
-        Need.SHOWN_THOUGHT: numbers(each for each in seen if each.traces),
-        Need.VERIFIER: enough("judged_claims") if verifies else frozenset(),
+        Need.NAMED_SETS: every if recipe.contamination.sets else frozenset(),
+        Need.LENGTH: seen | {row.number for row in source.rows if row.duration_s},
+        Need.ROOT: every if looked_for else frozenset(),
+        Need.FILM: seen | {row.number for row in source.rows if row.video in source.unread},
+        Need.BLIND: with_("blind_rollouts"),
+        Need.ONE_FRAME: with_("single_rollouts"),
+        Need.SHUFFLED: with_("shuffled_rollouts"),
+        Need.ROLLOUTS: with_("rollout_count", 2),
+        Need.THOUGHT: thought,
+        Need.SHOWN_THOUGHT: thought & seen,
+        Need.VERIFIER: with_("judged_claims") if verifies else frozenset(),
     }

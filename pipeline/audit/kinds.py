@@ -54,7 +54,8 @@ KINDS = (
     ),
     Kind("contaminated", "a named set holds it", Need.NAMED_SETS),
     Kind("missing_video", "its video is not there", Need.ROOT),
-    Kind("damaged_video", "its video cannot be read, or is damaged where it asks", Need.FILM),
+    Kind("unusable_video", "its video is there and cannot be decoded", Need.FILM),
+    Kind("damaged", "its film is damaged in the part that it asks about", Need.FILM),
     Kind("repeated_video", "its video shows what an earlier one shows", Need.FILM, drops=False),
     Kind("answered_blind", "it is answered right without a frame, more often than luck explains", Need.BLIND),
     Kind("answered_from_one_frame", "it is answered right from one frame", Need.ONE_FRAME),
@@ -75,7 +76,7 @@ KINDS = (
 """In the order in which they are told."""
 
 OF_QUESTION = (
-    *("duplicate_question", "contaminated", "answered_blind", "answered_from_one_frame"),
+    *("duplicate_question", "contaminated", "damaged", "answered_blind", "answered_from_one_frame"),
     *("answered_shuffled", "lucky"),
 )
 """Reasons of the policy's that hold for a question, whoever answered it."""

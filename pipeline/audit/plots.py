@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 
 from reelproof.pipeline.audit.report import AuditReport
-from reelproof.pipeline.dataset.plots import ALL, KEPT, LINE, STYLE, Drawing, canvas, picture_of
+from reelproof.pipeline.dataset.plots import ALL, INK, KEPT, LINE, STYLE, Drawing, canvas, picture_of
 
 
 def draw_audit(report: AuditReport) -> Iterator[tuple[str, str, bytes]]:
@@ -27,9 +27,7 @@ def _kinds(report: AuditReport) -> Drawing | None:
     axes.barh(names, shares, color=LINE)
     for place, each in enumerate(report.kinds):
         if each.low is not None and each.high is not None:
-            axes.plot(
-                [100 * each.low, 100 * each.high], [place, place], color=STYLE["text.color"], linewidth=1
-            )
+            axes.plot([100 * each.low, 100 * each.high], [place, place], color=INK, linewidth=1)
         axes.text(max(shares[place], 100 * (each.high or 0)), place, f" {each.rows:,}", va="center")
     axes.invert_yaxis()
     axes.set_xlabel("% of the rows for which it could be told")
@@ -47,7 +45,7 @@ def _letters(report: AuditReport) -> Drawing | None:
     axes.step(
         np.append(places, len(places)) - 0.5,
         [*(each.expected for each in key.letters), key.letters[-1].expected],
-        where="post", color=STYLE["text.color"], linewidth=1, label="expected by chance",
+        where="post", color=INK, linewidth=1, label="expected by chance",
     )  # fmt: skip
     axes.set_xticks(places, [each.letter for each in key.letters])
     axes.set_ylabel("questions")
@@ -56,24 +54,19 @@ def _letters(report: AuditReport) -> Drawing | None:
 
 
 def _baselines(report: AuditReport) -> Drawing | None:
-    told = [
-        (f"{key.task}, always the same".replace("_", " "), key.constant_score, key.chance)
-        for key in report.answer_keys
-    ]
-    if report.longest:
-        told.append(("multiple choice, the longest option", report.longest.score, report.longest.chance))
-    told += [
-        (f"{each.task}, without a frame".replace("_", " "), each.score, each.chance) for each in report.blind
-    ]
+    told = report.baselines
     if not told:
         return None
     figure, axes = canvas(height=1.2 + 0.34 * len(told))
     places = np.arange(len(told))
-    axes.barh(places, [100 * score for _, score, _ in told], color=ALL)
-    axes.set_yticks(places, [name for name, _, _ in told])
-    for place, (_, _, chance) in enumerate(told):
-        if chance is not None:
-            axes.plot([100 * chance, 100 * chance], [place - 0.4, place + 0.4], color=LINE)
+    colours = [LINE if each.alarm else ALL for each in told]
+    axes.barh(places, [100 * each.score for each in told], color=colours)
+    axes.set_yticks(places, [each.how.replace("_", " ") for each in told])
+    for place, each in enumerate(told):
+        if each.low is not None and each.high is not None:
+            axes.plot([100 * each.low, 100 * each.high], [place, place], color=INK, linewidth=1)
+        if each.chance is not None:
+            axes.plot([100 * each.chance] * 2, [place - 0.4, place + 0.4], color=INK, linewidth=2)
     axes.invert_yaxis()
-    axes.set_xlabel("% right; red is what chance gives")
+    axes.set_xlabel("% right; the bar across is what chance gives, red is more than it explains")
     return Drawing("baselines", "What is right without looking at a film.", figure)

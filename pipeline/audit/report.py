@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
-from pydantic import Field
 
 from reelproof.pipeline.audit.findings import Looked
 from reelproof.pipeline.audit.kinds import KINDS
@@ -12,6 +11,7 @@ from reelproof.pipeline.audit.row_faults import Finding
 from reelproof.pipeline.audit.source import Source
 from reelproof.schemas.balance import KeyBalance
 from reelproof.schemas.intervals import wilson
+from reelproof.schemas.question import Task
 from reelproof.schemas.record import Record
 from reelproof.stages.checks.balance import LEAST_P_VALUE, LEAST_QUESTIONS, longest_option, measure_balance
 
@@ -32,28 +32,29 @@ class KindFound(Record):
     """Number of a row that has it."""
 
 
-class Longest(Record):
-    """Answering every question with its longest option."""
+class Baseline(Record):
+    """Answers of one task that take no look at a film."""
 
-    score: float
-    questions: int
-    chance: float
-    p_value: float
-    alarm: bool
-
-
-class BlindScore(Record):
-    """Answers of one task without a frame."""
-
-    task: str
+    how: str
+    """`multiple_choice, always 'B'`; `…, the longest option`; `…, without a frame`."""
     questions: int
     score: float
     """Mean share of right answers."""
-    low: float
-    """Wilson's 95 % interval, over questions."""
-    high: float
+    low: float | None
+    """Wilson's 95 % interval, over questions, where a model answered; null where it was counted."""
+    high: float | None
     chance: float | None
-    """Mean share that guesses get right; null where that is not known of most."""
+    """Mean share that guesses get right; null where that is not known."""
+    alarm: bool
+    """It is more than chance explains."""
+
+    def told(self) -> str:
+        """In words."""
+        interval = "" if self.low is None else f" ({100 * self.low:.1f}–{100 * (self.high or 0):.1f} %)"
+        chance = "" if self.chance is None else f", by chance {100 * self.chance:.1f} %"
+        alarm = "; more than chance explains" if self.alarm else ""
+        score = f"{100 * self.score:.1f} %{interval}"
+        return f"{self.how}: right for {score} of {self.questions:,}{chance}{alarm}"
 
 
 class AuditReport(Record):
@@ -81,10 +82,17 @@ class AuditReport(Record):
     not_looked: Mapping[str, str]
     """Kinds that could not be looked for -> what is wanting."""
     answer_keys: tuple[KeyBalance, ...]
-    longest: Longest | None
-    blind: tuple[BlindScore, ...]
-    curated: int | None = Field(default=None)
+    """How often which letter is right, and more of the constant answers."""
+    baselines: tuple[Baseline, ...]
+    curated: int | None = None
     """Rows of the curated file, and of its random control; null where none was asked for."""
+
+    def wanting(self) -> dict[str, list[str]]:
+        """What is wanting -> kinds that could not be looked for without."""
+        kinds = defaultdict[str, list[str]](list)
+        for kind, why in self.not_looked.items():
+            kinds[why].append(kind)
+        return kinds
 
 
 def make_report(source: Source, looked: Looked) -> AuditReport:
@@ -92,6 +100,7 @@ def make_report(source: Source, looked: Looked) -> AuditReport:
     by_kind: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in looked.findings:
         by_kind[finding.kind].append(finding)
+    keys = tuple(measure_balance(looked.questions))
     return AuditReport(
         source=source.url,
         unit=source.manifest.unit,
@@ -106,9 +115,8 @@ def make_report(source: Source, looked: Looked) -> AuditReport:
         kinds=tuple(_kinds_found(by_kind, looked)),
         clean=tuple(kind.name for kind in KINDS if looked.among[kind.need] and kind.name not in by_kind),
         not_looked={kind.name: str(kind.need) for kind in KINDS if not looked.among[kind.need]},
-        answer_keys=tuple(measure_balance(looked.questions)),
-        longest=_longest(looked),
-        blind=tuple(_blind_scores(looked.measured)),
+        answer_keys=keys,
+        baselines=(*map(_constant, keys), *_longest(looked), *_blind(looked.measured)),
     )
 
 
@@ -128,29 +136,46 @@ def _kinds_found(by_kind: Mapping[str, Sequence[Finding]], looked: Looked) -> It
             )
 
 
-def _longest(looked: Looked) -> Longest | None:
-    found = longest_option(looked.questions)
-    return found and Longest(
-        score=found.right / found.questions,
-        questions=found.questions,
-        chance=found.chance,
-        p_value=found.p_value,
-        alarm=found.questions >= LEAST_QUESTIONS and found.p_value < LEAST_P_VALUE,
+def _constant(key: KeyBalance) -> Baseline:
+    return Baseline(
+        how=f"{key.task}, always {key.constant_answer[:40]!r}",
+        questions=key.questions,
+        score=key.constant_score,
+        low=None,
+        high=None,
+        chance=key.chance,
+        alarm=key.alarm,
     )
 
 
-def _blind_scores(measured: pl.DataFrame) -> Iterator[BlindScore]:
+def _longest(looked: Looked) -> Iterator[Baseline]:
+    if found := longest_option(looked.questions):
+        yield Baseline(
+            how=f"{Task.MULTIPLE_CHOICE}, the longest option",
+            questions=found.questions,
+            score=found.right / found.questions,
+            low=None,
+            high=None,
+            chance=found.chance,
+            alarm=found.questions >= LEAST_QUESTIONS and found.p_value < LEAST_P_VALUE,
+        )
+
+
+def _blind(measured: pl.DataFrame) -> Iterator[Baseline]:
     asked = measured.filter(pl.col("blind_rollouts") > 0)
-    by_task = asked.group_by("task").agg(
-        pl.len().alias("questions"),
-        (pl.col("blind_passes") / pl.col("blind_rollouts")).mean().alias("score"),
-        pl.when(pl.col("guess_rate").count() * 2 > pl.len())
-        .then(pl.col("guess_rate").mean())
-        .alias("chance"),
-    )
-    for row in by_task.sort("task").iter_rows(named=True):
-        interval = wilson(row["score"] * row["questions"], row["questions"])
-        yield BlindScore(**row, low=interval.low, high=interval.high)
+    for (task,), rows in asked.sort("task").group_by("task", maintain_order=True):
+        share = rows.select(pl.col("blind_passes") / pl.col("blind_rollouts")).to_series().mean()
+        score, chances = wilson(float(share or 0.0) * len(rows), len(rows)), rows["guess_rate"].drop_nulls()  # type: ignore[arg-type]
+        chance = float(chances.mean()) if 2 * len(chances) > len(rows) else None  # type: ignore[arg-type]
+        yield Baseline(
+            how=f"{task}, without a frame",
+            questions=len(rows),
+            score=score.value,
+            low=score.low,
+            high=score.high,
+            chance=chance,
+            alarm=chance is not None and score.low > chance,
+        )
 
 
 def tell_report(report: AuditReport) -> Iterator[str]:
@@ -170,32 +195,7 @@ def tell_report(report: AuditReport) -> Iterator[str]:
         )
     yield f"{'any':<24} {report.at_fault:>7,} {100 * report.at_fault / max(report.rows, 1):>5.1f} %"
     yield ""
-    yield from tell_baselines(report)
+    yield from (each.told() for each in report.baselines)
     if report.clean:
         yield f"found in no row: {', '.join(report.clean)}"
-    for wanting in dict.fromkeys(report.not_looked.values()):
-        kinds = ", ".join(kind for kind, why in report.not_looked.items() if why == wanting)
-        yield f"not looked for: {kinds} ({wanting})"
-
-
-def tell_baselines(report: AuditReport) -> Iterator[str]:
-    """What is right without looking, a line each."""
-    for key in report.answer_keys:
-        chance = "" if key.chance is None else f", by chance {100 * key.chance:.1f} %"
-        alarm = "; more than chance explains" if key.alarm else ""
-        yield (
-            f"{key.task}: always {key.constant_answer[:40]!r} is right for {100 * key.constant_score:.1f} % "
-            f"of {key.questions:,}{chance}{alarm}"
-        )
-    if longest := report.longest:
-        alarm = "; more than chance explains" if longest.alarm else ""
-        yield (
-            f"multiple_choice: the longest option is right for {100 * longest.score:.1f} % of "
-            f"{longest.questions:,}, by chance {100 * longest.chance:.1f} %{alarm}"
-        )
-    for blind in report.blind:
-        chance = "" if blind.chance is None else f", by chance {100 * blind.chance:.1f} %"
-        yield (
-            f"{blind.task}: answered without a frame, {100 * blind.score:.1f} % are right "
-            f"({100 * blind.low:.1f}–{100 * blind.high:.1f} %) of {blind.questions:,}{chance}"
-        )
+    yield from (f"not looked for: {', '.join(kinds)} ({why})" for why, kinds in report.wanting().items())

@@ -1,6 +1,6 @@
 """A manifest that somebody has -> its rows by line, films that are there, and films only named."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from reelproof.pipeline.disk.store import Store
@@ -47,7 +47,9 @@ class Source(NamedTuple):
     files: tuple[SourceIdentity, ...]
     """Every file that was read, several names of one video among them."""
     lost: tuple[Quarantine, ...]
-    """Files that are there and could not be read."""
+    """Files that are there and could not be read …"""
+    unread: Mapping[str, str]
+    """… and why, by the URL that rows name."""
 
     @property
     def problems(self) -> tuple[ListProblem, ...]:
@@ -107,6 +109,11 @@ def read_source(cfg: SourcesConfig, store: Store, looks: bool) -> Source:
         named=tuple(_only_named(video, store) for video in named),
         files=identities.found,
         lost=identities.lost,
+        unread={
+            video: next((each.detail for each in identities.lost if each.name == file.name), "")
+            for video, file in found.items()
+            if file.url not in by_url
+        },
     )
 
 
@@ -114,11 +121,3 @@ def _only_named(video: str, store: Store) -> SourceIdentity:
     name = video.rstrip("/").rpartition("/")[2]
     file = SourceFile(url=store.path(f"{NOWHERE}/{name}"), size_bytes=0, version=NOWHERE)
     return SourceIdentity(video_id=video, file=file)
-
-
-def first_rows(rows: Sequence[SourceRow]) -> dict[GivenRow, int]:
-    """Each distinct question with its trace -> the row where it stands first."""
-    first: dict[GivenRow, int] = {}
-    for row in rows:
-        first.setdefault(row.given, row.number)
-    return first

@@ -61,6 +61,8 @@ def test_each_planted_fault_is_found_and_no_other(tmp_path):
     assert {each["kind"] for each in report["kinds"]} == planted.lines.keys()
     blind = next(each for each in report["kinds"] if each["kind"] == "answered_blind")
     assert blind["low"] < blind["share"] < blind["high"]
+    (told,) = (each for each in report["baselines"] if each["how"] == "multiple_choice, without a frame")
+    assert told["low"] < 0.25 + 0.75 * 8 / told["questions"] < told["high"]
     curated = (out / "curated" / "benchmark.jsonl").read_text().splitlines()
     control = (out / "control" / "benchmark.jsonl").read_text().splitlines()
     source = planted.file.read_text().splitlines()
@@ -158,7 +160,11 @@ def test_uneven_key_and_telling_lengths_are_told(tmp_path):
     report = reelproof_here("audit", file, "--json").summary
     (key,) = report["answer_keys"]
     assert (key["alarm"], key["constant_answer"], key["constant_score"]) == (True, "A", 1)
-    assert (report["longest"]["alarm"], report["longest"]["score"]) == (True, 1)
+    told = {each["how"]: (each["alarm"], each["score"]) for each in report["baselines"]}
+    assert told == {
+        "multiple_choice, always 'A'": (True, 1),
+        "multiple_choice, the longest option": (True, 1),
+    }
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.json"]
 
 
@@ -191,7 +197,7 @@ def test_videos_that_are_there_are_looked_at(tmp_path, films, ready):
     report = reelproof_here("audit", place / "rows.jsonl", "--out", out, *scheduler, "--json").summary
     expected = {
         "missing_video": {5},
-        "damaged_video": {4},
+        "unusable_video": {4},
         "repeated_video": {3},
         "span_outside_film": {6},
         "cites_outside_clip": {2},
