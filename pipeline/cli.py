@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reelproof.pipeline.recipe import Recipe
     from reelproof.stages.footage.random_access import Reader
 
-EXIT_UNFINISHED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_UNFINISHED = 1
 
 # Every command imports what it needs when it runs, so that `--help` answers at once.
 
@@ -238,24 +238,16 @@ for command in (audit, browse, publish_dataset, export_dataset, card, train, tts
 
 
 def main() -> None:
-    """Entry point of the `reelproof` command. Exit code 0 done, 1 unfinished, 2 bad usage."""
-    from reelproof.pipeline.errors import BuildFailed, UsageError
+    """Entry point of the `reelproof` command. Exit code 0 done, 1 unfinished, 2 bad usage, 130 stopped."""
+    from reelproof.pipeline.commands.endings import tell_ending
 
     try:
         sys.exit(cli(standalone_mode=False))
-    except (click.Abort, KeyboardInterrupt):
-        sys.unraisablehook = lambda _: None  # Dask closes at exit what it had not opened yet, and says so
-        click.echo("reelproof: stopped; what is done is kept, and the same command goes on", err=True)
-        sys.exit(EXIT_INTERRUPTED)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(EXIT_USAGE)
-    except UsageError as error:
-        click.echo(f"reelproof: {shown_text(str(error))}", err=True)
-        sys.exit(EXIT_USAGE)
-    except BuildFailed as error:
-        click.echo(f"reelproof: {shown_text(str(error))}", err=True)
-        sys.exit(EXIT_UNFINISHED)
+    except (Exception, KeyboardInterrupt) as error:
+        code = tell_ending(error)
+        if code is None:
+            raise
+        sys.exit(code)
 
 
 def _console(stderr: bool = True) -> "Console":

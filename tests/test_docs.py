@@ -9,6 +9,7 @@ import pytest
 
 from reelproof.pipeline.cli import cli
 from reelproof.pipeline.recipe import load_recipe
+from reelproof.schemas.install import EXTRAS, IN_CHECKOUT, OF_WHEEL
 from tests.dag_picture import PICTURE, draw
 
 ROOT = Path(__file__).parents[1]
@@ -79,6 +80,27 @@ def test_extras_in_readme_are_in_pyproject():
     named = re.search(r"\(extras: ([^)]+)\)", README)
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert set(re.findall(r"`(\w+)`", named[1])) <= set(extras)
+
+
+def test_what_installs_an_extra_is_said_in_one_place_and_names_no_index():
+    """A name on an index could be anybody's."""
+    for line in (IN_CHECKOUT, OF_WHEEL):
+        assert line.format(extra="server") in README
+    texts = [
+        path for name in ("pipeline", "stages", "schemas", "training") for path in (ROOT / name).rglob("*.py")
+    ]
+    told = re.compile(r"pip install '?reelproof\b(?!-\*)")
+    assert [str(path) for path in (*texts, ROOT / "README.md") if told.search(path.read_text())] == []
+
+
+def test_extras_bring_what_they_are_said_to_bring():
+    import tomllib
+
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for extra, packages in EXTRAS.items():
+        named = {re.split(r"[\[<>=~!]", line)[0].lower().replace("-", "_") for line in extras.get(extra, ())}
+        brought = named | ({"aiohttp"} if "openai" in named else set())
+        assert extra == "core" or set(packages) <= brought, extra
 
 
 @pytest.mark.parametrize("target", ["demo", "test", "check", "mutants", "bench"])

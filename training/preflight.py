@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoProcessor
 from reelproof.schemas.answers.reading import cited_spans
 from reelproof.schemas.answers.thought import cited_near_frames
 from reelproof.schemas.errors import UsageError
+from reelproof.schemas.install import installing
 from reelproof.schemas.sample import ChatMessage
 from reelproof.training.batches import PromptConfig, frame_labels, limit_frames, prompt_text
 from reelproof.training.shards import Example, Shards, example_of
@@ -40,7 +41,13 @@ class FrameContract(NamedTuple):
 
 def load_processor(model: str) -> Any:
     """The model's processor and a check that it sees. Raises SetupError for a model without vision."""
-    config = AutoConfig.from_pretrained(model)
+    try:
+        config = AutoConfig.from_pretrained(model)
+    except (OSError, ValueError) as error:
+        raise SetupError(
+            f"{model} is no model that can be loaded ({str(error).strip().splitlines()[0]}); name the folder "
+            "of a run or of a model, with config.json in it, or a name on the Hub"
+        ) from None
     if getattr(config, "vision_config", None) is None:
         raise SetupError(
             f"{model} ({config.model_type}) has no vision: its config names no vision_config. "
@@ -51,7 +58,10 @@ def load_processor(model: str) -> Any:
     except ImportError as error:
         if "torchvision" not in str(error).lower():
             raise
-        raise SetupError(f"the processor of {model} needs torchvision: pip install torchvision") from error
+        raise SetupError(
+            f"the processor of {model} needs torchvision: pip install torchvision, or all that training "
+            f"takes: {installing('train')}"
+        ) from error
     if not hasattr(processor, "image_processor"):
         raise SetupError(f"{model} has no image processor beside its weights; add its own")
     if getattr(processor, "chat_template", None) is None:

@@ -27,6 +27,7 @@ from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.teachers.gpu_claims import visible_gpus
 from reelproof.pipeline.teachers.kinds import check_teacher, gpus_a_server
 from reelproof.schemas.footage import Footage
+from reelproof.schemas.install import EXTRAS, installing
 from reelproof.stages.footage.scan import FootageConfig
 from reelproof.stages.teachers.protocol import TeacherUnavailable
 
@@ -96,21 +97,9 @@ def _packages() -> Iterator[Finding]:
         if not missing:
             yield Finding(extra, "ok", ", ".join(f"{package} {found}" for package, found in have.items()))
         elif extra == "core":
-            yield Finding(extra, "problem", f"missing: {', '.join(missing)}; `pip install reelproof`")
+            yield Finding(extra, "problem", f"missing: {', '.join(missing)}; install reelproof again")
         else:
-            yield Finding(
-                extra, "note", f"without {', '.join(missing)}; `pip install reelproof[{extra}]` adds it"
-            )
-
-
-EXTRAS = {
-    "core": ("dask", "distributed", "pyarrow", "polars", "av", "decord", "scenedetect-headless"),
-    "server": ("openai",),
-    "vllm": ("vllm",),
-    "train": ("torch", "transformers", "trl", "accelerate", "peft", "datasets"),
-    "card": ("matplotlib",),
-}
-"""Extra -> the packages that it stands for. A literal, so that doctor works where the metadata does not."""
+            yield Finding(extra, "note", f"without {', '.join(missing)}; {installing(extra)}")
 
 
 def _version(package: str) -> str | None:

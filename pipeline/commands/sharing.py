@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from reelproof.pipeline.commands.options import BUILD_DIR, INTO_USED, OVERRIDES
+from reelproof.schemas.install import installing
 from reelproof.schemas.text import shown_text
 
 # Every command imports what it needs when it runs, so that `--help` answers at once.
@@ -50,6 +51,7 @@ def publish_dataset(build_dir: str, target: str, public: bool, into_used: bool, 
     What lies here under the name of TARGET is meant as that folder. A login is taken from the environment
     (HF_TOKEN) or the Hub's own command.
     """
+    from reelproof.pipeline.dataset.reading import open_dataset
     from reelproof.pipeline.disk.store import Store
     from reelproof.pipeline.errors import UsageError
     from reelproof.pipeline.publish.publish import FolderTarget, Target, publish, tell_published
@@ -62,11 +64,10 @@ def publish_dataset(build_dir: str, target: str, public: bool, into_used: bool, 
         try:
             from reelproof.pipeline.publish.hub import HubTarget
         except ImportError as error:
-            raise UsageError(
-                f"publishing to the Hub needs `pip install reelproof[publish]` ({error})"
-            ) from error
+            raise UsageError(f"publishing to the Hub needs {installing('publish')} ({error})") from error
         place = HubTarget(target, public=public)
     store = Store(build_dir)
+    open_dataset(store)  # a place without one is left as it is
     with store.lock():  # no refilter may change it on the way
         published = publish(store, place, dry_run, into_used)
     for line in tell_published(published, dry_run):

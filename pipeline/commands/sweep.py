@@ -10,6 +10,7 @@ import polars as pl
 
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
+from reelproof.schemas.install import installing
 from reelproof.schemas.policy import PolicyConfig
 
 MOST_VALUES = 1000
@@ -53,7 +54,7 @@ def write_sweep_plot(
 ) -> str:
     """Draw the sweep into a file, or into the build's folder. Returns where it is, or why there is none."""
     if not find_spec("matplotlib"):
-        return "no picture: matplotlib is not installed here; `pip install reelproof[card]`"
+        return f"no picture: matplotlib is not installed here; {installing('card')}"
     from reelproof.pipeline.dataset.plots import sweep_picture
 
     picture = sweep_picture(found, setting, policy)

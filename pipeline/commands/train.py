@@ -11,6 +11,7 @@ import click
 
 from reelproof.pipeline.commands.launching import GPUS, SHARING, become_processes
 from reelproof.pipeline.commands.options import DATASET_DIR, OVERRIDES, TRUST_RECIPE
+from reelproof.schemas.install import told_missing
 from reelproof.schemas.text import shown_text
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class _Explained(click.Command):
             try:
                 told = explain_settings(getattr(import_module(module), name))
             except ModuleNotFoundError as missing:
-                told = f"{missing.name} is not installed here; `pip install reelproof[train]`"
+                told = told_missing(missing) or str(missing)
             formatter.write(f"\nSettings{purpose}, for --set and --config:\n{indent(told, '  ')}\n")
 
 

@@ -55,7 +55,7 @@ trainer.train()
 '''
 
 _TRL_REWARD = '''\
-"""The score by which these rows were filtered, as a reward (pip install reelproof)."""
+"""The score by which these rows were filtered, as a reward, where reelproof is installed."""
 
 from reelproof.schemas.answers.scores import lenient_score, read_completion
 from reelproof.schemas.question import Task
@@ -154,7 +154,7 @@ ROOT_IMAGE_DIR="$PWD" swift rlhf \\
 """
 
 _SWIFT_GRPO = """#!/bin/sh
-# Reinforcement learning with ms-swift, started in this folder (pip install reelproof).
+# Reinforcement learning with ms-swift, started in this folder, where reelproof is installed.
 ROOT_IMAGE_DIR="$PWD" swift rlhf \\
     --rlhf_type grpo \\
     --model Qwen/Qwen2.5-VL-7B-Instruct \\
@@ -168,7 +168,7 @@ ROOT_IMAGE_DIR="$PWD" swift rlhf \\
 """
 
 _SWIFT_REWARD = '''\
-"""The score by which these rows were filtered, as a reward of ms-swift (pip install reelproof)."""
+"""The score by which these rows were filtered, as a reward of ms-swift, where reelproof is installed."""
 
 try:
     from swift.rewards import ORM, orms
@@ -193,7 +193,7 @@ orms["reelproof_answer"] = AnswerReward
 '''
 
 _VERL_REWARD = '''\
-"""The score by which these rows were filtered, as verl's custom reward function (pip install reelproof)."""
+"""The score by which these rows were filtered, as verl's custom reward function; it needs reelproof."""
 
 from reelproof.schemas.answers.scores import lenient_score, read_completion
 from reelproof.schemas.question import Task
@@ -213,7 +213,7 @@ def compute_score(data_source, solution_str, ground_truth, extra_info=None, **kw
 '''
 
 _VERL_SCRIPT = """#!/bin/sh
-# GRPO with verl, started in this folder (pip install reelproof).
+# GRPO with verl, started in this folder, where reelproof is installed.
 python3 -m verl.trainer.main_ppo \\
     algorithm.adv_estimator=grpo \\
     data.train_files="$PWD/train.parquet" \\

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from reelproof.pipeline.teachers.model_folder import check_model
 from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig, server_key, sharing_gpus
+from reelproof.schemas.install import installing
 from reelproof.schemas.settings import Settings
 from reelproof.stages.teachers.protocol import (
     AskingConfig,
@@ -212,6 +213,5 @@ def _check_packages(*packages: str, extra: str) -> None:
     missing = [package for package in packages if find_spec(package) is None]
     if missing:
         raise TeacherUnavailable(
-            f"this kind of teacher needs {' and '.join(missing)}, not installed here; "
-            f"`pip install reelproof[{extra}]`"
+            f"this kind of teacher needs {' and '.join(missing)}, not installed here; {installing(extra)}"
         )

@@ -1,0 +1,39 @@
+"""What ended a command -> one message and the exit code; what nobody expected keeps its traceback."""
+
+import sys
+
+import click
+
+from reelproof.pipeline.errors import BuildFailed, UsageError
+from reelproof.schemas.install import told_missing
+from reelproof.schemas.text import shown_text
+
+UNFINISHED, USAGE, INTERRUPTED = 1, 2, 130
+_OF_A_NAME = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError)
+"""Errors of a path that was named, and not of the disk."""
+
+
+def tell_ending(error: BaseException) -> int | None:
+    """Say what happened, on standard error. Returns the exit code; None for what nobody expected."""
+    match error:
+        case click.Abort() | KeyboardInterrupt():
+            sys.unraisablehook = lambda _: None  # Dask closes at exit what it had not opened yet, and says so
+            return _tell("stopped; what is done is kept, and the same command goes on", INTERRUPTED)
+        case click.ClickException():
+            error.show()
+            return USAGE
+        case UsageError():
+            return _tell(str(error), USAGE)
+        case BuildFailed():
+            return _tell(str(error), UNFINISHED)
+        case OSError() if error.filename and error.strerror:
+            code = USAGE if isinstance(error, _OF_A_NAME) else UNFINISHED
+            return _tell(f"{error.filename}: {error.strerror}", code)
+        case ModuleNotFoundError() if told := told_missing(error):
+            return _tell(told, USAGE)
+    return None
+
+
+def _tell(text: str, code: int) -> int:
+    click.echo(f"reelproof: {shown_text(text)}", err=True)
+    return code

@@ -1,0 +1,35 @@
+"""An extra -> what it brings, and the line that installs it, wherever reelproof came from."""
+
+from collections.abc import Mapping
+
+EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "core": ("dask", "distributed", "pyarrow", "polars", "av", "decord", "scenedetect-headless"),
+    "server": ("openai", "aiohttp"),
+    "vllm": ("vllm",),
+    "train": (
+        *("torch", "transformers", "trl", "accelerate", "peft", "datasets", "tensorboard"),
+        "torchvision",  # the processors of Qwen-VL
+    ),
+    "card": ("matplotlib", "mlcroissant"),
+    "s3": ("s3fs",),
+    "publish": ("huggingface_hub",),
+}
+"""The packages that each extra stands for; those of the wheel itself are `core`."""
+
+IN_CHECKOUT = "pip install -e '.[{extra}]'"
+OF_WHEEL = "pip install 'WHEEL[{extra}]'"
+"""No package index has reelproof: it comes from its repository, or from the wheel that is built there."""
+
+
+def installing(extra: str) -> str:
+    """What adds an extra: the line for a checkout, and for a wheel."""
+    return f"`{IN_CHECKOUT.format(extra=extra)}` in the checkout, or `{OF_WHEEL.format(extra=extra)}`"
+
+
+def told_missing(error: ModuleNotFoundError) -> str | None:
+    """What to install for a library that an extra brings; None for one that is of no extra."""
+    module = (error.name or "").partition(".")[0]
+    extra = next(
+        (extra for extra, packages in EXTRAS.items() if module in packages and extra != "core"), None
+    )
+    return extra and f"{module} is not installed in this Python; {installing(extra)} brings it"
