@@ -3,7 +3,7 @@
 import difflib
 import re
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -19,6 +19,7 @@ M = TypeVar("M", bound=BaseModel)
 
 _USER = re.compile(r"//[^/\s]*@")
 """Of an address, with its password."""
+_MEANT = 3
 _WANTS_A_SECTION = frozenset(("model_type", "model_attributes_type", "dict_type"))
 
 
@@ -75,7 +76,12 @@ def _apply(settings: dict[str, Any], override: str, model: type[BaseModel]) -> N
     for folder in folders:
         default = _default(default, folder)
         place = _step_into(place, folder, key, default)
-    value = yaml.safe_load(text)
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UsageError(
+            f"--set {override}: {text!r} is not YAML; put quotes around a text that holds signs"
+        ) from None
     if isinstance(place, list):
         place[_index(place, last, key)] = value
     else:
@@ -189,8 +195,19 @@ def _may_be(loc: tuple[int | str, ...], model: type[BaseModel]) -> str:
         return ""
     names = list(section.model_fields)
     near = difflib.get_close_matches(str(loc[-1]), names, n=1)
-    guess = f" (did you mean {near[0]}?)" if near else ""
+    meant = list(_places(model, str(loc[-1])))[:_MEANT] or near
+    guess = f" (did you mean {' or '.join(meant)}?)" if meant else ""
     return f"{guess}; it may be one of: {', '.join(names)}"
+
+
+def _places(section: type[BaseModel], name: str, at: str = "") -> Iterator[str]:
+    """Where, in the sections of a section, a field of that name stands."""
+    for field, info in section.model_fields.items():
+        if field == name:
+            yield at + field
+        below = _types_in(info.annotation)
+        if len(below) == 1 and typing.get_origin(info.annotation) is not tuple:
+            yield from _places(below[0], name, f"{at}{field}.")
 
 
 def _meaning(loc: tuple[int | str, ...], model: type[BaseModel]) -> str:

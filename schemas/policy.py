@@ -145,6 +145,8 @@ class PolicyConfig(Settings):
         if not isinstance(given, Mapping):
             return given
         preset = given.get("preset", "balanced")
+        if not isinstance(preset, str):
+            return given  # and pydantic says what it may be
         return {"name": preset} | dict(PRESETS.get(preset, {})) | dict(given)
 
     @field_validator("answer_forms", mode="before")

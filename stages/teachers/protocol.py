@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from reelproof.schemas.chat import ChatRequest, Completion
+from reelproof.schemas.errors import UsageError
 from reelproof.schemas.settings import Settings
 from reelproof.stages.teachers.request_fields import RequestField
 
@@ -50,7 +51,7 @@ def complete_all(
     return completions
 
 
-class TeacherUnavailable(Exception):  # noqa: N818 - says what happened, as BuildFailed does
+class TeacherUnavailable(UsageError):  # noqa: N818 - says what happened, as BuildFailed does
     """A model cannot be reached, or cannot do what is asked, and waiting will not help. Says what to do."""
 
 

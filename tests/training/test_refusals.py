@@ -90,6 +90,15 @@ def test_model_without_vision_is_refused(command, unloadable, tmp_path):
     refused(command, data, str(blind), tmp_path / "run", SetupError, "has no vision")
 
 
+@pytest.mark.parametrize("model", ["nowhere", "empty", "file"])
+def test_model_that_is_none_is_refused_by_its_name(model, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("no model")
+    data = dataset("rl", tmp_path / "data")
+    message = f"{tmp_path / model} is no model that can be loaded .*; name the folder of a run or of a model"
+    refused("rl", data, str(tmp_path / model), tmp_path / "run", SetupError, message)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_prompt_longer_than_the_context_is_refused(command, unloadable, tmp_path):
     data = dataset(command, tmp_path / "data", frames=40)
