@@ -1,12 +1,12 @@
 """Requests -> groups, and bodies of the OpenAI chat protocol for them. No connection."""
 
-import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from reelproof.schemas.chat import ChatRequest, Completion, ImagePart, Message, TextPart
+from reelproof.schemas.chat import ChatRequest, Completion
+from reelproof.schemas.openai_frames import AS_THEY_ARE, Sending, carried
 from reelproof.schemas.openai_reply import read_choices
 
 MOST_CHOICES = 16
@@ -53,19 +53,23 @@ def _without_gaps(same: list[ChatRequest]) -> Iterable[Rollouts]:
     yield Rollouts(tuple(run))
 
 
-def chat_body(group: Rollouts, model: str, frames: Mapping[str, bytes]) -> bytes:
-    """The JSON of `POST /chat/completions` for a group; frames go in as data URIs, sha256 -> JPEG bytes.
+def chat_body(
+    group: Rollouts, model: str, frames: Mapping[str, bytes], sending: Sending = AS_THEY_ARE
+) -> bytes:
+    """The JSON of `POST /chat/completions` for a group; `frames` are sha256 -> JPEG bytes.
 
     Raises KeyError for a frame that is not in `frames`.
     """
     sampling = group.first.sampling
+    messages, fields = carried(group.first.messages, frames, sending)
     body: dict[str, Any] = {
         "model": model,
-        "messages": [_turn(message, frames) for message in group.first.messages],
+        "messages": messages,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "max_tokens": sampling.max_tokens,
         "seed": (sampling.seed + group.first.sample_index) % 2**62,
+        **fields,
     }
     if group.choices > 1:
         body["n"] = group.choices
@@ -75,17 +79,6 @@ def chat_body(group: Rollouts, model: str, frames: Mapping[str, bytes]) -> bytes
     if sampling.logprobs:
         body["logprobs"] = True
     return json.dumps(body, separators=(",", ":")).encode()
-
-
-def _turn(message: Message, frames: Mapping[str, bytes]) -> dict[str, Any]:
-    return {"role": message.role, "content": [_part(part, frames) for part in message.content]}
-
-
-def _part(part: TextPart | ImagePart, frames: Mapping[str, bytes]) -> dict[str, Any]:
-    if isinstance(part, TextPart):
-        return {"type": "text", "text": part.text}
-    uri = "data:image/jpeg;base64," + base64.b64encode(frames[part.sha256]).decode()
-    return {"type": "image_url", "image_url": {"url": uri}}
 
 
 def read_chat_reply(

@@ -71,7 +71,7 @@ def open_teacher(cfg: TeacherConfig) -> Iterator[Teacher]:
                 from reelproof.pipeline.teachers.shared_client import shared_client
                 from reelproof.pipeline.teachers.vllm_server import use_vllm_server
 
-                name, _, revision = teacher_identity(cfg).rpartition("@")
+                name, _, revision = _model_identity(cfg.model, cfg.revision).rpartition("@")
                 server = stack.enter_context(use_vllm_server(cfg, name))
                 asked = _server_config(cfg, name, revision, server.url)
                 yield stack.enter_context(shared_client(asked, server.broken))
@@ -93,7 +93,9 @@ def teacher_identity(cfg: TeacherConfig) -> str:
             return SignalsTeacher().model
         case ServerTeacherConfig():
             return cfg.identity
-        case VllmTeacherConfig() | TransformersTeacherConfig():
+        case VllmTeacherConfig():
+            return _model_identity(cfg.model, cfg.revision) + cfg.shown_otherwise
+        case TransformersTeacherConfig():
             return _model_identity(cfg.model, cfg.revision)
 
 
@@ -173,6 +175,8 @@ def _server_config(cfg: VllmTeacherConfig, name: str, revision: str, url: str) -
         timeout_s=cfg.timeout_s,
         attempts=cfg.attempts,
         patience_s=cfg.patience_s,
+        frames_folder=cfg.frames_folder,
+        frames_as_video=cfg.frames_as_video,
         key_variable="REELPROOF_NO_KEY",
     )
 

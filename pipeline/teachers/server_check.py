@@ -1,13 +1,17 @@
 """A server's settings -> nothing, or the one reason why a build against it would fail."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
+from reelproof.pipeline.teachers.frame_files import sent_by
 from reelproof.schemas.chat import ChatRequest, ImagePart, Message, Sampling, TextPart
 from reelproof.schemas.openai_chat import Rollouts, chat_body
+from reelproof.schemas.openai_frames import Sending
 from reelproof.stages.teachers.openai_server import LastingError, OpenAIServer, PassingError, read_key
 from reelproof.stages.teachers.plain_request import BLANK, blank_jpeg
+from reelproof.stages.teachers.prompts import FRAME_AT_TIME
 from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherNeeds, TeacherUnavailable
 
 CHECK_TIMEOUT_S = 120.0
@@ -27,9 +31,10 @@ async def _check_all(cfg: ServerTeacherConfig, needs: TeacherNeeds) -> str:
     key = read_key(cfg)
     told: dict[str, None] = {}
     for url in cfg.urls:
-        server = OpenAIServer(url, key, cfg)
+        server = OpenAIServer(url, key, cfg, partial(sent_by, cfg))
         try:
-            await _check(server, cfg, needs)
+            with sent_by(cfg) as sending:
+                await _check(server, cfg, sending, needs)
         finally:
             await server.close()
         if server.told_fields:
@@ -37,7 +42,9 @@ async def _check_all(cfg: ServerTeacherConfig, needs: TeacherNeeds) -> str:
     return "; ".join(told)
 
 
-async def _check(server: OpenAIServer, cfg: ServerTeacherConfig, needs: TeacherNeeds) -> None:
+async def _check(
+    server: OpenAIServer, cfg: ServerTeacherConfig, sending: Sending, needs: TeacherNeeds
+) -> None:
     where = f"teacher {cfg.identity}: the server at {server.url}"
     listed = await _listed(server, where)
     names = [str(each.get("id")) for each in listed]
@@ -46,14 +53,19 @@ async def _check(server: OpenAIServer, cfg: ServerTeacherConfig, needs: TeacherN
             f"{where} does not serve {cfg.model!r}; it serves {', '.join(map(repr, names[:8]))}; "
             "set the teacher's `model` to one of these"
         )
-    await _try(server, _request(cfg, 0, needs, short=True), where, "does not answer a plain question")
+    await _try(
+        server, _request(cfg, sending, 0, needs, short=True), where, "does not answer a plain question"
+    )
     if needs.images:
         problem = "takes no images"
-        await _try(server, _request(cfg, 1, needs, short=True), where, problem, "serve a model that sees")
+        remedy = "serve a model that sees"
+        if cfg.frames_folder:
+            remedy += f", and let it read {cfg.frames_folder} (vLLM: --allowed-local-media-path)"
+        await _try(server, _request(cfg, sending, 1, needs, short=True), where, problem, remedy)
     for largest in _largest(needs):
         reply = await _try(
             server,
-            _request(cfg, needs.images, largest, short=False),
+            _request(cfg, sending, needs.images, largest, short=False),
             where,
             f"does not take a request of {needs.images} images of {largest.image_width_px} x "
             f"{largest.image_height_px} px and {needs.prompt_characters} characters",
@@ -105,13 +117,24 @@ def _check_context(reply: Any, models: list[dict[str, Any]], needs: TeacherNeeds
         )
 
 
-def _request(cfg: ServerTeacherConfig, images: int, needs: TeacherNeeds, short: bool) -> bytes:
+def _request(
+    cfg: ServerTeacherConfig, sending: Sending, images: int, needs: TeacherNeeds, short: bool
+) -> bytes:
     """A request with blank frames; the short one shows them small."""
     size_px = (56, 56) if short else (needs.image_width_px, needs.image_height_px)
+    blank = "{}-{}x{}".format(BLANK, *size_px)
     text = (
         "Say yes." if short else ("Say yes. " * (needs.prompt_characters // 9 + 1))[: needs.prompt_characters]
     )
-    turn = Message(role="user", content=(*[ImagePart(sha256=BLANK)] * images, TextPart(text=text)))
+    turn = Message(role="user", content=(*_frames(cfg, blank, images), TextPart(text=text)))
     sampling = Sampling(temperature=0, max_tokens=1)
     request = ChatRequest(model=cfg.identity, messages=(turn,), sampling=sampling)
-    return chat_body(Rollouts((request,)), cfg.model, {BLANK: blank_jpeg(*size_px)})
+    return chat_body(Rollouts((request,)), cfg.model, {blank: blank_jpeg(*size_px)}, sending)
+
+
+def _frames(cfg: ServerTeacherConfig, name: str, count: int) -> Iterator[TextPart | ImagePart]:
+    """One frame so often; with times where these make them a video."""
+    for second in range(count):
+        if cfg.frames_as_video:
+            yield TextPart(text=FRAME_AT_TIME.format(time_s=second))
+        yield ImagePart(sha256=name)

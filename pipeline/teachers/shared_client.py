@@ -8,7 +8,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
+from reelproof.pipeline.teachers.frame_files import sent_by
 from reelproof.stages.teachers.openai_teacher import OpenAITeacher
 from reelproof.stages.teachers.protocol import ServerTeacherConfig
 
@@ -25,6 +27,11 @@ _clients: dict[ServerTeacherConfig, _Client] = {}
 """Those in use; the last user closes one."""
 
 
+def open_client(cfg: ServerTeacherConfig, broken: Callable[[], str | None] = lambda: None) -> OpenAITeacher:
+    """A client of its own, which sends frames as the settings say."""
+    return OpenAITeacher(cfg, broken=broken, sends=partial(sent_by, cfg))
+
+
 @contextmanager
 def shared_client(
     cfg: ServerTeacherConfig, broken: Callable[[], str | None] = lambda: None
@@ -33,7 +40,7 @@ def shared_client(
     with _lock:
         client = _clients.get(cfg)
         if client is None:
-            client = _clients[cfg] = _Client(OpenAITeacher(cfg, broken=broken).__enter__())
+            client = _clients[cfg] = _Client(open_client(cfg, broken).__enter__())
         client.users += 1
     try:
         yield client.teacher

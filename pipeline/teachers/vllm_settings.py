@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from reelproof.pipeline.teachers.orphans import MARK
-from reelproof.stages.teachers.protocol import AskingConfig, TeacherUnavailable
+from reelproof.stages.teachers.protocol import AskingConfig, ShowingConfig, TeacherUnavailable
 
 _KEY_OPTION = re.compile(r"--api[-_]k(e(y)?)?\b", re.IGNORECASE)
 """vLLM takes an option's name with either mark, and shortened while nothing else begins so."""
@@ -26,7 +26,7 @@ LEAST_MEMORY = 0.05
 """That a server can do anything with."""
 
 
-class VllmTeacherConfig(AskingConfig):
+class VllmTeacherConfig(ShowingConfig):
     """A vLLM server that reelproof starts: one for each worker that declares GPUs."""
 
     kind: Literal["vllm"] = "vllm"
@@ -90,8 +90,10 @@ def vllm_command(cfg: VllmTeacherConfig, served_name: str, port: int) -> tuple[s
         "--dtype": cfg.dtype,
         "--tensor-parallel-size": str(cfg.tensor_parallel),
         "--gpu-memory-utilization": str(cfg.gpu_memory_utilization or USED_MEMORY),
-        "--limit-mm-per-prompt": json.dumps({"image": cfg.limit_images, "video": 0}),
+        "--limit-mm-per-prompt": json.dumps({"image": cfg.limit_images, "video": int(cfg.frames_as_video)}),
     }
+    if cfg.frames_folder is not None:
+        settings["--allowed-local-media-path"] = str(Path(cfg.frames_folder).expanduser().absolute())
     if cfg.revision is not None and not folder.is_dir():
         settings["--revision"] = cfg.revision
     if cfg.max_model_len is not None:

@@ -6,7 +6,8 @@ import math
 import os
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
@@ -23,6 +24,7 @@ from openai import (
 )
 
 from reelproof.schemas.openai_chat import Rollouts, chat_body
+from reelproof.schemas.openai_frames import Sending
 from reelproof.schemas.openai_reply import ReplyFault, fault_in, read_choices
 from reelproof.stages.teachers.plain_request import BLANK, blank_jpeg, plainest_request
 from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherUnavailable
@@ -76,8 +78,15 @@ class _ForbiddenError(LastingError):
 class OpenAIServer:
     """One address, and what is known of it. Lives in one event loop."""
 
-    def __init__(self, url: str, key: str, cfg: ServerTeacherConfig) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        cfg: ServerTeacherConfig,
+        sends: Callable[[], AbstractContextManager[Sending]],
+    ) -> None:
         self.url = url
+        self._sends = sends
         self.answers = 0
         """Whole ones that it gave so far."""
         self._cfg = cfg
@@ -190,9 +199,10 @@ class OpenAIServer:
 
     async def _answers_plainly(self, with_image: bool) -> bool:
         request = plainest_request(self._cfg.identity, with_image)
-        body = chat_body(Rollouts((request,)), self._cfg.model, {BLANK: blank_jpeg()})
         try:
-            reply = await self._post(body)
+            with self._sends() as sending:
+                body = chat_body(Rollouts((request,)), self._cfg.model, {BLANK: blank_jpeg()}, sending)
+                reply = await self._post(body)
         except PassingError:
             return False
         except _ForbiddenError as fault:

@@ -11,6 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from random import Random
 from types import TracebackType
@@ -18,6 +19,7 @@ from typing import Self
 
 from reelproof.schemas.chat import ChatRequest, Completion
 from reelproof.schemas.openai_chat import Rollouts, chat_body, group_rollouts, read_chat_reply
+from reelproof.schemas.openai_frames import AS_THEY_ARE, Sending
 from reelproof.stages.teachers.openai_server import (
     FIRST_WAIT_S,
     LONGEST_WAIT_S,
@@ -39,6 +41,7 @@ class _Job:
     number: int
     """Smaller goes first."""
     frames: Mapping[str, bytes]
+    sending: Sending
     open: int
     """Groups without an answer yet."""
     results: queue.SimpleQueue[list[Completion] | BaseException | None] = field(
@@ -91,13 +94,14 @@ class OpenAITeacher:
         cfg: ServerTeacherConfig,
         *,
         broken: Callable[[], str | None] = lambda: None,
+        sends: Callable[[], AbstractContextManager[Sending]] = lambda: nullcontext(AS_THEY_ARE),
     ) -> None:
-        """`broken` may say why waiting for the server is in vain."""
+        """`broken` may say why waiting for the server is in vain; `sends`, how frames go to it."""
         self.model = cfg.identity
         self.in_flight = 0
         """Requests sent to the servers and not answered yet."""
         self._cfg = cfg
-        self._broken = broken
+        self._broken, self._sends = broken, sends
         self._takes_n = True
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="openai-teacher", daemon=True)
@@ -132,19 +136,20 @@ class OpenAITeacher:
         groups = group_rollouts(requests)
         if not groups:
             return
-        job = _Job(next(self._numbers), frames, open=len(groups))
-        self._loop.call_soon_threadsafe(self._begin, job, groups)
-        try:
-            while (said := job.results.get()) is not None:
-                if isinstance(said, BaseException):
-                    raise said
-                yield from said
-        finally:
-            job.ended = True
-            self._jobs.discard(job)
+        with self._sends() as sending:
+            job = _Job(next(self._numbers), frames, sending, open=len(groups))
+            self._loop.call_soon_threadsafe(self._begin, job, groups)
+            try:
+                while (said := job.results.get()) is not None:
+                    if isinstance(said, BaseException):
+                        raise said
+                    yield from said
+            finally:
+                job.ended = True
+                self._jobs.discard(job)
 
     async def _connect(self, key: str) -> None:
-        self._servers = [OpenAIServer(url, key, self._cfg) for url in self._cfg.urls]
+        self._servers = [OpenAIServer(url, key, self._cfg, self._sends) for url in self._cfg.urls]
         self._workers = [
             asyncio.create_task(self._work(server))
             for server in self._servers
@@ -233,7 +238,7 @@ class OpenAITeacher:
         ask.job.settle(completions)
 
     async def _asked(self, server: OpenAIServer, ask: _Ask) -> list[Completion]:
-        body = chat_body(ask.group, self._cfg.model, ask.job.frames)
+        body = chat_body(ask.group, self._cfg.model, ask.job.frames, ask.job.sending)
         started_s = time.monotonic()
         self.in_flight += 1
         try:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, Self, runtime_checkable
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -95,7 +95,23 @@ class AskingConfig(Settings):
     """What its tokens cost, for the accounts of a build; none leaves the cost out."""
 
 
-class ServerTeacherConfig(AskingConfig):
+class ShowingConfig(AskingConfig):
+    """How frames go to a server."""
+
+    frames_folder: str | None = Field(default=None, min_length=1)
+    """Frames go to the server as files in this folder, on a disk that it shares, and not inside requests: a
+    vLLM server reads them with `--allowed-local-media-path`. They are removed once they were asked about."""
+    frames_as_video: bool = False
+    """Frames with rising times go as one video that says when each was, in place of so many images: to a vLLM
+    server that takes `media_io_kwargs` with a request. It tells this teacher from others of its name."""
+
+    @property
+    def shown_otherwise(self) -> str:
+        """What an identity adds where the model sees the same frames as something else than images."""
+        return "+frames=video" * self.frames_as_video
+
+
+class ServerTeacherConfig(ShowingConfig):
     """A running server, or several that serve the same model, with the OpenAI protocol."""
 
     kind: Literal["server"] = "server"
@@ -110,6 +126,8 @@ class ServerTeacherConfig(AskingConfig):
     fields: tuple[RequestField, ...] = ()
     """What of a request this service forbids, or calls otherwise, or wants besides. What it refuses of usual
     fields is found out by itself, and told by the check before a build."""
+    frames_url: str | None = Field(default=None, pattern=r"^https?://[^/?#@]+[^?#@]*$")
+    """The address at which the server finds `frames_folder`; by default `file://` and the same path."""
     max_model_len: int | None = Field(default=None, ge=16)
     """Tokens of prompt and answer together that the server allows. Where it is told, chapters and whole films
     show as many frames as it has room for."""
@@ -124,9 +142,15 @@ class ServerTeacherConfig(AskingConfig):
         named = shown.get("key_variable", "")
         if named and not (isinstance(named, str) and re.fullmatch(_VARIABLE, named)):
             shown["key_variable"] = "(not shown)"
-        if "urls" in shown:
-            shown["urls"] = _without_secrets(shown["urls"])
+        for name in {"urls", "frames_url"} & shown.keys():
+            shown[name] = _without_secrets(shown[name])
         return shown
+
+    @model_validator(mode="after")
+    def _has_a_folder_to_serve(self) -> Self:
+        if self.frames_url and not self.frames_folder:
+            raise ValueError("frames_url says where the server finds frames_folder; name that as well")
+        return self
 
     @field_validator("urls")
     @classmethod
@@ -137,7 +161,7 @@ class ServerTeacherConfig(AskingConfig):
     def identity(self) -> str:
         """`name@revision`, and the values that it is sent besides."""
         added = "".join(f"+{each.name}={each.value}" for each in self.fields if each.value is not None)
-        return f"{self.model}@{self.revision}{added}"
+        return f"{self.model}@{self.revision}{added}{self.shown_otherwise}"
 
 
 class TransformersTeacherConfig(Settings):

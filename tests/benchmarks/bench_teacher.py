@@ -1,10 +1,11 @@
 """What asking costs this process: the client's CPU time and memory, and the completions log's."""
 
+import random
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,13 +13,15 @@ import fsspec
 import psutil
 
 from reelproof.pipeline.teachers.completions import CompletionLog
-from reelproof.schemas.chat import ChatRequest, Completion, Message, Sampling, TextPart
+from reelproof.pipeline.teachers.shared_client import open_client
+from reelproof.schemas.chat import ChatRequest, Completion, ImagePart, Message, Sampling, TextPart
 from reelproof.stages.teachers.openai_teacher import OpenAITeacher
 from reelproof.stages.teachers.protocol import ServerTeacherConfig
 from tests.benchmarks.rows import Rows, at_most
 
 ROOT = Path(__file__).parents[2]
 REQUESTS, CONCURRENCY, LATENCY_S = 20_000, 256, 0.05
+FRAMES, FRAME_BYTES = 16, 25_000
 
 
 def bench_client(_folder: Path) -> Rows:
@@ -39,6 +42,29 @@ def bench_client(_folder: Path) -> Rows:
         "client, CPU a request": at_most(cpu_ms, 1, "ms", against),
         "client, memory grown": at_most(grown_mb, 20, "MB", against),
     }
+
+
+def bench_frames_sent(_folder: Path) -> Rows:
+    """CPU milliseconds of this process a request with frames: inside it, and as files of a shared folder."""
+    frames = {f"{place:064x}": random.Random(place).randbytes(FRAME_BYTES) for place in range(20 * FRAMES)}
+    rows: Rows = {}
+    with _stub() as url, tempfile.TemporaryDirectory() as shared:
+        for name, folder, most_ms in (("inside", None, 12), ("by path", shared, 6)):
+            cfg = ServerTeacherConfig(model="stub", urls=(url,), concurrency=64, frames_folder=folder)
+            requests = [_request(f"{number}", cfg.identity, _shown(frames, number)) for number in range(1000)]
+            with open_client(cfg) as teacher:
+                _drain(teacher.complete(requests[:50], frames))
+                cpu_s = time.process_time()
+                _drain(teacher.complete(requests[50:], frames))
+                cpu_ms = (time.process_time() - cpu_s) / len(requests[50:]) * 1e3
+            about = f"{FRAMES} frames of {FRAME_BYTES // 1000} kB, 64 requests in flight"
+            rows[f"client, CPU a request, frames {name}"] = at_most(cpu_ms, most_ms, "ms", about)
+    return rows
+
+
+def _shown(frames: Mapping[str, bytes], number: int) -> list[str]:
+    names = list(frames)
+    return [names[(7 * number + place) % len(names)] for place in range(FRAMES)]
 
 
 def bench_log(_folder: Path) -> Rows:
@@ -65,8 +91,9 @@ def bench_log(_folder: Path) -> Rows:
     }
 
 
-def _request(text: str, model: str) -> ChatRequest:
-    turn = Message(role="user", content=(TextPart(text=text),))
+def _request(text: str, model: str, frames: Sequence[str] = ()) -> ChatRequest:
+    shown = [ImagePart(sha256=sha256) for sha256 in frames]
+    turn = Message(role="user", content=(*shown, TextPart(text=text)))
     return ChatRequest(model=model, messages=(turn,), sampling=Sampling(max_tokens=64))
 
 

@@ -21,7 +21,7 @@ from tests.benchmarks.bench_footage import (
 from tests.benchmarks.bench_new_check import bench_new_check
 from tests.benchmarks.bench_refilter import bench_policy, bench_refilter
 from tests.benchmarks.bench_report import bench_report
-from tests.benchmarks.bench_teacher import bench_client, bench_log
+from tests.benchmarks.bench_teacher import bench_client, bench_frames_sent, bench_log
 from tests.benchmarks.bench_training import bench_loss_memory, bench_sft, bench_stream
 from tests.benchmarks.bench_upload import bench_upload
 from tests.benchmarks.bench_vllm import bench_vllm
@@ -42,6 +42,7 @@ BENCHES: tuple[Bench, ...] = (
     bench_new_check,
     bench_upload,
     bench_client,
+    bench_frames_sent,
     bench_log,
     bench_vllm,
     bench_sft,

@@ -1,15 +1,18 @@
 """What a vLLM server of our own is told, and what no setting may tell it."""
 
+import json
+
 import pytest
 from pydantic import ValidationError
 
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.recipe import recipe_for_sources
-from reelproof.pipeline.teachers.kinds import teacher_plugins
+from reelproof.pipeline.teachers.kinds import teacher_identity, teacher_plugins
 from reelproof.pipeline.teachers.vllm_settings import (
     VllmTeacherConfig,
     server_key,
     sharing_gpus,
+    vllm_command,
     vllm_environment,
 )
 from reelproof.stages.teachers.protocol import TeacherUnavailable
@@ -50,6 +53,19 @@ def test_a_key_in_a_recipe_is_refused_and_not_quoted():
 def test_other_arguments_are_passed_on_as_they_are():
     words = ("--api-server-count", "2", "--enforce-eager")
     assert VllmTeacherConfig(model="m", extra_args=words).extra_args == words
+
+
+def test_a_server_of_ours_reads_the_folder_of_frames_and_takes_a_video_where_that_is_how_they_go(tmp_path):
+    plain = VllmTeacherConfig(model="m")
+    shown = plain.model_copy(update={"frames_folder": str(tmp_path), "frames_as_video": True})
+    words = vllm_command(shown, "m", 1)
+    assert words[words.index("--allowed-local-media-path") + 1] == str(tmp_path)
+    assert [
+        json.loads(vllm_command(each, "m", 1)[words.index("--limit-mm-per-prompt") + 1])["video"]
+        for each in (plain, shown)
+    ] == [0, 1]
+    assert server_key(plain) != server_key(shown)
+    assert teacher_identity(shown) == teacher_identity(plain) + "+frames=video"
 
 
 def shared(*wanted):
