@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from PIL import Image
-from pydantic import Field
+from pydantic import Field, JsonValue
 from torch import Tensor
 
 from reelproof.schemas.answers.reading import read_completion
@@ -33,6 +33,10 @@ class PromptConfig(Settings):
     max_frames: int | None = Field(default=None, ge=1, le=4096)
     """Bounds the image tokens: rows with more frames keep this many, evenly spread, each with its
     label. Rows whose thoughts cite a frame that goes are not learned from."""
+    image_settings: dict[str, JsonValue] = Field(default={})
+    """Settings of the model's image processor in place of its own, such as `max_pixels` of Qwen-VL,
+    `do_image_splitting: false` of SmolVLM or `crop_to_patches: false` of InternVL, which else cut each frame
+    into tiles. They are kept with the trained model."""
 
 
 class Batch(NamedTuple):

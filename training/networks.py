@@ -11,6 +11,7 @@ from transformers import AutoModelForImageTextToText
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from reelproof.schemas.settings import Settings
+from reelproof.training.preflight import save_processor
 from reelproof.training.runs import RunFolder
 
 KEEPS_CACHE = "_can_checkpoint_with_cache"
@@ -83,7 +84,7 @@ def save_network(accelerator: Accelerator, network: Any, processor: Any, run: Ru
         base = load_frozen(start, torch.device("cpu"))
         plain, state = PeftModel.from_pretrained(base, run.folder / "adapter").merge_and_unload(), None
     plain.save_pretrained(run.model, state_dict=state)
-    processor.save_pretrained(run.model)
+    save_processor(processor, run.model)
 
 
 def takes(network: Any, argument: str) -> bool:

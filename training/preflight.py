@@ -2,7 +2,10 @@
 
 import heapq
 import io
-from collections.abc import Collection, Iterable, Iterator
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +22,9 @@ from reelproof.training.shards import Example, Shards, example_of
 
 LONGEST_CHECKED = 16
 """Rows with the most text whose tokens are counted."""
+
+IMAGE_SETTINGS = "image_settings.json"
+"""Beside a trained model: the settings of its image processor that the run had in place of its own."""
 
 NEAR_S = 0.5
 """A cited time means a frame that is as near as this."""
@@ -39,8 +45,11 @@ class FrameContract(NamedTuple):
     """Image tokens for each of them."""
 
 
-def load_processor(model: str) -> Any:
-    """The model's processor and a check that it sees. Raises SetupError for a model without vision."""
+def load_processor(model: str, image_settings: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    """The model's processor and a check that it sees. Raises SetupError for a model without vision.
+
+    `image_settings` go before its image processor's own, and are kept with a model that is trained.
+    """
     try:
         config = AutoConfig.from_pretrained(model)
     except (OSError, ValueError) as error:
@@ -68,7 +77,31 @@ def load_processor(model: str) -> Any:
         raise SetupError(f"{model} has no chat template; choose an instruction-tuned model")
     if processor.tokenizer.pad_token_id is None:
         processor.tokenizer.pad_token = processor.tokenizer.eos_token
+    kept = Path(model) / IMAGE_SETTINGS
+    before = json.loads(kept.read_text()) if kept.is_file() else {}
+    return set_images(processor, {**before, **image_settings})
+
+
+def set_images(processor: Any, settings: Mapping[str, Any]) -> Any:
+    """The processor, with these settings before its image processor's own; SetupError for unknown ones."""
+    images = processor.image_processor
+    known = {*images.to_dict(), *getattr(getattr(images, "valid_kwargs", None), "__annotations__", {})}
+    unknown = sorted(settings.keys() - known)
+    if unknown:
+        raise SetupError(
+            f"prompt.image_settings: {', '.join(unknown)} is no setting of {type(images).__name__}; "
+            f"those are {', '.join(sorted(known))}"
+        )
+    if settings:
+        processor.images_kwargs = {**getattr(processor, "images_kwargs", {}), **settings}
     return processor
+
+
+def save_processor(processor: Any, folder: Path) -> None:
+    """Write it for the Auto classes, and what `set_images` set for `load_processor`."""
+    processor.save_pretrained(folder)
+    if settings := vars(processor).get("images_kwargs"):
+        (folder / IMAGE_SETTINGS).write_text(json.dumps(settings) + "\n")
 
 
 def check_frames(processor: Any, shards: Shards, allow_resize: bool) -> FrameContract:

@@ -94,7 +94,7 @@ def train_rl(
     """
     path = model_path(model)
     shards = open_shards(build_dir, cfg.shards)
-    processor = load_processor(path)
+    processor = load_processor(path, cfg.prompt.image_settings)
     frames = check_frames(processor, shards, cfg.allow_resize)
     check_length(processor, path, shards, cfg.prompt, frames, room=cfg.sampling.max_tokens)
     curriculum = Curriculum.of(stream_in_order(shards), cfg.curriculum, cfg.seed)

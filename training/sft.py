@@ -104,7 +104,7 @@ def train_on_rows(
 ) -> TrainSummary:
     """What `train_sft` does, for any objective."""
     shards = open_shards(build_dir, cfg.shards)
-    processor = load_processor(model_path(model))
+    processor = load_processor(model_path(model), cfg.prompt.image_settings)
     frames = check_frames(processor, shards, cfg.allow_resize)
     check_length(processor, model_path(model), shards, cfg.prompt, frames, room=0)
     left_out = rows_citing_dropped_frames(shards, cfg.prompt)

@@ -99,7 +99,7 @@ def open_sampler(
     if backend.kind == "server":
         return ServerSampler(backend, model, prompt)
     path = model_path(model)
-    processor = load_processor(path)
+    processor = load_processor(path, prompt.image_settings)
     frames = check_frames(processor, shards, allow_resize=True)
     check_length(processor, path, shards, prompt, frames, room)
     try:

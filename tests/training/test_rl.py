@@ -241,7 +241,7 @@ def test_checkpointed_layers_change_no_loss(model, dataset, tmp_path):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_models_that_number_pictures_in_three_dimensions_are_trained(family, tmp_path, monkeypatch):
     model, processor, dataset = qwen(tmp_path, family)
-    monkeypatch.setattr("reelproof.training.rl.load_processor", lambda _: processor)
+    monkeypatch.setattr("reelproof.training.rl.load_processor", lambda *_: processor)
     cfg = JUDGED.model_copy(update={"steps": 1, "updates": 2})
     summary = train_rl(dataset, model, tmp_path / "run", cfg, EvenJudge())
     assert math.isfinite(summary.loss)
