@@ -225,7 +225,7 @@ def _among(
 ) -> dict[Need, frozenset[int]]:
     """Rows for which there is what each need says."""
     films = {each.video_id for each in source.films}
-    columns = ("blind_rollouts", "single_rollouts", "shuffled_rollouts", "rollout_count", "judged_claims")
+    columns = ("blind_rollouts", "single_rollouts", "shuffled_rollouts", "rollout_count")
     most = measured.group_by("question_id").agg(pl.col(columns).max().fill_null(0))
     counts = {row["question_id"]: row for row in most.iter_rows(named=True)}
 
@@ -237,6 +237,7 @@ def _among(
     thought = frozenset(each.row.number for each in rows if each.traces)
     looked_for = bool(source.films or source.missing or source.unread)
     verifies = not isinstance(recipe.verifier, SignalsTeacherConfig)
+    judged = set(measured.filter(pl.col("judged_claims") > 0)["trace_id"]) if verifies else set()
     return {
         Need.ROW: source.numbers,
         Need.NAMED_SETS: every if recipe.contamination.sets else frozenset(),
@@ -249,5 +250,5 @@ def _among(
         Need.ROLLOUTS: with_("rollout_count", 2),
         Need.THOUGHT: thought,
         Need.SHOWN_THOUGHT: thought & seen,
-        Need.VERIFIER: with_("judged_claims") if verifies else frozenset(),
+        Need.VERIFIER: frozenset(e.row.number for e in rows if any(t.trace_id in judged for t in e.traces)),
     }

@@ -168,6 +168,11 @@ def test_uneven_key_and_telling_lengths_are_told(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.json"]
 
 
+def says_a_and_no(_: int, body: dict) -> Reply:
+    said = "no" if "Claim: " in last_text(body) else "A"
+    return chat_reply(body, [f"<think>So.</think><answer>{said}</answer>"] * body.get("n", 1), "stub")
+
+
 @pytest.mark.real
 def test_videos_that_are_there_are_looked_at(tmp_path, films, ready):
     place = tmp_path / "set"
@@ -185,22 +190,43 @@ def test_videos_that_are_there_are_looked_at(tmp_path, films, ready):
         "Where is it?",
     )
     rows = [
-        {"video": video, "question": question, "options": ["one", "another"], "answer": "A"}
+        {
+            "video": video,
+            "question": question,
+            "options": ["one", "another", "a third", "none"],
+            "answer": "A",
+        }
         for video, question in zip(videos, asked, strict=True)
     ]
     rows.append({"video": "film 1.mp4", "question": "When does it turn?", "answer": "[2, 90]"})
-    thought = "At [0.5 s] it is one, and at [900.0 s] it is another, so the answer is A."
+    thought = "At [0.0 s - 3.0 s] it is one. At [900.0 s] it is another, so the answer is A."
     rows[1]["completion"] = f"<think>{thought}</think><answer>A</answer>"
     (place / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     out = tmp_path / "out"
     scheduler = ("--set", f"cluster.scheduler={ready[1]}")
-    report = reelproof_here("audit", place / "rows.jsonl", "--out", out, *scheduler, "--json").summary
+    with StubServer(fault=says_a_and_no) as server:
+        verifier = {"kind": "server", "model": "stub", "urls": [server.url]}
+        asked = (
+            "--model",
+            "stub",
+            "--server",
+            server.url,
+            "--set",
+            f"claims.verifier={json.dumps(verifier)}",
+        )
+        ran = reelproof_here("audit", place / "rows.jsonl", "--out", out, *scheduler, *asked, "--json")
+    report = ran.summary
     expected = {
         "missing_video": {5},
         "unusable_video": {4},
         "repeated_video": {3},
         "span_outside_film": {6},
+        "answered_blind": {1, 2, 3, 4, 5},
+        "answered_from_one_frame": {1, 2, 3},
+        "answered_shuffled": {1, 2, 3},
         "cites_outside_clip": {2},
+        "ungrounded": {2},
+        "control_believed": {2},
     }
     assert {each["kind"]: found_lines(out, each["kind"]) for each in report["kinds"]} == expected
     assert (report["videos_named"], report["videos_there"]) == (4, 3)
