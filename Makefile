@@ -9,7 +9,7 @@ LOADERS := build/loaders
 # Some systems switch compiled modules off; every process would then compile all of ours again, for half a second.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check picture mutants bench vllm study clean
+.PHONY: demo test check picture mutants bench gpu vllm study clean
 
 demo: .venv/.demo $(FOOTAGE)
 	$(BIN)/reelproof build pipeline/recipes/demo.yaml --out out/demo
@@ -35,6 +35,11 @@ mutants: .venv/.test
 # All of them take about an hour; `make bench ONLY=refilter` runs one. What cannot run here says what it needs.
 bench: .venv/.test $(FOOTAGE)
 	$(BIN)/python -m tests.benchmarks.run $(ONLY)
+
+# What training costs on one GPU, in 8 minutes and without a network: build/gpu.json. In an environment of your own:
+# `python -m tests.benchmarks.gpu`; with --tiny on a CPU.
+gpu:
+	$(BIN)/python -m tests.benchmarks.gpu
 
 # The CPU build of vLLM in an environment of its own (3.5 GB): with it, `make test` also asks a real server.
 vllm:
