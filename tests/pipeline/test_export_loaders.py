@@ -13,6 +13,9 @@ import pytest
 from PIL import Image
 
 from reelproof.pipeline.export.export import export
+from reelproof.schemas.answers.reading import read_answer
+from reelproof.schemas.answers.scores import lenient_score
+from reelproof.schemas.question import Task
 from tests.published import publish
 
 LOADERS = Path(__file__).parents[2] / "build/loaders"
@@ -113,3 +116,26 @@ def test_lmms_eval_reads_its_export_and_scores_as_we_do(dataset, monkeypatch, tm
             assert shown == [(36, 36)] * 3
             assert len(task.doc_to_visual(doc)) == 3
             assert doc["question"] in task.doc_to_text(doc)
+
+
+ALIKE = (
+    *("B", "B.", "(B)", "B. blue", "B) blue", "B: blue", "**B**", "Option B", "\\boxed{B}", "Answer: B", "A"),
+    *("The answer is (B).", "The best answer is: B", "Final Answer: **B**", "It shows a blue thing, so B"),
+    *("Based on the video, the correct answer is B. blue", "I cannot tell", "Not A. B", "D", ""),
+)
+MISREAD = ("b", "blue", "It is B because A is wrong.", "<think>Maybe A.</think><answer>B</answer>")
+
+
+@pytest.mark.skipif(not (LOADERS / "lmms_eval").is_dir(), reason="`make build/loaders` fetches lmms-eval")
+def test_letters_score_as_by_lmms_evals_own_reader_save_where_that_misreads(packages):
+    packages("lmms_eval", "lmms_eval.tasks", "lmms_eval.tasks._task_utils")
+    from lmms_eval.tasks._task_utils.mcq_extract import extract_mcq_answer
+
+    def scores(said):
+        ours = lenient_score(
+            Task.MULTIPLE_CHOICE, read_answer(said, "direct").stated, "B", ("red", "blue", "green", "a dog")
+        )
+        return ours, float(extract_mcq_answer(said, choices=list("ABCD")) == "B")
+
+    assert [said for said in ALIKE if len(set(scores(said))) > 1] == []
+    assert [scores(said) for said in MISREAD] == [(1.0, 0.0)] * len(MISREAD)
