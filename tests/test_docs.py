@@ -7,9 +7,14 @@ from pathlib import Path
 import click
 import pytest
 
+from reelproof.pipeline.benchmark.settings import BenchmarkConfig
 from reelproof.pipeline.cli import cli
-from reelproof.pipeline.recipe import load_recipe
+from reelproof.pipeline.recipe import Recipe, load_recipe
+from reelproof.pipeline.settings_reference import settings_of
 from reelproof.schemas.install import EXTRAS, IN_CHECKOUT, OF_WHEEL
+from reelproof.training.dpo import DpoConfig
+from reelproof.training.rl import RlConfig
+from reelproof.training.sft import SftConfig
 from tests.dag_picture import PICTURE, draw
 
 ROOT = Path(__file__).parents[1]
@@ -29,9 +34,35 @@ def commands(group: click.Group, above: tuple[str, ...] = ()) -> dict[tuple[str,
     return found
 
 
-def shown_lines() -> list[str]:
-    """Every `reelproof …` in README."""
-    return sorted(set(re.findall(r"(?:^|`)reelproof ([^`#\n]+)", README, re.MULTILINE)))
+PAGES = sorted((ROOT / "pipeline/recipes").glob("*.md"))
+"""One a job, beside the recipes."""
+
+
+def shown_lines(text: str = README) -> list[str]:
+    """Every `reelproof …` in a text."""
+    return sorted(set(re.findall(r"(?:^|`|which )reelproof\)? ([^`#\n>]+)", text, re.MULTILINE)))
+
+
+def test_readme_names_every_page():
+    assert [page.name for page in PAGES if f"pipeline/recipes/{page.name}" not in README] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_recipes_in_pages_are_valid(page, tmp_path):
+    for number, block in enumerate(re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)):
+        (tmp_path / f"{number}.yaml").write_text(block)
+        assert load_recipe(tmp_path / f"{number}.yaml").name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_settings_in_pages_exist(page):
+    known = {
+        each.path
+        for model in (Recipe, BenchmarkConfig, SftConfig, DpoConfig, RlConfig)
+        for each in settings_of(model)
+    }
+    named = re.findall(r"--set (?!policy\.preset)([\w.]+)=", page.read_text())
+    assert [name for name in named if name not in known] == []
 
 
 def test_readme_shows_every_command():
@@ -42,7 +73,9 @@ def test_readme_shows_every_command():
     assert missing == []
 
 
-@pytest.mark.parametrize("line", shown_lines())
+@pytest.mark.parametrize(
+    "line", [line for text in (README, *map(Path.read_text, PAGES)) for line in shown_lines(text)]
+)
 def test_command_line_in_readme_is_one(line):
     words = shlex.split(line)
     known = commands(cli)
