@@ -1,4 +1,4 @@
-"""Rewards of groups of rollouts -> advantages and losses: GRPO, Dr. GRPO, DAPO, KL, T-GRPO; pure functions.
+"""Rewards of groups of rollouts -> advantages and losses: GRPO and its kin, KL, T-GRPO; pure functions.
 
 Shapes: (P, G) is P prompts with G rollouts each; (N, T) is N = P·G rollouts of T tokens.
 """
@@ -18,7 +18,7 @@ SAME = 1e-6
 
 
 class GrpoConfig(Settings):
-    """The policy-gradient objective. The defaults are DAPO's without its overlong filter."""
+    """The policy-gradient objective: GRPO, Dr. GRPO, DAPO, GSPO, CISPO. The defaults are DAPO's."""
 
     scale: Scale = "group_std"
     """Centred rewards are divided by their group's standard deviation (GRPO), or are not (Dr. GRPO, arXiv
@@ -26,12 +26,26 @@ class GrpoConfig(Settings):
     normalise: Normalise = "token"
     """`sequence`: mean of each rollout's mean (GRPO); `token`: mean over all tokens (DAPO, arXiv 2503.14476);
     `length_limit`: sum over rollouts × the token limit (Dr. GRPO)."""
+    ratio: Literal["token", "sequence"] = "token"
+    """The ratio of new to old probability is each token's own, or for all tokens of a rollout their geometric
+    mean (GSPO, arXiv 2507.18071, with `normalise: sequence`, `clip_low: 3e-4`, `clip_high: 4e-4`)."""
+    surrogate: Literal["clipped", "cispo"] = "clipped"
+    """`clipped`: beyond the clip range a token has no gradient; `cispo`: each has, in proportion to its ratio
+    up to 1 and `clip_high` (arXiv 2506.13585)."""
     clip_low: float = Field(default=0.2, ge=0, le=1)
-    """The ratio of new to old probability counts down to 1 less this."""
+    """The ratio counts down to 1 less this; CISPO has no lower bound."""
     clip_high: float = Field(default=0.28, ge=0)
     """The ratio counts up to 1 and this; above `clip_low` it is DAPO's clip-higher."""
     kl: float = Field(default=0.0, ge=0, le=10)
     """The weight of the divergence from the start; 0 loads no second model."""
+    unbiased_kl: bool = True
+    """The divergence is weighted by the ratio, so that its gradient is that of the true one (arXiv
+    2512.02556); `false` is GRPO's as it was first published."""
+    learn_truncated: bool = True
+    """Rollouts that the token limit cut off are learned from; DAPO's overlong filter is `false`."""
+    overlong_tokens: int = Field(default=0, ge=0, le=32_768)
+    """A rollout loses reward by its share of the last so many tokens before the limit, 1 at the limit (DAPO's
+    soft overlong punishment); 0 has none."""
 
 
 class TemporalConfig(Settings):
@@ -86,11 +100,20 @@ def policy_loss(
 
     `new`, `old`, `reference`: (N, T); `advantages`: (N,); `counted`: (N, T) bool, tokens of the completions.
     """
-    ratio = torch.exp(new - old)
+    gap = new - old
+    if cfg.ratio == "sequence":
+        gap = (gap * counted).sum(dim=1, keepdim=True) / counted.sum(dim=1, keepdim=True).clamp_min(1)
+    ratio = torch.exp(gap)
     gain = advantages.unsqueeze(1)
-    clipped = ratio.clamp(1 - cfg.clip_low, 1 + cfg.clip_high)
-    losses = -torch.minimum(ratio * gain, clipped * gain)
+    if cfg.surrogate == "cispo":
+        clipped = ratio.clamp(max=1 + cfg.clip_high)
+        losses = -clipped.detach() * gain * new
+    else:
+        clipped = ratio.clamp(1 - cfg.clip_low, 1 + cfg.clip_high)
+        losses = -torch.minimum(ratio * gain, clipped * gain)
     drift = torch.zeros_like(new) if reference is None else kl_estimate(new, reference)
+    if cfg.unbiased_kl:
+        drift = drift * ratio
     tokens = counted.sum().clamp_min(1)
     outside = ((ratio != clipped) & counted).sum() / tokens
     total = average(losses + cfg.kl * drift, counted, cfg.normalise, length_limit)
@@ -104,6 +127,14 @@ def kl_estimate(new: Tensor, reference: Tensor) -> Tensor:
     """
     gap = reference - new
     return torch.exp(gap) - gap - 1
+
+
+def overlong_penalty(tokens: Tensor, limit: int, last: int) -> Tensor:
+    """0 up to `limit − last` tokens, then falling evenly to −1 at the limit.
+
+    Source: arXiv 2503.14476, eq. 13.
+    """
+    return -(tokens - (limit - last)).clamp(0, last) / max(last, 1)
 
 
 def average(losses: Tensor, counted: Tensor, normalise: Normalise, length_limit: int) -> Tensor:

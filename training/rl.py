@@ -21,7 +21,14 @@ from reelproof.schemas.settings import Settings
 from reelproof.training.batches import Batch, PromptConfig
 from reelproof.training.curriculum import Curriculum, CurriculumConfig
 from reelproof.training.groups import Group, components, example_row, right_answers, shuffle_frames, teaches
-from reelproof.training.grpo import GrpoConfig, TemporalConfig, group_advantages, policy_loss, temporal_bonus
+from reelproof.training.grpo import (
+    GrpoConfig,
+    TemporalConfig,
+    group_advantages,
+    overlong_penalty,
+    policy_loss,
+    temporal_bonus,
+)
 from reelproof.training.logprobs import (
     Bundle,
     bundle_batch,
@@ -186,6 +193,8 @@ class _Learner:
         cases = [(examples[place // count], each.text) for place, each in enumerate(said)]
         scored = score_completions(cases, cfg.rewards, self.verifier)
         totals = torch.tensor([each.total for each in scored]).view(-1, count)
+        tokens = torch.tensor([each.tokens for each in said]).view(-1, count)
+        totals += overlong_penalty(tokens, sampling.max_tokens, cfg.grpo.overlong_tokens)
         if cfg.temporal is not None:
             shuffled = self._shuffled(examples, sampling, seed)
             right, earned = right_answers(scored, count), self._earned(cases, scored, count)
@@ -223,13 +232,18 @@ class _Learner:
         rewards = torch.tensor([group.rewards for group in groups])
         advantages = group_advantages(rewards, cfg.grpo.scale).flatten()
         pieces = list(self._pieces(groups))
+        masks = [each.counted if isinstance(each, Bundle) else each.counted[:, 1:] for each in pieces]
+        if not cfg.grpo.learn_truncated:
+            ended = torch.tensor([said.finished for group in groups for said in group.said])
+            rows = torch.split(ended.to(masks[0].device), [len(mask) for mask in masks])
+            masks = [mask & row.unsqueeze(1) for mask, row in zip(masks, rows, strict=True)]
         self.trainer.network.train()
         network = self.trainer.network if cfg.updates > 1 else None  # the first update is on policy
         old = self._logprobs(network, pieces)
         reference = self._logprobs(self.reference, pieces)
         report: dict[str, float] = {}
         for _ in range(cfg.updates):
-            report = self._update(pieces, advantages, old, reference)
+            report = self._update(pieces, masks, advantages, old, reference)
         return report
 
     @torch.no_grad()
@@ -245,13 +259,13 @@ class _Learner:
     def _update(
         self,
         pieces: list[Bundle | Batch],
+        masks: Sequence[Tensor],
         advantages: Tensor,
         old: Sequence[Tensor | None],
         reference: Sequence[Tensor | None],
     ) -> dict[str, float]:
         cfg, device = self.cfg, self.trainer.accelerator.device
-        masks = [each.counted if isinstance(each, Bundle) else each.counted[:, 1:] for each in pieces]
-        tokens = sum(int(mask.sum()) for mask in masks)
+        tokens = max(1, sum(int(mask.sum()) for mask in masks))
         sums = {"loss": 0.0, "clipped_share": 0.0, "kl": 0.0}
         first = 0
         for piece, counted, before, start in zip(pieces, masks, old, reference, strict=True):

@@ -86,7 +86,7 @@ class SeedRun:
             rollouts=8,
             sampling=SamplingConfig(max_tokens=MAX_TOKENS, batch_rows=256),
             rewards=rewards,
-            grpo=GrpoConfig(kl=0.05),
+            grpo=GrpoConfig(kl=0.05, unbiased_kl=False),
             optimizer=OptimizerConfig(learning_rate=RL_RATE, schedule="linear", warmup_steps=5),
             batch_rows=128,
             checkpoint_every_steps=20,

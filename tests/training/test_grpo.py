@@ -2,8 +2,13 @@ import math
 
 import pytest
 import torch
+from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import LlamaConfig, LlamaForCausalLM
+from trl.rewards.other_rewards import get_soft_overlong_punishment
+from trl.trainer.grpo_config import GRPOConfig as TrlConfig
+from trl.trainer.grpo_trainer import GRPOTrainer
 
 from reelproof.training.grpo import (
     GrpoConfig,
@@ -11,9 +16,11 @@ from reelproof.training.grpo import (
     group_advantages,
     has_variance,
     kl_estimate,
+    overlong_penalty,
     policy_loss,
     temporal_bonus,
 )
+from reelproof.training.tiny_model import TinyModelConfig, train_tokenizer
 
 ONES = torch.ones(1, 2, dtype=torch.bool)
 
@@ -69,7 +76,7 @@ def test_loss_equals_a_ten_line_reference():
     new, old, reference = (torch.randn(6, 5, generator=generator) * 0.3 - 1 for _ in range(3))
     rewards = torch.rand(2, 3, generator=generator)
     counted = torch.rand(6, 5, generator=generator) > 0.3
-    cfg = GrpoConfig(kl=0.05)
+    cfg = GrpoConfig(kl=0.05, unbiased_kl=False)
     expected, tokens = 0.0, 0
     for row in range(6):
         group = rewards[row // 3]
@@ -97,3 +104,81 @@ def test_temporal_bonus_by_hand():
     assert lower[1].tolist() == pytest.approx([0.3, 0.0, 0.0])
     earned = torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
     assert temporal_bonus(right, shuffled, earned, 0.3)[0].tolist() == pytest.approx([0.0, 0.3, 0.0])
+
+
+@pytest.fixture(scope="module")
+def trl_trainer(tmp_path_factory):
+    """TRL's own, whose network is never asked: its loss is given the log-probabilities."""
+    tokenizer = train_tokenizer(["a b"], TinyModelConfig())
+    network = LlamaForCausalLM(
+        LlamaConfig(vocab_size=len(tokenizer), hidden_size=8, intermediate_size=8, num_hidden_layers=1,
+                    num_attention_heads=1, pad_token_id=tokenizer.pad_token_id,
+                    eos_token_id=tokenizer.eos_token_id)
+    )  # fmt: skip
+    cfg = TrlConfig(
+        output_dir=str(tmp_path_factory.mktemp("trl")), num_generations=3, per_device_train_batch_size=6,
+        use_cpu=True, bf16=False, report_to=[], max_completion_length=7,
+    )  # fmt: skip
+    rows = Dataset.from_list([{"prompt": "a"}])
+    return GRPOTrainer(
+        model=network, args=cfg, reward_funcs=lambda **_: [0.0], train_dataset=rows,
+        processing_class=tokenizer,
+    )  # fmt: skip
+
+
+LIKE_TRL = {
+    "grpo": ({"loss_type": "grpo"}, {"normalise": "sequence", "clip_high": 0.2}),
+    "dr_grpo": ({"loss_type": "dr_grpo"}, {"normalise": "length_limit", "clip_high": 0.2}),
+    "dapo": ({"loss_type": "dapo", "epsilon_high": 0.28}, {}),
+    "gspo": (
+        {"loss_type": "grpo", "importance_sampling_level": "sequence", "epsilon_low": 3e-4,
+         "epsilon_high": 4e-4},
+        {"normalise": "sequence", "ratio": "sequence", "clip_low": 3e-4, "clip_high": 4e-4},
+    ),
+    "cispo": ({"loss_type": "cispo", "epsilon_high": 1.05}, {"surrogate": "cispo", "clip_high": 0.05}),
+    "kl": ({"epsilon_high": 0.28, "beta": 0.04}, {"normalise": "sequence", "kl": 0.04}),
+    "first kl": (
+        {"loss_type": "dapo", "epsilon_high": 0.28, "beta": 0.04},
+        {"kl": 0.04, "unbiased_kl": False},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LIKE_TRL)
+def test_loss_and_gradient_are_trls(name, trl_trainer):
+    theirs, ours = LIKE_TRL[name]
+    wanted = {"loss_type": "grpo", "importance_sampling_level": "token", "beta": 0.0, "epsilon_low": 0.2,
+              "epsilon_high": 0.2, **theirs}  # fmt: skip
+    for setting, value in wanted.items():
+        setattr(trl_trainer, setting, value)
+    trl_trainer.args.use_bias_correction_kl = ours.get("unbiased_kl", True)
+    generator = torch.Generator().manual_seed(0)
+    start, old, reference = (torch.randn(6, 5, generator=generator) * 0.2 - 1 for _ in range(3))
+    counted = torch.arange(5) < torch.tensor([5, 3, 1, 4, 0, 2]).unsqueeze(1)  # the fifth was cut off
+    gains = torch.randn(6, generator=generator)
+    inputs = {
+        "prompt_ids": torch.ones(6, 1).long(),
+        "prompt_mask": torch.ones(6, 1).long(),
+        "completion_ids": torch.ones(6, 5).long(),
+        "completion_mask": counted.long(),
+        "advantages": gains,
+        "old_per_token_logps": old,
+        "ref_per_token_logps": reference,
+        "num_items_in_batch": counted.sum(),
+    }
+    new = start.clone().requires_grad_()
+    trl_trainer._get_per_token_logps_and_entropies = lambda *_, **__: (new, torch.zeros(6, 5), None)
+    trl_trainer.model.eval()
+    loss = trl_trainer._compute_loss(trl_trainer.model, inputs)
+    gradient = torch.autograd.grad(loss, new)[0]
+    cfg = GrpoConfig(**ours)
+    mine = policy_loss(new, old, gains, counted, cfg, 7, reference if cfg.kl else None).loss
+    assert mine.item() == pytest.approx(loss.item(), abs=1e-6)
+    assert torch.allclose(torch.autograd.grad(mine, new)[0], gradient, atol=1e-6)
+
+
+def test_overlong_penalty_is_trls():
+    lengths = [0, 80, 81, 90, 100]
+    theirs = get_soft_overlong_punishment(100, 20)([[1] * length for length in lengths])
+    assert overlong_penalty(torch.tensor(lengths), 100, 20).tolist() == pytest.approx(theirs)
+    assert overlong_penalty(torch.tensor(lengths), 100, 0).abs().sum() == 0

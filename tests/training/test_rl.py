@@ -148,6 +148,32 @@ def test_pieces_of_a_step_add_up_to_the_loss_over_all_rollouts(model, dataset, n
     assert reports[0]["grad_norm"] == pytest.approx(reports[1]["grad_norm"], rel=1e-3)
 
 
+def test_rollouts_that_were_cut_off_teach_nothing_where_they_are_left_out(model, dataset):
+    examples = list(stream_in_order(open_shards(dataset, ShardsConfig(subset="rl"))))[:1]
+    said = [Said("", (7,) * count, count, None, done, 0.0) for count, done in ((2, True), (6, False))]
+    group = Group(examples[0], tuple(said), (), (1.0, 0.0))
+    losses = {}
+    for learned in (True, False):
+        grpo = GrpoConfig(scale="none", learn_truncated=learned)
+        cfg = CFG.model_copy(update={"rollouts": 2, "grpo": grpo})
+        sampler = LocalSampler.load(model, PromptConfig())
+        trainer = Trainer(Accelerator(), sampler.network, cfg.optimizer, 1)
+        losses[learned] = _Learner(cfg, trainer, sampler, None, None).learn([group])["loss"]
+    assert losses[True] == pytest.approx(-(0.5 * 2 - 0.5 * 6) / 8, abs=1e-6)
+    assert losses[False] == pytest.approx(-0.5, abs=1e-6)
+
+
+def test_rollouts_near_the_token_limit_lose_reward(model, dataset):
+    """`RightSampler` says everything in one token, of two; the last two cost."""
+    sampling = SamplingConfig(max_tokens=2)
+    cfg = CFG.model_copy(
+        update={"grpo": GrpoConfig(overlong_tokens=2), "rewards": RewardConfig(), "sampling": sampling}
+    )
+    learner = _Learner(cfg, None, RightSampler.load(model, PromptConfig()), None, None)
+    examples = list(stream_in_order(open_shards(dataset, ShardsConfig(subset="rl"))))[:1]
+    assert learner.roll_out(examples, step=1, again=0)[0].rewards == pytest.approx([0.5] * 4)
+
+
 def test_temporal_contrast_runs_and_shuffles_the_pictures_alone(model, dataset, tmp_path):
     cfg = CFG.model_copy(update={"temporal": TemporalConfig(rollouts=2), "steps": 1})
     train_rl(dataset, model, tmp_path, cfg)
