@@ -13,9 +13,15 @@ from reelproof.schemas.answers.scores import GRADED_TASKS, lenient_score, unread
 from reelproof.schemas.answers.wording import DENIAL, sentences, words
 from reelproof.schemas.question import Task
 
-_ANSWER_IS = r"(?:answer|option|choice)\s?(?:(?:is|must be|should be|would be)\b(?!\s?n['’]t)|:|=)"
+_BE = r"(?:is|must be|should be|would be)\b(?!\s?n['’]t)"
+_ANSWER_IS = rf"(?:answer|option|choice)\s?(?:{_BE}|:|=)"
+_FITS_IS = (
+    r"(?:the|a)\s(?:most|least|best|only|(?:in)?correct|right|wrong|false)\s[^.,;:]{1,90}?"
+    rf"\s(?:{_BE}|(?:seems|appears) to be\b)"
+)
+"""The most plausible explanation is …: it need not say what is asked for, unless a letter follows."""
 _CONCLUDES = re.compile(
-    rf"\b{_ANSWER_IS}"
+    rf"\b(?:{_ANSWER_IS}|{_FITS_IS})"
     r"|\b(?:so|therefore|thus|hence|consequently|accordingly|in conclusion|to conclude|i conclude(?: that)?"
     r"|(?:this|which|that) means(?: that)?|in total|altogether|in all|overall)\b",
     re.IGNORECASE,
@@ -24,7 +30,7 @@ _MAY_CONCLUDE = re.compile(
     r"\b(?:makes?|gives?|leaves?|yields?|count|choose|pick|select|go with|there (?:are|is|were|must be))\b",
     re.IGNORECASE,
 )
-_EXPLICIT = re.compile(rf"\b{_ANSWER_IS}\s?", re.IGNORECASE)
+_EXPLICIT = re.compile(rf"\b(?:{_ANSWER_IS}|{_FITS_IS}(?=\s\(?[A-Z]\b))\s?", re.IGNORECASE)
 _CITATION = re.compile(r"\[([^\[\]]{0,40}?)\s?s\]|\[(\d{1,3}:[\d:.]{1,12})\]")
 _NAMES_A_LETTER = re.compile(
     r"(?:options?\s)?(?:\(?[A-Z]\)?)(?:\s?[.,:)]|\s?$|\s(?:and|or|is|because|since)\b)"
@@ -93,8 +99,21 @@ def _option_spoken_for(thought: str, question: Posed) -> str | None:
     for last in _last_sentences(thought, 1):
         for named in (*_letters_named(last), *_options_named(last, question.options)):
             return named
+    if _ASKS_FOR_THE_ODD_ONE.search(question.text):
+        return _option_denied(thought, question.options)
     place = spoken_for(thought, question.options, question.text)
     return None if place is None or place > 25 else chr(ord("A") + place)
+
+
+def _option_denied(thought: str, options: Sequence[str]) -> str | None:
+    """The only option that the last sentence with a denial of one names."""
+    for sentence in reversed(_last_sentences(thought, 2)):
+        if denial := DENIAL.search(sentence):
+            for named in _options_named(sentence[: denial.start()], options):
+                return named
+            for named in _options_named(sentence[denial.end() :], options):
+                return named
+    return None
 
 
 def conclude(thought: str, question: Posed, sentences: int) -> str | None:

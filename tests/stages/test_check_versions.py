@@ -267,7 +267,7 @@ GOLDEN_CHECKS = {
     "luck": (2, "2a78b5ef2013f8cb"),
     "text": (2, "0cbc3d585080580a"),
     "guess": (1, "6ea05b2e007032d7"),
-    "agreement": (4, "9c4365d69905ec8f"),
+    "agreement": (5, "9c4365d69905ec8f"),
     "citations": (2, "3898019c295e8e7c"),
     "probes": (3, "0a3818e8128e5333"),
     "key": (1, "6a11ec3ee72bc1a8"),

@@ -130,6 +130,31 @@ def test_the_last_sentence_says_more_than_the_words_before_it(thought, answer, a
     assert score.agrees is agrees
 
 
+CELLS = ("mRNA", "tRNA", "DNA polymerase", "Ribosome")
+
+
+@pytest.mark.parametrize(
+    ("thought", "answer", "agrees"),
+    [
+        ("mRNA and tRNA are shown with a ribosome. However, DNA polymerase is not mentioned.", "C", True),
+        (
+            "mRNA and tRNA are shown with a ribosome. It never shows, nor names, DNA polymerase.",
+            "C",
+            True,
+        ),
+        ("tRNA is there, and tRNA again, with tRNA. A ribosome reads the mRNA.", "B", None),
+        ("All but one are drawn. The most unlikely part of this scene would be the ribosome.", "D", True),
+        ("Three of them are drawn. The most incorrect statement is B.", "B", True),
+        ("Three of them are drawn. The most incorrect statement is B.", "A", False),
+        ("The best hint seems to be a lack of ribosomes.", "A", None),
+    ],
+)
+def test_the_odd_one_is_the_one_that_is_denied(thought, answer, agrees):
+    case = made_case([completion(thought, answer)], task=MC, text="What is NOT shown here?", options=CELLS)
+    (score,) = measure_agreement([case], AgreementConfig())
+    assert score.agrees is agrees
+
+
 def test_agreement_is_unknown_without_an_answer():
     case = made_case(
         ["<think>So the answer is 4.</think>", "<think>So the answer is 4.</think><answer></answer>"]
