@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from reelproof.training.runs import model_path
-from reelproof.training.sampling import Ask, Said, Sampler, SamplingConfig, not_all_refused
+from reelproof.training.sampling import Ask, CutOff, Said, Sampler, SamplingConfig, not_all_refused
 from reelproof.training.shards import Example
 
 
@@ -34,12 +34,14 @@ class AnswerLog:
         examples: Sequence[Example],
         cfg: SamplingConfig,
         shown: Callable[[Example], Example | None] = lambda example: example,
+        tell: Callable[[int], None] = lambda _: None,
     ) -> list[Said | None]:
         """One completion per example, in order; a batch is written before the next is asked for.
 
         The sampler is opened where there is something to ask. `shown` gives a row its frames; where it gives
-        None, the row is not asked. What a server refused is not kept: it is asked for again the next time.
-        Raises SetupError where it refused all.
+        None, the row is not asked. `tell` hears after each batch how many are answered. What a server refused
+        is not kept: it is asked for again the next time. Raises SetupError where it refused all, CutOff where
+        no more can be asked.
         """
         known = self._read()
         size = cfg.batch_rows
@@ -51,13 +53,22 @@ class AnswerLog:
             if sampler is None or not batch:
                 continue
             seeded = cfg.model_copy(update={"seed": cfg.seed + first})
-            said = sampler.sample([Ask(each) for each in batch], seeded)
-            new = {each.sample_id: one for each, one in zip(batch, said, strict=True)}
-            self._append({sample_id: one for sample_id, one in new.items() if not one.refused})
-            known |= new
+            try:
+                said: Sequence[Said | None] = sampler.sample([Ask(each) for each in batch], seeded)
+            except CutOff as cut:
+                self._keep(batch, cut.said)
+                raise
+            known |= self._keep(batch, said)
+            tell(sum(each.sample_id in known for each in examples))
         answers = [known.get(each.sample_id) for each in examples]
         not_all_refused([each for each in answers if each is not None])
         return answers
+
+    def _keep(self, batch: Sequence[Example], said: Sequence[Said | None]) -> dict[str, Said]:
+        """Write the answers to a batch; what was refused only goes back."""
+        new = {each.sample_id: one for each, one in zip(batch, said, strict=True) if one is not None}
+        self._append({sample_id: one for sample_id, one in new.items() if not one.refused})
+        return new
 
     def _read(self) -> dict[str, Said]:
         found = {}

@@ -1,7 +1,8 @@
 """A model and a set of questions -> every answer, as read and as scored, and tables of them."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,18 +65,29 @@ def evaluate_model(
 
 
 def evaluate_questions(
-    asked: QuestionSet, model: str, out: Path, cfg: AskingConfig, verifier: Verifier | None = None
+    asked: QuestionSet,
+    model: str,
+    out: Path,
+    cfg: AskingConfig,
+    verifier: Verifier | None = None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Evaluation:
     """Ask questions in each style; leaves evaluate.json, evaluate.md and scored.jsonl in `out`.
 
-    Completions go to answers.jsonl as they come: begun again, a run asks only for what is not there.
-    Raises SetupError for a model or a server that cannot be used.
+    Completions go to answers.jsonl as they come: begun again, a run asks only for what is not there. `tell`
+    hears how far it is. Raises SetupError for a model or a server that cannot be used.
     """
     answers: list[EvaluatedAnswer] = []
     for style in cfg.styles:
         examples = asked.examples(style)[: cfg.max_rows]
         log = AnswerLog(out / "answers.jsonl", _setup(asked, model, cfg, style))
-        said = log.ask(lambda: _open_sampler(asked, model, cfg, style), examples, cfg.sampling, asked.shown)  # noqa: B023 — used at once
+        said = log.ask(
+            partial(_open_sampler, asked, model, cfg, style),
+            examples,
+            cfg.sampling,
+            asked.shown,
+            partial(_told, tell, style, len(examples)),
+        )
         requests = [log.request_id(example) for example in examples]
         answers += _read(asked, style, list(zip(examples, requests, said, strict=True)), verifier)
     lost = {each.question_id: each.lost for each in answers if each.lost}
@@ -83,6 +95,10 @@ def evaluate_questions(
     found = Evaluation(kept, tuple(group_reports(kept)), lost)
     _write(found, asked, model, out)
     return found
+
+
+def _told(tell: Callable[[str], None], style: str, wanted: int, answered: int) -> None:
+    tell(f"{style}: {answered} of {wanted} answered")
 
 
 def _setup(asked: QuestionSet, model: str, cfg: AskingConfig, style: PromptStyle) -> list[Any]:

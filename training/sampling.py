@@ -69,6 +69,15 @@ class _Bundle(NamedTuple):
     copies: int
 
 
+class CutOff(SetupError):  # noqa: N818 - says what happened, as BuildFailed does
+    """No more can be asked; some of the asks were answered before."""
+
+    def __init__(self, message: str, said: Sequence[Said | None]) -> None:
+        """`said` is in the order of the asks, with None for those that were not answered."""
+        super().__init__(message)
+        self.said = said
+
+
 class Sampler(Protocol):
     """Whatever completes prompts."""
 

@@ -14,7 +14,7 @@ from reelproof.schemas.openai_reply import message_text
 from reelproof.schemas.settings import Settings
 from reelproof.training.batches import PromptConfig, chat_prompt, limit_frames
 from reelproof.training.preflight import SetupError
-from reelproof.training.sampling import Ask, Said, SamplingConfig
+from reelproof.training.sampling import Ask, CutOff, Said, SamplingConfig
 
 REFUSALS = (400, 413, 422)
 """HTTP states that blame one request, not the server or its key."""
@@ -53,12 +53,17 @@ class ServerSampler:
     def sample(self, asks: Sequence[Ask], cfg: SamplingConfig) -> list[Said]:
         """One request per ask, `cfg.batch_rows` in flight.
 
-        Raises SetupError where the server is gone, or refuses for other reasons than the request's.
+        Raises CutOff, with what was answered, where the server is gone, or refuses for other reasons than the
+        request's.
         """
         with ThreadPoolExecutor(cfg.batch_rows) as pool:
-            return list(pool.map(lambda place: self._answer(asks[place], place, cfg), range(len(asks))))
+            found = list(pool.map(lambda place: self._answer(asks[place], place, cfg), range(len(asks))))
+        faults = [each for each in found if isinstance(each, SetupError)]
+        if faults:
+            raise CutOff(str(faults[0]), [each if isinstance(each, Said) else None for each in found])
+        return [each for each in found if isinstance(each, Said)]
 
-    def _answer(self, ask: Ask, place: int, cfg: SamplingConfig) -> Said:
+    def _answer(self, ask: Ask, place: int, cfg: SamplingConfig) -> Said | SetupError:
         """What one request brings; one that is too long, say, must not cost the answers to all others."""
         try:
             return self._ask(ask, place, cfg)
@@ -69,9 +74,9 @@ class ServerSampler:
                 return self._answer(ask, place, cfg)
             if error.status_code in REFUSALS:
                 return Said("", (), 0, None, False, 0.0, refused=self._server.without_key(str(error)))
-            raise self._server.named(error) from None
+            return self._server.named(error)
         except APIConnectionError as error:
-            raise self._server.named(error) from None
+            return self._server.named(error)
 
     def _forbidden(self, error: APIStatusError) -> frozenset[str]:
         """The fields that a refusal names as its reason."""

@@ -1,7 +1,7 @@
 """`reelproof train sft|dpo|rl`, `tts` and `evaluate`: shards and a model in, a model or a table out."""
 
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import partial, wraps
 from importlib import import_module
 from pathlib import Path
 from textwrap import indent
@@ -241,7 +241,7 @@ def _evaluate_manifest(typed: Typed, manifest: str, videos: str | None) -> None:
     asked = ManifestQuestions(cfg)
     for note in asked.notes:
         click.echo(shown_text(note), err=True)
-    found = evaluate_questions(asked, typed.model, typed.out, cfg)
+    found = evaluate_questions(asked, typed.model, typed.out, cfg, tell=partial(click.echo, err=True))
     if found.lost:
         became = "left out" if asked.leaves_out_lost else "counted as wrong"
         click.echo(

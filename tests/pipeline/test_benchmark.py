@@ -77,6 +77,7 @@ def test_all_24_questions_are_asked_and_scored(bench, tmp_path):
         ran = evaluate(bench / "bench.jsonl", server, tmp_path, "--json", "--set", "frames.count=8")
         assert len(server.bodies) == 48
         assert {images_in(body) for body in server.bodies} == {8}
+    assert ran.err.splitlines() == [f"{style}: 24 of 24 answered" for style in ("published", "direct")]
     told = {(each["style"], each["by"], each["group"]): each for each in json.loads(ran.out)["reports"]}
     for style in ("published", "direct"):
         whole = told[style, "all", "all"]
@@ -134,11 +135,13 @@ def test_what_was_asked_is_not_asked_again_and_another_address_is_the_same_model
         assert "says Error code: 404 - gone; every answer so far is kept" in ran.err
     with StubServer(fault=said) as server:
         evaluate(bench / "bench.jsonl", server, tmp_path, *words)
-        assert len(server.bodies) == 16, "the batches of four that were whole are kept"
+        assert len(server.bodies) == 14, (
+            "the ten that were answered are kept, two of a batch that was cut off"
+        )
         evaluate(bench / "bench.jsonl", server, tmp_path, *words)
-        assert len(server.bodies) == 16
+        assert len(server.bodies) == 14
         evaluate(bench / "bench.jsonl", server, tmp_path, *words[:-1], "frames.count=3")
-        assert len(server.bodies) == 40, "other frames are another question"
+        assert len(server.bodies) == 38, "other frames are another question"
     assert len(scored(tmp_path)) == 24
 
 
