@@ -98,9 +98,10 @@ class AskingConfig(Settings):
 class ShowingConfig(AskingConfig):
     """How frames go to a server."""
 
-    frames_folder: str | None = Field(default=None, min_length=1)
-    """Frames go to the server as files in this folder, on a disk that it shares, and not inside requests: a
-    vLLM server reads them with `--allowed-local-media-path`. They are removed once they were asked about."""
+    frames_folder: str | None = Field(default=None, pattern=r"^[/~]")
+    """Frames go to the server as files in this folder, an absolute path on a disk that it shares, and not in
+    requests: a vLLM server reads them with `--allowed-local-media-path`. They are removed once they were
+    asked about."""
     frames_as_video: bool = False
     """Frames with rising times go as one video that says when each was, in place of so many images: to a vLLM
     server that takes `media_io_kwargs` with a request. It tells this teacher from others of its name."""

@@ -110,6 +110,12 @@ def test_frames_that_make_no_video_stay_images(labels, frames):
     assert "media_io_kwargs" not in body
 
 
+def test_a_folder_by_its_whole_path_alone_is_taken():
+    """Each worker has a working folder of its own."""
+    with pytest.raises(ValidationError, match="frames_folder"):
+        ServerTeacherConfig(model="m", urls=("http://x/v1",), frames_folder="frames")
+
+
 @pytest.mark.parametrize("url", ["http://here/x", "http://me:secret@here/x", "http://here/?key=1", "ftp://x"])
 def test_an_address_without_a_folder_and_one_with_secrets_are_refused(url):
     folder = None if url == "http://here/x" else "/tmp"
