@@ -175,7 +175,7 @@ def _read_part(build: Path, footage: Path) -> Iterator[Asked]:
         traces.setdefault(trace.question_id, []).append(trace)
     wanted = {shown.frame.sha256 for question in questions for shown in question.frames}
     file = pq.ParquetFile(footage)
-    frames = read_frames(file, wanted)
+    frames = dict(read_frames(file, wanted))
     names = {
         row["video"]["video_id"]: row["video"]["name"] for row in file.read(columns=["video"]).to_pylist()
     }

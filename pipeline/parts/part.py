@@ -16,6 +16,7 @@ from reelproof.pipeline.accounts.accounting import UseCounter
 from reelproof.pipeline.disk.sealed import open_parquet
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import Damaged
+from reelproof.pipeline.parts.frame_shelf import FrameShelf
 from reelproof.pipeline.parts.plan import Part
 from reelproof.pipeline.teachers.completions import CompletionLog
 from reelproof.pipeline.teachers.kinds import TeacherConfig, open_teacher, teacher_price
@@ -79,14 +80,15 @@ class PartRun:
         with open_parquet(self.store, self.above["footage"]) as file:
             yield from _read_without_jpegs(file)
 
-    def frames(self, wanted: Collection[str]) -> dict[str, bytes]:
+    def frames(self, wanted: Collection[str]) -> Mapping[str, bytes]:
         """JPEG bytes of the wanted frames of this part, by sha256, which they match. Raises Damaged."""
         name = self.above["footage"]
+        found = FrameShelf()
         with open_parquet(self.store, name) as file:
-            found = read_frames(file, wanted)
-        for sha256, jpeg in found.items():
-            if hashlib.sha256(jpeg).hexdigest() != sha256:
-                raise Damaged(self.store.url, name, f"frame {sha256} does not match its sha256")
+            for sha256, jpeg in read_frames(file, wanted):
+                if hashlib.sha256(jpeg).hexdigest() != sha256:
+                    raise Damaged(self.store.url, name, f"frame {sha256} does not match its sha256")
+                found.put(sha256, jpeg)
         return found
 
     def log(self) -> CompletionLog:
@@ -124,15 +126,13 @@ def _rows_without_jpegs(file: pq.ParquetFile) -> Iterator[Footage]:
             yield Footage.model_validate({**row, "candidates": candidates})
 
 
-def read_frames(file: pq.ParquetFile, wanted: Collection[str]) -> dict[str, bytes]:
-    """JPEG bytes by sha256 from a footage file: the wanted ones that it holds, one row group at a time."""
+def read_frames(file: pq.ParquetFile, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
+    """sha256 and JPEG bytes from a footage file: the wanted ones that it holds, one row group at a time."""
     names = pa.array(sorted(wanted), pa.string())
-    found: dict[str, bytes] = {}
     columns = ["candidates.list.element.frame.sha256", "candidates.list.element.jpeg"]
     for group in range(file.num_row_groups):
         frames = pc.list_flatten(file.read_row_group(group, columns=columns)["candidates"].combine_chunks())
         hashes = pc.struct_field(frames, ["frame", "sha256"])
         hit = pc.is_in(hashes, value_set=names)
         jpegs = pc.struct_field(frames, "jpeg").filter(hit)
-        found.update(zip(hashes.filter(hit).to_pylist(), jpegs.to_pylist(), strict=True))
-    return found
+        yield from zip(hashes.filter(hit).to_pylist(), jpegs.to_pylist(), strict=True)

@@ -2,7 +2,7 @@
 
 import collections
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 from reelproof.pipeline.parts.part import PartRun
@@ -39,7 +39,7 @@ def asked_of(run: PartRun) -> list[ClipQuestion]:
     return [ClipQuestion(cut[question.clip_id], question) for question in run.read("questions", Question)]
 
 
-def frames_of(run: PartRun, asked: list[ClipQuestion]) -> dict[str, bytes]:
+def frames_of(run: PartRun, asked: list[ClipQuestion]) -> Mapping[str, bytes]:
     """JPEG bytes of every frame that the questions show."""
     return run.frames({shown.frame.sha256 for each in asked for shown in each.question.frames})
 
