@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -58,7 +58,7 @@ def run_until_killed_in_step_4(
     """Train until the process is killed before its fourth step is applied."""
     names = _names(cfg)
     script = _TRAIN.format(before=_MORTAL.format(**names), **names)
-    return _run(["-c", script], dataset, model, out, cfg)
+    return _python(["-c", script, str(dataset), model, str(out), cfg.model_dump_json()], {})
 
 
 def run_in_processes(
@@ -76,8 +76,16 @@ def run_in_processes(
     names = _names(cfg)
     before = _SHARDED * sharded + _MORTAL.format(**names) * mortal
     script.write_text(_TRAIN.format(before=before, **names))
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count), str(script)]
-    return _run(launch, dataset, model, out, cfg, _fsdp_environment() if sharded else {})
+    arguments = [str(dataset), model, str(out), cfg.model_dump_json()]
+    return launch(count, script, arguments, _fsdp_environment() if sharded else {})
+
+
+def launch(
+    count: int, script: Path, arguments: Sequence[str], more: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a program in so many processes on this CPU."""
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count), str(script)]
+    return _python([*command, *arguments], {"PYTHONPATH": str(ROOT), **more})
 
 
 def _fsdp_environment() -> dict[str, str]:
@@ -92,17 +100,9 @@ def _names(cfg: SftConfig) -> dict[str, str]:
     return {"module": "sft", "trainer": "Trainer", "config": "SftConfig"}
 
 
-def _run(
-    program: list[str],
-    dataset: Path,
-    model: str,
-    out: Path,
-    cfg: SftConfig,
-    more: Mapping[str, str] = MappingProxyType({}),
-) -> subprocess.CompletedProcess[bytes]:
-    arguments = [str(dataset), model, str(out), cfg.model_dump_json()]
+def _python(arguments: list[str], more: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        [sys.executable, *program, *arguments],
+        [sys.executable, *arguments],
         cwd=ROOT,
         env={**os.environ, "ACCELERATE_USE_CPU": "true", **more},
         capture_output=True,

@@ -27,6 +27,9 @@ from reelproof.training.runs import RunFolder, model_path
 from reelproof.training.shards import Example, Shards, ShardsConfig, open_shards, stream_examples
 from reelproof.training.trainer import OptimizerConfig, Trainer
 
+# Eyes have layers that feed no loss: under DDP the second step would wait for their gradients.
+SOME_UNUSED = DistributedDataParallelKwargs(find_unused_parameters=True)
+
 
 class SftConfig(Settings):
     """One run of supervised fine-tuning."""
@@ -108,9 +111,7 @@ def train_on_rows(
     frames = check_frames(processor, shards, cfg.allow_resize)
     check_length(processor, model_path(model), shards, cfg.prompt, frames, room=0)
     left_out = rows_citing_dropped_frames(shards, cfg.prompt)
-    # Eyes have layers that feed no loss: under DDP the second step would wait for their gradients.
-    some_unused = DistributedDataParallelKwargs(find_unused_parameters=True)
-    accelerator = Accelerator(mixed_precision=cfg.precision, kwargs_handlers=[some_unused])
+    accelerator = Accelerator(mixed_precision=cfg.precision, kwargs_handlers=[SOME_UNUSED])
     rows_a_step = cfg.batch_rows * cfg.accumulate * accelerator.num_processes
     setup = {
         "command": objective.command,

@@ -90,20 +90,22 @@ def _typed(do: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _spread(do: "Callable[..., None]") -> Callable[..., None]:
-    """The same, in several processes where that is asked for."""
+def _spread(*ways: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The same, in several processes where that is asked for, which share a model in one of these ways."""
 
-    @GPUS
-    @SHARING
-    @wraps(do)
-    def command(gpus: int | None, sharing: str, **more: Any) -> None:
-        if gpus is not None:
-            from reelproof.pipeline.teachers.gpu_claims import visible_gpus
+    def decorate(do: Callable[..., None]) -> Callable[..., None]:
+        @GPUS
+        @wraps(do)
+        def command(gpus: int | None, sharing: str = ways[0], **more: Any) -> None:
+            if gpus is not None:
+                from reelproof.pipeline.teachers.gpu_claims import visible_gpus
 
-            become_processes(gpus, sharing, len(visible_gpus()))
-        do(**more)
+                become_processes(gpus, sharing, len(visible_gpus()))
+            do(**more)
 
-    return command
+        return SHARING(command) if len(ways) > 1 else command
+
+    return decorate
 
 
 def _verified(do: "Callable[..., None]") -> Callable[..., None]:
@@ -127,7 +129,7 @@ def train() -> None:
 
 
 @train.command(cls=_Explained, settings="reelproof.training.sft:SftConfig")
-@_spread
+@_spread("fsdp", "ddp", "zero3")
 @_typed
 def sft(typed: Typed) -> None:
     """Fine-tune a model on the kept thoughts of DIR."""
@@ -137,7 +139,7 @@ def sft(typed: Typed) -> None:
 
 
 @train.command(cls=_Explained, settings="reelproof.training.dpo:DpoConfig")
-@_spread
+@_spread("fsdp", "ddp", "zero3")
 @_typed
 def dpo(typed: Typed) -> None:
     """Teach a model to prefer kept thoughts of DIR over wrong, ungrounded or lucky ones (DPO)."""
@@ -147,6 +149,7 @@ def dpo(typed: Typed) -> None:
 
 
 @train.command(cls=_Explained, settings="reelproof.training.rl:RlConfig")
+@_spread("ddp")
 @_verified
 def rl(typed: Typed, verifier: "Verifier | None") -> None:
     """Reward a model for right and grounded answers to the questions of DIR (GRPO)."""

@@ -45,3 +45,13 @@ def test_gpus_that_are_not_there_are_refused(monkeypatch, capsys):
         main()
     assert ended.value.code == 2
     assert "--gpus 64: this machine has" in capsys.readouterr().err
+
+
+def test_reinforcement_learning_has_the_whole_model_on_each(monkeypatch, capsys):
+    became = []
+    monkeypatch.setattr("reelproof.pipeline.teachers.gpu_claims.visible_gpus", lambda: ("0", "1"))
+    monkeypatch.setattr("os.execv", lambda path, line: (became.append(line), sys.exit(0)))
+    monkeypatch.setattr(sys, "argv", ["reelproof", "train", "rl", *TYPED[2:], "--gpus", "2"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "ddp.yaml" in " ".join(became[0])

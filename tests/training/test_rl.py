@@ -15,6 +15,7 @@ from reelproof.training.batches import PromptConfig, keep_frames
 from reelproof.training.curriculum import Curriculum, CurriculumConfig
 from reelproof.training.groups import Group, shuffle_frames
 from reelproof.training.grpo import GrpoConfig, TemporalConfig
+from reelproof.training.learner import Learner
 from reelproof.training.logprobs import (
     bundle_batch,
     bundle_logprobs,
@@ -24,12 +25,13 @@ from reelproof.training.logprobs import (
 )
 from reelproof.training.networks import LoraSettings, checkpoint_layers
 from reelproof.training.rewards import RewardConfig
-from reelproof.training.rl import RlConfig, _Learner, train_rl
+from reelproof.training.rl import RlConfig, train_rl
 from reelproof.training.sampling import Ask, LocalSampler, Said, SamplingConfig
 from reelproof.training.shards import ShardsConfig, open_shards, stream_in_order
 from reelproof.training.trainer import OptimizerConfig, Trainer
 from tests.tiny_qwen import FAMILIES, frame_px, tiny_qwen_processor, write_tiny_qwen
 from tests.tiny_training import write_rl
+from tests.training_processes import launch
 
 CFG = RlConfig(
     steps=4,
@@ -61,6 +63,22 @@ class EvenJudge:
 def train_and_be_killed(dataset, model, out, calls):
     """What the child process of a test runs."""
     train_rl(Path(dataset), model, Path(out), JUDGED, EvenJudge(calls=int(calls)))
+
+
+SHARED_OUT = JUDGED.model_copy(
+    update={
+        "questions": 3,
+        "updates": 2,
+        "steps": 3,
+        "batch_rows": 4,
+        "sampling": SamplingConfig(max_tokens=6, batch_rows=4),
+    }
+)
+
+
+def train_shared_out(dataset, model, out):
+    """What the processes of a test run: three questions, so that one of two has less to do."""
+    train_rl(Path(dataset), model, Path(out), SHARED_OUT, EvenJudge())
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +121,23 @@ def test_killed_run_goes_on_with_the_same_losses(model, dataset, tmp_path):
     assert drawn[0] == drawn[1]
 
 
+@pytest.mark.real
+def test_two_processes_learn_as_one_does(model, dataset, tmp_path):
+    train_shared_out(dataset, model, tmp_path / "one")
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import sys; from tests.training.test_rl import train_shared_out as go; go(*sys.argv[1:])"
+    )
+    done = launch(2, script, [str(dataset), model, str(tmp_path / "two")])
+    assert done.returncode == 0, done.stderr.decode()
+    one, two = lines(tmp_path / "one"), lines(tmp_path / "two")
+    assert [line["step"] for line in two] == [1, 2, 3], "one process writes"
+    for name in ("loss", "kl", "grad_norm", "reward/total", "completion_tokens"):
+        assert [line[name] for line in two] == pytest.approx([line[name] for line in one], rel=1e-3, abs=1e-6)
+    assert all(line["grad_norm"] > 0 for line in two)
+    assert lines(tmp_path / "one", "rollouts.jsonl") == lines(tmp_path / "two", "rollouts.jsonl")
+
+
 def test_components_dropped_groups_and_rollouts_are_logged_apart(model, dataset, tmp_path):
     train_rl(dataset, model, tmp_path, JUDGED.model_copy(update={"steps": 2}), EvenJudge())
     named = {"reward/accuracy", "reward/format", "reward/evidence", "reward/total", "right", "kl"}
@@ -140,7 +175,7 @@ def test_pieces_of_a_step_add_up_to_the_loss_over_all_rollouts(model, dataset, n
         cfg = CFG.model_copy(update={"rollouts": 2, "batch_rows": rows, "grpo": grpo})
         sampler = LocalSampler.load(model, PromptConfig())
         trainer = Trainer(Accelerator(), sampler.network, cfg.optimizer, 1)
-        reports.append(_Learner(cfg, trainer, sampler, None, None).learn(groups))
+        reports.append(Learner(cfg, trainer, sampler, None, None).learn(groups))
     # Every ratio is 1: of each token the loss is minus its rollout's advantage.
     by_token = -(0.5 * 1 - 0.5 * 2 - 0.5 * 5 + 0.5 * 3) / (1 + 2 + 5 + 3)
     for report in reports:
@@ -158,7 +193,7 @@ def test_rollouts_that_were_cut_off_teach_nothing_where_they_are_left_out(model,
         cfg = CFG.model_copy(update={"rollouts": 2, "grpo": grpo})
         sampler = LocalSampler.load(model, PromptConfig())
         trainer = Trainer(Accelerator(), sampler.network, cfg.optimizer, 1)
-        losses[learned] = _Learner(cfg, trainer, sampler, None, None).learn([group])["loss"]
+        losses[learned] = Learner(cfg, trainer, sampler, None, None).learn([group])["loss"]
     assert losses[True] == pytest.approx(-(0.5 * 2 - 0.5 * 6) / 8, abs=1e-6)
     assert losses[False] == pytest.approx(-0.5, abs=1e-6)
 
@@ -169,7 +204,7 @@ def test_rollouts_near_the_token_limit_lose_reward(model, dataset):
     cfg = CFG.model_copy(
         update={"grpo": GrpoConfig(overlong_tokens=2), "rewards": RewardConfig(), "sampling": sampling}
     )
-    learner = _Learner(cfg, None, RightSampler.load(model, PromptConfig()), None, None)
+    learner = Learner(cfg, None, RightSampler.load(model, PromptConfig()), None, None)
     examples = list(stream_in_order(open_shards(dataset, ShardsConfig(subset="rl"))))[:1]
     assert learner.roll_out(examples, step=1, again=0)[0].rewards == pytest.approx([0.5] * 4)
 
@@ -196,7 +231,7 @@ def test_temporal_contrast_gates_neither_side_and_rewards_who_passed_the_gate(mo
     rewards = RewardConfig(gate_accuracy=True)
     cfg = CFG.model_copy(update={"temporal": TemporalConfig(rollouts=2), "rewards": rewards})
     sampler = RightSampler.load(model, PromptConfig())
-    learner = _Learner(cfg, None, sampler, None, EvenJudge())
+    learner = Learner(cfg, None, sampler, None, EvenJudge())
     examples = list(stream_in_order(open_shards(dataset, ShardsConfig(subset="rl"))))[:2]
     for group in learner.roll_out(examples, step=1, again=0):
         assert group.rewards == pytest.approx([0.0, 1.3, 0.0, 1.3])

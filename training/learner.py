@@ -1,0 +1,212 @@
+"""Questions -> rollouts, rewards, and what the policy learns from them: one step, shared out over processes.
+
+Every process knows all groups of a step. Each draws every n-th lot of questions and learns from every n-th
+piece of the kept groups; lots and pieces do not depend on how many processes there are.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import gather_object
+from torch import Tensor
+
+from reelproof.schemas.answers.scores import is_right
+from reelproof.training.batches import Batch
+from reelproof.training.curriculum import Curriculum
+from reelproof.training.groups import Group, right_answers, shuffle_frames, teaches
+from reelproof.training.grpo import group_advantages, overlong_penalty, policy_loss, temporal_bonus
+from reelproof.training.logprobs import (
+    Bundle,
+    bundle_batch,
+    bundle_logprobs,
+    completion_logprobs,
+    forbidden_tokens,
+    whole_batch,
+)
+from reelproof.training.networks import shares_prompts
+from reelproof.training.rewards import Scored, Verifier, score_completions
+from reelproof.training.rl_settings import RlConfig
+from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
+from reelproof.training.shards import Example
+from reelproof.training.trainer import Trainer
+
+
+class Learner:
+    """One step: rollouts, rewards, update."""
+
+    def __init__(
+        self,
+        cfg: RlConfig,
+        trainer: Trainer,
+        sampler: LocalSampler,
+        reference: Any,
+        verifier: Verifier | None,
+    ) -> None:
+        self.cfg, self.trainer, self.sampler = cfg, trainer, sampler
+        self.reference, self.verifier = reference, verifier
+        self.forbidden = forbidden_tokens(sampler.processor)
+        self.processes = PartialState()
+        self.together = max(1, cfg.batch_rows // cfg.rollouts)
+
+    def collect(self, curriculum: Curriculum, shards: Any, step: int) -> list[Group]:
+        """All groups that a step drew, those that teach nothing among them."""
+        groups: list[Group] = []
+        for again in range(self.cfg.refill_rounds + 1):
+            missing = self.cfg.questions - sum(teaches(group) for group in groups)
+            seen = [group.example.question_id for group in groups]
+            questions = curriculum.draw(shards, missing, step, again, seen) if missing else []
+            if not questions:
+                break
+            groups += self.roll_out(questions, step, again)
+        return groups
+
+    def roll_out(self, examples: Sequence[Example], step: int, again: int) -> list[Group]:
+        """Draw, read and reward `rollouts` completions of each question; every process has all of them."""
+        seed = self.cfg.sampling.seed + 1_000_003 * step + 101 * again
+        lot = max(1, self.cfg.sampling.batch_rows // self.cfg.rollouts)
+        starts = range(0, len(examples), lot)
+        self.sampler.network.eval()
+        mine: list[tuple[int, tuple[Any, ...]]] = []
+        for first in starts[self.processes.process_index :: self.processes.num_processes]:
+            groups = self._draw(examples[first : first + lot], seed + first)
+            # The others have the questions already, frames and all.
+            mine += [
+                (first + place, (each.said, each.scored, each.rewards)) for place, each in enumerate(groups)
+            ]
+        found = dict(gather_object(mine))
+        return [Group(example, *found[place]) for place, example in enumerate(examples)]
+
+    def _draw(self, examples: Sequence[Example], seed: int) -> list[Group]:
+        cfg, count = self.cfg, self.cfg.rollouts
+        sampling = cfg.sampling.model_copy(update={"seed": seed})
+        said = self.sampler.sample([Ask(each) for each in examples for _ in range(count)], sampling)
+        cases = [(examples[place // count], each.text) for place, each in enumerate(said)]
+        scored = score_completions(cases, cfg.rewards, self.verifier)
+        totals = torch.tensor([each.total for each in scored]).view(-1, count)
+        tokens = torch.tensor([each.tokens for each in said]).view(-1, count)
+        totals += overlong_penalty(tokens, sampling.max_tokens, cfg.grpo.overlong_tokens)
+        if cfg.temporal is not None:
+            shuffled = self._shuffled(examples, sampling, seed)
+            right, earned = right_answers(scored, count), self._earned(cases, scored, count)
+            totals += temporal_bonus(right, shuffled, earned, cfg.temporal.bonus, cfg.temporal.share)
+        return [
+            Group(
+                example,
+                tuple(said[place * count : (place + 1) * count]),
+                tuple(scored[place * count : (place + 1) * count]),
+                tuple(totals[place].tolist()),
+            )
+            for place, example in enumerate(examples)
+        ]
+
+    def _shuffled(self, examples: Sequence[Example], sampling: SamplingConfig, seed: int) -> Tensor:
+        """Which answers are right with the frames in another order. (P, S) of 0 or 1"""
+        count = self.cfg.temporal.rollouts if self.cfg.temporal else 0
+        asks = [Ask(shuffle_frames(each, seed)) for each in examples for _ in range(count)]
+        said = self.sampler.sample(asks, sampling)
+        cases = [(asks[place].example, each.text) for place, each in enumerate(said)]
+        return right_answers(score_completions(cases, self.cfg.rewards), count)
+
+    def _earned(self, cases: Sequence[tuple[Example, str]], scored: Sequence[Scored], count: int) -> Tensor:
+        """Which answers are right and past the gates. (P, count) of 0 or 1"""
+        enough = self.cfg.rewards.min_graded_score
+        earned = [
+            is_right(example.task, each.components["accuracy"], enough)
+            for (example, _), each in zip(cases, scored, strict=True)
+        ]
+        return torch.tensor(earned).float().view(-1, count)
+
+    def learn(self, groups: Sequence[Group]) -> dict[str, float]:
+        """Optimizer steps on the groups' rollouts, all of them in each."""
+        pieces = self._pieces(groups)
+        self.trainer.network.train()
+        network = self.trainer.network if self.cfg.updates > 1 else None  # the first update is on policy
+        old = self._logprobs(network, pieces)
+        reference = self._logprobs(self.reference, pieces)
+        report: dict[str, float] = {}
+        for _ in range(self.cfg.updates):
+            report = self._update(pieces, old, reference)
+        return report
+
+    def _pieces(self, groups: Sequence[Group]) -> list["_Piece"]:
+        """This process's share; as many pieces in each process, where need be one again that counts nothing.
+
+        As many groups go through one forward pass as hold `batch_rows` rollouts, at least one.
+        """
+        cfg, device = self.cfg, self.trainer.accelerator.device
+        rewards = torch.tensor([group.rewards for group in groups])
+        gains = group_advantages(rewards, cfg.grpo.scale).to(device)
+        learned = [
+            [said.finished or cfg.grpo.learn_truncated for said in group.said for _ in said.token_ids]
+            for group in groups
+        ]
+        tokens = max(1, sum(map(sum, learned)))
+        starts = range(0, len(groups), self.together)
+        index, count = self.processes.process_index, self.processes.num_processes
+        make = bundle_batch if shares_prompts(self.trainer.network) else whole_batch
+        pieces = []
+        for turn in range(0, len(starts), count):
+            is_mine = turn + index < len(starts)
+            first = starts[turn + index] if is_mine else 0
+            part = slice(first, first + self.together)
+            said = [each for group in groups[part] for each in group.said]
+            batch = make(
+                self.sampler.processor,
+                [group.example for group in groups[part]],
+                [each.token_ids for each in said],
+                cfg.prompt,
+                device,
+            )
+            mask = batch.counted if isinstance(batch, Bundle) else batch.counted[:, 1:]
+            if not cfg.grpo.learn_truncated:
+                mask = mask & torch.tensor([each.finished for each in said], device=device).unsqueeze(1)
+            # Pieces add up to the loss over all rollouts at once.
+            by_token = cfg.grpo.normalise == "token"
+            share = float(mask.sum()) / tokens if by_token else len(said) / rewards.numel()
+            pieces.append(_Piece(batch, mask, gains[part].flatten(), share if is_mine else 0.0))
+        return pieces
+
+    @torch.no_grad()
+    def _logprobs(self, network: Any, pieces: Sequence["_Piece"]) -> list[Tensor | None]:
+        return [None if network is None else self._chances(network, piece.batch) for piece in pieces]
+
+    def _chances(self, network: Any, batch: Bundle | Batch) -> Tensor:
+        temperature = self.cfg.sampling.temperature or 1.0
+        chances = bundle_logprobs if isinstance(batch, Bundle) else completion_logprobs
+        return chances(network, batch, self.forbidden, temperature)  # type: ignore[arg-type]  # as it is named
+
+    def _update(
+        self,
+        pieces: Sequence["_Piece"],
+        old: Sequence[Tensor | None],
+        reference: Sequence[Tensor | None],
+    ) -> dict[str, float]:
+        cfg, accelerator = self.cfg, self.trainer.accelerator
+        sums = torch.zeros(3, device=accelerator.device)
+        for place, (piece, before, start) in enumerate(zip(pieces, old, reference, strict=True)):
+            with self.trainer.part_of_step(last=place == len(pieces) - 1):
+                now = self._chances(self.trainer.network, piece.batch)
+                before = now.detach() if before is None else before
+                limit = cfg.sampling.max_tokens
+                out = policy_loss(now, before, piece.gains, piece.learned, cfg.grpo, limit, start)
+                # Devices' gradients are averaged, the loss is a sum over devices.
+                accelerator.backward(out.loss * piece.share * self.processes.num_processes)
+            sums += torch.stack([each.detach() for each in out]) * piece.share
+        loss, clipped, kl = accelerator.reduce(sums, "sum").tolist()
+        update = self.trainer.apply()
+        told = {"loss": loss, "clipped_share": clipped, "kl": kl}
+        return {**told, "grad_norm": update.grad_norm, "learning_rate": update.learning_rate}
+
+
+class _Piece(NamedTuple):
+    """What goes through one forward pass."""
+
+    batch: Bundle | Batch
+    learned: Tensor
+    """(N, T) bool: the tokens that the loss counts."""
+    gains: Tensor
+    """(N,) advantages."""
+    share: float
+    """Of the step's loss."""
