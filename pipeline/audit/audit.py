@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from reelproof.pipeline.audit.card import write_card, write_curated, write_rows
+from reelproof.pipeline.audit.card import CONTROL, CURATED, write_card, write_curated, write_rows
 from reelproof.pipeline.audit.findings import Looked, look_through
 from reelproof.pipeline.audit.kinds import KINDS
 from reelproof.pipeline.audit.report import AuditReport, make_report
@@ -101,6 +101,8 @@ def audit_source(recipe: Recipe, out: str, asked: Asked, console: Console) -> Au
         looked = mended(work, look, console.print)
         report = make_report(source, looked)
         write_rows(place, source, looked.findings)
+        for folder in (CURATED, CONTROL):  # an earlier run's, perhaps of another source
+            place.remove_folder(folder)
         if asked.fix:
             curated = write_curated(place, source, looked.findings, asked.keep)
             report = report.model_copy(update={"curated": curated})

@@ -15,6 +15,7 @@ from reelproof.pipeline.inputs.kept_rows import keep_rows
 from reelproof.schemas.draws import hash32
 
 CARD, REPORT = "README.md", "audit.json"
+CURATED, CONTROL = "curated", "control"
 SHOWN_EXAMPLES = 3
 
 
@@ -54,8 +55,8 @@ def write_curated(
     readable = source.numbers - {each.number for each in source.problems}
     curated = readable - {each.number for each in findings if each.kind in drops}
     drawn = sorted(readable, key=lambda number: hash32("audit control", name, number))[: len(curated)]
-    store.write_bytes(f"curated/{name}", keep_rows(name, content, curated))
-    store.write_bytes(f"control/{name}", keep_rows(name, content, drawn))
+    store.write_bytes(f"{CURATED}/{name}", keep_rows(name, content, curated))
+    store.write_bytes(f"{CONTROL}/{name}", keep_rows(name, content, drawn))
     return len(curated)
 
 

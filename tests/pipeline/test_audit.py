@@ -140,6 +140,9 @@ def test_curated_file_has_the_form_of_the_source_without_the_faulty_row(tmp_path
     assert rows_of(curated) == [first, third]
     assert len(rows_of(control)) == 2
     assert file.read_bytes() == before
+    if ending == "txt":
+        reelproof_here("audit", file, "--out", tmp_path / "out")
+        assert not curated.exists(), "it is of an earlier run, which the card does not tell of"
     if ending == "parquet":
         assert pq.read_schema(curated) == pq.read_schema(file)
         assert pq.read_schema(curated).metadata[b"huggingface"] == b"{}"
