@@ -212,7 +212,7 @@ def _places(section: type[BaseModel], name: str, at: str = "") -> Iterator[str]:
 
 def _meaning(loc: tuple[int | str, ...], model: type[BaseModel]) -> str:
     """What a field's caption says, in brackets."""
-    section = _section(loc[:-1], model)
+    section = _section(loc[:-1], model) if loc else None
     caption = captions(section).get(str(loc[-1]), "") if section and issubclass(section, Settings) else ""
     return f" ({caption})" if caption else ""
 

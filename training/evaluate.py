@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from reelproof.schemas.answers.reading import read_answer as read_answer
 from reelproof.schemas.answers.scores import lenient_score, strict_score
@@ -37,6 +37,12 @@ class AskingConfig(Settings):
     """Each is one evaluation: with a thought, and answering at once."""
     backend: BackendConfig = BackendConfig()
     sampling: SamplingConfig = SamplingConfig(temperature=0.0)
+
+    @model_validator(mode="after")
+    def _are_distinct(self) -> Self:
+        if len(set(self.styles)) != len(self.styles) or not self.styles:
+            raise ValueError("styles: name each once, and at least one")
+        return self
 
 
 class EvaluateConfig(AskingConfig):

@@ -194,6 +194,11 @@ def read_manifest(cfg: SourcesConfig) -> ListedRows:
         manifest = read_video_list(url, read_file(url), cfg.columns, cfg.shape)
     except (OSError, ValueError) as error:
         raise SourceError(f"sources.manifest: {url} cannot be read: {error}") from error
+    there = (*manifest.understood, *manifest.ignored)
+    if absent := [name for name in cfg.columns.values() if name not in there]:
+        raise SourceError(
+            f"sources.columns: no row of {url} has {', '.join(absent)}; it has {', '.join(sorted(there))}"
+        )
     root = absolute(cfg.root) if cfg.root is not None else url.rpartition("/")[0]
     if unread := told_unread(manifest, cfg.ignore_columns):
         raise SourceError(f"sources.manifest: {url}: {unread}")

@@ -279,6 +279,25 @@ def test_subtitles_of_either_kind_are_read(text):
     assert told_subtitles(found, Span(start_s=3, end_s=10)) == ""
 
 
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("styles=[]", "styles: name each once, and at least one"),
+        ("styles=[direct,direct]", "styles: name each once, and at least one"),
+        ("frames.count=-1", "frames.count: got -1"),
+        ("frames.fp=1", "(did you mean fps?)"),
+        ("count=8", "(did you mean frames.count?)"),
+        ("backend.url=localhost:8000", "backend.url: got 'localhost:8000'"),
+        ("sources.columns={question: nope}", "has nope; it has answer, "),
+    ],
+)
+def test_setting_that_is_none_is_told_before_anything_is_asked(setting, told, bench, tmp_path):
+    ran = reelproof_here(
+        "evaluate", bench / "bench.jsonl", "--model", "m", "--out", tmp_path / "out", "--set", setting
+    )
+    assert (ran.code, told in ran.err, (tmp_path / "out").exists()) == (2, True, False), ran.err
+
+
 def test_subtitles_beside_the_video_stand_before_the_question(bench, tmp_path):
     for name in ("film0.mp4", "bench.jsonl"):
         (tmp_path / name).write_bytes((bench / name).read_bytes())
