@@ -170,7 +170,8 @@ class Learner:
 
     @torch.no_grad()
     def _logprobs(self, network: Any, pieces: Sequence["_Piece"]) -> list[Tensor | None]:
-        return [None if network is None else self._chances(network, piece.batch) for piece in pieces]
+        with self.trainer.accelerator.autocast():  # the reference is not prepared
+            return [None if network is None else self._chances(network, piece.batch) for piece in pieces]
 
     def _chances(self, network: Any, batch: Bundle | Batch) -> Tensor:
         temperature = self.cfg.sampling.temperature or 1.0

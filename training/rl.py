@@ -52,7 +52,7 @@ def train_rl(
             "temporal contrasts ordered with shuffled frames, but these questions show one frame each; "
             "set it to null"
         )
-    accelerator = Accelerator(kwargs_handlers=[SOME_UNUSED])
+    accelerator = Accelerator(mixed_precision=cfg.precision, kwargs_handlers=[SOME_UNUSED])
     if accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED):
         raise SetupError(
             "train rl draws with the whole model on each GPU: start it by --gpus, or under DDP; "

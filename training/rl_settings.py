@@ -1,5 +1,7 @@
 """What a run of reinforcement learning is told."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from reelproof.schemas.settings import Settings
@@ -39,6 +41,8 @@ class RlConfig(Settings):
     """These low-rank additions are trained; null trains all weights."""
     gradient_checkpointing: bool = False
     """Activations are computed again on the way back: less memory, more time."""
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    """The mixed precision of rollouts and updates; `no` computes in float32."""
     batch_rows: int = Field(default=64, ge=1, le=4096)
     """So many rollouts go through one forward pass of training."""
     checkpoint_every_steps: int = Field(default=20, ge=1)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from transformers import AutoModelForImageTextToText
 
 from reelproof.training.batches import PromptConfig, keep_frames
@@ -308,6 +309,16 @@ def test_models_that_number_pictures_in_three_dimensions_are_trained(family, tmp
     assert math.isfinite(summary.loss)
     start, end = network(model), network(tmp_path / "run" / "model")
     assert not torch.equal(start.lm_head.weight, end.lm_head.weight)
+
+
+def test_bf16_trains_and_holds_the_reference_to_the_same(model, dataset, tmp_path):
+    AcceleratorState._reset_state(True)  # one precision a process
+    cfg = JUDGED.model_copy(update={"steps": 1, "precision": "bf16"})
+    train_rl(dataset, model, tmp_path, cfg, EvenJudge())
+    AcceleratorState._reset_state(True)
+    told = lines(tmp_path)[0]
+    assert told["grad_norm"] > 0
+    assert told["kl"] == pytest.approx(0.0, abs=1e-6), "before the first step the policy is the reference"
 
 
 def test_low_rank_additions_are_trained_alone(model, dataset, tmp_path):
