@@ -64,8 +64,8 @@ class ChildLimits(Settings):
     """A film whose frames span more hours is given up: one time stamp far away makes years of nothing, which
     every later step would go through."""
     max_frames: int = Field(default=5_200_000, ge=2)
-    """A film of more frames is given up; so many are a day of 60 a second. Later steps hold 172 bytes of each,
-    and some of them twice."""
+    """A film of more frames is given up; so many are a day of 60 a second. Later steps hold 172 bytes of
+    each, and some of them twice."""
     threads: int = Field(default=1, ge=1, le=64)
     """The decoder uses so many threads."""
 

@@ -128,8 +128,8 @@ class ServerTeacherConfig(ShowingConfig):
     """What of a request this service forbids, or calls otherwise, or wants besides. What it refuses of usual
     fields is found out by itself, and told by the check before a build."""
     frames_url: str | None = Field(default=None, pattern=r"^https?://[^/?#@]+[^?#@]*$")
-    """The address, without user and query, at which the server finds `frames_folder`; by default `file://` and
-    the same path."""
+    """The address, without user and query, at which the server finds `frames_folder`; by default `file://`
+    and the same path."""
     max_model_len: int | None = Field(default=None, ge=16)
     """Tokens of prompt and answer together that the server allows. Where it is told, chapters and whole films
     show as many frames as it has room for."""
