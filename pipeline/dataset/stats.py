@@ -21,7 +21,7 @@ from reelproof.schemas.question import Question, Task
 from reelproof.schemas.stats import BuildStats, Histogram, Tally
 from reelproof.stages.checks.balance import measure_balance
 
-VERSION = 3
+VERSION = 4
 
 
 def count_build(
