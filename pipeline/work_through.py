@@ -30,8 +30,9 @@ def work_through(
     cluster, store = workplace.recipe.cluster, workplace.store
     failures: list[StepFailed] = []
     teachers = teachers_of(todos)
+    asks = any(step.slot == "TEACHER" for todo in todos for step in todo.steps)
     with (
-        open_cluster(cluster, gpus_a_server(teachers)) as client,
+        open_cluster(cluster, gpus_a_server(teachers), asks) as client,
         show_progress(todos, console) as shown,
         watched_progress(store, client, todos, server_urls(teachers), shown.film, console.print) as progress,
     ):

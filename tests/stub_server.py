@@ -8,8 +8,11 @@ import argparse
 import asyncio
 import hashlib
 import json
+import math
+import random
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -90,6 +93,8 @@ class StubServer:
 
     fault: Callable[[int, dict], Reply | Hang | Drop | None] = lambda number, body: None
     latency_s: float = 0.0
+    slots: int = 0
+    """So many choices are made at once, each in a time drawn around the latency; 0 for any number."""
     model: str = "stub"
     models: Callable[[], Reply] | None = None
     takes_n: bool = True
@@ -108,6 +113,10 @@ class StubServer:
     in_flight: int = 0
     most_in_flight: int = 0
     port: int = 0
+    busy_s: float = 0.0
+    """Seconds that slots were taken for, in all, and when the first was and the last was let go."""
+    busy_from: float = math.inf
+    busy_to: float = 0.0
 
     @property
     def url(self) -> str:
@@ -131,6 +140,8 @@ class StubServer:
         server = await asyncio.start_server(self._connection, "127.0.0.1", self.port, limit=1 << 26)
         self.port = server.sockets[0].getsockname()[1]
         self._number = 0
+        self._slots = asyncio.Semaphore(self.slots or sys.maxsize)
+        self._draws = random.Random(0)
         return server
 
     def open_gate(self) -> None:
@@ -170,8 +181,9 @@ class StubServer:
             return (
                 self.models() if self.models else Reply(200, {"object": "list", "data": [{"id": self.model}]})
             )
-        if path == "/health":
-            return Reply(200, {})
+        told = {"/health": {}, "/busy": {"busy_s": self.busy_s, "from": self.busy_from, "to": self.busy_to}}
+        if path in told:
+            return Reply(200, told[path])
         if path == "/metrics" and self.tells_load:
             return Reply(200, f"vllm:num_requests_running{{}} {self.in_flight}\n" + METRICS)
         if not path.endswith("/chat/completions"):
@@ -186,13 +198,23 @@ class StubServer:
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
-            if self.latency_s:
+            if self.slots:
+                await asyncio.gather(*(self._in_a_slot() for _ in range(body.get("n", 1))))
+            elif self.latency_s:
                 await asyncio.sleep(self.latency_s)
             if self.gate is not None and number >= self.held_from:
                 await self.gate.wait()
             return self.fault(number, body) or self._answer(body)
         finally:
             self.in_flight -= 1
+
+    async def _in_a_slot(self) -> None:
+        async with self._slots:
+            began = time.monotonic()
+            self.busy_from = min(self.busy_from, began)
+            await asyncio.sleep(self.latency_s * self._draws.lognormvariate(-0.125, 0.5))  # of mean 1
+            self.busy_to = time.monotonic()
+            self.busy_s += self.busy_to - began
 
     def _answer(self, body: dict) -> Reply:
         count = body.get("n", 1)
@@ -219,6 +241,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         keep_bodies=False,
         reasons=arguments.reasons,
         received=arguments.received,
+        slots=arguments.slots,
     )
     server = await stub.listen()
     sys.stdout.write(stub.url + "\n")
@@ -231,6 +254,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("-m")
     parser.add_argument("--latency", type=float, default=0.0)
+    parser.add_argument("--slots", type=int, default=0)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--served-model-name", default="stub")
     parser.add_argument("--reasons", action="store_true")

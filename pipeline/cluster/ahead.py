@@ -12,7 +12,7 @@ from reelproof.pipeline.parts.run_step import ScannedAhead, run_ahead
 from reelproof.pipeline.parts.step import Slot
 from reelproof.pipeline.parts.todo import Todo
 
-AMOUNTS: Mapping[Slot, float] = {"CPU": 1, "TEACHER": 1, "GPU": 1 / PARTS_A_GPU}
+AMOUNTS: Mapping[Slot, float] = {"CPU": 1, "LIGHT": 1, "TEACHER": 1, "GPU": 1 / PARTS_A_GPU}
 """What a task takes of its slot."""
 SHARE_BYTES = 8_000_000
 """Of a film that several tasks scan, each gets at least so much: some five seconds' work, or far more."""

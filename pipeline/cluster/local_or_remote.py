@@ -22,10 +22,11 @@ PARTS_A_GPU = 4
 
 
 @contextmanager
-def open_cluster(cfg: ClusterConfig, gpus_a_server: int = 0) -> Iterator[Client]:
+def open_cluster(cfg: ClusterConfig, gpus_a_server: int = 0, asks: bool = False) -> Iterator[Client]:
     """A client of the cluster; a local one is started first and stopped afterwards.
 
-    Of a local one, as many workers as can have `gpus_a_server` GPUs each declare them; 0 for none.
+    Of a local one, as many workers as can have `gpus_a_server` GPUs each declare them; 0 for none. Where it
+    `asks` servers that run, one more worker does that and nothing else.
     Raises UsageError where the scheduler does not answer, or this machine has too few GPUs.
     """
     with dask.config.set(
@@ -42,13 +43,13 @@ def open_cluster(cfg: ClusterConfig, gpus_a_server: int = 0) -> Iterator[Client]
             return
         with (
             _workers_import_nothing_from_here(),
-            _started(cfg, gpus_a_server) as cluster,
+            _started(cfg, gpus_a_server, asks) as cluster,
             Client(cluster) as client,
         ):
             yield client
 
 
-def _started(cfg: ClusterConfig, gpus_a_server: int) -> SpecCluster:
+def _started(cfg: ClusterConfig, gpus_a_server: int, asks: bool) -> SpecCluster:
     """A local cluster whose threads and processes inherit that they are not told of a Ctrl-C.
 
     A terminal sends it to all of them, and only the client should end, and end the others.
@@ -56,7 +57,7 @@ def _started(cfg: ClusterConfig, gpus_a_server: int) -> SpecCluster:
     resource_tracker.ensure_running()  # it would take the mask away where it starts with the first worker
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
     try:
-        return _local_cluster(cfg, gpus_a_server)
+        return _local_cluster(cfg, gpus_a_server, asks)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -95,14 +96,18 @@ def _connect(address: str) -> Client:
     return client
 
 
-def _local_cluster(cfg: ClusterConfig, gpus_a_server: int) -> SpecCluster:
+def _local_cluster(cfg: ClusterConfig, gpus_a_server: int, asks: bool) -> SpecCluster:
     servers = local_servers(cfg, gpus_a_server)
     count = max(cfg.workers or os.cpu_count() or 1, servers)
     gpus = [gpus_a_server] * servers + [0] * (count - servers)
+    resources = [{"CPU": 1, "LIGHT": 1} | ({"GPU": each} if each else {}) for each in gpus]
+    # What waits for a server is in a process of its own: a worker starts nothing while the first of its tasks
+    # waits for a resource; and a server has one queue then, which is fair to all parts.
+    resources += [{"TEACHER": cfg.teacher_slots}] if asks else []
     # Certificates of this run alone: who else has an account here cannot hand our workers code to run.
     private = {"host": LOOPBACK, "protocol": "tls://", "security": Security.temporary()}
     return SpecCluster(
-        workers={place: _local_worker(cfg, each, private) for place, each in enumerate(gpus)},
+        workers={place: _local_worker(each, private) for place, each in enumerate(resources)},
         scheduler={
             "cls": Scheduler,
             "options": {**private, "dashboard": True, "dashboard_address": cfg.dashboard},
@@ -126,13 +131,13 @@ def local_servers(cfg: ClusterConfig, gpus_a_server: int) -> int:
     return gpus // gpus_a_server
 
 
-def _local_worker(cfg: ClusterConfig, gpus: int, private: Mapping[str, Any]) -> dict[str, Any]:
-    resources = {"CPU": 1, "TEACHER": cfg.teacher_slots} | ({"GPU": gpus} if gpus else {})
+def _local_worker(resources: Mapping[str, int], private: Mapping[str, Any]) -> dict[str, Any]:
+    threads = {name: PARTS_A_GPU * amount if name == "GPU" else amount for name, amount in resources.items()}
     return {
         "cls": Nanny,
         "options": {
             **private,
-            "nthreads": 1 + cfg.teacher_slots + PARTS_A_GPU * gpus,
+            "nthreads": sum(threads.values()),
             "resources": resources,
             "memory_limit": 0,  # tasks hold one part each; a killed worker would lose more than it saves
             "dashboard": False,

@@ -14,8 +14,9 @@ from reelproof.schemas.settings import Settings
 from reelproof.stages.teachers import prompts
 from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherNeeds
 
-Slot = Literal["CPU", "TEACHER", "GPU"]
-"""The worker resource that a step takes where one is declared: TEACHER waits for a server, GPU holds one."""
+Slot = Literal["CPU", "LIGHT", "TEACHER", "GPU"]
+"""The worker resource that a step takes where one is declared: CPU fills a core, LIGHT takes little of one,
+TEACHER waits for a server, GPU holds one."""
 
 
 class Ask(NamedTuple):
@@ -92,6 +93,8 @@ class StepKind:
     """Of further code that its results depend on."""
     prompts: tuple[str, ...] = ()
     """Names, in `stages/teachers/prompts.py`, of those that it asks with."""
+    heavy: bool = False
+    """Whether it fills a core; light steps do not queue behind it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,8 +156,9 @@ class Step(Generic[K]):
         """Where it runs: beside a server of ours, waiting for one, or as plain work."""
         if gpus_a_server(each.teacher for each in self.asks):
             return "GPU"
-        waits = any(isinstance(each.teacher, ServerTeacherConfig) for each in self.asks)
-        return "TEACHER" if waits else "CPU"
+        if any(isinstance(each.teacher, ServerTeacherConfig) for each in self.asks):
+            return "TEACHER"
+        return "CPU" if self.asks or self.kind.heavy else "LIGHT"
 
     @cached_property
     def counts(self) -> Any:

@@ -63,6 +63,7 @@ class _Counted:
 
 FOOTAGE = PartStep(
     name="footage",
+    heavy=True,
     version=scan.VERSION,
     run=scan_videos,
     sections=("footage", "limits"),

@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 
 from tests.benchmarks.bench_build import bench_build
+from tests.benchmarks.bench_busy import bench_busy
 from tests.benchmarks.bench_duplicates import bench_duplicates
 from tests.benchmarks.bench_footage import (
     bench_cuts,
@@ -44,6 +45,7 @@ BENCHES: tuple[Bench, ...] = (
     bench_client,
     bench_frames_sent,
     bench_log,
+    bench_busy,
     bench_vllm,
     bench_sft,
     bench_loss_memory,

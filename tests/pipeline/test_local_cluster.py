@@ -58,12 +58,20 @@ def test_the_environment_is_as_it_was_once_a_cluster_is_closed(monkeypatch, befo
 @pytest.mark.real
 def test_only_as_many_workers_as_there_are_servers_declare_gpus():
     with open_cluster(ClusterConfig(workers=1, gpus=5), gpus_a_server=2) as client:
-        assert declared_resources(client) == {"CPU": 2, "TEACHER": 4, "GPU": 4}
+        assert declared_resources(client) == {"CPU": 2, "LIGHT": 2, "GPU": 4}
     with open_cluster(ClusterConfig(workers=2, gpus=1), gpus_a_server=1) as client:
         workers = client.scheduler_info()["workers"].values()
         assert sorted(each["resources"].get("GPU", 0) for each in workers) == [0, 1]
         shares = [each["nthreads"] for each in workers if "GPU" in each["resources"]]
-        assert shares == [1 + 2 + cluster.PARTS_A_GPU]
+        assert shares == [1 + 1 + cluster.PARTS_A_GPU]
+
+
+@pytest.mark.real
+def test_one_worker_asks_servers_and_does_nothing_else():
+    with open_cluster(ClusterConfig(workers=2, teacher_slots=5), asks=True) as client:
+        workers = client.scheduler_info()["workers"].values()
+        told = sorted(((each["nthreads"], each["resources"]) for each in workers), key=str)
+    assert told == [(2, {"CPU": 1, "LIGHT": 1}), (2, {"CPU": 1, "LIGHT": 1}), (5, {"TEACHER": 5})]
 
 
 @pytest.mark.real
