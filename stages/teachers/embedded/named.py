@@ -36,3 +36,9 @@ def pair_named(option: str, shown: Sequence[Shown]) -> Run | None:
     first, _, last = named.replace(" and ", " to ").partition(" to ")
     places = [place_named(f" {each}", shown) for each in (first, last)]
     return None if places[0] is None or places[1] is None else Run(places[0], places[1])
+
+
+def pairs_named(options: Sequence[str], shown: Sequence[Shown]) -> list[Run] | None:
+    """Which frames each option means; None unless all mean some, and there is a choice."""
+    found = [pair for option in options if (pair := pair_named(option, shown)) is not None]
+    return found if len(found) == len(options) > 1 else None

@@ -5,7 +5,7 @@ import string
 
 import numpy as np
 
-from reelproof.stages.teachers.embedded.named import pair_named
+from reelproof.stages.teachers.embedded.named import pairs_named
 from reelproof.stages.teachers.embedded.view import Said, View, said
 
 SAME = 0.01
@@ -15,9 +15,8 @@ SAME = 0.01
 def same_picture(view: View) -> Said | None:
     """The option whose two frames are the same, as far as can be measured."""
     shown, content = view.asked.shown, view.measured.content
-    pairs = [pair_named(option, shown) for option in view.asked.options]
-    found = [pair for pair in pairs if pair is not None]
-    if len(found) < max(len(pairs), 2):
+    found = pairs_named(view.asked.options, shown)
+    if found is None:
         return None
     changes = [float(content[pair.first, pair.last]) for pair in found]
     choice = int(np.argmin(changes))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from reelproof.schemas.question import Task
-from reelproof.stages.teachers.embedded.named import Run, letters_of, pair_named, place_named
+from reelproof.stages.teachers.embedded.named import Run, letters_of, pairs_named, place_named
 from reelproof.stages.teachers.embedded.read import AskedQuestion
 from reelproof.stages.teachers.embedded.repeats import frozen_span, same_picture
 from reelproof.stages.teachers.embedded.view import Said, View, said
@@ -114,9 +114,8 @@ def _motion_half(view: View) -> Said | None:
 def _largest_change(view: View) -> Said | None:
     """The option whose two frames differ most, told beside one of the others."""
     shown, content = view.asked.shown, view.measured.content
-    pairs = [pair_named(option, shown) for option in view.asked.options]
-    found = [pair for pair in pairs if pair is not None]
-    if len(found) < max(len(pairs), 2):
+    found = pairs_named(view.asked.options, shown)
+    if found is None:
         return None
     changes = [float(content[pair.first, pair.last]) for pair in found]
     choice = int(np.argmax(changes))
