@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+from huggingface_hub.errors import StrictDataclassError
 from PIL import Image
 from transformers import AutoConfig, AutoProcessor
 
@@ -93,6 +94,11 @@ def set_images(processor: Any, settings: Mapping[str, Any]) -> Any:
             f"those are {', '.join(sorted(known))}"
         )
     if settings:
+        try:
+            images(Image.new("RGB", (64, 64)), **settings)
+        except (StrictDataclassError, TypeError, ValueError, KeyError) as error:
+            said = " ".join(str(error).split())
+            raise SetupError(f"prompt.image_settings={dict(settings)} cannot be used: {said}") from None
         processor.images_kwargs = {**getattr(processor, "images_kwargs", {}), **settings}
     return processor
 

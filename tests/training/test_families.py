@@ -92,6 +92,10 @@ def test_image_settings_go_along_with_the_model_and_unknown_ones_are_refused(mod
     assert load_processor(str(tmp_path), {"do_resize": False}).images_kwargs["do_resize"] is False
     with pytest.raises(SetupError, match=r"image_settings: max_pixles is no setting of CLIPImageProcessor"):
         load_processor(model, {"max_pixles": 3})
+    with pytest.raises(SetupError, match=r"image_settings=\{'do_resize': 'maybe'\} cannot be used"):
+        load_processor(model, {"do_resize": "maybe"})
+    with pytest.raises(SetupError, match=r"cannot be used: .*size"):
+        load_processor(model, {"do_resize": True, "size": "abc"})
 
 
 def test_settings_that_are_published_cut_a_frame_into_tiles():
