@@ -86,6 +86,7 @@ class Worked:
 
     def __init__(self, recipe: Recipe, out: Path, again: Again = Again()) -> None:  # noqa: B008 - a constant
         store = Store(str(out))
+        store.claim()
         ingested = ingest(store, recipe, list_sources(recipe.sources), again, lambda line: None)
         self.told = list(check_teachers(build_dag(recipe), build_dag(recipe).teachers))
         save_ingested(ingested)

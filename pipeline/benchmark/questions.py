@@ -203,7 +203,7 @@ class ManifestQuestions:
             film.size_bytes,
             times_s,
             self._cfg.frames.model_dump(),
-            _text_of(prompt),
+            "\n".join(part.text or "" for turn in prompt for part in turn.content),
         ]
         return Example(
             sample_id=_sha256(decides)[:32],
@@ -291,10 +291,6 @@ def _as_published(message: Message) -> ChatMessage:
 def _part(text: str | None) -> ChatPart:
     """One for all frames, and for all that stand at the same time."""
     return ChatPart(type="image" if text is None else "text", text=text)
-
-
-def _text_of(prompt: Sequence[ChatMessage]) -> str:
-    return "\n".join(part.text or "" for turn in prompt for part in turn.content)
 
 
 def _sha256(plain: Any) -> str:
