@@ -20,6 +20,7 @@ from reelproof.training.logprobs import completion_logprobs
 from reelproof.training.networks import layer_kinds
 from reelproof.training.preflight import SetupError
 from reelproof.training.runs import RunFolder
+from reelproof.training.weights_only import weights_only
 
 KEPT = "kept.json"
 """In a checkpoint, beside what accelerate saves."""
@@ -166,7 +167,8 @@ class Trainer:
         if found:
             if not (found / KEPT).is_file():
                 raise SetupError(f"{found} is an earlier version's checkpoint; begin anew in another --out")
-            self.accelerator.load_state(str(found))  # loads weights only: nothing there is run
+            with weights_only(found):
+                self.accelerator.load_state(str(found))
             for each, state in zip(self.kept, json.loads((found / KEPT).read_text()), strict=True):
                 each.load_state_dict(state)
         run.forget_after(step)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from torch.distributed import checkpoint as distributed
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from reelproof.training import heads
@@ -20,6 +21,7 @@ from reelproof.training.runs import RunFolder
 from reelproof.training.sft import SftConfig, train_sft
 from reelproof.training.shards import ShardsConfig, example_of
 from reelproof.training.trainer import OptimizerConfig, Trainer, learning_rate_share
+from reelproof.training.weights_only import weights_only
 from tests.tiny_training import sft_row, write_sft
 from tests.training_processes import run_in_processes, run_until_killed_in_step_4
 
@@ -168,6 +170,24 @@ def test_a_checkpoint_of_somebody_else_runs_nothing(model, tmp_path):
                 trainer().resume(run)
             assert not (tmp_path / f"gone off {place}").exists()
             path.write_bytes(whole or b"")
+
+
+@pytest.mark.parametrize("place", ["table", "value"])
+def test_a_shared_out_checkpoint_of_somebody_else_runs_nothing(place, tmp_path):
+    folder, gone_off = tmp_path / "optimizer_0", tmp_path / "gone off"
+    distributed.save({"weight": torch.ones(2, dtype=torch.bfloat16), "rate": 0.5}, checkpoint_id=folder)
+    sound = {"weight": torch.zeros(2, dtype=torch.bfloat16), "rate": 0.0}
+    with weights_only(tmp_path):
+        distributed.load(sound, checkpoint_id=folder)
+    assert (sound["weight"].tolist(), sound["rate"]) == ([1, 1], 0.5)
+    if place == "table":
+        (folder / ".metadata").write_bytes(pickle.dumps(Bomb(gone_off)))
+    else:
+        distributed.save({"weight": torch.ones(2), "rate": Bomb(gone_off)}, checkpoint_id=folder)
+    error = SetupError if place == "table" else distributed.CheckpointException
+    with pytest.raises(error), weights_only(tmp_path):
+        distributed.load({"weight": torch.zeros(2), "rate": 0.0}, checkpoint_id=folder)
+    assert not gone_off.exists()
 
 
 @pytest.mark.real
