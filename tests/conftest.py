@@ -4,6 +4,8 @@
 """
 
 import os
+from collections import Counter
+from pathlib import PurePosixPath
 
 from hypothesis import Phase, settings
 
@@ -17,3 +19,20 @@ settings.register_profile(  # for mutants: that a property fails is enough
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 os.fsync = lambda _: None  # nothing that a test writes must outlast a power cut, and disks take their time
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What was tried on the product in `tests/attacks/`: kind, tries, and how many of them held."""
+    tries: dict[str, Counter[str]] = {"held": Counter(), "all": Counter()}
+    for outcome in ("passed", "failed", "error"):
+        for report in terminalreporter.getreports(outcome):
+            path = PurePosixPath(report.nodeid.partition("::")[0])
+            if path.parent.name == "attacks" and (report.when == "call" or outcome == "error"):
+                tries["all"][path.stem] += 1
+                tries["held"][path.stem] += outcome == "passed"
+    if tries["all"]:
+        terminalreporter.section("attacks: kind, tries, held")
+    for kind, count in sorted(tries["all"].items()):
+        terminalreporter.line(
+            f"{kind.removeprefix('test_').replace('_', ' '):24} {count:4} {tries['held'][kind]:4}"
+        )
