@@ -42,6 +42,7 @@ CHAT_TEMPLATE = (
     "{% if turn.content is string %}{{ turn.content }}"
     "{% else %}{% for part in turn.content %}"
     "{% if part.type == 'image' or part.type == 'image_url' %}<|vision_start|><|image_pad|><|vision_end|>"
+    "{% elif part.type == 'video' %}<|vision_start|><|video_pad|><|vision_end|>"
     "{% elif part.type == 'text' %}{{ part.text }}{% endif %}"
     "{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"

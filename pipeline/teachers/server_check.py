@@ -61,6 +61,8 @@ async def _check(
         remedy = "serve a model that sees"
         if cfg.frames_folder:
             remedy += f", and let it read {cfg.frames_folder} (vLLM: --allowed-local-media-path)"
+        if cfg.frames_as_video:
+            remedy += ", and let requests say when frames were (vLLM: --trust-request-mm-kwargs)"
         await _try(server, _request(cfg, sending, 1, needs, short=True), where, problem, remedy)
     for largest in _largest(needs):
         reply = await _try(

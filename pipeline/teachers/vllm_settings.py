@@ -99,8 +99,12 @@ def vllm_command(cfg: VllmTeacherConfig, served_name: str, port: int) -> tuple[s
     if cfg.max_model_len is not None:
         settings["--max-model-len"] = str(cfg.max_model_len)
     words = [word for setting in settings.items() for word in setting]
-    quiet = "--disable-uvicorn-access-log"  # a line per request is no log to keep
-    return (cfg.executable, "-m", "vllm.entrypoints.openai.api_server", *words, quiet, *cfg.extra_args)
+    words.append("--disable-uvicorn-access-log")  # a line per request is no log to keep
+    if cfg.frames_as_video:
+        words.append(
+            "--trust-request-mm-kwargs"
+        )  # none but us asks it, and when frames were is told by request
+    return (cfg.executable, "-m", "vllm.entrypoints.openai.api_server", *words, *cfg.extra_args)
 
 
 def server_key(cfg: VllmTeacherConfig) -> str:

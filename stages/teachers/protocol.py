@@ -104,7 +104,7 @@ class ShowingConfig(AskingConfig):
     asked about."""
     frames_as_video: bool = False
     """Frames with rising times go as one video that says when each was, in place of so many images: to a vLLM
-    server that takes `media_io_kwargs` with a request. It tells this teacher from others of its name."""
+    server with `--trust-request-mm-kwargs`. It tells this teacher from others of its name."""
 
     @property
     def shown_otherwise(self) -> str:

@@ -109,6 +109,27 @@ def test_frames_reach_the_model(teacher):
     assert one.model == teacher.model
 
 
+def test_frames_by_path_are_those_in_requests_and_a_video_has_fewer_tokens(cfg, tmp_path):
+    """Of two frames each, the model makes the same tokens as of one: a video halves them."""
+    shown = {"plain": {}, "path": {"frames_folder": str(tmp_path)}, "video": {"frames_as_video": True}}
+    frames = [ImagePart(sha256=each) for each in FRAMES]
+    parts = [
+        part for second, frame in enumerate(frames) for part in (TextPart(text=f"[{second}.0 s]"), frame)
+    ]
+    told = {}
+    with running(cfg.model_copy(update=shown["path"] | shown["video"]), "tiny-qwen") as server:
+        for name, how in shown.items():
+            settings = ServerTeacherConfig(model="tiny-qwen", urls=(server.url,), patience_s=120, **how)
+            with open_teacher(settings) as teacher:
+                asked = request(teacher.model, "what?", images=0, temperature=0)
+                turn = Message(role="user", content=(*parts, TextPart(text="what?")))
+                (told[name],) = ask(teacher, [asked.model_copy(update={"messages": (turn,)})])
+    assert [each.error for each in told.values()] == [None] * 3
+    assert told["path"].prompt_tokens == told["plain"].prompt_tokens > told["video"].prompt_tokens
+    assert told["path"].text == told["plain"].text
+    assert not any(tmp_path.rglob("*.jpg"))
+
+
 def test_rollouts_in_one_request_are_those_that_single_requests_give(teacher):
     rollouts = [request(teacher.model, "what?", sample_index=index, logprobs=True) for index in range(4)]
     together = ask(teacher, rollouts)
