@@ -41,6 +41,39 @@ def fault_in(reply: Any) -> ReplyFault | None:
     return ReplyFault(statuses[0] if statuses else None, clean_text(said.get("code") or ""), message)
 
 
+class Choice(NamedTuple):
+    """One answer in a reply."""
+
+    text: str
+    finish_reason: str
+    """`stop`, `length`, or `error` where it was refused."""
+    error: str | None
+    """What was refused; null where nothing was."""
+    logprobs: tuple[float, ...]
+    """Of its tokens; empty where they are not told, or not of all."""
+
+    @property
+    def mean_logprob(self) -> float | None:
+        """Null where none is told."""
+        return sum(self.logprobs) / len(self.logprobs) if self.logprobs else None
+
+
+def choices_in(reply: Any, most: int) -> list[Choice]:
+    """The first answers in a reply, by their index. Raises ValueError as `read_choices` does."""
+    listed = reply.get("choices") if isinstance(reply, dict) else None
+    found = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    if not found:
+        raise ValueError("a reply without choices, so not of the OpenAI protocol")
+    return [_choice(each) for each in _in_order(found)[:most]]
+
+
+def tokens_in(reply: Mapping[str, Any]) -> tuple[int, int]:
+    """How many tokens a reply says that prompt and answers have; 0 where it says none."""
+    usage = reply.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    return _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+
+
 def read_choices(
     reply: Any, requests: Sequence[ChatRequest], choices: int, revision: str, latency_s: float, retries: int
 ) -> list[Completion]:
@@ -50,25 +83,22 @@ def read_choices(
     the answers, of which the server tells the sum, are shared out by length. Raises ValueError where the
     reply is not of the protocol, or the server broke off.
     """
-    listed = reply.get("choices") if isinstance(reply, dict) else None
-    found = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-    if not found:
-        raise ValueError("a reply without choices, so not of the OpenAI protocol")
+    found = choices_in(reply, choices)
     model = clean_text(reply.get("model") or "") or requests[0].model.rpartition("@")[0] or requests[0].model
     drafts = [
         Completion(
             request_id=request.request_id,
             model=f"{model}@{revision}",
-            **_said(choice),
+            text=choice.text,
+            finish_reason=choice.finish_reason,
+            error=choice.error,
             latency_s=latency_s,
             retries=retries,
-            mean_logprob=_mean_logprob(choice),
+            mean_logprob=choice.mean_logprob,
         )
-        for request, choice in zip(requests, _in_order(found)[:choices], strict=False)
+        for request, choice in zip(requests, found, strict=False)
     ]
-    usage = reply.get("usage")
-    usage = usage if isinstance(usage, dict) else {}
-    return _with_tokens(drafts, _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
+    return _with_tokens(drafts, *tokens_in(reply))
 
 
 def _in_order(choices: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -79,8 +109,8 @@ def _in_order(choices: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(choices, key=lambda choice: choice["index"])
 
 
-def _said(choice: Mapping[str, Any]) -> dict[str, Any]:
-    """Text, finish reason and error. Thoughts that the server took out of the text are put back before it."""
+def _choice(choice: Mapping[str, Any]) -> Choice:
+    """Thoughts that the server took out of the text are put back before it."""
     message = choice.get("message")
     message = message if isinstance(message, dict) else {"content": choice.get("text")}
     ending = str(choice.get("finish_reason") or "").casefold()
@@ -89,8 +119,8 @@ def _said(choice: Mapping[str, Any]) -> dict[str, Any]:
     text = message_text(message)
     refusal = message.get("refusal") or (ending.replace("_", " ") if ending in _REFUSED_ENDINGS else None)
     if refusal:
-        return {"text": text, "finish_reason": "error", "error": f"refused: {clean_text(refusal)}"}
-    return {"text": text, "finish_reason": "length" if ending in _CUT_ENDINGS else "stop"}
+        return Choice(text, "error", f"refused: {clean_text(refusal)}", _logprobs(choice))
+    return Choice(text, "length" if ending in _CUT_ENDINGS else "stop", None, _logprobs(choice))
 
 
 def message_text(message: Mapping[str, Any]) -> str:
@@ -132,13 +162,13 @@ def _text_of(part: Any) -> str:
     return ""
 
 
-def _mean_logprob(choice: Mapping[str, Any]) -> float | None:
+def _logprobs(choice: Mapping[str, Any]) -> tuple[float, ...]:
     logprobs = choice.get("logprobs")
     tokens = logprobs.get("content") if isinstance(logprobs, dict) else None
     listed = tokens if isinstance(tokens, list) else []
     told = [each.get("logprob") for each in listed if isinstance(each, dict)]
-    numbers = [float(each) for each in told if isinstance(each, int | float) and math.isfinite(each)]
-    return sum(numbers) / len(numbers) if numbers and len(numbers) == len(told) else None
+    numbers = tuple(float(each) for each in told if isinstance(each, int | float) and math.isfinite(each))
+    return numbers if len(numbers) == len(told) else ()
 
 
 def _count(told: Any) -> int:

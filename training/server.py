@@ -1,6 +1,6 @@
 """Examples -> completions, from a model behind an OpenAI-compatible server: vLLM, llama.cpp, a hosted one."""
 
-import base64
+import json
 import os
 import time
 from collections.abc import Sequence
@@ -10,7 +10,8 @@ from typing import Any, Literal
 from openai import APIConnectionError, APIStatusError, OpenAI, OpenAIError
 from pydantic import Field
 
-from reelproof.schemas.openai_reply import message_text
+from reelproof.schemas.openai_frames import data_uri
+from reelproof.schemas.openai_reply import choices_in, fault_in, tokens_in
 from reelproof.schemas.settings import Settings
 from reelproof.training.batches import PromptConfig, chat_prompt, limit_frames
 from reelproof.training.preflight import SetupError
@@ -19,6 +20,7 @@ from reelproof.training.sampling import Ask, CutOff, Said, SamplingConfig
 REFUSALS = (400, 413, 422)
 """HTTP states that blame one request, not the server or its key."""
 _NO_KEY = "none"
+_KEPT = "every answer so far is kept, and the same command goes on"
 _MAY_GO = ("logprobs", "seed", "temperature", "top_p", "max_tokens")
 """Fields that some services forbid; without them an answer is less well described, or less repeatable."""
 
@@ -73,7 +75,7 @@ class ServerSampler:
                 self._left_out |= forbidden
                 return self._answer(ask, place, cfg)
             if error.status_code in REFUSALS:
-                return Said("", (), 0, None, False, 0.0, refused=self._server.without_key(str(error)))
+                return self._refused(str(error))
             return self._server.named(error)
         except APIConnectionError as error:
             return self._server.named(error)
@@ -87,7 +89,7 @@ class ServerSampler:
             else frozenset()
         )
 
-    def _ask(self, ask: Ask, place: int, cfg: SamplingConfig) -> Said:
+    def _ask(self, ask: Ask, place: int, cfg: SamplingConfig) -> Said | SetupError:
         began = time.perf_counter()
         example = limit_frames(ask.example, self._prompt.max_frames)
         messages: Any = with_data_urls(chat_prompt(example, self._prompt), example.images)
@@ -104,17 +106,32 @@ class ServerSampler:
         if ask.tail:  # vLLM's way of going on from a given beginning
             messages.append({"role": "assistant", "content": ask.tail})
             sent["extra_body"] = {"add_generation_prompt": False, "continue_final_message": True}
-        reply: Any = self._server.client.chat.completions.create(model=self._model, messages=messages, **sent)
-        choice = reply.choices[0]
-        chances = [each.logprob for each in (choice.logprobs.content or [])] if choice.logprobs else []
+        chat = self._server.client.chat.completions.with_raw_response
+        content = chat.create(model=self._model, messages=messages, **sent).content
+        return self._read(content, ask.tail, time.perf_counter() - began)
+
+    def _read(self, content: bytes, tail: str, seconds: float) -> Said | SetupError:
+        """What a reply with HTTP 200 says, which may be that there is none."""
+        try:
+            reply = json.loads(content)
+            if fault := fault_in(reply):
+                is_of_request = fault.status in REFUSALS
+                return self._refused(fault.message) if is_of_request else self._server.ended(fault.message)
+            (choice,) = choices_in(reply, 1)
+        except (ValueError, RecursionError) as error:
+            return self._server.ended(f"what cannot be read: {error}")
         return Said(
-            text=ask.tail + message_text(choice.message.model_dump()),
+            text=tail + choice.text,
             token_ids=(),
-            tokens=reply.usage.completion_tokens if reply.usage else len(chances),
-            mean_logprob=sum(chances) / len(chances) if chances else None,
+            tokens=tokens_in(reply)[1] or len(choice.logprobs),
+            mean_logprob=choice.mean_logprob,
             finished=choice.finish_reason == "stop",
-            seconds=time.perf_counter() - began,
+            seconds=seconds,
+            refused=choice.error or "",
         )
+
+    def _refused(self, why: str) -> Said:
+        return Said("", (), 0, None, False, 0.0, refused=self._server.without_key(why))
 
 
 class _Server:
@@ -142,10 +159,9 @@ class _Server:
     def named(self, error: APIStatusError | APIConnectionError) -> SetupError:
         """A fault that ends the asking, in words."""
         where, variable = f"the server at {self._backend.url}", self._backend.key_variable
-        kept = "every answer so far is kept, and the same command goes on"
         if isinstance(error, APIConnectionError):
             return SetupError(
-                f"{where} does not answer ({error.message}); start it, or mend its address; {kept}"
+                f"{where} does not answer ({error.message}); start it, or mend its address; {_KEPT}"
             )
         if error.status_code == 401:  # its message is not quoted: some servers put a part of the key there
             state = "holds none" if self._key == _NO_KEY else "holds another"
@@ -153,7 +169,11 @@ class _Server:
                 f"{where} wants a valid key (HTTP 401) and the environment variable {variable} {state}; "
                 f"set {variable}"
             )
-        return SetupError(f"{where} says {self.without_key(error.message)}; {kept}")
+        return self.ended(error.message)
+
+    def ended(self, said: str) -> SetupError:
+        """What it said, where no more can be asked after that."""
+        return SetupError(f"the server at {self._backend.url} says {self.without_key(said)}; {_KEPT}")
 
     def without_key(self, text: str) -> str:
         """A message of the server's, as it may be shown."""
@@ -183,7 +203,6 @@ def with_data_urls(turns: list[dict[str, Any]], images: Sequence[bytes]) -> list
     def part(each: dict[str, Any]) -> dict[str, Any]:
         if each["type"] != "image":
             return each
-        url = "data:image/jpeg;base64," + base64.b64encode(next(left)).decode()
-        return {"type": "image_url", "image_url": {"url": url}}
+        return {"type": "image_url", "image_url": {"url": data_uri("", next(left))}}
 
     return [{"role": turn["role"], "content": [part(each) for each in turn["content"]]} for turn in turns]

@@ -4,16 +4,17 @@ import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from typing import Any
 
 import pytest
 
+from reelproof.training.batches import PromptConfig
 from reelproof.training.evaluate import EvaluateConfig, evaluate_model, read_answer
 from reelproof.training.preflight import SetupError
-from reelproof.training.sampling import SamplingConfig
-from reelproof.training.shards import ShardsConfig
-from reelproof.training.tts_settings import BackendConfig
+from reelproof.training.sampling import Ask, CutOff, SamplingConfig
+from reelproof.training.server import BackendConfig, ServerSampler
+from reelproof.training.shards import ShardsConfig, open_shards, stream_in_order
+from tests.stub_server import Reply, StubServer, chat_reply, refusal
 from tests.tiny_training import jpeg, write_rl
 
 YELLOW = base64.b64encode(jpeg("yellow")).decode()
@@ -22,39 +23,23 @@ YELLOW = base64.b64encode(jpeg("yellow")).decode()
 @contextmanager
 def server(
     says: str, refuses: str = "nothing", status: int = 400
-) -> Iterator[tuple[EvaluateConfig, list[str]]]:
+) -> Iterator[tuple[EvaluateConfig, list[dict[str, Any]]]]:
     """Settings that ask it, and the bodies of what it was asked."""
-    asked = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            asked.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
-            refused = refuses in asked[-1]
-            choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": says}}
-            reply = {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
-            body = json.dumps({"error": {"message": "too long"}} if refused else reply).encode()
-            self.send_response(status if refused else 200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(_: int, body: dict[str, Any]) -> Reply:
+        refused = refuses in json.dumps(body)
+        return refusal(status, "too long") if refused else chat_reply(body, [says], "m")
 
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        Thread(target=http.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{http.server_port}/v1"
+    with StubServer(fault=answer, model="m") as stub:
         yield (
             EvaluateConfig(
                 shards=ShardsConfig(subset="rl"),
                 styles=("direct",),
-                backend=BackendConfig(kind="server", url=url),
+                backend=BackendConfig(kind="server", url=stub.url),
                 sampling=SamplingConfig(temperature=0.0, batch_rows=2),
             ),
-            asked,
+            stub.bodies,
         )
-        http.shutdown()
 
 
 def test_one_refused_request_costs_one_answer_and_is_not_kept(tmp_path):
@@ -88,6 +73,56 @@ def test_a_server_that_refuses_everything_is_told_once(status, tmp_path):
         pytest.raises(SetupError, match=r"refuses every request.*too long"),
     ):
         evaluate_model(write_rl(tmp_path / "data", 4), "m", tmp_path / "out", cfg)
+
+
+def replied(**changes: Any) -> dict[str, Any]:
+    """A sound reply in two tokens, and what else its choice has."""
+    choice = {"finish_reason": "stop", "message": {"role": "assistant", "content": "B"}, **changes}
+    return {"choices": [choice], "usage": {"completion_tokens": 2}}
+
+
+ODD_CHANCES = {"content": [{"token": "B", "logprob": -0.5}, {"token": "", "logprob": None}]}
+ODD_REPLIES = {
+    "a chance untold": (replied(logprobs=ODD_CHANCES), ("B", 2, None, "")),
+    "tokens uncounted": (replied() | {"usage": {"completion_tokens": None}}, ("B", 0, None, "")),
+    "no message": ({"choices": [{"text": "B"}]}, ("B", 0, None, "")),
+    "refused by a filter": (
+        replied(finish_reason="content_filter", message={"content": None}),
+        ("", 2, None, "refused: content filter"),
+    ),
+    "an error of the request": ({"error": {"code": 400, "message": "too long"}}, ("", 0, None, "too long")),
+}
+
+
+@pytest.fixture(scope="module")
+def asks(tmp_path_factory) -> list[Ask]:
+    folder = write_rl(tmp_path_factory.mktemp("rl"), 2)
+    return [Ask(each) for each in stream_in_order(open_shards(folder, ShardsConfig(subset="rl")))]
+
+
+@pytest.mark.parametrize(("reply", "read"), ODD_REPLIES.values(), ids=ODD_REPLIES)
+def test_odd_replies_are_read_for_what_they_say(reply, read, asks):
+    with StubServer(fault=lambda *_: Reply(200, reply), model="m") as stub:
+        sampler = ServerSampler(BackendConfig(kind="server", url=stub.url), "m", PromptConfig())
+        (said,) = sampler.sample(asks[:1], SamplingConfig())
+    assert (said.text, said.tokens, said.mean_logprob, said.refused) == read
+
+
+NO_REPLIES = {
+    "an error of the server": ({"error": {"code": 502, "message": "no upstream"}}, "says no upstream; "),
+    "no choices": ({"choices": []}, "without choices"),
+    "not JSON": ("<html>", "cannot be read"),
+    "broken off": (replied(finish_reason="abort"), "broke off"),
+}
+
+
+@pytest.mark.parametrize(("reply", "told"), NO_REPLIES.values(), ids=NO_REPLIES)
+def test_what_is_no_reply_ends_the_asking_and_what_was_answered_is_kept(reply, told, asks):
+    with StubServer(fault=lambda number, _: Reply(200, reply if number else replied()), model="m") as stub:
+        sampler = ServerSampler(BackendConfig(kind="server", url=stub.url), "m", PromptConfig())
+        with pytest.raises(CutOff, match=told) as cut:
+            sampler.sample(asks, SamplingConfig(batch_rows=1))
+    assert [each and each.text for each in cut.value.said] == ["B", None]
 
 
 @pytest.mark.parametrize(
