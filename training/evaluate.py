@@ -8,14 +8,13 @@ from typing import Any, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from reelproof.schemas.answers.reading import read_answer as read_answer
+from reelproof.schemas.answers.reading import read_answer
 from reelproof.schemas.answers.scores import lenient_score, strict_score
 from reelproof.schemas.evaluation import EvaluatedAnswer
 from reelproof.schemas.settings import Settings
 from reelproof.training.answer_log import AnswerLog, model_version
 from reelproof.training.batches import PromptStyle, kept_places
 from reelproof.training.evaluation_tables import GroupReport, group_reports, table_of
-from reelproof.training.evaluation_tables import constant_baseline as constant_baseline
 from reelproof.training.preflight import check_longest, frame_contract, load_processor
 from reelproof.training.questions import DatasetQuestions, QuestionSet
 from reelproof.training.rewards import RewardConfig, Scored, Verifier, score_completions
@@ -63,11 +62,16 @@ class Evaluation(NamedTuple):
 
 
 def evaluate_model(
-    build_dir: Path, model: str, out: Path, cfg: EvaluateConfig, verifier: Verifier | None = None
+    build_dir: Path,
+    model: str,
+    out: Path,
+    cfg: EvaluateConfig,
+    verifier: Verifier | None = None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> list[GroupReport]:
     """Ask DIR's questions, as `evaluate_questions` does."""
     asked = DatasetQuestions(build_dir, cfg.shards, cfg.max_frames)
-    return list(evaluate_questions(asked, model, out, cfg, verifier).reports)
+    return list(evaluate_questions(asked, model, out, cfg, verifier, tell).reports)
 
 
 def evaluate_questions(

@@ -256,15 +256,13 @@ def _evaluate_manifest(typed: Typed, manifest: str, videos: str | None) -> None:
 
 def _evaluate_dataset(typed: Typed, videos: str | None, trusted: bool) -> None:
     from reelproof.pipeline.commands.training_verifier import open_verifier
-    from reelproof.training.evaluate import EvaluateConfig, evaluate_questions
-    from reelproof.training.questions import DatasetQuestions
+    from reelproof.training.evaluate import EvaluateConfig, evaluate_model
 
     if videos:
         raise click.UsageError("--videos goes with a manifest; a dataset holds its frames itself")
     cfg = typed.settings(EvaluateConfig)
     with open_verifier(typed.build_dir, trusted) as verifier:
-        asked = DatasetQuestions(typed.build_dir, cfg.shards, cfg.max_frames)
-        evaluate_questions(asked, typed.model, typed.out, cfg, verifier, partial(click.echo, err=True))
+        evaluate_model(typed.build_dir, typed.model, typed.out, cfg, verifier, partial(click.echo, err=True))
 
 
 @click.command()

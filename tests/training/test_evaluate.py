@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from reelproof.schemas.answers.reading import read_answer
 from reelproof.training.batches import PromptConfig
-from reelproof.training.evaluate import EvaluateConfig, evaluate_model, read_answer
+from reelproof.training.evaluate import EvaluateConfig, evaluate_model
 from reelproof.training.preflight import SetupError
 from reelproof.training.sampling import Ask, CutOff, SamplingConfig
 from reelproof.training.server import BackendConfig, ServerSampler

@@ -4,7 +4,8 @@ import pytest
 
 from reelproof.schemas.question import Task
 from reelproof.training.batches import PromptConfig, frame_labels
-from reelproof.training.evaluate import EvaluateConfig, constant_baseline, evaluate_model
+from reelproof.training.evaluate import EvaluateConfig, evaluate_model
+from reelproof.training.evaluation_tables import constant_baseline
 from reelproof.training.films import with_frames
 from reelproof.training.preflight import SetupError
 from reelproof.training.sampling import Said, SamplingConfig
