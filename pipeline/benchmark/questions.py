@@ -19,13 +19,13 @@ from reelproof.pipeline.inputs.questions_file import ListedRow, ListProblem
 from reelproof.pipeline.inputs.row_file import problem_text
 from reelproof.pipeline.inputs.sources import ListedRows, SourceError, find_files, read_manifest
 from reelproof.schemas.answers.conclusion import Posed
-from reelproof.schemas.answers.normalise import infer_task
 from reelproof.schemas.answers.scores import gold_fault
 from reelproof.schemas.chat import Message, TextPart
 from reelproof.schemas.footage import Span
 from reelproof.schemas.question import GivenQuestion, ShownPicture, Task
 from reelproof.schemas.sample import ChatMessage, ChatPart
 from reelproof.schemas.source import SourceFile
+from reelproof.stages.questions.given import task_of
 from reelproof.stages.teachers.prompts import DIRECT, ROLLOUT, question_messages
 from reelproof.training.batches import PromptConfig, PromptStyle
 from reelproof.training.shards import Example
@@ -239,7 +239,7 @@ def read_questions(
     for named, row in pairs:
         if row.question is None:
             continue
-        task = row.question.task or infer_task(row.question.options, row.question.answer)
+        task = task_of(row.question)
         if fault := gold_fault(task, row.question.answer, row.question.options):
             problems.append(ListProblem(row.number, fault))
             continue

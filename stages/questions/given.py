@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from reelproof.schemas.answers.normalise import infer_task
 from reelproof.schemas.footage import Clip, FrameRef, Span
-from reelproof.schemas.question import GivenRow, Question, QuestionSource, ShownFrame, Task
+from reelproof.schemas.question import GivenQuestion, GivenRow, Question, QuestionSource, ShownFrame, Task
 from reelproof.schemas.settings import Settings
 
 VERSION = 3
@@ -70,9 +70,9 @@ def _question(row: GivenRow, clips: Sequence[Clip], cfg: QuestionsConfig) -> Que
     ).with_id()
 
 
-def task_of(row: GivenRow) -> Task:
+def task_of(given: GivenQuestion) -> Task:
     """What the source says, or else the answer's form."""
-    return row.task or infer_task(row.options, row.answer)
+    return given.task or infer_task(given.options, given.answer)
 
 
 def _overlap_s(clip: Clip, span: Span) -> float:
