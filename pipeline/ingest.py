@@ -7,7 +7,8 @@ from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import Damaged
 from reelproof.pipeline.inputs.distinct import distinct_videos, told_licenses
-from reelproof.pipeline.inputs.sources import SourceList, given_rows, identify
+from reelproof.pipeline.inputs.identities import identify
+from reelproof.pipeline.inputs.sources import SourceList, given_rows
 from reelproof.pipeline.parts.plan import Part, Plan, SizedVideo, ask_again, extend_plan
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.teachers.completions import CompletionLog

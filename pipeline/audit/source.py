@@ -6,8 +6,9 @@ from typing import NamedTuple
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.inputs.distinct import distinct_videos
+from reelproof.pipeline.inputs.identities import identify
 from reelproof.pipeline.inputs.questions_file import ListProblem, VideoList
-from reelproof.pipeline.inputs.sources import SourcesConfig, find_files, identify, read_manifest
+from reelproof.pipeline.inputs.sources import SourcesConfig, find_files, read_manifest
 from reelproof.pipeline.workplace import FILES, read_records
 from reelproof.schemas.footage import Quarantine
 from reelproof.schemas.question import GivenRow

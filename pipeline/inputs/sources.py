@@ -1,26 +1,22 @@
-"""Where videos are said to be -> the files there, what is asked of each, and which video its bytes are."""
+"""Where videos are said to be -> the files there, and what is asked of each."""
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from reelproof.pipeline.disk.files import absolute, find_videos, open_file, read_file, stat_file
+from reelproof.pipeline.disk.files import absolute, find_videos, read_file
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.inputs.questions_file import ListedRow, ListProblem, VideoList, read_video_list
 from reelproof.pipeline.inputs.row_file import file_or_reason, problem_text, refusal
 from reelproof.pipeline.inputs.shapes import PLAIN_COLUMNS, SHAPE_NAMES
 from reelproof.pipeline.inputs.unread_columns import told_unread
-from reelproof.schemas.footage import Quarantine, QuarantineKind
 from reelproof.schemas.question import GivenQuestion, GivenRow
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.source import SourceFile, SourceIdentity
-from reelproof.schemas.text import without_secrets
 
 _REMOTE_THREADS = 16
-_READ_BYTES = 1 << 20
 
 
 class SourceError(UsageError):
@@ -102,15 +98,6 @@ class ListedRows(NamedTuple):
     """The manifest's, their videos as places that are known from here on."""
 
 
-class Identities(NamedTuple):
-    """Which video each file is, in the files' order, and the files that could not be read."""
-
-    found: tuple[SourceIdentity, ...]
-    lost: tuple[Quarantine, ...]
-    hashed: int
-    """Files that were read; the others were known."""
-
-
 def list_sources(cfg: SourcesConfig) -> SourceList:
     """Find every file and question that the config names, reading no video.
 
@@ -120,37 +107,6 @@ def list_sources(cfg: SourcesConfig) -> SourceList:
         return _read_list(cfg) if cfg.manifest else _list_videos(cfg, str(cfg.videos))
     except ImportError as error:
         raise SourceError(f"sources: {error}") from error
-
-
-def identify(
-    files: Sequence[SourceFile],
-    known: Iterable[SourceIdentity] = (),
-    threads: int = 4,
-    on_file: Callable[[SourceFile], None] = lambda _: None,
-) -> Identities:
-    """Which video each file is, by the sha256 of its bytes; each file is read at most once, as a stream.
-
-    A file that `known` holds with the same URL, size and version is trusted and not read. One that cannot
-    be read is lost (`unreadable`, or `changed` where it changed while it was read). `on_file` is called as
-    each is done.
-    """
-    trusted = {
-        _without_license(identity.file): identity.video_id for identity in known if identity.file.version
-    }
-
-    def one(file: SourceFile) -> SourceIdentity | Quarantine:
-        video_id = trusted.get(_without_license(file))
-        result = _hash_file(file) if video_id is None else SourceIdentity(video_id=video_id, file=file)
-        on_file(file)
-        return result
-
-    with ThreadPoolExecutor(threads) as pool:
-        results = list(pool.map(one, files))
-    return Identities(
-        found=tuple(each for each in results if isinstance(each, SourceIdentity)),
-        lost=tuple(each for each in results if isinstance(each, Quarantine)),
-        hashed=sum(_without_license(file) not in trusted for file in files),
-    )
 
 
 def given_rows(questions: Iterable[ListedQuestion], found: Iterable[SourceIdentity]) -> Iterator[GivenRow]:
@@ -265,31 +221,3 @@ def find_files(
 
 def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in counts.items() if count) or "no rows"
-
-
-def _hash_file(file: SourceFile) -> SourceIdentity | Quarantine:
-    """Its identity as it lies there now, unless it changes under our eyes."""
-    try:
-        before = stat_file(file.url, file.license)
-        digest = hashlib.sha256()
-        with open_file(file.url) as stream:
-            while block := stream.read(_READ_BYTES):
-                digest.update(block)
-        after = stat_file(file.url, file.license)
-    except Exception as error:  # stores have errors of their own; one file never costs the others
-        return _lost(file, QuarantineKind.UNREADABLE, f"{type(error).__name__}: {error}")
-    if before != after:
-        return _lost(
-            file, QuarantineKind.CHANGED, "the file changed while it was read; build again when it is still"
-        )
-    return SourceIdentity(video_id=digest.hexdigest(), file=after)
-
-
-def _lost(file: SourceFile, kind: QuarantineKind, detail: str) -> Quarantine:
-    """Its bytes are unknown, so it goes by its URL."""
-    unread = "unread-" + hashlib.sha256(file.url.encode()).hexdigest()[:32]
-    return Quarantine(video_id=unread, name=file.name, kind=kind, detail=without_secrets(detail))
-
-
-def _without_license(file: SourceFile) -> SourceFile:
-    return file.model_copy(update={"license": "unknown"})

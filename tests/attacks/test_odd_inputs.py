@@ -14,8 +14,9 @@ import pytest
 from reelproof.pipeline.commands.terminal import PlainConsole
 from reelproof.pipeline.decoder.child import ChildLimits
 from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.inputs.identities import identify
 from reelproof.pipeline.inputs.questions_file import read_video_list
-from reelproof.pipeline.inputs.sources import SourcesConfig, identify, list_sources
+from reelproof.pipeline.inputs.sources import SourcesConfig, list_sources
 from reelproof.pipeline.parts.part import PartInputs, PartRun
 from reelproof.pipeline.parts.plan import Part
 from reelproof.pipeline.steps.footage import scan_videos

@@ -22,7 +22,8 @@ from reelproof.pipeline.export.export import export
 from reelproof.pipeline.export.layouts import LAYOUTS
 from reelproof.pipeline.export.media import save_clip
 from reelproof.pipeline.export.rows import placeholder_text, read_rows
-from reelproof.pipeline.inputs.sources import SourcesConfig, given_rows, identify, list_sources
+from reelproof.pipeline.inputs.identities import identify
+from reelproof.pipeline.inputs.sources import SourcesConfig, given_rows, list_sources
 from reelproof.schemas.published import open_folder
 from reelproof.schemas.sample import ChatMessage, ChatPart
 from tests.published import jpeg, publish

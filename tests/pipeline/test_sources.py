@@ -16,12 +16,12 @@ from pydantic import ValidationError
 
 from reelproof.pipeline.disk.files import local_copy
 from reelproof.pipeline.inputs.distinct import distinct_videos
+from reelproof.pipeline.inputs.identities import identify
 from reelproof.pipeline.inputs.questions_file import read_video_list
 from reelproof.pipeline.inputs.sources import (
     SourceError,
     SourcesConfig,
     given_rows,
-    identify,
     list_sources,
 )
 from reelproof.schemas.footage import QuarantineKind

@@ -11,7 +11,8 @@ import pytest
 
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
-from reelproof.pipeline.inputs.sources import SourcesConfig, identify, list_sources
+from reelproof.pipeline.inputs.identities import identify
+from reelproof.pipeline.inputs.sources import SourcesConfig, list_sources
 
 s3fs = pytest.importorskip("s3fs")
 moto = pytest.importorskip("moto.server")
