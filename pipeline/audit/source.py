@@ -79,12 +79,8 @@ def read_source(cfg: SourcesConfig, store: Store, looks: bool) -> Source:
     asked = [row for row in listed if row.question]
     if not asked and not manifest.problems:
         raise UsageError(f"{url} holds no question about a video; audit looks at questions and their answers")
-    found, problems = find_files(asked, cfg, url, manifest.unit) if looks else ({}, [])
-    reasons = {problem.number: problem.reason for problem in problems}
-    was_looked_for = bool(found) or (looks and cfg.root is not None)
-    missing = {
-        row.video: reasons.get(row.number, "") for row in asked if was_looked_for and row.video not in found
-    }
+    found, missing, _ = find_files(asked if looks else (), cfg, url, manifest.unit)
+    was_looked_for = bool(found) or cfg.root is not None
     known = read_records(store, FILES, SourceIdentity)
     identities = identify(list({file.url: file for file in found.values()}.values()), known)
     by_url = {each.file.url: each.video_id for each in identities.found}
@@ -105,7 +101,7 @@ def read_source(cfg: SourcesConfig, store: Store, looks: bool) -> Source:
         url=url,
         manifest=manifest,
         rows=rows,
-        missing=missing,
+        missing=missing if was_looked_for else {},
         films=tuple(distinct_videos(identities.found, known)),
         named=tuple(_only_named(video, store) for video in named),
         files=identities.found,

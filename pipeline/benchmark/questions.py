@@ -143,9 +143,7 @@ class ManifestQuestions:
     def _find_films(self) -> None:
         """Lengths of all films, side by side, so that what is damaged is known before anything is asked."""
         rows = [row for row in self._listed.rows if row.question is not None]
-        files, problems = find_files(rows, self._cfg.sources, self._listed.url, self._listed.manifest.unit)
-        reasons = {problem.number: problem.reason for problem in problems}
-        gone = {row.video: reasons.get(row.number, "") for row in rows if row.video not in files}
+        files, gone, _ = find_files(rows, self._cfg.sources, self._listed.url, self._listed.manifest.unit)
         with ThreadPoolExecutor() as pool:
             for place, film in zip(files, pool.map(self._look, files.values()), strict=True):
                 if isinstance(film, str):

@@ -165,9 +165,9 @@ def read_manifest(cfg: SourcesConfig) -> ListedRows:
 
 def _read_list(cfg: SourcesConfig) -> SourceList:
     url, manifest, rows = read_manifest(cfg)
-    found, more_problems = find_files(rows, cfg, url, manifest.unit)
-    files = {file.url: file for file in found.values()}
-    problems = sorted((*manifest.problems, *more_problems))
+    found = find_files(rows, cfg, url, manifest.unit)
+    files = {file.url: file for file in found.files.values()}
+    problems = sorted((*manifest.problems, *found.problems))
     if problems and cfg.on_error == "fail":
         raise SourceError(problem_text(url, manifest.unit, problems))
     if not files:
@@ -179,7 +179,7 @@ def _read_list(cfg: SourcesConfig) -> SourceList:
     return SourceList(
         files=tuple(files[video] for video in sorted(files)),
         questions=tuple(
-            ListedQuestion(found[row.video].url, row.question)
+            ListedQuestion(found.files[row.video].url, row.question)
             for row in rows
             if row.question and row.number not in bad
         ),
@@ -188,10 +188,19 @@ def _read_list(cfg: SourcesConfig) -> SourceList:
     )
 
 
-def find_files(
-    rows: Sequence[ListedRow], cfg: SourcesConfig, manifest: str, unit: str
-) -> tuple[dict[str, SourceFile], list[ListProblem]]:
-    """A row's video -> the file, where it is there, and the rows whose video is not or has two licences."""
+class FoundFiles(NamedTuple):
+    """What became of looking for the videos of a manifest's rows."""
+
+    files: dict[str, SourceFile]
+    """A row's video -> the file that is there …"""
+    missing: dict[str, str]
+    """… or why it is not to be had."""
+    problems: list[ListProblem]
+    """Rows whose video is missing, or has two licences."""
+
+
+def find_files(rows: Sequence[ListedRow], cfg: SourcesConfig, manifest: str, unit: str) -> FoundFiles:
+    """Look for each video once, side by side."""
     first: dict[str, ListedRow] = {}
     for row in rows:
         named = first.setdefault(row.video, row)
@@ -216,7 +225,11 @@ def find_files(
                 f"{row.video} has licence {row.license!r} here and {named.license!r} at {unit} {named.number}"
             )
             problems.append(ListProblem(row.number, reason))
-    return {url: file for url, file in outcomes.items() if isinstance(file, SourceFile)}, problems
+    return FoundFiles(
+        files={url: file for url, file in outcomes.items() if isinstance(file, SourceFile)},
+        missing={url: reason for url, reason in outcomes.items() if isinstance(reason, str)},
+        problems=problems,
+    )
 
 
 def _counts(counts: Mapping[str, int]) -> str:
