@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reelproof.pipeline.commands.audit import audit
+from reelproof.pipeline.commands.endings import UNFINISHED, tell_ending
 from reelproof.pipeline.commands.options import BUILD_DIR, JSON, OVERRIDES, TRUST_RECIPE
 from reelproof.pipeline.commands.sharing import browse, card, export_dataset, publish_dataset
 from reelproof.pipeline.commands.train import compare, evaluate, train, tts
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from reelproof.pipeline.progress.run_summary import RunSummary
     from reelproof.pipeline.recipe import Recipe
     from reelproof.stages.footage.random_access import Reader
-
-EXIT_UNFINISHED = 1
 
 # Every command imports what it needs when it runs, so that `--help` answers at once.
 
@@ -205,7 +204,7 @@ def doctor(subject: str | None, overrides: tuple[str, ...], trust_recipe: bool) 
         findings = examine_folder(subject)
     else:
         findings = examine(named_recipe(subject, overrides, trust_recipe) if subject else None)
-    return EXIT_UNFINISHED if report(findings, _console(stderr=False)) else 0
+    return UNFINISHED if report(findings, _console(stderr=False)) else 0
 
 
 @cli.command()
@@ -239,8 +238,6 @@ for command in (audit, browse, publish_dataset, export_dataset, card, train, tts
 
 def main() -> None:
     """Entry point of the `reelproof` command. Exit code 0 done, 1 unfinished, 2 bad usage, 130 stopped."""
-    from reelproof.pipeline.commands.endings import tell_ending
-
     try:
         sys.exit(cli(standalone_mode=False))
     except (Exception, KeyboardInterrupt) as error:
@@ -272,8 +269,8 @@ def _report(summary: "RunSummary", out: str, recipe: "Recipe", as_json: bool) ->
             f"`reelproof status {out}` lists them",
             err=True,
         )
-        return EXIT_UNFINISHED
+        return UNFINISHED
     if summary.mostly_failed:
         click.echo("reelproof: most requests to teachers failed; see above", err=True)
-        return EXIT_UNFINISHED
+        return UNFINISHED
     return 0
