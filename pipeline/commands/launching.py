@@ -3,7 +3,7 @@
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -16,13 +16,17 @@ GPUS = click.option(
     type=click.IntRange(min=1),
     help="Train in so many processes, one a GPU: shows the `accelerate launch` line, and runs it.",
 )
-SHARING = click.option(
-    "--sharing",
-    type=click.Choice(["fsdp", "ddp", "zero3"]),
-    default="fsdp",
-    show_default=True,
-    help="Each GPU holds a part of the model (fsdp, or DeepSpeed's zero3), or all of it (ddp).",
-)
+
+
+def sharing_option(ways: Sequence[str]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """In which of these ways processes share a model; the first by default."""
+    return click.option(
+        "--sharing",
+        type=click.Choice(ways),
+        default=ways[0],
+        show_default=True,
+        help="Each GPU holds a part of the model (fsdp, or DeepSpeed's zero3), or all of it (ddp).",
+    )
 
 
 def launch_line(arguments: Sequence[str], gpus: int, sharing: str) -> list[str]:

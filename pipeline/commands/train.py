@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from reelproof.pipeline.commands.launching import GPUS, SHARING, become_processes
+from reelproof.pipeline.commands.launching import GPUS, become_processes, sharing_option
 from reelproof.pipeline.commands.options import DATASET_DIR, OVERRIDES, TRUST_RECIPE
 from reelproof.schemas.install import told_missing
 from reelproof.schemas.text import shown_text
@@ -103,7 +103,7 @@ def _spread(*ways: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
                 become_processes(gpus, sharing, len(visible_gpus()))
             do(**more)
 
-        return SHARING(command) if len(ways) > 1 else command
+        return sharing_option(ways)(command) if len(ways) > 1 else command
 
     return decorate
 

@@ -55,3 +55,13 @@ def test_reinforcement_learning_has_the_whole_model_on_each(monkeypatch, capsys)
     with pytest.raises(SystemExit):
         main()
     assert "ddp.yaml" in " ".join(became[0])
+
+
+@pytest.mark.parametrize(
+    ("job", "told"), [("sft", "one of 'fsdp', 'ddp', 'zero3'"), ("rl", "No such option")]
+)
+def test_a_way_of_sharing_that_a_training_has_not_is_refused(job, told, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["reelproof", "train", job, *TYPED[2:], "--sharing", "halves"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, told in capsys.readouterr().err) == (2, True)
