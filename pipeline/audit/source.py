@@ -6,8 +6,10 @@ from typing import NamedTuple
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.inputs.distinct import distinct_videos
+from reelproof.pipeline.inputs.formats import FORMATS
 from reelproof.pipeline.inputs.identities import identify
 from reelproof.pipeline.inputs.questions_file import ListProblem, VideoList
+from reelproof.pipeline.inputs.row_file import problem_text
 from reelproof.pipeline.inputs.sources import SourcesConfig, find_files, read_manifest
 from reelproof.pipeline.workplace import FILES, read_records
 from reelproof.schemas.footage import Quarantine
@@ -71,13 +73,16 @@ def read_source(cfg: SourcesConfig, store: Store, looks: bool) -> Source:
     Raises UsageError where there is no manifest, or no question in it.
     """
     if cfg.manifest is None:
+        endings = ", ".join(f".{each}" for each in FORMATS)
         raise UsageError(
-            f"audit looks at rows: {cfg.videos} is no manifest (.jsonl, .json, .csv, .parquet, or the .txt "
-            "of Charades-STA); name a file with questions"
+            f"audit looks at rows: {cfg.videos} is no manifest ({endings}); "
+            "name a file with questions, unpacked"
         )
     url, manifest, listed = read_manifest(cfg)
     asked = [row for row in listed if row.question]
-    if not asked and not manifest.problems:
+    if not asked and manifest.problems:
+        raise UsageError(problem_text(url, manifest.unit, manifest.problems))
+    if not asked:
         raise UsageError(f"{url} holds no question about a video; audit looks at questions and their answers")
     found, missing, _ = find_files(asked if looks else (), cfg, url, manifest.unit)
     was_looked_for = bool(found) or cfg.root is not None

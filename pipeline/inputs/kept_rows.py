@@ -7,19 +7,21 @@ from collections.abc import Callable, Collection
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reelproof.pipeline.inputs.formats import csv_record
+from reelproof.pipeline.inputs.formats import as_utf8, csv_record, written_as
 
 
 def keep_rows(name: str, content: bytes, numbers: Collection[int]) -> bytes:
     """The file with the rows of these numbers, counted as `read_video_list` does; `name` has its ending.
 
-    Lines stay byte for byte, a JSON list and a Parquet file are written anew with the same values.
+    Lines stay byte for byte, save that UTF-16 becomes UTF-8; a JSON list and a Parquet file are written anew
+    with the same values.
     """
-    return _KEEPERS[name.rpartition(".")[2].casefold()](content, frozenset(numbers))
+    content = as_utf8(content)
+    return _KEEPERS[written_as(name, content)](content, frozenset(numbers))
 
 
 def _lines(content: bytes, numbers: Collection[int]) -> bytes:
-    lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    lines = content.split(b"\n")
     kept = [line for number, line in enumerate(lines, start=1) if number in numbers]
     return b"".join(line + b"\n" for line in kept)
 
@@ -31,13 +33,13 @@ def _text_lines(content: bytes, numbers: Collection[int]) -> bytes:
 
 
 def _json_items(content: bytes, numbers: Collection[int]) -> bytes:
-    items = json.loads(content.decode("utf-8-sig"))
+    items = json.loads(content.decode())
     kept = [item for number, item in enumerate(items, start=1) if number in numbers]
     return (json.dumps(kept, ensure_ascii=False, indent=1) + "\n").encode("utf-8", errors="surrogatepass")
 
 
 def _csv_lines(content: bytes, numbers: Collection[int]) -> bytes:
-    lines = list(io.StringIO(content.decode("utf-8-sig"), newline=""))
+    lines = list(io.StringIO(content.decode(), newline=""))
     _, start = csv_record(lines, 0)
     kept = lines[:start]
     while start < len(lines):
@@ -60,6 +62,7 @@ _KEEPERS: dict[str, Callable[[bytes, Collection[int]], bytes]] = {
     "ndjson": _lines,
     "json": _json_items,
     "csv": _csv_lines,
+    "tsv": _csv_lines,
     "parquet": _parquet_rows,
     "txt": _text_lines,
 }

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from reelproof.pipeline.inputs.conversations import video_of_chat
-from reelproof.pipeline.inputs.formats import FORMATS, Cell, kind_of
+from reelproof.pipeline.inputs.formats import FORMATS, Cell, as_utf8, kind_of, written_as
 from reelproof.pipeline.inputs.option_list import option_list
 from reelproof.pipeline.inputs.set_rows import THOUGHTS
 from reelproof.pipeline.inputs.shapes import PLAIN_COLUMNS, SHAPES, Shape, plain_rows, shape_of
@@ -80,10 +80,9 @@ def read_video_list(
     is told row by row. Raises ValueError where the file as a whole cannot be read; a broken line becomes one
     of `problems`.
     """
-    stem, _, ending = name.rpartition("/")[2].rpartition(".")
-    if ending.casefold() not in FORMATS:
-        raise ValueError(f"a manifest ends in {', '.join(f'.{each}' for each in FORMATS)}, got {name!r}")
-    unit, cells = FORMATS[ending.casefold()]
+    stem = name.rpartition("/")[2].rpartition(".")[0]
+    content = as_utf8(content)
+    unit, cells = FORMATS[written_as(name, content)]
     shapes = [each for each in SHAPES if shape in (None, each.name)]
     ours = {theirs: name for name, theirs in (columns or {}).items()}
     found = _Found([], [], Counter(), set(), set(), set())

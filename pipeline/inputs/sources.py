@@ -29,8 +29,8 @@ class SourcesConfig(Settings):
     videos: str | None = None
     """A folder (read with all its folders), a file, or a glob; a local path or an fsspec URL."""
     manifest: str | None = None
-    """A JSONL, CSV, JSON, Parquet or Charades-STA text file: a `video` and perhaps a question in each row, or
-    rows as a known set writes them."""
+    """A JSONL, JSON, CSV, TSV, Parquet or Charades-STA text file: a `video` and perhaps a question in each
+    row, or rows as a known set writes them."""
     shape: str | None = None
     """The set whose rows a manifest's are like, such as `mvbench`; by default each row's own columns tell."""
     columns: Mapping[str, str] = Field(default_factory=dict)
@@ -157,7 +157,9 @@ def read_manifest(cfg: SourcesConfig) -> ListedRows:
         )
     root = absolute(cfg.root) if cfg.root is not None else url.rpartition("/")[0]
     if unread := told_unread(manifest, cfg.ignore_columns):
-        raise SourceError(f"sources.manifest: {url}: {unread}")
+        first = None if manifest.rows else next(iter(manifest.problems), None)
+        why = f"no row can be read ({manifest.unit} {first.number}: {first.reason}); " if first else ""
+        raise SourceError(f"sources.manifest: {url}: {why}{unread}")
     return ListedRows(
         url, manifest, tuple(row._replace(video=absolute(row.video, root)) for row in manifest.rows)
     )

@@ -32,9 +32,10 @@ def told_unread(manifest: VideoList, ignored: Collection[str]) -> str | None:
         return None
     looks = "; ".join(f"the column `{name}` looks like `{ours}`" for name, ours in lost.items())
     named = ", ".join(f"{ours}: {name}" for name, ours in lost.items())
+    shapes, columns = ", ".join(manifest.shapes), ", ".join(manifest.understood)
     return (
         f"{looks}, and would be left out\n"
-        f"  read as: {', '.join(manifest.shapes)}, with {', '.join(manifest.understood) or 'no column'}\n"
+        f"  read as: {shapes or 'nothing known'}, with {columns or 'no column'}\n"
         f"  to use it, say `sources.columns: {{{named}}}`\n"
         f"  to leave it out, say `sources.ignore_columns: [{', '.join(lost)}]`"
     )

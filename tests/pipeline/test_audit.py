@@ -243,6 +243,7 @@ def test_videos_that_are_there_are_looked_at(tmp_path, films, ready):
     [
         (["{here}"], "is no manifest"),
         (["{here}/nowhere.jsonl"], "cannot be read"),
+        (["{nothing}"], "1 line cannot be used"),
         (["{rows}", "--fix"], "name --out DIR"),
         (["{rows}", "--out", "{here}"], "is no build of reelproof's and not empty"),
         (["{rows}", "--out", "{here}/out", "--keep", "lucky_row"], "there is no such kind"),
@@ -253,8 +254,10 @@ def test_videos_that_are_there_are_looked_at(tmp_path, films, ready):
     ],
 )
 def test_slip_is_one_message(tmp_path, arguments, message):
-    rows = written(tmp_path, "jsonl")
-    ran = reelproof_here("audit", *(each.format(here=tmp_path, rows=rows) for each in arguments))
+    rows, nothing = written(tmp_path, "jsonl"), tmp_path / "nothing.jsonl"
+    nothing.write_text('{"video": "a.mp4", "question": "Which?"}\n')
+    named = {"here": tmp_path, "rows": rows, "nothing": nothing}
+    ran = reelproof_here("audit", *(each.format(**named) for each in arguments))
     assert ran.code == 2
     assert message in ran.err
     assert "Traceback" not in ran.err

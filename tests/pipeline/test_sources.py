@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from reelproof.pipeline.disk.files import local_copy
 from reelproof.pipeline.inputs.distinct import distinct_videos
 from reelproof.pipeline.inputs.identities import identify
+from reelproof.pipeline.inputs.kept_rows import keep_rows
 from reelproof.pipeline.inputs.questions_file import read_video_list
 from reelproof.pipeline.inputs.sources import (
     SourceError,
@@ -385,6 +386,63 @@ def test_csv_lines_are_counted_as_an_editor_does(tmp_path):
     fill(tmp_path, {"a.mp4": MP4, "m.csv": content})
     with pytest.raises(SourceError, match="line 4: the header has 3 columns, this line 2"):
         list_sources(SourcesConfig(manifest=str(tmp_path / "m.csv")))
+
+
+def _csv(between: str) -> bytes:
+    rows = [("video", "question", "answer"), *((f"{n}.mp4", f"Garçon {n}?", f"yes, {n}") for n in range(3))]
+    written = io.StringIO()
+    csv.writer(written, delimiter=between).writerows(rows)
+    return written.getvalue().encode()
+
+
+ASKED = [{"video": f"{n}.mp4", "question": f"Garçon {n}?", "answer": f"yes, {n}"} for n in range(3)]
+AS_LIST = json.dumps(ASKED, indent=1, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("lines.json", as_jsonl(ASKED)),
+        ("lines.json", as_jsonl(ASKED).replace(b"\n", b"\r\n")),
+        ("list.jsonl", AS_LIST),
+        ("list.json", b"\xef\xbb\xbf" + AS_LIST),
+        ("wide.json", AS_LIST.decode().encode("utf-16")),
+        ("wide.jsonl", as_jsonl(ASKED).decode().encode("utf-16")),
+        ("wide.csv", _csv("\t").decode().encode("utf-16")),
+        ("commas.csv", _csv(",")),
+        ("semicolons.csv", _csv(";")),
+        ("tabs.tsv", _csv("\t")),
+    ],
+)
+def test_what_is_in_a_manifest_tells_how_it_is_read_and_kept(name, content):
+    read = read_video_list(name, content)
+    assert read.problems == ()
+    assert [(row.video, row.question.question, row.question.answer) for row in read.rows] == [
+        tuple(row.values()) for row in ASKED
+    ]
+    first, _, third = read.rows
+    kept = read_video_list(name, keep_rows(name, content, {first.number, third.number}))
+    assert [row.question for row in kept.rows] == [first.question, third.question]
+    assert kept.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"info": {}, "annotations": [{"video": "a.mp4"}]}', "an object, with a list in 'annotations'"),
+        (b'{"video": "a.mp4",\n "question": 3}', "a list of objects, got an object$"),
+    ],
+)
+def test_a_json_that_is_no_list_says_where_its_rows_are(content, message):
+    with pytest.raises(ValueError, match=message):
+        read_video_list("m.json", content)
+
+
+def test_a_set_without_answers_says_so_before_its_columns(tmp_path):
+    row = {"qid": 1, "query": "A boat.", "duration": 150, "vid": "a"}
+    fill(tmp_path, {"m.jsonl": as_jsonl([row])})
+    with pytest.raises(SourceError, match="line 1: this looks like a row of qvhighlights without its answer"):
+        list_sources(SourcesConfig(manifest=str(tmp_path / "m.jsonl")))
 
 
 def test_columns_that_mean_nothing_are_told(tmp_path):
