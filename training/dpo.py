@@ -17,7 +17,7 @@ from reelproof.training.batches import Batch, PromptConfig, sft_batch
 from reelproof.training.logprobs import completion_logprobs
 from reelproof.training.networks import load_frozen
 from reelproof.training.preflight import SetupError
-from reelproof.training.runs import model_path
+from reelproof.training.runs import Tell, model_path
 from reelproof.training.sft import Objective, SftConfig, TrainSummary, Watch, train_on_rows
 from reelproof.training.shards import Example, ShardsConfig
 from reelproof.training.trainer import OptimizerConfig, Trainer
@@ -35,7 +35,12 @@ class DpoConfig(SftConfig):
 
 
 def train_dpo(
-    build_dir: Path, model: str, out: Path, cfg: DpoConfig, watch: Watch | None = None
+    build_dir: Path,
+    model: str,
+    out: Path,
+    cfg: DpoConfig,
+    watch: Watch | None = None,
+    tell: Tell = lambda _: None,
 ) -> TrainSummary:
     """Teach `model` to prefer the chosen traces of DIR's `dpo` rows; a killed run goes on where it was.
 
@@ -51,7 +56,7 @@ def train_dpo(
     def trainer(accelerator: Accelerator, network: Any) -> PairTrainer:
         return PairTrainer(accelerator, network, cfg, model_path(model))
 
-    return train_on_rows(build_dir, model, out, cfg, Objective("train dpo", pair_batch, trainer), watch)
+    return train_on_rows(build_dir, model, out, cfg, Objective("train dpo", pair_batch, trainer), watch, tell)
 
 
 def pair_batch(processor: Any, pairs: Sequence[Example], cfg: PromptConfig) -> Batch:

@@ -128,7 +128,8 @@ def frame_contract(processor: Any, found: Collection[tuple[int, int]], allow_res
             raise SetupError(
                 f"the frames are {size[0]}x{size[1]} px but the processor shows the model "
                 f"{shown[0]}x{shown[1]} px: it would not see the pixels that the teacher saw. Change the "
-                "processor's size, build with frames of its size (footage.long_side_px), or set allow_resize"
+                "processor's size (prompt.image_settings of `train`), build with frames of its size "
+                "(footage.long_side_px), or set allow_resize"
             )
     return FrameContract(sizes, tuple(seen), tuple(tokens))
 

@@ -18,7 +18,7 @@ from reelproof.training.networks import load_frozen, load_network, save_network
 from reelproof.training.preflight import SetupError, check_frames, check_length, load_processor
 from reelproof.training.rewards import Verifier, check_rewards
 from reelproof.training.rl_settings import RlConfig as RlConfig
-from reelproof.training.runs import RunFolder, model_path
+from reelproof.training.runs import RunFolder, Tell, model_path
 from reelproof.training.sampling import LocalSampler
 from reelproof.training.sft import SOME_UNUSED, TrainSummary, Watch
 from reelproof.training.shards import open_shards, stream_in_order
@@ -32,11 +32,13 @@ def train_rl(
     cfg: RlConfig,
     verifier: Verifier | None = None,
     watch: Watch | None = None,
+    tell: Tell = lambda _: None,
 ) -> TrainSummary:
     """Train `model` on DIR's `rl` rows into `out`; a killed run goes on from its last checkpoint.
 
-    `verifier` gives the evidence reward; `watch` is called where a checkpoint is due, and at the end. Several
-    processes share out the questions and learn as one does. Raises DatasetError and SetupError, before
+    `verifier` gives the evidence reward; `watch` is called where a checkpoint is due, and at the end; `tell`
+    gets a line every few seconds. A run that is finished is left as it is. Several processes share out the
+    questions and learn as one does. Raises DatasetError and SetupError, before
     weights are loaded, where data, model, rewards and settings do not fit.
     """
     path = model_path(model)
@@ -66,7 +68,9 @@ def train_rl(
         "frames": frames._asdict(),
         "config": cfg.model_dump(mode="json"),
     }
-    with RunFolder(out, setup, accelerator.is_main_process) as run:
+    with RunFolder(out, setup, accelerator.is_main_process, tell) as run:
+        if finished := TrainSummary.of(run):
+            return finished
         set_seed(cfg.seed)
         network = load_network(path, cfg.lora, cfg.gradient_checkpointing)
         reference = load_frozen(path, accelerator.device) if cfg.grpo.kl else None

@@ -10,7 +10,8 @@ import importlib.metadata
 import json
 import platform
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,6 +21,10 @@ from reelproof.training.preflight import SetupError
 
 LIBRARIES = ("reelproof", "torch", "transformers", "accelerate", "peft", "trl", "datasets", "pyarrow")
 
+Tell = Callable[[str], None]
+"""What a person at the terminal is told, a line at a time."""
+_TOLD = ("loss", "reward/total", "right", "preferred", "tokens_per_s")
+_TELL_EVERY_S = 5.0
 _BEGUN = "run.json.partial"
 """All that is left of a run that was killed as it began."""
 
@@ -27,10 +32,18 @@ _BEGUN = "run.json.partial"
 class RunFolder:
     """Files of one run. Only the process `writes` is true for touches them."""
 
-    def __init__(self, folder: Path, setup: Mapping[str, Any], writes: bool = True) -> None:
-        """Open or begin the run. Raises SetupError where the folder holds a run of another setup."""
+    def __init__(
+        self, folder: Path, setup: Mapping[str, Any], writes: bool = True, tell: Tell = lambda _: None
+    ) -> None:
+        """Open or begin the run, whose steps `tell` is told.
+
+        Raises SetupError where the folder holds a run of another setup.
+        """
         self.folder = folder
         self._writes = writes
+        self._tell = tell
+        self._first: tuple[int, float] | None = None
+        self._told_s = 0.0
         self._setup = json.loads(json.dumps(setup, default=str))
         self._board: SummaryWriter | None = None
         file = folder / "run.json"
@@ -51,6 +64,15 @@ class RunFolder:
         """Where the result lies."""
         return self.folder / "model"
 
+    @property
+    def outcome(self) -> Mapping[str, Any]:
+        """What a finished run came to, as `write_outcome` left it; empty for one that is not finished."""
+        try:
+            held = json.loads((self.folder / "run.json").read_text())
+        except FileNotFoundError:
+            return {}
+        return held if held.get("state") == "done" else {}
+
     def __enter__(self) -> Self:
         return self
 
@@ -69,6 +91,24 @@ class RunFolder:
         for name, value in metrics.items():
             if isinstance(value, int | float):
                 self._board.add_scalar(name, value, step)
+        self._tell_step(step, metrics)
+
+    def _tell_step(self, step: int, metrics: Mapping[str, Any]) -> None:
+        """One line every few seconds, and for the last step."""
+        now_s, steps = time.monotonic(), self._setup.get("config", {}).get("steps")
+        if steps is None or (now_s - self._told_s < _TELL_EVERY_S and step < steps):
+            return
+        self._told_s = now_s
+        told = [
+            f"{name.replace('_', ' ').removesuffix('/total')} {metrics[name]:.4g}"
+            for name in _TOLD
+            if name in metrics
+        ]
+        if self._first is not None and step < steps:
+            first, then_s = self._first
+            told.append(f"{(now_s - then_s) / (step - first) * (steps - step):.0f} s left")
+        self._first = self._first or (step, now_s)
+        self._tell(f"step {step}/{steps}: {', '.join(told)}")
 
     def append(self, name: str, rows: list[dict[str, Any]]) -> None:
         """Append rows that carry their `step` to another JSONL file of the run."""

@@ -23,7 +23,7 @@ from reelproof.training.preflight import (
     load_processor,
     rows_citing_dropped_frames,
 )
-from reelproof.training.runs import RunFolder, model_path
+from reelproof.training.runs import RunFolder, Tell, model_path
 from reelproof.training.shards import Example, Shards, ShardsConfig, open_shards, stream_examples
 from reelproof.training.trainer import OptimizerConfig, Trainer
 
@@ -70,6 +70,13 @@ class TrainSummary(NamedTuple):
     tokens_per_s: float
     """All tokens that went through the model, padding not counted."""
 
+    @classmethod
+    def of(cls, run: RunFolder) -> "TrainSummary | None":
+        """What a run that is finished left; None for one that is not."""
+        left = run.outcome
+        figures = [left.get(name) for name in ("steps", "loss", "seconds", "tokens_per_s")]
+        return cls(run.model, *figures) if left else None  # type: ignore[arg-type]  # as it was written
+
 
 Watch = Callable[[int, Any], None]
 """Looks at a network in training: called with the step and the bare network; it may put that in eval mode."""
@@ -87,11 +94,17 @@ class Objective(NamedTuple):
 
 
 def train_sft(
-    build_dir: Path, model: str, out: Path, cfg: SftConfig, watch: Watch | None = None
+    build_dir: Path,
+    model: str,
+    out: Path,
+    cfg: SftConfig,
+    watch: Watch | None = None,
+    tell: Tell = lambda _: None,
 ) -> TrainSummary:
     """Fine-tune `model` on DIR's `sft` rows into `out`; a killed run goes on from its last checkpoint.
 
-    `watch` is called where a checkpoint is due, and at the end. Raises DatasetError and SetupError,
+    `watch` is called where a checkpoint is due, and at the end; `tell` gets a line every few seconds. A run
+    that is finished is left as it is. Raises DatasetError and SetupError,
     before weights are loaded, where data, model and settings do not fit.
     """
     objective = Objective(
@@ -99,11 +112,17 @@ def train_sft(
         sft_batch,
         lambda accelerator, network: Trainer(accelerator, network, cfg.optimizer, cfg.steps),
     )
-    return train_on_rows(build_dir, model, out, cfg, objective, watch)
+    return train_on_rows(build_dir, model, out, cfg, objective, watch, tell)
 
 
 def train_on_rows(
-    build_dir: Path, model: str, out: Path, cfg: SftConfig, objective: Objective, watch: Watch | None = None
+    build_dir: Path,
+    model: str,
+    out: Path,
+    cfg: SftConfig,
+    objective: Objective,
+    watch: Watch | None = None,
+    tell: Tell = lambda _: None,
 ) -> TrainSummary:
     """What `train_sft` does, for any objective."""
     shards = open_shards(build_dir, cfg.shards)
@@ -123,7 +142,9 @@ def train_on_rows(
         "rows_a_step": rows_a_step,  # a run may go on with other numbers that come to the same
         "config": cfg.model_dump(mode="json", exclude={"batch_rows", "accumulate"}),
     }
-    with RunFolder(out, setup, accelerator.is_main_process) as run:
+    with RunFolder(out, setup, accelerator.is_main_process, tell) as run:
+        if finished := TrainSummary.of(run):
+            return finished
         set_seed(cfg.seed)
         network = load_network(model_path(model), cfg.lora, cfg.gradient_checkpointing)
         trainer = objective.trainer(accelerator, network)

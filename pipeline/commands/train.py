@@ -133,9 +133,11 @@ def train() -> None:
 @_typed
 def sft(typed: Typed) -> None:
     """Fine-tune a model on the kept thoughts of DIR."""
+    from reelproof.pipeline.commands.trained import train_and_tell
     from reelproof.training.sft import SftConfig, train_sft
 
-    click.echo(train_sft(typed.build_dir, typed.model, typed.out, typed.settings(SftConfig)))
+    do = partial(train_sft, *typed[:3], typed.settings(SftConfig))
+    train_and_tell(do, typed.build_dir, typed.out, "train dpo", "train rl")
 
 
 @train.command(cls=_Explained, settings="reelproof.training.dpo:DpoConfig")
@@ -143,9 +145,11 @@ def sft(typed: Typed) -> None:
 @_typed
 def dpo(typed: Typed) -> None:
     """Teach a model to prefer kept thoughts of DIR over wrong, ungrounded or lucky ones (DPO)."""
+    from reelproof.pipeline.commands.trained import train_and_tell
     from reelproof.training.dpo import DpoConfig, train_dpo
 
-    click.echo(train_dpo(typed.build_dir, typed.model, typed.out, typed.settings(DpoConfig)))
+    do = partial(train_dpo, *typed[:3], typed.settings(DpoConfig))
+    train_and_tell(do, typed.build_dir, typed.out, "tts")
 
 
 @train.command(cls=_Explained, settings="reelproof.training.rl:RlConfig")
@@ -153,9 +157,11 @@ def dpo(typed: Typed) -> None:
 @_verified
 def rl(typed: Typed, verifier: "Verifier | None") -> None:
     """Reward a model for right and grounded answers to the questions of DIR (GRPO)."""
+    from reelproof.pipeline.commands.trained import train_and_tell
     from reelproof.training.rl import RlConfig, train_rl
 
-    click.echo(train_rl(typed.build_dir, typed.model, typed.out, typed.settings(RlConfig), verifier))
+    do = partial(train_rl, *typed[:3], typed.settings(RlConfig), verifier)
+    train_and_tell(do, typed.build_dir, typed.out, "tts")
 
 
 @click.command(cls=_Explained, settings="reelproof.training.tts_settings:TtsConfig")

@@ -3,16 +3,18 @@ import json
 import math
 import os
 import pickle
+import re
 import signal
 
 import pytest
 import torch
+import yaml
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch.distributed import checkpoint as distributed
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from reelproof.training import heads
+from reelproof.training import heads, runs
 from reelproof.training.batches import PromptConfig, sft_batch
 from reelproof.training.logprobs import completion_logprobs
 from reelproof.training.networks import LoraSettings, load_network
@@ -22,6 +24,7 @@ from reelproof.training.sft import SftConfig, train_sft
 from reelproof.training.shards import ShardsConfig, example_of
 from reelproof.training.trainer import OptimizerConfig, Trainer, learning_rate_share
 from reelproof.training.weights_only import weights_only
+from tests.pipeline.conftest import reelproof_here
 from tests.tiny_training import sft_row, write_sft
 from tests.training_processes import run_in_processes, run_until_killed_in_step_4
 
@@ -141,6 +144,41 @@ def test_run_learns_and_records_what_it_was_made_from(plain_run, dataset):
     assert run["versions"]["torch"] == torch.__version__.split("+")[0] or run["versions"]["torch"]
     assert list((plain_run / "tensorboard").iterdir())
     AutoModelForImageTextToText.from_pretrained(plain_run / "model")
+
+
+def test_finished_run_is_left_as_it_is(model, dataset, plain_run):
+    before = {path: path.stat().st_mtime_ns for path in plain_run.rglob("*")}
+    summary = train_sft(dataset, model, plain_run, CFG)
+    assert (summary.model, summary.steps) == (plain_run / "model", CFG.steps)
+    assert summary.loss == curve(plain_run)[CFG.steps]
+    assert {path: path.stat().st_mtime_ns for path in plain_run.rglob("*")} == before
+
+
+def test_steps_are_told_every_few_seconds_and_the_last_one_always(tmp_path, monkeypatch):
+    told, now_s = [], iter([100.0, 102.0, 110.0, 111.0])
+    monkeypatch.setattr(runs.time, "monotonic", lambda: next(now_s))
+    with RunFolder(tmp_path / "run", {"config": {"steps": 4}}, tell=told.append) as run:
+        for step in range(1, 5):
+            run.log(step, {"loss": 1 / step, "reward/total": 0.25})
+    assert told == [
+        "step 1/4: loss 1, reward 0.25",
+        "step 3/4: loss 0.3333, reward 0.25, 5 s left",
+        "step 4/4: loss 0.25, reward 0.25",
+    ]
+
+
+def test_command_says_what_came_out_and_what_comes_next(model, dataset, plain_run):
+    (plain_run.parent / "sft.yaml").write_text(yaml.safe_dump(CFG.model_dump(mode="json")))
+    config = ("--config", plain_run.parent / "sft.yaml")
+    ran = reelproof_here("train", "sft", dataset, "--model", model, "--out", plain_run, *config)
+    assert ran.code == 0, ran.err
+    first, *rest = ran.out.splitlines()
+    assert re.fullmatch(r"6 steps, loss [\d.]+, \d+ tokens/s, \d+ s", first)
+    assert rest[0] == f"model: {plain_run}/model"
+    assert rest[1:] == [
+        f"  reelproof {command} {dataset} --model {plain_run} --out {out}"
+        for command, out in (("evaluate", "EVALUATION"), ("train dpo", "RUN"), ("train rl", "RUN"))
+    ]
 
 
 class Bomb:
