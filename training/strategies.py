@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from reelproof.schemas.answers.scores import GRADED_TASKS, lenient_score, read_completion
-from reelproof.schemas.question import Task
+from reelproof.schemas.answers.scores import read_completion
+from reelproof.schemas.answers.votes import cannot_be_caught, count_votes, vote
 from reelproof.training.batches import limit_frames
 from reelproof.training.films import Films, shows_its_film, with_frames
 from reelproof.training.rewards import Scored, Verifier, score_completions
@@ -57,54 +57,6 @@ def _answer(text: str, cfg: TtsConfig) -> str | None:
     return read_completion(text).said(strictly=cfg.rewards.scoring == "strict")
 
 
-def vote(example: Example, answers: Sequence[str | None], weights: Sequence[float]) -> str | None:
-    """The answer with the most weight; answers that mean the same are one. Ties go to the one said first.
-
-    Spans, boxes, numbers and text seldom are the same: there the answer wins that scores best against all of
-    them. Where no answer has any weight, each counts 1.
-    """
-    if example.task in (*GRADED_TASKS, Task.NUMERICAL):
-        return _consensus(example, answers, weights if any(weights) else [1.0] * len(answers))
-    tally = count_votes(example, answers, weights)
-    if not any(weight for _, weight in tally):
-        tally = count_votes(example, answers, [1.0] * len(answers))
-    return max(tally, key=lambda each: each[1])[0] if tally else None
-
-
-def _consensus(example: Example, answers: Sequence[str | None], weights: Sequence[float]) -> str | None:
-    """The answer with the highest weighted mean score against the others; itself counts as one of them."""
-    said = [(answer, weight) for answer, weight in zip(answers, weights, strict=True) if answer is not None]
-
-    def support(answer: str) -> float:
-        return sum(
-            weight * lenient_score(example.task, answer, other, example.options, example.tolerance)
-            for other, weight in said
-        )
-
-    return max((answer for answer, _ in said), key=support, default=None)
-
-
-def count_votes(
-    example: Example, answers: Sequence[str | None], weights: Sequence[float]
-) -> list[tuple[str, float]]:
-    """(answer, weight) of each distinct answer, in order of first mention; no answer is no vote."""
-    names: list[str] = []
-    sums: list[float] = []
-    for answer, weight in zip(answers, weights, strict=True):
-        if answer is None:
-            continue
-        place = next((i for i, name in enumerate(names) if _same(example, answer, name)), len(names))
-        if place == len(names):
-            names.append(answer)
-            sums.append(0.0)
-        sums[place] += weight
-    return list(zip(names, sums, strict=True))
-
-
-def _same(example: Example, one: str, other: str) -> bool:
-    return lenient_score(example.task, one, other, example.options) == 1
-
-
 def _one_sample(pool: Pool, _: TtsConfig) -> Choice:
     return _cost(pool, 1)._replace(answer=pool.answers[0])
 
@@ -138,13 +90,9 @@ def _best_of_n(pool: Pool, _: TtsConfig) -> Choice:
 
 def _early_stop(pool: Pool, cfg: TtsConfig) -> Choice:
     for used in range(1, len(pool.said) + 1):
-        tally = sorted(
-            (weight for _, weight in count_votes(pool.example, pool.answers[:used], [1.0] * used)),
-            reverse=True,
-        )
-        lead, second = (*tally, 0.0, 0.0)[:2]
-        left = len(pool.said) - used
-        if lead > second + left or lead > cfg.settled_share * len(pool.said):
+        tally = count_votes(pool.example, pool.answers[:used], [1.0] * used)
+        lead = max((weight for _, weight in tally), default=0.0)
+        if cannot_be_caught(tally, len(pool.said) - used) or lead > cfg.settled_share * len(pool.said):
             break
     answer = vote(pool.example, pool.answers[:used], [1.0] * used)
     return _cost(pool, used)._replace(answer=answer)

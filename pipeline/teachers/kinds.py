@@ -81,6 +81,24 @@ def open_teacher(cfg: TeacherConfig) -> Iterator[Teacher]:
                 yield TransformersTeacher(cfg, teacher_identity(cfg))
 
 
+def named_teacher(model: str) -> TeacherConfig:
+    """Who a command line means: `signals`, a server's address, a run, a model's folder or its name on the Hub.
+
+    Raises TeacherUnavailable for a server that does not answer, or serves several models.
+    """
+    if model == "signals":
+        return SignalsTeacherConfig()
+    if model.startswith(("http://", "https://")):
+        _check_packages("openai", "aiohttp", extra="server")
+        from reelproof.pipeline.teachers.server_check import only_model
+
+        return ServerTeacherConfig(model=only_model(model), urls=(model,))
+    _check_packages("torch", "transformers", extra="train")
+    from reelproof.training.runs import model_path
+
+    return TransformersTeacherConfig(model=model_path(model))
+
+
 def teacher_identity(cfg: TeacherConfig) -> str:
     """`name@revision`: what requests name and fingerprints hold. Reads a model folder, opens no model.
 

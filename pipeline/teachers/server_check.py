@@ -27,6 +27,23 @@ def check_server(cfg: ServerTeacherConfig, needs: TeacherNeeds) -> str:
     return asyncio.run(_check_all(quick, needs))
 
 
+def only_model(url: str) -> str:
+    """The model of a server that serves one. Raises TeacherUnavailable where it serves several, or tells none."""
+    names = asyncio.run(_names_at(ServerTeacherConfig(model="any", urls=(url,), timeout_s=CHECK_TIMEOUT_S)))
+    if len(names) == 1:
+        return names[0]
+    which = f"serves {', '.join(map(repr, names[:8]))}" if names else "does not tell what it serves"
+    raise TeacherUnavailable(f"the server at {url} {which}; expected one that serves one model")
+
+
+async def _names_at(cfg: ServerTeacherConfig) -> list[str]:
+    server = OpenAIServer(cfg.urls[0], read_key(cfg), cfg, partial(sent_by, cfg))
+    try:
+        return [str(each.get("id")) for each in await _listed(server, f"the server at {server.url}")]
+    finally:
+        await server.close()
+
+
 async def _check_all(cfg: ServerTeacherConfig, needs: TeacherNeeds) -> str:
     key = read_key(cfg)
     told: dict[str, None] = {}

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from reelproof.schemas.answers.votes import count_votes, vote
 from reelproof.schemas.question import Task
 from reelproof.training.batches import PromptConfig, frame_labels
 from reelproof.training.evaluate import EvaluateConfig, evaluate_model
@@ -10,7 +11,6 @@ from reelproof.training.films import with_frames
 from reelproof.training.preflight import SetupError
 from reelproof.training.sampling import Said, SamplingConfig
 from reelproof.training.shards import example_of
-from reelproof.training.strategies import count_votes, vote
 from reelproof.training.tts import scale_test_time, try_strategies
 from reelproof.training.tts_settings import TtsConfig
 from tests.tiny_training import jpeg, rl_row, write_model, write_rl
