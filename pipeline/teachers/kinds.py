@@ -82,7 +82,7 @@ def open_teacher(cfg: TeacherConfig) -> Iterator[Teacher]:
 
 
 def named_teacher(model: str) -> TeacherConfig:
-    """Who a command line means: `signals`, a server's address, a run, a model's folder or its name on the Hub.
+    """Who a command means: `signals`, a server's address, a run, a model's folder or its name on the Hub.
 
     Raises TeacherUnavailable for a server that does not answer, or serves several models.
     """

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from pydantic import ValidationError
+
 from reelproof.pipeline.teachers.frame_files import sent_by
 from reelproof.schemas.chat import ChatRequest, ImagePart, Message, Sampling, TextPart
 from reelproof.schemas.openai_chat import Rollouts, chat_body
@@ -28,8 +30,12 @@ def check_server(cfg: ServerTeacherConfig, needs: TeacherNeeds) -> str:
 
 
 def only_model(url: str) -> str:
-    """The model of a server that serves one. Raises TeacherUnavailable where it serves several, or tells none."""
-    names = asyncio.run(_names_at(ServerTeacherConfig(model="any", urls=(url,), timeout_s=CHECK_TIMEOUT_S)))
+    """The model of a server that serves one. Raises TeacherUnavailable for one that serves no one model."""
+    try:
+        cfg = ServerTeacherConfig(model="any", urls=(url,), timeout_s=CHECK_TIMEOUT_S)
+    except ValidationError as error:
+        raise TeacherUnavailable(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+    names = asyncio.run(_names_at(cfg))
     if len(names) == 1:
         return names[0]
     which = f"serves {', '.join(map(repr, names[:8]))}" if names else "does not tell what it serves"

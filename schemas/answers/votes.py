@@ -1,4 +1,4 @@
-"""Answers to one question -> the one that they come to, how many are for each, and when no more need be asked."""
+"""Answers to one question -> the one that they come to, its votes, and when no more need be asked."""
 
 from collections.abc import Sequence
 from typing import Protocol

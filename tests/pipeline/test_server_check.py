@@ -6,7 +6,7 @@ import io
 import pytest
 from PIL import Image
 
-from reelproof.pipeline.teachers.kinds import ServerTeacherConfig, check_teacher
+from reelproof.pipeline.teachers.kinds import ServerTeacherConfig, check_teacher, named_teacher
 from reelproof.stages.teachers.protocol import TeacherNeeds, TeacherUnavailable
 from tests.stub_server import Reply, StubServer, chat_reply, images_in, refusal
 
@@ -155,3 +155,12 @@ def sizes(body: dict) -> set[tuple[int, int]]:
         each["image_url"]["url"] for each in body["messages"][-1]["content"] if each["type"] == "image_url"
     ]
     return {Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).size for url in urls}
+
+
+def test_a_named_server_answers_with_its_one_model():
+    with StubServer() as server:
+        assert named_teacher(server.url) == ServerTeacherConfig(model="stub", urls=(server.url,))
+    for wrong in ("http://127.0.0.1:9/v1", "http://me:secret@127.0.0.1:9/v1"):
+        with pytest.raises(TeacherUnavailable) as told:
+            named_teacher(wrong)
+        assert "secret" not in str(told.value)
