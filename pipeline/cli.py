@@ -8,9 +8,10 @@ import click
 
 from reelproof.pipeline.commands.audit import audit
 from reelproof.pipeline.commands.endings import UNFINISHED, tell_ending
+from reelproof.pipeline.commands.evaluate import compare, evaluate, tts
 from reelproof.pipeline.commands.options import BUILD_DIR, JSON, OVERRIDES, TRUST_RECIPE
 from reelproof.pipeline.commands.sharing import browse, card, export_dataset, publish_dataset
-from reelproof.pipeline.commands.train import compare, evaluate, train, tts
+from reelproof.pipeline.commands.train import train
 from reelproof.schemas.text import shown_text
 
 if TYPE_CHECKING:

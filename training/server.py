@@ -188,7 +188,7 @@ def only_model(backend: BackendConfig) -> str:
     which = f"serves {_listed(served)}" if served else "does not tell what it serves"
     raise SetupError(
         f"the server at {backend.url} {which}; name the model that is meant: --model NAME "
-        f"--set backend.kind=server --set backend.url={backend.url}"
+        f"--server {backend.url}"
     )
 
 

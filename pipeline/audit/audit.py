@@ -33,9 +33,10 @@ WORK = "work"
 class Named(NamedTuple):
     """What the command line names, beside overrides."""
 
-    root: str | None
-    model: str | None
-    server: str | None
+    videos: str | None
+    """Their folder."""
+    model: tuple[str, str | None] | None
+    """Who answers without frames, and the address where it is served."""
     against: tuple[str, ...]
     """`NAME=FILE` each."""
 
@@ -46,13 +47,12 @@ def overrides_of(named: Named, in_recipe: bool) -> tuple[str, ...]:
     Raises UsageError for what says nothing.
     """
     said = [] if in_recipe else list(DEFAULTS)
-    if named.server and not named.model:
-        raise UsageError("--server says where a model is; name it with --model")
-    if named.root:
-        said.append(f"sources.root={json.dumps(named.root)}")
+    if named.videos:
+        said.append(f"sources.root={json.dumps(named.videos)}")
     if named.model:
-        where = {"kind": "server", "urls": [named.server]} if named.server else {"kind": "transformers"}
-        said.append(f"probes.teacher={json.dumps({**where, 'model': named.model})}")
+        name, url = named.model
+        where = {"kind": "server", "urls": [url]} if url else {"kind": "transformers"}
+        said.append(f"probes.teacher={json.dumps({**where, 'model': name})}")
     if named.against:
         sets = [_evaluation_set(each) for each in named.against]
         said.append(f"contamination.sets={json.dumps(sets)}")

@@ -5,17 +5,17 @@ from contextlib import ExitStack
 
 import click
 
-from reelproof.pipeline.commands.options import OVERRIDES, TRUST_RECIPE
+from reelproof.pipeline.commands.options import OVERRIDES, SERVER, TRUST_RECIPE, VIDEOS
 from reelproof.schemas.text import shown_text
 
 
 @click.command()
 @click.argument("source")
 @click.option("--out", metavar="DIR", help="A new or an empty folder for card, plots and row lists.")
-@click.option("--root", metavar="FOLDER", help="Where the videos are; by default beside SOURCE.")
+@VIDEOS
 @click.option("--text-only", is_flag=True, help="Look for no video.")
-@click.option("--model", help="Who answers without frames: a model's name on --server, or a model's folder.")
-@click.option("--server", metavar="URL", help="Where the model is served, such as http://127.0.0.1:8000/v1.")
+@click.option("--model", help="Who answers without frames: a model folder, or a name on --server.")
+@SERVER
 @click.option(
     "--against", multiple=True, metavar="NAME=FILE", help="A set that must not be held; may be repeated."
 )
@@ -27,7 +27,7 @@ from reelproof.schemas.text import shown_text
 def audit(
     source: str,
     out: str | None,
-    root: str | None,
+    videos: str | None,
     text_only: bool,
     model: str | None,
     server: str | None,
@@ -46,12 +46,16 @@ def audit(
     from reelproof.pipeline.audit.audit import Asked, Named, audit_source, overrides_of
     from reelproof.pipeline.audit.report import tell_report
     from reelproof.pipeline.commands.named_recipe import is_yaml, named_recipe
+    from reelproof.pipeline.commands.served_model import named_model
     from reelproof.pipeline.commands.terminal import PlainConsole
     from reelproof.pipeline.errors import UsageError
 
+    if server and not model:
+        raise UsageError("--server says where a model is; name it with --model")
     if out is None and (fix or model):
         raise UsageError(f"name --out DIR, which keeps what {'--fix writes' if fix else 'the model answers'}")
-    said = overrides_of(Named(root, model, server, against), in_recipe=is_yaml(source))
+    asks = named_model(model, server) if model else None
+    said = overrides_of(Named(videos, asks, against), in_recipe=is_yaml(source))
     recipe = named_recipe(source, (*said, *overrides), trust_recipe)
     with ExitStack() as stack:
         place = out or stack.enter_context(tempfile.TemporaryDirectory(prefix="reelproof-audit-"))

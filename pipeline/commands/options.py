@@ -10,6 +10,14 @@ OVERRIDES = click.option(
 JSON = click.option("--json", "as_json", is_flag=True, help="Print what run.json holds on standard output.")
 BUILD_DIR = click.argument("build_dir", metavar="DIR")
 DATASET_DIR = click.argument("build_dir", metavar="DIR", type=click.Path(path_type=Path))
+SERVER = click.option(
+    "--server",
+    metavar="URL",
+    help="The server that serves --model; an address as --model is that of a server of one model.",
+)
+VIDEOS = click.option(
+    "--videos", metavar="FOLDER", help="Where a manifest's videos are; by default beside it."
+)
 TRUST_RECIPE = click.option(
     "--trust-recipe",
     is_flag=True,

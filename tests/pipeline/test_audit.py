@@ -40,7 +40,7 @@ def test_each_planted_fault_is_found_and_no_other(tmp_path):
     out = tmp_path / "audit"
     with StubServer(fault=answer) as server:
         ran = reelproof_here(
-            *("audit", planted.file, "--out", out, "--model", "stub", "--server", server.url),
+            *("audit", planted.file, "--out", out, "--model", server.url),
             *("--against", f"known={planted.evaluation}", "--fix", "--json"),
         )
         assert not any(
@@ -250,6 +250,11 @@ def test_videos_that_are_there_are_looked_at(tmp_path, films, ready):
         (["{rows}", "--against", "mvbench"], "expected NAME=FILE"),
         (["{rows}", "--against", "a={here}/nowhere.json"], "cannot read"),
         (["{rows}", "--server", "http://127.0.0.1:1/v1"], "name it with --model"),
+        (["{rows}", "--out", "{here}/out", "--model", "http://127.0.0.1:1/v1"], "does not answer"),
+        (
+            ["{rows}", "--out", "{here}/out", "--model", "http://a/v1", "--server", "http://a/v1"],
+            "name the model with --model",
+        ),
         (["{rows}", "--set", "policy.nothing=1"], "there is no such field"),
     ],
 )

@@ -15,7 +15,7 @@ from reelproof.schemas.footage import Span
 from reelproof.stages.footage.random_access import frames_by_scanning
 from tests.films import Shot, make_film
 from tests.pipeline.conftest import reelproof_here
-from tests.stub_server import StubServer, chat_reply, images_in, last_text, refusal
+from tests.stub_server import Reply, StubServer, chat_reply, images_in, last_text, refusal
 from tests.tiny_training import write_model
 
 ASKED = [
@@ -143,6 +143,17 @@ def test_what_was_asked_is_not_asked_again_and_another_address_is_the_same_model
         evaluate(bench / "bench.jsonl", server, tmp_path, *words[:-1], "frames.count=3")
         assert len(server.bodies) == 38, "other frames are another question"
     assert len(scored(tmp_path)) == 24
+
+
+def test_of_a_server_of_several_models_one_is_named(bench, tmp_path):
+    both = Reply(200, {"object": "list", "data": [{"id": "stub"}, {"id": "other"}]})
+    words = ("--set", "frames.count=0", "--set", "max_rows=1", "--out", tmp_path)
+    with StubServer(fault=said, models=lambda: both) as server:
+        ran = reelproof_here("evaluate", bench / "bench.jsonl", "--model", server.url, *words)
+        assert (ran.code, f"--model NAME --server {server.url}" in ran.err, server.bodies) == (2, True, [])
+        named = ("--model", "other", "--server", server.url)
+        assert reelproof_here("evaluate", bench / "bench.jsonl", *named, *words).code == 0
+        assert {body["model"] for body in server.bodies} == {"other"}
 
 
 def test_blind_needs_no_video_and_shows_none(bench, tmp_path):

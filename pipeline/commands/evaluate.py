@@ -1,0 +1,133 @@
+"""`reelproof tts`, `evaluate` and `compare`: a model's answers in, a table of how good they are out."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reelproof.pipeline.commands.options import OVERRIDES, SERVER, TRUST_RECIPE, VIDEOS
+from reelproof.pipeline.commands.run_options import CONFIG, MODEL, OUT, Explained, Typed, verified_command
+from reelproof.schemas.text import shown_text
+
+if TYPE_CHECKING:
+    from reelproof.training.rewards import Verifier
+
+
+@click.command(cls=Explained, settings="reelproof.training.tts_settings:TtsConfig")
+@click.option(
+    "--videos",
+    type=click.Path(path_type=Path),
+    help="The folder of the films: `more_frames` goes back to them for more than the rows hold.",
+)
+@SERVER
+@verified_command
+def tts(typed: Typed, verifier: "Verifier | None", videos: Path | None, server: str | None) -> None:
+    """Try test-time scaling on the held-out questions of DIR: accuracy against cost for each strategy."""
+    from reelproof.pipeline.commands.training_films import FolderOfFilms
+    from reelproof.training.tts import TtsConfig, scale_test_time
+
+    films = FolderOfFilms(videos) if videos else None
+    typed = _at_server(typed, server)
+    scale_test_time(typed.build_dir, typed.model, typed.out, typed.settings(TtsConfig), verifier, films)
+    click.echo((typed.out / "tts.md").read_text())
+
+
+@click.command(
+    cls=Explained,
+    settings={
+        " for a manifest": "reelproof.pipeline.benchmark.settings:BenchmarkConfig",
+        " for a dataset": "reelproof.training.evaluate:EvaluateConfig",
+    },
+)
+@click.argument("subject", metavar="DIR | MANIFEST")
+@MODEL
+@SERVER
+@VIDEOS
+@OUT
+@CONFIG
+@OVERRIDES
+@click.option("--json", "as_json", is_flag=True, help="Print what evaluate.json holds.")
+@TRUST_RECIPE
+def evaluate(
+    subject: str,
+    model: str,
+    server: str | None,
+    videos: str | None,
+    out: Path,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+    trust_recipe: bool,
+) -> None:
+    """Ask a model every question of MANIFEST, or the held-out ones of the dataset in DIR.
+
+    Accuracy by task and category, with intervals and baselines; every answer in OUT/scored.jsonl. The same
+    command goes on where it was stopped. With `--set frames.count=0` a manifest is asked without any frame.
+    """
+    from reelproof.pipeline.inputs.formats import is_manifest
+
+    typed = _at_server(Typed(Path(subject), model, out, config, overrides), server)
+    if is_manifest(subject) and not Path(subject).is_dir():
+        _evaluate_manifest(typed, subject, videos)
+    else:
+        _evaluate_dataset(typed, videos, trust_recipe)
+    click.echo((out / ("evaluate.json" if as_json else "evaluate.md")).read_text())
+
+
+def _at_server(typed: Typed, server: str | None) -> Typed:
+    """Where the model is behind a server: the settings that ask it, and the name that it has there."""
+    from reelproof.pipeline.commands.served_model import named_model
+    from reelproof.training.evaluate import AskingConfig
+
+    given = tuple(each for each in typed.overrides if each.startswith("backend."))
+    key = typed._replace(config=None, overrides=given).settings(AskingConfig).backend.key_variable
+    name, url = named_model(typed.model, server, key)
+    ours = (f"backend.url={url}", "backend.kind=server") if url else ()
+    return typed._replace(model=name, overrides=(*typed.overrides, *ours))
+
+
+def _evaluate_manifest(typed: Typed, manifest: str, videos: str | None) -> None:
+    from reelproof.pipeline.benchmark.questions import ManifestQuestions
+    from reelproof.pipeline.benchmark.settings import BenchmarkConfig
+    from reelproof.training.evaluate import evaluate_questions
+
+    cfg = typed.settings(BenchmarkConfig, manifest=manifest, root=videos)
+    asked = ManifestQuestions(cfg)
+    for note in asked.notes:
+        click.echo(shown_text(note), err=True)
+    found = evaluate_questions(asked, typed.model, typed.out, cfg, tell=partial(click.echo, err=True))
+    if found.lost:
+        became = "left out" if asked.leaves_out_lost else "counted as wrong"
+        click.echo(
+            f"{len(found.lost)} of {len(asked.questions)} questions could not be asked, since their videos "
+            f"are missing or damaged, and are {became} (missing_videos)",
+            err=True,
+        )
+
+
+def _evaluate_dataset(typed: Typed, videos: str | None, trusted: bool) -> None:
+    from reelproof.pipeline.commands.training_verifier import open_verifier
+    from reelproof.training.evaluate import EvaluateConfig, evaluate_model
+
+    if videos:
+        raise click.UsageError("--videos goes with a manifest; a dataset holds its frames itself")
+    cfg = typed.settings(EvaluateConfig)
+    with open_verifier(typed.build_dir, trusted) as verifier:
+        evaluate_model(typed.build_dir, typed.model, typed.out, cfg, verifier, partial(click.echo, err=True))
+
+
+@click.command()
+@click.argument("one", metavar="RUN_A", type=click.Path(path_type=Path))
+@click.argument("other", metavar="RUN_B", type=click.Path(path_type=Path))
+@click.option("--strict", is_flag=True, help="By the strict score; by default by the lenient one.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def compare(one: Path, other: Path, strict: bool, as_json: bool) -> None:
+    """Compare two evaluations question by question: what the second gained and lost, with intervals.
+
+    RUN_A and RUN_B are `--out` folders of `evaluate`, by task and for every style.
+    """
+    from reelproof.training.compare import compare_runs
+
+    found = compare_runs(one, other, "strict" if strict else "lenient")
+    click.echo(found.as_json() if as_json else found.told())
