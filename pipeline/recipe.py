@@ -10,8 +10,8 @@ from reelproof.pipeline.cluster.settings import ClusterConfig
 from reelproof.pipeline.dataset.card import CardConfig
 from reelproof.pipeline.dataset.shards import ShardsConfig
 from reelproof.pipeline.decoder.child import ChildLimits
+from reelproof.pipeline.inputs.dataset_rows import is_manifest
 from reelproof.pipeline.inputs.evaluation_sets import DecontaminationConfig
-from reelproof.pipeline.inputs.formats import is_manifest
 from reelproof.pipeline.inputs.sources import SourcesConfig
 from reelproof.pipeline.parts.plan import PartsConfig
 from reelproof.pipeline.settings_text import parse_settings, parse_yaml, read_yaml

@@ -125,7 +125,10 @@ class HubStandIn:
             case "info":
                 return Answer(200, {"id": name, "private": repository.private, "sha": "0" * 40})
             case "tree":
-                return self._tree(repository, name, int(query.get("cursor", ["0"])[0]))
+                folder = tail.partition("/")[2].rstrip("/")
+                deep = query.get("recursive", ["true"])[0].casefold() == "true"
+                start = int(query.get("cursor", ["0"])[0])
+                return self._tree(repository, name, folder and f"{folder}/", deep, start)
             case "preupload":
                 return Answer(200, {"files": [_mode(each["path"]) for each in json.loads(body)["files"]]})
             case "xet-write-token":
@@ -140,12 +143,19 @@ class HubStandIn:
                 return _resolved(repository.files.get(tail.partition("/")[2]))
         return Answer(404)
 
-    def _tree(self, repository: Repository, name: str, start: int) -> Answer:
-        entries = [
+    def _tree(self, repository: Repository, name: str, folder: str, deep: bool, start: int) -> Answer:
+        """Files below a folder, or those right in it and its folders."""
+        below = {path: held for path, held in sorted(repository.files.items()) if path.startswith(folder)}
+        rest = {path: path.removeprefix(folder) for path in below}
+        entries: list[dict[str, Any]] = [
             {"type": "file", "path": path, "size": held.size, "oid": held.blob_id}
             | ({"lfs": {"oid": held.sha256, "size": held.size, "pointerSize": 130}} if held.sha256 else {})
-            for path, held in sorted(repository.files.items())
+            for path, held in below.items()
+            if deep or "/" not in rest[path]
         ]
+        if not deep:
+            inner = sorted({each.partition("/")[0] for each in rest.values() if "/" in each})
+            entries += [{"type": "directory", "path": folder + each, "oid": "0" * 40} for each in inner]
         page, end = entries[start : start + TREE_PAGE], start + TREE_PAGE
         following = f'<{self.url}/api/datasets/{name}/tree/main?recursive=True&cursor={end}>; rel="next"'
         return Answer(200, page, (("Link", following),) if end < len(entries) else ())

@@ -50,6 +50,7 @@ LOADED_LATE = {
     "scipy.sparse.csgraph",
     "stages.footage.adaptive",
     "aiohttp",
+    "datasets",
 }
 """They need an extra, or take so long to load that only what needs them should wait."""
 HOMES = {

@@ -9,7 +9,6 @@ from reelproof.pipeline.audit.report import AuditReport
 from reelproof.pipeline.audit.row_faults import Finding
 from reelproof.pipeline.audit.source import Source
 from reelproof.pipeline.dataset.card import plain
-from reelproof.pipeline.disk.files import read_file
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.inputs.kept_rows import keep_rows
 from reelproof.schemas.draws import hash32
@@ -50,13 +49,12 @@ def write_curated(
     Faults that do not drop a row, and those of the kinds to `keep`, count for nothing here.
     """
     name = source.url.rpartition("/")[2]
-    content = read_file(source.url)
     drops = {kind.name for kind in KINDS if kind.drops} - {*keep}
     readable = source.numbers - {each.number for each in source.problems}
     curated = readable - {each.number for each in findings if each.kind in drops}
     drawn = sorted(readable, key=lambda number: hash32("audit control", name, number))[: len(curated)]
-    store.write_bytes(f"{CURATED}/{name}", keep_rows(name, content, curated))
-    store.write_bytes(f"{CONTROL}/{name}", keep_rows(name, content, drawn))
+    store.write_bytes(f"{CURATED}/{name}", keep_rows(name, source.content, curated))
+    store.write_bytes(f"{CONTROL}/{name}", keep_rows(name, source.content, drawn))
     return len(curated)
 
 

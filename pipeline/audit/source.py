@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.inputs.dataset_rows import holds_dataset
 from reelproof.pipeline.inputs.distinct import distinct_videos
 from reelproof.pipeline.inputs.formats import FORMATS
 from reelproof.pipeline.inputs.identities import identify
@@ -39,6 +40,8 @@ class Source(NamedTuple):
     """What is audited."""
 
     url: str
+    content: bytes
+    """Of the file of that name."""
     manifest: VideoList
     rows: tuple[SourceRow, ...]
     missing: Mapping[str, str]
@@ -72,13 +75,15 @@ def read_source(cfg: SourcesConfig, store: Store, looks: bool) -> Source:
 
     Raises UsageError where there is no manifest, or no question in it.
     """
+    if cfg.videos and holds_dataset(cfg.videos):
+        cfg = cfg.model_copy(update={"manifest": cfg.videos, "videos": None})
     if cfg.manifest is None:
         endings = ", ".join(f".{each}" for each in FORMATS)
         raise UsageError(
             f"audit looks at rows: {cfg.videos} is no manifest ({endings}); "
-            "name a file with questions, unpacked"
+            "name a file with questions, unpacked, or a dataset: its folder, or hf://datasets/USER/NAME"
         )
-    url, manifest, listed = read_manifest(cfg)
+    url, manifest, listed, content = read_manifest(cfg)
     asked = [row for row in listed if row.question]
     if not asked and manifest.problems:
         raise UsageError(problem_text(url, manifest.unit, manifest.problems))
@@ -104,6 +109,7 @@ def read_source(cfg: SourcesConfig, store: Store, looks: bool) -> Source:
     named = sorted({row.video for row in rows} - ids.keys())
     return Source(
         url=url,
+        content=content,
         manifest=manifest,
         rows=rows,
         missing=missing if was_looked_for else {},

@@ -65,7 +65,7 @@ def evaluate(
     Accuracy by task and category, with intervals and baselines; every answer in OUT/scored.jsonl. The same
     command goes on where it was stopped. With `--set frames.count=0` a manifest is asked without any frame.
     """
-    from reelproof.pipeline.inputs.formats import is_manifest
+    from reelproof.pipeline.inputs.dataset_rows import is_manifest
 
     typed = _at_server(Typed(Path(subject), model, out, config, overrides), server)
     if is_manifest(subject) and not Path(subject).is_dir():

@@ -90,7 +90,7 @@ def export_dataset(
     A MANIFEST's questions become a task folder of lmms-eval; `--set` as for `evaluate`.
     """
     from reelproof.pipeline.export.export import export
-    from reelproof.pipeline.inputs.formats import is_manifest
+    from reelproof.pipeline.inputs.dataset_rows import is_manifest
 
     if is_manifest(subject) and not Path(subject).is_dir():
         _export_manifest(subject, layout, out, videos, overrides)

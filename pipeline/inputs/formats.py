@@ -166,11 +166,6 @@ FORMATS = {
 }
 
 
-def is_manifest(place: str) -> bool:
-    """Whether a path or URL is that of a manifest, by its ending, and not of videos or of a build."""
-    return place.rpartition(".")[2].casefold() in FORMATS
-
-
 def kind_of(value: Any) -> str:
     """A JSON value's kind, for messages."""
     names = {dict: "an object", list: "a list", str: "text", type(None): "null"}

@@ -6,8 +6,9 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from reelproof.pipeline.disk.files import absolute, find_videos, read_file
+from reelproof.pipeline.disk.files import absolute, find_videos
 from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.inputs.dataset_rows import read_rows
 from reelproof.pipeline.inputs.questions_file import ListedRow, ListProblem, VideoList, read_video_list
 from reelproof.pipeline.inputs.row_file import file_or_reason, problem_text, refusal
 from reelproof.pipeline.inputs.shapes import PLAIN_COLUMNS, SHAPE_NAMES
@@ -30,7 +31,12 @@ class SourcesConfig(Settings):
     """A folder (read with all its folders), a file, or a glob; a local path or an fsspec URL."""
     manifest: str | None = None
     """A JSONL, JSON, CSV, TSV, Parquet or Charades-STA text file: a `video` and perhaps a question in each
-    row, or rows as a known set writes them."""
+    row, or rows as a known set writes them; or a dataset, `hf://datasets/USER/NAME` or a folder laid out as
+    there."""
+    subset: str | None = None
+    """Which subset of a dataset is read, where it has several."""
+    split: str | None = None
+    """Which split of a dataset is read, where it has several."""
     shape: str | None = None
     """The set whose rows a manifest's are like, such as `mvbench`; by default each row's own columns tell."""
     columns: Mapping[str, str] = Field(default_factory=dict)
@@ -96,6 +102,8 @@ class ListedRows(NamedTuple):
     manifest: VideoList
     rows: tuple[ListedRow, ...]
     """The manifest's, their videos as places that are known from here on."""
+    content: bytes
+    """The file, whose name is its URL's."""
 
 
 def list_sources(cfg: SourcesConfig) -> SourceList:
@@ -147,7 +155,8 @@ def read_manifest(cfg: SourcesConfig) -> ListedRows:
     """
     url = absolute(str(cfg.manifest))
     try:
-        manifest = read_video_list(url, read_file(url), cfg.columns, cfg.shape)
+        url, content, folder = read_rows(url, cfg.subset, cfg.split)
+        manifest = read_video_list(url, content, cfg.columns, cfg.shape)
     except (OSError, ValueError) as error:
         raise SourceError(f"sources.manifest: {url} cannot be read: {error}") from error
     there = (*manifest.understood, *manifest.ignored)
@@ -155,18 +164,21 @@ def read_manifest(cfg: SourcesConfig) -> ListedRows:
         raise SourceError(
             f"sources.columns: no row of {url} has {', '.join(absent)}; it has {', '.join(sorted(there))}"
         )
-    root = absolute(cfg.root) if cfg.root is not None else url.rpartition("/")[0]
+    root = absolute(cfg.root) if cfg.root is not None else folder
     if unread := told_unread(manifest, cfg.ignore_columns):
         first = None if manifest.rows else next(iter(manifest.problems), None)
         why = f"no row can be read ({manifest.unit} {first.number}: {first.reason}); " if first else ""
         raise SourceError(f"sources.manifest: {url}: {why}{unread}")
     return ListedRows(
-        url, manifest, tuple(row._replace(video=absolute(row.video, root)) for row in manifest.rows)
+        url,
+        manifest,
+        tuple(row._replace(video=absolute(row.video, root)) for row in manifest.rows),
+        content,
     )
 
 
 def _read_list(cfg: SourcesConfig) -> SourceList:
-    url, manifest, rows = read_manifest(cfg)
+    url, manifest, rows, _ = read_manifest(cfg)
     found = find_files(rows, cfg, url, manifest.unit)
     files = {file.url: file for file in found.files.values()}
     problems = sorted((*manifest.problems, *found.problems))

@@ -241,7 +241,7 @@ def test_videos_that_are_there_are_looked_at(tmp_path, films, ready):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{here}"], "is no manifest"),
+        (["{here}/rows.mp4"], "is no manifest"),
         (["{here}/nowhere.jsonl"], "cannot be read"),
         (["{nothing}"], "1 line cannot be used"),
         (["{rows}", "--fix"], "name --out DIR"),
