@@ -144,7 +144,7 @@ def within(name: str, homes: set[str]) -> bool:
 
 def chooses(module: str) -> bool:
     """Commands load what they run only when they run, and teachers what they are."""
-    commands = ("audit", "evaluate", "run_options", "served_model", "sharing", "train")
+    commands = ("audit", "evaluate", "run_options", "sharing", "train")
     chosen = ("pipeline.cli", "pipeline.teachers.kinds", *(f"pipeline.commands.{name}" for name in commands))
     return module in chosen
 

@@ -180,18 +180,6 @@ class _Server:
         return (text if self._key == _NO_KEY else text.replace(self._key, "…"))[:500]
 
 
-def only_model(backend: BackendConfig) -> str:
-    """The model of a server that serves one. Raises SetupError where it serves several, or tells of none."""
-    served = _Server(backend).models()
-    if len(served) == 1:
-        return served[0]
-    which = f"serves {_listed(served)}" if served else "does not tell what it serves"
-    raise SetupError(
-        f"the server at {backend.url} {which}; name the model that is meant: --model NAME "
-        f"--server {backend.url}"
-    )
-
-
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names[:8])) + ", …" * (len(names) > 8)
 

@@ -15,7 +15,7 @@ from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.health import mended
 from reelproof.pipeline.recipe import Recipe
-from reelproof.pipeline.teachers.kinds import SignalsTeacherConfig
+from reelproof.pipeline.teachers.kinds import SignalsTeacherConfig, TeacherConfig
 from reelproof.pipeline.workplace import is_build
 from reelproof.stages.answers.probes import Probe
 
@@ -35,8 +35,8 @@ class Named(NamedTuple):
 
     videos: str | None
     """Their folder."""
-    model: tuple[str, str | None] | None
-    """Who answers without frames, and the address where it is served."""
+    answers: TeacherConfig | None
+    """Who answers without frames."""
     against: tuple[str, ...]
     """`NAME=FILE` each."""
 
@@ -49,10 +49,9 @@ def overrides_of(named: Named, in_recipe: bool) -> tuple[str, ...]:
     said = [] if in_recipe else list(DEFAULTS)
     if named.videos:
         said.append(f"sources.root={json.dumps(named.videos)}")
-    if named.model:
-        name, url = named.model
-        where = {"kind": "server", "urls": [url]} if url else {"kind": "transformers"}
-        said.append(f"probes.teacher={json.dumps({**where, 'model': name})}")
+    if asks := named.answers:
+        teacher = {"kind": asks.kind, **asks.model_dump(mode="json", exclude_unset=True)}
+        said.append(f"probes.teacher={json.dumps(teacher)}")
     if named.against:
         sets = [_evaluation_set(each) for each in named.against]
         said.append(f"contamination.sets={json.dumps(sets)}")

@@ -46,15 +46,15 @@ def audit(
     from reelproof.pipeline.audit.audit import Asked, Named, audit_source, overrides_of
     from reelproof.pipeline.audit.report import tell_report
     from reelproof.pipeline.commands.named_recipe import is_yaml, named_recipe
-    from reelproof.pipeline.commands.served_model import named_model
     from reelproof.pipeline.commands.terminal import PlainConsole
     from reelproof.pipeline.errors import UsageError
+    from reelproof.pipeline.teachers.kinds import named_teacher
 
     if server and not model:
         raise UsageError("--server says where a model is; name it with --model")
     if out is None and (fix or model):
         raise UsageError(f"name --out DIR, which keeps what {'--fix writes' if fix else 'the model answers'}")
-    asks = named_model(model, server) if model else None
+    asks = named_teacher(model, server) if model else None
     said = overrides_of(Named(videos, asks, against), in_recipe=is_yaml(source))
     recipe = named_recipe(source, (*said, *overrides), trust_recipe)
     with ExitStack() as stack:

@@ -77,14 +77,16 @@ def evaluate(
 
 def _at_server(typed: Typed, server: str | None) -> Typed:
     """Where the model is behind a server: the settings that ask it, and the name that it has there."""
-    from reelproof.pipeline.commands.served_model import named_model
+    url = server or (typed.model if typed.model.startswith(("http://", "https://")) else None)
+    if url is None:
+        return typed
+    from reelproof.pipeline.teachers.kinds import name_at
     from reelproof.training.evaluate import AskingConfig
 
+    typed = typed._replace(overrides=(*typed.overrides, f"backend.url={url}", "backend.kind=server"))
     given = tuple(each for each in typed.overrides if each.startswith("backend."))
     key = typed._replace(config=None, overrides=given).settings(AskingConfig).backend.key_variable
-    name, url = named_model(typed.model, server, key)
-    ours = (f"backend.url={url}", "backend.kind=server") if url else ()
-    return typed._replace(model=name, overrides=(*typed.overrides, *ours))
+    return typed._replace(model=name_at(typed.model, server, key))
 
 
 def _evaluate_manifest(typed: Typed, manifest: str, videos: str | None) -> None:

@@ -81,22 +81,40 @@ def open_teacher(cfg: TeacherConfig) -> Iterator[Teacher]:
                 yield TransformersTeacher(cfg, teacher_identity(cfg))
 
 
-def named_teacher(model: str) -> TeacherConfig:
+def named_teacher(model: str, server: str | None = None) -> TeacherConfig:
     """Who a command means: `signals`, a server's address, a run, a model's folder or its name on the Hub.
 
-    Raises TeacherUnavailable for a server that does not answer, or serves several models.
+    With a `server` it is the model of that name there.
+
+    Raises TeacherUnavailable for a server that does not answer, or serves several models and none is named.
     """
+    if server:
+        return ServerTeacherConfig(model=name_at(model, server), urls=(server,))
     if model == "signals":
         return SignalsTeacherConfig()
     if model.startswith(("http://", "https://")):
         _check_packages("openai", "aiohttp", extra="server")
-        from reelproof.pipeline.teachers.server_check import only_model
-
-        return ServerTeacherConfig(model=only_model(model), urls=(model,))
+        return ServerTeacherConfig(model=name_at(model), urls=(model,))
     _check_packages("torch", "transformers", extra="train")
     from reelproof.training.runs import model_path
 
     return TransformersTeacherConfig(model=model_path(model))
+
+
+def name_at(model: str, server: str | None = None, key_variable: str = "OPENAI_API_KEY") -> str:
+    """What `--model` and `--server` call a model there; of an address alone, the only one of that server.
+
+    Raises TeacherUnavailable where both are addresses, or a server serves several models or none.
+    """
+    if not model.startswith(("http://", "https://")):
+        return model
+    if server:
+        raise TeacherUnavailable(
+            f"--model {model} is an address, and so is --server; name a model with --model"
+        )
+    from reelproof.pipeline.teachers.server_check import only_model
+
+    return only_model(model, key_variable)
 
 
 def teacher_identity(cfg: TeacherConfig) -> str:

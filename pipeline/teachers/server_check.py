@@ -29,17 +29,21 @@ def check_server(cfg: ServerTeacherConfig, needs: TeacherNeeds) -> str:
     return asyncio.run(_check_all(quick, needs))
 
 
-def only_model(url: str) -> str:
+def only_model(url: str, key_variable: str) -> str:
     """The model of a server that serves one. Raises TeacherUnavailable for one that serves no one model."""
     try:
-        cfg = ServerTeacherConfig(model="any", urls=(url,), timeout_s=CHECK_TIMEOUT_S)
+        cfg = ServerTeacherConfig(
+            model="any", urls=(url,), key_variable=key_variable, timeout_s=CHECK_TIMEOUT_S
+        )
     except ValidationError as error:
         raise TeacherUnavailable(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
     names = asyncio.run(_names_at(cfg))
     if len(names) == 1:
         return names[0]
     which = f"serves {', '.join(map(repr, names[:8]))}" if names else "does not tell what it serves"
-    raise TeacherUnavailable(f"the server at {url} {which}; expected one that serves one model")
+    raise TeacherUnavailable(
+        f"the server at {url} {which}; name the model that is meant: --model NAME --server {url}"
+    )
 
 
 async def _names_at(cfg: ServerTeacherConfig) -> list[str]:

@@ -253,7 +253,7 @@ def test_videos_that_are_there_are_looked_at(tmp_path, films, ready):
         (["{rows}", "--out", "{here}/out", "--model", "http://127.0.0.1:1/v1"], "does not answer"),
         (
             ["{rows}", "--out", "{here}/out", "--model", "http://a/v1", "--server", "http://a/v1"],
-            "name the model with --model",
+            "name a model with --model",
         ),
         (["{rows}", "--set", "policy.nothing=1"], "there is no such field"),
     ],
