@@ -66,6 +66,12 @@ class PolicyConfig(Settings):
     test: above 0, or what it says is true of any frame."""
     min_worst_margin: float = Field(default=-1.0, ge=-1, le=1)
     """Every claim that controls can test has this margin of belief at least."""
+    min_sound_boxes: float = Field(default=1.0, ge=0, le=1)
+    """Smallest share of the boxes that claims name that lie in the frame and are not nearly all of it."""
+    min_spatial_grounded_share: float = Field(default=0.5, ge=0, le=1)
+    """Smallest share of the boxes that show what they are said to, more than other parts of frames do."""
+    min_key_place_score: float = Field(default=0.0, ge=0, le=1)
+    """Smallest mean IoU of the boxes that a thought names with those that came with its question."""
     require_probes: bool = False
     """A trace is rejected where its question was not asked without its frames."""
     max_blind_pass_rate: float = Field(default=0.5, ge=0, le=1)
@@ -178,6 +184,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "min_grounded_share": 1.0,
         "require_every_claim": True,
         "min_worst_margin": 0.01,
+        "min_spatial_grounded_share": 1.0,
+        "min_key_place_score": 0.3,
         "require_probes": True,
         "max_blind_pass_rate": 0.25,
         "max_single_pass_rate": 0.5,
@@ -199,6 +207,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "min_citations_in_clip": 0.5,
         "min_citations_near_frame": 0.0,
         "min_grounded_share": 0.0,
+        "min_sound_boxes": 0.0,
+        "min_spatial_grounded_share": 0.0,
         "require_evidence": False,
         "min_best_margin": -1.0,
         "max_blind_pass_rate": 1.0,

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol, Self
 
 from reelproof.schemas.footage import FrameRef, Span
+from reelproof.schemas.place import Place
 from reelproof.schemas.record import Record
 
 WHEN = "From when to when does the video show this: "
@@ -97,6 +98,8 @@ class Question(Record):
     """`train` or `test` where the source says so."""
     evidence: tuple[Span, ...] = ()
     """Where in the clip the answer is proven, as far as whoever asked says so."""
+    key_places: tuple[Place, ...] = ()
+    """What proves it and where in which frame, as far as it came with the question."""
 
     def with_id(self) -> Self:
         """The same question, its `question_id` following from what it asks, shows and holds to be right."""
@@ -141,6 +144,8 @@ class GivenQuestion(Record):
     """… to here; null is the video's start or end."""
     split: str | None = None
     """`train` or `test` where the source says so."""
+    key_places: tuple[Place, ...] = ()
+    """What proves the answer, and where in which frame."""
     completion: str | None = None
     """A trace that came along, in whatever form it came."""
 

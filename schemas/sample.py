@@ -1,6 +1,7 @@
 """The published rows. Scores are not listed here: every field of every check's record follows as a column."""
 
 from reelproof.schemas.footage import Span
+from reelproof.schemas.place import Place
 from reelproof.schemas.question import QuestionSource, Task
 from reelproof.schemas.record import Record
 from reelproof.schemas.trace import JudgedClaim
@@ -55,6 +56,8 @@ class Row(Record):
     tolerance: float | None
     evidence: tuple[Span, ...]
     """Where the answer is proven, as far as whoever wrote the question says so."""
+    key_places: tuple[Place, ...] = ()
+    """What proves it and where in which frame, as far as it came with the question."""
     policy: str
     """The policy's name; its full text is in the manifest."""
 

@@ -146,6 +146,26 @@ class GroundingScore(Score):
     """Largest belief with cited frames minus belief with control frames; null where no control can test."""
     worst_margin: float | None
     """Smallest one."""
+    boxes: int = Field(default=0, ge=0)
+    """Boxes that the claims name."""
+    sound_boxes: float | None = Field(default=None, ge=0, le=1)
+    """Share of them that lie in the frame and are not nearly all of it; null without boxes."""
+    spatial_grounded_share: float | None = Field(default=None, ge=0, le=1)
+    """Share of them that are sound and, on the frame of their time, show what they are said to, by the
+    verifier: more than that box of another frame and another box of this one do. Null where it can judge
+    none."""
+
+
+class KeyPlaceScore(Score):
+    """Are the cited times and boxes near those that came with the question?"""
+
+    key_time_score: float | None = Field(ge=0, le=1)
+    """Mean nearness of the cited times to the nearest given one; null where none came along."""
+    key_place_score: float | None = Field(ge=0, le=1)
+    """Mean IoU of the boxes with those of the nearest given frame, 0 of one that none is near; null where
+    none came along."""
+    key_video_iou: float | None = Field(ge=0, le=1)
+    """V-IoU: the IoUs of boxes on frames of the same time, over all boxes, named and given; null as above."""
 
 
 class SufficiencyScore(Score):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from pydantic import Field
 
 from reelproof.schemas.footage import Clip, Span
+from reelproof.schemas.place import Place, PlaceFault
 from reelproof.schemas.question import Question
 from reelproof.schemas.record import Record
 
@@ -56,6 +57,35 @@ class ControlKind(StrEnum):
     """Another clip of the video: no frame of the own one can tell."""
 
 
+class ClaimedPlace(Place):
+    """What a claim puts into a box, and the verifier's beliefs that it is seen in that part of a frame."""
+
+    frame_sha256: str | None
+    """The shown frame that stands for its time; null where none does."""
+    fault: PlaceFault | None
+    """What is wrong with the box itself; then nobody was asked."""
+    belief: float | None
+    """With the box cut out of that frame, in [0, 1]; null where the verifier cannot know."""
+    control_belief: float | None
+    """With the same box of a frame that looks otherwise there; null where there is none."""
+    elsewhere_belief: float | None
+    """With another box of the same frame; null where none looks otherwise."""
+
+    @property
+    def margin(self) -> float | None:
+        """Belief above that in the better one of both controls; null where neither can test it."""
+        controls = [each for each in (self.control_belief, self.elsewhere_belief) if each is not None]
+        return self.belief - max(controls) if self.belief is not None and controls else None
+
+    def is_grounded(self, min_belief: float) -> bool | None:
+        """Whether the box is sound and shows what it is said to, better than its controls; null: unknown."""
+        if self.fault is not None:
+            return False
+        if self.belief is None:
+            return None
+        return self.belief >= min_belief and (self.margin is None or self.margin > 0)
+
+
 class Claim(Record):
     """One sentence of a thought that cites a time, and what a verifier said of it."""
 
@@ -77,6 +107,8 @@ class Claim(Record):
     """sha256 of the control frames, set after set."""
     verifier: str
     """`name@revision` of the verifier."""
+    places: tuple[ClaimedPlace, ...] = ()
+    """What it puts into boxes, in its order."""
 
 
 class ClaimVerdict(StrEnum):
@@ -92,6 +124,13 @@ class ClaimVerdict(StrEnum):
     """The cited frames do not bear it out."""
     UNJUDGED = "unjudged"
     """No frame was shown at what it cites, or the verifier cannot know."""
+
+
+class JudgedPlace(ClaimedPlace):
+    """What a claim puts into a box, as it is published."""
+
+    verdict: ClaimVerdict
+    """Of the box alone: a faulty one is `ungrounded`."""
 
 
 class JudgedClaim(Record):
@@ -115,6 +154,8 @@ class JudgedClaim(Record):
     control_belief: float | None
     """Its belief with the control frames."""
     verdict: ClaimVerdict
+    places: tuple[JudgedPlace, ...] = ()
+    """What it puts into boxes of frames."""
 
 
 class TraceClaims(Record):

@@ -13,6 +13,7 @@ PAIR_REASONS = (
     "wrong_answer",
     "ungrounded",
     "control_believed",
+    "misplaced",
     "cites_no_frame",
     "cites_outside_clip",
     "few_citations",

@@ -116,6 +116,13 @@ def _reply_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
             _below("worst_margin", policy.min_worst_margin) | _below("best_margin", policy.min_best_margin),
             "min_worst_margin" if policy.min_worst_margin > -1 else "min_best_margin",
         ),
+        Rule("unsound_boxes", _below("sound_boxes", policy.min_sound_boxes), "min_sound_boxes"),
+        Rule(
+            "misplaced",
+            _below("spatial_grounded_share", policy.min_spatial_grounded_share),
+            "min_spatial_grounded_share",
+        ),
+        Rule("off_key_places", _below("key_place_score", policy.min_key_place_score), "min_key_place_score"),
         Rule(
             "sufficiency_unknown",
             pl.col("sufficient").is_null() & policy.require_sufficiency,

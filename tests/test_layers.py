@@ -22,6 +22,7 @@ WRAPPERS = {
     "stages.footage.decode",
     "stages.footage.opening",
     "stages.footage.adaptive",
+    "stages.footage.crops",
     "stages.footage.cuts",
     "stages.footage.pictures",
     "stages.teachers.prompts",

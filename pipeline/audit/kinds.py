@@ -70,8 +70,12 @@ KINDS = (
     Kind("foreign_script", "its thought is in a script that its question does not use", Need.THOUGHT),
     Kind("duplicate", "its thought says nearly what an earlier one of the same question says", Need.THOUGHT),
     Kind("cites_outside_clip", "its thought cites times outside the film", Need.SHOWN_THOUGHT),
+    Kind(
+        "unsound_boxes", "its thought names boxes outside the frame, or around all of it", Need.SHOWN_THOUGHT
+    ),
     Kind("ungrounded", "a verifier does not believe what its thought claims to see", Need.VERIFIER),
     Kind("control_believed", "what its thought claims is as true of other frames", Need.VERIFIER),
+    Kind("misplaced", "a verifier does not see in its boxes what its thought puts there", Need.VERIFIER),
 )
 """In the order in which they are told."""
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from PIL import Image
 
 from reelproof.pipeline.errors import UsageError
+from reelproof.stages.footage.crops import Box, cropped
 from reelproof.stages.footage.decode import Reel
 from reelproof.stages.footage.opening import UnusableVideoError
-from reelproof.stages.footage.random_access import Box, Reader, cropped, look, shrunk
+from reelproof.stages.footage.random_access import Reader, look, shrunk
 
 _QUALITY = 90
 

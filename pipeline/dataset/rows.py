@@ -160,6 +160,7 @@ def _question_columns(
         "answer": questions["answer"],
         "tolerance": questions["tolerance"],
         "evidence": questions["evidence"],
+        "key_places": questions["key_places"],
         "prompt": _prompts(questions, clip, offsets, pc.struct_field(shown, "shown_s")),
     }
     return pa.table(columns)

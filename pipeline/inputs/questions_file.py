@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from reelproof.pipeline.inputs.conversations import video_of_chat
 from reelproof.pipeline.inputs.formats import FORMATS, Cell, as_utf8, kind_of, written_as
+from reelproof.pipeline.inputs.key_places import key_places
 from reelproof.pipeline.inputs.option_list import option_list
 from reelproof.pipeline.inputs.set_rows import THOUGHTS
 from reelproof.pipeline.inputs.shapes import PLAIN_COLUMNS, SHAPES, Shape, plain_rows, shape_of
@@ -183,6 +184,7 @@ def _read_row(row: dict[str, Any], number: int, set_name: str) -> ListedRow:
             "end_s": end_s,
             "split": _split(row),
             "completion": _completion(row),
+            "key_places": key_places(row),
         }
     )
     return ListedRow(

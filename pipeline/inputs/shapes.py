@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from reelproof.pipeline.inputs import set_rows
 from reelproof.pipeline.inputs.conversations import options_apart, video_of_chat
+from reelproof.pipeline.inputs.key_places import KEY_COLUMNS
 from reelproof.pipeline.inputs.set_rows import NUMBERED, THOUGHTS
 
 Row = Mapping[str, Any]
@@ -15,7 +16,7 @@ Row = Mapping[str, Any]
 PLAIN = "plain"
 PLAIN_COLUMNS = (
     *("video", "question", "options", "answer", "task", "start_s", "end_s"),
-    *("license", "split", "kind", "completion", *THOUGHTS),
+    *("license", "split", "kind", "completion", *THOUGHTS, *KEY_COLUMNS),
 )
 
 
@@ -202,7 +203,7 @@ SHAPES = (
             "reasoning_process": "reasoning_content",
             "source": "kind",
         },
-        ("key_items", "key_frames", "id", "image_size", *_PICTURES),
+        ("id", "image_size", *_PICTURES),
         set_rows.reasoned,
     ),
     Shape(

@@ -77,7 +77,7 @@ def word_accuracy(said: Sequence[str], gold: Sequence[str]) -> float:
 
 
 def span_iou(said: Sequence[Interval], gold: Sequence[Interval]) -> float:
-    """Length of the intersection over length of the union, of unions of spans; 0 if one is reversed."""
+    """T-IoU: length of the intersection over that of the union, of unions of spans; 0 if one is reversed."""
     if any(span.end_s < span.start_s for span in (*said, *gold)):
         return 0.0
     one, other = _merged(said), _merged(gold)
@@ -93,6 +93,22 @@ def box_match(said: Sequence[Box], gold: Sequence[Box], tolerance_s: float) -> f
     A pair counts only where the claimed frame lies within `tolerance_s` of the gold frame, before or after; a
     gold box that names no time may be claimed on any frame.
     """
+    return min(1.0, sum(_paired_off(said, gold, tolerance_s)) / max(len(said), len(gold)))
+
+
+def video_iou(said: Sequence[Box], gold: Sequence[Box], tolerance_s: float) -> float:
+    """V-IoU: the sum of the IoUs of boxes on frames of the same time over the boxes of either, a pair as one.
+
+    Frames are the same within `tolerance_s`, as in `box_match`. Source: vIoU of arXiv 2001.06891, where every
+    frame has one box.
+    """
+    pairs = _paired_off(said, gold, tolerance_s)
+    either = len(said) + len(gold) - len(pairs)
+    return min(1.0, sum(pairs) / either) if either else 0.0
+
+
+def _paired_off(said: Sequence[Box], gold: Sequence[Box], tolerance_s: float) -> list[float]:
+    """The IoU of each pair: a box of one side and one of the other on the same frame, best first."""
     pairs = [
         (box_iou(one, other), -i, -j)
         for i, one in enumerate(said)
@@ -102,13 +118,13 @@ def box_match(said: Sequence[Box], gold: Sequence[Box], tolerance_s: float) -> f
     ]
     used_said: set[int] = set()
     used_gold: set[int] = set()
-    total = 0.0
+    paired: list[float] = []
     for iou, i, j in sorted(pairs, reverse=True):
         if i not in used_said and j not in used_gold:
             used_said.add(i)
             used_gold.add(j)
-            total += iou
-    return min(1.0, total / max(len(said), len(gold)))
+            paired.append(iou)
+    return paired
 
 
 def box_iou(one: Box, other: Box) -> float:

@@ -1,31 +1,30 @@
 """Thoughts -> claims with cited times, put to a verifier with the cited frames and with others."""
 
-import math
 import random
-import re
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from pydantic import Field
 
-from reelproof.schemas.answers.scores import cited_spans, read_completion
-from reelproof.schemas.answers.truths import lenient_truth
-from reelproof.schemas.chat import ChatRequest, Completion, Sampling
+from reelproof.schemas.answers.placed import BoxUnit, in_plain_words
+from reelproof.schemas.chat import ChatRequest, Completion, Message, Sampling
 from reelproof.schemas.draws import hash32
 from reelproof.schemas.footage import FrameRef, Span
 from reelproof.schemas.question import Shown, ShownFrame
 from reelproof.schemas.settings import Settings
-from reelproof.schemas.trace import Case, Claim, ClaimKind, ControlKind
+from reelproof.schemas.trace import Case, Claim, ClaimedPlace, ClaimKind, ControlKind
 from reelproof.stages.answers.controls import Control, claim_kind, control_frames
-from reelproof.stages.teachers.prompts import claim_messages
+from reelproof.stages.answers.places import Around, PutPlace, put_places
+from reelproof.stages.answers.statements import Statement, cited_frames, cited_statements
+from reelproof.stages.answers.verdicts import ask_all, belief_of
+from reelproof.stages.footage.crops import Cutout, Pictures
+from reelproof.stages.teachers.prompts import claim_messages, place_messages
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 5
+VERSION = 6
 
 S = TypeVar("S", bound=Shown)
-
-_SENTENCE_END = re.compile(r"(?<=[.!?;。！？])\s+|(?<=[。！？])|\n+")
-_LONGEST_CLAIM = 1000
 
 
 class ClaimConfig(Settings):
@@ -41,6 +40,11 @@ class ClaimConfig(Settings):
     """Sets of control frames for each claim; their beliefs are averaged."""
     control_bits: int = Field(default=8, ge=1, le=64)
     """How much control frames must differ from the cited ones, in bits of their perceptual hashes."""
+    places_per_claim: int = Field(default=4, ge=0, le=64)
+    """At most so many of the boxes that a claim names are cut out and put to the verifier, the first ones."""
+    box_unit: BoxUnit = "pixels"
+    """Corners of boxes that thoughts name are `pixels` of the frame as it is shown, or `thousandths` of its
+    sides, as Qwen3-VL writes them; those of 1 and less are shares of the sides by themselves."""
     votes: int = Field(default=1, ge=1, le=64)
     """Answers to each request; their share of yes is the belief."""
     temperature: float = Field(default=0.0, ge=0, le=2)
@@ -49,13 +53,6 @@ class ClaimConfig(Settings):
     """One verdict may have so many tokens."""
     seed: int = Field(default=0, ge=0)
     """The draws, and the choice of control frames, follow from it."""
-
-
-class Statement(NamedTuple):
-    """A sentence of a thought, and the times that it cites."""
-
-    text: str
-    cited: tuple[Span, ...]
 
 
 class Thought(NamedTuple):
@@ -82,6 +79,7 @@ class _Put(NamedTuple):
     control: ControlKind | None = None
     frames: tuple[str, ...] = ()
     control_frames: tuple[str, ...] = ()
+    places: tuple[PutPlace, ...] = ()
 
 
 def verify_claims(
@@ -92,7 +90,8 @@ def verify_claims(
     Control frames stand under the cited frames' times: both requests differ in pictures only. They are
     chosen so that they can tell (`controls.py`); where none can, the claim is put with the cited frames
     alone. A claim that no shown frame can stand for is not put to the verifier: its scores are null, as
-    they are where the verifier cannot tell.
+    they are where the verifier cannot tell. What a claim puts into a box is put by itself, cut out of the
+    frame, and held against the same box of another frame and another box of the same (`places.py`).
 
     Args:
         cases: Questions with their clips and traces.
@@ -104,23 +103,25 @@ def verify_claims(
         RuntimeError: The verifier left requests unanswered.
     """
     cases = list(cases)
-    clips = _pictures_of_clips(cases)
-    put = [each for case in cases for each in _put_claims(case, clips, verifier.model, cfg)]
-    requests = (request for each in put for request in (*each.with_cited, *each.with_controls))
-    completions = _completions(requests, verifier, frames)
+    clips, pictures = _pictures_of_clips(cases), Pictures(frames)
+    put = [each for case in cases for each in _put_claims(case, clips, pictures, verifier.model, cfg)]
+    requests = [request for each in put for request in (*each.with_cited, *each.with_controls)]
+    requests += [request for each in put for request in _about_places(each.places, verifier.model, cfg)]
+    completions = ask_all(requests, verifier, _with_cutouts(put, frames))
     for each in put:
         yield Claim(
             trace_id=each.trace_id,
             index=each.place,
             text=each.statement.text,
             cited=each.statement.cited,
-            cited_score=_belief(each.with_cited, completions),
-            control_score=_belief(each.with_controls, completions),
+            cited_score=belief_of(each.with_cited, completions),
+            control_score=belief_of(each.with_controls, completions),
             kind=each.kind,
             control=each.control,
             frames=each.frames,
             control_frames=each.control_frames,
             verifier=verifier.model,
+            places=tuple(_claimed(place, completions, verifier.model, cfg) for place in each.places),
         )
 
 
@@ -129,35 +130,28 @@ def verify(
 ) -> list[tuple[float, ...]]:
     """The beliefs in each thought's claims by the frames that they cite, where they could be judged.
 
-    They are the `cited_score` of `verify_claims`, which this is without controls; errors as there.
+    They are the `cited_score` of `verify_claims`, and the `belief` of the places, which this is without
+    controls; a faulty box is believed 0. Errors as there.
     """
-    put = [list(_put_cited(each, verifier.model, cfg)) for each in thoughts]
-    requests = (request for claims in put for claim in claims for request in claim)
-    completions = _completions(requests, verifier, frames)
-    beliefs = ((_belief(claim, completions) for claim in claims) for claims in put)
-    return [tuple(each for each in claims if each is not None) for claims in beliefs]
+    pictures = Pictures(frames)
+    put = [list(_put_cited(each, pictures, verifier.model, cfg)) for each in thoughts]
+    every = [each for claims in put for each in claims]
+    requests = [request for each in every for request in each.with_cited]
+    requests += [request for each in every for request in _about_places(each.places, verifier.model, cfg)]
+    completions = ask_all(requests, verifier, _with_cutouts(every, frames))
+    return [tuple(_beliefs(claims, completions, verifier.model, cfg)) for claims in put]
 
 
-def cited_statements(thought: str) -> tuple[Statement, ...]:
-    """The sentences of a thought that cite a time, in order."""
-    sentences = (each.strip() for each in _SENTENCE_END.split(thought))
-    statements = (Statement(each[:_LONGEST_CLAIM], cited_spans(each)) for each in sentences)
-    return tuple(each for each in statements if each.cited)
-
-
-def cited_frames(cited: Sequence[Span], shown: Sequence[Shown], cfg: ClaimConfig) -> list[int] | None:
-    """Places in `shown` (in order of time) that stand for the cited times; None where one has no frame."""
-    places: set[int] = set()
-    for span in cited:
-        away_s = [_distance_s(each, span) for each in shown]
-        nearest_s = min(away_s, default=math.inf)
-        if nearest_s > cfg.frame_tolerance_s:
-            return None
-        if span.end_s == span.start_s:
-            places.add(away_s.index(nearest_s))
-        else:
-            places.update(place for place, each_s in enumerate(away_s) if each_s <= nearest_s)
-    return _thinned(sorted(places), cfg.frames_per_claim)
+def _beliefs(
+    claims: Iterable[_Put], completions: Mapping[str, Completion], model: str, cfg: ClaimConfig
+) -> Iterator[float]:
+    for each in claims:
+        if (belief := belief_of(each.with_cited, completions)) is not None:
+            yield belief
+        for place in each.places:
+            claimed = _claimed(place, completions, model, cfg)
+            if claimed.fault is not None or claimed.belief is not None:
+                yield claimed.belief or 0.0
 
 
 def _pictures_of_clips(cases: Sequence[Case]) -> dict[_Shot, list[FrameRef]]:
@@ -172,17 +166,28 @@ def _pictures_of_clips(cases: Sequence[Case]) -> dict[_Shot, list[FrameRef]]:
 
 
 def _put_claims(
-    case: Case, clips: Mapping[_Shot, Sequence[FrameRef]], model: str, cfg: ClaimConfig
+    case: Case,
+    clips: Mapping[_Shot, Sequence[FrameRef]],
+    pictures: Pictures,
+    model: str,
+    cfg: ClaimConfig,
 ) -> Iterator[_Put]:
     shown = _timed(case.question.frames)
     own = _Shot(case.clip.video_id, case.clip.clip_id)
     # of the same video only: what is said of one must not change when another is taken away
     elsewhere = [frames for shot, frames in clips.items() if shot.video_id == own.video_id and shot != own]
+    around = Around(
+        own=[each.sha256 for each in shown],
+        others=[each.sha256 for frames in elsewhere for each in frames],
+        least_bits=cfg.control_bits,
+    )
     for trace in case.traces:
         for index, statement in enumerate(cited_statements(trace.thought)[: cfg.claims_per_trace]):
-            places = cited_frames(statement.cited, shown, cfg)
+            placed = _put_places(statement, shown, pictures, around if cfg.controls else None, cfg)
+            put = _Put(trace.trace_id, index, statement, places=placed)
+            places = cited_frames(statement.cited, shown, cfg.frame_tolerance_s, cfg.frames_per_claim)
             if places is None:
-                yield _Put(trace.trace_id, index, statement)
+                yield put
                 continue
             rng = random.Random(hash32(cfg.seed, statement.text, *places))  # noqa: S311 - draws that repeat
             kind = claim_kind(statement.cited, places)
@@ -190,7 +195,7 @@ def _put_claims(
                 : cfg.controls
             ]
             cited = [shown[place] for place in places]
-            yield _put(_Put(trace.trace_id, index, statement, kind=kind), cited, controls, model, cfg)
+            yield _put(put._replace(kind=kind), cited, controls, model, cfg)
 
 
 def _put(
@@ -206,13 +211,62 @@ def _put(
     )
 
 
-def _put_cited(thought: Thought, model: str, cfg: ClaimConfig) -> Iterator[list[ChatRequest]]:
+def _put_cited(thought: Thought, pictures: Pictures, model: str, cfg: ClaimConfig) -> Iterator[_Put]:
     """A thought's claims as they are put to the verifier with the frames that they cite."""
     shown = _timed(thought.shown)
     for statement in cited_statements(thought.text)[: cfg.claims_per_trace]:
-        places = cited_frames(statement.cited, shown, cfg)
+        put = _Put("", 0, statement, places=_put_places(statement, shown, pictures, None, cfg))
+        places = cited_frames(statement.cited, shown, cfg.frame_tolerance_s, cfg.frames_per_claim)
         if places is not None:
-            yield _requests(statement, [shown[place] for place in places], model, cfg)
+            cited = [shown[place] for place in places]
+            put = put._replace(with_cited=_requests(put.statement, cited, model, cfg))
+        yield put
+
+
+def _put_places(
+    statement: Statement,
+    shown: Sequence[Shown],
+    pictures: Pictures,
+    around: Around | None,
+    cfg: ClaimConfig,
+) -> tuple[PutPlace, ...]:
+    """What a claim boxes, each on the shown frame that stands for its time."""
+    found: list[PutPlace] = []
+    for thing in statement.things if shown else ():
+        at = Span(start_s=thing.time_s or 0.0, end_s=thing.time_s or 0.0)
+        place = cited_frames([at], shown, cfg.frame_tolerance_s, 1)
+        frame = None if place is None else shown[place[0]].sha256
+        found += put_places(thing, frame, shown[0].sha256, pictures, cfg.box_unit, around)
+    return tuple(found[: cfg.places_per_claim])
+
+
+def _about_places(places: Iterable[PutPlace], model: str, cfg: ClaimConfig) -> Iterator[ChatRequest]:
+    for each in places:
+        for cutout in each.cutouts:
+            yield from _asked(place_messages(each.place.label, cutout.sha256), model, cfg)
+
+
+def _claimed(
+    put: PutPlace, completions: Mapping[str, Completion], model: str, cfg: ClaimConfig
+) -> ClaimedPlace:
+    def belief(cutout: Cutout | None) -> float | None:
+        if cutout is None:
+            return None
+        return belief_of(_asked(place_messages(put.place.label, cutout.sha256), model, cfg), completions)
+
+    return ClaimedPlace(
+        **put.place.model_dump(),
+        frame_sha256=put.frame,
+        fault=put.fault,
+        belief=belief(put.own),
+        control_belief=belief(put.control),
+        elsewhere_belief=belief(put.elsewhere),
+    )
+
+
+def _with_cutouts(put: Iterable[_Put], frames: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    cut = {each.sha256: each.jpeg for claim in put for place in claim.places for each in place.cutouts}
+    return ChainMap(cut, frames) if cut else frames  # type: ignore[arg-type]
 
 
 def _timed(frames: Iterable[S]) -> list[S]:
@@ -222,51 +276,12 @@ def _timed(frames: Iterable[S]) -> list[S]:
 def _requests(
     statement: Statement, shown: Sequence[Shown], model: str, cfg: ClaimConfig
 ) -> list[ChatRequest]:
-    messages = claim_messages(statement.text, shown)
+    return _asked(claim_messages(in_plain_words(statement.text), shown), model, cfg)
+
+
+def _asked(messages: tuple[Message, ...], model: str, cfg: ClaimConfig) -> list[ChatRequest]:
     sampling = Sampling(temperature=cfg.temperature, max_tokens=cfg.max_tokens, seed=cfg.seed)
     return [
         ChatRequest(model=model, messages=messages, sampling=sampling, sample_index=vote)
         for vote in range(cfg.votes)
     ]
-
-
-def _completions(
-    requests: Iterable[ChatRequest], verifier: Teacher, frames: Mapping[str, bytes]
-) -> dict[str, Completion]:
-    asked = {each.request_id: each for each in requests}  # rollouts say the same: ask once
-    completions = {each.request_id: each for each in verifier.complete(list(asked.values()), frames)}
-    if missing := len(asked.keys() - completions.keys()):
-        raise RuntimeError(
-            f"verifier {verifier.model} left {missing} of {len(asked)} claims unjudged; expected one "
-            "completion each"
-        )
-    return completions
-
-
-def _belief(requests: Sequence[ChatRequest], completions: Mapping[str, Completion]) -> float | None:
-    verdicts = [_verdict(completions[each.request_id]) for each in requests]
-    known = [each for each in verdicts if each is not None]
-    return sum(known) / len(known) if known else None
-
-
-def _verdict(completion: Completion) -> bool | None:
-    """Yes or no; None for `unknown`, for a failure, and for anything else."""
-    if completion.finish_reason == "error":
-        return None
-    answer = read_completion(completion.text).stated
-    return None if answer is None else lenient_truth(answer)
-
-
-def _distance_s(shown: Shown, span: Span) -> float:
-    """Seconds from a frame to a span; 0 inside."""
-    time_s = shown.shown_s or 0.0
-    return max(span.start_s - time_s, time_s - span.end_s, 0.0)
-
-
-def _thinned(places: Sequence[int], most: int) -> list[int]:
-    """At most so many, the first and the last among them."""
-    if len(places) <= most:
-        return list(places)
-    if most == 1:
-        return [places[len(places) // 2]]
-    return [places[round(i * (len(places) - 1) / (most - 1))] for i in range(most)]

@@ -3,9 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from reelproof.schemas.trace import Case, Claim, ClaimVerdict, JudgedClaim, TraceClaims
+from reelproof.schemas.trace import (
+    Case,
+    Claim,
+    ClaimedPlace,
+    ClaimVerdict,
+    JudgedClaim,
+    JudgedPlace,
+    TraceClaims,
+)
 
-VERSION = 1
+VERSION = 2
 
 
 def claims_of_traces(cases: Iterable[Case], min_belief: float) -> Iterator[TraceClaims]:
@@ -32,6 +40,18 @@ def claim_verdict(claim: Claim, min_belief: float) -> ClaimVerdict:
     return ClaimVerdict.GROUNDED if claim.cited_score > claim.control_score else ClaimVerdict.CONTROL_BELIEVED
 
 
+def place_verdict(place: ClaimedPlace, min_belief: float) -> ClaimVerdict:
+    """What came of a box."""
+    grounded = place.is_grounded(min_belief)
+    if grounded is None:
+        return ClaimVerdict.UNJUDGED
+    if place.belief is None or place.belief < min_belief:
+        return ClaimVerdict.UNGROUNDED
+    if not grounded:
+        return ClaimVerdict.CONTROL_BELIEVED
+    return ClaimVerdict.UNTESTED if place.margin is None else ClaimVerdict.GROUNDED
+
+
 def _published(claim: Claim, min_belief: float) -> JudgedClaim:
     return JudgedClaim(
         text=claim.text,
@@ -44,4 +64,7 @@ def _published(claim: Claim, min_belief: float) -> JudgedClaim:
         cited_belief=claim.cited_score,
         control_belief=claim.control_score,
         verdict=claim_verdict(claim, min_belief),
+        places=tuple(
+            JudgedPlace(**each.model_dump(), verdict=place_verdict(each, min_belief)) for each in claim.places
+        ),
     )

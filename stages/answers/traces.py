@@ -15,7 +15,7 @@ from reelproof.schemas.trace import Trace
 from reelproof.stages.teachers.prompts import ROLLOUT, rollout_messages
 from reelproof.stages.teachers.protocol import Teacher, complete_all
 
-VERSION = 4
+VERSION = 5
 
 
 class RolloutConfig(Settings):

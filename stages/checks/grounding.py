@@ -1,14 +1,15 @@
 """Judged claims -> how many of a thought's claims its frames bear out, and better than others do."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from pydantic import Field
 
 from reelproof.schemas.scores import GroundingScore
 from reelproof.schemas.settings import Settings
-from reelproof.schemas.trace import Case, Claim
+from reelproof.schemas.trace import Case, Claim, ClaimedPlace
 
-VERSION = 3
+VERSION = 4
 
 
 class GroundingConfig(Settings):
@@ -43,4 +44,14 @@ def _score(trace_id: str, claims: Sequence[Claim], cfg: GroundingConfig) -> Grou
         grounded_share=sum(each >= cfg.min_belief for each in beliefs) / len(beliefs) if beliefs else None,
         best_margin=max(margins) if margins else None,
         worst_margin=min(margins) if margins else None,
+        **_of_boxes([place for claim in claims for place in claim.places], cfg.min_belief),
     )
+
+
+def _of_boxes(places: Sequence[ClaimedPlace], min_belief: float) -> dict[str, Any]:
+    grounded = [each for place in places if (each := place.is_grounded(min_belief)) is not None]
+    return {
+        "boxes": len(places),
+        "sound_boxes": sum(each.fault is None for each in places) / len(places) if places else None,
+        "spatial_grounded_share": sum(grounded) / len(grounded) if grounded else None,
+    }

@@ -1,7 +1,6 @@
 """A video file and a few times -> the frames shown then, those of the scan; and the one wrapper of decord."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import cv2
@@ -9,6 +8,7 @@ import decord
 import numpy as np
 
 from reelproof.schemas.footage import QuarantineKind
+from reelproof.stages.footage.crops import Box, cropped
 from reelproof.stages.footage.decode import Reel
 from reelproof.stages.footage.opening import UnusableVideoError
 from reelproof.stages.footage.pictures import RgbConverter
@@ -16,23 +16,6 @@ from reelproof.stages.footage.seeking import frames_by_seeking
 
 Reader = Literal["exact", "decord"]
 """Who reads the frames: PyAV as in the scan, or decord where it can."""
-
-
-@dataclass(frozen=True)
-class Box:
-    """A part of a picture as it is shown: shares of its width and height from the top left, 0 … 1.
-
-    Raises ValueError for one that is none.
-    """
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    def __post_init__(self) -> None:
-        if not (0 <= self.left < self.right <= 1 and 0 <= self.top < self.bottom <= 1):
-            raise ValueError(f"not a box: {self}; expected left < right and top < bottom, each from 0 to 1")
 
 
 class Seen(NamedTuple):
@@ -72,14 +55,6 @@ def zoom(path: str, time_s: float, box: Box, long_side_px: int | None = None) ->
     """
     (image,) = frames_at(path, [time_s])
     return Seen(time_s, shrunk(cropped(image, box), long_side_px))
-
-
-def cropped(image: np.ndarray, box: Box) -> np.ndarray:
-    """The part of a picture, at least a pixel of it."""
-    height, width = image.shape[:2]
-    left, top = min(int(box.left * width), width - 1), min(int(box.top * height), height - 1)
-    right, bottom = max(round(box.right * width), left + 1), max(round(box.bottom * height), top + 1)
-    return np.ascontiguousarray(image[top:bottom, left:right])
 
 
 def frames_at(

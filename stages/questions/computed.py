@@ -11,7 +11,7 @@ from reelproof.schemas.question import Question, QuestionSource
 from reelproof.stages.questions.computed_kinds import MAKERS
 from reelproof.stages.questions.maker import Draft, MakerConfig, Table
 
-VERSION = 4
+VERSION = 5
 
 USUAL = tuple(kind for kind, maker in MAKERS.items() if maker.usual)
 """All but `largest_change`, `same_picture`, `frozen_span`: easy ones, for clips that allow little else."""

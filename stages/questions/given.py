@@ -10,7 +10,7 @@ from reelproof.schemas.footage import Clip, FrameRef, Span
 from reelproof.schemas.question import GivenQuestion, GivenRow, Question, QuestionSource, ShownFrame, Task
 from reelproof.schemas.settings import Settings
 
-VERSION = 3
+VERSION = 4
 
 
 class QuestionsConfig(Settings):
@@ -67,6 +67,7 @@ def _question(row: GivenRow, clips: Sequence[Clip], cfg: QuestionsConfig) -> Que
         answer=row.answer,
         frames=tuple(ShownFrame(frame=frame, shown_s=frame.time_s) for frame in _thinned(frames, cfg)),
         split=row.split,
+        key_places=row.key_places,
     ).with_id()
 
 

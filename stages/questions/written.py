@@ -20,7 +20,7 @@ from reelproof.schemas.text import clean_json
 from reelproof.stages.teachers.prompts import rollout_messages, writer_messages
 from reelproof.stages.teachers.protocol import Teacher, complete_all
 
-VERSION = 4
+VERSION = 5
 
 _LONGEST_REPLY = 100_000
 _MOST_TRIES = 1_000

@@ -93,6 +93,18 @@ CLAIM = Prompt(
     ),
 )
 
+PLACE = Prompt(
+    with_times="",
+    with_places="A part of a frame of a video, cut out:",
+    without_frames="",
+    request=(
+        "Claim: this part shows {label}.\n"
+        "Does the picture above bear this claim out? Judge by what it shows and by nothing else. Answer yes, "
+        "no, or unknown where it cannot tell, in exactly this form:\n"
+        "<answer>yes</answer>"
+    ),
+)
+
 SUFFICIENCY = Prompt(
     with_times="",
     with_places="",
@@ -179,6 +191,12 @@ def claim_messages(claim_text: str, frames: Sequence[Shown]) -> tuple[Message, .
     """Ask a verifier whether frames bear out one sentence: yes, no or unknown."""
     request = CLAIM.request.format(claim=claim_text)
     return _one_turn(_intro(CLAIM, frames, 0.0, 0.0), frames, request)
+
+
+def place_messages(label: str, cutout_sha256: str) -> tuple[Message, ...]:
+    """Ask a verifier whether a part of a frame shows something: yes, no or unknown."""
+    intro, request = TextPart(text=PLACE.with_places), TextPart(text=PLACE.request.format(label=label))
+    return (Message(role="user", content=(intro, ImagePart(sha256=cutout_sha256), request)),)
 
 
 def sufficiency_messages(question: Question, observations: str) -> tuple[Message, ...]:

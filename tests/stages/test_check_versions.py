@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 
 from reelproof.schemas.chat import ChatRequest, Completion
+from reelproof.schemas.place import Place, PlaceFault
 from reelproof.schemas.question import GivenRow, Task
 from reelproof.schemas.record import Record
-from reelproof.schemas.trace import Case
+from reelproof.schemas.trace import Case, Claim, ClaimedPlace
 from reelproof.stages.answers import claims, given_traces, probes, provenance, sufficiency, traces
 from reelproof.stages.checks import balance
 from reelproof.stages.checks.grounding import GroundingConfig
@@ -150,8 +151,28 @@ def cases_for(check: Any) -> tuple[Case, ...]:
         "citations": (made_case(said, clip=CLIP, name="more", timed=False),),
         "key": (made_case(said, clip=CLIP, name="more")._replace(key_agreement=0.75),),
         "film": (made_case([completion("It is 3.", "3")], clip=lossy, name="more"),),
+        "grounding": (boxed_case(),),
+        "key_places": (boxed_case(),),
     }
     return cases() + more.get(check.name, ())
+
+
+def boxed_case() -> Case:
+    """Its question came with a box, and its claims name some."""
+    boxed = f"<obj>car</obj><box>[0.1,0.1,0.4,0.5]</box>at<t>{AT[2]}</t>s"
+    case = made_case([completion(f"A {boxed} stops.", "3"), "?"], clip=CLIP, name="more")
+    key = Place(label="car", time_s=float(AT[2]), left=0.1, top=0.1, right=0.5, bottom=0.5)
+    named = ClaimedPlace(
+        **key.model_dump(), frame_sha256=CLIP.timeline[2].sha256, fault=None, belief=1.0,
+        control_belief=0.0, elsewhere_belief=None,
+    )  # fmt: skip
+    faulty = named.model_copy(update={"right": 1.5, "fault": PlaceFault.OUTSIDE, "belief": None})
+    sentence = Claim(
+        trace_id=case.traces[0].trace_id, index=0, text="A car stops.", cited=(), cited_score=1.0,
+        control_score=0.0, verifier="recited@1", places=(named, faulty),
+    )  # fmt: skip
+    question = case.question.model_copy(update={"key_places": (key,)})
+    return case._replace(question=question, claims=(sentence,))
 
 
 def owns(case: Case, record: Any) -> bool:
@@ -272,15 +293,16 @@ GOLDEN_CHECKS = {
     "probes": (3, "0a3818e8128e5333"),
     "key": (1, "6a11ec3ee72bc1a8"),
     "film": (1, "42f59a0f63c4c959"),
-    "grounding": (3, "7128639294d522ca"),
+    "grounding": (4, "fb288b7984ad34cb"),
+    "key_places": (1, "372367c54644bef2"),
     "sufficiency": (3, "30dc9bdd5289dbae"),
 }
 GOLDEN_STAGES = (
-    (traces, made_traces, 4, "7c6c5aa2462432ab"),
-    (given_traces, made_given, 4, "927a9d96e0317ba4"),
+    (traces, made_traces, 5, "7c6c5aa2462432ab"),
+    (given_traces, made_given, 5, "927a9d96e0317ba4"),
     (probes, made_probes, 5, "3ee63221b11670fa"),
-    (claims, made_claims, 5, "78cc89739b7e3aa6"),
-    (provenance, made_provenance, 1, "15f19cf3e01fee6b"),
+    (claims, made_claims, 6, "145d57618abaa9c6"),
+    (provenance, made_provenance, 2, "11944500340a9c5b"),
     (sufficiency, made_sufficiencies, 4, "7ccf0660985b019d"),
     (signals, made_judgements, 3, "46bdd4cde8c09da3"),
     (balance, made_balance, 1, "82b7ca6936ace1e8"),

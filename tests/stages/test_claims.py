@@ -13,12 +13,11 @@ from reelproof.schemas.trace import ClaimKind, ControlKind
 from reelproof.stages.answers.claims import (
     ClaimConfig,
     Thought,
-    cited_frames,
-    cited_statements,
     verify,
     verify_claims,
 )
 from reelproof.stages.answers.controls import control_frames
+from reelproof.stages.answers.statements import cited_frames, cited_statements
 from tests.cases import completion, made_case
 from tests.views import made_clip, made_frame
 
@@ -119,22 +118,20 @@ def test_votes_and_controls_are_averaged():
 def test_points_take_the_nearest_frame_and_spans_all_of_theirs():
     shown = list(made_case([]).question.frames)
     at = [each.shown_s for each in shown]
-    cfg = ClaimConfig(frames_per_claim=3)
-    assert cited_frames([Span(start_s=at[2] + 0.1, end_s=at[2] + 0.1)], shown, cfg) == [2]
-    assert cited_frames([Span(start_s=at[2], end_s=at[4])], shown, cfg) == [2, 3, 4]
-    assert cited_frames([Span(start_s=at[2], end_s=at[10])], shown, cfg) == [2, 6, 10]
+    assert cited_frames([Span(start_s=at[2] + 0.1, end_s=at[2] + 0.1)], shown, 0.25, 3) == [2]
+    assert cited_frames([Span(start_s=at[2], end_s=at[4])], shown, 0.25, 3) == [2, 3, 4]
+    assert cited_frames([Span(start_s=at[2], end_s=at[10])], shown, 0.25, 3) == [2, 6, 10]
     pair = [Span(start_s=at[5], end_s=at[5]), Span(start_s=at[1], end_s=at[1])]
-    assert cited_frames(pair, shown, cfg) == [1, 5]
-    assert cited_frames([*pair, Span(start_s=500, end_s=500)], shown, cfg) is None
+    assert cited_frames(pair, shown, 0.25, 3) == [1, 5]
+    assert cited_frames([*pair, Span(start_s=500, end_s=500)], shown, 0.25, 3) is None
 
 
 def test_a_frame_stands_for_times_up_to_the_tolerance_and_no_further():
     shown = list(made_case([]).question.frames)
     first_s = shown[0].shown_s
-    cfg = ClaimConfig(frame_tolerance_s=0.25)
     for away_s, found in ((0.25, [0]), (0.26, None)):
         at = Span(start_s=first_s + away_s, end_s=first_s + away_s)
-        assert cited_frames([at], shown[:1], cfg) == found
+        assert cited_frames([at], shown[:1], 0.25, 8) == found
 
 
 def test_the_first_claims_of_a_thought_are_judged_and_no_more():

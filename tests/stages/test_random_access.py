@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from reelproof.stages.footage import random_access, seeking
+from reelproof.stages.footage.crops import Box
 from reelproof.stages.footage.decode import Reel
 from reelproof.stages.footage.opening import UnusableVideoError
 from reelproof.stages.footage.random_access import (
-    Box,
     frames_at,
     frames_by_decord,
     frames_by_scanning,

@@ -1,0 +1,88 @@
+"""A thought -> its sentences that cite a time, what they box, and the frames that stand for the times."""
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from reelproof.schemas.answers.evidence import placed_things
+from reelproof.schemas.answers.placed import Boxed, in_tags
+from reelproof.schemas.answers.reading import cited_spans
+from reelproof.schemas.footage import Span
+from reelproof.schemas.question import Shown
+
+_SENTENCE_END = re.compile(r"(?<=[.!?;。！？])\s+|(?<=[。！？])|\n+")
+_NAME = re.compile(r"<obj>[^<>]{0,200}</obj>")
+_LONGEST_CLAIM = 1000
+
+
+class Statement(NamedTuple):
+    """A sentence of a thought, and the times that it cites."""
+
+    text: str
+    """Boxes that stood in JSON are in tags."""
+    cited: tuple[Span, ...]
+    things: tuple[Boxed, ...] = ()
+    """What it puts into boxes of frames whose times are known."""
+
+
+def cited_statements(thought: str) -> tuple[Statement, ...]:
+    """The sentences of a thought that cite a time, in order; a box without one takes that cited before."""
+    return tuple(_statements(in_tags(thought)))
+
+
+def _statements(text: str) -> Iterator[Statement]:
+    before_s: float | None = None
+    for sentence in _sentences(text):
+        said = sentence[:_LONGEST_CLAIM]
+        things = tuple(each for each in placed_things(said, before_s) if each.time_s is not None)
+        cited = cited_spans(sentence)
+        if cited:
+            before_s = cited[-1].start_s
+        elif things and before_s is not None:
+            cited = (Span(start_s=before_s, end_s=before_s),)
+        if cited:
+            yield Statement(said, cited, things)
+
+
+def _sentences(text: str) -> Iterator[str]:
+    """No name in tags is torn apart by a full stop in it."""
+    names = [each.span() for each in _NAME.finditer(text)] if "<obj>" in text else []
+    start = 0
+    for end in _SENTENCE_END.finditer(text):
+        if not any(first < end.start() < last for first, last in names):
+            yield text[start : end.start()].strip()
+            start = end.end()
+    yield text[start:].strip()
+
+
+def cited_frames(
+    cited: Sequence[Span], shown: Sequence[Shown], tolerance_s: float, most: int
+) -> list[int] | None:
+    """Places in `shown` (in order of time) that stand for the cited times; None where one has no frame."""
+    places: set[int] = set()
+    for span in cited:
+        away_s = [_distance_s(each, span) for each in shown]
+        nearest_s = min(away_s, default=math.inf)
+        if nearest_s > tolerance_s:
+            return None
+        if span.end_s == span.start_s:
+            places.add(away_s.index(nearest_s))
+        else:
+            places.update(place for place, each_s in enumerate(away_s) if each_s <= nearest_s)
+    return _thinned(sorted(places), most)
+
+
+def _distance_s(shown: Shown, span: Span) -> float:
+    """Seconds from a frame to a span; 0 inside."""
+    time_s = shown.shown_s or 0.0
+    return max(span.start_s - time_s, time_s - span.end_s, 0.0)
+
+
+def _thinned(places: Sequence[int], most: int) -> list[int]:
+    """At most so many, the first and the last among them."""
+    if len(places) <= most:
+        return list(places)
+    if most == 1:
+        return [places[len(places) // 2]]
+    return [places[round(i * (len(places) - 1) / (most - 1))] for i in range(most)]
