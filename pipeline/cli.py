@@ -12,6 +12,7 @@ from reelproof.pipeline.commands.evaluate import compare, evaluate, tts
 from reelproof.pipeline.commands.options import BUILD_DIR, JSON, OVERRIDES, TRUST_RECIPE
 from reelproof.pipeline.commands.sharing import browse, card, export_dataset, publish_dataset
 from reelproof.pipeline.commands.train import train
+from reelproof.pipeline.commands.watch import watch
 from reelproof.schemas.text import shown_text
 
 if TYPE_CHECKING:
@@ -233,7 +234,7 @@ def recipe(sections: tuple[str, ...], told: str, example: str | None) -> None:
     )
 
 
-for command in (audit, browse, publish_dataset, export_dataset, card, train, tts, evaluate, compare):
+for command in (audit, browse, publish_dataset, export_dataset, card, train, tts, evaluate, compare, watch):
     cli.add_command(command)
 
 

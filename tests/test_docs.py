@@ -11,6 +11,8 @@ from reelproof.pipeline.benchmark.settings import BenchmarkConfig
 from reelproof.pipeline.cli import cli
 from reelproof.pipeline.recipe import Recipe, load_recipe
 from reelproof.pipeline.settings_reference import settings_of
+from reelproof.pipeline.settings_text import parse_settings, read_yaml
+from reelproof.pipeline.watching.settings import WatchConfig
 from reelproof.schemas.install import EXTRAS, IN_CHECKOUT, OF_WHEEL
 from reelproof.training.dpo import DpoConfig
 from reelproof.training.rl import RlConfig
@@ -51,14 +53,19 @@ def test_readme_names_every_page():
 def test_recipes_in_pages_are_valid(page, tmp_path):
     for number, block in enumerate(re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)):
         (tmp_path / f"{number}.yaml").write_text(block)
-        assert load_recipe(tmp_path / f"{number}.yaml").name
+        if block.startswith("# watch.yaml"):
+            assert parse_settings(
+                WatchConfig, read_yaml(tmp_path / f"{number}.yaml"), (), page.name
+            ).questions
+        else:
+            assert load_recipe(tmp_path / f"{number}.yaml").name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_settings_in_pages_exist(page):
     known = {
         each.path
-        for model in (Recipe, BenchmarkConfig, SftConfig, DpoConfig, RlConfig)
+        for model in (Recipe, BenchmarkConfig, SftConfig, DpoConfig, RlConfig, WatchConfig)
         for each in settings_of(model)
     }
     named = re.findall(r"--set (?!policy\.preset)([\w.]+)=", page.read_text())

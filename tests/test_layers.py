@@ -145,7 +145,7 @@ def within(name: str, homes: set[str]) -> bool:
 
 def chooses(module: str) -> bool:
     """Commands load what they run only when they run, and teachers what they are."""
-    commands = ("audit", "evaluate", "run_options", "sharing", "train")
+    commands = ("audit", "evaluate", "run_options", "sharing", "train", "watch")
     chosen = ("pipeline.cli", "pipeline.teachers.kinds", *(f"pipeline.commands.{name}" for name in commands))
     return module in chosen
 

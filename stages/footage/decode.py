@@ -16,6 +16,7 @@ from reelproof.stages.footage.bitstream import is_referred_to, nal_length_bytes
 from reelproof.stages.footage.clock import Clock
 from reelproof.stages.footage.damage import Arrival, LossWatch, Shown, merged
 from reelproof.stages.footage.lengths import ZERO_BASED_FORMATS, declared_duration_s, format_names
+from reelproof.stages.footage.live import Stream
 from reelproof.stages.footage.opening import (
     UnusableVideoError,
     codec_name,
@@ -84,12 +85,13 @@ class Reel:
     After `frames` has ended, `end_s`, `damaged` and `faults` say how it went.
     """
 
-    def __init__(self, path: str, threads: int = 1) -> None:
+    def __init__(self, path: str, threads: int = 1, live: Stream | None = None) -> None:
+        self._live = live
         self._level_before = av.logging.get_level()
         av.logging.set_level(av.logging.ERROR)
         av.logging.set_skip_repeated(False)  # a complaint said again is another loss
         self._faults = Faults(threads)
-        self._container = open_container(path)
+        self._container = open_container(path, live)
         try:
             self._stream = pick_stream(self._container)
         except UnusableVideoError:
@@ -140,7 +142,7 @@ class Reel:
         within two frames.
         """
         watch = self._watch()
-        ahead = LookAhead(self._reads(), watch)
+        ahead = LookAhead(self._reads(), watch, is_live=self._live is not None)
         clock = self._begin([read.arrival for read in ahead.head])
         yield from self._shown(ahead, watch, clock, self._may_leave_out(ahead, exact))
 
@@ -174,7 +176,7 @@ class Reel:
         self.is_sound = reads.is_whole and not (self.damaged or self.faults)
 
     def _reads(self) -> Iterator[Read]:
-        return read_packets(self._container, self._stream, self._faults)
+        return read_packets(self._container, self._stream, self._faults, self._live)
 
     def _head_of(self, packet: "Packet[VideoStream]") -> bytes:
         return head_of(packet) if self.codec in CODECS_WITH_DISPOSABLE_FRAMES else b""

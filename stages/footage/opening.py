@@ -11,6 +11,7 @@ from av.video.stream import VideoStream
 from reelproof.schemas.footage import QuarantineKind
 from reelproof.stages.footage.bitstream import is_cut_off
 from reelproof.stages.footage.lengths import format_names
+from reelproof.stages.footage.live import Stream
 from reelproof.stages.footage.packets import short
 
 # Playlists and the like would make one "video" read other files.
@@ -28,18 +29,19 @@ class UnusableVideoError(Exception):
         self.kind = kind
 
 
-def open_container(path: str) -> InputContainer:
-    """An open file on this disk. Raises UnusableVideoError where FFmpeg cannot open it as a video."""
+def open_container(path: str, live: Stream | None = None) -> InputContainer:
+    """An open file on this disk, or a live stream. Raises UnusableVideoError for what FFmpeg cannot open."""
+    how: dict[str, Any] = {"options": {"protocol_whitelist": "file"}} if live is None else live.opened()
     try:
         with av.logging.Capture():  # probing tells of a cut-off beginning, as decoding will
-            container: InputContainer = av.open(path, options={"protocol_whitelist": "file"}, **_OPEN_HOW)
+            container: InputContainer = av.open(path, **how, **_OPEN_HOW)
     except (av.error.FFmpegError, ValueError, OSError) as error:
         if Path(path).exists() and is_cut_off(path):
             detail = f"the file ends before its index, nothing can be decoded ({short(error)})"
             raise UnusableVideoError(QuarantineKind.TRUNCATED, detail) from error
         detail = f"not a video FFmpeg can open: {short(error)}"
         raise UnusableVideoError(QuarantineKind.UNREADABLE, detail) from error
-    if _INDIRECT_FORMATS & format_names(container):
+    if live is None and _INDIRECT_FORMATS & format_names(container):
         container.close()
         raise UnusableVideoError(QuarantineKind.UNREADABLE, f"a {container.format.name} file, not a video")
     return container

@@ -15,9 +15,11 @@ from av.video.stream import VideoStream
 
 from reelproof.stages.footage.bitstream import is_referred_to, nal_length_bytes
 from reelproof.stages.footage.damage import Arrival, LossWatch
+from reelproof.stages.footage.live import Stream
 
 CODECS_WITH_DISPOSABLE_FRAMES = {"h264", "hevc"}
 _AHEAD, _AHEAD_BYTES = 96, 16 << 20
+_LIVE_AHEAD = 8  # a third of a second
 _HEAD_BYTES = 4096
 _MAX_READ_ERRORS = 16
 _HARMLESS = ("unable to decode APP fields",)
@@ -79,11 +81,13 @@ class Faults:
         return result, said
 
 
-def read_packets(container: InputContainer, stream: VideoStream, faults: Faults) -> Iterator[Read]:
-    """The stream's packets, reading on after damage where the container allows it."""
+def read_packets(
+    container: InputContainer, stream: VideoStream, faults: Faults, live: Stream | None = None
+) -> Iterator[Read]:
+    """The stream's packets, reading on after damage where the container allows it, save of a live one."""
     number, errors, in_trouble = 0, 0, False
     demuxed = container.demux(stream)
-    while errors < _MAX_READ_ERRORS:
+    while errors < (1 if live else _MAX_READ_ERRORS):
         packets, said = faults.heard("reading", partial(_one, demuxed), None)
         in_trouble |= bool(said)
         if packets is None:
@@ -91,6 +95,8 @@ def read_packets(container: InputContainer, stream: VideoStream, faults: Faults)
         elif not packets:
             return
         elif packets[0].size:
+            if live:
+                live.tap(packets[0])
             yield Read(packets[0], _arrival(packets[0], number), in_trouble)
             number, in_trouble = number + 1, False
 
@@ -101,15 +107,19 @@ def _one(demuxed: "Iterator[Packet[VideoStream]]") -> "list[Packet[VideoStream]]
 
 
 class LookAhead:
-    """Packets in order, each given away once those that follow it are known: up to 96, or 16 MB of them."""
+    """Packets in order, each given away once those that follow it are known: up to 96, or 16 MB of them.
 
-    def __init__(self, reads: Iterator[Read], watch: LossWatch) -> None:
-        self._reads, self._watch = reads, watch
+    Of a live stream only a few after the first: waiting for them would be a delay.
+    """
+
+    def __init__(self, reads: Iterator[Read], watch: LossWatch, is_live: bool = False) -> None:
+        self._reads, self._watch, self._most = reads, watch, _AHEAD
         self._waiting: deque[Read] = deque()
         self._bytes = 0
         self._fill()
         self.head = list(self._waiting)
         """Those that are known at the beginning."""
+        self._most = _LIVE_AHEAD if is_live else _AHEAD
 
     def __iter__(self) -> Iterator[Read]:
         self.head = []
@@ -124,7 +134,7 @@ class LookAhead:
         return list(self._waiting)
 
     def _fill(self) -> None:
-        while len(self._waiting) < _AHEAD and self._bytes < _AHEAD_BYTES:
+        while len(self._waiting) < self._most and self._bytes < _AHEAD_BYTES:
             read = next(self._reads, None)
             if read is None:
                 return

@@ -150,6 +150,11 @@ class CandidatePicker:
         self._best: _Held | None = None
         self._recent: deque[float] = deque(maxlen=8)
 
+    @property
+    def begun_s(self) -> float:
+        """Where the window begins that is open: whatever is kept of earlier times is known."""
+        return self._start_s
+
     def offer(self, timed: TimedFrame, measures: Measures) -> None:
         """The next frame, in order of time."""
         if timed.begins_span:

@@ -1,0 +1,42 @@
+"""A closed event -> its clip, out of its film or out of what was recorded of the stream."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reelproof.pipeline.disk.renaming import temporary_name
+from reelproof.pipeline.watching.keeping import CLIPS
+from reelproof.pipeline.watching.settings import ClipsConfig
+from reelproof.schemas.event import CutClip, Event, WatchedFilm
+from reelproof.stages.footage.cutting import Recording, cut_clip
+from reelproof.stages.footage.opening import UnusableVideoError
+
+
+class Clips:
+    """Cuts clips into a folder's `clips`."""
+
+    def __init__(self, folder: Path, cfg: ClipsConfig) -> None:
+        self._folder, self._cfg = folder, cfg
+
+    def cut(self, event: Event, films: Sequence[WatchedFilm]) -> Event:
+        """The event with its clip, or with why it has none."""
+        found = [film for film in films if film.name == event.video and film.offset_s <= event.end_s]
+        recordings = self._recordings(found[-1]) if found else []
+        if not recordings:
+            return event.model_copy(update={"clip_fault": "nothing was recorded of it"})
+        start_s = max(event.start_s - self._cfg.margin_s, recordings[0].starts_s)
+        end_s = event.end_s + self._cfg.margin_s
+        name = f"{CLIPS}/{event.event_id}.mp4"
+        place = self._folder / name
+        place.parent.mkdir(exist_ok=True)
+        partial = place.with_name(temporary_name())
+        try:
+            cut = cut_clip(recordings, start_s, end_s, str(partial), self._cfg.slack_s)
+            partial.replace(place)
+        except (UnusableVideoError, OSError) as error:
+            partial.unlink(missing_ok=True)
+            return event.model_copy(update={"clip_fault": str(error)[:200]})
+        clip = CutClip(file=name, start_s=cut.start_s, end_s=cut.end_s, is_copied=cut.is_copied)
+        return event.model_copy(update={"clip": clip})
+
+    def _recordings(self, film: WatchedFilm) -> list[Recording]:
+        return [Recording(film.path, film.offset_s)] if film.path else []

@@ -1,0 +1,45 @@
+"""The names in an events' folder, and whose it is."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from reelproof.pipeline.disk.renaming import written_then_renamed
+from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.watching.settings import WatchConfig
+
+EVENTS, FILMS, VERDICTS, JOURNAL = "events.jsonl", "films.jsonl", "verdicts.jsonl", "journal"
+SETTINGS = "watch.json"
+_DECIDES_NOTHING = {"stream", "clips", "measured"}
+"""Settings without which the same events come."""
+
+
+def is_events_folder(place: str) -> bool:
+    """Whether a watch lies there."""
+    return (Path(place) / SETTINGS).is_file()
+
+
+def claim(folder: Path, source: str, model: str, cfg: WatchConfig) -> str:
+    """The watch's id, from all that decides its events; a new folder is begun.
+
+    Raises UsageError where something else lies there.
+    """
+    own = {
+        "source": source,
+        "model": model,
+        "settings": cfg.model_dump(mode="json", exclude=_DECIDES_NOTHING),
+    }
+    file = folder / SETTINGS
+    if file.is_file():
+        held = json.loads(file.read_text(encoding="utf-8"))
+        if differing := [name for name in own if held.get(name) != own[name]]:
+            raise UsageError(
+                f"{folder} holds a watch with another {' and '.join(differing)}; name another --out, or give "
+                "what it was begun with"
+            )
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} holds other things and no watch; name a new --out")
+    else:
+        with written_then_renamed(file) as stream:
+            stream.write(json.dumps(own, indent=1, ensure_ascii=False).encode() + b"\n")
+    return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,67 @@
+"""What `reelproof watch` was given -> a watch that runs, and what it came to in a line."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from filelock import FileLock, Timeout
+
+from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.settings_text import parse_settings, read_yaml
+from reelproof.pipeline.teachers.kinds import TeacherConfig, named_teacher, open_teacher
+from reelproof.pipeline.watching.events import told
+from reelproof.pipeline.watching.measured import measured_by_task
+from reelproof.pipeline.watching.settings import WatchConfig
+from reelproof.pipeline.watching.sources import open_source
+from reelproof.pipeline.watching.watch import Told, Watch
+from reelproof.schemas.event import Event
+from reelproof.schemas.text import shown_text
+from reelproof.stages.teachers.protocol import ServerTeacherConfig
+
+_PATIENCE_S = 5.0
+"""A server without an answer for so long is gone; it is asked again all the same, later and later."""
+
+
+class Asked(NamedTuple):
+    """What the command was given."""
+
+    source: str
+    model: str
+    server: str | None
+    settings: Path | None
+    overrides: tuple[str, ...]
+
+
+def watch_source(
+    asked: Asked, out: Path, as_json: bool, say: Callable[[str], None], stop: threading.Event
+) -> str:
+    """Watch until the source ends or `stop` is set. Raises UsageError for what cannot be used."""
+    given = read_yaml(asked.settings) if asked.settings else {}
+    cfg = parse_settings(WatchConfig, given, asked.overrides, where=str(asked.settings or "the settings"))
+    measured = measured_by_task(Path(cfg.measured), asked.model) if cfg.measured else {}
+    source = open_source(asked.source, lambda _: None)
+    lock = FileLock(out.with_name(f".{out.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UsageError(f"another watch is at work in {out}") from None
+
+    def opened(event: Event) -> None:
+        if not as_json:
+            say(shown_text(told(event, is_open=True)))
+
+    def closed(event: Event) -> None:
+        say(event.model_dump_json() if as_json else shown_text(told(event)))
+
+    with lock, open_teacher(_impatient(named_teacher(asked.model, asked.server))) as teacher:
+        watch = Watch(out, source, teacher, cfg, measured, Told(opened, closed, lambda _: None))
+        found = watch.run(stop).told()
+    events = ", ".join(f"{count} × {question}" for question, count in found["events"].items()) or "no event"
+    return f"{found['stream_s']:.1f} s, {found.get('frames', 0)} frames: {events}; reelproof browse {out}"
+
+
+def _impatient(cfg: TeacherConfig) -> TeacherConfig:
+    if isinstance(cfg, ServerTeacherConfig):
+        return cfg.model_copy(update={"patience_s": _PATIENCE_S, "attempts": 2, "timeout_s": 120.0})
+    return cfg

@@ -1,0 +1,32 @@
+"""What is no file on this disk -> how FFmpeg opens it, and who else is handed what arrives."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+Tap = Callable[["Packet[VideoStream]"], None]
+
+
+def _nobody(_: "Packet[VideoStream]") -> None:
+    """Nobody else wants the packets."""
+
+
+class Stream(NamedTuple):
+    """A network stream, a device, or what comes through a pipe."""
+
+    protocols: str
+    """Those that FFmpeg may use, so that a playlist from elsewhere reads no file of this disk."""
+    format: str | None = None
+    """FFmpeg's name of the device or container, where opening it does not tell."""
+    options: tuple[tuple[str, str], ...] = ()
+    timeout_s: float = 15.0
+    """Nothing for so long counts as its end."""
+    tap: Tap = _nobody
+    """Is handed each packet as it arrives, before it is decoded."""
+
+    def opened(self) -> dict[str, Any]:
+        """How `av.open` is called."""
+        options = {"protocol_whitelist": self.protocols, **dict(self.options)}
+        return {"options": options, "format": self.format, "timeout": self.timeout_s}

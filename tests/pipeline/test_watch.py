@@ -1,0 +1,93 @@
+"""`reelproof watch`, as a user runs it: a camera that shows one place, and for a while another one."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from reelproof.schemas.event import Event
+from reelproof.schemas.footage import Footage
+from reelproof.stages.footage.decode import LocalVideo, Reel
+from reelproof.stages.footage.scan import FootageConfig, scan_footage
+from tests.films import Shot, make_film
+from tests.pipeline.conftest import COMMAND, reelproof, reelproof_here
+
+FOREIGN_S = (40.0, 44.0)
+QUICKLY = ("--set", "gate.learn_s=20", "--set", "clips.margin_s=1")
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory):
+    """A minute of one place, with four seconds of another."""
+    shots = [Shot(1, 40), Shot(50, 4), Shot(1, 16, start_px=400)]
+    return make_film(tmp_path_factory.mktemp("camera") / "gate.mp4", shots, fps=10, options={"g": "20"})
+
+
+def events_in(folder: Path) -> list[Event]:
+    return [Event.model_validate_json(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def watched(camera, tmp_path_factory):
+    out = tmp_path_factory.mktemp("watched") / "events"
+    ran = reelproof_here("watch", camera, "--out", out, *QUICKLY)
+    assert ran.code == 0, ran.err
+    return out
+
+
+def test_what_is_unlike_the_past_is_one_event_with_its_frames_and_clip(camera, watched):
+    (event,) = events_in(watched)
+    assert (event.question, event.start_s) == ("unusual", FOREIGN_S[0])
+    assert FOREIGN_S[1] <= event.end_s <= FOREIGN_S[1] + 1  # the way back is unusual as well
+    assert event.measured is None
+    assert event.margin > 1
+    assert event.clip is not None
+    with Reel(str(watched / event.clip.file)) as clip:
+        *_, last = clip.frames(exact=True)
+    assert last.time_s == pytest.approx(event.clip.end_s - event.clip.start_s - 0.1, abs=0.01)
+    assert event.clip.start_s <= FOREIGN_S[0] - 1 < event.end_s + 1 <= event.clip.end_s
+    assert all((watched / "frames" / f"{each.sha256}.jpg").exists() for each in event.frames)
+
+
+def test_frames_of_an_event_are_those_that_a_build_keeps(camera, watched):
+    video = LocalVideo(str(camera), "0" * 64, camera.name, camera.stat().st_size)
+    (footage,) = scan_footage([video], FootageConfig())
+    assert isinstance(footage, Footage)
+    kept = {each.frame.sha256: each.frame.time_s for each in footage.candidates}
+    (event,) = events_in(watched)
+    assert len(event.frames) >= 4
+    assert {each.sha256: each.film_time_s for each in event.frames}.items() <= kept.items()
+
+
+def test_a_finished_watch_adds_nothing(camera, watched):
+    before = (watched / "events.jsonl").read_bytes()
+    assert reelproof_here("watch", camera, "--out", watched, *QUICKLY).code == 0
+    assert (watched / "events.jsonl").read_bytes() == before
+
+
+def test_a_watch_that_is_killed_again_and_again_logs_each_event_once(camera, watched, tmp_path):
+    out = tmp_path / "events"
+    for wait_s in (1.2, 1.6, 2.2):
+        process = subprocess.Popen(
+            [COMMAND, "watch", camera, "--out", out, *QUICKLY], stdout=subprocess.DEVNULL
+        )
+        time.sleep(wait_s)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        if (out / "events.jsonl").exists():
+            with (out / "events.jsonl").open("ab") as file:
+                file.write(b'{"event_id": "half a li')
+    assert reelproof("watch", camera, "--out", out, *QUICKLY).code == 0
+    facts = [(each.question, each.start_s, each.end_s, each.frames) for each in events_in(out)]
+    assert facts == [(each.question, each.start_s, each.end_s, each.frames) for each in events_in(watched)]
+
+
+def test_another_watch_in_the_same_folder_is_refused(camera, watched):
+    ran = reelproof_here("watch", camera, "--out", watched, "--set", "gate.learn_s=21")
+    assert ran.code == 2
+    assert "another settings" in ran.err
+    assert json.loads((watched / "status.json").read_text())["state"] == "ended"
