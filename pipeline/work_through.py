@@ -34,7 +34,7 @@ def work_through(
     with (
         open_cluster(cluster, gpus_a_server(teachers), asks) as client,
         show_progress(todos, console) as shown,
-        watched_progress(store, client, todos, server_urls(teachers), shown.film, console.print) as progress,
+        watched_progress(store, client, todos, server_urls(teachers), shown.look, console.print) as progress,
     ):
         if cluster.scheduler is not None:
             refuse_strangers(client, store)

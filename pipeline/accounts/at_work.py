@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from reelproof.pipeline.accounts.accounting import StepUse, TeacherUse, UseCounter
 from reelproof.schemas.record import Record
@@ -28,6 +28,30 @@ class RunningStep(Record):
     film_of_s: float = 0
     """… of so many that are begun; 0 where nobody knows."""
 
+    def __add__(self, other: Self) -> Self:
+        """Work of one step on several parts."""
+        return type(self)(
+            step=self.step,
+            part=None,
+            videos=self.videos + other.videos,
+            seconds=max(self.seconds, other.seconds),
+            use=self.use + other.use,
+            waiting=self.waiting + other.waiting,
+            film_s=self.film_s + other.film_s,
+            film_of_s=self.film_of_s + other.film_of_s,
+        )
+
+    @property
+    def told(self) -> str:
+        """How far it is: seconds of film, completions; empty where it has come to neither."""
+        told = []
+        if self.film_s:
+            of = f" of {self.film_of_s:,.0f} s" if self.film_of_s else ""
+            told.append(f"{self.film_s:,.0f} s{of} of film")
+        if self.use.calls or self.waiting:
+            told.append(f"{self.use.calls:,} completions, {self.waiting:,} to come")
+        return ", ".join(told)
+
     @property
     def so_far(self) -> StepUse:
         """As accounts take it: the part is not through."""
@@ -40,6 +64,13 @@ class AtWork(Record):
     steps: tuple[RunningStep, ...] = ()
     in_flight: int = 0
     """Requests at servers that have not been answered."""
+
+    def by_step(self) -> dict[str, RunningStep]:
+        """What each step is at, of whichever parts."""
+        found: dict[str, RunningStep] = {}
+        for each in self.steps:
+            found[each.step] = found[each.step] + each if each.step in found else each
+        return found
 
 
 class _Begun(NamedTuple):

@@ -31,6 +31,13 @@ class UseFigures(Record):
     seconds_left: float | None = None
     """Until every step of every part is done, at the rates so far; None where they are not known yet."""
 
+    @property
+    def told_left(self) -> str:
+        """The same in words."""
+        if self.seconds_left is None:
+            return "time left: not known yet"
+        return f"about {tell_seconds(self.seconds_left)} left"
+
 
 def use_figures(
     use: TeacherUse, servers: Sequence[ServerLoad], in_flight: int = 0, seconds_left: float | None = 0.0

@@ -145,11 +145,7 @@ def _tell_progress(status: BuildStatus) -> Iterator[str]:
     if progress.use.needed:
         yield tell_use(progress.use, progress.figures)
     for each in progress.at_work.steps:
-        asked = f", {each.use.calls:,} completions, {each.waiting:,} to come" if each.use.calls else ""
-        film = f", {each.film_s:,.0f} s of film" if each.film_s else ""
-        film = film.replace(" of film", f" of {each.film_of_s:,.0f} s of film") if each.film_of_s else film
         where = "all parts" if each.part is None else f"part {each.part}"
-        yield f"  {where}: {each.step} for {tell_seconds(each.seconds)}{film}{asked}"
+        yield f"  {where}: {each.step} for {tell_seconds(each.seconds)}{each.told and f', {each.told}'}"
     if status.running:
-        left_s = progress.figures.seconds_left
-        yield "about " + tell_seconds(left_s) + " left" if left_s is not None else "time left: not known yet"
+        yield progress.figures.told_left

@@ -1,4 +1,4 @@
-"""Receipts -> how far each step has come: bars on a terminal, plain lines elsewhere."""
+"""Receipts, and looks at what goes on -> how far each step has come: bars on a terminal, lines elsewhere."""
 
 import time
 from collections import Counter
@@ -7,21 +7,15 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from reelproof.pipeline.accounts.use_figures import tell_seconds
 from reelproof.pipeline.parts.run_step import Receipt
 from reelproof.pipeline.parts.todo import Todo
+from reelproof.pipeline.progress.run_progress import RunProgress
 
 PLAIN_LINE_EVERY_S = 10.0
-FIRST = "footage"
-"""The step that may take minutes for one film."""
+_TOGETHER = "all steps"
 
 
 class Shown(NamedTuple):
@@ -29,8 +23,8 @@ class Shown(NamedTuple):
 
     advance: Callable[[Receipt], None]
     """With each receipt."""
-    film: Callable[[float], None]
-    """With the seconds of film that were scanned so far, every few seconds."""
+    look: Callable[[RunProgress], None]
+    """Every few seconds, with what steps are at inside their parts."""
 
 
 @contextmanager
@@ -47,17 +41,19 @@ def show_progress(todos: Sequence[Todo], console: Console) -> Iterator[Shown]:
 @contextmanager
 def _bars(totals: Counter[str], console: Console) -> Iterator[Shown]:
     columns = (
-        TextColumn("{task.description:<20}"),
-        BarColumn(),
+        TextColumn("{task.description:<17}"),
+        BarColumn(bar_width=10),
         MofNCompleteColumn(),
-        TextColumn("parts"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=console) as progress:
         bars = {name: progress.add_task(name, total=total, note="") for name, total in totals.items()}
+        if totals:
+            bars[_TOGETHER] = progress.add_task(_TOGETHER, total=totals.total(), note="")
         rows: Counter[str] = Counter()
+
+        def done(step: str) -> str:
+            return f"{rows[step]:,} rows" if step in rows else ""
 
         def advance(receipt: Receipt) -> None:
             if receipt.part is None:
@@ -65,19 +61,32 @@ def _bars(totals: Counter[str], console: Console) -> Iterator[Shown]:
                 progress.update(bars[receipt.step], advance=1)
                 return
             rows[receipt.step] += receipt.rows
-            progress.update(bars[receipt.step], advance=1, note=f"{rows[receipt.step]:,} rows")
+            progress.update(bars[receipt.step], advance=1, note=done(receipt.step))
+            progress.update(bars[_TOGETHER], advance=1)
 
-        def film(seconds: float) -> None:
-            if seconds and FIRST in bars and not rows[FIRST]:
-                progress.update(bars[FIRST], note=f"{seconds:,.0f} s of film")
+        def look(now: RunProgress) -> None:
+            at_work = now.at_work.by_step()
+            for step in totals:
+                told = at_work[step].told if step in at_work else ""
+                progress.update(bars[step], note="; ".join(filter(None, (done(step), told))))
+            if totals:
+                passed = tell_seconds(now.updated_s - now.started_s)
+                progress.update(bars[_TOGETHER], note=f"{passed}, {now.figures.told_left}")
 
-        yield Shown(advance, film)
+        yield Shown(advance, look)
 
 
 def _plain_lines(totals: Counter[str], console: Console) -> Shown:
     done: Counter[str] = Counter()
     rows: Counter[str] = Counter()
     said_at = time.monotonic()
+
+    def is_time() -> bool:
+        nonlocal said_at
+        if time.monotonic() - said_at <= PLAIN_LINE_EVERY_S:
+            return False
+        said_at = time.monotonic()
+        return True
 
     def advance(receipt: Receipt) -> None:
         nonlocal said_at
@@ -86,16 +95,14 @@ def _plain_lines(totals: Counter[str], console: Console) -> Shown:
             return
         done[receipt.step] += 1
         rows[receipt.step] += receipt.rows
-        finished = done[receipt.step] == totals[receipt.step]
-        if finished or time.monotonic() - said_at > PLAIN_LINE_EVERY_S:
+        if done[receipt.step] == totals[receipt.step] or is_time():
             said_at = time.monotonic()
             parts = f"{done[receipt.step]}/{totals[receipt.step]} parts"
             console.print(f"{receipt.step}: {parts}, {rows[receipt.step]:,} rows")
 
-    def film(seconds: float) -> None:
-        nonlocal said_at
-        if seconds > 0 and done[FIRST] < totals[FIRST] and time.monotonic() - said_at > PLAIN_LINE_EVERY_S:
-            said_at = time.monotonic()
-            console.print(f"{FIRST}: {seconds:,.0f} s of film scanned")
+    def look(now: RunProgress) -> None:
+        told = [f"{step}: {each.told}" for step, each in now.at_work.by_step().items() if each.told]
+        if told and is_time():
+            console.print(f"{'; '.join(told)}; {now.figures.told_left}", highlight=False)
 
-    return Shown(advance, film)
+    return Shown(advance, look)

@@ -36,11 +36,11 @@ class ProgressWatch:
         client: Client,
         todos: Sequence[Todo],
         urls: Iterable[str] = (),
-        tell_film: Callable[[float], None] | None = None,
+        tell: Callable[[RunProgress], None] = lambda _: None,
         say: Callable[[str], None] = print,
     ) -> None:
-        """`urls` are those of servers that run already; `tell_film` hears how many seconds were scanned,
-        `say` what its user should know.
+        """`urls` are those of servers that run already; `tell` is called with what is written,
+        `say` with what its user should know.
         """
         self._store, self._client = store, client
         self._videos_left = Counter[str]()
@@ -53,7 +53,7 @@ class ProgressWatch:
         self._receipts: list[Receipt] = []
         self._broken: list[StepUse] = []
         self._film_ahead_s = 0.0
-        self._tell_film = tell_film
+        self._tell = tell
         self._watches = {url: LoadWatch() for url in urls}
         self._absence = Absence(say)
         self._stop = threading.Event()
@@ -111,8 +111,6 @@ class ProgressWatch:
         so_far = [each.so_far for each in running]
         scanned_s = [each.film_s for each in receipts] + [each.film_s for each in running]
         film_s = round(self._film_ahead_s + sum(scanned_s), 1)
-        if self._tell_film:
-            self._tell_film(film_s)
         use = total_use(each.use for each in (*finished, *so_far, *self._broken))
         elapsed_s = max(1e-3, time.time() - self._started_s)
         left_s = 0.0 if ended else self._seconds_left(finished, so_far, elapsed_s)
@@ -131,6 +129,8 @@ class ProgressWatch:
             tasks_at_once=round(sum(each.seconds for each in (*finished, *so_far)) / elapsed_s, 3),
         )
         self._store.write_bytes(PROGRESS, sealed_json(progress, PROGRESS))
+        if not ended:
+            self._tell(progress)
         return progress
 
     def _seconds_left(
@@ -149,11 +149,11 @@ def watched_progress(
     client: Client,
     todos: Sequence[Todo],
     urls: Iterable[str],
-    tell_film: Callable[[float], None] | None = None,
+    tell: Callable[[RunProgress], None] = lambda _: None,
     say: Callable[[str], None] = print,
 ) -> Iterator[ProgressWatch]:
     """A watch that looks for as long as the block lasts, and once more at its end."""
-    watch = ProgressWatch(store, client, todos, urls, tell_film, say)
+    watch = ProgressWatch(store, client, todos, urls, tell, say)
     watch.start()
     try:
         yield watch
