@@ -38,6 +38,10 @@ class EvaluatedAnswer(Record):
     """1 where the thought concludes the answer."""
     evidence: float | None
     """Share of its claims that the verifier bears out; null without one."""
+    key_time: float | None = None
+    """How near its cited times are to those of the boxes that came with the question; null without."""
+    key_place: float | None = None
+    """Mean IoU of its boxes with those; null without."""
     tokens: int
     finished: bool
     """It ended by itself."""

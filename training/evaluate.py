@@ -182,6 +182,8 @@ def _evaluated(
         lenient=lenient_score(example.task, reading.stated, *gold),
         agreement=scored.components["agreement"],
         evidence=scored.components["evidence"] if is_verified else None,
+        key_time=scored.components["key_time"] if example.key_places else None,
+        key_place=scored.components["key_place"] if example.key_places else None,
         tokens=said.tokens,
         finished=said.finished,
         refused=said.refused,

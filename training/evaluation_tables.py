@@ -30,6 +30,10 @@ class GroupReport(NamedTuple):
     """Share of thoughts that conclude the answer."""
     evidence: float | None
     """Share of claims that the verifier bears out; null without one."""
+    key_time: float | None
+    """Mean nearness of cited times to those of the boxes that came with questions; null where none did."""
+    key_place: float | None
+    """Mean IoU of named boxes with those."""
     thought_words: float
     completion_tokens: float
     frames: float
@@ -78,6 +82,8 @@ def _report(style: str, by: str, group: str, answers: Sequence[EvaluatedAnswer])
         constant=constant_baseline(answers),
         agreement=sum(each.agreement for each in answers) / count,
         evidence=sum(judged) / count if judged else None,
+        key_time=_mean([each.key_time for each in answers]),
+        key_place=_mean([each.key_place for each in answers]),
         thought_words=sum(len(each.thought.split()) for each in answers) / count,
         completion_tokens=sum(each.tokens for each in answers) / count,
         frames=sum(len(each.frame_times_s) for each in answers) / count,
@@ -85,6 +91,11 @@ def _report(style: str, by: str, group: str, answers: Sequence[EvaluatedAnswer])
         refused=sum(bool(each.refused) for each in answers),
         lost=sum(bool(each.lost) for each in answers),
     )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [each for each in values if each is not None]
+    return sum(known) / len(known) if known else None
 
 
 def constant_baseline(asked: Sequence[EvaluatedAnswer] | Sequence[Example]) -> float:

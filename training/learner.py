@@ -70,7 +70,7 @@ class Learner:
         self.sampler.network.eval()
         mine: list[tuple[int, tuple[Any, ...]]] = []
         for first in starts[self.processes.process_index :: self.processes.num_processes]:
-            groups = self._draw(examples[first : first + lot], seed + first)
+            groups = self._draw(examples[first : first + lot], seed + first, step / self.cfg.steps)
             # The others have the questions already, frames and all.
             mine += [
                 (first + place, (each.said, each.scored, each.rewards)) for place, each in enumerate(groups)
@@ -78,12 +78,12 @@ class Learner:
         found = dict(gather_object(mine))
         return [Group(example, *found[place]) for place, example in enumerate(examples)]
 
-    def _draw(self, examples: Sequence[Example], seed: int) -> list[Group]:
+    def _draw(self, examples: Sequence[Example], seed: int, progress: float) -> list[Group]:
         cfg, count = self.cfg, self.cfg.rollouts
         sampling = cfg.sampling.model_copy(update={"seed": seed})
         said = self.sampler.sample([Ask(each) for each in examples for _ in range(count)], sampling)
         cases = [(examples[place // count], each.text) for place, each in enumerate(said)]
-        scored = score_completions(cases, cfg.rewards, self.verifier)
+        scored = score_completions(cases, cfg.rewards, self.verifier, progress)
         totals = torch.tensor([each.total for each in scored]).view(-1, count)
         tokens = torch.tensor([each.tokens for each in said]).view(-1, count)
         totals += overlong_penalty(tokens, sampling.max_tokens, cfg.grpo.overlong_tokens)

@@ -3,12 +3,22 @@
 Answers and thoughts are read and measured by `schemas/`, by the very functions that the filter uses.
 """
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
+from PIL import Image
 from pydantic import Field
 
 from reelproof.schemas.answers.conclusion import Conclusions, Posed, agreement
+from reelproof.schemas.answers.evidence import (
+    key_place_score,
+    key_time_score,
+    said_places,
+    share_within_spans,
+)
+from reelproof.schemas.answers.placed import BoxUnit
+from reelproof.schemas.answers.places import lenient_spans
 from reelproof.schemas.answers.reading import Reading
 from reelproof.schemas.answers.scores import (
     cited_spans,
@@ -55,6 +65,17 @@ class RewardConfig(Settings):
     cited ones with it."""
     near_s: float = Field(default=0.5, gt=0)
     """A cited time is near a frame that is no further away, in seconds."""
+    key_time: float = Field(default=0.0, ge=0)
+    """The weight of cited times near those of the boxes that came with the question; where a span is asked
+    for, of the share of them inside it."""
+    key_place: float = Field(default=0.0, ge=0)
+    """The weight of the IoU of the thought's boxes with those that came with the question, at nearly the same
+    time."""
+    key_sigma_s: float = Field(default=1.0, gt=0)
+    """A cited time this many seconds from a given one earns 0.61. A run begins with four times as many, and
+    has come down to this at three quarters of its steps."""
+    box_unit: BoxUnit = "pixels"
+    """Corners of boxes in thoughts are `pixels` of the frames, or `thousandths` of their sides."""
     repetition: float = Field(default=0.0, ge=0)
     """The weight of 1 − the share of the thought's 4-grams that came before."""
     evidence: float = Field(default=0.0, ge=0)
@@ -94,12 +115,16 @@ class _Case(NamedTuple):
     said: Reading
     cfg: RewardConfig
     evidence: float | None
+    progress: float
 
 
 def score_completions(
-    cases: Sequence[tuple[Example, str]], cfg: RewardConfig, verifier: Verifier | None = None
+    cases: Sequence[tuple[Example, str]],
+    cfg: RewardConfig,
+    verifier: Verifier | None = None,
+    progress: float = 1.0,
 ) -> list[Scored]:
-    """One reward for each example and completion."""
+    """One reward for each example and completion; `progress` is the share of a run that is done."""
     read = [(example, read_completion(text)) for example, text in cases]
     asked = verifier is not None and (cfg.evidence > 0 or cfg.gate_accuracy)
     shares = (
@@ -108,7 +133,8 @@ def score_completions(
         else [None] * len(read)
     )
     return [
-        _score(_Case(example, said, cfg, share)) for (example, said), share in zip(read, shares, strict=True)
+        _score(_Case(example, said, cfg, share, progress))
+        for (example, said), share in zip(read, shares, strict=True)
     ]
 
 
@@ -123,6 +149,16 @@ def check_rewards(cfg: RewardConfig, examples: Sequence[Example], verifier: Veri
         raise SetupError(
             "rewards.grounding scores cited times, but no question shows its frames with their times; "
             "set it to 0, or train on questions that do"
+        )
+    if cfg.key_time and not any(each.key_places or each.task is Task.TEMPORAL_GROUNDING for each in examples):
+        raise SetupError(
+            "rewards.key_time compares times, but no question came with any (`key_frames`) or wants a span; "
+            "set it to 0, or train on questions that do"
+        )
+    if cfg.key_place and not any(example.key_places for example in examples):
+        raise SetupError(
+            "rewards.key_place compares boxes, but no question came with any (`key_items`); set it to 0, or "
+            "train on questions that do"
         )
     if cfg.agreement and all(example.task is Task.OPEN_ENDED for example in examples):
         raise SetupError("rewards.agreement cannot be read off open-ended answers; set it to 0")
@@ -185,6 +221,26 @@ def _grounding(case: _Case) -> float:
     return cited_near_frames(cited, shown, case.cfg.near_s) or 0.0
 
 
+def _key_time(case: _Case) -> float:
+    """Nearness to the nearest given time. Source: adaptive temporal proximity of arXiv 2510.20579."""
+    cited = cited_spans(case.said.thought)
+    example = case.example
+    if example.task is Task.TEMPORAL_GROUNDING and not example.key_places:
+        return share_within_spans(cited, lenient_spans(example.answer) or ())
+    sigma_s = case.cfg.key_sigma_s * max(1.0, 4 * (1 - case.progress))
+    return key_time_score(
+        cited, [each.time_s for each in example.key_places if each.time_s is not None], sigma_s
+    )
+
+
+def _key_place(case: _Case) -> float:
+    if not case.example.key_places or not case.example.images:
+        return 0.0
+    with Image.open(io.BytesIO(case.example.images[0])) as image:
+        size = image.size
+    return key_place_score(said_places(case.said.thought, *size, case.cfg.box_unit), case.example.key_places)
+
+
 def _repetition(case: _Case) -> float:
     return 1.0 - repetition(case.said.thought)
 
@@ -199,6 +255,8 @@ COMPONENTS: dict[str, Callable[[_Case], float]] = {
     "length": _length,
     "agreement": _agreement,
     "grounding": _grounding,
+    "key_time": _key_time,
+    "key_place": _key_place,
     "repetition": _repetition,
     "evidence": _evidence,
 }

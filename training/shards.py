@@ -15,6 +15,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from reelproof.schemas.manifest import ManifestFile
+from reelproof.schemas.place import Place
 from reelproof.schemas.published import DatasetError, Published, open_folder
 from reelproof.schemas.question import Task
 from reelproof.schemas.sample import ChatMessage
@@ -86,6 +87,8 @@ class Example(NamedTuple):
     """The row's numeric columns by name: pass counts, probes, checks."""
     rejected: tuple[ChatMessage, ...] | None = None
     """The worse completion of a pair; null in other subsets."""
+    key_places: tuple[Place, ...] = ()
+    """What proves the answer, and where in which frame, as far as it came with the question."""
     labels: Mapping[str, str] = MappingProxyType({})
     """What its set sorts it by, such as `kind`."""
 
@@ -182,6 +185,7 @@ def example_of(row: Mapping[str, Any]) -> Example:
         completion=_messages(said) if (said := row.get("completion") or row.get("chosen")) else None,
         scores={name: value for name, value in row.items() if isinstance(value, int | float)},
         rejected=_messages(row["rejected"]) if row.get("rejected") else None,
+        key_places=tuple(Place.model_validate(each) for each in row.get("key_places") or ()),
         labels={"kind": row["question_kind"]},
     )
 

@@ -1,6 +1,6 @@
 """A thought -> the things that it boxes, with their times; how near these are to given ones, in [0, 1].
 
-What filter, reward and evaluation share. The two scores are the rewards of Open-o3-Video (arXiv 2510.20579)
+What filter, reward and evaluation share. The scores are the rewards of Open-o3-Video (arXiv 2510.20579)
 for times and for places, where a cited time may lie before or after the given one, equally far.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from reelproof.schemas.answers.overlap import box_iou
 from reelproof.schemas.answers.placed import Boxed, BoxUnit, boxed_things, in_tags, places_of
+from reelproof.schemas.answers.places import Interval
 from reelproof.schemas.answers.reading import citations
 from reelproof.schemas.footage import Span
 from reelproof.schemas.place import Place
@@ -37,11 +38,18 @@ def key_time_score(cited: Sequence[Span], keys_s: Sequence[float], sigma_s: floa
 
     0 where nothing is cited or given.
     """
-    times_s = [time_s for span in cited for time_s in dict.fromkeys((span.start_s, span.end_s))]
+    times_s = _times_of(cited)
     if not times_s or not keys_s:
         return 0.0
     away_s = (min(abs(time_s - key_s) for key_s in keys_s) for time_s in times_s)
     return sum(math.exp(-((each / sigma_s) ** 2) / 2) for each in away_s) / len(times_s)
+
+
+def share_within_spans(cited: Sequence[Span], spans: Sequence[Interval]) -> float:
+    """Share of the cited times, both ends of a span, that lie in one of the given spans; 0 without any."""
+    times_s = _times_of(cited)
+    inside = (any(span.start_s <= time_s <= span.end_s for span in spans) for time_s in times_s)
+    return sum(inside) / len(times_s) if times_s else 0.0
 
 
 def key_place_score(said: Sequence[Sequence[Place]], keys: Sequence[Place]) -> float:
@@ -51,6 +59,10 @@ def key_place_score(said: Sequence[Sequence[Place]], keys: Sequence[Place]) -> f
     Names are not compared: other words mean the same.
     """
     return sum(_best_iou(thing, keys) for thing in said) / len(said) if said else 0.0
+
+
+def _times_of(cited: Sequence[Span]) -> list[float]:
+    return [time_s for span in cited for time_s in dict.fromkeys((span.start_s, span.end_s))]
 
 
 def _best_iou(thing: Sequence[Place], keys: Sequence[Place]) -> float:

@@ -8,6 +8,7 @@ import pytest
 from reelproof.pipeline.inputs.questions_file import VideoList, read_video_list
 from reelproof.pipeline.inputs.shapes import PLAIN, SHAPE_NAMES
 from reelproof.pipeline.inputs.sources import SourceError, SourcesConfig, list_sources
+from reelproof.schemas.place import Place
 from reelproof.schemas.question import Task
 
 MC, GROUND, OPEN, YES = Task.MULTIPLE_CHOICE, Task.TEMPORAL_GROUNDING, Task.OPEN_ENDED, Task.BOOLEAN
@@ -23,6 +24,7 @@ class Read(NamedTuple):
     task: Task
     completion: str | None = None
     span: tuple[float | None, float | None] = (None, None)
+    places: tuple[Place, ...] = ()
 
 
 def chat(*turns: tuple[str, str]) -> list[dict[str, str]]:
@@ -35,6 +37,10 @@ THOUGHT = "At [1.0 s] it is blue."
 
 WHEN = "From when to when does the video show this: {}"
 
+KEY_PLACES = (
+    Place(label="dog", time_s=1.5, left=0.1, top=0.2, right=0.5, bottom=0.6),
+    Place(label="cat", time_s=None, left=0.05, top=0.0, right=0.1, bottom=0.05),
+)
 SETS: dict[str, list[tuple[dict[str, Any], list[Read]]]] = {
     "video-r1": [
         (
@@ -508,6 +514,17 @@ SETS: dict[str, list[tuple[dict[str, Any], list[Read]]]] = {
         ),
         (
             {
+                "question": "What runs?",
+                "answer": "a dog",
+                "video_path": "a.mp4",
+                "key_frames": [{"idx": 12, "time": 1.5, "path": "a_12.jpg"}],
+                "key_items": {"12": {"dog": [[0.1, 0.2, 0.5, 0.6]]}, "13": {"cat": [[32, 0, 64, 18]]}},
+                "image_size": [640, 360],
+            },
+            [Read("a.mp4", "What runs?", (), "a dog", OPEN, places=KEY_PLACES)],
+        ),
+        (
+            {
                 "question": "Is it?",
                 "answer": "yes",
                 "video_path": "a.mp4",
@@ -660,6 +677,7 @@ def test_rows_of_public_sets_are_read_for_what_they_ask(shape: str) -> None:
                 each.question.task,
                 each.question.completion,
                 (each.question.start_s, each.question.end_s),
+                each.question.key_places,
             )
             for each in found.rows
             if each.question
@@ -900,3 +918,17 @@ def test_endings_that_sets_leave_out_are_tried(tmp_path) -> None:
     assert [each.url for each in listed.questions] == [found[1], found[1], found[2], found[0]]
     assert "no such file" in listed.notes[0]
     assert "nor with .mp4, .mkv, .webm" in listed.notes[0]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"key_items": [1]}, {"key_items": {"1": {"dog": 3}}}, {"key_items": {"1": {"dog": [[1, 2, 3]]}}},
+     {"key_items": {"1": [2]}}, {"key_items": {"1": {"dog": [[1, 2, "x", 4]]}}},
+     {"key_items": {"1": {}}, "key_frames": [1]},
+     {"key_items": {"1": {}}, "key_frames": [{"idx": 1, "time": "soon"}]}],
+)  # fmt: skip
+def test_key_items_that_cannot_be_read_are_told(wrong):
+    row = {"question": "Who?", "answer": "a dog", "video_path": "a.mp4"} | wrong
+    found = read_video_list("a.json", json.dumps([row]).encode())
+    (problem,) = found.problems
+    assert problem.reason.startswith(("`key_items` is", "a key item's box is", "a key frame has"))

@@ -1,10 +1,15 @@
+import io
+import math
+
 import pytest
+from PIL import Image
 
 import reelproof.schemas.answers.scores
 import reelproof.stages.checks.agreement
 import reelproof.stages.checks.citations
 import reelproof.stages.checks.form
 import reelproof.stages.checks.text
+from reelproof.schemas.place import Place
 from reelproof.schemas.question import Task
 from reelproof.stages.checks.agreement import AgreementConfig
 from reelproof.stages.checks.text import TextConfig
@@ -100,6 +105,49 @@ def test_span_asked_for_is_compared_with_the_spans_cited():
     ] == pytest.approx(1 / 3)
 
 
+BOXED = EXAMPLE._replace(
+    key_places=(Place(label="man", time_s=2.0, left=0.25, top=0.25, right=0.75, bottom=0.75),)
+)
+
+
+@pytest.mark.parametrize(
+    ("thought", "time", "place"),
+    [
+        ("A <obj>man</obj><box>[0.25,0.25,0.75,0.75]</box>at<t>2.0</t>s.", 1.0, 1.0),
+        ("A <obj>man</obj><box>[0.25,0.25,0.75,0.5]</box>at<t>3.0</t>s.", math.exp(-0.5), 0.0),
+        ("A <obj>man</obj><box>[0.25,0.25,0.75,0.5]</box>at<t>2.9</t>s.", math.exp(-0.405), 0.5),
+        ("At [1.0 s] nothing.", math.exp(-0.5), 0.0),
+        ("Nothing.", 0.0, 0.0),
+    ],
+)
+def test_times_and_boxes_are_compared_with_those_of_the_question(thought, time, place):
+    scored = components(completion(thought, "B"), example=BOXED)
+    assert scored["key_time"] == pytest.approx(time)
+    assert scored["key_place"] == pytest.approx(place)
+    assert components(completion(thought, "B"))["key_place"] == 0
+
+
+@pytest.mark.parametrize(("progress", "sigma_s"), [(0.0, 4.0), (0.5, 2.0), (0.75, 1.0), (1.0, 1.0)])
+def test_near_in_time_means_less_and_less(progress, sigma_s):
+    text = completion("At [5.0 s].", "B")
+    (scored,) = score_completions([(BOXED, text)], RewardConfig(), progress=progress)
+    assert scored.components["key_time"] == pytest.approx(math.exp(-((3.0 / sigma_s) ** 2) / 2))
+
+
+def test_times_inside_the_span_that_is_asked_for_count():
+    asked = EXAMPLE._replace(task=Task.TEMPORAL_GROUNDING, answer="[2.0, 4.0]", options=())
+    assert components(completion("From <t>3</t>s to <t>5</t>s.", "x"), example=asked)["key_time"] == 0.5
+
+
+def test_corners_of_boxes_in_training_are_pixels_of_its_frames():
+    width, height = Image.open(io.BytesIO(BOXED.images[0])).size
+    box = [width // 4, height // 4, 3 * width // 4, 3 * height // 4]
+    said = completion(f"A <obj>man</obj><box>{box}</box>at<t>2.0</t>s.", "B")
+    assert components(said, example=BOXED)["key_place"] == pytest.approx(1.0)
+    thousandths = completion("A <obj>man</obj><box>[250,250,750,750]</box>at<t>2.0</t>s.", "B")
+    assert components(thousandths, RewardConfig(box_unit="thousandths"), example=BOXED)["key_place"] == 1
+
+
 def test_total_is_the_weighted_sum_and_right_stands_apart():
     cfg = RewardConfig(accuracy=2.0, format=0.5, evidence=1.0)
     scored = score_completions([(EXAMPLE, "<think>x</think><answer>B</answer>")], cfg, HalfJudge())[0]
@@ -138,6 +186,8 @@ def test_gate_lets_an_answer_count_only_where_the_thought_speaks_for_it():
         (RewardConfig(grounding=1.0), EXAMPLE._replace(prompt=()), "rewards.grounding"),
         (RewardConfig(agreement=1.0), EXAMPLE._replace(task=Task.OPEN_ENDED), "rewards.agreement"),
         (RewardConfig(accuracy=0.0), EXAMPLE, "weight 0"),
+        (RewardConfig(key_time=1.0), EXAMPLE, "rewards.key_time"),
+        (RewardConfig(key_place=1.0), EXAMPLE, "rewards.key_place"),
     ],
 )
 def test_rewards_that_the_questions_cannot_give_are_refused(cfg, example, message):
