@@ -3,6 +3,7 @@
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
+from reelproof.pipeline.dataset.boxed_frames import drawn, places_on_frames
 from reelproof.pipeline.dataset.stats_files import put_file
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
@@ -42,9 +43,15 @@ def write_examples(store: Store, dataset: Published, wanted: int, folder: str) -
     jpegs: dict[str, bytes] = {}
     examples = []
     for row in rows:
-        picked = _picked(len(row["images"]))
-        names = [f"{_FOLDER}/{row['frame_sha256'][place][:16]}.jpg" for place in picked]
-        jpegs |= {name: row["images"][place]["bytes"] for name, place in zip(names, picked, strict=True)}
+        boxed = places_on_frames(row)
+        picked = sorted({*_picked(len(row["images"])), *boxed})
+        names = []
+        for place in picked:
+            name, jpeg = row["frame_sha256"][place][:16], row["images"][place]["bytes"]
+            if place in boxed:
+                name, jpeg = f"{name}-{row['sample_id'][:8]}", drawn(jpeg, boxed[place])
+            names.append(f"{_FOLDER}/{name}.jpg")
+            jpegs[names[-1]] = jpeg
         captions = [_caption(place, row["frame_times_s"][place]) for place in picked]
         examples.append(
             Example(

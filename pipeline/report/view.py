@@ -6,15 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from reelproof.pipeline.report.evidence import Sent
+from reelproof.pipeline.report.places import BORNE_OUT, ShownBox, ShownPlace, shown_boxes, shown_place
 from reelproof.schemas.answers.reading import cited_spans
 from reelproof.schemas.chat import TextPart
+from reelproof.schemas.place import Place
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.sample import DpoSample, RejectedSample, RlSample, SftSample
-from reelproof.schemas.trace import ClaimVerdict, JudgedClaim
+from reelproof.schemas.trace import JudgedClaim
 from reelproof.stages.measurements import SCORES
 from reelproof.stages.policy import Rule, rl_rules, sft_rules
 
-_CITATIONS = re.compile(r"(\[[^\[\]]{1,40}\]|\bFrame \d{1,3}\b)")
+_CITATIONS = re.compile(r"(\[[^\[\]]{1,40}\]|<t>[^<>]{1,20}</t>s?|\bFrame \d{1,3}\b)")
 _KEYS = frozenset(
     name for each in (SftSample, RejectedSample, RlSample, DpoSample) for name in each.model_fields
 )
@@ -36,6 +38,7 @@ class ShownFrame(NamedTuple):
     caption: str
     name: str
     """What it is, for who does not see it."""
+    boxes: tuple[ShownBox, ...] = ()
 
 
 class ShownOption(NamedTuple):
@@ -59,6 +62,7 @@ class ShownClaim(NamedTuple):
     cited: float | None
     control: float | None
     verifier: str
+    places: tuple[ShownPlace, ...]
 
 
 class Threshold(NamedTuple):
@@ -142,12 +146,13 @@ class ShownRow(NamedTuple):
 def show_row(row: Mapping[str, Any], policy: PolicyConfig, sent: Sent | None = None) -> ShownRow:
     """A row, as `ReportRows.row` reads it, made ready for its page."""
     times_s, rules = row["frame_times_s"], _rules(row, policy)
+    claims = [JudgedClaim.model_validate(each) for each in row.get("claims") or ()]
     return ShownRow(
         fields=row,
-        frames=tuple(_frames(row)),
+        frames=tuple(_frames(row, claims)),
         options=tuple(_options(row)),
         thought=tuple(cite(row.get("thought") or "", times_s)),
-        claims=tuple(_claim(JudgedClaim.model_validate(each), row) for each in row.get("claims") or ()),
+        claims=tuple(_claim(each, row) for each in claims),
         groups=tuple(_groups(row, policy, rules)),
         reasons=tuple(_reason(name, row, policy, rules) for name in row.get("reasons") or ()),
         request=_request(sent) if sent else None,
@@ -176,13 +181,15 @@ def _cited_frames(text: str, times_s: Sequence[float | None]) -> Iterator[int]:
             yield min(timed, key=lambda place: abs(timed[place] - middle))
 
 
-def _frames(row: Mapping[str, Any]) -> Iterator[ShownFrame]:
+def _frames(row: Mapping[str, Any], claims: Sequence[JudgedClaim]) -> Iterator[ShownFrame]:
     named = zip(row["frame_sha256"], row["frame_times_s"], strict=True)
+    keys = [Place.model_validate(each) for each in row.get("key_places") or ()]
     for place, (sha256, time_s) in enumerate(named, 1):
+        boxes = tuple(shown_boxes(sha256, time_s, claims, keys))
         if time_s is None:
-            yield ShownFrame(sha256, f"{place}", f"Frame {place}")
+            yield ShownFrame(sha256, f"{place}", f"Frame {place}", boxes)
         else:
-            yield ShownFrame(sha256, f"{time_s:.1f} s", f"Frame {place}, at {time_s:.1f} s")
+            yield ShownFrame(sha256, f"{time_s:.1f} s", f"Frame {place}, at {time_s:.1f} s", boxes)
 
 
 def _options(row: Mapping[str, Any]) -> Iterator[ShownOption]:
@@ -195,23 +202,17 @@ def _letters(answer: str) -> frozenset[str]:
     return frozenset(re.findall(r"\b[A-Z]\b", answer)) if len(answer) < 80 else frozenset()
 
 
-_BORNE_OUT = {
-    ClaimVerdict.GROUNDED: True,
-    ClaimVerdict.CONTROL_BELIEVED: False,
-    ClaimVerdict.UNGROUNDED: False,
-}
-
-
 def _claim(claim: JudgedClaim, row: Mapping[str, Any]) -> ShownClaim:
     shown = row["frame_sha256"]
     return ShownClaim(
         pieces=tuple(cite(claim.text, row["frame_times_s"])),
         frames=tuple(shown.index(each) for each in claim.frame_sha256 if each in shown),
         verdict=claim.verdict.replace("_", " "),
-        is_borne_out=_BORNE_OUT.get(claim.verdict),
+        is_borne_out=BORNE_OUT.get(claim.verdict),
         cited=claim.cited_belief,
         control=claim.control_belief,
         verifier=claim.verifier,
+        places=tuple(map(shown_place, claim.places)),
     )
 
 

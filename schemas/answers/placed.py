@@ -84,7 +84,7 @@ def in_plain_words(text: str) -> str:
 def places_of(thing: Boxed, width: int, height: int, unit: BoxUnit) -> tuple[Place, ...]:
     """A boxed thing's places on a frame of that size in pixels.
 
-    A box none of whose corners is above 1 is written in shares of the frame already.
+    A box with no corner above 2 is written in shares of the frame already: so few pixels nobody boxes.
     """
     return tuple(_place(thing, box, width, height, unit) for box in thing.boxes)
 
@@ -93,7 +93,7 @@ def _place(
     thing: Boxed, box: tuple[float, float, float, float], width: int, height: int, unit: BoxUnit
 ) -> Place:
     across, down = (width, height) if unit == "pixels" else (1000, 1000)
-    if max(map(abs, box)) <= 1:
+    if max(map(abs, box)) <= 2:
         across = down = 1
     left, top, right, bottom = box
     return Place(

@@ -44,7 +44,7 @@ class ClaimConfig(Settings):
     """At most so many of the boxes that a claim names are cut out and put to the verifier, the first ones."""
     box_unit: BoxUnit = "pixels"
     """Corners of boxes that thoughts name are `pixels` of the frame as it is shown, or `thousandths` of its
-    sides, as Qwen3-VL writes them; those of 1 and less are shares of the sides by themselves."""
+    sides, as Qwen3-VL writes them; those of 2 and less are shares of the sides by themselves."""
     votes: int = Field(default=1, ge=1, le=64)
     """Answers to each request; their share of yes is the belief."""
     temperature: float = Field(default=0.0, ge=0, le=2)

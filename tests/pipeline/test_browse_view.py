@@ -1,5 +1,9 @@
-import pytest
+import io
 
+import pytest
+from PIL import Image
+
+from reelproof.pipeline.dataset.boxed_frames import drawn, places_on_frames
 from reelproof.pipeline.report.view import cite, show_row, told
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.stages.policy import rl_rules, sft_rules
@@ -89,3 +93,45 @@ def test_options_are_marked(answer, said, gold, chosen):
     options = show_row(ROW | {"answer": answer, "prediction": said}, PolicyConfig()).options
     assert "".join(each.letter for each in options if each.is_gold) == gold
     assert "".join(each.letter for each in options if each.is_predicted) == chosen
+
+
+PLACE = {
+    "label": "ball", "time_s": 2.0, "left": 0.125, "top": 0.25, "right": 0.5, "bottom": 1.005,
+    "frame_sha256": "f2", "fault": None, "belief": 0.9, "control_belief": 0.1, "elsewhere_belief": None,
+    "verdict": "grounded",
+}  # fmt: skip
+BOXED = {
+    "text": "A <obj>ball</obj><box>[56,63,224,252]</box>at<t>2.0</t>s.",
+    "cited": [{"start_s": 2.0, "end_s": 2.0}], "kind": "moment", "frame_sha256": ["f2"], "control": None,
+    "control_sha256": [], "verifier": "v@1", "cited_belief": 0.9, "control_belief": None,
+    "verdict": "untested",
+    "places": [PLACE, PLACE | {"left": 1.4, "right": 1.6, "fault": "outside", "verdict": "ungrounded"}],
+}  # fmt: skip
+
+
+def test_boxes_are_drawn_on_their_frames_with_what_came_of_them():
+    key = {name: PLACE[name] for name in ("label", "left", "top", "right", "bottom")} | {"time_s": 1.1}
+    shown = show_row(ROW | {"claims": [BOXED], "key_places": [key]}, PolicyConfig())
+    boxes = [[each.look for each in frame.boxes] for frame in shown.frames]
+    assert boxes[:3] == [[], ["given"], ["believed", "doubted"]]
+    assert shown.frames[2].boxes[0][:5] == ("ball", 0.125, 0.25, 0.5, 1.0)
+    (first, second) = shown.claims[0].places
+    assert (first.verdict, first.is_borne_out, first.told) == (
+        "grounded",
+        True,
+        "[0.12, 0.25, 0.50, 1.00] at 2.0 s",
+    )
+    assert (second.verdict, second.is_borne_out) == ("outside box", False)
+    assert [piece.frames for piece in shown.claims[0].pieces if piece.frames] == [(2,)]
+
+
+def test_boxes_are_drawn_into_the_frames_of_the_card():
+    file = io.BytesIO()
+    Image.new("RGB", (160, 90), "black").save(file, "JPEG")
+    boxed = places_on_frames(ROW | {"claims": [BOXED]})
+    assert {place: len(each) for place, each in boxed.items()} == {2: 2}
+    with Image.open(io.BytesIO(drawn(file.getvalue(), boxed[2]))) as image:
+        red, green, _ = image.getpixel((80, 60))  # the right side of the box, half way down
+        assert green > 100 > red - 60
+        assert green > red + 20
+        assert max(image.getpixel((120, 60))) < 40

@@ -47,6 +47,11 @@ def test_boxes_are_read_as_open_o3_writes_them():
     )
 
 
+def test_shares_that_reach_out_of_the_frame_are_shares():
+    ((said,),) = said_places("<obj>a</obj><box>[0.7,0.8,1.3,0.9]</box>at<t>1</t>s", 448, 252, "pixels")
+    assert said.flaw == PlaceFault.OUTSIDE
+
+
 def test_boxes_are_read_as_qwen_vl_writes_them():
     text = in_tags(QWEN)
     things = placed_things(text)

@@ -9,6 +9,7 @@ const follow = (query) => one(query)?.click();
 const frames = all(".strip a");
 const stage = one("#stage");
 let shown = 0;
+stage?.addEventListener("load", drawBoxes);
 
 function show(place) {
   if (!frames.length) return;
@@ -17,11 +18,31 @@ function show(place) {
   if (stage && frame.getAttribute("href")) stage.src = frame.href;
   if (stage) stage.alt = frame.dataset.name;
   one("#stage-caption").textContent = frame.dataset.name;
+  drawBoxes();
   for (const each of frames) each.removeAttribute("aria-current");
   frame.setAttribute("aria-current", "true");
   const strip = frame.closest(".strip");
   const item = frame.parentElement;
   strip.scrollTo({ left: item.offsetLeft - strip.offsetLeft - (strip.clientWidth - item.clientWidth) / 2 });
+}
+
+// Where the row says that things are: in shares of the picture, which the drawing fits as the picture is fitted.
+function drawBoxes() {
+  const drawing = one("#boxes");
+  if (!drawing || !stage?.naturalWidth) return;
+  const [width, height] = [stage.naturalWidth, stage.naturalHeight];
+  drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  drawing.replaceChildren();
+  const put = (name, attributes) => {
+    const shape = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(attributes)) shape.setAttribute(key, value);
+    return drawing.appendChild(shape);
+  };
+  for (const [label, left, top, right, bottom, look] of JSON.parse(frames[shown].dataset.boxes || "[]")) {
+    const [x, y] = [left * width, top * height];
+    put("rect", { x, y, width: (right - left) * width, height: (bottom - top) * height, class: look });
+    put("text", { x: x + 3, y: y + height / 18, "font-size": height / 20, class: look }).textContent = label;
+  }
 }
 
 function light(citation) {
