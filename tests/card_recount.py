@@ -21,7 +21,7 @@ from reelproof.pipeline.dataset.card import plain
 from reelproof.pipeline.dataset.card_flow import flow_lines
 from reelproof.pipeline.dataset.policy_sums import SPREADS
 from reelproof.stages.deciding import decide
-from reelproof.stages.policy import RL, SFT, PolicyConfig, reason_names
+from reelproof.stages.policy import RL, SFT, PolicyConfig, meanings, reason_names
 from tests.card_figures import (
     as_percent,
     as_rate,
@@ -257,7 +257,8 @@ class Recount:
                 left = [each for each in left if rule not in each]
                 fires, alone = sum(rule in each for each in told), sum(each == [rule] for each in told)
                 if fires:
-                    yield f"| {cut.name} | {rule} | {fires:,} | {alone:,} | {len(left):,} |"
+                    says = plain(meanings(policy)[rule])
+                    yield f"| {cut.name} | {rule} | {fires:,} | {alone:,} | {len(left):,} | {says} |"
 
     def _whole_set(self) -> pl.DataFrame:
         """`question_id`, `question_duplicate_of`, `contaminated`, as the build found them over all parts."""

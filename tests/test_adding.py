@@ -51,7 +51,7 @@ def measure_sentences(cases: Iterable[Case], cfg: SentenceConfig) -> Iterator[Se
 
 
 def rules(_policy: PolicyConfig) -> tuple[Rule, ...]:
-    return (Rule("long_sentence", pl.col("longest_sentence") > 8),)
+    return (Rule("long_sentence", "one of its sentences is long", pl.col("longest_sentence") > 8),)
 '''
 REGISTERED = (
     "    Check(\n"

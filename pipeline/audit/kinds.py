@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import NamedTuple
 
+from reelproof.stages.policy import PolicyConfig, meanings
+
 
 class Need(StrEnum):
     """What must be there for a row to be looked at, and how to have it."""
@@ -39,6 +41,13 @@ class Kind(NamedTuple):
 
 _DRAWN = (Need.BLIND, Need.ONE_FRAME, Need.SHUFFLED, Need.ROLLOUTS, Need.VERIFIER)
 
+_MEANINGS = meanings(PolicyConfig())
+
+
+def _reason(name: str, need: Need = Need.ROW) -> Kind:
+    return Kind(name, _MEANINGS[name], need)
+
+
 KINDS = (
     Kind("unreadable_row", "it cannot be read as a question about a video"),
     Kind("unreadable_answer", "its answer is missing, is none of its options, or no scorer can read it"),
@@ -46,36 +55,34 @@ KINDS = (
     Kind("misread_answer", "its answer is right to a person, and not in the form that a strict scorer reads"),
     Kind("conflicting_answer", "another row asks the same of the same video, and has another answer"),
     Kind("duplicate_row", "it repeats an earlier row"),
-    Kind("duplicate_question", "it asks nearly what an earlier row asks of nearly the same frames"),
+    _reason("duplicate_question"),
     Kind(
         "span_outside_film",
         "it is about, or its answer is, a stretch that lies outside the film",
         Need.LENGTH,
     ),
-    Kind("contaminated", "a named set holds it", Need.NAMED_SETS),
+    _reason("contaminated", Need.NAMED_SETS),
     Kind("missing_video", "its video is not there", Need.ROOT),
     Kind("unusable_video", "its video is there and cannot be decoded", Need.FILM),
-    Kind("damaged", "its film is damaged in the part that it asks about", Need.FILM),
+    _reason("damaged", Need.FILM),
     Kind("repeated_video", "its video shows what an earlier one shows", Need.FILM, drops=False),
-    Kind("answered_blind", "it is answered right without a frame, more often than luck explains", Need.BLIND),
-    Kind("answered_from_one_frame", "it is answered right from one frame", Need.ONE_FRAME),
-    Kind("answered_shuffled", "it is answered right with its frames in another order", Need.SHUFFLED),
-    Kind("lucky", "its right answers are no more than luck gives", Need.ROLLOUTS),
-    Kind("malformed", "no answer can be read out of its trace", Need.THOUGHT),
-    Kind("wrong_answer", "its trace does not come to its answer", Need.THOUGHT),
-    Kind("disagrees", "its thought concludes something else than it answers", Need.THOUGHT),
-    Kind("declares_guess", "its thought says that it guesses", Need.THOUGHT),
-    Kind("leaked_answer", "its thought speaks of a given answer", Need.THOUGHT),
-    Kind("repetitive", "its thought says the same again and again", Need.THOUGHT),
-    Kind("foreign_script", "its thought is in a script that its question does not use", Need.THOUGHT),
-    Kind("duplicate", "its thought says nearly what an earlier one of the same question says", Need.THOUGHT),
-    Kind("cites_outside_clip", "its thought cites times outside the film", Need.SHOWN_THOUGHT),
-    Kind(
-        "unsound_boxes", "its thought names boxes outside the frame, or around all of it", Need.SHOWN_THOUGHT
-    ),
-    Kind("ungrounded", "a verifier does not believe what its thought claims to see", Need.VERIFIER),
-    Kind("control_believed", "what its thought claims is as true of other frames", Need.VERIFIER),
-    Kind("misplaced", "a verifier does not see in its boxes what its thought puts there", Need.VERIFIER),
+    _reason("answered_blind", Need.BLIND),
+    _reason("answered_from_one_frame", Need.ONE_FRAME),
+    _reason("answered_shuffled", Need.SHUFFLED),
+    _reason("lucky", Need.ROLLOUTS),
+    _reason("malformed", Need.THOUGHT),
+    _reason("wrong_answer", Need.THOUGHT),
+    _reason("disagrees", Need.THOUGHT),
+    _reason("declares_guess", Need.THOUGHT),
+    _reason("leaked_answer", Need.THOUGHT),
+    _reason("repetitive", Need.THOUGHT),
+    _reason("foreign_script", Need.THOUGHT),
+    _reason("duplicate", Need.THOUGHT),
+    _reason("cites_outside_clip", Need.SHOWN_THOUGHT),
+    _reason("unsound_boxes", Need.SHOWN_THOUGHT),
+    _reason("ungrounded", Need.VERIFIER),
+    _reason("control_believed", Need.VERIFIER),
+    _reason("misplaced", Need.VERIFIER),
 )
 """In the order in which they are told."""
 

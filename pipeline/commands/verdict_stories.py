@@ -11,7 +11,7 @@ from reelproof.pipeline.workplace import Workplace
 from reelproof.schemas.measurements import PoolMeasurements, SetMeasurements, score_columns
 from reelproof.schemas.trace import Trace
 from reelproof.stages.measurements import QUESTION_SCORES, SCORES
-from reelproof.stages.policy import RL, SFT, PolicyConfig, RuleSet, reason_names
+from reelproof.stages.policy import RL, SFT, PolicyConfig, RuleSet, meanings, reason_names
 
 NOT_PUBLISHED = "not published: its video is no longer among the sources, or was tried again in a later part"
 _OVER_ALL = (*SetMeasurements.model_fields, *PoolMeasurements.model_fields)
@@ -92,6 +92,8 @@ def _tell_scores(rollout: _Rollout, names: Iterable[str]) -> Iterator[str]:
 
 def _tell_rules(policy: PolicyConfig, cut: RuleSet, reasons: list[str]) -> Iterator[str]:
     yield f"{cut.name} by policy {policy.name}: {_decided(reasons)}"
+    says = meanings(policy)
+    yield from (f"  {name}: {says[name]}" for name in reasons)
     spared = (name for name in reason_names(policy, cut) if name not in reasons)
     yield f"  rules that do not apply: {', '.join(spared)}"
 

@@ -29,6 +29,7 @@ from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import Manifest
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.stats import Stats
+from reelproof.stages.policy import meanings
 
 TEMPLATE = Path(__file__).parents[2] / "data_cards" / "card_template.md"
 
@@ -118,6 +119,7 @@ def render_card(facts: CardFacts, cfg: CardConfig) -> str:
         limitations=(*cfg.limitations, *_limits(facts)),
         facts=_fenced(manifest),
         policy_config=manifest.policy,
+        meanings=meanings(manifest.policy),
         manifest=manifest,
         build=stats.build,
         policy=stats.policy,

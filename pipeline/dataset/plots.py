@@ -26,7 +26,7 @@ from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.stats import Histogram, Stats
 from reelproof.stages.measurements import complete
-from reelproof.stages.policy import BLIND_PASS_RATE, PASS_RATE, above_luck
+from reelproof.stages.rates import BLIND_PASS_RATE, PASS_RATE, above_luck
 
 KEPT, ALL, LINE, INK, PAPER = "#1b7f79", "#b9c4cc", "#c8452f", "#1f2a33", "#ffffff"
 RL = "#5b6f9e"

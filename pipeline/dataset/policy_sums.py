@@ -19,7 +19,7 @@ from reelproof.schemas.stats import (
 )
 from reelproof.stages.deciding import Cuts, find_cuts, funnel
 from reelproof.stages.measurements import complete
-from reelproof.stages.policy import BLIND_PASS_RATE, PASS_RATE, SHUFFLED_PASS_RATE, SINGLE_PASS_RATE
+from reelproof.stages.rates import BLIND_PASS_RATE, PASS_RATE, SHUFFLED_PASS_RATE, SINGLE_PASS_RATE
 
 BINS = 20
 _UNKNOWN = -1

@@ -13,8 +13,9 @@ from reelproof.schemas.place import Place
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.sample import DpoSample, RejectedSample, RlSample, SftSample
 from reelproof.schemas.trace import JudgedClaim
+from reelproof.stages.checks.check import Rule
 from reelproof.stages.measurements import SCORES
-from reelproof.stages.policy import Rule, rl_rules, sft_rules
+from reelproof.stages.rules import rl_rules, sft_rules
 
 _CITATIONS = re.compile(r"(\[[^\[\]]{1,40}\]|<t>[^<>]{1,20}</t>s?|\bFrame \d{1,3}\b)")
 _KEYS = frozenset(
@@ -97,7 +98,7 @@ class ShownReason(NamedTuple):
 
     name: str
     told: str
-    """The threshold and what was measured, where there is one."""
+    """What that means; the threshold and what was measured, where there is one."""
 
 
 class ShownPart(NamedTuple):
@@ -254,7 +255,7 @@ def _reason(name: str, row: Mapping[str, Any], policy: PolicyConfig, rules: Sequ
         return ShownReason(name, "")
     values = [f"{column} is {told(row[column])}" for column in _measured(rule) if column in row]
     limit = [f"{rule.setting} is {_limit(rule, policy)}"] if rule.setting else []
-    return ShownReason(name, ", ".join((*values, *limit)))
+    return ShownReason(name, "; ".join(filter(None, (rule.says, ", ".join((*values, *limit))))))
 
 
 def _measured(rule: Rule) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ class Rule(NamedTuple):
     """One reason not to keep a row."""
 
     name: str
+    says: str
+    """Of a row that it holds for, as in `not kept, since …`."""
     fires: pl.Expr
     """Boolean over measurement columns; null does not fire."""
     setting: str | None = None

@@ -6,7 +6,7 @@ from PIL import Image
 from reelproof.pipeline.dataset.boxed_frames import drawn, places_on_frames
 from reelproof.pipeline.report.view import cite, show_row, told
 from reelproof.schemas.policy import PolicyConfig
-from reelproof.stages.policy import rl_rules, sft_rules
+from reelproof.stages.rules import rl_rules, sft_rules
 
 ROW = {
     "config": "rejected", "number": 7, "sample_id": "a", "frame_times_s": [0.0, 1.0, 2.0, 4.0],
@@ -52,7 +52,10 @@ def test_scores_stand_beside_what_they_are_held_against():
 
 def test_reasons_tell_what_was_measured_and_what_was_asked():
     told_by = {reason.name: reason.told for reason in show_row(ROW, PolicyConfig()).reasons}
-    assert told_by["ungrounded"] == "grounded_share is 0.25, min_grounded_share is 0.5"
+    assert told_by["ungrounded"] == (
+        "a verifier does not believe what its thought claims to see; grounded_share is 0.25, "
+        "min_grounded_share is 0.5"
+    )
     assert told_by["over_question_quota"] == ""
 
 

@@ -15,6 +15,7 @@ from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.workplace import FILES, SOURCES, Workplace, open_workplace, read_records
 from reelproof.schemas.record import to_table
 from reelproof.schemas.source import SourceIdentity
+from reelproof.stages.policy import meanings
 from tests.films import make_film
 from tests.pipeline.conftest import reelproof_here
 
@@ -81,6 +82,8 @@ def test_question_is_told_with_its_video_and_its_rl_verdict(built):
         told = story(workplace, first["question_id"])
         decided = "kept" if kept else f"rejected for {', '.join(first['rl_reasons'])}"
         assert f"rl by policy balanced: {decided}\n" in told
+        says = meanings(workplace.recipe.policy)
+        assert all(f"  {name}: {says[name]}\n" in told for name in first["rl_reasons"])
         assert f"video {first['video_id']}: " in told
         assert "  pass_count: " in told
         later = rows.filter(question_id=first["question_id"])["trace_id"][1]

@@ -9,19 +9,19 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from reelproof.schemas.answers.reading import AnswerForm
+from reelproof.schemas.answers.scores import GRADED_TASKS
 from reelproof.schemas.intervals import binomial_tail, wilson_low
 from reelproof.stages.deciding import decide, find_cuts, funnel
 from reelproof.stages.measurements import measurement_schema
 from reelproof.stages.policy import (
-    GRADED_TASKS,
     SFT_QUOTAS,
     PolicyConfig,
     RuleError,
     checked_policy,
     rl_quality,
     sft_quality,
-    sft_rules,
 )
+from reelproof.stages.rules import sft_rules
 
 SOUND: dict[str, Any] = {
     "trace_id": "t0", "question_id": "q0", "clip_id": "c0", "video_id": "v0", "sample_index": 0,

@@ -10,7 +10,8 @@ from reelproof.schemas.chat import ChatRequest, Completion
 from reelproof.schemas.question import Task
 from reelproof.schemas.trace import Case, ProbeResult
 from reelproof.stages.answers.probes import Probe, ProbeConfig, probe_questions, shown_instead
-from reelproof.stages.policy import PolicyConfig, above_luck
+from reelproof.stages.policy import PolicyConfig
+from reelproof.stages.rates import above_luck
 from tests.cases import made_case
 from tests.views import made_clip
 
