@@ -24,6 +24,8 @@ class TickMeasures(Record):
     """Mean motion from frame to frame, ln(grey levels + 0.05)."""
     jolt: float
     """The largest motion from one frame to the next, alike."""
+    unrest: float
+    """Mean change of the flow from frame to frame, ln(pixels of the scan + 0.02)."""
     luminance: float
     """Mean luma, 0 … 255."""
     contrast: float

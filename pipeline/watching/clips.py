@@ -5,6 +5,7 @@ from pathlib import Path
 
 from reelproof.pipeline.disk.renaming import temporary_name
 from reelproof.pipeline.watching.keeping import CLIPS
+from reelproof.pipeline.watching.recorder import Recorder
 from reelproof.pipeline.watching.settings import ClipsConfig
 from reelproof.schemas.event import CutClip, Event, WatchedFilm
 from reelproof.stages.footage.cutting import Recording, cut_clip
@@ -14,17 +15,21 @@ from reelproof.stages.footage.opening import UnusableVideoError
 class Clips:
     """Cuts clips into a folder's `clips`."""
 
-    def __init__(self, folder: Path, cfg: ClipsConfig) -> None:
-        self._folder, self._cfg = folder, cfg
+    def __init__(self, folder: Path, cfg: ClipsConfig, recorder: Recorder) -> None:
+        self._folder, self._cfg, self._recorder = folder, cfg, recorder
+
+    def can_cut(self, event: Event) -> bool:
+        """Whether a live stream has gone on long enough."""
+        return self._recorder.is_recorded(event.end_s + self._cfg.margin_s)
 
     def cut(self, event: Event, films: Sequence[WatchedFilm]) -> Event:
         """The event with its clip, or with why it has none."""
         found = [film for film in films if film.name == event.video and film.offset_s <= event.end_s]
-        recordings = self._recordings(found[-1]) if found else []
+        start_s, end_s = event.start_s - self._cfg.margin_s, event.end_s + self._cfg.margin_s
+        recordings = self._recordings(found[-1], start_s, end_s) if found else []
         if not recordings:
             return event.model_copy(update={"clip_fault": "nothing was recorded of it"})
-        start_s = max(event.start_s - self._cfg.margin_s, recordings[0].starts_s)
-        end_s = event.end_s + self._cfg.margin_s
+        start_s = max(start_s, recordings[0].starts_s)
         name = f"{CLIPS}/{event.event_id}.mp4"
         place = self._folder / name
         place.parent.mkdir(exist_ok=True)
@@ -38,5 +43,7 @@ class Clips:
         clip = CutClip(file=name, start_s=cut.start_s, end_s=cut.end_s, is_copied=cut.is_copied)
         return event.model_copy(update={"clip": clip})
 
-    def _recordings(self, film: WatchedFilm) -> list[Recording]:
-        return [Recording(film.path, film.offset_s)] if film.path else []
+    def _recordings(self, film: WatchedFilm, start_s: float, end_s: float) -> list[Recording]:
+        if film.path:
+            return [Recording(film.path, film.offset_s)]
+        return self._recorder.recordings(start_s, end_s)

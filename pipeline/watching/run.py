@@ -12,6 +12,7 @@ from reelproof.pipeline.settings_text import parse_settings, read_yaml
 from reelproof.pipeline.teachers.kinds import TeacherConfig, named_teacher, open_teacher
 from reelproof.pipeline.watching.events import told
 from reelproof.pipeline.watching.measured import measured_by_task
+from reelproof.pipeline.watching.recorder import Recorder
 from reelproof.pipeline.watching.settings import WatchConfig
 from reelproof.pipeline.watching.sources import open_source
 from reelproof.pipeline.watching.watch import Told, Watch
@@ -40,7 +41,8 @@ def watch_source(
     given = read_yaml(asked.settings) if asked.settings else {}
     cfg = parse_settings(WatchConfig, given, asked.overrides, where=str(asked.settings or "the settings"))
     measured = measured_by_task(Path(cfg.measured), asked.model) if cfg.measured else {}
-    source = open_source(asked.source, lambda _: None)
+    recorder = Recorder(out, cfg.stream.recorded_s)
+    source = open_source(asked.source, recorder)
     lock = FileLock(out.with_name(f".{out.name}.lock"))
     try:
         lock.acquire(timeout=0)
@@ -55,7 +57,7 @@ def watch_source(
         say(event.model_dump_json() if as_json else shown_text(told(event)))
 
     with lock, open_teacher(_impatient(named_teacher(asked.model, asked.server))) as teacher:
-        watch = Watch(out, source, teacher, cfg, measured, Told(opened, closed, lambda _: None))
+        watch = Watch(out, source, teacher, cfg, measured, recorder, Told(opened, closed, lambda _: None))
         found = watch.run(stop).told()
     events = ", ".join(f"{count} × {question}" for question, count in found["events"].items()) or "no event"
     return f"{found['stream_s']:.1f} s, {found.get('frames', 0)} frames: {events}; reelproof browse {out}"

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from reelproof.pipeline.disk.files import find_videos
-from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.errors import BuildFailed, UsageError
+from reelproof.pipeline.watching.recorder import Recorder
 from reelproof.pipeline.watching.settings import WatchConfig
 from reelproof.schemas.event import WatchedFilm
 from reelproof.schemas.text import without_secrets
 from reelproof.stages.footage.decode import Reel, TimedFrame
-from reelproof.stages.footage.live import Stream, Tap
+from reelproof.stages.footage.live import Stream
 from reelproof.stages.footage.opening import UnusableVideoError
 from reelproof.stages.footage.watched import SeenTick, TickMaker
 
@@ -66,28 +67,28 @@ class Source(Protocol):
         ...
 
 
-def open_source(named: str, tap: Tap) -> Source:
-    """A file, a folder that grows, a stream, a camera or `-`. `tap` is handed the packets of live ones.
+def open_source(named: str, recorder: Recorder) -> Source:
+    """A file, a folder that grows, a stream, a camera or `-`. Live ones are recorded as they come.
 
     Raises UsageError for what is none of these.
     """
     scheme = named.partition("://")[0]
     if named == "-":
-        return Connections("pipe:0", "standard input", Stream("pipe,fd", tap=tap))
+        return Connections("pipe:0", "standard input", Stream("pipe,fd"), recorder)
     if "://" in named:
         if scheme not in SCHEMES:
             raise UsageError(
                 f"{without_secrets(named)}: a stream begins with {', '.join(SCHEMES)}, got {scheme}"
             )
         options = (("rtsp_transport", "tcp"),) if scheme.startswith("rtsp") else ()
-        return Connections(named, without_secrets(named), Stream(_PROTOCOLS, options=options, tap=tap))
+        return Connections(named, without_secrets(named), Stream(_PROTOCOLS, options=options), recorder)
     path = Path(named)
     if not path.exists():
         raise UsageError(
             f"{named} does not exist; name a file, a folder, a stream, a camera, or - for a pipe"
         )
     if stat.S_ISCHR(path.stat().st_mode):
-        return Connections(named, named, Stream("file", format="v4l2", tap=tap))
+        return Connections(named, named, Stream("file", format="v4l2"), recorder)
     return Files(path)
 
 
@@ -148,9 +149,9 @@ class Connections:
 
     is_live = True
 
-    def __init__(self, address: str, name: str, stream: Stream) -> None:
+    def __init__(self, address: str, name: str, stream: Stream, recorder: Recorder) -> None:
         self.name = name
-        self._address, self._stream = address, stream
+        self._address, self._stream, self._recorder = address, stream._replace(tap=recorder.take), recorder
 
     def arrivals(self, cfg: WatchConfig, known: Known, stop: threading.Event) -> Iterator[Arrived]:
         """Time goes on between connections as it does on the wall."""
@@ -160,6 +161,7 @@ class Connections:
             try:
                 with Reel(self._address, live=self._stream) as reel:
                     film = self._film(films, next_tick, cfg)
+                    self._recorder.begin(film.offset_s)
                     for each in self._connected(reel, film, cfg, stop):
                         if film not in films:
                             films.append(film)
@@ -172,7 +174,10 @@ class Connections:
                     why = reel.faults[-1] if reel.faults else "it ended"
             except UnusableVideoError as error:
                 is_whole, why = False, str(error)
+            self._recorder.end()
             waited_s = time.monotonic() - last
+            if not films and waited_s >= cfg.stream.patience_s:
+                raise BuildFailed(f"{self.name} cannot be reached: {without_secrets(why)}")
             if stop.is_set() or is_whole or waited_s >= cfg.stream.patience_s:
                 yield Note("ended", f"{self.name}: {why}")
                 return

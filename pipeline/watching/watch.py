@@ -20,6 +20,7 @@ from reelproof.pipeline.watching.feed import feed
 from reelproof.pipeline.watching.folder import EVENTS, FILMS, JOURNAL, claim
 from reelproof.pipeline.watching.journal import Journal, LineFile
 from reelproof.pipeline.watching.keeping import FrameFiles, make_room
+from reelproof.pipeline.watching.recorder import Recorder
 from reelproof.pipeline.watching.seen import Seen, frames_of
 from reelproof.pipeline.watching.settings import WatchConfig
 from reelproof.pipeline.watching.sources import Arrived, FilmTick, Known, Note, Source
@@ -54,12 +55,13 @@ class Watch:
         teacher: Teacher,
         cfg: WatchConfig,
         measured: Mapping[Task, Measured],
+        recorder: Recorder,
         told: Told,
     ) -> None:
         """Raises UsageError where the folder holds another watch."""
         self.watch_id = claim(folder, source.name, teacher.model, cfg)
         self._folder, self._source, self._teacher, self._cfg = folder, source, teacher, cfg
-        self._measured, self._told, self._clips = measured, told, Clips(folder, cfg.clips)
+        self._measured, self._told, self._clips = measured, told, Clips(folder, cfg.clips, recorder)
         self._journal = Journal(folder / JOURNAL)
         self._events, self._films_log = LineFile(folder / EVENTS), LineFile(folder / FILMS)
         self._events.mend()
@@ -216,8 +218,7 @@ class Watch:
         """Events whose clips can be cut by now: a live stream has to go on for a while first."""
         is_waiting = self._source.is_live and not is_over
         while self._closing:
-            wanted_s = self._closing[0].end_s + self._cfg.clips.margin_s
-            if is_waiting and self._seen.now_s < wanted_s:
+            if is_waiting and not self._clips.can_cut(self._closing[0]):
                 return
             event = self._clips.cut(self._closing.popleft(), self._films)
             self._events.append(event, lasting=True)

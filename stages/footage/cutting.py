@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import av
@@ -17,6 +18,8 @@ from reelproof.stages.footage.pictures import RgbConverter
 _COPIED = {"h264", "av1", "vp9"}
 """What browsers play from an MP4."""
 _TICKS = 90_000
+_HEAD = 16
+"""Packets among which the first frame's is."""
 
 
 class Recording(NamedTuple):
@@ -58,16 +61,20 @@ def _packets(recording: Recording, container: InputContainer, from_s: float) -> 
     """From the last key frame on that is shown at a time or before."""
     stream = pick_stream(container)
     tick_s = float(stream.time_base or 0)
-    first = next((each for each in container.demux(stream) if each.pts is not None), None)
-    if first is None or first.pts is None or not tick_s:
+    packets = container.demux(stream)
+    head = list(islice(packets, _HEAD))
+    if not head or not tick_s:
         return
-    base = stream.start_time if stream.start_time is not None else first.pts
-    container.seek(base + max(0, int((from_s - recording.starts_s) / tick_s)), stream=stream)
-    for packet in container.demux(stream):
-        if packet.pts is None or packet.dts is None:
+    base = min((each.pts for each in head if each.pts is not None), default=0)
+    if from_s > recording.starts_s:
+        container.seek(base + int((from_s - recording.starts_s) / tick_s), stream=stream)
+        head, packets = [], container.demux(stream)
+    for packet in chain(head, packets):
+        if packet.pts is None:
             continue
+        dts = packet.pts if packet.dts is None else packet.dts
         shown_s = recording.starts_s + (packet.pts - base) * tick_s
-        yield _Timed(packet, stream, shown_s, recording.starts_s + (packet.dts - base) * tick_s)
+        yield _Timed(packet, stream, shown_s, recording.starts_s + (dts - base) * tick_s)
 
 
 def _copy(
@@ -176,6 +183,7 @@ def _pictures(recordings: Sequence[Recording], start_s: float, end_s: float) -> 
 
 def _decoded(timed: _Timed) -> list[Any]:
     try:
-        return list(timed.packet.decode())
+        with av.logging.Capture():  # at the beginning of a recording, of what came before it
+            return list(timed.packet.decode())
     except av.error.FFmpegError:
         return []

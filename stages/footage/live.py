@@ -1,11 +1,12 @@
 """What is no file on this disk -> how FFmpeg opens it, and who else is handed what arrives."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+ArrivingPacket: TypeAlias = "Packet[VideoStream]"
 Tap = Callable[["Packet[VideoStream]"], None]
 
 

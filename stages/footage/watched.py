@@ -110,12 +110,18 @@ def _measured(rows: list[_Row]) -> TickMeasures:
     return TickMeasures(
         motion=_rounded(np.log(series["motion"].mean() + 0.05)),
         jolt=_rounded(np.log(series["motion"].max() + 0.05)),
+        unrest=_rounded(np.log(_unrest(np.stack([row.flow for row in rows])) + 0.02)),
         luminance=_rounded(series["luminance"].mean()),
         contrast=_rounded(series["contrast"].mean()),
         sharpness=_rounded(np.log1p(series["sharpness"].mean())),
         flow=tuple(_rounded(each) for each in np.mean([row.flow for row in rows], axis=0)),
         picture=base64.b64encode(rows[len(rows) // 2].picture).decode(),
     )
+
+
+def _unrest(flows: np.ndarray) -> float:
+    """Of (frames, 32)."""
+    return float(np.abs(np.diff(flows, axis=0)).mean()) if len(flows) > 1 else 0.0
 
 
 def _rounded(value: float) -> float:

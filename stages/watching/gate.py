@@ -19,6 +19,7 @@ PICTURE, DIRECTION = "picture", "direction"
 _LEAST_WIDTH = {
     "motion": 0.25,
     "jolt": 0.25,
+    "unrest": 0.25,
     "luminance": 1.0,
     "contrast": 1.0,
     "sharpness": 0.1,
@@ -26,12 +27,14 @@ _LEAST_WIDTH = {
     DIRECTION: 0.05,
 }
 """Of the usual spread of each measure: what is finer is noise of coding."""
-_UPWARD, _DOWNWARD = ("jolt", PICTURE), (DIRECTION,)
+_UPWARD, _DOWNWARD = ("jolt", "unrest", PICTURE), (DIRECTION,)
 """Measures of which only one end is unusual."""
 _LEAST_FLOW = 0.02
 """Pixels of the scan a frame, below which the picture has no usual direction."""
-_FIRST = 4
+_FIRST = 8
 """Ticks before which nothing is compared."""
+_NEIGHBOURS = 2
+"""Ticks before and after one, which look like it because nothing has happened yet."""
 
 
 class GateConfig(Settings):
@@ -39,7 +42,7 @@ class GateConfig(Settings):
 
     memory_s: float = Field(default=3600, ge=10, le=604_800)
     """What the camera showed in the past so many seconds is usual."""
-    learn_s: float = Field(default=30, ge=2, le=86_400)
+    learn_s: float = Field(default=60, ge=2, le=86_400)
     """Nothing stands out before so many seconds were seen; until then every tick is asked about."""
     tail: float = Field(default=0.02, gt=0, lt=0.5)
     """The usual ends where this share of the past lies further out, at either end of each measure."""
@@ -65,13 +68,13 @@ class Gate:
         self._ends_s: deque[float] = deque()
         self._values, self._flows, self._pictures = _Rows(), _Rows(), _Rows()
         self._seen_s = 0.0
+        self._is_learning = True
         self._lately: deque[float] = deque(maxlen=1000)
 
     def look(self, measures: TickMeasures, length_s: float) -> Standing:
         """How a tick of that length stands out from those that were learned."""
-        is_learning = self._seen_s < self._cfg.learn_s or len(self._ends_s) < _FIRST
-        self._seen_s += length_s
-        if is_learning:
+        self._hear(length_s)
+        if self._is_learning:
             return Standing(0.0, "", self._cfg.ask_share > 0)
         outs = self._outs(self._measured(measures))
         place = int(np.argmax(outs))
@@ -92,11 +95,26 @@ class Gate:
 
     def recall(self, tick: Tick, length_s: float) -> None:
         """Take in a tick that was looked at before, as it was judged then."""
-        self._seen_s += length_s
+        self._hear(length_s)
         if tick.because:
             self._lately.append(tick.stands_out)
         if tick.is_usual:
             self.learn(tick.measures, tick.end_s)
+
+    def _hear(self, length_s: float) -> None:
+        """A tick comes; once enough was seen, what was learned is measured against all of it."""
+        if self._is_learning and self._seen_s >= self._cfg.learn_s and len(self._ends_s) >= _FIRST:
+            self._is_learning = False
+            self._measure_again()
+        self._seen_s += length_s
+
+    def _measure_again(self) -> None:
+        """At first every picture is new, and no direction usual: as if each tick had come last."""
+        pictures, flows, names = self._pictures.rows, self._flows.rows, list(_LEAST_WIDTH)
+        for place, row in enumerate(self._values.rows):
+            others = [at for at in range(len(pictures)) if abs(at - place) > _NEIGHBOURS]
+            row[names.index(PICTURE)] = _nearest(pictures[others], pictures[place])
+            row[names.index(DIRECTION)] = _along(flows, flows[place])
 
     def _is_asked(self, stands_out: float) -> bool:
         share = self._cfg.ask_share
@@ -105,21 +123,9 @@ class Gate:
     def _measured(self, measures: TickMeasures) -> np.ndarray:
         """In the order of `_LEAST_WIDTH`."""
         plain = [getattr(measures, name) for name in _LEAST_WIDTH if name not in (PICTURE, DIRECTION)]
-        return np.asarray([*plain, self._novelty(measures), self._direction(measures)], np.float64)
-
-    def _novelty(self, measures: TickMeasures) -> float:
-        """Distance to the nearest picture of the past, in grey levels."""
-        past = self._pictures.rows
-        return float(np.abs(past - _picture(measures)).mean(axis=1).min()) if len(past) else 0.0
-
-    def _direction(self, measures: TickMeasures) -> float:
-        """How much of the usual flow there is in this one: 1 is as usual, below 0 against it."""
-        past = self._flows.rows
-        usual = past.mean(axis=0) if len(past) else np.zeros(1)
-        size = float(np.linalg.norm(usual))
-        if size < _LEAST_FLOW * len(usual) ** 0.5:
-            return 1.0
-        return float(np.asarray(measures.flow) @ usual) / size**2
+        novelty = _nearest(self._pictures.rows, _picture(measures))
+        along = _along(self._flows.rows, np.asarray(measures.flow))
+        return np.asarray([*plain, novelty, along], np.float64)
 
     def _outs(self, values: np.ndarray) -> np.ndarray:
         """For each measure, how far out it lies: 1 at the edge of the usual."""
@@ -158,6 +164,18 @@ class _Rows:
 
     def drop_first(self) -> None:
         self._first += 1
+
+
+def _nearest(past: np.ndarray, picture: np.ndarray) -> float:
+    """Distance to the nearest picture of the past, in grey levels."""
+    return float(np.abs(past - picture).mean(axis=1).min()) if len(past) else 0.0
+
+
+def _along(past: np.ndarray, flow: np.ndarray) -> float:
+    """How much of the usual flow there is in this one: 1 is as usual, below 0 against it."""
+    usual = past.mean(axis=0) if len(past) else np.zeros(1)
+    size = float(np.linalg.norm(usual))
+    return float(flow @ usual) / size**2 if size >= _LEAST_FLOW * len(usual) ** 0.5 else 1.0
 
 
 def _picture(measures: TickMeasures) -> np.ndarray:

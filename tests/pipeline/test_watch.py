@@ -15,6 +15,7 @@ from reelproof.stages.footage.decode import LocalVideo, Reel
 from reelproof.stages.footage.scan import FootageConfig, scan_footage
 from tests.films import Shot, make_film
 from tests.pipeline.conftest import COMMAND, reelproof, reelproof_here
+from tests.streaming import as_stream, streamed
 
 FOREIGN_S = (40.0, 44.0)
 QUICKLY = ("--set", "gate.learn_s=20", "--set", "clips.margin_s=1")
@@ -91,3 +92,49 @@ def test_another_watch_in_the_same_folder_is_refused(camera, watched):
     assert ran.code == 2
     assert "another settings" in ran.err
     assert json.loads((watched / "status.json").read_text())["state"] == "ended"
+
+
+def test_a_stream_gives_the_events_and_frames_of_its_film(camera, watched, tmp_path):
+    out = tmp_path / "events"
+    with streamed(as_stream(camera, tmp_path / "camera.ts")) as address:
+        ran = reelproof_here("watch", address, "--out", out, *QUICKLY, "--set", "stream.patience_s=0")
+    assert ran.code == 0, ran.err
+    (live,), (event,) = events_in(out), events_in(watched)
+    assert (live.start_s, live.end_s, live.answer, live.frames) == (
+        event.start_s,
+        event.end_s,
+        event.answer,
+        event.frames,
+    )
+    assert live.clip.start_s == event.clip.start_s
+    assert live.clip.end_s == pytest.approx(event.clip.end_s, abs=0.3)
+
+
+def test_a_lost_stream_is_found_again_and_its_time_goes_on(camera, tmp_path):
+    out = tmp_path / "events"
+    settings = ("--set", "stream.patience_s=2.5", "--set", "stream.longest_wait_s=1")
+    with streamed(as_stream(camera, tmp_path / "camera.ts"), times=2) as address:
+        ran = reelproof_here("watch", address, "--out", out, *QUICKLY, *settings)
+    assert ran.code == 0, ran.err
+    status = json.loads((out / "status.json").read_text())
+    assert status["reconnect"] >= 2
+    assert status["ticks"] == 120
+    first, *_, second = events_in(out)
+    assert second.video == "connection 2"
+    assert second.start_s >= 60 + FOREIGN_S[0]
+    assert [each.sha256 for each in second.frames] == [each.sha256 for each in first.frames]
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("nothing.mp4", "does not exist"),
+        ("gopher://place/film", "a stream begins with http"),
+        ("rtsp://me:secret@127.0.0.1:9/film", "cannot be reached"),
+    ],
+)
+def test_a_source_that_is_none_is_told_in_one_line(source, told, tmp_path):
+    ran = reelproof_here("watch", source, "--out", tmp_path / "events", "--set", "stream.patience_s=0")
+    assert ran.code != 0
+    assert told in ran.err
+    assert "secret" not in ran.err

@@ -1,0 +1,46 @@
+"""A film served on loopback as a live stream is: packets one after the other, and then nothing more."""
+
+import http.server
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+
+
+def as_stream(film: Path, path: Path) -> Path:
+    """The film's packets in an MPEG transport stream."""
+    with av.open(str(film)) as source, av.open(str(path), "w", format="mpegts") as out:
+        stream = source.streams.video[0]
+        copy = out.add_stream_from_template(stream)
+        for packet in source.demux(stream):
+            if packet.dts is not None:
+                packet.stream = copy
+                out.mux(packet)
+    return path
+
+
+@contextmanager
+def streamed(path: Path, times: int = 1) -> Iterator[str]:
+    """The address of a server that sends the file's bytes so often, each time to a connection of its own."""
+    left = [times]
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if left[0] < 1:
+                self.send_error(404)
+                return
+            left[0] -= 1
+            self.send_response(200)
+            self.send_header("Content-Type", "video/mp2t")
+            self.end_headers()
+            self.wfile.write(path.read_bytes())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/camera.ts"
+        server.shutdown()
