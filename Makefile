@@ -9,7 +9,7 @@ LOADERS := build/loaders
 # Some systems switch compiled modules off; every process would then compile all of ours again, for half a second.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check picture mutants bench gpu vllm study clean
+.PHONY: demo test check picture reference mutants bench gpu vllm study clean
 
 demo: .venv/.demo $(FOOTAGE)
 	$(BIN)/reelproof build pipeline/recipes/demo.yaml --out out/demo
@@ -27,6 +27,10 @@ check: .venv/.test
 # ARCHITECTURE.md's picture of the DAG, drawn from the code.
 picture: .venv/.test
 	$(BIN)/python -m tests.dag_picture
+
+# The page of every command, setting, column and reason, drawn from the code.
+reference: .venv/.test
+	$(BIN)/python -m tests.reference_page
 
 # Faults of one line that the tests must find, in copies of the tree; `make mutants ONLY=policy` tries some of them.
 mutants: .venv/.test

@@ -234,6 +234,15 @@ def recipe(sections: tuple[str, ...], told: str, example: str | None) -> None:
     )
 
 
+@cli.command()
+@click.argument("names", metavar="[CONFIG | COLUMN | REASON]…", nargs=-1)
+def columns(names: tuple[str, ...]) -> None:
+    """Say what the columns of a published dataset hold, and what the reasons of its rejected rows mean."""
+    from reelproof.pipeline.columns_reference import explain_columns
+
+    click.echo(explain_columns(names))
+
+
 for command in (audit, browse, publish_dataset, export_dataset, card, train, tts, evaluate, compare, watch):
     cli.add_command(command)
 

@@ -12,6 +12,7 @@ class Score(Record):
     """Base of all measurements of one trace."""
 
     trace_id: str
+    """Whose measurement it is."""
 
 
 class FormScore(Score):
@@ -25,13 +26,16 @@ class FormScore(Score):
     failed: bool = False
     """There was no reply: the request failed for good."""
     thought_words: int = Field(ge=0)
+    """Words of the thought; characters of scripts without spaces count as words."""
 
 
 class AnswerScore(Score):
     """Is the answer right? Each in [0, 1], from `schemas/answers/scores.py`."""
 
     answer_strict: float = Field(ge=0, le=1)
+    """Score of the answer as it stands in its tags, in the form that was asked for."""
     answer_lenient: float = Field(ge=0, le=1)
+    """Score of the answer as a person would read it, wherever and however it is written."""
     answer_partial: float = Field(ge=0, le=1)
     """Partial credit where the task has one (subset of letters, Kendall tau), else the lenient score."""
 
@@ -40,11 +44,13 @@ class DifficultyScore(Score):
     """How many of the question's rollouts are right; the same on each of them."""
 
     pass_count: int = Field(ge=0)
+    """Right answers among all rollouts of the question."""
     rollout_count: int = Field(ge=0)
-    """Without those that failed: a request that got no answer says nothing of the question."""
+    """All rollouts but those that failed: a request that got no answer says nothing of the question."""
     pass_low: float
-    """Wilson 95 % interval of the pass rate."""
+    """Lower end of the pass rate's Wilson 95 % interval."""
     pass_high: float
+    """Upper end of it."""
 
 
 class LuckScore(Score):
@@ -53,9 +59,9 @@ class LuckScore(Score):
     luck_rate: float | None = Field(ge=0, le=1)
     """Share of answers that luck gets right; null where neither the question nor a probe tells."""
     teacher_passes: int = Field(ge=0)
-    """Right answers among this teacher's rollouts of the question …"""
+    """Right answers among the rollouts of the question by the trace's own teacher."""
     teacher_rollouts: int = Field(ge=0)
-    """… of so many that did not fail."""
+    """Rollouts of the question by that teacher that did not fail."""
     luck_tail: float | None = Field(ge=0, le=1)
     """Chance that as many guesses are right as often as that, or more often."""
     question_luck_tail: float | None = Field(ge=0, le=1)
@@ -77,6 +83,7 @@ class GuessScore(Score):
     """Does the thought itself say that its answer is a guess?"""
 
     declared_guess: bool
+    """The thought says that it guesses."""
 
 
 class FilmScore(Score):
@@ -106,12 +113,13 @@ class CitationScore(Score):
     """Do the cited times point at something that was shown?"""
 
     citations: int = Field(ge=0)
+    """Times that the thought cites."""
     timed_frames: int = Field(ge=0)
     """Frames that the question shows with their times: what can be cited."""
     citations_in_clip: float | None = Field(ge=0, le=1)
     """Share of the cited times that lie inside the clip; null without citations."""
     citations_near_frame: float | None = Field(ge=0, le=1)
-    """Share that lie within tolerance of a frame that was shown."""
+    """Share of the cited times within tolerance of a frame that was shown; null without citations."""
 
 
 class ProbeScore(Score):
@@ -123,12 +131,15 @@ class ProbeScore(Score):
     blind_passes: int | None
     """Right answers with no frames at all; null where the probe did not run."""
     blind_rollouts: int | None
+    """Answers with no frames; null where the probe did not run."""
     single_passes: int | None
-    """… with one frame."""
+    """Right answers with one frame; null where the probe did not run."""
     single_rollouts: int | None
+    """Answers with one frame; null where the probe did not run."""
     shuffled_passes: int | None
-    """… with the frames in another order."""
+    """Right answers with the frames in another order; null where the probe did not run."""
     shuffled_rollouts: int | None
+    """Answers with the frames in another order; null where the probe did not run."""
 
 
 class GroundingScore(Score):
@@ -145,7 +156,7 @@ class GroundingScore(Score):
     best_margin: float | None
     """Largest belief with cited frames minus belief with control frames; null where no control can test."""
     worst_margin: float | None
-    """Smallest one."""
+    """Smallest belief with cited frames minus belief with control frames; null where no control can test."""
     boxes: int = Field(default=0, ge=0)
     """Boxes that the claims name."""
     sound_boxes: float | None = Field(default=None, ge=0, le=1)

@@ -32,14 +32,14 @@ class Settings(BaseModel):
 
 
 @functools.cache
-def captions(section: type[Settings]) -> Mapping[str, str]:
+def captions(section: type[BaseModel]) -> Mapping[str, str]:
     """Field -> the text below it in the source, on one line; of a section without one, what its class says.
 
     Read when somebody asks: pydantic's `use_attribute_docstrings` reads all sources at import, half a second.
     """
     found: dict[str, str] = {}
     for base in reversed(section.__mro__):
-        if issubclass(base, Settings):
+        if issubclass(base, BaseModel) and base is not BaseModel:
             found |= _below_fields(base)
     for name, field in section.model_fields.items():
         sections = sections_in(field.annotation)
@@ -55,7 +55,7 @@ def sections_in(annotation: object) -> tuple[type[Settings], ...]:
     return tuple(each for part in typing.get_args(annotation) for each in sections_in(part))
 
 
-def _below_fields(section: type[Settings]) -> dict[str, str]:
+def _below_fields(section: type[BaseModel]) -> dict[str, str]:
     try:
         source = inspect.getsource(section)
     except OSError:  # it was made without one, or none is installed

@@ -16,9 +16,11 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 
 from reelproof.pipeline.dataset.card import plain
 from reelproof.pipeline.dataset.card_flow import flow_lines
+from reelproof.pipeline.dataset.columns import column_captions
 from reelproof.pipeline.dataset.policy_sums import SPREADS
 from reelproof.stages.deciding import decide
 from reelproof.stages.policy import RL, SFT, PolicyConfig, meanings, reason_names
@@ -76,7 +78,7 @@ class Recount:
         told = (
             self._gists, self._splits, self._yields, self._sources, self._kinds, self._probes, self._keys,
             self._funnel, self._repeats, self._claims, self._pairs, self._spreads, self._licenses, self._cost,
-            self._arms, self._hash,
+            self._arms, self._hash, self._columns,
         )  # fmt: skip
         return {line for each in told for line in each() if _NUMBER.search(line)}
 
@@ -242,6 +244,14 @@ class Recount:
             p = "–" if letters is None else f"{letters:.3g}"
             answer, score = best_constant(rows)
             yield f"| {task} | {plain(answer)} | {as_rate(score)} | {as_rate(chance)} | {p} |  |"
+
+    def _columns(self) -> Iterator[str]:
+        configs: dict[str, list[str]] = {}
+        for config in CONFIGS:
+            for name in pq.read_schema(next((self.build / "dataset/data" / config).glob("*.parquet"))).names:
+                configs.setdefault(name, []).append(config)
+        for name, named in configs.items():
+            yield f"| `{name}` | {', '.join(named)} | {column_captions(named[0])[name]} |"
 
     def _funnel(self) -> Iterator[str]:
         policy = PolicyConfig.model_validate(self.manifest["policy"])

@@ -9,6 +9,8 @@ import pytest
 
 from reelproof.pipeline.benchmark.settings import BenchmarkConfig
 from reelproof.pipeline.cli import cli
+from reelproof.pipeline.columns_reference import explain_columns
+from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.recipe import Recipe, load_recipe
 from reelproof.pipeline.settings_reference import settings_of
 from reelproof.pipeline.settings_text import parse_settings, read_yaml
@@ -18,6 +20,7 @@ from reelproof.training.dpo import DpoConfig
 from reelproof.training.rl import RlConfig
 from reelproof.training.sft import SftConfig
 from tests.dag_picture import PICTURE, draw
+from tests.reference_page import FILE, reference_page
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -43,6 +46,20 @@ PAGES = sorted((ROOT / "pipeline/recipes").glob("*.md"))
 def shown_lines(text: str = README) -> list[str]:
     """Every `reelproof …` in a text."""
     return sorted(set(re.findall(r"(?:^|`|which )reelproof\)? ([^`#\n>]+)", text, re.MULTILINE)))
+
+
+def test_reference_page_is_what_the_code_says():
+    """`make reference` writes it anew."""
+    assert FILE.read_text() == reference_page()
+
+
+def test_columns_and_reasons_are_told_by_name():
+    assert explain_columns(["lucky"]) == "reason lucky\n    its right answers are no more than luck gives"
+    of_rl = explain_columns(["rl"])
+    assert "frame_sha256: list of string; in sft, rl, dpo, rejected\n    SHA-256 of" in of_rl
+    assert "chosen_teacher" not in of_rl
+    with pytest.raises(UsageError, match="no config, column or reason luckily"):
+        explain_columns(["luckily"])
 
 
 def test_readme_names_every_page():

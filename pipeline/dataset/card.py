@@ -10,6 +10,7 @@ from pydantic import Field
 
 from reelproof.pipeline.dataset.card_examples import Example, write_examples
 from reelproof.pipeline.dataset.card_flow import flow_lines
+from reelproof.pipeline.dataset.columns import column_captions
 from reelproof.pipeline.dataset.hub_metadata import (
     Features,
     HubWords,
@@ -18,6 +19,7 @@ from reelproof.pipeline.dataset.hub_metadata import (
     read_features,
 )
 from reelproof.pipeline.dataset.reading import open_dataset
+from reelproof.pipeline.dataset.rows import SAMPLES
 from reelproof.pipeline.dataset.stats_files import (
     Plot,
     known_stats,
@@ -93,6 +95,16 @@ def write_readme(
     put_file(store, f"{folder}/README.md", render_card(facts, cfg).encode())
 
 
+def _columns(features: Features) -> dict[str, tuple[list[str], str]]:
+    """Column -> the configs that have it, and what it holds."""
+    found: dict[str, tuple[list[str], str]] = {}
+    for config in (each for each in SAMPLES if each in features):
+        for column in features[config]:
+            says = column_captions(config).get(column["name"], "")
+            found.setdefault(column["name"], ([], says))[0].append(config)
+    return found
+
+
 def render_card(facts: CardFacts, cfg: CardConfig) -> str:
     """The card's text."""
     manifest, stats = facts.manifest, facts.stats
@@ -119,6 +131,7 @@ def render_card(facts: CardFacts, cfg: CardConfig) -> str:
         limitations=(*cfg.limitations, *_limits(facts)),
         facts=_fenced(manifest),
         policy_config=manifest.policy,
+        columns=_columns(facts.features),
         meanings=meanings(manifest.policy),
         manifest=manifest,
         build=stats.build,

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reelproof.pipeline.dataset.card import CardConfig
+from reelproof.pipeline.dataset.columns import column_captions
 from reelproof.pipeline.dataset.hub_metadata import Features, loadable_splits, read_features
 from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.dataset.stats_files import known_stats, put_file
@@ -79,21 +80,6 @@ _CONFIGS = {
     "rl": "Verifiable questions with their frames; in the files is also `prompt`, as chat messages.",
     "dpo": "Two traces of a question each, chosen over rejected; in the files is also `prompt`.",
     "rejected": "Traces that were not kept, with every reason; frames by hash.",
-}
-
-_DESCRIPTIONS = {
-    "frame_times_s": "Each frame's time as shown, in seconds; null where frames are called by their places.",
-    "frame_source_times_s": "Each frame's seconds from the first frame of the video that it comes from.",
-    "frame_sha256": "Of each frame's JPEG bytes.",
-    "images": "The frames in the order shown, JPEG.",
-    "completion": "The trace in the form that was asked for, thought and answer in their tags.",
-    "thought": "The chain of thought, citing times.",
-    "answer": "The gold answer.",
-    "prediction": "The trace's own answer.",
-    "chosen": "The trace of the pair that is in `sft`.",
-    "rejected": "The trace of the pair that is not.",
-    "reasons": "Every reason why the trace, or a pair's rejected one, was not kept.",
-    "license": "Of the row's video.",
 }
 
 
@@ -288,8 +274,8 @@ def _field(config: str, column: Mapping[str, Any], manifest: Manifest) -> dict[s
         "name": name,
         **_content(config, column),
     }
-    if name in _DESCRIPTIONS:
-        field["description"] = _DESCRIPTIONS[name]
+    if says := column_captions(config).get(name):
+        field["description"] = says
     if name in ("thought", "text", *_COMPLETIONS):
         agents = [{"@type": "prov:SoftwareAgent", "name": each} for each in manifest.facts.teachers]
         field["prov:wasGeneratedBy"] = {"@type": "prov:Activity", "prov:wasAssociatedWith": agents}

@@ -1,0 +1,65 @@
+"""Commands, columns, reasons and settings -> data_cards/reference.md. `make reference` writes it anew."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from reelproof.pipeline.cli import cli
+from reelproof.pipeline.columns_reference import published_columns
+from reelproof.pipeline.recipe import Recipe
+from reelproof.pipeline.settings_reference import Setting, settings_of
+from reelproof.schemas.policy import PolicyConfig
+from reelproof.stages.policy import meanings
+
+FILE = Path(__file__).parent.parent / "data_cards/reference.md"
+
+
+def reference_page() -> str:
+    """All of it, in Markdown."""
+    lines = ["# Reference", "", "Written by `make reference` from what the code says of itself."]
+    lines += ["", "## Commands", "", *_commands(cli, "reelproof")]
+    lines += ["", "## Columns", "", "Of a dataset's configs; its features say what nested values hold."]
+    lines += ["", "| column | configs | type | what it holds |", "|---|---|---|---|"]
+    lines += [
+        f"| `{name}` | {', '.join(configs)} | {column.kind} | {_cell(column.says)} |"
+        for name, (column, configs) in published_columns().items()
+    ]
+    lines += ["", "## Reasons", "", "Why a row is not kept, in the policy's order."]
+    lines += ["", "| reason | what it says of a row |", "|---|---|"]
+    lines += [f"| `{name}` | {says} |" for name, says in meanings(PolicyConfig()).items()]
+    lines += ["", "## Settings", "", "Of a recipe; `--set PATH=VALUE` overrides one."]
+    lines += ["", "| setting | what it may be | default | what it does |", "|---|---|---|---|"]
+    lines += [
+        f"| `{each.path}` | {_cell(each.kind)} | {_cell(_default(each))} | {_cell(each.caption)} |"
+        for each in settings_of(Recipe)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _commands(command: click.Command, name: str) -> Iterator[str]:
+    if isinstance(command, click.Group):
+        for inner in sorted(command.commands):
+            yield from _commands(command.commands[inner], f"{name} {inner}")
+        return
+    context = click.Context(command, info_name=name)
+    usage = " ".join(command.collect_usage_pieces(context))
+    yield from (f"### `{name} {usage}`", "", " ".join((command.help or "").split()), "")
+    options = [each.get_help_record(context) for each in command.params if isinstance(each, click.Option)]
+    yield from (f"* `{option}`: {' '.join(says.split())}" for option, says in filter(None, options))
+    yield ""
+
+
+def _default(setting: Setting) -> str:
+    """The same on every machine."""
+    return "this Python" if setting.default == json.dumps(sys.executable) else setting.default
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    FILE.write_text(reference_page())
