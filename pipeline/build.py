@@ -20,7 +20,7 @@ from reelproof.pipeline.health import find_faults, mended, take_away
 from reelproof.pipeline.ingest import Again, ingest, save_ingested
 from reelproof.pipeline.inputs.sources import list_sources
 from reelproof.pipeline.parts.run_step import Receipt
-from reelproof.pipeline.parts.todo import teachers_of
+from reelproof.pipeline.parts.todo import check_extras, teachers_of
 from reelproof.pipeline.progress.run_progress import read_progress
 from reelproof.pipeline.progress.run_summary import RUN, Kept, RunSummary
 from reelproof.pipeline.recipe import Recipe
@@ -60,6 +60,8 @@ def build(recipe: Recipe, out: str, again: Again, console: Console, check: bool 
             raise BuildFailed(f"none of the sources could be read ({told}); mend them, and build again")
         workplace = ingested.workplace
         todos = workplace.todos()
+        if recipe.cluster.scheduler is None:  # else workers have what they have
+            check_extras(todos)
         for told in check_teachers(workplace.dag, teachers_of(todos)):
             console.print(told)
         save_ingested(ingested)

@@ -13,6 +13,7 @@ from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE, STORYBOARDS
 from reelproof.pipeline.steps.questions import ASKED, QUESTIONS
 from reelproof.pipeline.steps.scores import REPEATS, SCORES
 from reelproof.pipeline.steps.whole_set import CONTAMINATION, NEAR_DUPLICATES, POLICY, SPLITS
+from reelproof.pipeline.steps.written import TEXT
 from reelproof.pipeline.teachers.kinds import TeacherConfig
 from reelproof.stages.teachers.protocol import TeacherNeeds
 
@@ -20,6 +21,7 @@ OVER_PARTS: tuple[PartStep, ...] = (
     FOOTAGE,
     STORYBOARDS,
     CLIPS,
+    TEXT,
     ASKED,
     QUESTIONS,
     TRACES,

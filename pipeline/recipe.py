@@ -35,6 +35,7 @@ from reelproof.stages.questions.given import QuestionsConfig
 from reelproof.stages.questions.written import AskedConfig
 from reelproof.stages.splits import SplitsConfig
 from reelproof.stages.teachers.protocol import TeacherNeeds
+from reelproof.stages.written.read import WrittenConfig
 
 
 class AskedSource(Settings):
@@ -130,6 +131,8 @@ class Recipe(Settings):
     limits: ChildLimits = ChildLimits()
     storyboard: StoryboardConfig = StoryboardConfig()
     clips: ClipConfig = ClipConfig()
+    text: WrittenConfig | None = None
+    """What is written in frames is read, with RapidOCR (extra `ocr`); by default nothing is."""
     questions: QuestionSources = QuestionSources()
     given_traces: GivenTracesConfig = GivenTracesConfig()
     teachers: tuple[SharedTeacher, ...] = Field(

@@ -11,6 +11,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
         "torchvision",  # the processors of Qwen-VL
     ),
     "card": ("matplotlib", "mlcroissant"),
+    "ocr": ("rapidocr_onnxruntime",),
     "s3": ("s3fs",),
     "publish": ("huggingface_hub",),
 }

@@ -72,6 +72,12 @@ class PolicyConfig(Settings):
     """Smallest share of the boxes that show what they are said to, more than other parts of frames do."""
     min_key_place_score: float = Field(default=0.0, ge=0, le=1)
     """Smallest mean IoU of the boxes that a thought names with those that came with its question."""
+    keep_misread_text: bool = False
+    """Thoughts are kept that quote, with a time, what is not written in those frames or boxes."""
+    max_text_share: float = Field(default=1.0, ge=0, le=1)
+    """Largest share of a clip's frames that text may cover, where text was read."""
+    max_lasting_text_share: float = Field(default=1.0, ge=0, le=1)
+    """Largest share of the frame that text may cover which stays over a clip's cuts, as a watermark does."""
     require_probes: bool = False
     """A trace is rejected where its question was not asked without its frames."""
     max_blind_pass_rate: float = Field(default=0.5, ge=0, le=1)
@@ -185,6 +191,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "require_every_claim": True,
         "min_worst_margin": 0.01,
         "min_spatial_grounded_share": 1.0,
+        "max_lasting_text_share": 0.1,
         "min_key_place_score": 0.3,
         "require_probes": True,
         "max_blind_pass_rate": 0.25,
@@ -208,6 +215,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "min_citations_near_frame": 0.0,
         "min_grounded_share": 0.0,
         "min_sound_boxes": 0.0,
+        "keep_misread_text": True,
         "min_spatial_grounded_share": 0.0,
         "require_evidence": False,
         "min_best_margin": -1.0,

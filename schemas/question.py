@@ -83,8 +83,8 @@ class Question(Record):
     source: QuestionSource
     kind: str
     """Computed: `scene_count`, `frame_order`, `odd_frame`, `foreign_span`, `first_cut`, `reversed`,
-    `motion_half`, `largest_change`, `same_picture` or `frozen_span`. Others: the name of their set or of
-    their writer's request."""
+    `motion_half`, `largest_change`, `same_picture`, `frozen_span`, `text_first` or `text_order`.
+    Others: the name of their set or of their writer's request."""
     task: Task
     text: str
     options: tuple[str, ...] = ()

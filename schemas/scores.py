@@ -179,6 +179,31 @@ class KeyPlaceScore(Score):
     """V-IoU: the IoUs of boxes on frames of the same time, over all boxes, named and given; null as above."""
 
 
+class WritingScore(Score):
+    """Is what the thought says is written there, in those frames and boxes?"""
+
+    text_claims: int = Field(ge=0)
+    """Quotes of what is written, in sentences that cite a time."""
+    texts_unread: int = Field(ge=0)
+    """Those of which nobody knows: no frame at that time was read, or no text was found in it."""
+    texts_absent: int = Field(ge=0)
+    """Those that no frame shows."""
+    texts_at_other_times: int = Field(ge=0)
+    """Those that other frames show, and the cited ones do not."""
+    texts_in_other_places: int = Field(ge=0)
+    """Those that the frame shows outside the box that is named."""
+
+
+class ClipTextScore(Score):
+    """How much is written in the clip? The same on each of a question's rollouts."""
+
+    text_share: float | None = Field(ge=0, le=1)
+    """Mean share of its frames that lines of text cover; null where none was read."""
+    lasting_text_share: float | None = Field(ge=0, le=1)
+    """Share of the frame covered by lines that stand at the same place in four of five frames, over at least
+    one cut: a watermark, a channel's banner. Null where none was read, or the clip has no cut."""
+
+
 class SufficiencyScore(Score):
     """Do the thought's observations lead to the answer by themselves?"""
 

@@ -1,6 +1,8 @@
 """A completion read as a chain of thought, what was measured of it, and what was decided."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pydantic import Field
@@ -9,6 +11,7 @@ from reelproof.schemas.footage import Clip, Span
 from reelproof.schemas.place import Place, PlaceFault
 from reelproof.schemas.question import Question
 from reelproof.schemas.record import Record
+from reelproof.schemas.written import FrameText
 
 
 class Trace(Record):
@@ -208,3 +211,5 @@ class Case(NamedTuple):
     """Of all its rollouts, where a judge looked at them."""
     key_agreement: float | None = None
     """Of a written question, where it was answered again without its key."""
+    texts: Mapping[str, FrameText] = MappingProxyType({})
+    """sha256 -> what is written in that frame of the clip's video, where text was read."""

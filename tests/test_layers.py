@@ -50,6 +50,7 @@ LOADED_LATE = {
     "scipy.sparse",
     "scipy.sparse.csgraph",
     "stages.footage.adaptive",
+    "stages.written.rapid",
     "aiohttp",
     "datasets",
 }
@@ -63,6 +64,7 @@ HOMES = {
     "distributed": {"pipeline"},
     "openai": {"stages.teachers.openai_server", "training"},
     "peft": {"training"},
+    "rapidocr_onnxruntime": {"stages.written.rapid"},
     "scenedetect": {"stages.footage"},
     "torch": {"training", "stages.teachers.transformers_teacher"},
     "transformers": {"training", "stages.teachers.transformers_teacher"},
@@ -77,6 +79,7 @@ HEAVY = {
     "openai",
     "polars",
     "pyarrow",
+    "rapidocr_onnxruntime",
     "scenedetect",
     "torch",
     "transformers",

@@ -93,6 +93,8 @@ class StepKind:
     """Of further code that its results depend on."""
     prompts: tuple[str, ...] = ()
     """Names, in `stages/teachers/prompts.py`, of those that it asks with."""
+    extra: str | None = None
+    """The one of our extras that brings the libraries it needs."""
     heavy: bool = False
     """Whether it fills a core; light steps do not queue behind it."""
 

@@ -11,6 +11,7 @@ from reelproof.schemas.footage import Clip, ClipKind
 from reelproof.schemas.question import Question, WrittenQuestion
 from reelproof.schemas.record import Record
 from reelproof.schemas.trace import Case, Claim, ProbeResult, Sufficiency, Trace
+from reelproof.schemas.written import FrameText
 from reelproof.stages.answers.traces import ClipQuestion
 
 R = TypeVar("R", bound=Record)
@@ -53,6 +54,7 @@ def cases_of(run: PartRun) -> Iterator[Case]:
         claims[claim.trace_id].append(claim)
     judged = {each.trace_id: each for each in _read(run, "sufficiency", Sufficiency)}
     written = [each for each in _read(run, "asked", WrittenQuestion) if each.question]
+    texts = {each.sha256: each for each in _read(run, "text", FrameText)}
     agreement = {each.question.question_id: each.agreement for each in written if each.question}
     for question_id, group in itertools.groupby(run.read("traces", Trace), lambda trace: trace.question_id):
         clip, question = asked[question_id]
@@ -60,7 +62,7 @@ def cases_of(run: PartRun) -> Iterator[Case]:
         mine = tuple(claim for trace in rollouts for claim in claims[trace.trace_id])
         judgements = tuple(judged[trace.trace_id] for trace in rollouts if trace.trace_id in judged)
         agreed = agreement.get(question_id)
-        yield Case(clip, question, rollouts, probes.get(question_id), mine, judgements, agreed)
+        yield Case(clip, question, rollouts, probes.get(question_id), mine, judgements, agreed, texts)
 
 
 def _read(run: PartRun, step: str, record: type[R]) -> Iterator[R]:

@@ -7,9 +7,11 @@ from reelproof.pipeline.parts.step import Ask, Expected, PartStep
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.steps.asking import most_keyframes
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
+from reelproof.pipeline.steps.written import TEXT
 from reelproof.pipeline.teachers.kinds import TeacherConfig
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.question import Question, WrittenQuestion
+from reelproof.schemas.written import FrameText
 from reelproof.stages.questions import computed, given, written
 from reelproof.stages.questions.computed import ComputedConfig, computed_questions
 from reelproof.stages.questions.given import QuestionsConfig, given_questions
@@ -61,7 +63,8 @@ def pose_questions(run: PartRun, shows: QuestionsConfig, computes: ComputedConfi
     """Questions that came with the videos, those that can be computed, and those that a teacher wrote."""
     cut = list(run.read("clips", Clip))
     yield from given_questions(cut, run.inputs.given, shows)
-    yield from computed_questions(cut, computes, {row.video_id for row in run.inputs.given})
+    texts = {each.sha256: each for each in run.read("text", FrameText)} if "text" in run.above else {}
+    yield from computed_questions(cut, computes, {row.video_id for row in run.inputs.given}, texts)
     if "asked" in run.above:
         yield from usable(run.read("asked", WrittenQuestion))
 
@@ -74,6 +77,6 @@ QUESTIONS = PartStep(
     sections=("questions.given", "questions.computed"),
     makes=Question,
     after=(CLIPS,),
-    also=(ASKED,),
+    also=(ASKED, TEXT),
     rests_on_given=True,
 )

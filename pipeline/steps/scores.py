@@ -12,6 +12,7 @@ from reelproof.pipeline.steps.answers import CLAIMS, PROBES, SUFFICIENCY, TRACES
 from reelproof.pipeline.steps.asking import cases_of
 from reelproof.pipeline.steps.footage import CLIPS
 from reelproof.pipeline.steps.questions import ASKED, QUESTIONS
+from reelproof.pipeline.steps.written import TEXT
 from reelproof.schemas.scores import RepeatScore, Score
 from reelproof.stages.checks.check import Check
 from reelproof.stages.checks.registry import CHECKS
@@ -24,6 +25,7 @@ NEEDS: Mapping[str, tuple[PartStep, ...]] = {
     "claims": (CLAIMS,),
     "sufficiency": (SUFFICIENCY,),
     "asked": (ASKED,),
+    "text": (TEXT,),
 }
 """What a check needs -> the steps that it comes after, beside those that every check does."""
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 from pydantic import Field
 
 from reelproof.schemas.answers.placed import BoxUnit, in_plain_words
+from reelproof.schemas.answers.statements import Statement, cited_frames, cited_statements
 from reelproof.schemas.chat import ChatRequest, Completion, Message, Sampling
 from reelproof.schemas.draws import hash32
 from reelproof.schemas.footage import FrameRef, Span
@@ -16,7 +17,6 @@ from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Claim, ClaimedPlace, ClaimKind, ControlKind
 from reelproof.stages.answers.controls import Control, claim_kind, control_frames
 from reelproof.stages.answers.places import Around, PutPlace, put_places
-from reelproof.stages.answers.statements import Statement, cited_frames, cited_statements
 from reelproof.stages.answers.verdicts import ask_all, belief_of
 from reelproof.stages.footage.crops import Cutout, Pictures
 from reelproof.stages.teachers.prompts import claim_messages, place_messages

@@ -4,6 +4,7 @@ from reelproof.schemas.scores import (
     AgreementScore,
     AnswerScore,
     CitationScore,
+    ClipTextScore,
     DifficultyScore,
     FilmScore,
     FormScore,
@@ -15,11 +16,13 @@ from reelproof.schemas.scores import (
     ProbeScore,
     SufficiencyScore,
     TextScore,
+    WritingScore,
 )
 from reelproof.stages.checks import (
     agreement,
     answer,
     citations,
+    clip_text,
     difficulty,
     film,
     form,
@@ -31,6 +34,7 @@ from reelproof.stages.checks import (
     probes,
     sufficiency,
     text,
+    writing,
 )
 from reelproof.stages.checks.check import Check
 
@@ -91,6 +95,25 @@ CHECKS = (
         key_places.KeyPlaceConfig,
         KeyPlaceScore,
         "traces",
+    ),
+    Check(
+        "writing",
+        writing.VERSION,
+        writing.measure_writing,
+        writing.WritingConfig,
+        WritingScore,
+        "text",
+        writing.rules,
+    ),
+    Check(
+        "clip_text",
+        clip_text.VERSION,
+        clip_text.measure_clip_text,
+        clip_text.ClipTextConfig,
+        ClipTextScore,
+        "text",
+        clip_text.rules,
+        of_question=True,
     ),
     Check(
         "sufficiency",

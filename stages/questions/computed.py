@@ -2,19 +2,22 @@
 
 import hashlib
 import random
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from pydantic import field_validator
 
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.question import Question, QuestionSource
+from reelproof.schemas.written import FrameText
 from reelproof.stages.questions.computed_kinds import MAKERS
 from reelproof.stages.questions.maker import Draft, MakerConfig, Table
 
 VERSION = 5
 
 USUAL = tuple(kind for kind, maker in MAKERS.items() if maker.usual)
-"""All but `largest_change`, `same_picture`, `frozen_span`: easy ones, for clips that allow little else."""
+"""All but `largest_change`, `same_picture`, `frozen_span`, easy ones for clips that allow little else,
+and those about text, which is read where a recipe says so."""
 
 
 class ComputedConfig(MakerConfig):
@@ -35,11 +38,15 @@ class ComputedConfig(MakerConfig):
 
 
 def computed_questions(
-    part: Sequence[Clip], cfg: ComputedConfig, asked_of: Collection[str] = ()
+    part: Sequence[Clip],
+    cfg: ComputedConfig,
+    asked_of: Collection[str] = (),
+    texts: Mapping[str, FrameText] = MappingProxyType({}),
 ) -> Iterator[Question]:
     """The questions of each clip in turn, a kind's together; foreign frames come from the other videos.
 
     `asked_of` are the ids of videos that came with questions: these get only kinds that the settings name.
+    `texts` is what is written in frames, by their sha256: without it, nothing is asked about text.
 
     What is shown is the clip's timeline, or as many of its frames as the settings say: number and spacing
     follow from the duration, never from the answer. Times are left out where they would tell it.
@@ -49,12 +56,18 @@ def computed_questions(
             continue
         kinds = cfg.kinds if cfg.kinds is not None else () if clip.video_id in asked_of else USUAL
         for kind in kinds:
-            yield from _unlike([_question(clip, kind, draft) for draft in _drafts(clip, kind, part, cfg)])
+            yield from _unlike(
+                [_question(clip, kind, draft) for draft in _drafts(clip, kind, part, cfg, texts)]
+            )
 
 
-def _drafts(clip: Clip, kind: str, part: Sequence[Clip], cfg: ComputedConfig) -> Iterator[Draft]:
+def _drafts(
+    clip: Clip, kind: str, part: Sequence[Clip], cfg: ComputedConfig, texts: Mapping[str, FrameText]
+) -> Iterator[Draft]:
     for turn in range(cfg.repeats if MAKERS[kind].drawn else 1):
-        draft = MAKERS[kind].make(Table(clip, part, cfg, _generator(cfg.seed, clip.clip_id, kind, turn)))
+        draft = MAKERS[kind].make(
+            Table(clip, part, cfg, _generator(cfg.seed, clip.clip_id, kind, turn), texts)
+        )
         if draft:
             yield draft
 

@@ -16,6 +16,7 @@ from reelproof.stages.questions.computed_frames import (
     timed,
 )
 from reelproof.stages.questions.computed_repeats import FROZEN_SPAN, SAME_PICTURE
+from reelproof.stages.questions.computed_text import TEXT_FIRST, TEXT_ORDER
 from reelproof.stages.questions.maker import Draft, Maker, MakerConfig, Table, choice
 
 
@@ -176,5 +177,7 @@ MAKERS: Mapping[str, Maker] = {
     "largest_change": Maker(_largest_change, drawn=True, usual=False),
     "same_picture": SAME_PICTURE,
     "frozen_span": FROZEN_SPAN,
+    "text_first": TEXT_FIRST,
+    "text_order": TEXT_ORDER,
 }
 """What is asked -> how it is made."""

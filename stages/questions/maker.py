@@ -2,7 +2,8 @@
 
 import random
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pydantic import Field
@@ -10,6 +11,7 @@ from pydantic import Field
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.question import ShownFrame, Task
 from reelproof.schemas.settings import Settings
+from reelproof.schemas.written import FrameText
 
 
 class MakerConfig(Settings):
@@ -54,6 +56,8 @@ class Table(NamedTuple):
     """Where foreign frames come from."""
     cfg: MakerConfig
     rng: random.Random
+    texts: Mapping[str, FrameText] = MappingProxyType({})
+    """sha256 -> what is written in that frame, where text was read."""
 
 
 class Draft(NamedTuple):

@@ -36,7 +36,11 @@ def test_every_setting_has_a_caption_of_whole_sentences(model):
 def test_reference_holds_what_a_recipe_writes_down():
     """Every place in a recipe with all its sections, and no other."""
     given = {"kind": "server", "model": "m", "urls": ["http://127.0.0.1:1/v1"], "price": {}}
-    asked = {"questions": {"asked": {"writer": {"kind": "signals"}}}, "sufficiency": {"judge": given}}
+    asked = {
+        "questions": {"asked": {"writer": {"kind": "signals"}}},
+        "sufficiency": {"judge": given},
+        "text": {},
+    }
     sets = {"contamination": {"sets": [{"name": "a", "file": "b"}]}}
     recipe = Recipe.model_validate(VIDEOS | asked | sets)
     listed = {each.path.replace("[]", "") for each in settings_of(Recipe)}

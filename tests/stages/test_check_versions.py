@@ -13,6 +13,7 @@ from reelproof.schemas.place import Place, PlaceFault
 from reelproof.schemas.question import GivenRow, Task
 from reelproof.schemas.record import Record
 from reelproof.schemas.trace import Case, Claim, ClaimedPlace
+from reelproof.schemas.written import FrameText, TextLine
 from reelproof.stages.answers import claims, given_traces, probes, provenance, sufficiency, traces
 from reelproof.stages.checks import balance
 from reelproof.stages.checks.grounding import GroundingConfig
@@ -153,6 +154,8 @@ def cases_for(check: Any) -> tuple[Case, ...]:
         "film": (made_case([completion("It is 3.", "3")], clip=lossy, name="more"),),
         "grounding": (boxed_case(),),
         "key_places": (boxed_case(),),
+        "writing": (written_case(),),
+        "clip_text": (written_case(),),
     }
     return cases() + more.get(check.name, ())
 
@@ -173,6 +176,28 @@ def boxed_case() -> Case:
     )  # fmt: skip
     question = case.question.model_copy(update={"key_places": (key,)})
     return case._replace(question=question, claims=(sentence,))
+
+
+def written_case() -> Case:
+    """Frames show text: thoughts quote some of it, some at another time or place, and some that is none."""
+    lines = tuple(
+        TextLine(label=text, time_s=None, left=0.1, top=top, right=0.5, bottom=top + 0.1, confidence=0.9)
+        for text, top in (("Channel 5 news", 0.8), ("Breaking story", 0.1))
+    )
+    texts = {
+        frame.sha256: FrameText(
+            video_id="film", sha256=frame.sha256, time_s=frame.time_s, reader="r@1",
+            lines=lines if place < 6 else lines[:1] if place < 9 else (),
+        )
+        for place, frame in enumerate(CLIP.timeline)
+    }  # fmt: skip
+    said = (
+        f'The banner reads "Breaking story" at [{AT[2]} s], and the sign "No entry" at [{AT[3]} s].',
+        f'The banner reads "Breaking story" at [{AT[7]} s]. A sign reads "Exit" at [{AT[10]} s].',
+        f'The <obj>logo</obj><box>[0.5,0.1,0.9,0.3]</box>at<t>{AT[1]}</t>s reads "Channel 5 news".',
+    )
+    case = made_case([completion(each, "3") for each in said], clip=CLIP, name="more")
+    return case._replace(texts=texts)
 
 
 def owns(case: Case, record: Any) -> bool:
@@ -295,6 +320,8 @@ GOLDEN_CHECKS = {
     "film": (1, "42f59a0f63c4c959"),
     "grounding": (4, "fb288b7984ad34cb"),
     "key_places": (1, "372367c54644bef2"),
+    "writing": (1, "44777de2a7bcf7cf"),
+    "clip_text": (1, "dcd8560b54e17636"),
     "sufficiency": (3, "30dc9bdd5289dbae"),
 }
 GOLDEN_STAGES = (

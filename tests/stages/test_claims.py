@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reelproof.schemas.answers.statements import cited_frames, cited_statements
 from reelproof.schemas.chat import ChatRequest, Completion, TextPart
 from reelproof.schemas.footage import Span, hash_distance
 from reelproof.schemas.question import Question, ShownFrame, ShownPicture
@@ -17,7 +18,6 @@ from reelproof.stages.answers.claims import (
     verify_claims,
 )
 from reelproof.stages.answers.controls import control_frames
-from reelproof.stages.answers.statements import cited_frames, cited_statements
 from tests.cases import completion, made_case
 from tests.views import made_clip, made_frame
 

@@ -55,7 +55,8 @@ CRITICAL = {1: 10.8, 2: 13.8, 3: 16.3, 4: 18.5, 5: 20.5, 6: 22.5, 7: 24.3}
 
 
 def test_all_kinds_are_asked_of_lively_films(asked):
-    assert set(asked) == set(MAKERS)
+    about_text = {"text_first", "text_order"}  # nothing is read here: `test_written.py` asks them
+    assert set(asked) == set(MAKERS) - about_text
     assert all(len(questions) >= 80 for questions in asked.values())
 
 

@@ -1,0 +1,137 @@
+"""A sentence that quotes what is written -> whether it is, in the frames and in the box that it names."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from rapidfuzz import fuzz
+
+from reelproof.schemas.answers.placed import Boxed
+from reelproof.schemas.answers.statements import cited_frames, cited_statements
+from reelproof.schemas.place import Place
+from reelproof.schemas.question import Shown
+from reelproof.schemas.written import FrameText, TextLine
+
+ENOUGH = 80.0
+"""From this ratio of characters on, a text is read: OCR takes some for others, and leaves out blanks."""
+_SHORTEST = 3
+"""A quote of fewer letters and digits may be found in nearly any text."""
+_AROUND = 0.03
+"""How far outside a box the middle of a line may lie, as a share of the frame."""
+_QUOTED = re.compile(
+    r"“([^“”]{1,300})”|„([^„“”]{1,300})[“”]|«([^«»]{1,300})»|「([^「」]{1,300})」"
+    r"|(?<![\w\"])\"([^\"\n]{1,300})\"(?!\w)|(?<!\w)'([^'\n]{2,300})'(?!\w)"
+)
+_HELD = re.compile(r"\u27e6(\d{1,6})\u27e7")
+_WRITTEN = re.compile(
+    r"\b(?:sign|label|logo|text|caption|title|headline|heading|banner|poster|slide|screen|written|writing|letters"
+    r"|words?|reads?|reading|inscription|displays?|displayed|watermark|button|page|spells?|printed|shows?)\b",
+    re.IGNORECASE,
+)
+_SAID = re.compile(
+    r"\b(?:asks?|tells?|told|shouts?|repl(?:y|ies|ied)|answers?|whispers?|hears?|heard|speaks?|spoken|speech|voice)\b",
+    re.IGNORECASE,
+)
+_ALIKE = str.maketrans({"l": "i", "1": "i", "|": "i", "0": "o", "5": "s", "8": "b"})
+"""Characters that OCR takes for each other."""
+
+
+class WritingFault(StrEnum):
+    """What is wrong with a quote of what is written."""
+
+    ABSENT = "absent"
+    """No frame of the question shows it."""
+    OTHER_TIME = "other_time"
+    """Other frames show it, and those cited do not."""
+    OTHER_PLACE = "other_place"
+    """The frame shows it outside the box."""
+
+
+class Quoted(NamedTuple):
+    """Words that a thought says are written somewhere."""
+
+    text: str
+    is_known: bool
+    """Whether a frame at the cited time was read at all, and holds any text."""
+    fault: WritingFault | None
+
+
+def quoted_writing(
+    thought: str,
+    shown: Sequence[Shown],
+    texts: Mapping[str, FrameText],
+    places: Callable[[Boxed], Sequence[Place]],
+    tolerance_s: float,
+) -> tuple[Quoted, ...]:
+    """What a thought says is written, each held against the text of the frames.
+
+    Args:
+        thought: Its sentences that cite a time, speak of writing and quote some are looked at.
+        shown: The frames, in order of time.
+        texts: sha256 -> what is written there, of those that were read.
+        places: A boxed thing -> its boxes in shares of the frame.
+        tolerance_s: How far from a cited time a frame may be to stand for it.
+    """
+    return tuple(_judged(thought, shown, texts, places, tolerance_s))
+
+
+def written_score(quote: str, lines: Sequence[TextLine]) -> float:
+    """How much like a stretch of the lines a quote is, 0 … 100; blanks, case and signs aside."""
+    said, there = _plain(quote), _plain(" ".join(line.label for line in lines))
+    if len(said) < _SHORTEST or not there:
+        return 0.0
+    return fuzz.partial_ratio(said, there) if len(said) <= len(there) else fuzz.ratio(said, there)
+
+
+def _judged(
+    thought: str,
+    shown: Sequence[Shown],
+    texts: Mapping[str, FrameText],
+    places: Callable[[Boxed], Sequence[Place]],
+    tolerance_s: float,
+) -> Iterator[Quoted]:
+    quotes: list[str] = []
+
+    def hold(found: re.Match[str]) -> str:
+        quotes.append(next(filter(None, found.groups())))
+        return f"\u27e6{len(quotes) - 1}\u27e7"
+
+    for statement in cited_statements(_QUOTED.sub(hold, thought)):
+        held = [quotes[int(each)] for each in _HELD.findall(statement.text)]
+        if not held or not _WRITTEN.search(statement.text) or _SAID.search(statement.text):
+            continue
+        at = cited_frames(statement.cited, shown, tolerance_s, len(shown))
+        here = [texts[shown[place].sha256] for place in at or () if shown[place].sha256 in texts]
+        boxes = [place for thing in statement.things for place in places(thing)]
+        for quote in held:
+            if len(_plain(quote)) >= _SHORTEST:
+                yield _one(quote, here, list(texts.values()), boxes)
+
+
+def _one(quote: str, here: Sequence[FrameText], every: Sequence[FrameText], boxes: Sequence[Place]) -> Quoted:
+    if any(written_score(quote, _inside(each.lines, boxes)) >= ENOUGH for each in here):
+        return Quoted(quote, True, None)
+    if any(written_score(quote, each.lines) >= ENOUGH for each in here):
+        return Quoted(quote, True, WritingFault.OTHER_PLACE)
+    is_known = any(each.lines for each in here)
+    if any(written_score(quote, each.lines) >= ENOUGH for each in every if each not in here):
+        return Quoted(quote, bool(here), WritingFault.OTHER_TIME)
+    return Quoted(quote, is_known, WritingFault.ABSENT)
+
+
+def _inside(lines: Sequence[TextLine], boxes: Sequence[Place]) -> list[TextLine]:
+    """Lines whose middle lies in one of the boxes; all where none is named."""
+    return [line for line in lines if not boxes or any(_holds(box, line) for box in boxes)]
+
+
+def _holds(box: Place, line: TextLine) -> bool:
+    across, down = (line.left + line.right) / 2, (line.top + line.bottom) / 2
+    return (
+        box.left - _AROUND <= across <= box.right + _AROUND
+        and box.top - _AROUND <= down <= box.bottom + _AROUND
+    )
+
+
+def _plain(text: str) -> str:
+    return "".join(each for each in text.casefold().translate(_ALIKE) if each.isalnum())

@@ -1,0 +1,71 @@
+from functools import partial
+
+import pytest
+
+from reelproof.schemas.answers.placed import places_of
+from reelproof.schemas.answers.writing import WritingFault, quoted_writing, written_score
+from reelproof.schemas.question import ShownPicture
+from reelproof.schemas.written import FrameText, TextLine
+from reelproof.stages.checks.clip_text import covered
+
+
+def line(text: str, *corners: float) -> TextLine:
+    left, top, right, bottom = corners or (0.1, 0.1, 0.5, 0.2)
+    return TextLine(label=text, time_s=None, left=left, top=top, right=right, bottom=bottom, confidence=0.9)
+
+
+def text_of(sha256: str, *lines: TextLine) -> FrameText:
+    return FrameText(video_id="film", sha256=sha256, time_s=float(sha256), reader="r@1", lines=lines)
+
+
+SHOWN = [ShownPicture(str(second), float(second)) for second in range(4)]
+TEXTS = {
+    "0": text_of("0", line("lmage-TextPairs"), line("KNN-lndex", 0.6, 0.8, 0.9, 0.9)),
+    "1": text_of("1", line("Get it!")),
+    "2": text_of("2"),
+}
+
+
+def judged(thought: str):
+    places = partial(places_of, width=640, height=360, unit="pixels")
+    return [(each.is_known, each.fault) for each in quoted_writing(thought, SHOWN, TEXTS, places, 0.25)]
+
+
+RIGHT = [(True, None)]
+ABSENT, OTHER_TIME = [(True, WritingFault.ABSENT)], [(True, WritingFault.OTHER_TIME)]
+
+
+@pytest.mark.parametrize(
+    ("thought", "found"),
+    [
+        ('The title reads "Image-Text Pairs" at [0.0 s].', RIGHT),  # OCR takes I for l and leaves out blanks
+        ("At [0.0 s] the slide shows “image text pairs”.", RIGHT),
+        ("The sign says 'Get it! Now' at [1.0 s].", ABSENT),
+        ('The slide reads "Get it!" at [1.0 s]. So it is B.', RIGHT),
+        ('The slide reads "Get it!" at [0.0 s].', OTHER_TIME),
+        ('The title at [1.0 s] reads "Text-Video Triples".', ABSENT),
+        ('At [2.0 s] the sign says "Get well".', [(False, WritingFault.ABSENT)]),  # nothing was read there
+        ('At [3.0 s] the sign says "Get well".', [(False, WritingFault.ABSENT)]),  # nobody read that frame
+        ('He asks "Image-Text Pairs?" at [1.0 s].', []),  # said, not written
+        ('The title reads "Image-Text Pairs".', []),  # no time is cited
+        ('The label reads "A" at [0.0 s].', []),  # too short to tell
+        ('The <obj>title</obj><box>[60,30,330,80]</box>at<t>0.0</t>s reads "Image-Text Pairs".', RIGHT),
+        (
+            'The <obj>title</obj><box>[384,280,600,330]</box>at<t>0.0</t>s reads "Image-Text Pairs".',
+            [(True, WritingFault.OTHER_PLACE)],
+        ),
+    ],
+)
+def test_what_a_thought_says_is_written_is_held_against_the_frames(thought, found):
+    assert judged(thought) == found
+
+
+def test_a_long_quote_is_not_found_in_a_short_text():
+    assert written_score("Get it from the shop around the corner", [line("Get it")]) < 80
+    assert written_score("Get it", [line("Get it from the shop around the corner")]) == 100
+    assert written_score("Get it", []) == written_score("!", [line("Get it!")]) == 0
+
+
+def test_a_frame_is_covered_by_its_lines_as_far_as_they_lie_in_it():
+    assert covered(text_of("0", line("a"), line("b", 0.9, 0.9, 1.1, 1.0))) == pytest.approx(0.05)
+    assert covered(text_of("0", line("a", 0, 0, 1, 1), line("b", 0, 0, 1, 1))) == 1.0
