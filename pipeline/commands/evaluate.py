@@ -68,7 +68,7 @@ def evaluate(
     from reelproof.pipeline.inputs.dataset_rows import is_manifest
 
     typed = _at_server(Typed(Path(subject), model, out, config, overrides), server)
-    if is_manifest(subject) and not Path(subject).is_dir():
+    if is_manifest(subject):
         _evaluate_manifest(typed, subject, videos)
     else:
         _evaluate_dataset(typed, videos, trust_recipe)

@@ -25,8 +25,14 @@ from reelproof.schemas.text import shown_text
 def browse(build_dir: str, port: int, folder: Path | None, rows: int | None, into_used: bool) -> None:
     """Search and leaf through the dataset of DIR in a browser, at an address that only this machine sees.
 
-    Kept and rejected rows with their frames, thoughts, claims, scores, reasons and requests. Ctrl-C ends it.
+    Kept and rejected rows with their frames, thoughts, claims, scores, reasons and requests; of a watch its
+    events with clips and frames, and whether each was right is asked. Ctrl-C ends it.
     """
+    from reelproof.pipeline.inputs.events_folder import is_events_folder
+
+    if is_events_folder(build_dir):
+        _browse_events(Path(build_dir), port, folder, into_used)
+        return
     from reelproof.pipeline.disk.store import Store
     from reelproof.pipeline.report.server import browse_at
     from reelproof.pipeline.report.static import ReportConfig, write_report
@@ -37,6 +43,16 @@ def browse(build_dir: str, port: int, folder: Path | None, rows: int | None, int
     cfg = ReportConfig(rows=rows) if rows else ReportConfig()
     shown = write_report(Store(build_dir), folder, cfg, into_used)
     click.echo(f"{shown} rows: open {folder / 'index.html'}")
+
+
+def _browse_events(events: Path, port: int, folder: Path | None, into_used: bool) -> None:
+    from reelproof.pipeline.report.events import write_events
+    from reelproof.pipeline.report.events_server import browse_events
+
+    if folder is None:
+        browse_events(events, port, click.echo)
+    else:
+        click.echo(f"{write_events(events, folder, into_used)} events: open {folder / 'index.html'}")
 
 
 @click.command("publish")
@@ -92,7 +108,7 @@ def export_dataset(
     from reelproof.pipeline.export.export import export
     from reelproof.pipeline.inputs.dataset_rows import is_manifest
 
-    if is_manifest(subject) and not Path(subject).is_dir():
+    if is_manifest(subject):
         _export_manifest(subject, layout, out, videos, overrides)
         return
     if videos or overrides:

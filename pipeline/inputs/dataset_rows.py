@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reelproof.pipeline.disk.files import is_local, read_file
+from reelproof.pipeline.inputs.events_folder import EVENTS, is_events_folder, judged_rows
 from reelproof.pipeline.inputs.formats import FORMATS, as_utf8, written_as
 
 _ON_HUB = re.compile(r"hf://datasets/(?P<name>[^/@]+/[^/@]+)(?:@(?P<revision>[^/]+))?/?")
@@ -25,7 +26,9 @@ class RowsFile(NamedTuple):
 
 
 def is_manifest(place: str) -> bool:
-    """Whether a path or URL is that of questions, by its ending or as a dataset's on the Hub."""
+    """Whether a path or URL is that of questions: by its ending, as a dataset's on the Hub, or a watch's."""
+    if is_local(place) and Path(place).is_dir():
+        return is_events_folder(place)
     return place.rpartition(".")[2].casefold() in FORMATS or bool(_ON_HUB.fullmatch(place))
 
 
@@ -40,6 +43,8 @@ def read_rows(place: str, subset: str | None = None, split: str | None = None) -
     Several files of one split become lines of JSON, in their order, without what is binary in them. Raises
     OSError and ValueError, which tells the subsets and splits where there are several and none is named.
     """
+    if is_local(place) and is_events_folder(place):
+        return RowsFile(f"{place}/{EVENTS}", judged_rows(Path(place)), place)
     if not holds_dataset(place):
         if subset or split:
             raise ValueError("`subset` and `split` choose from a dataset, and this is a file")

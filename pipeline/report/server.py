@@ -85,13 +85,11 @@ class Reports:
         return tuple(each or b"" for each in held)
 
 
-class _Handler(RequestHandler):
-    """What all addresses have in common. Only GET is answered."""
-
-    def initialize(self, reports: Reports) -> None:
-        self.report = reports.now()
+class OwnNameHandler(RequestHandler):
+    """What all addresses have in common: they are for this machine's browser, and nobody else's."""
 
     def set_default_headers(self) -> None:
+        """Nothing may frame, embed or keep an answer, and only what the page names is loaded."""
         policy = self.application.settings["content_policy"]
         self.set_header("Server", "reelproof")
         self.set_header("Content-Security-Policy", f"{policy}; frame-ancestors 'none'")
@@ -103,8 +101,16 @@ class _Handler(RequestHandler):
         self.set_header("Cache-Control", "no-store")
 
     def prepare(self) -> None:
+        """Refuse names that lead here from elsewhere."""
         if not _is_own_name(self.request.headers.get("Host", "")):
             raise HTTPError(421, reason="Another host is meant")
+
+
+class _Handler(OwnNameHandler):
+    """An address of the report. Only GET is answered."""
+
+    def initialize(self, reports: Reports) -> None:
+        self.report = reports.now()
 
     async def answer(self, make: Callable[[], str]) -> None:
         """Make a page without holding up others."""
@@ -211,8 +217,13 @@ async def serve(reports: Reports, port: int, told: Callable[[str], None], stop: 
 
     Raises OSError where the port is taken.
     """
+    await serve_app(make_app(reports), port, told, stop)
+
+
+async def serve_app(app: Application, port: int, told: Callable[[str], None], stop: asyncio.Event) -> None:
+    """The same of any pages."""
     sockets = bind_sockets(port, HOST)
-    server = HTTPServer(make_app(reports))
+    server = HTTPServer(app)
     server.add_sockets(sockets)
     told(f"http://{HOST}:{sockets[0].getsockname()[1]}/")
     await stop.wait()
@@ -225,13 +236,17 @@ def browse_at(store: Store, port: int, told: Callable[[str], None]) -> None:
 
     Raises UsageError where there is no dataset, or the port is taken.
     """
-    reports = Reports(store, ROWS_A_PAGE)
+    serve_until_stopped(make_app(Reports(store, ROWS_A_PAGE)), port, told)
+
+
+def serve_until_stopped(app: Application, port: int, told: Callable[[str], None]) -> None:
+    """Serve pages until Ctrl-C, or until this process is asked to end. Raises UsageError for a taken port."""
 
     async def run() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await serve(reports, port, lambda url: told(f"{url} (Ctrl-C ends it)"), stop)
+        await serve_app(app, port, lambda url: told(f"{url} (Ctrl-C ends it)"), stop)
 
     try:
         asyncio.run(run())

@@ -21,8 +21,6 @@ from reelproof.stages.watching.folding import Change
 from reelproof.stages.watching.hysteresis import Stretch
 
 MOST_FRAMES = 8
-UNUSUAL_QUESTION = "Does something happen here that is unlike what is seen before and after it?"
-"""How `unusual` is asked of whoever learns from events."""
 
 
 def event_id(watch_id: str, change: Change) -> str:
@@ -65,7 +63,7 @@ def event_of(
         margin=answer.margin if answer else round(stretch.score - 1, 4),
         thought=answer.thought if answer else "",
         claims=answer.claims if answer else (),
-        frames=_evidence(stretch, ticks, answer, films),
+        frames=_evidence(stretch, ticks, answer, films, cfg.unusual.keep_at),
         model=answer.model if answer else model,
         measured=measured.get(task) if asked else None,
         lag_s=round(lag_s, 3),
@@ -96,16 +94,20 @@ def accuracy(measured: Measured | None) -> str:
 
 
 def _evidence(
-    stretch: Stretch, ticks: Mapping[int, Tick], answer: TickAnswer | None, films: Sequence[WatchedFilm]
+    stretch: Stretch,
+    ticks: Mapping[int, Tick],
+    answer: TickAnswer | None,
+    films: Sequence[WatchedFilm],
+    edge: float,
 ) -> tuple[Evidence, ...]:
     """What the model was shown; of an unusual stretch, frames from all of it with its clearest tick's."""
     clearest = ticks[stretch.clearest]
     if answer is not None:
         return tuple(_frame(each, films[clearest.film].offset_s) for each in answer.shown)
-    found = [
+    found = [  # frames of a pause were not kept
         (each, films[tick.film].offset_s, number == stretch.clearest)
         for number, tick in sorted(ticks.items())
-        if stretch.first <= number <= stretch.last
+        if stretch.first <= number <= stretch.last and tick.stands_out >= edge
         for each in tick.frames
     ]
     own = [place for place, (_, _, is_clearest) in enumerate(found) if is_clearest][:MOST_FRAMES]

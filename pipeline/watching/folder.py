@@ -4,19 +4,19 @@ import hashlib
 import json
 from pathlib import Path
 
-from reelproof.pipeline.disk.renaming import written_then_renamed
+from reelproof.pipeline.disk.renaming import TEMPORARY, written_then_renamed
 from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.inputs.events_folder import WATCH
 from reelproof.pipeline.watching.settings import WatchConfig
 
-EVENTS, FILMS, VERDICTS, JOURNAL = "events.jsonl", "films.jsonl", "verdicts.jsonl", "journal"
-SETTINGS = "watch.json"
+FILMS, JOURNAL = "films.jsonl", "journal"
 _DECIDES_NOTHING = {"stream", "clips", "measured"}
 """Settings without which the same events come."""
 
 
-def is_events_folder(place: str) -> bool:
-    """Whether a watch lies there."""
-    return (Path(place) / SETTINGS).is_file()
+def _is_new(folder: Path) -> bool:
+    """Whether nothing lies there but what a watch left that was killed as it began."""
+    return folder.is_dir() and all(each.name.startswith(TEMPORARY) for each in folder.iterdir())
 
 
 def claim(folder: Path, source: str, model: str, cfg: WatchConfig) -> str:
@@ -29,7 +29,7 @@ def claim(folder: Path, source: str, model: str, cfg: WatchConfig) -> str:
         "model": model,
         "settings": cfg.model_dump(mode="json", exclude=_DECIDES_NOTHING),
     }
-    file = folder / SETTINGS
+    file = folder / WATCH
     if file.is_file():
         held = json.loads(file.read_text(encoding="utf-8"))
         if differing := [name for name in own if held.get(name) != own[name]]:
@@ -37,7 +37,7 @@ def claim(folder: Path, source: str, model: str, cfg: WatchConfig) -> str:
                 f"{folder} holds a watch with another {' and '.join(differing)}; name another --out, or give "
                 "what it was begun with"
             )
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    elif folder.exists() and not _is_new(folder):
         raise UsageError(f"{folder} holds other things and no watch; name a new --out")
     else:
         with written_then_renamed(file) as stream:

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reelproof.pipeline.disk.renaming import TEMPORARY
+from reelproof.pipeline.inputs.events_folder import EVENTS
 from reelproof.pipeline.watching.asking import Asking
 from reelproof.pipeline.watching.clips import Clips
 from reelproof.pipeline.watching.events import event_id, event_of
 from reelproof.pipeline.watching.feed import feed
-from reelproof.pipeline.watching.folder import EVENTS, FILMS, JOURNAL, claim
+from reelproof.pipeline.watching.folder import FILMS, JOURNAL, claim
 from reelproof.pipeline.watching.journal import Journal, LineFile
 from reelproof.pipeline.watching.keeping import FrameFiles, make_room
 from reelproof.pipeline.watching.recorder import Recorder
@@ -122,7 +123,7 @@ class Watch:
                 window = self._seen.window_again(number, film, self._cfg.ticks_a_window)
                 asking.put(window, [each for each in self._cfg.questions if each.text in texts])
         self._frames.sweep({sha256 for event in (*logged, *self._closing) for sha256 in frames_of(event)})
-        for each in self._folder.glob(f"*/{TEMPORARY}*"):
+        for each in self._folder.glob(f"**/{TEMPORARY}*"):
             each.unlink(missing_ok=True)
         return Known(tuple(self._films), next_tick)
 

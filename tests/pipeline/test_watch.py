@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -9,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from reelproof.schemas.event import Event
+from reelproof.pipeline.inputs.events_folder import right_answer
+from reelproof.pipeline.inputs.sources import SourceError, list_sources
+from reelproof.pipeline.recipe import recipe_for_sources
+from reelproof.schemas.event import Choice, Event, EventVerdict
 from reelproof.schemas.footage import Footage
+from reelproof.schemas.question import Task
 from reelproof.stages.footage.decode import LocalVideo, Reel
 from reelproof.stages.footage.scan import FootageConfig, scan_footage
 from tests.films import Shot, make_film
@@ -138,3 +143,51 @@ def test_a_source_that_is_none_is_told_in_one_line(source, told, tmp_path):
     assert ran.code != 0
     assert told in ran.err
     assert "secret" not in ran.err
+
+
+def test_judged_events_are_rows_for_a_build(watched, tmp_path):
+    folder = Path(shutil.copytree(watched, tmp_path / "events"))
+    recipe = recipe_for_sources(str(folder))
+    assert recipe.sources.manifest == str(folder)
+    with pytest.raises(SourceError, match="takes verdicts"):
+        list_sources(recipe.sources)
+    (event,) = events_in(folder)
+    for verdict in (Choice.WRONG, Choice.RIGHT):
+        said = EventVerdict(event_id=event.event_id, verdict=verdict, said_at=0.0)
+        with (folder / "verdicts.jsonl").open("a") as file:
+            file.write(said.model_dump_json() + "\n")
+    listed = list_sources(recipe.sources)
+    assert [file.url for file in listed.files] == [str(folder / event.clip.file)]
+    ((_, question),) = listed.questions
+    assert (question.task, question.answer, question.kind) == (Task.BOOLEAN, "yes", "watched")
+    assert listed.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "task", "answer", "verdict", "right"),
+    [
+        ("unusual", Task.BOOLEAN, "motion", Choice.RIGHT, "yes"),
+        ("unusual", Task.BOOLEAN, "motion", Choice.WRONG, "no"),
+        ("unusual", Task.BOOLEAN, "motion", Choice.UNSURE, None),
+        ("Does it rain?", Task.BOOLEAN, "No", Choice.WRONG, "yes"),
+        ("Who is it?", Task.MULTIPLE_CHOICE, "B", Choice.RIGHT, "B"),
+        ("Who is it?", Task.MULTIPLE_CHOICE, "B", Choice.WRONG, None),
+    ],
+)
+def test_a_verdict_tells_the_right_answer_where_it_can(watched, question, task, answer, verdict, right):
+    (event,) = events_in(watched)
+    event = event.model_copy(update={"question": question, "task": task, "answer": answer})
+    assert right_answer(event, verdict) == right
+
+
+def test_a_watch_that_was_killed_as_it_began_begins_again(camera, tmp_path):
+    out = tmp_path / "events"
+    out.mkdir()
+    (out / ".tmp-1-2-3-here").touch()
+    assert reelproof_here("watch", camera, "--out", out, *QUICKLY).code == 0
+    assert not (out / ".tmp-1-2-3-here").exists()
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "mine.txt").touch()
+    ran = reelproof_here("watch", camera, "--out", other, *QUICKLY)
+    assert (ran.code, (other / "mine.txt").exists()) == (2, True)

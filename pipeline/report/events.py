@@ -1,0 +1,144 @@
+"""The folder of a watch -> its events as pages, with their clips, frames and verdicts, served or written out.
+
+Text from videos, questions and models is only ever text in them; they load nothing from outside and run no
+script.
+"""
+
+import base64
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jinja2
+
+from reelproof.pipeline.disk.own_files import own_files, replace_own_files
+from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.inputs.events_folder import WATCH, read_events, read_verdicts
+from reelproof.schemas.event import UNUSUAL, Choice, Event
+from reelproof.schemas.intervals import Interval, wilson
+
+TEMPLATES = Path(__file__).with_name("templates")
+EVENTS_A_PAGE = 25
+UNJUDGED = "unjudged"
+SHOWN = ("all", UNJUDGED, *map(str, Choice))
+
+
+class EventCard(NamedTuple):
+    """An event as a page shows it."""
+
+    event: Event
+    verdict: Choice | None
+    clip: str
+    """Where its clip is; empty where there is none."""
+    frames: tuple[str, ...]
+    """Where its frames are; empty texts for those that are gone."""
+
+    @property
+    def is_unusual(self) -> bool:
+        """Whether it answers no question."""
+        return self.event.question == UNUSUAL
+
+
+class Page(NamedTuple):
+    """Which events, of how many."""
+
+    shown: str
+    number: int
+    pages: int
+    total: int
+    cards: tuple[EventCard, ...]
+
+
+class EventPages:
+    """The pages of one watch, as its folder is now."""
+
+    def __init__(self, folder: Path, token: str = "") -> None:
+        """With a `token`, pages take verdicts, and send it along."""
+        self.folder, self._token = folder, token
+        self._jinja = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        )
+        self._style = (TEMPLATES / "report.css").read_text(encoding="utf-8") + (
+            TEMPLATES / "events.css"
+        ).read_text(encoding="utf-8")
+
+    @property
+    def content_policy(self) -> str:
+        """Only this style, and pictures, clips and forms of where the page is."""
+        digest = base64.b64encode(hashlib.sha256(self._style.encode()).digest()).decode()
+        form = "'self'" if self._token else "'none'"
+        return (
+            f"default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'sha256-{digest}'; "
+            f"base-uri 'none'; form-action {form}"
+        )
+
+    def page(self, shown: str, number: int) -> str:
+        """Events, the last first: all, those without a verdict, or those with one."""
+        events, verdicts = read_events(self.folder), read_verdicts(self.folder)
+        fitting = [each for each in events if _fits(shown, verdicts.get(each.event_id))]
+        pages = max(-(-len(fitting) // EVENTS_A_PAGE), 1)
+        number = min(max(number, 1), pages)
+        first = (number - 1) * EVENTS_A_PAGE
+        cards = [self._card(each, verdicts) for each in fitting[::-1][first : first + EVENTS_A_PAGE]]
+        return self._jinja.get_template("events.html").render(
+            page=Page(shown, number, pages, len(fitting), tuple(cards)),
+            token=self._token,
+            choices=list(Choice),
+            shown=SHOWN,
+            status=_json(self.folder / "status.json"),
+            watch=_json(self.folder / WATCH),
+            events=len(events),
+            said={choice: sum(each is choice for each in verdicts.values()) for choice in Choice},
+            precision=precision(verdicts),
+            style=self._style,
+            content_policy=self.content_policy,
+        )
+
+    def _card(self, event: Event, verdicts: Mapping[str, Choice]) -> EventCard:
+        clip = event.clip.file if event.clip and (self.folder / event.clip.file).is_file() else ""
+        frames = (f"frames/{each.sha256}.jpg" for each in event.frames)
+        there = tuple(frame if (self.folder / frame).is_file() else "" for frame in frames)
+        return EventCard(event, verdicts.get(event.event_id), clip, there)
+
+
+def precision(verdicts: Mapping[str, Choice]) -> Interval | None:
+    """Share of the judged events that were right; None where nobody judged one."""
+    right = sum(each is Choice.RIGHT for each in verdicts.values())
+    wrong = sum(each is Choice.WRONG for each in verdicts.values())
+    return wilson(right, right + wrong) if right + wrong else None
+
+
+def write_events(folder: Path, out: Path, into_used: bool) -> int:
+    """The pages, with their clips and frames, in a folder that can be put anywhere. Returns the events."""
+    events = read_events(folder)
+    target = Store(str(out))
+    before = own_files(target, into_used)
+    names = ["index.html", *(str(path.relative_to(folder)) for path in _shown_files(folder, events))]
+    pages = EventPages(folder)
+    for name in names[1:]:
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / name, out / name)
+    count = -(-len(events) // EVENTS_A_PAGE) or 1
+    for number in range(1, count + 1):
+        name = "index.html" if number == 1 else f"events-{number}.html"
+        (out / name).write_text(pages.page("all", number), encoding="utf-8")
+        names.append(name)
+    replace_own_files(target, before, set(names))
+    return len(events)
+
+
+def _shown_files(folder: Path, events: Sequence[Event]) -> list[Path]:
+    clips = [folder / each.clip.file for each in events if each.clip]
+    frames = [folder / f"frames/{frame.sha256}.jpg" for each in events for frame in each.frames]
+    return [path for path in dict.fromkeys((*clips, *frames)) if path.is_file()]
+
+
+def _fits(shown: str, verdict: Choice | None) -> bool:
+    return shown == "all" or (verdict is None if shown == UNJUDGED else verdict == shown)
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
