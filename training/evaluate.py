@@ -6,14 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from reelproof.schemas.answers.reading import read_answer
 from reelproof.schemas.answers.scores import lenient_score, strict_score
 from reelproof.schemas.evaluation import EvaluatedAnswer
 from reelproof.schemas.settings import Settings
 from reelproof.training.answer_log import AnswerLog, model_version
-from reelproof.training.batches import PromptStyle, kept_places
+from reelproof.training.batches import PromptConfig, PromptStyle, kept_places
 from reelproof.training.evaluation_tables import GroupReport, group_reports, table_of
 from reelproof.training.preflight import check_longest, frame_contract, load_processor
 from reelproof.training.questions import DatasetQuestions, QuestionSet
@@ -34,6 +34,9 @@ class AskingConfig(Settings):
     """Only so many rows are asked, the first ones; by default all."""
     styles: tuple[PromptStyle, ...] = ("published", "direct")
     """Each is one evaluation: with a thought, and answering at once."""
+    image_settings: dict[str, JsonValue] = Field(default={})
+    """Settings of the model's image processor in place of its own, such as `max_pixels` of Qwen-VL. A run has
+    those that it was trained with, and a server its own."""
     backend: BackendConfig = BackendConfig()
     sampling: SamplingConfig = SamplingConfig(temperature=0.0)
 
@@ -116,16 +119,20 @@ def _setup(asked: QuestionSet, model: str, cfg: AskingConfig, style: PromptStyle
     backend = cfg.backend.model_dump(exclude={"url", "key_variable"})
     drawn = {"batch_rows", "seed"} if not cfg.sampling.temperature else set()
     sampling = cfg.sampling.model_dump(exclude=drawn)
-    return [model_version(model), *asked.setup, style, asked.prompt(style), backend, sampling]
+    return [model_version(model), *asked.setup, style, _prompt(asked, cfg, style), backend, sampling]
+
+
+def _prompt(asked: QuestionSet, cfg: AskingConfig, style: PromptStyle) -> PromptConfig:
+    return asked.prompt(style).model_copy(update={"image_settings": cfg.image_settings})
 
 
 def _open_sampler(asked: QuestionSet, model: str, cfg: AskingConfig, style: PromptStyle) -> Sampler:
     """The server's model, or the one here once it is known that it takes the questions."""
-    prompt = asked.prompt(style)
+    prompt = _prompt(asked, cfg, style)
     if cfg.backend.kind == "server":
         return ServerSampler(cfg.backend, model, prompt)
     path = model_path(model)
-    processor = load_processor(path)
+    processor = load_processor(path, prompt.image_settings)
     frames = frame_contract(processor, asked.frame_sizes(), allow_resize=True)
     examples = asked.examples(style)[: cfg.max_rows]
     check_longest(processor, path, examples, prompt, frames, cfg.sampling.max_tokens)

@@ -3,6 +3,7 @@
 import heapq
 import io
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -24,6 +25,7 @@ from reelproof.training.shards import Example, Shards, example_of
 LONGEST_CHECKED = 16
 """Rows with the most text whose tokens are counted."""
 
+_ON_HUB = re.compile(r"[\w.-]+(/[\w.-]+)?")
 IMAGE_SETTINGS = "image_settings.json"
 """Beside a trained model: the settings of its image processor that the run had in place of its own."""
 
@@ -51,6 +53,8 @@ def load_processor(model: str, image_settings: Mapping[str, Any] = MappingProxyT
 
     `image_settings` go before its image processor's own, and are kept with a model that is trained.
     """
+    if not _ON_HUB.fullmatch(model) and not Path(model).exists():
+        raise SetupError(f"{model}: there is no such folder; name a run's, a model's, or a name on the Hub")
     try:
         config = AutoConfig.from_pretrained(model)
     except (OSError, ValueError) as error:

@@ -252,6 +252,15 @@ def test_a_local_model_answers_a_manifest(bench, tmp_path):
     assert all(each.tokens for each in scored(tmp_path / "out"))
 
 
+def test_the_image_processor_is_set_for_a_model_that_is_asked(bench, tmp_path):
+    model = write_model(tmp_path / "model")
+    words = ("--set", "styles=[brief]", "--set", "image_settings={crop_to_patchez: false}")
+    ran = reelproof_here(
+        "evaluate", bench / "bench.jsonl", "--model", model, "--out", tmp_path / "out", *words
+    )
+    assert (ran.code, "image_settings: crop_to_patchez is no setting of" in ran.err) == (2, True)
+
+
 def test_what_a_row_lacks_and_what_no_row_has_is_told(bench, tmp_path):
     bad = tmp_path / "bad.jsonl"
     rows = [

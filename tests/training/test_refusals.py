@@ -96,6 +96,8 @@ def test_model_that_is_none_is_refused_by_its_name(model, tmp_path):
     (tmp_path / "file").write_text("no model")
     data = dataset("rl", tmp_path / "data")
     message = f"{tmp_path / model} is no model that can be loaded .*; name the folder of a run or of a model"
+    if model == "nowhere":
+        message = f"{tmp_path / model}: there is no such folder"
     refused("rl", data, str(tmp_path / model), tmp_path / "run", SetupError, message)
 
 
