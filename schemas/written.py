@@ -5,12 +5,20 @@ from pydantic import Field
 from reelproof.schemas.place import Place
 from reelproof.schemas.record import Record
 
+SURE = 0.8
+"""From this confidence on, a reader is nearly always right, save for single characters."""
+
 
 class TextLine(Place):
     """A line that is written in a frame; its label is the text."""
 
     confidence: float = Field(ge=0, le=1)
     """The reader's, that it is this text."""
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether it can be held against anybody; small print and patterns are read, but not surely."""
+        return self.confidence >= SURE
 
 
 class FrameText(Record):

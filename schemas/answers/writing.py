@@ -17,6 +17,10 @@ ENOUGH = 80.0
 """From this ratio of characters on, a text is read: OCR takes some for others, and leaves out blanks."""
 _SHORTEST = 3
 """A quote of fewer letters and digits may be found in nearly any text."""
+_FEW = 6
+_SHIFT = 3
+"""So many characters around where a quote is found belong to it as well."""
+_WORDS_KEPT = 0.8
 _AROUND = 0.03
 """How far outside a box the middle of a line may lie, as a share of the frame."""
 _QUOTED = re.compile(
@@ -53,7 +57,7 @@ class Quoted(NamedTuple):
 
     text: str
     is_known: bool
-    """Whether a frame at the cited time was read at all, and holds any text."""
+    """Whether a frame at the cited time was read, holds text, and none there that is read unsurely."""
     fault: WritingFault | None
 
 
@@ -76,10 +80,28 @@ def quoted_writing(
     return tuple(_judged(thought, shown, texts, places, tolerance_s))
 
 
-def written_score(quote: str, lines: Sequence[TextLine]) -> float:
+def is_written(quote: str, lines: Sequence[TextLine]) -> bool:
+    """Whether lines hold a text: nearly all of its characters, and four words in five, each of them nearly.
+
+    A text of a few characters must be a whole line or word of one.
+    """
+    said = _plain(quote)
+    if len(said) < _FEW:
+        return any(said in _words(line.label) for line in lines)
+    there = _plain(" ".join(line.label for line in lines))
+    found = fuzz.partial_ratio_alignment(said, there) if len(said) <= len(there) else None
+    if found is None:
+        return fuzz.ratio(said, there) >= ENOUGH
+    around = there[max(0, found.dest_start - _SHIFT) : found.dest_end + _SHIFT]
+    words = [word for word in map(_plain, quote.split()) if len(word) > _SHORTEST]
+    kept = sum(fuzz.partial_ratio(word, around) >= ENOUGH - 5 for word in words)
+    return found.score >= ENOUGH and kept >= len(words) * _WORDS_KEPT
+
+
+def likeness(quote: str, lines: Sequence[TextLine]) -> float:
     """How much like a stretch of the lines a quote is, 0 … 100; blanks, case and signs aside."""
     said, there = _plain(quote), _plain(" ".join(line.label for line in lines))
-    if len(said) < _SHORTEST or not there:
+    if not said or not there:
         return 0.0
     return fuzz.partial_ratio(said, there) if len(said) <= len(there) else fuzz.ratio(said, there)
 
@@ -110,12 +132,13 @@ def _judged(
 
 
 def _one(quote: str, here: Sequence[FrameText], every: Sequence[FrameText], boxes: Sequence[Place]) -> Quoted:
-    if any(written_score(quote, _inside(each.lines, boxes)) >= ENOUGH for each in here):
+    if any(is_written(quote, _inside(each.lines, boxes)) for each in here):
         return Quoted(quote, True, None)
-    if any(written_score(quote, each.lines) >= ENOUGH for each in here):
+    if any(is_written(quote, each.lines) for each in here):
         return Quoted(quote, True, WritingFault.OTHER_PLACE)
-    is_known = any(each.lines for each in here)
-    if any(written_score(quote, each.lines) >= ENOUGH for each in every if each not in here):
+    seen = [line for each in here for line in _inside(each.lines, boxes)]
+    is_known = any(each.lines for each in here) and all(line.is_sure for line in seen)
+    if any(is_written(quote, each.lines) for each in every if each not in here):
         return Quoted(quote, bool(here), WritingFault.OTHER_TIME)
     return Quoted(quote, is_known, WritingFault.ABSENT)
 
@@ -131,6 +154,10 @@ def _holds(box: Place, line: TextLine) -> bool:
         box.left - _AROUND <= across <= box.right + _AROUND
         and box.top - _AROUND <= down <= box.bottom + _AROUND
     )
+
+
+def _words(label: str) -> set[str]:
+    return {_plain(label), *map(_plain, label.split())}
 
 
 def _plain(text: str) -> str:

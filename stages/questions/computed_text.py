@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from reelproof.schemas.answers.writing import written_score
+from reelproof.schemas.answers.writing import likeness
 from reelproof.schemas.question import Task
 from reelproof.schemas.written import FrameText, TextLine
 from reelproof.stages.questions.computed_frames import timed
@@ -71,8 +71,8 @@ def _is_sure(line: TextLine) -> bool:
 
 def _begins(label: str, place: int, read: Sequence[FrameText]) -> bool:
     """Whether that frame surely shows it, and none before it does."""
-    return written_score(label, read[place].lines) >= _THERE and all(
-        written_score(label, each.lines) < _NOT_THERE for each in read[:place]
+    return likeness(label, read[place].lines) >= _THERE and all(
+        likeness(label, each.lines) < _NOT_THERE for each in read[:place]
     )
 
 
@@ -82,7 +82,7 @@ def _differ(one: str, other: str) -> bool:
 
 def _likeness(label: str, other: str) -> float:
     line = TextLine(label=other, time_s=None, left=0, top=0, right=1, bottom=1, confidence=1)
-    return written_score(label, [line])
+    return likeness(label, [line])
 
 
 TEXT_FIRST = Maker(_text_first, drawn=True, usual=False)

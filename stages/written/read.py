@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
-from pydantic import Field
 
 from reelproof.schemas.footage import Clip, FrameRef
 from reelproof.schemas.settings import Settings
@@ -19,13 +18,11 @@ _SAME_LEVELS = 6.0
 
 
 class WrittenConfig(Settings):
-    """Which frames are read, and what of them is kept."""
+    """Which frames are read."""
 
     frames: Literal["keyframes", "shown"] = "keyframes"
     """`keyframes` are what given and asked questions show; `shown` are those of computed ones as well, which
     costs about three times as much."""
-    min_confidence: float = Field(default=0.6, ge=0, le=1)
-    """Lines of which the reader is less sure are left out."""
 
 
 class Written(NamedTuple):
@@ -64,7 +61,7 @@ def read_frames(
     for frame in frames_to_read(clips, cfg):
         image = pictures.image(frame.sha256)
         if before is None or not _looks_same(before, image):
-            lines = tuple(_lines(reader.read(image), image, cfg))
+            lines = tuple(_lines(reader.read(image), image))
         before = image
         yield FrameText(
             video_id=frame.video_id,
@@ -88,10 +85,10 @@ def frames_to_read(clips: Iterable[Clip], cfg: WrittenConfig) -> list[FrameRef]:
     ]
 
 
-def _lines(found: Iterable[Written], image: np.ndarray, cfg: WrittenConfig) -> Iterator[TextLine]:
+def _lines(found: Iterable[Written], image: np.ndarray) -> Iterator[TextLine]:
     height, width = image.shape[:2]
     for each in sorted(found, key=lambda line: (line.top, line.left)):
-        if each.confidence >= cfg.min_confidence and each.text.strip():
+        if each.text.strip():
             yield TextLine(
                 label=" ".join(each.text.split()),
                 time_s=None,
