@@ -12,6 +12,7 @@ from reelproof.pipeline.steps.dataset import CARD, CHECKSUMS, CROISSANT, SHARDS,
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE, STORYBOARDS
 from reelproof.pipeline.steps.questions import ASKED, QUESTIONS
 from reelproof.pipeline.steps.scores import REPEATS, SCORES
+from reelproof.pipeline.steps.speech import CLIP_SPEECH, SPEECH
 from reelproof.pipeline.steps.whole_set import CONTAMINATION, NEAR_DUPLICATES, POLICY, SPLITS
 from reelproof.pipeline.steps.written import TEXT
 from reelproof.pipeline.teachers.kinds import TeacherConfig
@@ -22,6 +23,8 @@ OVER_PARTS: tuple[PartStep, ...] = (
     STORYBOARDS,
     CLIPS,
     TEXT,
+    SPEECH,
+    CLIP_SPEECH,
     ASKED,
     QUESTIONS,
     TRACES,

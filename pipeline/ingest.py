@@ -9,14 +9,15 @@ from reelproof.pipeline.errors import Damaged
 from reelproof.pipeline.inputs.distinct import distinct_videos, told_licenses
 from reelproof.pipeline.inputs.identities import identify
 from reelproof.pipeline.inputs.sources import SourceList, given_rows
+from reelproof.pipeline.inputs.subtitle_files import find_subtitles
 from reelproof.pipeline.parts.plan import Part, Plan, SizedVideo, ask_again, extend_plan
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.teachers.completions import CompletionLog
-from reelproof.pipeline.workplace import FILES, LOST, Workplace, read_plan, read_records
+from reelproof.pipeline.workplace import FILES, LOST, SUBTITLES, Workplace, read_plan, read_records
 from reelproof.schemas.footage import Quarantine
 from reelproof.schemas.question import GivenRow
 from reelproof.schemas.record import to_table
-from reelproof.schemas.source import SourceIdentity
+from reelproof.schemas.source import SourceIdentity, SubtitleFile
 
 Say = Callable[[str], None]
 
@@ -58,10 +59,14 @@ def ingest(store: Store, recipe: Recipe, listed: SourceList, again: Again, say: 
         grown = ask_again(grown, failed)
     for line in (*listed.notes, *_replaced(known, identities.found), *told_licenses(identities.found)):
         say(line)
+    subtitles = _subtitles(store, recipe, sources)
     doubles = len(identities.found) - len(sources)
     new = len(grown.owner().keys() - plan.owner().keys())
     say(_counted(len(sources), new, given, doubles, listed.skipped))
-    return Ingested(Workplace(store, recipe, grown, sources, given), identities.found, identities.lost)
+    if subtitles:
+        say(f"subtitles: beside {len(subtitles)} of the videos")
+    workplace = Workplace(store, recipe, grown, sources, given, subtitles=subtitles)
+    return Ingested(workplace, identities.found, identities.lost)
 
 
 def save_ingested(ingested: Ingested) -> None:
@@ -70,6 +75,17 @@ def save_ingested(ingested: Ingested) -> None:
     store.write_table(FILES, to_table(ingested.files, SourceIdentity))
     store.write_table(LOST, to_table(ingested.lost, Quarantine))
     ingested.workplace.save()
+
+
+def _subtitles(store: Store, recipe: Recipe, sources: Sequence[SourceIdentity]) -> tuple[SubtitleFile, ...]:
+    """Those beside the videos, where the recipe wants to know what is said."""
+    if recipe.speech is None:
+        return ()
+    try:
+        known = read_records(store, SUBTITLES, SubtitleFile)
+    except Damaged:
+        known = []
+    return tuple(find_subtitles(sources, recipe.speech.language, known))
 
 
 def _known(store: Store) -> list[SourceIdentity]:

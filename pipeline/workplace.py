@@ -25,13 +25,14 @@ from reelproof.pipeline.recipe_changes import RECIPE_COPY as RECIPE_COPY
 from reelproof.schemas.footage import Quarantine
 from reelproof.schemas.question import GivenRow
 from reelproof.schemas.record import Record, from_table, to_table
-from reelproof.schemas.source import SourceIdentity
+from reelproof.schemas.source import SourceIdentity, SubtitleFile
 
 PLAN = "plan.json"
 PLAN_COPY = ".reelproof/plan.json"
 """Without a plan, nobody knows which part holds what: it is there twice."""
 SOURCES, QUESTIONS = "sources/videos.parquet", "sources/questions.parquet"
 FILES, LOST = "sources/files.parquet", "sources/lost.parquet"
+SUBTITLES = "sources/subtitles.parquet"
 
 R = TypeVar("R", bound=Record)
 
@@ -48,6 +49,8 @@ class Workplace:
     given: tuple[GivenRow, ...]
     steps_of: Callable[[Recipe], Dag] = build_dag
     """Recipe -> its steps: those of a build, or some with another ending."""
+    subtitles: tuple[SubtitleFile, ...] = ()
+    """Those beside the sources, one a video that has some."""
 
     @cached_property
     def dag(self) -> Dag:
@@ -62,6 +65,7 @@ class Workplace:
         rows: defaultdict[str, list[GivenRow]] = defaultdict(list)
         for row in self.given:
             rows[row.video_id].append(row)
+        said = {each.video_id: each for each in self.subtitles}
         parts = []
         for part in self.plan.parts:
             mine = [each for each in part.video_ids if each in by_id and owner[each] == part.number]
@@ -69,7 +73,10 @@ class Workplace:
                 sources = tuple(by_id[each] for each in mine)
                 asked = tuple(row for each in mine for row in rows[each])
                 again = self.plan.asked_again.get(part.number, 0)
-                parts.append(PartInputs(part=part, sources=sources, given=asked, asked_again=again))
+                beside = tuple(said[each] for each in mine if each in said)
+                parts.append(
+                    PartInputs(part=part, sources=sources, given=asked, subtitles=beside, asked_again=again)
+                )
         return tuple(parts)
 
     def todos(self) -> list[Todo]:
@@ -166,6 +173,8 @@ class Workplace:
             lambda: store.write_table(SOURCES, to_table(self.sources, SourceIdentity)),
             lambda: store.write_table(QUESTIONS, to_table(self.given, GivenRow)),
         ]
+        if self.subtitles or store.exists(SUBTITLES):
+            writes.append(lambda: store.write_table(SUBTITLES, to_table(self.subtitles, SubtitleFile)))
         side_by_side(store, lambda write: write(), writes)
         for name in (PLAN_COPY, PLAN):
             store.write_bytes(name, sealed_json(self.plan, name))
@@ -188,9 +197,10 @@ def open_workplace(build: str | Store, overrides: Sequence[str] = ()) -> Workpla
         lambda: read_plan(store),
         lambda: _must_be_there(store, SOURCES, SourceIdentity),
         lambda: _must_be_there(store, QUESTIONS, GivenRow),
+        lambda: tuple(read_records(store, SUBTITLES, SubtitleFile)),
     ]
     try:
-        recipe_text, plan, sources, given = side_by_side(store, lambda read: read(), reads)
+        recipe_text, plan, sources, given, subtitles = side_by_side(store, lambda read: read(), reads)
     except (FileNotFoundError, NotADirectoryError):
         if is_build(store):
             raise Damaged(store.url, RECIPE, "it is gone") from None
@@ -198,7 +208,7 @@ def open_workplace(build: str | Store, overrides: Sequence[str] = ()) -> Workpla
             f"{store.url} holds no build (no {RECIPE} there); make one with `reelproof build`"
         ) from None
     recipe = recipe_of_build(recipe_text, overrides, where=f"{store.url}/{RECIPE}")
-    return Workplace(store, recipe, plan or Plan(), sources, given)
+    return Workplace(store, recipe, plan or Plan(), sources, given, subtitles=subtitles)
 
 
 def is_build(store: Store) -> bool:

@@ -78,6 +78,8 @@ class PolicyConfig(Settings):
     """Largest share of a clip's frames that text may cover, where text was read."""
     max_lasting_text_share: float = Field(default=1.0, ge=0, le=1)
     """Largest share of the frame that text may cover which stays over a clip's cuts, as a watermark does."""
+    keep_misquotes: bool = False
+    """Thoughts are kept that quote, with a time, what is not said, or is said at another time."""
     require_probes: bool = False
     """A trace is rejected where its question was not asked without its frames."""
     max_blind_pass_rate: float = Field(default=0.5, ge=0, le=1)
@@ -211,6 +213,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "max_repetition": 0.6,
         "max_foreign_script": 0.5,
         "keep_declared_guesses": True,
+        "keep_misquotes": True,
         "min_citations_in_clip": 0.5,
         "min_citations_near_frame": 0.0,
         "min_grounded_share": 0.0,

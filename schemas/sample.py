@@ -4,6 +4,7 @@ from reelproof.schemas.footage import Span
 from reelproof.schemas.place import Place
 from reelproof.schemas.question import QuestionSource, Task
 from reelproof.schemas.record import Record
+from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import JudgedClaim
 
 
@@ -52,6 +53,8 @@ class Row(Record):
     """Each frame's time in the video that it comes from: another one's, where a question brings that in."""
     frame_sha256: tuple[str, ...]
     """SHA-256 of each shown frame's JPEG bytes: what the teacher saw."""
+    speech: tuple[SpeechLine, ...] = ()
+    """What is said, as the teacher read it among the frames. No such column where nobody listened."""
     question_id: str
     """A hash of the clip and of what is asked about it."""
     question_kind: str

@@ -119,7 +119,18 @@ class CitationScore(Score):
     citations_in_clip: float | None = Field(ge=0, le=1)
     """Share of the cited times that lie inside the clip; null without citations."""
     citations_near_frame: float | None = Field(ge=0, le=1)
-    """Share of the cited times within tolerance of a frame that was shown; null without citations."""
+    """Share of the cited times near a frame that was shown, or a line of speech; null without citations."""
+
+
+class QuoteScore(Score):
+    """Is what the thought quotes said, and then? None of it is looked for where no lines are shown."""
+
+    quotes: int = Field(ge=0)
+    """Quotations, in sentences that cite a time, of what is said."""
+    misquotes: int = Field(ge=0)
+    """Those whose words nobody says in the clip."""
+    mistimed_quotes: int = Field(ge=0)
+    """Those that are said at another time."""
 
 
 class ProbeScore(Score):

@@ -42,3 +42,15 @@ class SourceIdentity(Record):
     video_id: str
     """sha256 of the bytes, hex."""
     file: SourceFile
+
+
+class SubtitleFile(Record):
+    """A file of subtitles that lies beside a video."""
+
+    video_id: str
+    """The video's."""
+    sha256: str
+    """Of the file's bytes, hex."""
+    language: str | None
+    """Two letters where there are two; null where the file's name tells none."""
+    file: SourceFile

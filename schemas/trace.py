@@ -11,6 +11,7 @@ from reelproof.schemas.footage import Clip, Span
 from reelproof.schemas.place import Place, PlaceFault
 from reelproof.schemas.question import Question
 from reelproof.schemas.record import Record
+from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.written import FrameText
 
 
@@ -213,3 +214,5 @@ class Case(NamedTuple):
     """Of a written question, where it was answered again without its key."""
     texts: Mapping[str, FrameText] = MappingProxyType({})
     """sha256 -> what is written in that frame of the clip's video, where text was read."""
+    lines: tuple[SpeechLine, ...] = ()
+    """What is said in the clip, as the question shows it."""

@@ -11,6 +11,7 @@ from reelproof.pipeline.recipe import recipe_for_sources
 FILE = Path(__file__).parent.parent / "ARCHITECTURE.md"
 ALL_STEPS = (
     "text={frames: shown}",
+    "speech={}",
     "sufficiency={judge: {kind: signals}}",
     "questions.asked.writer={kind: server, urls: [http://127.0.0.1:1/v1], model: writer}",
 )

@@ -4,6 +4,7 @@ Every image is decoded from the JPEG bytes that the teacher saw and handed to th
 """
 
 import io
+import re
 import string
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
@@ -16,6 +17,7 @@ from torch import Tensor
 from reelproof.schemas.answers.reading import read_completion
 from reelproof.schemas.sample import ChatMessage, ChatPart
 from reelproof.schemas.settings import Settings
+from reelproof.schemas.speech import SPEECH_NOTE
 from reelproof.training.shards import Example
 
 PromptStyle = Literal["published", "brief", "direct"]
@@ -23,6 +25,7 @@ BRIEF_REQUEST = " Think, then answer."
 DIRECT_REQUEST = " Answer at once."
 OPENING = "<think>"
 SOME_ANSWER = "(an answer)"
+_LABEL = re.compile(r"\[\d+(?:\.\d+)? s\]|Frame \d+")
 
 
 class PromptConfig(Settings):
@@ -86,6 +89,20 @@ def keep_frames(example: Example, places: Sequence[int]) -> Example:
         turns.append(turn.model_copy(update={"content": tuple(parts)}))
     images = tuple(image for place, image in enumerate(example.images) if place in kept)
     return example._replace(prompt=tuple(turns), images=images)
+
+
+def without_speech(example: Example) -> Example:
+    """The same row as who hears nothing sees it: without the lines among its frames."""
+    told = {line.told for line in example.speech}
+    turns = []
+    for turn in example.prompt:
+        parts = (
+            part.model_copy(update={"text": part.text.removeprefix(SPEECH_NOTE)}) if part.text else part
+            for part in turn.content
+            if part.text not in told
+        )
+        turns.append(turn.model_copy(update={"content": tuple(parts)}))
+    return example._replace(prompt=tuple(turns), speech=())
 
 
 def frame_labels(example: Example) -> list[str]:
@@ -208,10 +225,14 @@ def _short_turn(example: Example, style: PromptStyle) -> ChatMessage:
         f" {letter}. {text}" for letter, text in zip(string.ascii_uppercase, example.options, strict=False)
     )
     request = DIRECT_REQUEST if style == "direct" else BRIEF_REQUEST
-    parts = [ChatPart(type="text", text=example.question + options + request)]
-    for label in frame_labels(example):
-        parts += [ChatPart(type="text", text=label), ChatPart(type="image", text=None)]
-    return ChatMessage(role="user", content=tuple(parts))
+    shown = [part for turn in example.prompt for part in turn.content if _is_shown(part, example)]
+    asked = ChatPart(type="text", text=example.question + options + request)
+    return ChatMessage(role="user", content=(asked, *shown))
+
+
+def _is_shown(part: ChatPart, example: Example) -> bool:
+    """Whether it is a frame, what stands before one, or what is said."""
+    return part.type == "image" or is_label(part.text) or part.text in {line.told for line in example.speech}
 
 
 def _plain_turn(turn: ChatMessage) -> dict[str, Any]:
@@ -224,4 +245,4 @@ def _plain_turn(turn: ChatMessage) -> dict[str, Any]:
 
 def is_label(text: str | None) -> bool:
     """Whether it is what stands before a frame: its time or its place."""
-    return bool(text) and len(text or "") <= 24 and (text or "").startswith(("[", "Frame "))
+    return _LABEL.fullmatch(text or "") is not None

@@ -53,6 +53,8 @@ class EvaluateConfig(AskingConfig):
     shards: ShardsConfig = ShardsConfig(subset="rl", split="test")
     max_frames: int | None = Field(default=None, ge=1)
     """No question shows more frames than this; by default all of its own."""
+    speech: bool = True
+    """What is said stands among the frames, as the teacher read it; else rows are asked without it."""
 
 
 class Evaluation(NamedTuple):
@@ -73,7 +75,7 @@ def evaluate_model(
     tell: Callable[[str], None] = lambda _: None,
 ) -> list[GroupReport]:
     """Ask DIR's questions, as `evaluate_questions` does."""
-    asked = DatasetQuestions(build_dir, cfg.shards, cfg.max_frames)
+    asked = DatasetQuestions(build_dir, cfg.shards, cfg.max_frames, cfg.speech)
     return list(evaluate_questions(asked, model, out, cfg, verifier, tell).reports)
 
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Protocol
 
 from reelproof.schemas.sample import ChatMessage, ChatPart
+from reelproof.schemas.speech import frames_before
 from reelproof.training.batches import is_label
 from reelproof.training.shards import Example
 
@@ -45,9 +46,12 @@ def with_frames(example: Example, count: int, films: Films) -> Example | None:
     if images is None:
         return None
     before, turn, after = turns
+    said = list(zip(frames_before(example.speech, times_s), example.speech, strict=True))
     shown: list[ChatPart] = []
-    for time_s in times_s:
+    for place, time_s in enumerate(times_s):
+        shown += [ChatPart(type="text", text=line.told) for before, line in said if before == place]
         shown += [ChatPart(type="text", text=f"[{time_s:.1f} s]"), ChatPart(type="image", text=None)]
+    shown += [ChatPart(type="text", text=line.told) for before, line in said if before == count]
     shown_turn = turn.model_copy(update={"content": (*before, *shown, *after)})
     prompt = tuple(shown_turn if each is turn else each for each in example.prompt)
     return example._replace(
@@ -56,15 +60,20 @@ def with_frames(example: Example, count: int, films: Films) -> Example | None:
 
 
 def _apart(example: Example) -> tuple[Sequence[ChatPart], ChatMessage, Sequence[ChatPart]] | None:
-    """What comes before the frames with their labels, the turn they are in, and what comes after.
+    """What comes before the frames, with their labels and what is said, their turn, and what comes after.
 
     None where something else comes in between, or frames are in several turns.
     """
     turns = [turn for turn in example.prompt if any(part.type == "image" for part in turn.content)]
     if len(turns) != 1:
         return None
-    parts = turns[0].content
-    places = [place for place, part in enumerate(parts) if part.type == "image" or is_label(part.text)]
-    if len(places) != 2 * len(example.images) or places[-1] - places[0] + 1 != len(places):
+    parts, told = turns[0].content, {line.told for line in example.speech}
+    shown = [
+        place
+        for place, part in enumerate(parts)
+        if part.type == "image" or is_label(part.text) or part.text in told
+    ]
+    wanted = 2 * len(example.images) + len(example.speech)
+    if len(shown) != wanted or shown[-1] - shown[0] + 1 != wanted:
         return None
-    return parts[: places[0]], turns[0], parts[places[-1] + 1 :]
+    return parts[: shown[0]], turns[0], parts[shown[-1] + 1 :]

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from PIL import Image
 
-from reelproof.training.batches import PromptConfig, PromptStyle
+from reelproof.training.batches import PromptConfig, PromptStyle, without_speech
 from reelproof.training.shards import Example, ShardsConfig, open_shards, stream_in_order
 
 
@@ -55,11 +55,15 @@ class DatasetQuestions:
 
     leaves_out_lost = False
 
-    def __init__(self, folder: Path, cfg: ShardsConfig, max_frames: int | None = None) -> None:
-        """Raises DatasetError as `open_shards` does."""
+    def __init__(
+        self, folder: Path, cfg: ShardsConfig, max_frames: int | None = None, speech: bool = True
+    ) -> None:
+        """Without `speech`, rows are asked without what is said. Raises DatasetError as `open_shards`."""
         shards = open_shards(folder, cfg)
         self._sha256 = shards.dataset_sha256
-        self._examples = list(stream_in_order(shards))
+        rows = stream_in_order(shards)
+        self._examples = list(rows) if speech else [without_speech(row) for row in rows]
+        self._left_out = [] if speech else ["speech"]
         self._max_frames = max_frames
 
     @property
@@ -69,8 +73,8 @@ class DatasetQuestions:
 
     @property
     def setup(self) -> Sequence[Any]:
-        """The dataset."""
-        return [self._sha256]
+        """The dataset, and whether what is said in it is left out."""
+        return [self._sha256, *self._left_out]
 
     def examples(self, style: PromptStyle) -> Sequence[Example]:  # noqa: ARG002 — it is the prompt that differs
         """Every row."""

@@ -20,6 +20,7 @@ from reelproof.schemas.published import DatasetError, Published, open_folder
 from reelproof.schemas.question import Task
 from reelproof.schemas.sample import ChatMessage
 from reelproof.schemas.settings import Settings
+from reelproof.schemas.speech import SpeechLine
 
 
 class ShardsConfig(Settings):
@@ -91,6 +92,8 @@ class Example(NamedTuple):
     """What proves the answer, and where in which frame, as far as it came with the question."""
     labels: Mapping[str, str] = MappingProxyType({})
     """What its set sorts it by, such as `kind`."""
+    speech: tuple[SpeechLine, ...] = ()
+    """What is said, as it stands among the frames in its prompt."""
 
 
 class _Group(NamedTuple):
@@ -187,6 +190,7 @@ def example_of(row: Mapping[str, Any]) -> Example:
         rejected=_messages(row["rejected"]) if row.get("rejected") else None,
         key_places=tuple(Place.model_validate(each) for each in row.get("key_places") or ()),
         labels={"kind": row["question_kind"]},
+        speech=tuple(SpeechLine.model_validate(each) for each in row.get("speech") or ()),
     )
 
 

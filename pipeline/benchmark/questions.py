@@ -13,7 +13,7 @@ from PIL import Image
 
 from reelproof.pipeline.benchmark.films import CannotBeShown, jpegs_of, length_s, times_of
 from reelproof.pipeline.benchmark.settings import USUAL_LABELS, BenchmarkConfig
-from reelproof.pipeline.benchmark.subtitles import Subtitle, subtitles_of, told_subtitles
+from reelproof.pipeline.benchmark.speech import speech_of
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.inputs.questions_file import ListedRow, ListProblem
 from reelproof.pipeline.inputs.row_file import problem_text
@@ -25,7 +25,9 @@ from reelproof.schemas.footage import Span
 from reelproof.schemas.question import GivenQuestion, ShownPicture, Task
 from reelproof.schemas.sample import ChatMessage, ChatPart
 from reelproof.schemas.source import SourceFile
+from reelproof.schemas.speech import SpeechLine, lines_within
 from reelproof.stages.questions.given import task_of
+from reelproof.stages.speech.film import thinned
 from reelproof.stages.teachers.prompts import DIRECT, ROLLOUT, question_messages
 from reelproof.training.batches import PromptConfig, PromptStyle
 from reelproof.training.shards import Example
@@ -51,7 +53,7 @@ class _Film(NamedTuple):
     url: str
     length_s: float
     size_bytes: int
-    subtitles: tuple[Subtitle, ...]
+    lines: tuple[SpeechLine, ...]
 
 
 class ManifestQuestions:
@@ -66,7 +68,7 @@ class ManifestQuestions:
         self._films: dict[str, _Film] = {}
         self._made: dict[PromptStyle, tuple[Example, ...]] = {}
         self._by_id = {each.question_id: each for each in self.questions}
-        if not self._is_blind or cfg.subtitles:
+        if not self._is_blind or cfg.speech:
             self._find_films()
 
     @property
@@ -163,12 +165,12 @@ class ManifestQuestions:
         return f"{film.url}: it is {film.length_s:.1f} s long, and the question asks about {start_s:g} s on"
 
     def _look(self, file: SourceFile) -> _Film | str:
-        subtitles = subtitles_of(file.url) if self._cfg.subtitles else None
+        speech = speech_of(file.url, self._cfg.speech) if self._cfg.speech else ()
         try:
             length = 0.0 if self._is_blind else length_s(file.url)
         except CannotBeShown as error:
             return f"{file.url}: {error}"
-        return _Film(file.url, length, file.size_bytes, subtitles or ())
+        return _Film(file.url, length, file.size_bytes, speech)
 
     def _lose(self, lost: dict[str, str]) -> None:
         """Questions that cannot be shown, and why. Raises SourceError where they are to stop the command."""
@@ -192,10 +194,12 @@ class ManifestQuestions:
         is_shown = film.url and not self._is_blind and question.question_id not in self._lost
         times_s = times_of(span, self._cfg.frames) if is_shown else ()
         posed = Posed(question.task, given.question, given.options)
-        said = told_subtitles(film.subtitles, span)
+        lines = lines_within(film.lines, span)
+        if self._cfg.speech:
+            lines = thinned(lines, self._cfg.speech.max_words)
         frames = [ShownPicture("", time_s) for time_s in times_s]
         asked = DIRECT if style == "direct" else ROLLOUT
-        prompt = tuple(map(_as_published, question_messages(asked, posed, span, frames, said)))
+        prompt = tuple(map(_as_published, question_messages(asked, posed, span, frames, lines)))
         decides = [
             question.question_id,
             film.size_bytes,
@@ -222,6 +226,7 @@ class ManifestQuestions:
             completion=None,
             scores={},
             labels=question.labels,
+            speech=lines,
         )
 
 

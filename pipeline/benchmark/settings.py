@@ -1,11 +1,13 @@
 """How a manifest's questions are put to a model: which frames they show, and what missing videos come to."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from reelproof.pipeline.inputs.sources import SourcesConfig
 from reelproof.schemas.settings import Settings
+from reelproof.stages.speech.film import SpeechConfig
 from reelproof.training.evaluate import AskingConfig
 
 USUAL_LABELS = (
@@ -34,11 +36,14 @@ class FramesConfig(Settings):
 class BenchmarkConfig(AskingConfig):
     """How the questions of a manifest are asked, all of them and with no policy in between."""
 
+    moved: ClassVar[Mapping[str, str]] = {"subtitles": "speech"}
+    """What a setting was called once -> what it is called now."""
+
     sources: SourcesConfig
     frames: FramesConfig = FramesConfig()
-    subtitles: bool = False
-    """The subtitles that lie beside a video, as `.srt` or `.vtt`, are shown before the question, those of
-    the stretch that it asks about."""
+    speech: SpeechConfig | None = None
+    """What is said in the stretch that a question asks about is shown among its frames: by subtitles beside
+    the video (`.srt`, `.vtt`, `.ass`), else by the text track in it; by default nothing is."""
     missing_videos: Literal["stop", "wrong", "left_out"] = "stop"
     """Questions whose video is missing or damaged `stop` the command, count as `wrong`, or are `left_out`;
     whatever becomes of them is told."""

@@ -47,6 +47,11 @@ def tts(typed: Typed, verifier: "Verifier | None", videos: Path | None, server: 
 @OUT
 @CONFIG
 @OVERRIDES
+@click.option(
+    "--speech",
+    type=click.Choice(["on", "off"]),
+    help="Show what is said among the frames, or leave it out; by default a dataset's rows show it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what evaluate.json holds.")
 @TRUST_RECIPE
 def evaluate(
@@ -57,6 +62,7 @@ def evaluate(
     out: Path,
     config: Path | None,
     overrides: tuple[str, ...],
+    speech: str | None,
     as_json: bool,
     trust_recipe: bool,
 ) -> None:
@@ -68,7 +74,11 @@ def evaluate(
     from reelproof.pipeline.inputs.dataset_rows import is_manifest
 
     typed = _at_server(Typed(Path(subject), model, out, config, overrides), server)
-    if is_manifest(subject):
+    asks_manifest = is_manifest(subject)
+    if speech:
+        listens = {"on": "{}", "off": "null"} if asks_manifest else {"on": "true", "off": "false"}
+        typed = typed._replace(overrides=(f"speech={listens[speech]}", *typed.overrides))
+    if asks_manifest:
         _evaluate_manifest(typed, subject, videos)
     else:
         _evaluate_dataset(typed, videos, trust_recipe)

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from reelproof.pipeline.dataset.blocks import PARTS_A_GROUP, Block, PartSizes
 from reelproof.pipeline.dataset.part_files import read_columns
-from reelproof.pipeline.dataset.rows import Frames, Places, Rows, lists, read_frames, table_schema, turns
+from reelproof.pipeline.dataset.prompt_rows import Places, lists, turns
+from reelproof.pipeline.dataset.rows import Frames, Rows, read_frames, table_schema
 from reelproof.pipeline.disk.sealed import open_parquet
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store

@@ -16,7 +16,8 @@ import polars as pl
 import pyarrow as pa
 
 from reelproof.pipeline.dataset.part_files import PartFiles, measured, read_columns, read_metadata
-from reelproof.pipeline.dataset.rows import Places, read_part
+from reelproof.pipeline.dataset.prompt_rows import Places
+from reelproof.pipeline.dataset.rows import read_part
 from reelproof.pipeline.disk.sealed import write_parquet
 from reelproof.pipeline.disk.side_by_side import Here, Spread, side_by_side
 from reelproof.pipeline.disk.store import Store

@@ -27,6 +27,8 @@ class PartFiles:
     traces: str
     claims: str
     """One row per trace, in the traces file's order: what was said of times that it cites, and found true."""
+    lines: str | None = None
+    """What is said in the clips; null where the recipe does without."""
     scores: Mapping[str, str] = field(default_factory=dict)
     """Check -> its file: one row per trace, in the traces file's order."""
     licenses: Mapping[str, str] = field(default_factory=dict)
@@ -40,7 +42,8 @@ class PartFiles:
     @cached_property
     def words_identity(self) -> str:
         """The same of what rows say and show, and of their licences."""
-        names = _names((self.footage, self.clips, self.questions, self.traces, self.claims))
+        paths = (self.footage, self.clips, self.questions, self.traces, self.claims, self.lines)
+        names = _names(path for path in paths if path)
         return "\n".join([*names, *(f"{video} {name}" for video, name in sorted(self.licenses.items()))])
 
     @cached_property

@@ -1,27 +1,23 @@
 """One part's records -> published rows, in Arrow columns, without a Python object a row."""
 
 import hashlib
-import string
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reelproof.pipeline.dataset.part_files import PartFiles, read_aligned, read_columns, read_metadata
+from reelproof.pipeline.dataset.prompt_rows import Places, lines_of_questions, lists, prompts_of
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import Damaged
 from reelproof.schemas.measurements import score_columns
-from reelproof.schemas.question import Task
 from reelproof.schemas.record import Record, arrow_schema
 from reelproof.schemas.sample import DpoSample, RejectedSample, RlSample, SftSample
+from reelproof.schemas.scores import QuoteScore
 from reelproof.stages.measurements import QUESTION_SCORES
-from reelproof.stages.teachers.prompts import ANSWER_FORMS, FRAME_AT_PLACE, FRAME_AT_TIME, ROLLOUT
-
-Places = npt.NDArray[np.int64]
 
 SAMPLES: dict[str, type[Record]] = {
     "sft": SftSample,
@@ -34,6 +30,9 @@ OF_QUESTIONS = ("rl", "dpo")
 """Configs whose rows are not one trace each: they have the scores that all rollouts of a question share."""
 
 _TRACE_COLUMNS = ("trace_id", "question_id", "prompt_id", "model", "text", "thought", "answer")
+_SPEECH = arrow_schema(SftSample).field("speech").type
+QUOTES = frozenset(score_columns((QuoteScore,)))
+"""Columns of the check that runs wherever a recipe listens."""
 _JPEG = "candidates.list.element.jpeg"
 
 
@@ -83,9 +82,13 @@ class PartRows(NamedTuple):
 
 
 def table_schema(config: str, scores: pa.Schema) -> pa.Schema:
-    """Columns of a config's rows but `images`: those of its record, then every score; all may be null."""
+    """Columns of a config's rows but `images`: those of its record, then every score; all may be null.
+
+    There is a column `speech` where quotes are looked for, as they are wherever somebody listened.
+    """
     kept = set(score_columns(QUESTION_SCORES)) if config in OF_QUESTIONS else set(scores.names)
-    fields = [field for field in arrow_schema(SAMPLES[config]) if field.name != "images"]
+    left_out = {"images"} if QUOTES & set(scores.names) else {"images", "speech"}
+    fields = [field for field in arrow_schema(SAMPLES[config]) if field.name not in left_out]
     fields += [field for field in scores if field.name in kept]
     return pa.schema([pa.field(field.name, nullable(field.type)) for field in fields])
 
@@ -161,8 +164,12 @@ def _question_columns(
         "tolerance": questions["tolerance"],
         "evidence": questions["evidence"],
         "key_places": questions["key_places"],
-        "prompt": _prompts(questions, clip, offsets, pc.struct_field(shown, "shown_s")),
     }
+    lines = None
+    if part.lines:
+        lines = lines_of_questions(questions, read_columns(store, part.lines))
+        columns["speech"] = pa.array([[each.model_dump() for each in said] for said in lines], _SPEECH)
+    columns["prompt"] = prompts_of(questions, clip, offsets, pc.struct_field(shown, "shown_s"), lines)
     return pa.table(columns)
 
 
@@ -190,81 +197,6 @@ def read_frames(store: Store, parts: Sequence[PartFiles], hashes: pa.Array, offs
             footage = parts[np.searchsorted(ends, place, side="right")].footage
             raise Damaged(store.url, footage, f"frame {known[place]} does not match its sha256")
     return Frames(offsets, places, jpegs)
-
-
-def _prompts(questions: pa.Table, clip: pa.Table, offsets: Places, shown_s: pa.Array) -> pa.Array:
-    """`rollout_messages` of each question, as published: text, (name, image) a frame, text."""
-    counts = np.diff(offsets)
-    times = shown_s.to_numpy(zero_copy_only=False)
-    place = np.arange(len(times)) - np.repeat(offsets[:-1], counts)
-    untimed = np.add.reduceat(np.append(np.isnan(times), 0), np.minimum(offsets[:-1], len(times)))
-    untimed = np.where(counts > 0, untimed, 0)
-    labels, label_of = _labels(times, place)
-    intros = [
-        _intro(count, missing == 0, start, end)
-        for count, missing, start, end in zip(
-            counts.tolist(),
-            untimed.tolist(),
-            clip["start_s"].to_pylist(),
-            clip["end_s"].to_pylist(),
-            strict=True,
-        )
-    ]
-    requests = [
-        _request(text, options, task)
-        for text, options, task in zip(
-            questions["text"].to_pylist(),
-            questions["options"].to_pylist(),
-            questions["task"].to_pylist(),
-            strict=True,
-        )
-    ]
-    sizes = 2 * counts + 2
-    starts = np.concatenate([[0], np.cumsum(sizes)])
-    frame_at = np.repeat(starts[:-1], counts) + 1 + 2 * place
-    words = pa.array([*labels, *intros, *requests], pa.string())
-    word = np.full(starts[-1], -1, dtype=np.int64)
-    word[frame_at] = label_of
-    word[starts[:-1]] = len(labels) + np.arange(len(intros))
-    word[starts[1:] - 1] = len(labels) + len(intros) + np.arange(len(requests))
-    kind = pa.array(["image", "text"]).take(pa.array((word >= 0).astype(np.int8)))
-    texts = words.take(pa.array(word, mask=word < 0))
-    content = lists(starts, pa.StructArray.from_arrays([kind, texts], names=["type", "text"]))
-    return turns("user", content)
-
-
-def _labels(times: npt.NDArray[np.float64], place: Places) -> tuple[list[str], Places]:
-    """What stands before each frame: the distinct texts, and which of them (frames,)."""
-    moments, moment_of = np.unique(times, return_inverse=True)
-    most = int(place.max()) + 1 if len(place) else 0
-    timed = [FRAME_AT_TIME.format(time_s=moment) for moment in moments.tolist()]
-    placed = [FRAME_AT_PLACE.format(place=number) for number in range(1, most + 1)]
-    return timed + placed, np.where(np.isnan(times), len(timed) + place, moment_of)
-
-
-def _intro(count: int, timed: bool, start_s: float, end_s: float) -> str:
-    if not count:
-        return ROLLOUT.without_frames
-    return (ROLLOUT.with_times if timed else ROLLOUT.with_places).format(start_s=start_s, end_s=end_s)
-
-
-def _request(text: str, options: Sequence[str], task: str) -> str:
-    lettered = zip(string.ascii_uppercase, options, strict=False)
-    listed = "".join(f"{letter}. {option}\n" for letter, option in lettered)
-    return ROLLOUT.request.format(question=text, options=listed, form=ANSWER_FORMS[Task(task)])
-
-
-def turns(role: str, content: pa.Array) -> pa.Array:
-    """Lists of message parts -> lists of one message."""
-    roles = pa.repeat(pa.scalar(role), len(content))
-    messages = pa.StructArray.from_arrays([roles, content], names=["role", "content"])
-    return lists(np.arange(len(content) + 1), messages)
-
-
-def lists(offsets: Places, values: pa.Array) -> pa.Array:
-    """Values -> lists of them, list i being those from `offsets[i]` to before `offsets[i + 1]`."""
-    kind = pa.list_(pa.field("element", values.type))
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values, type=kind)
 
 
 def _found(keys: pa.Array, among: pa.Array, file: str, what: str) -> Places:

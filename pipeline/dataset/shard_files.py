@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reelproof.pipeline.dataset.rows import Frames, Places, Rows, nullable
+from reelproof.pipeline.dataset.prompt_rows import Places
+from reelproof.pipeline.dataset.rows import Frames, Rows, nullable
 from reelproof.schemas.record import arrow_schema, leaf_paths
 from reelproof.schemas.sample import SftSample
 

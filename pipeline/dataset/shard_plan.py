@@ -17,7 +17,8 @@ import pyarrow as pa
 from reelproof.pipeline.dataset.block_rows import Piece
 from reelproof.pipeline.dataset.blocks import PARTS_A_BLOCK, Block, PartSizes, read_score_schema, read_sizes
 from reelproof.pipeline.dataset.part_files import read_columns
-from reelproof.pipeline.dataset.rows import SAMPLES, Places, table_schema
+from reelproof.pipeline.dataset.prompt_rows import Places
+from reelproof.pipeline.dataset.rows import SAMPLES, table_schema
 from reelproof.pipeline.dataset.shard_files import VERSION, file_schema
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store

@@ -32,6 +32,8 @@ from reelproof.pipeline.decoder.pipes import (
     SpanJob,
     SpanScanned,
     SurveyJob,
+    TrackJob,
+    TrackRead,
     write_message,
 )
 from reelproof.pipeline.decoder.trial import second_of_film
@@ -41,11 +43,12 @@ from reelproof.schemas.settings import Settings
 from reelproof.schemas.span import SpanCut, SpanRow, Survey, Surveyed
 from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.scan import FootageConfig, rows_of
+from reelproof.stages.footage.text_tracks import TextTrack
 
 CHILD_COMMAND = (sys.executable, "-P", "-m", "reelproof.pipeline.decoder.decoding")
 """`-P`: the working folder may hold a `queue.py`, or a `schemas/` that is not ours."""
 _LOOK_EVERY_MS = 100
-Outcome = Footage | Quarantine | Surveyed | SpanScanned
+Outcome = Footage | Quarantine | Surveyed | SpanScanned | TrackRead
 
 
 class ChildLimits(Settings):
@@ -147,6 +150,18 @@ class Scanner:
             job = SpanJob(source, cfg, survey, cut, self._limits.threads)
             if isinstance(self._ask(job, pieces, told), SpanScanned):
                 yield from pieces
+
+    def text_track(self, source: LocalVideo, language: str | None) -> TextTrack | Quarantine | None:
+        """What the film's text track says, or why it cannot be read; None where there is none."""
+        with Shelf() as pieces:
+            answer = self._ask(TrackJob(source, language), pieces)
+        return (
+            answer.track
+            if isinstance(answer, TrackRead)
+            else answer
+            if isinstance(answer, Quarantine)
+            else None
+        )
 
     def _ask(self, job: AnyJob, pieces: Shelf, told: Told | None = None) -> Outcome:
         self._child = self._child or _Child(self._command, self._limits)

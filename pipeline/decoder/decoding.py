@@ -28,6 +28,8 @@ from reelproof.pipeline.decoder.pipes import (
     SpanJob,
     SpanScanned,
     SurveyJob,
+    TrackJob,
+    TrackRead,
     write_message,
 )
 from reelproof.schemas.footage import Footage, Quarantine, QuarantineKind
@@ -36,12 +38,13 @@ from reelproof.stages.footage.decode import Reel
 from reelproof.stages.footage.opening import UnusableVideoError
 from reelproof.stages.footage.scan import scan_in_pieces
 from reelproof.stages.footage.span_scan import scan_span, survey_film
+from reelproof.stages.footage.text_tracks import read_text_track
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _OF_A_MISFIT = (TypeError, AttributeError, NameError, ImportError)
 
 
-Answer = Opened | Piece | Footage | Quarantine | Surveyed | SpanScanned | Failed
+Answer = Opened | Piece | Footage | Quarantine | Surveyed | SpanScanned | TrackRead | Failed
 
 
 def serve(scan: Callable[[AnyJob], Iterable[Answer]], parent_pid: int) -> None:
@@ -95,6 +98,8 @@ def scan_job(job: AnyJob) -> Iterator[Answer]:
     try:
         if isinstance(job, SurveyJob):
             yield Surveyed(survey=survey_film(source, job.cfg))
+        elif isinstance(job, TrackJob):
+            yield TrackRead(read_text_track(source.path, job.language))
         elif isinstance(job, SpanJob):
             yield from scan_span(source, job.cfg, job.survey, job.cut, job.threads)
             yield SpanScanned()

@@ -9,6 +9,7 @@ from reelproof.schemas.footage import FootagePiece, QuarantineKind
 from reelproof.schemas.span import SpanCut, SpanRow, Survey
 from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.scan import FootageConfig
+from reelproof.stages.footage.text_tracks import TextTrack
 
 CHUNK_BYTES = 1 << 20
 Piece = FootagePiece | SpanRow
@@ -40,7 +41,14 @@ class SpanJob(NamedTuple):
     threads: int
 
 
-AnyJob = Job | SurveyJob | SpanJob
+class TrackJob(NamedTuple):
+    """Parent to child: read this film's text track, in this language where one is named."""
+
+    source: LocalVideo
+    language: str | None
+
+
+AnyJob = Job | SurveyJob | SpanJob | TrackJob
 
 
 class Ready(NamedTuple):
@@ -57,6 +65,12 @@ class Opened(NamedTuple):
 
 class SpanScanned(NamedTuple):
     """Child to parent: all rows of the span were sent."""
+
+
+class TrackRead(NamedTuple):
+    """Child to parent: what the text track says; null where there is none."""
+
+    track: TextTrack | None
 
 
 class Failed(NamedTuple):

@@ -24,7 +24,7 @@ from reelproof.pipeline.teachers.remembering import RememberingTeacher
 from reelproof.schemas.footage import Footage, Keyframe, Quarantine, joined
 from reelproof.schemas.question import GivenRow
 from reelproof.schemas.record import Record, arrow_schema, from_table, leaf_paths
-from reelproof.schemas.source import SourceIdentity
+from reelproof.schemas.source import SourceIdentity, SubtitleFile
 from reelproof.stages.teachers.protocol import Teacher
 
 R = TypeVar("R", bound=Record)
@@ -37,6 +37,8 @@ class PartInputs(Record):
     sources: tuple[SourceIdentity, ...]
     """Of the part's videos that are still among the sources, in the part's order."""
     given: tuple[GivenRow, ...] = ()
+    subtitles: tuple[SubtitleFile, ...] = ()
+    """Those beside its videos, where the recipe wants to know what is said."""
     asked_again: int = 0
     """How many times its failed requests were asked again."""
 
@@ -52,6 +54,14 @@ class PartInputs(Record):
             return ""
         content = "\n".join(row.model_dump_json() for row in self.given)
         return "-" + hashlib.sha256(content.encode()).hexdigest()[:8]
+
+    @cached_property
+    def subtitles_key(self) -> str:
+        """Tells results that rest on these subtitles from others: empty, or `-s` and 8 hex digits."""
+        if not self.subtitles:
+            return ""
+        content = "\n".join(f"{each.video_id} {each.sha256} {each.language}" for each in self.subtitles)
+        return "-s" + hashlib.sha256(content.encode()).hexdigest()[:8]
 
     @property
     def again_key(self) -> str:

@@ -114,6 +114,8 @@ class PartStep(StepKind):
     """Whether that is only a bound, so that earlier builds tell better."""
     rests_on_given: bool = False
     """Whether the questions that came with the videos are among its inputs."""
+    rests_on_subtitles: bool = False
+    """Whether the subtitles beside the videos are."""
     rows_at_once: int = 512
     """Records in memory, and in a row group of its file."""
     ahead: Ahead | None = None
@@ -193,6 +195,12 @@ class Step(Generic[K]):
         return mine or any(step.sees_given for step in self.after)
 
     @cached_property
+    def sees_subtitles(self) -> bool:
+        """Whether it, or a step above it, rests on subtitles."""
+        mine = isinstance(self.kind, PartStep) and self.kind.rests_on_subtitles
+        return mine or any(step.sees_subtitles for step in self.after)
+
+    @cached_property
     def sees_replies(self) -> bool:
         """Whether it, or a step above it, rests on what a model replied."""
         return bool(self.asks) or any(step.sees_replies for step in self.after)
@@ -205,8 +213,9 @@ class Step(Generic[K]):
     def file(self, part: PartInputs) -> str:
         """The file that it leaves for a part."""
         given = part.given_key if self.sees_given else ""
+        said = part.subtitles_key if self.sees_subtitles else ""
         again = part.again_key if self.sees_replies else ""
-        return f"{self.folder}/{part.name}{given}{again}.parquet"
+        return f"{self.folder}/{part.name}{given}{said}{again}.parquet"
 
 
 def _counted(value: Any) -> Any:

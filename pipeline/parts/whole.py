@@ -93,7 +93,7 @@ def parts_key(parts: Sequence[PartInputs]) -> str:
     """32 hex digits over which parts there are, which of their videos count, and under which licence."""
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(f"{part.name}{part.given_key}{part.again_key}\n".encode())
+        digest.update(f"{part.name}{part.given_key}{part.subtitles_key}{part.again_key}\n".encode())
         for source in part.sources:
             digest.update(f" {source.video_id} {source.file.license}\n".encode())
     return digest.hexdigest()[:32]

@@ -9,6 +9,7 @@ from reelproof.pipeline.recipe import Recipe, SharedTeacher, SufficiencyRole
 from reelproof.pipeline.steps.asking import asked_of, cases_of, frames_of, most_shown
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.questions import QUESTIONS
+from reelproof.pipeline.steps.speech import CLIP_SPEECH
 from reelproof.pipeline.teachers.kinds import TeacherConfig
 from reelproof.schemas.trace import Case, Claim, ProbeResult, Sufficiency, Trace, TraceClaims
 from reelproof.stages.answers import claims, given_traces, probes, provenance, sufficiency, traces
@@ -63,6 +64,7 @@ TRACES = PartStep(
     sections=("given_traces", "teachers", "rollouts"),
     makes=Trace,
     after=(FOOTAGE, CLIPS, QUESTIONS),
+    also=(CLIP_SPEECH,),
     prompts=("ROLLOUT",),
     asks=_teachers,
     calls=_rollouts,
@@ -73,7 +75,7 @@ def probe_part(run: PartRun, prober: TeacherConfig, cfg: ProbeConfig) -> Iterato
     """Each question blind, with one frame, and with its frames shuffled."""
     asked = asked_of(run)
     with run.open_teacher(prober) as teacher:
-        cases = (Case(each.clip, each.question, ()) for each in asked)
+        cases = (Case(each.clip, each.question, (), lines=each.lines) for each in asked)
         yield from probe_questions(cases, teacher, cfg, frames_of(run, asked))
 
 
@@ -93,6 +95,7 @@ PROBES = PartStep(
     sections=("prober", "probes"),
     makes=ProbeResult,
     after=(FOOTAGE, CLIPS, QUESTIONS),
+    also=(CLIP_SPEECH,),
     prompts=("ROLLOUT",),
     asks=_prober,
     calls=_probes,
@@ -123,6 +126,7 @@ CLAIMS = PartStep(
     sections=("verifier", "claims"),
     makes=Claim,
     after=(FOOTAGE, CLIPS, QUESTIONS, TRACES),
+    also=(CLIP_SPEECH,),
     prompts=("CLAIM", "PLACE"),
     asks=_verifier,
     calls=_claims,

@@ -10,6 +10,7 @@ from reelproof.pipeline.recipe import Recipe
 from reelproof.schemas.footage import Clip, ClipKind
 from reelproof.schemas.question import Question, WrittenQuestion
 from reelproof.schemas.record import Record
+from reelproof.schemas.speech import ClipSpeech, SpeechLine, shown_lines
 from reelproof.schemas.trace import Case, Claim, ProbeResult, Sufficiency, Trace
 from reelproof.schemas.written import FrameText
 from reelproof.stages.answers.traces import ClipQuestion
@@ -37,7 +38,16 @@ def most_shown(recipe: Recipe) -> int:
 def asked_of(run: PartRun) -> list[ClipQuestion]:
     """The part's questions with their clips, in order."""
     cut = {clip.clip_id: clip for clip in run.read("clips", Clip)}
-    return [ClipQuestion(cut[question.clip_id], question) for question in run.read("questions", Question)]
+    lines = lines_of_clips(run)
+    return [
+        ClipQuestion(cut[each.clip_id], each, shown_lines(each, lines.get(each.clip_id, ())))
+        for each in run.read("questions", Question)
+    ]
+
+
+def lines_of_clips(run: PartRun) -> Mapping[str, tuple[SpeechLine, ...]]:
+    """clip_id -> what is said there; nothing where the recipe does without."""
+    return {each.clip_id: each.lines for each in _read(run, "clip_speech", ClipSpeech)}
 
 
 def frames_of(run: PartRun, asked: list[ClipQuestion]) -> Mapping[str, bytes]:
@@ -57,12 +67,12 @@ def cases_of(run: PartRun) -> Iterator[Case]:
     texts = {each.sha256: each for each in _read(run, "text", FrameText)}
     agreement = {each.question.question_id: each.agreement for each in written if each.question}
     for question_id, group in itertools.groupby(run.read("traces", Trace), lambda trace: trace.question_id):
-        clip, question = asked[question_id]
+        clip, question, lines = asked[question_id]
         rollouts = tuple(group)
         mine = tuple(claim for trace in rollouts for claim in claims[trace.trace_id])
         judgements = tuple(judged[trace.trace_id] for trace in rollouts if trace.trace_id in judged)
         agreed = agreement.get(question_id)
-        yield Case(clip, question, rollouts, probes.get(question_id), mine, judgements, agreed, texts)
+        yield Case(clip, question, rollouts, probes.get(question_id), mine, judgements, agreed, texts, lines)
 
 
 def _read(run: PartRun, step: str, record: type[R]) -> Iterator[R]:

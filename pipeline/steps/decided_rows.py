@@ -21,6 +21,7 @@ from reelproof.pipeline.steps.answers import PROVENANCE, TRACES
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.questions import QUESTIONS
 from reelproof.pipeline.steps.scores import REPEATS, SCORES
+from reelproof.pipeline.steps.speech import CLIP_SPEECH
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.stages.deciding import Cuts, decide
 from reelproof.stages.luck_pools import add_sums, pool_figures, pool_sums, with_figures
@@ -187,6 +188,7 @@ def files_of(run: WholeRun) -> tuple[PartFiles, ...]:
             questions=above[QUESTIONS.name].file(part),
             traces=above[TRACES.name].file(part),
             claims=above[PROVENANCE.name].file(part),
+            lines=above[CLIP_SPEECH.name].file(part) if CLIP_SPEECH.name in above else None,
             scores={step.name.removeprefix("score."): step.file(part) for step in scores},
             licenses={source.video_id: source.file.license for source in part.sources},
         )

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.parts.step import Ask, Expected, PartStep
 from reelproof.pipeline.recipe import Recipe
-from reelproof.pipeline.steps.asking import most_keyframes
+from reelproof.pipeline.steps.asking import lines_of_clips, most_keyframes
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
+from reelproof.pipeline.steps.speech import CLIP_SPEECH
 from reelproof.pipeline.steps.written import TEXT
 from reelproof.pipeline.teachers.kinds import TeacherConfig
 from reelproof.schemas.footage import Clip
@@ -24,8 +25,9 @@ def write_asked(
     """Have questions written about each clip, and answered again without their key."""
     cut = list(run.read("clips", Clip))
     frames = run.frames({frame.sha256 for clip in cut for frame in clip.keyframes})
+    lines = lines_of_clips(run)
     with run.open_teacher(writes) as writer, run.open_teacher(answers) as answerer:
-        yield from ask_questions(cut, writer, answerer, wanted, frames)
+        yield from ask_questions(cut, writer, answerer, wanted, frames, lines)
 
 
 def _asks(recipe: Recipe) -> tuple[Ask, ...]:
@@ -52,6 +54,7 @@ ASKED = PartStep(
     sections=("questions.asked.writer", "questions.asked.answers_again", "questions.asked.wanted"),
     makes=WrittenQuestion,
     after=(FOOTAGE, CLIPS),
+    also=(CLIP_SPEECH,),
     prompts=("WRITER", "ROLLOUT"),
     asks=_asks,
     calls=_calls,

@@ -12,6 +12,7 @@ from reelproof.pipeline.steps.answers import CLAIMS, PROBES, SUFFICIENCY, TRACES
 from reelproof.pipeline.steps.asking import cases_of
 from reelproof.pipeline.steps.footage import CLIPS
 from reelproof.pipeline.steps.questions import ASKED, QUESTIONS
+from reelproof.pipeline.steps.speech import CLIP_SPEECH
 from reelproof.pipeline.steps.written import TEXT
 from reelproof.schemas.scores import RepeatScore, Score
 from reelproof.stages.checks.check import Check
@@ -26,8 +27,13 @@ NEEDS: Mapping[str, tuple[PartStep, ...]] = {
     "sufficiency": (SUFFICIENCY,),
     "asked": (ASKED,),
     "text": (TEXT,),
+    "speech": (CLIP_SPEECH,),
 }
 """What a check needs -> the steps that it comes after, beside those that every check does."""
+
+
+ALSO: Mapping[str, tuple[PartStep, ...]] = {"citations": (CLIP_SPEECH,)}
+"""Check -> the steps that it comes after where the recipe has them."""
 
 
 def measure(check: Check, run: PartRun, cfg: BaseModel) -> Iterator[Score]:
@@ -43,6 +49,7 @@ SCORES = tuple(
         sections=(f"checks.{check.name}",),
         makes=check.score,
         after=(CLIPS, QUESTIONS, TRACES, *NEEDS[check.needs]),
+        also=ALSO.get(check.name, ()),
     )
     for check in CHECKS
 )

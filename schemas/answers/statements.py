@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from reelproof.schemas.answers.evidence import placed_things
 from reelproof.schemas.answers.placed import Boxed, in_tags
+from reelproof.schemas.answers.quotes import QUOTED
 from reelproof.schemas.answers.reading import cited_spans
 from reelproof.schemas.footage import Span
 from reelproof.schemas.question import Shown
@@ -26,14 +27,17 @@ class Statement(NamedTuple):
     """What it puts into boxes of frames whose times are known."""
 
 
-def cited_statements(thought: str) -> tuple[Statement, ...]:
-    """The sentences of a thought that cite a time, in order; a box without one takes that cited before."""
-    return tuple(_statements(in_tags(thought)))
+def cited_statements(thought: str, whole_quotes: bool = False) -> tuple[Statement, ...]:
+    """The sentences of a thought that cite a time, in order; a box without one takes that cited before.
+
+    With `whole_quotes`, what stands in quotation marks is of one sentence with what is around it.
+    """
+    return tuple(_statements(in_tags(thought), whole_quotes))
 
 
-def _statements(text: str) -> Iterator[Statement]:
+def _statements(text: str, whole_quotes: bool) -> Iterator[Statement]:
     before_s: float | None = None
-    for sentence in _sentences(text):
+    for sentence in _sentences(text, whole_quotes):
         said = sentence[:_LONGEST_CLAIM]
         things = tuple(each for each in placed_things(said, before_s) if each.time_s is not None)
         cited = cited_spans(sentence)
@@ -45,12 +49,14 @@ def _statements(text: str) -> Iterator[Statement]:
             yield Statement(said, cited, things)
 
 
-def _sentences(text: str) -> Iterator[str]:
-    """No name in tags is torn apart by a full stop in it."""
-    names = [each.span() for each in _NAME.finditer(text)] if "<obj>" in text else []
+def _sentences(text: str, whole_quotes: bool) -> Iterator[str]:
+    """No name in tags, and no quote, is torn apart by a full stop in it."""
+    wholes = [each.span() for each in _NAME.finditer(text)] if "<obj>" in text else []
+    if whole_quotes:
+        wholes += [each.span() for each in QUOTED.finditer(text)]
     start = 0
     for end in _SENTENCE_END.finditer(text):
-        if not any(first < end.start() < last for first, last in names):
+        if not any(first < end.start() < last for first, last in wholes):
             yield text[start : end.start()].strip()
             start = end.end()
     yield text[start:].strip()

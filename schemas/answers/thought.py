@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from reelproof.schemas.answers.wording import words
 from reelproof.schemas.footage import Clip, Span
+from reelproof.schemas.speech import SpeechLine
 
 
 def thought_words(thought: str) -> int:
@@ -26,10 +27,27 @@ def lies_in_clip(span: Span, clip: Clip, tolerance_s: float) -> bool:
     return clip.start_s - tolerance_s <= span.start_s and span.end_s <= clip.end_s + tolerance_s
 
 
-def cited_near_frames(cited: Sequence[Span], times_s: Sequence[float], tolerance_s: float) -> float | None:
-    """Share of the cited times and spans within the tolerance of a shown frame; None where none is cited."""
-    near = [_lies_near(span, times_s, tolerance_s) for span in cited]
+def cited_near_frames(
+    cited: Sequence[Span],
+    times_s: Sequence[float],
+    tolerance_s: float,
+    lines: Sequence[SpeechLine] = (),
+) -> float | None:
+    """Share of the cited times and spans within the tolerance of a shown frame, or of a shown line of what is
+    said; None where none is cited.
+    """
+    near = [
+        _lies_near(span, times_s, tolerance_s) or _lies_in_a_line(span, lines, tolerance_s) for span in cited
+    ]
     return sum(near) / len(near) if near else None
+
+
+def _lies_in_a_line(span: Span, lines: Sequence[SpeechLine], tolerance_s: float) -> bool:
+    """Whether something is said within the tolerance of the span."""
+    return any(
+        line.start_s - tolerance_s <= span.end_s and span.start_s <= line.end_s + tolerance_s
+        for line in lines
+    )
 
 
 def _lies_near(span: Span, times_s: Sequence[float], tolerance_s: float) -> bool:

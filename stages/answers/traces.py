@@ -11,6 +11,7 @@ from reelproof.schemas.draws import hash32
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.question import Question
 from reelproof.schemas.settings import Settings
+from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import Trace
 from reelproof.stages.teachers.prompts import ROLLOUT, rollout_messages
 from reelproof.stages.teachers.protocol import Teacher, complete_all
@@ -42,6 +43,8 @@ class ClipQuestion(NamedTuple):
 
     clip: Clip
     question: Question
+    lines: tuple[SpeechLine, ...] = ()
+    """What is said in the clip, as the question shows it."""
 
 
 class TeacherShare(NamedTuple):
@@ -128,7 +131,7 @@ def rollout_request(asked: ClipQuestion, model: str, sample_index: int, cfg: Rol
         seed=hash32("seed", cfg.seed, question.question_id) >> 1,  # servers take signed 32-bit seeds
         logprobs=cfg.logprobs,
     )
-    messages = rollout_messages(asked.clip, question, question.frames)
+    messages = rollout_messages(asked.clip, question, question.frames, asked.lines)
     return ChatRequest(model=model, messages=messages, sampling=sampling, sample_index=sample_index)
 
 

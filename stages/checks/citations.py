@@ -8,6 +8,7 @@ from reelproof.schemas.answers.thought import cited_near_frames, lies_in_clip
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.scores import CitationScore
 from reelproof.schemas.settings import Settings
+from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import Case, Trace
 
 VERSION = 2
@@ -23,19 +24,23 @@ class CitationConfig(Settings):
 
 
 def measure_citations(cases: Iterable[Case], cfg: CitationConfig) -> Iterator[CitationScore]:
-    """One score a trace, in order. Only frames shown with their times have times near them."""
+    """One score a trace, in order. Only frames shown with their times have times near them, and lines of
+    what is said.
+    """
     for case in cases:
         times_s = [shown.shown_s for shown in case.question.frames if shown.shown_s is not None]
         for trace in case.traces:
-            yield _score(trace, case.clip, times_s, cfg)
+            yield _score(trace, case.clip, times_s, case.lines, cfg)
 
 
-def _score(trace: Trace, clip: Clip, times_s: Sequence[float], cfg: CitationConfig) -> CitationScore:
+def _score(
+    trace: Trace, clip: Clip, times_s: Sequence[float], lines: Sequence[SpeechLine], cfg: CitationConfig
+) -> CitationScore:
     inside = [lies_in_clip(span, clip, cfg.clip_tolerance_s) for span in trace.cited]
     return CitationScore(
         trace_id=trace.trace_id,
         citations=len(trace.cited),
         timed_frames=len(times_s),
         citations_in_clip=sum(inside) / len(inside) if inside else None,
-        citations_near_frame=cited_near_frames(trace.cited, times_s, cfg.frame_tolerance_s),
+        citations_near_frame=cited_near_frames(trace.cited, times_s, cfg.frame_tolerance_s, lines),
     )

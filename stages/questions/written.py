@@ -16,14 +16,12 @@ from reelproof.schemas.chat import ChatRequest, Completion, Sampling
 from reelproof.schemas.footage import Clip, Span
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task, WrittenQuestion
 from reelproof.schemas.settings import Settings
-from reelproof.schemas.text import clean_json
+from reelproof.schemas.speech import SpeechLine, shown_lines
+from reelproof.stages.questions.reply_json import find_items
 from reelproof.stages.teachers.prompts import rollout_messages, writer_messages
 from reelproof.stages.teachers.protocol import Teacher, complete_all
 
 VERSION = 5
-
-_LONGEST_REPLY = 100_000
-_MOST_TRIES = 1_000
 
 
 def _closed(properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,18 +68,28 @@ class AskedConfig(Settings):
     """The draws and the options' order follow from it."""
 
 
+Lines = Mapping[str, tuple[SpeechLine, ...]]
+_NOTHING_SAID: Lines = {}
+
+
 def ask_questions(
-    clips: Iterable[Clip], writer: Teacher, answerer: Teacher, cfg: AskedConfig, frames: Mapping[str, bytes]
+    clips: Iterable[Clip],
+    writer: Teacher,
+    answerer: Teacher,
+    cfg: AskedConfig,
+    frames: Mapping[str, bytes],
+    lines: Lines = _NOTHING_SAID,
 ) -> Iterator[WrittenQuestion]:
     """Have questions written about each clip, and answered without the key by `answerer`.
 
     One record for each question and for each failure: a reply that cannot be read, a question whose answer
-    does not fit its task, evidence outside the clip. `frames`: sha256 -> JPEG bytes of the clips' keyframes.
+    does not fit its task, evidence outside the clip. `frames`: sha256 -> JPEG bytes of the clips' keyframes;
+    `lines`: clip_id -> what is said there.
     """
     by_id = {clip.clip_id: clip for clip in clips}
-    written = list(write_questions(by_id, writer, cfg, frames))
+    written = list(write_questions(by_id, writer, cfg, frames, lines))
     questions = [each.question for each in written if each.question]
-    agreement = _key_agreements(by_id, questions, answerer, cfg, frames) if cfg.answers else {}
+    agreement = _key_agreements(by_id, questions, answerer, cfg, frames, lines) if cfg.answers else {}
     for each in written:
         found = agreement.get(each.question.question_id) if each.question else None
         yield each.model_copy(update={"agreement": found})
@@ -105,10 +113,18 @@ class _Order(NamedTuple):
 
 
 def write_questions(
-    clips: Mapping[str, Clip], writer: Teacher, cfg: AskedConfig, frames: Mapping[str, bytes]
+    clips: Mapping[str, Clip],
+    writer: Teacher,
+    cfg: AskedConfig,
+    frames: Mapping[str, bytes],
+    lines: Lines = _NOTHING_SAID,
 ) -> Iterator[WrittenQuestion]:
     """The written questions, untried, in the order of the clips and of the tasks."""
-    orders = [_order(clip, task, writer.model, cfg) for clip in clips.values() for task in cfg.tasks]
+    orders = [
+        _order(clip, task, writer.model, cfg, lines.get(clip.clip_id, ()))
+        for clip in clips.values()
+        for task in cfg.tasks
+    ]
     replies = complete_all(writer, [order.request for order in orders], frames)
     for order in orders:
         yield from read_reply(order.clip, order.task, replies[order.request.request_id], cfg.seed)
@@ -140,47 +156,14 @@ def read_reply(clip: Clip, task: Task, reply: Completion, seed: int = 0) -> Iter
             yield blank.model_copy(update={"question": question})
 
 
-def find_items(reply: str) -> list[dict[str, Any]]:
-    """Every JSON object with a `question` in a reply, as far as it can be read.
-
-    What models do to JSON is mended: fences and prose around it, commas before a closing bracket, a missing
-    end (the whole objects before it count).
-    """
-    text = reply[:_LONGEST_REPLY]
-    without_commas = re.sub(r",(\s*[}\]])", r"\1", text)
-    return max(_items_in(text), _items_in(without_commas), key=len)
-
-
-def _items_in(text: str) -> list[dict[str, Any]]:
-    decoder = json.JSONDecoder()
-    items: list[dict[str, Any]] = []
-    place, tries = text.find("{"), 0
-    while place >= 0 and tries < _MOST_TRIES:
-        tries += 1
-        try:
-            value, end = decoder.raw_decode(text, place)
-        except (ValueError, RecursionError):
-            end = place + 1
-        else:
-            items += _questions_in(value)
-        place = text.find("{", end)
-    return items
-
-
-def _questions_in(value: dict[str, Any]) -> list[dict[str, Any]]:
-    listed = value.get("questions")
-    found = clean_json(listed if isinstance(listed, list) else [value])
-    return [each for each in found if isinstance(each, dict) and "question" in each]
-
-
-def _order(clip: Clip, task: Task, model: str, cfg: AskedConfig) -> _Order:
+def _order(clip: Clip, task: Task, model: str, cfg: AskedConfig, lines: tuple[SpeechLine, ...]) -> _Order:
     sampling = Sampling(
         temperature=cfg.temperature,
         max_tokens=cfg.max_tokens,
         seed=_hash31("write", cfg.seed, clip.clip_id, task),
         json_schema=WRITTEN_SCHEMA if cfg.use_schema else None,
     )
-    messages = writer_messages(clip, task, cfg.per_task, _shown(clip))
+    messages = writer_messages(clip, task, cfg.per_task, _shown(clip), lines)
     return _Order(clip, task, ChatRequest(model=model, messages=messages, sampling=sampling))
 
 
@@ -251,10 +234,15 @@ def _key_agreements(
     answerer: Teacher,
     cfg: AskedConfig,
     frames: Mapping[str, bytes],
+    lines: Lines,
 ) -> dict[str, float]:
     """Question id -> share of the answers that agree with its key; a failed one does not."""
     requests = {
-        each.question_id: list(_answer_requests(clips[each.clip_id], each, answerer.model, cfg))
+        each.question_id: list(
+            _answer_requests(
+                clips[each.clip_id], each, answerer.model, cfg, shown_lines(each, lines.get(each.clip_id, ()))
+            )
+        )
         for each in questions
     }
     every = [request for group in requests.values() for request in group]
@@ -273,8 +261,10 @@ def _key_agreement(question: Question, completions: Sequence[Completion], cfg: A
     return sum(score >= cfg.right_from for score in scores) / len(scores)
 
 
-def _answer_requests(clip: Clip, question: Question, model: str, cfg: AskedConfig) -> Iterator[ChatRequest]:
-    messages = rollout_messages(clip, question, question.frames)
+def _answer_requests(
+    clip: Clip, question: Question, model: str, cfg: AskedConfig, lines: tuple[SpeechLine, ...]
+) -> Iterator[ChatRequest]:
+    messages = rollout_messages(clip, question, question.frames, lines)
     seed = _hash31("answer", cfg.seed, question.question_id)
     sampling = Sampling(temperature=cfg.temperature, max_tokens=cfg.max_tokens, seed=seed)
     for index in range(cfg.answers):

@@ -14,6 +14,7 @@ from reelproof.schemas.answers.conclusion import Posed
 from reelproof.schemas.chat import ImagePart, Message, TextPart
 from reelproof.schemas.footage import Clip, Span
 from reelproof.schemas.question import Question, Shown, ShownFrame, Task
+from reelproof.schemas.speech import SPEECH_NOTE, SpeechLine, frames_before
 
 FRAME_AT_TIME = "[{time_s:.1f} s]"
 FRAME_AT_PLACE = "Frame {place}"
@@ -120,6 +121,14 @@ SUFFICIENCY = Prompt(
     ),
 )
 
+SPOKEN = Prompt(
+    with_times="",
+    with_places="",
+    without_frames="",
+    request=SPEECH_NOTE,
+)
+"""Before the request, where lines of speech are shown."""
+
 WRITER_HINTS: dict[Task, str] = {
     Task.MULTIPLE_CHOICE: (
         "multiple choice: four options in `options`, without letters, all plausible to someone who did not "
@@ -156,28 +165,36 @@ WRITER = Prompt(
 )
 
 
-def writer_messages(clip: Clip, task: Task, count: int, frames: Sequence[ShownFrame]) -> tuple[Message, ...]:
+def writer_messages(
+    clip: Clip,
+    task: Task,
+    count: int,
+    frames: Sequence[ShownFrame],
+    lines: Sequence[SpeechLine] = (),
+) -> tuple[Message, ...]:
     """Ask for questions of one task about a clip, with answers and evidence, as JSON."""
     questions = "one question" if count == 1 else f"{count} questions that differ from each other"
     request = WRITER.request.format(count=questions, hint=WRITER_HINTS[task])
-    return _one_turn(_intro(WRITER, frames, clip.start_s, clip.end_s), frames, request)
+    return _one_turn(_intro(WRITER, frames, clip.start_s, clip.end_s), frames, request, lines)
 
 
-def rollout_messages(clip: Clip, question: Question, frames: Sequence[ShownFrame]) -> tuple[Message, ...]:
+def rollout_messages(
+    clip: Clip, question: Question, frames: Sequence[ShownFrame], lines: Sequence[SpeechLine] = ()
+) -> tuple[Message, ...]:
     """Ask for a chain of thought and an answer.
 
-    `frames` are the question's own, or what a probe shows instead: fewer, in another order, none.
+    `frames` and `lines` are the question's own, or what a probe shows instead: fewer, in another order, none.
     """
     posed = Posed(question.task, question.text, question.options)
-    return question_messages(ROLLOUT, posed, Span(start_s=clip.start_s, end_s=clip.end_s), frames)
+    return question_messages(ROLLOUT, posed, Span(start_s=clip.start_s, end_s=clip.end_s), frames, lines)
 
 
 def question_messages(
-    prompt: Prompt, posed: Posed, span: Span, frames: Sequence[Shown], notes: str = ""
+    prompt: Prompt, posed: Posed, span: Span, frames: Sequence[Shown], lines: Sequence[SpeechLine] = ()
 ) -> tuple[Message, ...]:
-    """Put a question about a stretch of a video as `ROLLOUT` or `DIRECT` has it; `notes` come before it."""
+    """Put a question about a stretch of a video as `ROLLOUT` or `DIRECT` has it, with what is said in it."""
     intro = _intro(prompt, frames, span.start_s, span.end_s)
-    return _one_turn(intro, frames, notes + request_text(prompt, posed))
+    return _one_turn(intro, frames, request_text(prompt, posed), lines)
 
 
 def request_text(prompt: Prompt, posed: Posed) -> str:
@@ -223,15 +240,23 @@ def _intro(prompt: Prompt, frames: Sequence[Shown], start_s: float, end_s: float
     return template.format(start_s=start_s, end_s=end_s)
 
 
-def _one_turn(intro: str, frames: Sequence[Shown], request: str) -> tuple[Message, ...]:
-    content = (TextPart(text=intro), *_frame_parts(frames), TextPart(text=request))
+def _one_turn(
+    intro: str, frames: Sequence[Shown], request: str, lines: Sequence[SpeechLine] = ()
+) -> tuple[Message, ...]:
+    asked = SPOKEN.request + request if lines else request
+    content = (TextPart(text=intro), *_frame_parts(frames, lines), TextPart(text=asked))
     return (Message(role="user", content=content),)
 
 
-def _frame_parts(frames: Sequence[Shown]) -> Iterator[TextPart | ImagePart]:
+def _frame_parts(frames: Sequence[Shown], lines: Sequence[SpeechLine]) -> Iterator[TextPart | ImagePart]:
+    """Each frame after its name, each line after the frames up to its start."""
+    said = list(zip(frames_before(lines, [each.shown_s for each in frames]), lines, strict=True))
     for place, shown in enumerate(frames, 1):
+        while said and said[0][0] < place:
+            yield TextPart(text=said.pop(0)[1].told)
         if shown.shown_s is None:
             yield TextPart(text=FRAME_AT_PLACE.format(place=place))
         else:
             yield TextPart(text=FRAME_AT_TIME.format(time_s=shown.shown_s))
         yield ImagePart(sha256=shown.sha256)
+    yield from (TextPart(text=line.told) for _, line in said)

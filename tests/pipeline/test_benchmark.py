@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reelproof.pipeline.benchmark.subtitles import parse_subtitles, told_subtitles
 from reelproof.schemas.evaluation import EvaluatedAnswer
-from reelproof.schemas.footage import Span
+from reelproof.schemas.speech import SPEECH_NOTE
 from reelproof.stages.footage.random_access import frames_by_scanning
 from tests.films import Shot, make_film
 from tests.pipeline.conftest import reelproof_here
@@ -285,18 +284,6 @@ SRT = (
     "1\n00:00:01,000 --> 00:00:02,500\n<i>Hello</i>\nthere\n\n"
     "2\n00:01:00,000 --> 00:01:02,000\n{\\an8}Later\n"
 )
-VTT = "WEBVTT\n\n00:01.000 --> 00:02.500 align:start\nHello\nthere\n\n00:01:00.000 --> 00:01:02.000\nLater\n"
-
-
-@pytest.mark.parametrize("text", [SRT, VTT, SRT.replace("\n", "\r\n")])
-def test_subtitles_of_either_kind_are_read(text):
-    found = tuple(parse_subtitles(text))
-    assert [(each.span.start_s, each.span.end_s, each.text) for each in found] == [
-        (1.0, 2.5, "Hello there"),
-        (60.0, 62.0, "Later"),
-    ]
-    assert told_subtitles(found, Span(start_s=0, end_s=10)) == "Subtitles:\n[1.0-2.5 s] Hello there\n"
-    assert told_subtitles(found, Span(start_s=3, end_s=10)) == ""
 
 
 @pytest.mark.parametrize(
@@ -318,13 +305,13 @@ def test_setting_that_is_none_is_told_before_anything_is_asked(setting, told, be
     assert (ran.code, told in ran.err, (tmp_path / "out").exists()) == (2, True, False), ran.err
 
 
-def test_subtitles_beside_the_video_stand_before_the_question(bench, tmp_path):
+def test_what_is_said_stands_among_the_frames(bench, tmp_path):
     for name in ("film0.mp4", "bench.jsonl"):
         (tmp_path / name).write_bytes((bench / name).read_bytes())
     (tmp_path / "film0.srt").write_text(SRT)
     words = (
-        "--set",
-        "subtitles=true",
+        "--speech",
+        "on",
         "--set",
         "frames.count=1",
         "--set",
@@ -334,10 +321,14 @@ def test_subtitles_beside_the_video_stand_before_the_question(bench, tmp_path):
     )
     with StubServer(fault=said) as server:
         evaluate(tmp_path / "bench.jsonl", server, tmp_path / "out", *words)
-        assert all(
-            last_text(body).startswith("Subtitles:\n[1.0-2.5 s] Hello there\nQuestion: ")
-            for body in server.bodies
-        )
+        for body in server.bodies:
+            *_, time, image, line, asked = body["messages"][-1]["content"]
+            assert (time["text"], image["type"], line["text"]) == (
+                "[2.0 s]",
+                "image_url",
+                '[1.0-2.5 s] "Hello there"',
+            )
+            assert asked["text"].startswith(SPEECH_NOTE + "Question: ")
 
 
 def test_a_key_is_sent_and_a_wrong_one_named_by_its_variable(bench, tmp_path, monkeypatch):

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from reelproof.schemas.chat import ChatRequest, Completion, TextPart
 from reelproof.schemas.footage import Span
 from reelproof.schemas.question import QuestionSource, Task, WrittenQuestion
+from reelproof.stages.questions.reply_json import find_items
 from reelproof.stages.questions.written import (
     WRITTEN_SCHEMA,
     AskedConfig,
     ask_questions,
-    find_items,
     read_reply,
     usable,
 )
