@@ -10,7 +10,7 @@ from reelproof.schemas.answers.scores import is_right, lenient_score
 from reelproof.schemas.answers.votes import cannot_be_caught, count_votes, vote
 from reelproof.schemas.footage import Clip, ClipKind, CutKind, FrameRef, Scene
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame
-from reelproof.schemas.trace import Case, ClaimVerdict, JudgedClaim, Trace
+from reelproof.schemas.trace import Case, ClaimVerdict, ControlKind, JudgedClaim, Trace
 from reelproof.stages.answers.claims import verify_claims
 from reelproof.stages.answers.provenance import claims_of_traces
 from reelproof.stages.answers.traces import ClipQuestion, RolloutConfig, read_trace, rollout_request
@@ -19,7 +19,6 @@ from reelproof.stages.teachers.protocol import Teacher, complete_all
 _LEAST_SCORE = 0.5
 """Of a graded answer against one that alerts."""
 _BORNE_OUT = (ClaimVerdict.GROUNDED, ClaimVerdict.UNTESTED)
-_DENIED = (ClaimVerdict.UNGROUNDED, ClaimVerdict.CONTROL_BELIEVED)
 
 
 class Window(NamedTuple):
@@ -91,8 +90,14 @@ def alerts(asked: QuestionConfig, answer: str) -> bool:
 
 def _is_borne_out(claims: Sequence[JudgedClaim]) -> bool:
     """Whether some claim holds, or at least none is denied: what nobody can judge denies nothing."""
-    verdicts = [each.verdict for each in claims]
-    return any(each in _BORNE_OUT for each in verdicts) or not any(each in _DENIED for each in verdicts)
+    return any(each.verdict in _BORNE_OUT for each in claims) or not any(map(_is_denied, claims))
+
+
+def _is_denied(claim: JudgedClaim) -> bool:
+    """By the frames that it cites, or as true of what is usual there: what lasts looks alike for a while."""
+    if claim.verdict is ClaimVerdict.CONTROL_BELIEVED:
+        return claim.control is ControlKind.OTHER_CLIP
+    return claim.verdict is ClaimVerdict.UNGROUNDED
 
 
 def _batches(cfg: WatchConfig) -> Iterator[range]:

@@ -51,7 +51,8 @@ class Seen:
 
     def window(self, film: WatchedFilm) -> Window:
         """That window, with the frames of the latest one in which nothing stood out."""
-        tick, shown = self._recent[-1], self.shown
+        tick = self._recent[-1]
+        shown = tuple(each for each in self.shown if each.sha256 in self.jpegs)
         usual = tuple(each for each in self._usual if each.sha256 in self.jpegs)
         jpegs = {each.sha256: self.jpegs[each.sha256] for each in (*shown, *usual)}
         self._frames.put((*shown, *usual), jpegs, tick.number)

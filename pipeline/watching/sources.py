@@ -104,8 +104,11 @@ class Files:
     def arrivals(self, cfg: WatchConfig, known: Known, stop: threading.Event) -> Iterator[Arrived]:
         """A film that was begun goes on where it was."""
         films, next_tick = list(known.films), known.next_tick
-        for film in films[-1:]:
-            yield from _told(film, cfg, next_tick, stop)
+        for film in films[-1:]:  # from a window before on, whose pictures are needed again
+            for each in _told(film, cfg, max(next_tick - cfg.ticks_a_window + 1, 0), stop):
+                if isinstance(each, FilmTick):
+                    next_tick = max(next_tick, each.tick.number + 1)
+                yield each
         for path in self._new(cfg, {str(each.path) for each in films}, stop):
             film = WatchedFilm(
                 number=len(films),

@@ -75,11 +75,15 @@ class Watch:
         questions = {each.text: cfg.events for each in cfg.questions}
         self._fold = Fold(unusual, questions, cfg.window.length_s, cfg.require_evidence)
         self._logged: set[str] = set()
+        self._next_tick = 0
+        """The first that an earlier run did not see."""
         self._closing: deque[Event] = deque()
+        self._stop = threading.Event()
         self.tally = Tally(folder, source.name, teacher.model)
 
     def run(self, stop: threading.Event) -> Tally:
         """Until the source ends, or `stop` is set: then an event that goes on stays open for the next run."""
+        self._stop = stop
         with Asking(self._teacher, self._cfg) as asking:
             known = self._recall(asking)
             for each in feed(self._source, self._cfg, known, stop, self.tally):
@@ -105,10 +109,10 @@ class Watch:
         logged = list(self._events.read(Event))
         self._logged = {each.event_id for each in logged}
         left: dict[int, set[str]] = {}
-        next_tick, stride_s = 0, self._cfg.window.stride_s
+        stride_s = self._cfg.window.stride_s
         for noted in self._journal.read():
             if isinstance(noted, Tick):
-                next_tick = noted.number + 1
+                self._next_tick = noted.number + 1
                 self._gate.recall(noted, stride_s)
                 self._seen.take_in(noted)
                 left[noted.number] = {each.text for each in self._cfg.questions if noted.is_asked}
@@ -125,7 +129,7 @@ class Watch:
         self._frames.sweep({sha256 for event in (*logged, *self._closing) for sha256 in frames_of(event)})
         for each in self._folder.glob(f"**/{TEMPORARY}*"):
             each.unlink(missing_ok=True)
-        return Known(tuple(self._films), next_tick)
+        return Known(tuple(self._films), self._next_tick)
 
     def _take(self, arrived: Arrived | None, asking: Asking) -> None:
         match arrived:
@@ -136,7 +140,9 @@ class Watch:
                 self.tally.count(arrived.kind)
                 self._told.note(arrived.text)
             case FilmTick():
-                self._see(arrived, asking)
+                self._seen.jpegs |= {each.frame.sha256: each.jpeg for each in arrived.tick.frames}
+                if arrived.tick.number >= self._next_tick:  # else its pictures are all that is missing
+                    self._see(arrived, asking)
             case None:
                 self.tally.write(self._fold.open_questions)
 
@@ -144,7 +150,6 @@ class Watch:
         """A tick: note how it stands out, ask about it, follow what changes."""
         standing = self._gate.look(arrived.tick.measures, self._cfg.window.stride_s)
         tick = self._tick(arrived, standing)
-        self._seen.jpegs |= {each.frame.sha256: each.jpeg for each in arrived.tick.frames}
         self._seen.take_in(tick)
         window = self._seen.window(arrived.film) if tick.is_asked else None
         if tick.stands_out >= self._cfg.unusual.keep_at:
@@ -188,7 +193,7 @@ class Watch:
                 self.tally.count("dropped_questions")
                 self._note(each)
         else:
-            while asking.waiting > _AHEAD * a_window:
+            while asking.waiting > _AHEAD * a_window and not self._stop.is_set():
                 self._hear(asking, timeout_s=0.5)
 
     def _hear(self, asking: Asking, timeout_s: float = 0.0) -> None:
