@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 
 from reelproof.schemas.answers.overlap import box_iou
 from reelproof.schemas.answers.placed import Boxed, BoxUnit, boxed_things, in_tags, places_of
-from reelproof.schemas.answers.places import Interval
+from reelproof.schemas.answers.places import Interval, lenient_boxes
 from reelproof.schemas.answers.reading import citations
-from reelproof.schemas.footage import Span
+from reelproof.schemas.footage import FrameRef, Span
 from reelproof.schemas.place import Place
 
 NEAR_S = 1.0
@@ -31,6 +31,22 @@ def placed_things(text: str, before_s: float | None = None) -> tuple[Boxed, ...]
 def said_places(thought: str, width: int, height: int, unit: BoxUnit) -> tuple[tuple[Place, ...], ...]:
     """The places of each thing that a thought boxes, on frames of that size."""
     return tuple(places_of(each, width, height, unit) for each in placed_things(in_tags(thought)))
+
+
+def unsound_boxes(answer: str, frames: Sequence[FrameRef], tolerance_s: float) -> str | None:
+    """Why an answer that is boxes cannot be right about these frames: one is faulty, or on none of them."""
+    for box in lenient_boxes(answer) or ():
+        near = [
+            each for each in frames if box.time_s is not None and abs(each.time_s - box.time_s) <= tolerance_s
+        ]
+        if not near:
+            return f"a box is on a frame that is shown, got {answer!r}"
+        size = near[0].width, near[0].height
+        (place,) = places_of(Boxed("", (box[:4],), box.time_s, 0), *size, "pixels")
+        if place.flaw is not None:
+            sides = f"{size[0]} x {size[1]} pixels"
+            return f"a box lies in its frame of {sides} and is not all of it, got {answer!r}"
+    return None
 
 
 def key_time_score(cited: Sequence[Span], keys_s: Sequence[float], sigma_s: float) -> float:

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from pydantic import Field
 
+from reelproof.schemas.answers.evidence import unsound_boxes
 from reelproof.schemas.answers.normalise import normalise
-from reelproof.schemas.answers.scores import lenient_score, read_completion
+from reelproof.schemas.answers.scores import FRAME_TOLERANCE_S, lenient_score, read_completion
 from reelproof.schemas.chat import ChatRequest, Completion, Sampling
 from reelproof.schemas.footage import Clip, Span
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task, WrittenQuestion
@@ -177,6 +178,13 @@ def _question(item: Mapping[str, Any], clip: Clip, task: Task, seed: int) -> Que
     if not isinstance(text, str) or not _are_texts(options):
         raise ValueError(f"question and options must be text, got {text!r} and {options!r}")
     form = normalise(text, options if task is Task.MULTIPLE_CHOICE else (), item.get("answer"), task)
+    fault = (
+        unsound_boxes(form.answer, clip.keyframes, FRAME_TOLERANCE_S)
+        if task is Task.SPATIAL_GROUNDING
+        else None
+    )
+    if fault:
+        raise ValueError(fault)
     letters = dict(zip(string.ascii_uppercase, form.options, strict=False))
     order = list(form.options)
     random.Random(_hash31("options", seed, clip.clip_id, text)).shuffle(order)  # noqa: S311

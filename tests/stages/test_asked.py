@@ -211,3 +211,29 @@ def test_teacher_that_cannot_write_leaves_a_failure_for_each_request():
     written = list(ask_questions([CLIP], SignalsTeacher(), SignalsTeacher(), cfg, {}))
     assert len(written) == len(cfg.tasks)
     assert all("cannot do" in each.failure for each in written)
+
+
+FRAME = CLIP.keyframes[2]
+
+
+@pytest.mark.parametrize(
+    ("answer", "failure"),
+    [
+        (f"[{FRAME.time_s:.1f} s] [10, 20, 110, 220]", None),
+        (f"[{FRAME.time_s:.1f} s] [10, 20, 1110, 220]", "lies in its frame of 512 x 288 pixels"),
+        (f"[{FRAME.time_s:.1f} s] [0, 0, 512, 288]", "is not all of it"),
+        (f"[{FRAME.time_s:.1f} s] [10, 20, 10, 220]", "lies in its frame"),
+        ("[500.0 s] [10, 20, 110, 220]", "on a frame that is shown"),
+        ("[10, 20, 110, 220]", "on a frame that is shown"),
+    ],
+)
+def test_a_question_of_where_is_about_a_part_of_a_shown_frame(answer, failure):
+    item = {
+        "question": "Where is the car?",
+        "options": [],
+        "answer": answer,
+        "evidence": [{"start_s": 0.0, "end_s": 20.0}],
+    }
+    written = read(item, Task.SPATIAL_GROUNDING)
+    assert (written.question is None) == (failure is not None)
+    assert failure is None or failure in written.failure
