@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reelproof.pipeline.commands.applied import highlights
 from reelproof.pipeline.commands.audit import audit
 from reelproof.pipeline.commands.endings import UNFINISHED, tell_ending
 from reelproof.pipeline.commands.evaluate import compare, evaluate, tts
@@ -243,7 +244,10 @@ def columns(names: tuple[str, ...]) -> None:
     click.echo(explain_columns(names))
 
 
-for command in (audit, browse, publish_dataset, export_dataset, card, train, tts, evaluate, compare, watch):
+for command in (
+    *(audit, browse, publish_dataset, export_dataset, card, train, tts, evaluate, compare),
+    *(watch, highlights),
+):
     cli.add_command(command)
 
 

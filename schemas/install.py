@@ -14,6 +14,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "ocr": ("rapidocr_onnxruntime",),
     "s3": ("s3fs",),
     "publish": ("huggingface_hub",),
+    "edit": ("opentimelineio",),
 }
 """The packages that each extra stands for; those of the wheel itself are `core`."""
 

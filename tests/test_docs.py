@@ -11,6 +11,7 @@ from reelproof.pipeline.benchmark.settings import BenchmarkConfig
 from reelproof.pipeline.cli import cli
 from reelproof.pipeline.columns_reference import explain_columns
 from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.highlights.settings import HighlightsConfig
 from reelproof.pipeline.recipe import Recipe, load_recipe
 from reelproof.pipeline.settings_reference import settings_of
 from reelproof.pipeline.settings_text import parse_settings, read_yaml
@@ -82,7 +83,7 @@ def test_recipes_in_pages_are_valid(page, tmp_path):
 def test_settings_in_pages_exist(page):
     known = {
         each.path
-        for model in (Recipe, BenchmarkConfig, SftConfig, DpoConfig, RlConfig, WatchConfig)
+        for model in (Recipe, BenchmarkConfig, SftConfig, DpoConfig, HighlightsConfig, RlConfig, WatchConfig)
         for each in settings_of(model)
     }
     named = re.findall(r"--set (?!policy\.preset)([\w.]+)=", page.read_text())

@@ -50,6 +50,7 @@ LOADED_LATE = {
     "scipy.sparse",
     "scipy.sparse.csgraph",
     "stages.footage.adaptive",
+    "pipeline.highlights.otio",
     "stages.written.rapid",
     "aiohttp",
     "datasets",
@@ -62,6 +63,7 @@ HOMES = {
     "dask": {"pipeline"},
     "decord": {"stages.footage.random_access"},
     "distributed": {"pipeline"},
+    "opentimelineio": {"pipeline.highlights.otio"},
     "openai": {"stages.teachers.openai_server", "training"},
     "peft": {"training"},
     "rapidocr_onnxruntime": {"stages.written.rapid"},
@@ -148,7 +150,7 @@ def within(name: str, homes: set[str]) -> bool:
 
 def chooses(module: str) -> bool:
     """Commands load what they run only when they run, and teachers what they are."""
-    commands = ("audit", "evaluate", "run_options", "sharing", "train", "watch")
+    commands = ("applied", "audit", "evaluate", "run_options", "sharing", "train", "watch")
     chosen = ("pipeline.cli", "pipeline.teachers.kinds", *(f"pipeline.commands.{name}" for name in commands))
     return module in chosen
 

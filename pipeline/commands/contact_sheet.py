@@ -1,6 +1,8 @@
-"""Footage and its storyboard -> one picture: scenes, the curve of change, keyframes with their times."""
+"""Frames -> one picture of them with their times; of a storyboard also scenes and the curve of change."""
 
 import io
+import textwrap
+from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -14,6 +16,8 @@ _MARGIN_PX = 16
 _CURVE_PX = 150
 _COLUMNS = 6
 _MAX_KEYFRAMES = 180
+_LINE = 150
+"""Characters that go on one line."""
 _PAPER, _INK, _FAINT, _DAMAGE = "#ffffff", "#202124", "#9aa0a6", "#f8d7da"
 _SCENE_TINTS = "#e8f0fe", "#f6f7f9"
 _CUT_COLOURS = {
@@ -24,7 +28,15 @@ _CUT_COLOURS = {
 }
 
 
-class _Tile(NamedTuple):
+class Tile(NamedTuple):
+    """A frame and what stands below it."""
+
+    picture: Image.Image
+    text: str
+    colour: str = _FAINT
+
+
+class _Keyframe(NamedTuple):
     scene_index: int
     frame: FrameRef
 
@@ -43,17 +55,48 @@ def draw_contact_sheet(footage: Footage, board: Storyboard) -> bytes:
     _draw_curve(ImageDraw.Draw(sheet), footage, board, top_px)
     jpegs = {each.frame.sha256: each.jpeg for each in footage.candidates}
     for position, tile in enumerate(tiles):
+        scene = board.scenes[tile.scene_index]
+        text = f"scene {tile.scene_index}   {tile.frame.time_s:.2f} s"
+        drawn = Tile(Image.open(io.BytesIO(jpegs[tile.frame.sha256])), text, _CUT_COLOURS[scene.cut_kind])
         x = _MARGIN_PX + position % _COLUMNS * tile_width
         y = tiles_top_px + position // _COLUMNS * (tile_height + 30)
-        _draw_tile(sheet, tile, board, jpegs[tile.frame.sha256], (x, y, tile_width - 6, tile_height))
+        _draw_tile(sheet, drawn, (x, y, tile_width - 6, tile_height))
+    return _as_png(sheet)
+
+
+def draw_frames(title: str, lines: Sequence[str], tiles: Sequence[Tile]) -> bytes:
+    """A PNG file of frames of one film, in their order, below a title and some lines of text."""
+    columns = min(_COLUMNS, max(2, len(tiles)))
+    tile_width = (_WIDTH_PX - 2 * _MARGIN_PX) // columns
+    shape = max((tile.picture.height / tile.picture.width for tile in tiles), default=0.0)
+    tile_height = round(shape * tile_width)
+    tile_height = min(tile_height, 2 * tile_width)
+    wrapped = [part for line in lines for part in textwrap.wrap(line, _LINE) or [""]]
+    top_px = 52 + 20 * len(wrapped)
+    rows = -(-len(tiles) // columns)
+    sheet = Image.new("RGB", (_WIDTH_PX, top_px + rows * (tile_height + 30) + _MARGIN_PX), _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((_MARGIN_PX, 12), title[:_LINE], _INK, ImageFont.load_default(24))
+    for number, line in enumerate(wrapped):
+        draw.text((_MARGIN_PX, 46 + 20 * number), line, _INK, ImageFont.load_default(15))
+    for position, tile in enumerate(tiles):
+        x = _MARGIN_PX + position % columns * tile_width
+        y = top_px + position // columns * (tile_height + 30)
+        _draw_tile(sheet, tile, (x, y, tile_width - 6, tile_height))
+    return _as_png(sheet)
+
+
+def _as_png(sheet: Image.Image) -> bytes:
     file = io.BytesIO()
     sheet.save(file, "PNG")
     return file.getvalue()
 
 
-def _tiles(board: Storyboard) -> list[_Tile]:
+def _tiles(board: Storyboard) -> list[_Keyframe]:
     starts = [scene.start_s for scene in board.scenes]
-    return [_Tile(int(np.searchsorted(starts, each.time_s, "right")) - 1, each) for each in board.keyframes]
+    return [
+        _Keyframe(int(np.searchsorted(starts, each.time_s, "right")) - 1, each) for each in board.keyframes
+    ]
 
 
 def _draw_heading(draw: ImageDraw.ImageDraw, footage: Footage, board: Storyboard) -> None:
@@ -105,15 +148,10 @@ def _draw_curve(draw: ImageDraw.ImageDraw, footage: Footage, board: Storyboard, 
         draw.text((x_of(tick_s), bottom_px + 12), f"{tick_s:.1f} s", _FAINT, small, anchor="ma")
 
 
-def _draw_tile(
-    sheet: Image.Image, tile: _Tile, board: Storyboard, jpeg: bytes, box: tuple[int, int, int, int]
-) -> None:
+def _draw_tile(sheet: Image.Image, tile: Tile, box: tuple[int, int, int, int]) -> None:
     x, y, width, height = box
-    scene = board.scenes[tile.scene_index]
-    picture = Image.open(io.BytesIO(jpeg))
-    picture.thumbnail((width, height))
-    sheet.paste(picture, (x, y))
+    tile.picture.thumbnail((width, height))
+    sheet.paste(tile.picture, (x, y))
     draw = ImageDraw.Draw(sheet)
-    draw.rectangle((x, y + height + 2, x + 4, y + height + 18), fill=_CUT_COLOURS[scene.cut_kind])
-    text = f"scene {tile.scene_index}   {tile.frame.time_s:.2f} s"
-    draw.text((x + 9, y + height + 2), text, _INK, ImageFont.load_default(13))
+    draw.rectangle((x, y + height + 2, x + 4, y + height + 18), fill=tile.colour)
+    draw.text((x + 9, y + height + 2), tile.text, _INK, ImageFont.load_default(13))

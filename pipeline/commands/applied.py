@@ -1,0 +1,71 @@
+"""`reelproof highlights` and `reelproof ask`: a film in; its reel, or an answer with its evidence, out."""
+
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+import click
+
+from reelproof.pipeline.commands.options import OVERRIDES, SERVER
+from reelproof.pipeline.commands.run_options import CONFIG, Explained
+from reelproof.schemas.text import shown_text
+
+
+@click.command(cls=Explained, settings="reelproof.pipeline.highlights.settings:HighlightsConfig")
+@click.argument("video", type=click.Path(path_type=Path))
+@click.option(
+    "--seconds",
+    type=click.FloatRange(1, 86_400),
+    default=60.0,
+    show_default=True,
+    help="The longest that the reel may be.",
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="A folder for the reel.")
+@click.option(
+    "--model",
+    help="Who says what one would show: a run's folder, a model's, a name on the Hub, a server's address. "
+    "By default nobody: scenes are scored by their frames' signals alone.",
+)
+@SERVER
+@CONFIG
+@OVERRIDES
+@click.option("--json", "as_json", is_flag=True, help="Print what highlights.json holds.")
+def highlights(
+    video: Path,
+    seconds: float,
+    out: Path,
+    model: str | None,
+    server: str | None,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Cut the best of VIDEO into a reel of --seconds, on the borders of its scenes.
+
+    Leaves in --out: reel.mp4 with chapters and sound, chapters.txt, reel.edl and reel.otio for editors,
+    sheet.png, and in highlights.md and highlights.json why each scene is in.
+    """
+    from reelproof.pipeline.highlights.run import make_highlights, told
+    from reelproof.pipeline.highlights.settings import HighlightsConfig
+    from reelproof.pipeline.settings_text import parse_settings, read_yaml
+    from reelproof.pipeline.teachers.kinds import check_teacher, named_teacher, open_teacher
+    from reelproof.stages.teachers.protocol import TeacherNeeds
+
+    given = read_yaml(config) if config else {}
+    cfg = parse_settings(HighlightsConfig, given, overrides, where=str(config or "the settings"))
+    say = partial(click.echo, err=True)
+    if model == "signals":
+        say("signals measures frames and has no opinion of them: scenes are scored by that alone")
+        model = None
+    if server and not model:
+        raise click.UsageError("--server serves --model; name that as well")
+    with ExitStack() as stack:
+        asked = None
+        if model:
+            named = named_teacher(model, server)
+            side_px, tokens = cfg.footage.long_side_px, cfg.votes.max_tokens
+            check_teacher(named, TeacherNeeds(cfg.frames, side_px, side_px, max_tokens=tokens))
+            asked = stack.enter_context(open_teacher(named))
+        found = make_highlights(video, seconds, out, cfg, asked, say)
+    click.echo(found.model_dump_json(indent=1) if as_json else shown_text(told(found)))
+    say(shown_text(f"{out / 'reel.mp4'}"))
