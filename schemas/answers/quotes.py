@@ -29,8 +29,13 @@ _SAID = re.compile(
     re.IGNORECASE,
 )
 _WRITTEN = re.compile(
-    r"\b(?:sign|label|logo|text|caption|title|headline|banner|poster|slide|screen|written|writing|letters"
+    r"\b(?:sign|label|logo|text|caption|title|headline|heading|banner|poster|slide|screen|written|writing|letters"
     r"|read(?:s|ing)?|inscription|display(?:s|ed)?|watermark|button|page)\b",
+    re.IGNORECASE,
+)
+_SIGN_SAYS = re.compile(
+    r"\b(?:sign|label|logo|text|caption|title|headline|heading|banner|poster|slide|screen|board|button|page)"
+    r"(?:</obj>\S{0,200})?(?:\s\[[^\[\]]{1,40}\])?\s(?:says|said|saying)\b",
     re.IGNORECASE,
 )
 _LEFT_OUT = re.compile(r"…|\.{3}|\[[^\[\]]{0,20}\]")
@@ -76,8 +81,10 @@ def quotes_in(sentence: str) -> tuple[str, ...]:
 
 
 def speaks_of_speech(sentence: str) -> bool:
-    """Whether what it quotes is said, and not written in the picture."""
+    """Whether what it quotes is said, and not written in the picture: a sign may say something, too."""
     around = QUOTED.sub(" ", sentence)
+    if _SIGN_SAYS.search(around):
+        return False
     return _SAID.search(around) is not None or _WRITTEN.search(around) is None
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from rapidfuzz import fuzz
 
 from reelproof.schemas.answers.placed import Boxed
+from reelproof.schemas.answers.quotes import QUOTED, speaks_of_speech
 from reelproof.schemas.answers.statements import cited_frames, cited_statements
 from reelproof.schemas.place import Place
 from reelproof.schemas.question import Shown
@@ -23,20 +24,8 @@ _SHIFT = 3
 _WORDS_KEPT = 0.8
 _AROUND = 0.03
 """How far outside a box the middle of a line may lie, as a share of the frame."""
-_QUOTED = re.compile(
-    r"“([^“”]{1,300})”|„([^„“”]{1,300})[“”]|«([^«»]{1,300})»|「([^「」]{1,300})」"
-    r"|(?<![\w\"])\"([^\"\n]{1,300})\"(?!\w)|(?<!\w)'([^'\n]{2,300})'(?!\w)"
-)
+_QUOTED = re.compile(QUOTED.pattern + r"|(?<!\w)'([^'\n]{2,300})'(?!\w)")
 _HELD = re.compile(r"\u27e6(\d{1,6})\u27e7")
-_WRITTEN = re.compile(
-    r"\b(?:sign|label|logo|text|caption|title|headline|heading|banner|poster|slide|screen|written|writing|letters"
-    r"|words?|reads?|reading|inscription|displays?|displayed|watermark|button|page|spells?|printed|shows?)\b",
-    re.IGNORECASE,
-)
-_SAID = re.compile(
-    r"\b(?:asks?|tells?|told|shouts?|repl(?:y|ies|ied)|answers?|whispers?|hears?|heard|speaks?|spoken|speech|voice)\b",
-    re.IGNORECASE,
-)
 _ALIKE = str.maketrans({"l": "i", "1": "i", "|": "i", "0": "o", "5": "s", "8": "b"})
 """Characters that OCR takes for each other."""
 
@@ -121,7 +110,7 @@ def _judged(
 
     for statement in cited_statements(_QUOTED.sub(hold, thought)):
         held = [quotes[int(each)] for each in _HELD.findall(statement.text)]
-        if not held or not _WRITTEN.search(statement.text) or _SAID.search(statement.text):
+        if not held or speaks_of_speech(statement.text):
             continue
         at = cited_frames(statement.cited, shown, tolerance_s, len(shown))
         here = [texts[shown[place].sha256] for place in at or () if shown[place].sha256 in texts]

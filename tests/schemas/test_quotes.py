@@ -63,6 +63,12 @@ def test_what_is_written_in_the_picture_is_no_quote_of_speech():
     at = [Span(start_s=0, end_s=2)]
     assert said_quotes('The sign reads "Put the pan down" at [1.0 s].', at, LINES) == ()
     assert len(said_quotes('He reads the sign and says "Hello" at [1.0 s].', at, LINES)) == 1
+    for sign in (
+        "The sign",
+        "At [1.0 s] the sign [1.0 s]",
+        "A <obj>sign</obj><box>[1,2,3,4]</box>at<t>1.0</t>s",
+    ):
+        assert said_quotes(f'{sign} says "Hello" at [1.0 s].', at, LINES) == ()
     assert said_quotes('[0.0-2.0 s] "Hello"', at, ()) == ()
 
 
