@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from reelproof.schemas.chat import ChatRequest, Completion
+from reelproof.schemas.openai_body import Body
 from reelproof.schemas.openai_frames import AS_THEY_ARE, Sending, carried
 from reelproof.schemas.openai_reply import read_choices
 
@@ -55,7 +56,7 @@ def _without_gaps(same: list[ChatRequest]) -> Iterable[Rollouts]:
 
 def chat_body(
     group: Rollouts, model: str, frames: Mapping[str, bytes], sending: Sending = AS_THEY_ARE
-) -> bytes:
+) -> Body:
     """The JSON of `POST /chat/completions` for a group; `frames` are sha256 -> JPEG bytes.
 
     Raises KeyError for a frame that is not in `frames`.
@@ -78,7 +79,7 @@ def chat_body(
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
     if sampling.logprobs:
         body["logprobs"] = True
-    return json.dumps(body, separators=(",", ":")).encode()
+    return Body.of(body, frames)
 
 
 def read_chat_reply(

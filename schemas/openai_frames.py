@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from reelproof.schemas.chat import ImagePart, Message, TextPart
+from reelproof.schemas.openai_body import place_of
 
 _TIME = re.compile(r"\[(\d+\.\d) s\]")
 _STEPS_A_SECOND = 10
@@ -24,10 +25,15 @@ def data_uri(_sha256: str, jpeg: bytes) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
 
 
+def inside(sha256: str, _jpeg: bytes) -> str:
+    """The frame itself, once a `Body` is sent."""
+    return f"data:image/jpeg;base64,{place_of(sha256)}"
+
+
 class Sending(NamedTuple):
     """How frames go to a server."""
 
-    url: Url = data_uri
+    url: Url = inside
     as_video: bool = False
     """Where a request shows one run of frames with rising times, they are one video."""
 
@@ -53,7 +59,7 @@ def carried(messages: Sequence[Message], frames: Mapping[str, bytes], sending: S
     for place, message in enumerate(messages):
         if place == clip.turn:
             before, after = message.content[: clip.first], message.content[clip.end :]
-            parts = [*_parts(before, frames, sending.url), *clip.parts(frames)]
+            parts = [*_parts(before, frames, sending.url), *clip.parts()]
             turns.append(_turn(message, [*parts, *_parts(after, frames, sending.url)]))
         else:
             turns.append(_turn(message, _parts(message.content, frames, sending.url)))
@@ -74,9 +80,9 @@ class _Clip(NamedTuple):
         """As the pictures of a video have to be."""
         return len({_size_of(frames[sha256]) for sha256 in self.images}) == 1
 
-    def parts(self, frames: Mapping[str, bytes]) -> list[dict[str, Any]]:
+    def parts(self) -> list[dict[str, Any]]:
         """The times as text, for models that are not told of a video's own, and the video."""
-        joined = ",".join(base64.b64encode(frames[sha256]).decode() for sha256 in self.images)
+        joined = ",".join(map(place_of, self.images))
         video = {"type": "video_url", "video_url": {"url": f"data:video/jpeg;base64,{joined}"}}
         return [{"type": "text", "text": " ".join(f"[{time} s]" for time in self.times)}, video]
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from reelproof.pipeline.teachers.frame_files import sent_by
 from reelproof.schemas.chat import ChatRequest, ImagePart, Message, Sampling, TextPart
+from reelproof.schemas.openai_body import Body
 from reelproof.schemas.openai_chat import Rollouts, chat_body
 from reelproof.schemas.openai_frames import Sending
 from reelproof.stages.teachers.openai_server import LastingError, OpenAIServer, PassingError, read_key
@@ -125,7 +126,7 @@ async def _listed(server: OpenAIServer, where: str) -> list[dict[str, Any]]:
         raise
 
 
-async def _try(server: OpenAIServer, body: bytes, where: str, problem: str, remedy: str = "") -> Any:
+async def _try(server: OpenAIServer, body: Body, where: str, problem: str, remedy: str = "") -> Any:
     try:
         return await server.chat(body)
     except (LastingError, PassingError) as error:
@@ -148,7 +149,7 @@ def _check_context(reply: Any, models: list[dict[str, Any]], needs: TeacherNeeds
 
 def _request(
     cfg: ServerTeacherConfig, sending: Sending, images: int, needs: TeacherNeeds, short: bool
-) -> bytes:
+) -> Body:
     """A request with blank frames; the short one shows them small."""
     size_px = (56, 56) if short else (needs.image_width_px, needs.image_height_px)
     blank = "{}-{}x{}".format(BLANK, *size_px)

@@ -23,6 +23,7 @@ from openai import (
     OpenAIError,
 )
 
+from reelproof.schemas.openai_body import Body
 from reelproof.schemas.openai_chat import Rollouts, chat_body
 from reelproof.schemas.openai_frames import Sending
 from reelproof.schemas.openai_reply import ReplyFault, fault_in, read_choices
@@ -131,7 +132,7 @@ class OpenAIServer:
             self._faults_in_a_row += 1
         self._paused_until_s = max(self._paused_until_s, time.monotonic() + seconds)
 
-    async def chat(self, body: bytes) -> Any:
+    async def chat(self, body: Body) -> Any:
         """The reply to `POST /chat/completions`, parsed.
 
         openai's own reading of it into models would cost more than all else together. Raises PassingError,
@@ -144,7 +145,7 @@ class OpenAIServer:
                 raise LastingError(str(fault)) from None
             raise PassingError(str(fault), blame=0, pauses=True) from None
 
-    async def _post(self, body: bytes) -> Any:
+    async def _post(self, body: Body) -> Any:
         """The same, but for a 403. Fields that the service refuses are left out from here on."""
         while True:
             try:
@@ -155,14 +156,19 @@ class OpenAIServer:
                     raise
                 self._fields[refused.name] = refused
 
-    async def _post_as(self, body: bytes) -> Any:
+    async def _post_as(self, body: Body) -> Any:
         try:
             async with asyncio.timeout(self._cfg.timeout_s):
                 response = await self._client.post(
                     "/chat/completions",
                     cast_to=httpx2.Response,
-                    content=body,
-                    options={"headers": {"Content-Type": "application/json"}},
+                    content=body.pieces(),
+                    options={
+                        "headers": {
+                            "Content-Type": "application/json",
+                            "Content-Length": str(body.size_bytes),
+                        }
+                    },
                 )
             reply = json.loads(response.content)
         except (OpenAIError, TimeoutError) as error:

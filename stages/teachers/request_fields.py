@@ -1,12 +1,11 @@
 """The fields of a request to a server -> those that its service takes, as a recipe or its refusals say."""
 
-import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from pydantic import Field
 
+from reelproof.schemas.openai_body import Body
 from reelproof.schemas.settings import Settings
 
 Scalar = str | int | float | bool
@@ -33,19 +32,19 @@ class RequestField(Settings):
     """What is sent under its name, whatever it is usually. It tells this teacher from others of its name."""
 
 
-def adapted(body: bytes, fields: Iterable[RequestField]) -> bytes:
+def adapted(body: Body, fields: Iterable[RequestField]) -> Body:
     """A request's JSON with its fields as the service takes them; those it does not hold stay away."""
     wanted = tuple(fields)
     if not wanted:
         return body
-    held: dict[str, Any] = json.loads(body)
+    held = body.fields
     for each in wanted:
         usual = held.pop(each.name, None)
         if each.value is not None:
             held[each.called or each.name] = each.value
         elif each.called is not None and usual is not None:
             held[each.called] = usual
-    return json.dumps(held, separators=(",", ":")).encode()
+    return Body.of(held, body.frames)
 
 
 def refused_field(refusal: str, known: Mapping[str, RequestField]) -> RequestField | None:

@@ -174,7 +174,7 @@ def _bodies(workplace: Workplace) -> list[bytes]:
         asked, recorder = asked_of(run), _Recorder()
         frames = frames_of(run, asked)
         list(ask_rollouts(asked, [TeacherShare(recorder, 1)], workplace.recipe.rollouts, frames))
-        bodies += [chat_body(group, "tiny", frames) for group in group_rollouts(recorder.requests)]
+        bodies += [bytes(chat_body(group, "tiny", frames)) for group in group_rollouts(recorder.requests)]
     return bodies
 
 
