@@ -84,6 +84,8 @@ class PolicyConfig(Settings):
     """A trace is rejected where its question was not asked without its frames."""
     max_blind_pass_rate: float = Field(default=0.5, ge=0, le=1)
     """Largest share of right answers with no frames; where luck alone gives more, what luck gives counts."""
+    max_speech_pass_rate: float = Field(default=0.5, ge=0, le=1)
+    """Largest share of right answers with what is said and no frame, where lines of speech are shown."""
     max_single_pass_rate: float = Field(default=1.0, ge=0, le=1)
     """Largest share of right answers with one frame."""
     max_shuffled_pass_rate: float = Field(default=1.0, ge=0, le=1)
@@ -197,6 +199,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "min_key_place_score": 0.3,
         "require_probes": True,
         "max_blind_pass_rate": 0.25,
+        "max_speech_pass_rate": 0.25,
         "max_single_pass_rate": 0.5,
         "max_shuffled_pass_rate": 0.5,
         "order_tasks": (Task.ORDERING, Task.TEMPORAL_GROUNDING),
@@ -223,6 +226,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "require_evidence": False,
         "min_best_margin": -1.0,
         "max_blind_pass_rate": 1.0,
+        "max_speech_pass_rate": 1.0,
         "min_key_agreement": 0.0,
         "max_damaged_share": 1.0,
         "probe_confidence": 0.99,

@@ -133,6 +133,15 @@ class QuoteScore(Score):
     """Those that are said at another time."""
 
 
+class SpeechScore(Score):
+    """Can the question be answered from what is said alone? The same on each of a question's rollouts."""
+
+    speech_passes: int | None
+    """Right answers with the lines of speech and no frame; null where none are shown, or nobody was asked."""
+    speech_rollouts: int | None
+    """Answers with the lines of speech and no frame; null where the probe did not run."""
+
+
 class ProbeScore(Score):
     """Can the question be answered without its evidence? The same on each of a question's rollouts."""
 

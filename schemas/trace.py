@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
+from reelproof.schemas.answers.quotes import ClaimedQuote
 from reelproof.schemas.footage import Clip, Span
 from reelproof.schemas.place import Place, PlaceFault
 from reelproof.schemas.question import Question
@@ -48,6 +49,8 @@ class ClaimKind(StrEnum):
     """A span of them: what is seen all the while."""
     CHANGE = "change"
     """Several moments: how they follow on each other."""
+    QUOTE = "quote"
+    """Words, as said then: held against the lines of speech, and not against frames."""
 
 
 class ControlKind(StrEnum):
@@ -113,6 +116,8 @@ class Claim(Record):
     """`name@revision` of the verifier."""
     places: tuple[ClaimedPlace, ...] = ()
     """What it puts into boxes, in its order."""
+    quotes: tuple[ClaimedQuote, ...] = ()
+    """What it quotes of what is said."""
 
 
 class ClaimVerdict(StrEnum):
@@ -160,6 +165,8 @@ class JudgedClaim(Record):
     verdict: ClaimVerdict
     places: tuple[JudgedPlace, ...] = ()
     """What it puts into boxes of frames."""
+    quotes: tuple[ClaimedQuote, ...] = ()
+    """What it quotes of what is said, and when that is said."""
 
 
 class TraceClaims(Record):
@@ -184,6 +191,9 @@ class ProbeResult(Record):
     shuffled_passes: int | None
     """With the frames in another order under the same times; null for questions that show fewer than two."""
     shuffled_rollouts: int | None
+    speech_passes: int | None = None
+    """With what is said and no frame; null for questions that show no lines."""
+    speech_rollouts: int | None = None
 
 
 class Sufficiency(Record):

@@ -23,7 +23,7 @@ SINGLE_PASS_RATE = rate("single_passes", "single_rollouts")
 SHUFFLED_PASS_RATE = rate("shuffled_passes", "shuffled_rollouts")
 
 
-def above_luck(policy: PolicyConfig, probe: Literal["blind", "single", "shuffled"]) -> pl.Expr:
+def above_luck(policy: PolicyConfig, probe: Literal["blind", "single", "shuffled", "speech"]) -> pl.Expr:
     """Whether a probe's pass rate is surely above its limit, and above what guesses get right.
 
     Null where it was not asked; nothing is above a limit of 1.

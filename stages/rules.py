@@ -227,6 +227,12 @@ def _shared_rules(policy: PolicyConfig, lucky: pl.Expr) -> tuple[Rule, ...]:
             "max_blind_pass_rate",
         ),
         Rule(
+            "answered_from_speech",
+            "it is answered right from what is said, without a frame",
+            above_luck(policy, "speech"),
+            "max_speech_pass_rate",
+        ),
+        Rule(
             "answered_from_one_frame",
             "it is answered right from one frame",
             above_luck(policy, "single") & ordered,

@@ -14,6 +14,7 @@ from reelproof.schemas.footage import Clip, Footage, Span, Storyboard, joined, u
 from reelproof.schemas.question import Question
 from reelproof.schemas.record import from_table
 from reelproof.schemas.source import SourceIdentity
+from reelproof.schemas.speech import ClipSpeech, FilmSpeech, SpeechLine, shown_lines
 from reelproof.schemas.trace import Claim, Trace
 from reelproof.stages.teachers.prompts import ROLLOUT, rollout_messages
 
@@ -55,6 +56,7 @@ def tell_video(workplace: Workplace, subject: Subject) -> Iterator[str]:
         yield "  not scanned yet: build again"
         return
     yield from _tell_footage(footage, board)
+    yield from _tell_speech(run, subject.id)
     clips = [each for each in run.read("clips", Clip) if each.video_id == subject.id]
     questions = [each for each in run.read("questions", Question) if each.video_id == subject.id]
     for clip in clips:
@@ -155,7 +157,7 @@ def tell_sample(workplace: Workplace, subject: Subject) -> Iterator[str]:
     yield f"sample {trace.trace_id}: rollout {trace.sample_index} of {trace.model}, prompt {trace.prompt_id}"
     yield from _origin_lines(subject, clip)
     yield from _question_lines(question)
-    yield from _request_lines(trace, clip, question)
+    yield from _request_lines(trace, clip, question, _lines_shown(run, question))
     yield f"thought: {trace.thought}"
     yield f"answer: {trace.answer!r} (finish: {trace.finish_reason}, {trace.completion_tokens} tokens)"
     for claim in run.read("claims", Claim):
@@ -167,13 +169,34 @@ def tell_sample(workplace: Workplace, subject: Subject) -> Iterator[str]:
     yield from tell_trace_verdict(workplace, subject.part, trace)
 
 
-def _request_lines(trace: Trace, clip: Clip, question: Question) -> Iterator[str]:
+def _lines_shown(run: PartRun, question: Question) -> tuple[SpeechLine, ...]:
+    """What is said, as the question shows it."""
+    if not run.store.exists(run.above.get("clip_speech", "")):
+        return ()
+    held = {each.clip_id: each.lines for each in run.read("clip_speech", ClipSpeech)}
+    return shown_lines(question, held.get(question.clip_id, ()))
+
+
+def _tell_speech(run: PartRun, video_id: str) -> Iterator[str]:
+    if not run.store.exists(run.above.get("speech", "")):
+        return
+    for film in run.read("speech", FilmSpeech):
+        if film.video_id == video_id:
+            known = f"{len(film.lines)} lines, by {film.origin}: {film.name}" if film.origin else "not known"
+            yield f"  what is said: {known}{f' ({film.language})' if film.language else ''}"
+            if film.problem:
+                yield f"  could not be read: {film.problem}"
+
+
+def _request_lines(
+    trace: Trace, clip: Clip, question: Question, said: tuple[SpeechLine, ...]
+) -> Iterator[str]:
     """The messages that the teacher was sent; a frame stands as the time that it is from."""
     if trace.prompt_id != ROLLOUT.prompt_id:
         yield f"request: not known (prompt {trace.prompt_id})"
         return
     lines: list[str] = []
-    for message in rollout_messages(clip, question, question.frames):
+    for message in rollout_messages(clip, question, question.frames, said):
         lines += [f"{message.role}:", *_message_lines(message, question)]
     yield f"request (prompt {trace.prompt_id}):"
     yield from (f"  {line}" for line in lines[:REQUEST_LINES])

@@ -22,6 +22,7 @@ from reelproof.schemas.chat import ChatRequest
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.question import Question
 from reelproof.schemas.record import Record, from_table
+from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import Trace
 from reelproof.stages.answers.traces import ClipQuestion, rollout_request
 from reelproof.stages.teachers.protocol import TeacherUnavailable
@@ -68,7 +69,7 @@ class Evidence:
         clip = self._record(row, "clips", Clip, "clip_id", row["clip_id"])
         if trace is None or question is None or clip is None or self._workplace is None:
             return None
-        cfg, asked = self._workplace.recipe.rollouts, ClipQuestion(clip, question)
+        cfg, asked = self._workplace.recipe.rollouts, ClipQuestion(clip, question, lines_of(row))
         requests = [rollout_request(asked, model, trace.sample_index, cfg) for model in self._models(trace)]
         proven = next((each for each in requests if each.request_id == trace.trace_id), None)
         return Sent(proven or requests[0], proven is not None)
@@ -166,6 +167,11 @@ class Evidence:
             return open_workplace(self._store.url)
         except UsageError:
             return None  # made by another version: its rows can be shown all the same
+
+
+def lines_of(row: Mapping[str, Any]) -> tuple[SpeechLine, ...]:
+    """What is said, as the row shows it."""
+    return tuple(SpeechLine.model_validate(each) for each in row.get("speech") or ())
 
 
 def _where(store: Store, path: str, column: str, value: str) -> pa.Table:

@@ -5,8 +5,9 @@ import string
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from reelproof.pipeline.report.evidence import Sent
+from reelproof.pipeline.report.evidence import Sent, lines_of
 from reelproof.pipeline.report.places import BORNE_OUT, ShownBox, ShownPlace, shown_boxes, shown_place
+from reelproof.schemas.answers.quotes import ClaimedQuote
 from reelproof.schemas.answers.reading import cited_spans
 from reelproof.schemas.chat import TextPart
 from reelproof.schemas.place import Place
@@ -18,10 +19,8 @@ from reelproof.stages.measurements import SCORES
 from reelproof.stages.rules import rl_rules, sft_rules
 
 _CITATIONS = re.compile(r"(\[[^\[\]]{1,40}\]|<t>[^<>]{1,20}</t>s?|\bFrame \d{1,3}\b)")
-_KEYS = frozenset(
-    name for each in (SftSample, RejectedSample, RlSample, DpoSample) for name in each.model_fields
-)
-_NOT_SCORES = _KEYS | {"config", "number"}
+_ROWS = (SftSample, RejectedSample, RlSample, DpoSample)
+_NOT_SCORES = frozenset(name for each in _ROWS for name in each.model_fields) | {"config", "number"}
 _NOT_MEASURED = frozenset(("task", "question_id"))
 
 
@@ -64,6 +63,7 @@ class ShownClaim(NamedTuple):
     control: float | None
     verifier: str
     places: tuple[ShownPlace, ...]
+    quotes: tuple[ClaimedQuote, ...]
 
 
 class Threshold(NamedTuple):
@@ -135,6 +135,8 @@ class ShownRow(NamedTuple):
     groups: tuple[ScoreGroup, ...]
     reasons: tuple[ShownReason, ...]
     request: ShownRequest | None
+    speech: tuple[tuple[Piece, ...], ...] = ()
+    """What is said, a line each."""
 
     @property
     def is_right(self) -> bool | None:
@@ -157,6 +159,7 @@ def show_row(row: Mapping[str, Any], policy: PolicyConfig, sent: Sent | None = N
         groups=tuple(_groups(row, policy, rules)),
         reasons=tuple(_reason(name, row, policy, rules) for name in row.get("reasons") or ()),
         request=_request(sent) if sent else None,
+        speech=tuple(tuple(cite(line.told, times_s)) for line in lines_of(row)),
     )
 
 
@@ -214,6 +217,7 @@ def _claim(claim: JudgedClaim, row: Mapping[str, Any]) -> ShownClaim:
         control=claim.control_belief,
         verifier=claim.verifier,
         places=tuple(map(shown_place, claim.places)),
+        quotes=claim.quotes,
     )
 
 

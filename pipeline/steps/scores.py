@@ -28,6 +28,7 @@ NEEDS: Mapping[str, tuple[PartStep, ...]] = {
     "asked": (ASKED,),
     "text": (TEXT,),
     "speech": (CLIP_SPEECH,),
+    "heard": (PROBES, CLIP_SPEECH),
 }
 """What a check needs -> the steps that it comes after, beside those that every check does."""
 

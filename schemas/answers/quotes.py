@@ -1,7 +1,7 @@
 """A sentence that quotes -> whether its words are said at the times that it cites, by the clip's lines."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -12,6 +12,8 @@ from reelproof.schemas.footage import Span
 from reelproof.schemas.record import Record
 from reelproof.schemas.speech import SpeechLine
 
+QUOTE_JUDGE = "speech@1"
+"""Who judges quotes: the lines themselves."""
 NEAR_S = 1.0
 """How far from a cited time a line may be and still count as said then."""
 ENOUGH = 0.8
@@ -97,17 +99,29 @@ def said_quotes(
     return tuple(judge_quote(each, cited, lines) for each in quotes_in(sentence))
 
 
+def quote_beliefs(quotes: Sequence[ClaimedQuote]) -> tuple[float, float | None] | None:
+    """How far a claim's quotes bear it out: 1 where all are said at a time that it cites, else 0; and how far
+    other times do: 0, or None where all is said at others as well. None for a claim without quotes.
+    """
+    if not quotes:
+        return None
+    is_said = all(each.fault is None for each in quotes)
+    return float(is_said), None if all(each.said_elsewhere for each in quotes) else 0.0
+
+
 def judge_quote(quote: str, cited: Sequence[Span], lines: Sequence[SpeechLine]) -> ClaimedQuote:
     """Hold a quote against what is said at the times that its sentence cites, and else in all the clip.
 
-    Spelling, case, punctuation and one word in five may differ, numbers and negations may not.
+    Spelling, case, punctuation and one word in five may differ, numbers and negations may not. What is more
+    like something said at another time is that.
     """
     near = [place for place, line in enumerate(lines) if any(_is_near(line, span) for span in cited)]
     pieces = [piece for piece in map(words, _LEFT_OUT.split(quote)) if piece]
-    here = _found(pieces, lines, near)
+    here = _found(pieces, lines, near, range(len(lines)))
     others = [place for place in range(len(lines)) if place not in near]
-    there = _found(pieces, lines, others)
-    is_here, is_there = here.similarity >= ENOUGH, there.similarity >= ENOUGH
+    there = _found(pieces, lines, others, others)
+    is_there = there.similarity >= ENOUGH
+    is_here = here.similarity >= max(ENOUGH, there.similarity)
     place = here if is_here or not is_there else there
     return ClaimedQuote(
         text=quote,
@@ -126,11 +140,16 @@ def _span(lines: Sequence[SpeechLine], place: _Place) -> Span:
     return Span(start_s=lines[place.first].start_s, end_s=lines[place.last].end_s)
 
 
-def _found(pieces: Sequence[Sequence[str]], lines: Sequence[SpeechLine], wanted: Sequence[int]) -> _Place:
-    """Where the words are said best among the wanted lines; a quote may go on in the lines around them."""
+def _found(
+    pieces: Sequence[Sequence[str]],
+    lines: Sequence[SpeechLine],
+    wanted: Sequence[int],
+    allowed: Sequence[int],
+) -> _Place:
+    """Where the words are said best among the wanted lines; a quote may go on in allowed ones around them."""
     if not wanted or not pieces:
         return _Place(0.0, 0, 0)
-    places = [_best(piece, lines, wanted) for piece in pieces]
+    places = [_best(piece, lines, wanted, frozenset(allowed)) for piece in pieces]
     weights = [len(piece) for piece in pieces]
     similarity = sum(each.similarity * weight for each, weight in zip(places, weights, strict=True)) / sum(
         weights
@@ -138,10 +157,13 @@ def _found(pieces: Sequence[Sequence[str]], lines: Sequence[SpeechLine], wanted:
     return _Place(similarity, min(each.first for each in places), max(each.last for each in places))
 
 
-def _best(quote: Sequence[str], lines: Sequence[SpeechLine], wanted: Sequence[int]) -> _Place:
+def _best(
+    quote: Sequence[str], lines: Sequence[SpeechLine], wanted: Sequence[int], allowed: Set[int]
+) -> _Place:
     best = _Place(0.0, wanted[0], wanted[0])
     for run in _runs(wanted):
-        said = [(word, place) for place in _around(run, len(lines)) for word in words(lines[place].text)]
+        around = [place for place in range(run.start - 1, run.stop + 1) if place in allowed]
+        said = [(word, place) for place in around for word in words(lines[place].text)]
         if said and (found := _aligned(quote, said, run)).similarity > best.similarity:
             best = found
     return best
@@ -154,10 +176,6 @@ def _runs(places: Sequence[int]) -> Iterator[range]:
         if after != before + 1:
             yield range(start, before + 1)
             start = after
-
-
-def _around(run: range, count: int) -> range:
-    return range(max(0, run.start - 1), min(count, run.stop + 1))
 
 
 def _aligned(quote: Sequence[str], said: Sequence[tuple[str, int]], run: range) -> _Place:

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 from pydantic import Field
 
 from reelproof.schemas.answers.placed import BoxUnit, in_plain_words
+from reelproof.schemas.answers.quotes import QUOTE_JUDGE, ClaimedQuote, quote_beliefs, said_quotes
 from reelproof.schemas.answers.statements import Statement, cited_frames, cited_statements
 from reelproof.schemas.chat import ChatRequest, Completion, Message, Sampling
 from reelproof.schemas.draws import hash32
@@ -80,6 +81,7 @@ class _Put(NamedTuple):
     frames: tuple[str, ...] = ()
     control_frames: tuple[str, ...] = ()
     places: tuple[PutPlace, ...] = ()
+    quotes: tuple[ClaimedQuote, ...] = ()
 
 
 def verify_claims(
@@ -92,6 +94,7 @@ def verify_claims(
     alone. A claim that no shown frame can stand for is not put to the verifier: its scores are null, as
     they are where the verifier cannot tell. What a claim puts into a box is put by itself, cut out of the
     frame, and held against the same box of another frame and another box of the same (`places.py`).
+    What a claim quotes is held against the lines of speech, and no verifier is asked.
 
     Args:
         cases: Questions with their clips and traces.
@@ -109,18 +112,23 @@ def verify_claims(
     requests += [request for each in put for request in _about_places(each.places, verifier.model, cfg)]
     completions = ask_all(requests, verifier, _with_cutouts(put, frames))
     for each in put:
+        cited, control = quote_beliefs(each.quotes) or (
+            belief_of(each.with_cited, completions),
+            belief_of(each.with_controls, completions),
+        )
         yield Claim(
             trace_id=each.trace_id,
             index=each.place,
             text=each.statement.text,
             cited=each.statement.cited,
-            cited_score=belief_of(each.with_cited, completions),
-            control_score=belief_of(each.with_controls, completions),
+            cited_score=cited,
+            control_score=control,
             kind=each.kind,
             control=each.control,
             frames=each.frames,
             control_frames=each.control_frames,
-            verifier=verifier.model,
+            verifier=QUOTE_JUDGE if each.quotes else verifier.model,
+            quotes=each.quotes,
             places=tuple(_claimed(place, completions, verifier.model, cfg) for place in each.places),
         )
 
@@ -182,7 +190,11 @@ def _put_claims(
         least_bits=cfg.control_bits,
     )
     for trace in case.traces:
-        for index, statement in enumerate(cited_statements(trace.thought)[: cfg.claims_per_trace]):
+        statements = cited_statements(trace.thought, whole_quotes=bool(case.lines))
+        for index, statement in enumerate(statements[: cfg.claims_per_trace]):
+            if quotes := said_quotes(statement.text, statement.cited, case.lines):
+                yield _Put(trace.trace_id, index, statement, kind=ClaimKind.QUOTE, quotes=quotes)
+                continue
             placed = _put_places(statement, shown, pictures, around if cfg.controls else None, cfg)
             put = _Put(trace.trace_id, index, statement, places=placed)
             places = cited_frames(statement.cited, shown, cfg.frame_tolerance_s, cfg.frames_per_claim)

@@ -1,4 +1,4 @@
-"""Questions -> how often each is answered right blind, from a single frame, and with its frames shuffled."""
+"""Questions -> how often each is answered right blind, from one frame or shuffled ones, or from speech."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,13 +32,16 @@ class Probe(StrEnum):
     """One of them, the same in all rollouts."""
     SHUFFLED = "shuffled"
     """All, in another order under the same times."""
+    SPEECH = "speech"
+    """No frame, but what is said."""
 
 
 class ProbeConfig(Settings):
     """Which probes are asked, how often, and when an answer counts."""
 
-    probes: tuple[Probe, ...] = tuple(Probe)
-    """These probes are asked; an empty list switches them off."""
+    probes: tuple[Probe, ...] = (Probe.BLIND, Probe.SINGLE, Probe.SHUFFLED)
+    """These probes are asked; an empty list switches them off. Where a question shows what is said, `blind`
+    goes along with `speech`: the lines without any frame."""
     rollouts: int = Field(default=4, ge=1, le=256)
     """Each question is answered so often under each probe, and so many more answers are asked for at a time
     where the first leave it open whether it can be answered without its evidence: blind, and for tasks about
@@ -114,10 +117,12 @@ def _probes_of(case: Case, model: str, cfg: ProbeConfig) -> Iterator[_Open]:
         max_tokens=cfg.max_tokens,
         seed=hash32("seed", cfg.seed, case.question.question_id) >> 1,  # servers take signed 32-bit seeds
     )
-    for probe in cfg.probes:
+    asked = dict.fromkeys((*cfg.probes, *([Probe.SPEECH] if Probe.BLIND in cfg.probes else [])))
+    for probe in asked if case.lines else [each for each in asked if each is not Probe.SPEECH]:
         shown = shown_instead(probe, case.question, cfg.seed)
         if shown is not None:
-            messages = rollout_messages(case.clip, case.question, shown)
+            lines = () if probe is Probe.BLIND else case.lines
+            messages = rollout_messages(case.clip, case.question, shown, lines)
             ask = partial(_request, model, messages, sampling)
             yield _Open(case.question, probe, ask, [])
 
@@ -149,7 +154,7 @@ def _is_open(probe: _Open, cfg: ProbeConfig) -> bool:
     one of two options from luck. Wald (1945) stops a test like this; here the interval is the one that policy
     compares.
     """
-    if probe.probe is not Probe.BLIND and probe.question.task not in ORDER_TASKS:
+    if probe.probe not in (Probe.BLIND, Probe.SPEECH) and probe.question.task not in ORDER_TASKS:
         return False
     passes, rollouts = _count(probe, cfg)
     if not passes or not rollouts or len(probe.scores) + cfg.rollouts > cfg.max_rollouts:
@@ -163,7 +168,7 @@ def _is_open(probe: _Open, cfg: ProbeConfig) -> bool:
 def shown_instead(probe: Probe, question: Question, seed: int) -> tuple[ShownFrame, ...] | None:
     """The frames that a probe shows; None where it would show what the question itself shows, or nothing."""
     shown = question.frames
-    if probe is Probe.BLIND:
+    if probe in (Probe.BLIND, Probe.SPEECH):
         return ()
     if len(shown) < 2:
         return None
@@ -192,7 +197,7 @@ def _another_order(pictures: Sequence[str], rng: random.Random) -> list[int] | N
 
 def _result(question: Question, counts: Mapping[tuple[str, Probe], _Count], model: str) -> ProbeResult:
     none = _Count(None, None)
-    blind, single, shuffled = (counts.get((question.question_id, probe), none) for probe in Probe)
+    blind, single, shuffled, speech = (counts.get((question.question_id, probe), none) for probe in Probe)
     return ProbeResult(
         question_id=question.question_id,
         model=model,
@@ -202,6 +207,8 @@ def _result(question: Question, counts: Mapping[tuple[str, Probe], _Count], mode
         single_rollouts=single.rollouts,
         shuffled_passes=shuffled.passes,
         shuffled_rollouts=shuffled.rollouts,
+        speech_passes=speech.passes,
+        speech_rollouts=speech.rollouts,
     )
 
 

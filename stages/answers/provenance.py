@@ -13,7 +13,7 @@ from reelproof.schemas.trace import (
     TraceClaims,
 )
 
-VERSION = 2
+VERSION = 3
 
 
 def claims_of_traces(cases: Iterable[Case], min_belief: float) -> Iterator[TraceClaims]:
@@ -64,6 +64,7 @@ def _published(claim: Claim, min_belief: float) -> JudgedClaim:
         cited_belief=claim.cited_score,
         control_belief=claim.control_score,
         verdict=claim_verdict(claim, min_belief),
+        quotes=claim.quotes,
         places=tuple(
             JudgedPlace(**each.model_dump(), verdict=place_verdict(each, min_belief)) for each in claim.places
         ),

@@ -38,10 +38,10 @@ class Check(NamedTuple):
     """Every field has a default."""
     score: type[Score]
     """Its fields are columns: of measurements, of shards and of the report."""
-    needs: Literal["traces", "probes", "claims", "sufficiency", "asked", "text", "speech"]
+    needs: Literal["traces", "probes", "claims", "sufficiency", "asked", "text", "speech", "heard"]
     """What must have run before it: `probes` adds a probe to each case, `claims` its claims,
     `sufficiency` what a judge answered, `asked` how a written question's key fared, `text` what is
-    written in frames, `speech` what is said, where the recipe has those."""
+    written in frames, `speech` what is said, `heard` that and a probe, where the recipe has those."""
     rules: Callable[[PolicyConfig], tuple[Rule, ...]] = _no_rules
     """Reasons to keep a trace out of `sft` that no other check has a part in, told after policy's own."""
     of_question: bool = False

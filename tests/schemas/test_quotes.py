@@ -1,3 +1,5 @@
+import random
+
 import pytest
 
 from reelproof.schemas.answers.quotes import QuoteFault, judge_quote, quotes_in, said_quotes
@@ -80,3 +82,44 @@ def test_a_quote_is_not_torn_apart_by_what_ends_sentences():
     ]
     assert len(cited_statements(thought)) == 2
     assert cited_statements(thought)[0].text == 'At [6.0-8.5 s] "Put the pan down!'
+
+
+def test_planted_quotes_are_told_apart():
+    """50 each of true ones, of ones moved in time and of ones that nobody says."""
+    draw = random.Random(7)
+    names = [
+        "baker",
+        "sailor",
+        "teacher",
+        "doctor",
+        "farmer",
+        "painter",
+        "singer",
+        "driver",
+        "lawyer",
+        "cook",
+    ]
+    acts = ["opens", "carries", "paints", "sells", "breaks", "finds", "hides", "cleans", "weighs", "counts"]
+    things = ["door", "lamp", "basket", "ladder", "mirror", "bottle", "carpet", "kettle", "wallet", "hammer"]
+    texts = [
+        f"The {draw.choice(names)} {draw.choice(acts)} a {draw.choice(things)} near the river."
+        for _ in range(80)
+    ]
+    lines = [SpeechLine(start_s=4.0 * n, end_s=4.0 * n + 3, text=text) for n, text in enumerate(texts)]
+    told = {fault: [] for fault in (RIGHT, OTHER_TIME, NOT_SAID)}
+    for place in draw.sample(range(80), 50):
+        line = lines[place]
+        spelt = line.text.lower().rstrip(".").replace("river", draw.choice(["river", "rivers"]))
+        here = Span(start_s=line.start_s, end_s=line.end_s)
+        far = lines[(place + draw.randrange(20, 60)) % 80]
+        away = Span(start_s=far.start_s, end_s=far.end_s)
+        told[RIGHT].append(judge_quote(spelt, [here], lines).fault)
+        told[OTHER_TIME].append(judge_quote(spelt, [away], lines).fault)
+        wrong = line.text.replace(line.text.split()[1], "ghost").replace(line.text.split()[2], "eats")
+        told[NOT_SAID].append(judge_quote(wrong, [here], lines).fault)
+    for planted, found in told.items():
+        recall = found.count(planted) / len(found)
+        claimed = [each for faults in told.values() for each in faults if each is planted]
+        precision = found.count(planted) / len(claimed)
+        assert recall >= 0.9, (planted, recall)
+        assert precision >= 0.9, (planted, precision)

@@ -12,7 +12,8 @@ from reelproof.schemas.chat import ChatRequest, Completion
 from reelproof.schemas.place import Place, PlaceFault
 from reelproof.schemas.question import GivenRow, Task
 from reelproof.schemas.record import Record
-from reelproof.schemas.trace import Case, Claim, ClaimedPlace
+from reelproof.schemas.speech import SpeechLine
+from reelproof.schemas.trace import Case, Claim, ClaimedPlace, ProbeResult
 from reelproof.schemas.written import FrameText, TextLine
 from reelproof.stages.answers import claims, given_traces, probes, provenance, sufficiency, traces
 from reelproof.stages.checks import balance
@@ -156,6 +157,8 @@ def cases_for(check: Any) -> tuple[Case, ...]:
         "key_places": (boxed_case(),),
         "writing": (written_case(),),
         "clip_text": (written_case(),),
+        "speech": (spoken_case(),),
+        "quotes": (spoken_case(),),
     }
     return cases() + more.get(check.name, ())
 
@@ -198,6 +201,27 @@ def written_case() -> Case:
     )
     case = made_case([completion(each, "3") for each in said], clip=CLIP, name="more")
     return case._replace(texts=texts)
+
+
+def spoken_case() -> Case:
+    """Its question shows what is said: thoughts quote it, at another time, and what nobody says."""
+    texts = ("Put the pan down.", "Why should I?")
+    lines = tuple(
+        SpeechLine(start_s=float(AT[place]), end_s=float(AT[place]) + 1, text=text)
+        for place, text in zip((2, 8), texts, strict=True)
+    )
+    said = (
+        f'At [{AT[2]} s] she says "put the pan down".',
+        f'At [{AT[2]} s] he says "why should I?".',
+        f'At [{AT[8]} s] he says "because of the rain".',
+    )
+    case = made_case([completion(each, "3") for each in said], clip=CLIP, name="more")
+    probe = ProbeResult(
+        question_id="q", model="m@1", blind_passes=0, blind_rollouts=4, single_passes=None,
+        single_rollouts=None, shuffled_passes=None, shuffled_rollouts=None, speech_passes=3,
+        speech_rollouts=4,
+    )  # fmt: skip
+    return case._replace(lines=lines, probe=probe)
 
 
 def owns(case: Case, record: Any) -> bool:
@@ -322,14 +346,16 @@ GOLDEN_CHECKS = {
     "key_places": (1, "372367c54644bef2"),
     "writing": (1, "44777de2a7bcf7cf"),
     "clip_text": (1, "dcd8560b54e17636"),
+    "speech": (1, "8d7ce7f7ed1ea11d"),
+    "quotes": (1, "4b051ffc5634a040"),
     "sufficiency": (3, "30dc9bdd5289dbae"),
 }
 GOLDEN_STAGES = (
     (traces, made_traces, 5, "7c6c5aa2462432ab"),
     (given_traces, made_given, 5, "927a9d96e0317ba4"),
-    (probes, made_probes, 5, "3ee63221b11670fa"),
-    (claims, made_claims, 6, "145d57618abaa9c6"),
-    (provenance, made_provenance, 2, "11944500340a9c5b"),
+    (probes, made_probes, 5, "72180a46c0e08fa3"),
+    (claims, made_claims, 6, "ca5bed89f331034b"),
+    (provenance, made_provenance, 3, "20cce7588ad1bc3b"),
     (sufficiency, made_sufficiencies, 4, "7ccf0660985b019d"),
     (signals, made_judgements, 3, "46bdd4cde8c09da3"),
     (balance, made_balance, 1, "82b7ca6936ace1e8"),

@@ -108,6 +108,10 @@ def test_sound_row_is_kept_by_every_preset(preset):
         ({"best_margin": None, "worst_margin": None}, []),  # no control can test what it claims
         ({"sufficient": 0.0}, []),
         ({"blind_passes": 4}, ["answered_blind"]),
+        ({"speech_passes": 4, "speech_rollouts": 4}, ["answered_from_speech"]),
+        ({"speech_passes": 2, "speech_rollouts": 4}, []),
+        ({"quotes": 2, "misquotes": 1, "mistimed_quotes": 0}, ["misquoted"]),
+        ({"quotes": 2, "misquotes": 0, "mistimed_quotes": 1}, ["quoted_at_another_time"]),
         ({"blind_passes": 3}, []),  # 3 of 4 are more than half by luck
         ({"blind_passes": None, "blind_rollouts": None}, []),
         ({"blind_passes": 0, "blind_rollouts": 0}, []),

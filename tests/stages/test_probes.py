@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from reelproof.schemas.chat import ChatRequest, Completion
 from reelproof.schemas.question import Task
+from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import Case, ProbeResult
 from reelproof.stages.answers.probes import Probe, ProbeConfig, probe_questions, shown_instead
 from reelproof.stages.policy import PolicyConfig
@@ -185,3 +186,29 @@ def test_probes_do_not_depend_on_the_company_of_a_question():
     list(probe_questions(cases()[1:2], alone, ProbeConfig(), {}))
     list(probe_questions(cases(), together, ProbeConfig(), {}))
     assert {each.request_id for each in alone.requests} < {each.request_id for each in together.requests}
+
+
+class Listening(SightedTeacher):
+    """Answers 4 only where it reads what is said."""
+
+    def complete(self, requests: Sequence[ChatRequest], frames: Mapping[str, bytes]) -> Iterator[Completion]:
+        self.requests += requests
+        for request in requests:
+            heard = any(LINE.told in part.text for part in request.messages[0].content if part.type == "text")
+            text = f"<think>so</think><answer>{4 if heard else 1}</answer>"
+            yield Completion(request_id=request.request_id, model=self.model, text=text, finish_reason="stop")
+
+
+LINE = SpeechLine(start_s=1.0, end_s=2.0, text="There are four of them.")
+
+
+def test_where_lines_are_shown_they_are_asked_about_without_a_frame():
+    silent, spoken = cases(1)[0], cases(2)[1]._replace(lines=(LINE,))
+    teacher = Listening()
+    results = list(probe_questions([silent, spoken], teacher, ProbeConfig(rollouts=4, max_rollouts=4), {}))
+    assert [(each.blind_passes, each.speech_passes) for each in results] == [(0, None), (0, 4)]
+    assert [each.single_passes for each in results] == [0, 4]  # one frame, and what is said
+    asked = [each for each in teacher.requests if not each.images]
+    assert len(asked) == 12
+    unprobed = ProbeConfig(probes=(Probe.SHUFFLED,))
+    assert next(probe_questions([spoken], Listening(), unprobed, {})).speech_rollouts is None
