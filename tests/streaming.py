@@ -2,8 +2,9 @@
 
 import http.server
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import av
@@ -43,4 +44,49 @@ def streamed(path: Path, times: int = 1) -> Iterator[str]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}/camera.ts"
+        server.shutdown()
+
+
+class Paced:
+    """What a real camera does: each packet is sent when it is due."""
+
+    def __init__(self, film: Path) -> None:
+        self.film = film
+        self.began_at = 0.0
+        """When the first packet was sent."""
+
+    def send(self, to: object) -> None:
+        with av.open(str(self.film)) as source, av.open(to, "w", format="mpegts") as out:
+            stream = source.streams.video[0]
+            copy = out.add_stream_from_template(stream)
+            self.began_at = time.time()
+            first = None
+            for packet in source.demux(stream):
+                if packet.dts is None:
+                    continue
+                due_s = float(packet.dts * packet.time_base)
+                first = due_s if first is None else first
+                time.sleep(max(self.began_at + due_s - first - time.time(), 0))
+                packet.stream = copy
+                out.mux(packet)
+
+
+@contextmanager
+def paced(film: Path) -> Iterator[tuple[str, Paced]]:
+    """The address of a server that sends a film as fast as it plays, and how that goes."""
+    sender = Paced(film)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError, av.error.FFmpegError):
+                sender.send(self.wfile)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/camera.ts", sender
         server.shutdown()

@@ -67,13 +67,13 @@ class TickMaker:
         self._log = SignalLog(footage.scan_lines)
         self._picker = CandidatePicker(video_id, footage, pixel_aspect)
         self._rows: list[_Row] = []
+        self._rows_end_s = 0.0
         self._frames: list[Keyframe] = []
         self._luma: np.ndarray | None = None
 
     def offer(self, timed: TimedFrame) -> Iterator[SeenTick]:
         """The next frame; the ticks that it completes."""
         measures = self._log.measure(timed)
-        self._log.take()
         self._picker.offer(timed, measures)
         self._frames += self._picker.take()
         luma = cv2.extractChannel(self._log.last, 0)
@@ -91,6 +91,9 @@ class TickMaker:
 
     def _complete(self, known_s: float) -> Iterator[SeenTick]:
         """Ticks all of whose frames that may be shown are known: those that end by then."""
+        if known_s > self._rows_end_s:
+            self._log.take()  # lets go of what it holds
+            self._rows_end_s = known_s
         while self._rows:
             number = int((self._rows[0].time_s + self._offset_s) / self._stride_s + 1e-9)
             end_s = round((number + 1) * self._stride_s - self._offset_s, 6)

@@ -26,6 +26,7 @@ from tests.benchmarks.bench_teacher import bench_client, bench_frames_sent, benc
 from tests.benchmarks.bench_training import bench_loss_memory, bench_sft, bench_stream
 from tests.benchmarks.bench_upload import bench_upload
 from tests.benchmarks.bench_vllm import bench_vllm
+from tests.benchmarks.bench_watch import bench_watch
 from tests.benchmarks.rows import Bench, LeftOut, Rows, machine
 
 BENCHES: tuple[Bench, ...] = (
@@ -50,6 +51,7 @@ BENCHES: tuple[Bench, ...] = (
     bench_sft,
     bench_loss_memory,
     bench_stream,
+    bench_watch,
 )
 BUILD = Path(__file__).parents[2] / "build"
 
