@@ -16,7 +16,7 @@ from reelproof.schemas.record import from_table
 from reelproof.schemas.source import SourceIdentity
 from reelproof.schemas.speech import ClipSpeech, FilmSpeech, SpeechLine, shown_lines
 from reelproof.schemas.trace import Claim, Trace
-from reelproof.stages.teachers.prompts import ROLLOUT, rollout_messages
+from reelproof.stages.teachers.prompts import ROLLOUTS, rollout_messages
 
 SHOWN_SCENES = 6
 REQUEST_LINES = 40
@@ -166,6 +166,13 @@ def tell_sample(workplace: Workplace, subject: Subject) -> Iterator[str]:
                 f"claim: {claim.text!r}: {_belief(claim.cited_score)} with the cited frames, "
                 f"{_belief(claim.control_score)} with others ({claim.verifier})"
             )
+            for place in claim.places:
+                yield (
+                    f"  {place.label} at {place.box[:4]}: {place.fault or 'sound'} box, "
+                    f"{_belief(place.belief)} in it, "
+                    f"{_belief(place.control_belief)} in that of another frame, "
+                    f"{_belief(place.elsewhere_belief)} in another one"
+                )
     yield from tell_trace_verdict(workplace, subject.part, trace)
 
 
@@ -192,11 +199,12 @@ def _request_lines(
     trace: Trace, clip: Clip, question: Question, said: tuple[SpeechLine, ...]
 ) -> Iterator[str]:
     """The messages that the teacher was sent; a frame stands as the time that it is from."""
-    if trace.prompt_id != ROLLOUT.prompt_id:
+    prompt = next((each for each in ROLLOUTS if each.prompt_id == trace.prompt_id), None)
+    if prompt is None:
         yield f"request: not known (prompt {trace.prompt_id})"
         return
     lines: list[str] = []
-    for message in rollout_messages(clip, question, question.frames, said):
+    for message in rollout_messages(clip, question, question.frames, said, prompt):
         lines += [f"{message.role}:", *_message_lines(message, question)]
     yield f"request (prompt {trace.prompt_id}):"
     yield from (f"  {line}" for line in lines[:REQUEST_LINES])

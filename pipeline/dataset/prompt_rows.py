@@ -1,7 +1,7 @@
 """Questions in Arrow columns -> what each shows of what is said, and its prompt as it is published."""
 
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,15 @@ import pyarrow as pa
 from reelproof.schemas.question import Question, Task
 from reelproof.schemas.record import from_table
 from reelproof.schemas.speech import ClipSpeech, SpeechLine, frames_before, shown_lines
-from reelproof.stages.teachers.prompts import ANSWER_FORMS, FRAME_AT_PLACE, FRAME_AT_TIME, ROLLOUT, SPOKEN
+from reelproof.stages.teachers.prompts import (
+    ANSWER_FORMS,
+    FRAME_AT_PLACE,
+    FRAME_AT_TIME,
+    ROLLOUT,
+    ROLLOUT_WHERE,
+    SPOKEN,
+    Prompt,
+)
 
 Places = npt.NDArray[np.int64]
 Lines = Sequence[SpeechLine]
@@ -37,12 +45,17 @@ class _Items(NamedTuple):
 
 
 def prompts_of(
-    questions: pa.Table, clip: pa.Table, offsets: Places, shown_s: pa.Array, lines: Sequence[Lines] | None
+    questions: pa.Table,
+    clip: pa.Table,
+    offsets: Places,
+    shown_s: pa.Array,
+    lines: Sequence[Lines] | None,
+    with_boxes: Collection[str] = (),
 ) -> pa.Array:
     """`rollout_messages` of each question, as published: text, (name, image) a frame, text.
 
     `offsets` and `shown_s` are those of the frames of all questions, one after the other; `lines` what each
-    shows of what is said, where that is known.
+    shows of what is said, where that is known; `with_boxes` the ids of those that were put with boxes.
     """
     counts = np.diff(offsets)
     said = lines or [()] * len(counts)
@@ -54,7 +67,7 @@ def prompts_of(
     frame_at = np.repeat(starts[:-1], counts) + 1 + 2 * place + before_frame
     labels, label_of = _labels(times, place)
     intros = _intros(counts, times, offsets, clip)
-    requests = _requests(questions, spoken)
+    requests = _requests(questions, spoken, with_boxes)
     texts = [line.told for each in said for line in each]
     words = pa.array([*labels, *intros, *requests, *texts], pa.string())
     word = np.full(starts[-1], -1, dtype=np.int64)
@@ -109,18 +122,19 @@ def _intro(count: int, timed: bool, start_s: float, end_s: float) -> str:
     return (ROLLOUT.with_times if timed else ROLLOUT.with_places).format(start_s=start_s, end_s=end_s)
 
 
-def _requests(questions: pa.Table, spoken: Places) -> list[str]:
-    columns = (questions[name].to_pylist() for name in ("text", "options", "task"))
+def _requests(questions: pa.Table, spoken: Places, with_boxes: Collection[str]) -> list[str]:
+    columns = (questions[name].to_pylist() for name in ("question_id", "text", "options", "task"))
     return [
-        (SPOKEN.request if said else "") + _request(text, options, task)
-        for text, options, task, said in zip(*columns, spoken.tolist(), strict=True)
+        (SPOKEN.request if said else "")
+        + _request(ROLLOUT_WHERE if name in with_boxes else ROLLOUT, text, options, task)
+        for name, text, options, task, said in zip(*columns, spoken.tolist(), strict=True)
     ]
 
 
-def _request(text: str, options: Sequence[str], task: str) -> str:
+def _request(prompt: Prompt, text: str, options: Sequence[str], task: str) -> str:
     lettered = zip(string.ascii_uppercase, options, strict=False)
     listed = "".join(f"{letter}. {option}\n" for letter, option in lettered)
-    return ROLLOUT.request.format(question=text, options=listed, form=ANSWER_FORMS[Task(task)])
+    return prompt.request.format(question=text, options=listed, form=ANSWER_FORMS[Task(task)])
 
 
 def turns(role: str, content: pa.Array) -> pa.Array:

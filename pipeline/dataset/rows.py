@@ -1,7 +1,7 @@
 """One part's records -> published rows, in Arrow columns, without a Python object a row."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from reelproof.schemas.record import Record, arrow_schema
 from reelproof.schemas.sample import DpoSample, RejectedSample, RlSample, SftSample
 from reelproof.schemas.scores import QuoteScore
 from reelproof.stages.measurements import QUESTION_SCORES
+from reelproof.stages.teachers.prompts import ROLLOUT_WHERE
 
 SAMPLES: dict[str, type[Record]] = {
     "sft": SftSample,
@@ -117,7 +118,7 @@ def read_part(store: Store, part: PartFiles) -> PartRows:
     offsets = offsets - offsets[0]
     return PartRows(
         traces=_trace_columns(traces.append_column("claims", claims["claims"])),
-        questions=_question_columns(store, part, questions, offsets, flat),
+        questions=_question_columns(store, part, questions, offsets, flat, _put_with_boxes(traces)),
         question_of_trace=of_trace,
         image_bytes=_image_bytes(store, part),
     )
@@ -130,6 +131,12 @@ def _image_bytes(store: Store, part: PartFiles) -> int:
     return sum(each.total_uncompressed_size for each in columns if each.path_in_schema == _JPEG)
 
 
+def _put_with_boxes(traces: pa.Table) -> set[str]:
+    """Questions whose rollouts were asked to say where things are."""
+    asked = traces.filter(pc.equal(traces["prompt_id"], ROLLOUT_WHERE.prompt_id))
+    return set(asked["question_id"].to_pylist())
+
+
 def _trace_columns(traces: pa.Table) -> pa.Table:
     renamed = {"answer": "prediction", "model": "teacher", "trace_id": "request_id"}
     traces = traces.drop_columns(["question_id"])
@@ -137,7 +144,12 @@ def _trace_columns(traces: pa.Table) -> pa.Table:
 
 
 def _question_columns(
-    store: Store, part: PartFiles, questions: pa.Table, offsets: Places, shown: pa.Array
+    store: Store,
+    part: PartFiles,
+    questions: pa.Table,
+    offsets: Places,
+    shown: pa.Array,
+    with_boxes: Collection[str],
 ) -> pa.Table:
     clips = read_columns(store, part.clips, ("clip_id", "start_s", "end_s"))
     clip = clips.take(_found(questions["clip_id"], clips["clip_id"], part.questions, "clip"))
@@ -169,7 +181,9 @@ def _question_columns(
     if part.lines:
         lines = lines_of_questions(questions, read_columns(store, part.lines))
         columns["speech"] = pa.array([[each.model_dump() for each in said] for said in lines], _SPEECH)
-    columns["prompt"] = prompts_of(questions, clip, offsets, pc.struct_field(shown, "shown_s"), lines)
+    columns["prompt"] = prompts_of(
+        questions, clip, offsets, pc.struct_field(shown, "shown_s"), lines, with_boxes
+    )
     return pa.table(columns)
 
 

@@ -65,7 +65,7 @@ TRACES = PartStep(
     makes=Trace,
     after=(FOOTAGE, CLIPS, QUESTIONS),
     also=(CLIP_SPEECH,),
-    prompts=("ROLLOUT",),
+    prompts=("ROLLOUT", "ROLLOUT_WHERE"),
     asks=_teachers,
     calls=_rollouts,
 )

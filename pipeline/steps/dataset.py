@@ -41,7 +41,6 @@ from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.published import MANIFEST
 from reelproof.schemas.record import Record
 from reelproof.schemas.text import without_secrets
-from reelproof.stages.teachers.prompts import ROLLOUT
 
 STUDY = "study.json"
 FOLDER = "dataset"
@@ -114,8 +113,8 @@ def build_facts(build: _Build) -> BuildFacts:
         teachers=tuple(teacher_identity(each.teacher) for each in recipe.teachers),
         verifiers=(teacher_identity(recipe.verifier),),
         evaluation_sets=tuple(each.name for each in recipe.contamination.sets),
-        prompt_ids=(ROLLOUT.prompt_id,),
-        prompt_text=ROLLOUT.request,
+        prompt_ids=(recipe.rollouts.prompt.prompt_id,),
+        prompt_text=recipe.rollouts.prompt.request,
         quarantined=dict(sorted(quarantined.items())),
     )
 

@@ -13,7 +13,7 @@ from reelproof.schemas.question import Question
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import Trace
-from reelproof.stages.teachers.prompts import ROLLOUT, rollout_messages
+from reelproof.stages.teachers.prompts import ROLLOUT, ROLLOUT_WHERE, Prompt, rollout_messages
 from reelproof.stages.teachers.protocol import Teacher, complete_all
 
 VERSION = 5
@@ -34,8 +34,16 @@ class RolloutConfig(Settings):
     """Log-probabilities are asked for, and their mean is kept."""
     mix: Literal["rollouts", "questions"] = "rollouts"
     """Among several teachers: each rollout by a teacher of its own, or all rollouts of a question by one."""
+    ask_where: bool = False
+    """Thoughts are to say where things are, too: each in a box of a frame, which becomes a claim. How the
+    corners are counted is the model's way: see `claims.box_unit`."""
     seed: int = Field(default=0, ge=0)
     """The draws, and which teacher answers what, follow from it."""
+
+    @property
+    def prompt(self) -> Prompt:
+        """What asks for a rollout."""
+        return ROLLOUT_WHERE if self.ask_where else ROLLOUT
 
 
 class ClipQuestion(NamedTuple):
@@ -88,10 +96,13 @@ def ask_rollouts(
         requests = [rollout.request for rollout in rollouts if rollout.teacher == place]
         completions |= complete_all(each.teacher, requests, frames) if requests else {}
     for rollout in rollouts:
-        yield read_trace(rollout.question, rollout.request, completions[rollout.request.request_id])
+        said = completions[rollout.request.request_id]
+        yield read_trace(rollout.question, rollout.request, said, cfg.prompt)
 
 
-def read_trace(question: Question, request: ChatRequest, completion: Completion) -> Trace:
+def read_trace(
+    question: Question, request: ChatRequest, completion: Completion, prompt: Prompt = ROLLOUT
+) -> Trace:
     """A completion of a rollout request as a trace."""
     reading = read_completion(completion.text)
     return Trace(
@@ -99,7 +110,7 @@ def read_trace(question: Question, request: ChatRequest, completion: Completion)
         question_id=question.question_id,
         clip_id=question.clip_id,
         video_id=question.video_id,
-        prompt_id=ROLLOUT.prompt_id,
+        prompt_id=prompt.prompt_id,
         model=completion.model,
         sample_index=request.sample_index,
         text=completion.text,
@@ -131,7 +142,7 @@ def rollout_request(asked: ClipQuestion, model: str, sample_index: int, cfg: Rol
         seed=hash32("seed", cfg.seed, question.question_id) >> 1,  # servers take signed 32-bit seeds
         logprobs=cfg.logprobs,
     )
-    messages = rollout_messages(asked.clip, question, question.frames, asked.lines)
+    messages = rollout_messages(asked.clip, question, question.frames, asked.lines, cfg.prompt)
     return ChatRequest(model=model, messages=messages, sampling=sampling, sample_index=sample_index)
 
 

@@ -69,6 +69,18 @@ ROLLOUT = Prompt(
     ),
 )
 
+ROLLOUT_WHERE = ROLLOUT._replace(
+    request=(
+        "Say where things are as well: where you first speak of something that your answer rests on, write "
+        "<obj>its name</obj><box>[x1,y1,x2,y2]</box>at<t>12.4</t>s, with the corners of its box in the frame "
+        "of that time.\n"
+    )
+    + ROLLOUT.request
+)
+"""Asks for boxes besides, in the form of Open-o3-Video (arXiv 2510.20579)."""
+ROLLOUTS = (ROLLOUT, ROLLOUT_WHERE)
+"""All that may ask for a rollout."""
+
 DIRECT = Prompt(
     with_times=ROLLOUT.with_times,
     with_places=ROLLOUT.with_places,
@@ -179,14 +191,18 @@ def writer_messages(
 
 
 def rollout_messages(
-    clip: Clip, question: Question, frames: Sequence[ShownFrame], lines: Sequence[SpeechLine] = ()
+    clip: Clip,
+    question: Question,
+    frames: Sequence[ShownFrame],
+    lines: Sequence[SpeechLine] = (),
+    prompt: Prompt = ROLLOUT,
 ) -> tuple[Message, ...]:
-    """Ask for a chain of thought and an answer.
+    """Ask for a chain of thought and an answer, by `ROLLOUT` or with boxes besides.
 
     `frames` and `lines` are the question's own, or what a probe shows instead: fewer, in another order, none.
     """
     posed = Posed(question.task, question.text, question.options)
-    return question_messages(ROLLOUT, posed, Span(start_s=clip.start_s, end_s=clip.end_s), frames, lines)
+    return question_messages(prompt, posed, Span(start_s=clip.start_s, end_s=clip.end_s), frames, lines)
 
 
 def question_messages(

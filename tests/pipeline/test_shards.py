@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.dataset.replace import read_manifest
-from reelproof.pipeline.dataset.rows import SAMPLES
+from reelproof.pipeline.dataset.rows import SAMPLES, read_part
 from reelproof.pipeline.dataset.shard_plan import part_runs
 from reelproof.pipeline.dataset.shards import ShardReceipt, ShardsConfig
 from reelproof.pipeline.disk.store import DiskFull, Store
@@ -25,7 +25,7 @@ from reelproof.schemas.record import from_table
 from reelproof.schemas.sample import ChatMessage, SftSample
 from reelproof.stages.deciding import decide
 from reelproof.stages.policy import PolicyConfig
-from reelproof.stages.teachers.prompts import rollout_messages
+from reelproof.stages.teachers.prompts import ROLLOUT_WHERE, rollout_messages
 from tests.small_parts import write_part
 from tests.whole_sets import read_measurements, write_dataset
 
@@ -134,6 +134,23 @@ def test_rejected_trace_in_another_form_is_paired_in_the_form_that_was_asked_for
     said = [row["rejected"][0]["content"][0]["text"] for row in rows_of(store, "dpo").iter_rows(named=True)]
     assert said
     assert all(text.endswith("</answer>") for text in said)
+
+
+def test_the_published_prompt_asks_for_boxes_where_the_teacher_was_asked_for_them(tmp_path):
+    store = Store(str(tmp_path))
+    part = write_part(store, 0)
+    traces = pl.DataFrame(store.read_table(part.traces))
+    asked = traces["question_id"][0]
+    of_it = pl.col("question_id") == asked
+    traces = traces.with_columns(
+        prompt_id=pl.when(of_it).then(pl.lit(ROLLOUT_WHERE.prompt_id)).otherwise("prompt_id")
+    )
+    store.write_table(part.traces, traces.to_arrow().cast(store.read_table(part.traces).schema))
+    rows = read_part(store, part).questions.to_pylist()
+    for row in rows:
+        request = row["prompt"][0]["content"][-1]["text"]
+        assert ("<obj>its name</obj>" in request) == (row["question_id"] == asked)
+    assert len(rows) > 1
 
 
 def test_rows_hold_what_the_records_say(built):

@@ -9,6 +9,7 @@ from reelproof.schemas.footage import Span
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
 from reelproof.schemas.trace import Trace
 from reelproof.stages.answers.traces import ClipQuestion, RolloutConfig, TeacherShare, ask_rollouts
+from reelproof.stages.teachers.prompts import ROLLOUT, ROLLOUT_WHERE
 from tests.views import made_clip
 
 CLIPS = [made_clip(name) for name in ("one", "two", "three")]
@@ -139,3 +140,16 @@ def test_shares_that_nobody_can_fill_are_refused(shares):
 def test_unanswered_request_is_an_error_that_says_how_many():
     with pytest.raises(RuntimeError, match="answered 23 of 24"):
         rollouts([TeacherShare(SilentTeacher("a@1"), 1)])
+
+
+def test_a_teacher_that_is_asked_where_is_told_the_form_and_the_trace_says_so():
+    said = "<think>A <obj>car</obj><box>[1,2,30,40]</box>at<t>1.0</t>s.</think><answer>B</answer>"
+    teacher = ScriptedTeacher("one@1", said)
+    (trace,) = ask_rollouts(
+        asked(1), [TeacherShare(teacher, 1.0)], RolloutConfig(rollouts=1, ask_where=True), {}
+    )
+    request = teacher.seen[0].messages[0].content[-1].text
+    assert "<obj>its name</obj><box>[x1,y1,x2,y2]</box>at<t>12.4</t>s" in request
+    assert request.endswith(ROLLOUT.request.partition("{options}")[2].partition("{form}.")[2])
+    assert trace.prompt_id == ROLLOUT_WHERE.prompt_id != ROLLOUT.prompt_id
+    assert trace.cited == (Span(start_s=1.0, end_s=1.0),)
