@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from functools import partial
 from pathlib import Path
 
 import click
@@ -47,11 +48,11 @@ def watch(
     Without questions it tells what is unlike what the camera showed before. The same command goes on where it
     was stopped; `reelproof browse OUT` shows the events and takes verdicts.
     """
-    from reelproof.pipeline.watching.run import Asked, watch_source
+    from reelproof.pipeline.watching.run import Asked, Say, watch_source
 
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     asked = Asked(source, model, server, settings, overrides)
-    summary = watch_source(asked, out, as_json, click.echo, stop)
+    summary = watch_source(asked, out, as_json, Say(click.echo, partial(click.echo, err=True)), stop)
     click.echo(shown_text(summary), err=True)

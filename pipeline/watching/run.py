@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
-from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.errors import BuildFailed, UsageError
 from reelproof.pipeline.settings_text import parse_settings, read_yaml
 from reelproof.pipeline.teachers.kinds import TeacherConfig, named_teacher, open_teacher
 from reelproof.pipeline.watching.events import told
@@ -34,10 +34,18 @@ class Asked(NamedTuple):
     overrides: tuple[str, ...]
 
 
-def watch_source(
-    asked: Asked, out: Path, as_json: bool, say: Callable[[str], None], stop: threading.Event
-) -> str:
-    """Watch until the source ends or `stop` is set. Raises UsageError for what cannot be used."""
+class Say(NamedTuple):
+    """Where lines go."""
+
+    event: Callable[[str], None]
+    note: Callable[[str], None]
+
+
+def watch_source(asked: Asked, out: Path, as_json: bool, say: Say, stop: threading.Event) -> str:
+    """Watch until the source ends or `stop` is set, and tell what came of it.
+
+    Raises UsageError for what cannot be used, BuildFailed where no frame came.
+    """
     given = read_yaml(asked.settings) if asked.settings else {}
     cfg = parse_settings(WatchConfig, given, asked.overrides, where=str(asked.settings or "the settings"))
     measured = measured_by_task(Path(cfg.measured), asked.model) if cfg.measured else {}
@@ -51,14 +59,19 @@ def watch_source(
 
     def opened(event: Event) -> None:
         if not as_json:
-            say(shown_text(told(event, is_open=True)))
+            say.event(shown_text(told(event, is_open=True)))
 
     def closed(event: Event) -> None:
-        say(event.model_dump_json() if as_json else shown_text(told(event)))
+        say.event(event.model_dump_json() if as_json else shown_text(told(event)))
+
+    def note(text: str) -> None:
+        say.note(shown_text(text))
 
     with lock, open_teacher(_impatient(named_teacher(asked.model, asked.server))) as teacher:
-        watch = Watch(out, source, teacher, cfg, measured, recorder, Told(opened, closed, lambda _: None))
+        watch = Watch(out, source, teacher, cfg, measured, recorder, Told(opened, closed, note))
         found = watch.run(stop).told()
+    if not found["stream_s"]:
+        raise BuildFailed(f"{source.name}: there was nothing to watch; no frame came of it")
     events = ", ".join(f"{count} × {question}" for question, count in found["events"].items()) or "no event"
     return f"{found['stream_s']:.1f} s, {found.get('frames', 0)} frames: {events}; reelproof browse {out}"
 

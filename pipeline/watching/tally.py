@@ -30,6 +30,10 @@ class Tally:
         """Something befell."""
         self._counts[what] += number
 
+    def recall(self, tick: Tick) -> None:
+        """An earlier run got as far as this."""
+        self._stream_s = tick.end_s
+
     def saw(self, tick: Tick) -> None:
         """A tick was looked at."""
         self._counts["frames"] += tick.frame_count

@@ -112,6 +112,7 @@ class Watch:
         stride_s = self._cfg.window.stride_s
         for noted in self._journal.read():
             if isinstance(noted, Tick):
+                self.tally.recall(noted)
                 self._next_tick = noted.number + 1
                 self._gate.recall(noted, stride_s)
                 self._seen.take_in(noted)

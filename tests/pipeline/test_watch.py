@@ -191,3 +191,19 @@ def test_a_watch_that_was_killed_as_it_began_begins_again(camera, tmp_path):
     (other / "mine.txt").touch()
     ran = reelproof_here("watch", camera, "--out", other, *QUICKLY)
     assert (ran.code, (other / "mine.txt").exists()) == (2, True)
+
+
+def test_what_gives_no_frame_is_told_and_what_is_beside_it_is_watched(camera, tmp_path):
+    place = tmp_path / "films"
+    place.mkdir()
+    (place / "a broken one.mp4").write_text("no film")
+    ran = reelproof_here("watch", place, "--out", tmp_path / "none", "--set", "stream.patience_s=0")
+    assert ran.code == 1
+    assert "a broken one.mp4: not a video" in ran.err
+    shutil.copy(camera, place / "b.mp4")
+    shutil.copy(camera, place / "c.mp4")
+    ran = reelproof_here("watch", place, "--out", tmp_path / "two", *QUICKLY, "--set", "stream.patience_s=0")
+    assert ran.code == 0, ran.err
+    found = [(each.video, each.start_s, each.film_start_s) for each in events_in(tmp_path / "two")]
+    assert ("b.mp4", FOREIGN_S[0], FOREIGN_S[0]) in found
+    assert ("c.mp4", 60 + FOREIGN_S[0], FOREIGN_S[0]) in found
