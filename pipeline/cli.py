@@ -11,7 +11,7 @@ from reelproof.pipeline.commands.audit import audit
 from reelproof.pipeline.commands.endings import UNFINISHED, tell_ending
 from reelproof.pipeline.commands.evaluate import compare, evaluate, tts
 from reelproof.pipeline.commands.options import BUILD_DIR, JSON, OVERRIDES, TRUST_RECIPE
-from reelproof.pipeline.commands.sharing import browse, card, export_dataset, publish_dataset
+from reelproof.pipeline.commands.sharing import browse, card, export_dataset, publish_folder
 from reelproof.pipeline.commands.train import train
 from reelproof.pipeline.commands.watch import watch
 from reelproof.schemas.text import shown_text
@@ -245,7 +245,7 @@ def columns(names: tuple[str, ...]) -> None:
 
 
 for command in (
-    *(audit, browse, publish_dataset, export_dataset, card, train, tts, evaluate, compare),
+    *(audit, browse, publish_folder, export_dataset, card, train, tts, evaluate, compare),
     *(watch, highlights),
 ):
     cli.add_command(command)

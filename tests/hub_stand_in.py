@@ -1,4 +1,5 @@
-"""A Hub on loopback with the endpoints that publishing uses: one commit after the other, kept in memory.
+"""A Hub on loopback with the endpoints that publishing uses, of datasets and models: one commit after the
+other, kept in memory.
 
 Large files go by Git LFS, or, given a folder for it, by Xet: then the Hub's own client chunks them into that
 folder. Endpoints and answers are those that the installed huggingface_hub asks for.
@@ -100,7 +101,8 @@ class HubStandIn:
                 return self._create(json.loads(body)) if known else _stranger()
             if path == "/api/validate-yaml":
                 return Answer(200, {"errors": [], "warnings": []})
-            _, _, rest = path.partition("/datasets/")
+            _, _, rest = path.partition("/datasets/" if "/datasets/" in path else "/models/")
+            rest = rest or path.removeprefix("/")  # a model's files lie under its bare name
             name, kind, tail = _parsed(rest)
             self.seen[f"{method} {kind}"] += 1
             repository = self.repositories.get(name)

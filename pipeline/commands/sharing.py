@@ -61,17 +61,45 @@ def _browse_events(events: Path, port: int, folder: Path | None, into_used: bool
 @click.option("--public", is_flag=True, help="On the Hub, for all to see; by default it is private.")
 @INTO_USED
 @click.option("--dry-run", is_flag=True, help="Only list what would go.")
-def publish_dataset(build_dir: str, target: str, public: bool, into_used: bool, dry_run: bool) -> None:
-    """Send the dataset of DIR to TARGET: user/name on the Hub, a folder, or an fsspec URL; only what changed.
+@click.option("--dataset", metavar="NAME", help="With a training run: where its dataset is on the Hub.")
+@click.option(
+    "--evaluation",
+    "evaluations",
+    multiple=True,
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="With a training run: what `evaluate` left, for its card; may be repeated.",
+)
+def publish_folder(
+    build_dir: str,
+    target: str,
+    public: bool,
+    into_used: bool,
+    dry_run: bool,
+    dataset: str | None,
+    evaluations: tuple[Path, ...],
+) -> None:
+    """Send the dataset of DIR, or the model of a training run DIR, to TARGET; only what changed.
 
-    What lies here under the name of TARGET is meant as that folder. A login is taken from the environment
-    (HF_TOKEN) or the Hub's own command.
+    TARGET is user/name on the Hub, a folder, or an fsspec URL; what lies here under that name is meant as
+    that folder. A model goes with a card: what it was trained on, its curve, its evaluations. A login is
+    taken from the environment (HF_TOKEN) or the Hub's own command.
     """
     from reelproof.pipeline.dataset.reading import open_dataset
     from reelproof.pipeline.disk.store import Store
     from reelproof.pipeline.errors import UsageError
-    from reelproof.pipeline.publish.publish import FolderTarget, Target, publish, tell_published
+    from reelproof.pipeline.publish.model import is_run, list_model_files, write_model_card
+    from reelproof.pipeline.publish.publish import (
+        FolderTarget,
+        Target,
+        publish,
+        publish_files,
+        tell_published,
+    )
 
+    of_run = is_run(Path(build_dir))
+    if (dataset or evaluations) and not of_run:
+        raise UsageError(f"--dataset and --evaluation go with a training run; {build_dir} is none")
     if "://" in target or target.startswith((".", "/", "~")) or Path(target).exists():
         place: Target = FolderTarget(target)
     elif "/" not in target:
@@ -81,11 +109,15 @@ def publish_dataset(build_dir: str, target: str, public: bool, into_used: bool, 
             from reelproof.pipeline.publish.hub import HubTarget
         except ImportError as error:
             raise UsageError(f"publishing to the Hub needs {installing('publish')} ({error})") from error
-        place = HubTarget(target, public=public)
-    store = Store(build_dir)
-    open_dataset(store)  # a place without one is left as it is
-    with store.lock():  # no refilter may change it on the way
-        published = publish(store, place, dry_run, into_used)
+        place = HubTarget(target, public=public, kind="model" if of_run else "dataset")
+    if of_run:
+        write_model_card(Path(build_dir), Path(target).name, dataset, evaluations)
+        published = publish_files(list_model_files(Path(build_dir)), place, dry_run, into_used)
+    else:
+        store = Store(build_dir)
+        open_dataset(store)  # a place without one is left as it is
+        with store.lock():  # no refilter may change it on the way
+            published = publish(store, place, dry_run, into_used)
     for line in tell_published(published, dry_run):
         click.echo(shown_text(line))
 

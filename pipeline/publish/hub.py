@@ -1,7 +1,7 @@
-"""A dataset repository on the Hugging Face Hub, as a place to publish to.
+"""A repository on the Hugging Face Hub, of a dataset or a model, as a place to publish to.
 
 Tokens come from the environment or the Hub's own login, never from here, and are in no message. All files
-and removals are one commit, so readers see the old dataset or the new one; what an interrupted try has
+and removals are one commit, so readers see what was there or what is new; what an interrupted try has
 uploaded is not sent again.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
 from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: httpx's or httpx2's
@@ -39,14 +40,20 @@ class HubTarget:
     BuildFailed where the Hub cannot be reached or does not do its part.
     """
 
-    def __init__(self, repository: str, public: bool = False, endpoint: str | None = None) -> None:
-        self._repository, self._public = repository, public
+    def __init__(
+        self,
+        repository: str,
+        public: bool = False,
+        endpoint: str | None = None,
+        kind: Literal["dataset", "model"] = "dataset",
+    ) -> None:
+        self._repository, self._public, self._kind = repository, public, kind
         self._api = HfApi(endpoint=endpoint)
         if not sys.stderr.isatty():
             disable_progress_bars()
 
     def missing(self, files: Sequence[SentFile]) -> list[SentFile]:
-        """By hash, as the Hub lists it. Raises UsageError for a public dataset where none was asked for."""
+        """By hash, as the Hub lists it. Raises UsageError for a public one where none was asked for."""
         if self._is_public and not self._public:
             raise UsageError(
                 f"{self._repository} is there already, and public; say --public to publish for all to see, "
@@ -69,19 +76,19 @@ class HubTarget:
         with self._told():
             if self._is_public is None:
                 self._api.create_repo(
-                    self._repository, repo_type="dataset", private=not self._public, exist_ok=True
+                    self._repository, repo_type=self._kind, private=not self._public, exist_ok=True
                 )
             self._api.create_commit(
                 self._repository,
                 [*added, *removed],
                 commit_message="Publish with reelproof",
-                repo_type="dataset",
+                repo_type=self._kind,
             )
 
     def read(self, name: str) -> bytes:
         """A file's bytes as the Hub gives them back."""
         with self._told(), tempfile.TemporaryDirectory() as cache:
-            path = self._api.hf_hub_download(self._repository, name, repo_type="dataset", cache_dir=cache)
+            path = self._api.hf_hub_download(self._repository, name, repo_type=self._kind, cache_dir=cache)
             return Path(path).read_bytes()
 
     @cached_property
@@ -89,7 +96,7 @@ class HubTarget:
         """None where there is no such repository, or none that this login may see."""
         with self._told():
             try:
-                return not self._api.dataset_info(self._repository).private
+                return not self._api.repo_info(self._repository, repo_type=self._kind).private
             except RepositoryNotFoundError:
                 return None
 
@@ -98,7 +105,7 @@ class HubTarget:
         if self._is_public is None:
             return {}
         with self._told():
-            tree = self._api.list_repo_tree(self._repository, recursive=True, repo_type="dataset")
+            tree = self._api.list_repo_tree(self._repository, recursive=True, repo_type=self._kind)
             return {each.path: each for each in tree if isinstance(each, RepoFile)}
 
     def _holds(self, file: SentFile) -> bool:
@@ -117,7 +124,7 @@ class HubTarget:
         try:
             yield
         except HFValidationError as error:
-            raise UsageError(f"{self._repository!r} is no dataset's name on the Hub: {error}") from error
+            raise UsageError(f"{self._repository!r} is no name on the Hub: {error}") from error
         except HfHubHTTPError as error:
             if error.response.status_code in _REFUSED:
                 raise UsageError(

@@ -1,4 +1,4 @@
-"""A finished dataset's folder -> somewhere else: only what changed goes, and the manifest is read back."""
+"""A finished dataset's files -> somewhere else: only what changed goes, and the manifest is read back."""
 
 import hashlib
 import re
@@ -69,7 +69,13 @@ def publish(build: Store, target: Target, dry_run: bool = False, into_used: bool
     or one whose files are not what its manifest says, and for a target that holds something of others, unless
     `into_used`; BuildFailed where the target does not give back what was sent.
     """
-    files = list_files(build)
+    return publish_files(list_files(build), target, dry_run, into_used)
+
+
+def publish_files(
+    files: Sequence[SentFile], target: Target, dry_run: bool = False, into_used: bool = False
+) -> Published:
+    """Publish these, the last one last; it is read back. Raises as `publish` does."""
     names = {each.name for each in files}
     stale = sorted(target.own(into_used) - names)
     sent = target.missing(files)
@@ -77,8 +83,8 @@ def publish(build: Store, target: Target, dry_run: bool = False, into_used: bool
     if dry_run or not (sent or stale):
         return published
     target.send(sent, stale, names)
-    if target.read(MANIFEST) != files[-1].path.read_bytes():
-        raise BuildFailed("the target does not give back the manifest that was sent; publish again")
+    if target.read(files[-1].name) != files[-1].path.read_bytes():
+        raise BuildFailed(f"the target does not give back the {files[-1].name} that was sent; publish again")
     return published
 
 
@@ -91,7 +97,7 @@ def list_files(build: Store) -> list[SentFile]:
         raise UsageError(f"{build.url} is not a folder of this machine; run publish where the build is")
     dataset = open_dataset(build)
     shards, root = dataset.contents.shards, Path(build.path(dataset.folder))
-    files = [_file(root, path) for path in sorted(root.rglob("*")) if _goes(root, path)]
+    files = [sent_file(root, path) for path in sorted(root.rglob("*")) if _goes(root, path)]
     found = {each.name: each.sha256 for each in files}
     if wrong := [each.path for each in shards if found.get(each.path) != each.sha256]:
         raise UsageError(
@@ -178,7 +184,8 @@ def _goes(root: Path, path: Path) -> bool:
     return path.is_file() and is_shown and name != Path(LISTING)
 
 
-def _file(root: Path, path: Path) -> SentFile:
+def sent_file(root: Path, path: Path) -> SentFile:
+    """A file by its name from a folder, its size and its hash."""
     with path.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     return SentFile(path.relative_to(root).as_posix(), path, path.stat().st_size, sha256)

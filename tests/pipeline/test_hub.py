@@ -112,7 +112,7 @@ def test_manifest_that_comes_back_otherwise_is_noticed(store, hub):
     hub.fault = lambda line: (
         Answer(200, b"{}", (("ETag", '"x"'), ("X-Repo-Commit", "0" * 40))) if "/resolve/" in line else None
     )
-    with pytest.raises(BuildFailed, match="does not give back the manifest"):
+    with pytest.raises(BuildFailed, match=r"does not give back the manifest\.json"):
         publish(store, HubTarget(NAME, endpoint=hub.url))
 
 
@@ -120,8 +120,8 @@ def test_manifest_that_comes_back_otherwise_is_noticed(store, hub):
     ("name", "token", "message"),
     [
         (NAME, "hf_another", "does not let this login write to me/small .* HF_TOKEN to a token that may"),
-        ("me/small/data", TOKEN, "'me/small/data' is no dataset's name on the Hub"),
-        ("me/sm all", TOKEN, "'me/sm all' is no dataset's name on the Hub"),
+        ("me/small/data", TOKEN, "'me/small/data' is no name on the Hub"),
+        ("me/sm all", TOKEN, "'me/sm all' is no name on the Hub"),
     ],
 )
 def test_what_the_hub_refuses_is_said_without_the_token(name, token, message, store, hub, monkeypatch):

@@ -97,7 +97,7 @@ def test_target_that_loses_files_is_noticed(tmp_path):
             return b"{}"
 
     store = write_small_build(tmp_path / "build", PolicyConfig())
-    with pytest.raises(BuildFailed, match="does not give back the manifest"):
+    with pytest.raises(BuildFailed, match=r"does not give back the manifest\.json"):
         publish(store, Forgetful(str(tmp_path / "there")))
 
 
