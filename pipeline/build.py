@@ -27,6 +27,7 @@ from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.recipe_changes import changed_settings, going_on
 from reelproof.pipeline.steps.whole_set import POLICY
 from reelproof.pipeline.teachers.kinds import TeacherConfig, check_teacher, servers_of_ours
+from reelproof.pipeline.teachers.listener import check_engine
 from reelproof.pipeline.teachers.vllm_settings import sharing_gpus
 from reelproof.pipeline.workplace import Workplace, open_workplace
 from reelproof.stages.teachers.protocol import TeacherUnavailable
@@ -62,6 +63,8 @@ def build(recipe: Recipe, out: str, again: Again, console: Console, check: bool 
         todos = workplace.todos()
         if recipe.cluster.scheduler is None:  # else workers have what they have
             check_extras(todos)
+        if todos and recipe.speech and recipe.speech.engine:
+            check_engine(recipe.speech.engine)
         for told in check_teachers(workplace.dag, teachers_of(todos)):
             console.print(told)
         save_ingested(ingested)

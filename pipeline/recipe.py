@@ -33,7 +33,7 @@ from reelproof.stages.policy import checked_policy
 from reelproof.stages.questions.computed import ComputedConfig
 from reelproof.stages.questions.given import QuestionsConfig
 from reelproof.stages.questions.written import AskedConfig
-from reelproof.stages.speech.film import SpeechConfig
+from reelproof.stages.speech.film import SpeechRole
 from reelproof.stages.splits import SplitsConfig
 from reelproof.stages.teachers.protocol import TeacherNeeds
 from reelproof.stages.written.read import WrittenConfig
@@ -134,7 +134,7 @@ class Recipe(Settings):
     clips: ClipConfig = ClipConfig()
     text: WrittenConfig | None = None
     """What is written in frames is read, with RapidOCR (extra `ocr`); by default nothing is."""
-    speech: SpeechConfig | None = None
+    speech: SpeechRole | None = None
     """What is said in the videos is read, shown between the frames, and held against what thoughts quote; by
     default nobody listens."""
     questions: QuestionSources = QuestionSources()

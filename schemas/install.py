@@ -12,6 +12,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     ),
     "card": ("matplotlib", "mlcroissant"),
     "ocr": ("rapidocr_onnxruntime",),
+    "speech": ("faster_whisper",),
     "s3": ("s3fs",),
     "publish": ("huggingface_hub",),
     "edit": ("opentimelineio",),

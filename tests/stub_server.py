@@ -92,6 +92,8 @@ class StubServer:
     """Serves one model. `fault(number, body)` may replace the answer to a chat request, counted from 0."""
 
     fault: Callable[[int, dict], Reply | Hang | Drop | None] = lambda number, body: None
+    hears: Callable[[bytes, dict[str, str]], Reply] | None = None
+    """(content, headers) of a request for a transcription -> its answer."""
     latency_s: float = 0.0
     slots: int = 0
     """So many choices are made at once, each in a time drawn around the latency; 0 for any number."""
@@ -164,7 +166,10 @@ class StubServer:
                 headers = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
                 content = await reader.readexactly(int(headers.get("content-length", 0)))
                 self.keys[headers.get("authorization", "")] += 1
-                reply = await self._reply(path, content)
+                if self.hears and path.endswith("/audio/transcriptions"):
+                    reply = self.hears(content, _as_sent(head))
+                else:
+                    reply = await self._reply(path, content)
                 if isinstance(reply, Drop):
                     return
                 if isinstance(reply, Hang):
@@ -224,6 +229,12 @@ class StubServer:
         seeds = [body.get("seed", 0) + index for index in range(count)]
         texts = [reasoned(asked, seed) if self.reasons else f"{asked} seed {seed}" for seed in seeds]
         return chat_reply(body, texts, self.model)
+
+
+def _as_sent(head: str) -> dict[str, str]:
+    """Headers, their values in the case in which they came."""
+    pairs = (line.split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
+    return {name.lower(): value for name, value in pairs}
 
 
 def _http(reply: Reply) -> bytes:

@@ -25,10 +25,11 @@ WRAPPERS = {
     "stages.footage.crops",
     "stages.footage.cuts",
     "stages.footage.pictures",
+    "stages.footage.sound",
     "stages.teachers.prompts",
     "stages.teachers.protocol",
 }
-READS_ITS_KEY = {"stages.teachers.openai_server"}
+READS_ITS_KEY = {"stages.teachers.openai_server", "stages.speech.server_engine"}
 REGISTRIES = {"stages.checks.registry"}
 LIBRARIES_OF_SCHEMAS = {"numpy", "polars", "pyarrow", "pydantic", "pydantic_core", "rapidfuzz"}
 NOT_FOR_STAGES = {
@@ -52,6 +53,8 @@ LOADED_LATE = {
     "stages.footage.adaptive",
     "pipeline.highlights.otio",
     "stages.written.rapid",
+    "stages.speech.server_engine",
+    "stages.speech.whisper_engine",
     "aiohttp",
     "datasets",
 }
@@ -64,8 +67,9 @@ HOMES = {
     "decord": {"stages.footage.random_access"},
     "distributed": {"pipeline"},
     "opentimelineio": {"pipeline.highlights.otio"},
-    "openai": {"stages.teachers.openai_server", "training"},
+    "openai": {"stages.teachers.openai_server", "stages.speech.server_engine", "training"},
     "peft": {"training"},
+    "faster_whisper": {"stages.speech.whisper_engine"},
     "rapidocr_onnxruntime": {"stages.written.rapid"},
     "scenedetect": {"stages.footage"},
     "torch": {"training", "stages.teachers.transformers_teacher"},

@@ -14,7 +14,8 @@ def named_recipe(named: str, overrides: tuple[str, ...], trusted: bool) -> Recip
     """
     read = load_recipe(Path(named), overrides) if is_yaml(named) else recipe_for_sources(named, overrides)
     if not trusted:
-        require_trusted(build_dag(read).teachers, overrides, read.cluster.scheduler)
+        engines = (read.speech.engine,) if read.speech and read.speech.engine else ()
+        require_trusted((*build_dag(read).teachers, *engines), overrides, read.cluster.scheduler)
     return read
 
 

@@ -29,6 +29,8 @@ from reelproof.pipeline.decoder.pipes import (
     Opened,
     Piece,
     Shelf,
+    SoundJob,
+    SoundWritten,
     SpanJob,
     SpanScanned,
     SurveyJob,
@@ -43,12 +45,13 @@ from reelproof.schemas.settings import Settings
 from reelproof.schemas.span import SpanCut, SpanRow, Survey, Surveyed
 from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.scan import FootageConfig, rows_of
+from reelproof.stages.footage.sound import Sound
 from reelproof.stages.footage.text_tracks import TextTrack
 
 CHILD_COMMAND = (sys.executable, "-P", "-m", "reelproof.pipeline.decoder.decoding")
 """`-P`: the working folder may hold a `queue.py`, or a `schemas/` that is not ours."""
 _LOOK_EVERY_MS = 100
-Outcome = Footage | Quarantine | Surveyed | SpanScanned | TrackRead
+Outcome = Footage | Quarantine | Surveyed | SpanScanned | TrackRead | SoundWritten
 
 
 class ChildLimits(Settings):
@@ -162,6 +165,14 @@ class Scanner:
             if isinstance(answer, Quarantine)
             else None
         )
+
+    def sound(self, source: LocalVideo, target: Path) -> Sound | Quarantine | None:
+        """Where the film's sound begins, once it is written; why it cannot be; None where there is none."""
+        with Shelf() as pieces:
+            answer = self._ask(SoundJob(source, str(target)), pieces)
+        if isinstance(answer, SoundWritten):
+            return answer.sound
+        return answer if isinstance(answer, Quarantine) else None
 
     def _ask(self, job: AnyJob, pieces: Shelf, told: Told | None = None) -> Outcome:
         self._child = self._child or _Child(self._command, self._limits)

@@ -25,6 +25,8 @@ from reelproof.pipeline.decoder.pipes import (
     Opened,
     Piece,
     Ready,
+    SoundJob,
+    SoundWritten,
     SpanJob,
     SpanScanned,
     SurveyJob,
@@ -37,6 +39,7 @@ from reelproof.schemas.span import Surveyed
 from reelproof.stages.footage.decode import Reel
 from reelproof.stages.footage.opening import UnusableVideoError
 from reelproof.stages.footage.scan import scan_in_pieces
+from reelproof.stages.footage.sound import write_sound
 from reelproof.stages.footage.span_scan import scan_span, survey_film
 from reelproof.stages.footage.text_tracks import read_text_track
 
@@ -44,7 +47,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _OF_A_MISFIT = (TypeError, AttributeError, NameError, ImportError)
 
 
-Answer = Opened | Piece | Footage | Quarantine | Surveyed | SpanScanned | TrackRead | Failed
+Answer = Opened | Piece | Footage | Quarantine | Surveyed | SpanScanned | TrackRead | SoundWritten | Failed
 
 
 def serve(scan: Callable[[AnyJob], Iterable[Answer]], parent_pid: int) -> None:
@@ -100,6 +103,8 @@ def scan_job(job: AnyJob) -> Iterator[Answer]:
             yield Surveyed(survey=survey_film(source, job.cfg))
         elif isinstance(job, TrackJob):
             yield TrackRead(read_text_track(source.path, job.language))
+        elif isinstance(job, SoundJob):
+            yield SoundWritten(write_sound(source.path, job.target))
         elif isinstance(job, SpanJob):
             yield from scan_span(source, job.cfg, job.survey, job.cut, job.threads)
             yield SpanScanned()

@@ -9,6 +9,7 @@ from reelproof.schemas.footage import FootagePiece, QuarantineKind
 from reelproof.schemas.span import SpanCut, SpanRow, Survey
 from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.scan import FootageConfig
+from reelproof.stages.footage.sound import Sound
 from reelproof.stages.footage.text_tracks import TextTrack
 
 CHUNK_BYTES = 1 << 20
@@ -48,7 +49,14 @@ class TrackJob(NamedTuple):
     language: str | None
 
 
-AnyJob = Job | SurveyJob | SpanJob | TrackJob
+class SoundJob(NamedTuple):
+    """Parent to child: write this film's sound there."""
+
+    source: LocalVideo
+    target: str
+
+
+AnyJob = Job | SurveyJob | SpanJob | TrackJob | SoundJob
 
 
 class Ready(NamedTuple):
@@ -71,6 +79,12 @@ class TrackRead(NamedTuple):
     """Child to parent: what the text track says; null where there is none."""
 
     track: TextTrack | None
+
+
+class SoundWritten(NamedTuple):
+    """Child to parent: where the sound begins; null where there is none."""
+
+    sound: Sound | None
 
 
 class Failed(NamedTuple):

@@ -2,6 +2,10 @@
 
 import hashlib
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
 
 from reelproof.pipeline.decoder.child import ChildLimits, Scanner
 from reelproof.pipeline.disk.files import read_file
@@ -9,16 +13,24 @@ from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.parts.step import PartStep
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.spans import local_video
+from reelproof.pipeline.teachers.listener import Listener
 from reelproof.schemas.footage import Clip, Quarantine
 from reelproof.schemas.source import SourceIdentity, SubtitleFile
 from reelproof.schemas.speech import ClipSpeech, FilmSpeech, SpeechOrigin
 from reelproof.stages.speech import film
-from reelproof.stages.speech.film import SpeechConfig, clip_speech
-from reelproof.stages.speech.subtitles import SubtitleError, lines_of_events, parse_subtitles
+from reelproof.stages.speech.film import SpeechConfig, SpeechRole, clip_speech
+from reelproof.stages.speech.listening import cut_pieces, lines_heard
+from reelproof.stages.speech.subtitles import (
+    SubtitleError,
+    lines_of_events,
+    parse_subtitles,
+    without_repeats,
+)
 
 
-def read_speech(run: PartRun, cfg: SpeechConfig, limits: ChildLimits, _heard: object) -> Iterator[FilmSpeech]:
-    """What is said in each video: by the subtitles beside it, else by the text track in it."""
+def read_speech(run: PartRun, cfg: SpeechRole, limits: ChildLimits, _heard: object) -> Iterator[FilmSpeech]:
+    """What is said in each video: by the subtitles beside it, else its text track, else an engine."""
+    listener = Listener(run, cfg.engine, cfg.language) if cfg.engine else None
     beside = {each.video_id: each for each in run.inputs.subtitles}
     usable = {each.video.video_id for each in run.footage()}
     with Scanner(limits) as scanner:
@@ -27,6 +39,8 @@ def read_speech(run: PartRun, cfg: SpeechConfig, limits: ChildLimits, _heard: ob
                 found = _from_subtitles(beside[source.video_id], cfg) if source.video_id in beside else None
                 if found is None or not found.lines:
                     found = _from_track(source, cfg, scanner, found)
+                if listener and not found.lines:
+                    found = _from_engine(source, listener, scanner, found)
                 yield found
 
 
@@ -51,7 +65,7 @@ def _from_subtitles(subtitles: SubtitleFile, cfg: SpeechConfig) -> FilmSpeech:
 
 
 def _from_track(
-    source: SourceIdentity, cfg: SpeechConfig, scanner: Scanner, before: FilmSpeech | None
+    source: SourceIdentity, cfg: SpeechRole, scanner: Scanner, before: FilmSpeech | None
 ) -> FilmSpeech:
     """What the text track says; `before` is what subtitles gave, where there were some."""
     nothing = before or FilmSpeech(video_id=source.video_id, origin=None, name="", language=None, lines=())
@@ -69,6 +83,31 @@ def _from_track(
         language=track.language,
         lines=lines,
         problem=nothing.problem,
+    )
+
+
+def _from_engine(
+    source: SourceIdentity, listener: Listener, scanner: Scanner, before: FilmSpeech
+) -> FilmSpeech:
+    """What an engine hears; `before` is what nothing else told."""
+    with TemporaryDirectory(prefix="reelproof-sound-") as folder, local_video(source) as video:
+        target = Path(folder) / "sound"
+        sound = scanner.sound(video, target)
+        if isinstance(sound, Quarantine):
+            return before.model_copy(update={"problem": before.problem or sound.detail})
+        if sound is None or not sound.samples:
+            return before
+        samples = np.memmap(target, dtype="<i2", mode="r")
+        pieces = list(cut_pieces(samples))
+        lines = lines_heard(pieces, listener.hear(samples, pieces), sound.start_s)
+        del samples  # before its file goes
+    return FilmSpeech(
+        video_id=source.video_id,
+        origin=SpeechOrigin.ENGINE,
+        name=listener.model,
+        language=before.language,
+        lines=tuple(without_repeats(lines)),
+        problem=before.problem,
     )
 
 

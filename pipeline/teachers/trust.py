@@ -15,6 +15,7 @@ import yaml
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.teachers.kinds import TeacherConfig
 from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig
+from reelproof.stages.speech.engines import EngineConfig, ServerEngineConfig
 from reelproof.stages.teachers.protocol import ServerTeacherConfig
 
 _MODEL_KEY = re.compile(r"[A-Z0-9_]*API_KEY")
@@ -27,7 +28,9 @@ _LOADS_CODE = re.compile(
 
 
 def require_trusted(
-    teachers: Iterable[TeacherConfig], own_words: Sequence[str] = (), scheduler: str | None = None
+    teachers: Iterable[TeacherConfig | EngineConfig],
+    own_words: Sequence[str] = (),
+    scheduler: str | None = None,
 ) -> None:
     """Raise UsageError for what nobody on this machine asked for.
 
@@ -53,10 +56,12 @@ def _values(setting: Any) -> Iterator[str]:
         yield setting
 
 
-def _choices(teachers: Iterable[TeacherConfig]) -> Iterator[tuple[str, str]]:
+def _choices(teachers: Iterable[TeacherConfig | EngineConfig]) -> Iterator[tuple[str, str]]:
     for each in teachers:
         if isinstance(each, ServerTeacherConfig) and not _MODEL_KEY.fullmatch(each.key_variable):
             yield f"which secret of the environment goes to {', '.join(each.urls)}", each.key_variable
+        if isinstance(each, ServerEngineConfig) and not _MODEL_KEY.fullmatch(each.key_variable):
+            yield f"which secret of the environment goes to {each.url}", each.key_variable
         if isinstance(each, VllmTeacherConfig):
             if each.executable != sys.executable:
                 yield "a program to run", each.executable

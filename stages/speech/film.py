@@ -10,6 +10,7 @@ from reelproof.schemas.footage import Clip, Span
 from reelproof.schemas.languages import language_of
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.speech import ClipSpeech, FilmSpeech, SpeechLine, lines_within
+from reelproof.stages.speech.engines import EngineConfig
 
 VERSION = 1
 _CHARACTERS_A_WORD = 10
@@ -51,6 +52,20 @@ class SpeechConfig(Settings):
             return encoding and codecs.lookup(encoding).name
         except LookupError:
             raise ValueError(f"Python knows no encoding {encoding!r}; expected one such as cp1252") from None
+
+
+class SpeechRole(SpeechConfig):
+    """Whence it is known what is said in the videos: subtitles beside one, else a text track in it, else an
+    engine that listens, where one is named.
+    """
+
+    engine: EngineConfig | None = None
+    """This engine hears what neither subtitles nor a text track tell; by default none does."""
+
+    @property
+    def heard(self) -> tuple[str | None, ...]:
+        """What decides which lines a film has."""
+        return (*super().heard, self.engine.identity) if self.engine else super().heard
 
 
 def clip_speech(clips: Iterable[Clip], films: Iterable[FilmSpeech], max_words: int) -> Iterator[ClipSpeech]:
