@@ -65,7 +65,10 @@ def _question(row: GivenRow, clips: Sequence[Clip], cfg: QuestionsConfig) -> Que
         text=row.question,
         options=row.options,
         answer=row.answer,
-        frames=tuple(ShownFrame(frame=frame, shown_s=frame.time_s) for frame in _thinned(frames, cfg)),
+        frames=tuple(
+            ShownFrame(frame=frame, shown_s=frame.time_s)
+            for frame in _shown(frames, _key_frames(row, clips), cfg)
+        ),
         split=row.split,
         key_places=row.key_places,
     ).with_id()
@@ -98,8 +101,28 @@ def _distance_s(time_s: float, span: Span) -> float:
     return max(span.start_s - time_s, time_s - span.end_s, 0.0)
 
 
-def _thinned(frames: Sequence[FrameRef], cfg: QuestionsConfig) -> list[FrameRef]:
-    """At most as many as may be shown, evenly chosen."""
-    if len(frames) <= cfg.max_frames:
+def _key_frames(row: GivenRow, clips: Sequence[Clip]) -> list[FrameRef]:
+    """For each time at which something proves the answer, the film's nearest frame: thoughts cite that."""
+    every = [frame for clip in clips for frame in (*clip.keyframes, *clip.timeline)]
+    times_s = {each.time_s for each in row.key_places if each.time_s is not None}
+    near = (min(every, key=lambda frame, at_s=at_s: abs(frame.time_s - at_s)) for at_s in times_s)  # type: ignore[misc]
+    return list({frame.time_s: frame for frame in near}.values())
+
+
+def _shown(frames: Sequence[FrameRef], keys: Sequence[FrameRef], cfg: QuestionsConfig) -> list[FrameRef]:
+    """The key frames, as far as there is room, and the others thinned to what is left; in order of time."""
+    if not keys:
+        return _thinned(frames, cfg.max_frames)
+    held = {
+        frame.time_s: frame for frame in _thinned(sorted(keys, key=lambda each: each.time_s), cfg.max_frames)
+    }
+    others = [frame for frame in frames if frame.time_s not in held]
+    held |= {frame.time_s: frame for frame in _thinned(others, cfg.max_frames - len(held))}
+    return [held[time_s] for time_s in sorted(held)]
+
+
+def _thinned(frames: Sequence[FrameRef], most: int) -> list[FrameRef]:
+    """At most so many, evenly chosen."""
+    if len(frames) <= most:
         return list(frames)
-    return [frames[int((i + 0.5) * len(frames) / cfg.max_frames)] for i in range(cfg.max_frames)]
+    return [frames[int((i + 0.5) * len(frames) / most)] for i in range(most)]

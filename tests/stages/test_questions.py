@@ -2,6 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from reelproof.schemas.footage import Clip, ClipKind
+from reelproof.schemas.place import Place
 from reelproof.schemas.question import GivenRow, Question, Task
 from reelproof.stages.footage.clips import ClipConfig, cut_clips
 from reelproof.stages.questions.given import QuestionsConfig, given_questions
@@ -107,3 +108,22 @@ def test_question_id_follows_text_options_answer_and_frames():
 def test_config_with_more_frames_at_least_than_at_most_is_refused():
     with pytest.raises(ValidationError, match="max_frames"):
         QuestionsConfig(min_frames=9, max_frames=8)
+
+
+@pytest.mark.parametrize("most", [2, 8, 16])
+def test_frames_at_which_something_proves_the_answer_are_shown(most):
+    clips = long_film()
+    every = sorted({frame.time_s for clip in clips for frame in (*clip.keyframes, *clip.timeline)})
+    keys_s = [every[3], every[-5]]
+    places = tuple(
+        Place(label="dog", time_s=each + 0.01, left=0.1, top=0.1, right=0.2, bottom=0.2)
+        for each in (*keys_s, *keys_s)
+    )
+    cfg = QuestionsConfig(min_frames=1, max_frames=most)
+    plain = only(given_questions(clips, [row()], cfg))
+    question = only(given_questions(clips, [row(key_places=places)], cfg))
+    times_s = [shown.frame.time_s for shown in question.frames]
+    assert set(keys_s) <= set(times_s)
+    assert times_s == sorted(set(times_s))
+    assert len(plain.frames) <= len(times_s) <= most
+    assert question.key_places == places
