@@ -205,7 +205,7 @@ class Connections:
         self, reel: Reel, film: WatchedFilm, cfg: WatchConfig, stop: threading.Event
     ) -> Iterator[FilmTick | Note]:
         maker = TickMaker(film.video_id, cfg.window, cfg.footage, reel.pixel_aspect, film.offset_s)
-        clock = _SteadyClock(reel.declared_s)
+        clock = SteadyClock(reel.declared_s)
         for timed in reel.frames(cfg.footage.exact):
             steady = clock.tell(timed)
             if steady.time_s != timed.time_s and clock.jumped:
@@ -216,7 +216,7 @@ class Connections:
         yield from (FilmTick(film, tick, time.time()) for tick in maker.finish())
 
 
-class _SteadyClock:
+class SteadyClock:
     """Times of a stream without the jumps ahead that its sender's clock made and the wall's did not."""
 
     def __init__(self, declared_s: float) -> None:
