@@ -4,8 +4,8 @@ What filter, reward and evaluation share. The scores are the rewards of Open-o3-
 for times and for places, where a cited time may lie before or after the given one, equally far.
 """
 
-import itertools
 import math
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -103,7 +103,8 @@ def _iou(thing: Sequence[Place], key: Place) -> float:
 
 def _timed(text: str, before_s: float | None) -> Iterator[Boxed]:
     cited = citations(text)
+    places = [each.place for each in cited]
     for thing in boxed_things(text):
-        earlier = itertools.takewhile(lambda each, at=thing.place: each.place < at, cited)  # type: ignore[misc]
-        last_s = next((each.span.start_s for each in reversed(list(earlier))), before_s)
+        earlier = bisect_left(places, thing.place)
+        last_s = cited[earlier - 1].span.start_s if earlier else before_s
         yield thing if thing.time_s is not None else thing._replace(time_s=last_s)

@@ -1,7 +1,9 @@
 """A thought -> its sentences that cite a time, what they box, and the frames that stand for the times."""
 
+import itertools
 import math
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -54,9 +56,13 @@ def _sentences(text: str, whole_quotes: bool) -> Iterator[str]:
     wholes = [each.span() for each in _NAME.finditer(text)] if "<obj>" in text else []
     if whole_quotes:
         wholes += [each.span() for each in QUOTED.finditer(text)]
+    wholes.sort()
+    firsts = [first for first, _ in wholes]
+    reaches = list(itertools.accumulate((last for _, last in wholes), max))  # of all that begin before
     start = 0
     for end in _SENTENCE_END.finditer(text):
-        if not any(first < end.start() < last for first, last in wholes):
+        before = bisect_left(firsts, end.start())
+        if not before or reaches[before - 1] <= end.start():
             yield text[start : end.start()].strip()
             start = end.end()
     yield text[start:].strip()

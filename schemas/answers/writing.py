@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from rapidfuzz import fuzz
 
-from reelproof.schemas.answers.placed import Boxed
+from reelproof.schemas.answers.placed import Boxed, in_tags
 from reelproof.schemas.answers.quotes import QUOTED, speaks_of_speech
 from reelproof.schemas.answers.statements import cited_frames, cited_statements
 from reelproof.schemas.place import Place
@@ -108,8 +108,9 @@ def _judged(
         quotes.append(next(filter(None, found.groups())))
         return f"\u27e6{len(quotes) - 1}\u27e7"
 
-    for statement in cited_statements(_QUOTED.sub(hold, thought)):
-        held = [quotes[int(each)] for each in _HELD.findall(statement.text)]
+    for statement in cited_statements(_QUOTED.sub(hold, in_tags(thought))):
+        numbers = map(int, _HELD.findall(statement.text))
+        held = [quotes[each] for each in numbers if each < len(quotes)]
         if not held or speaks_of_speech(statement.text):
             continue
         at = cited_frames(statement.cited, shown, tolerance_s, len(shown))

@@ -49,6 +49,11 @@ ABSENT, OTHER_TIME = [(True, WritingFault.ABSENT)], [(True, WritingFault.OTHER_T
         ('He asks "Image-Text Pairs?" at [1.0 s].', []),  # said, not written
         ('The title reads "Image-Text Pairs".', []),  # no time is cited
         ('The label reads "A" at [0.0 s].', []),  # too short to tell
+        ("The label reads ⟦7⟧ at [0.0 s].", []),
+        (
+            'At [0.0 s] the title {"bbox_2d": [60, 30, 330, 80], "label": "title"} reads "Image-Text Pairs".',
+            RIGHT,
+        ),
         ('The <obj>title</obj><box>[60,30,330,80]</box>at<t>0.0</t>s reads "Image-Text Pairs".', RIGHT),
         (
             'The <obj>title</obj><box>[384,280,600,330]</box>at<t>0.0</t>s reads "Image-Text Pairs".',
