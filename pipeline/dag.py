@@ -8,6 +8,7 @@ from typing import Any
 from reelproof.pipeline.parts.step import PartStep, Step, WholeStep
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.steps.answers import CLAIMS, PROBES, PROVENANCE, SUFFICIENCY, TRACES
+from reelproof.pipeline.steps.clip_sound import CLIP_SOUND
 from reelproof.pipeline.steps.dataset import CARD, CHECKSUMS, CROISSANT, SHARDS, STATISTICS
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE, STORYBOARDS
 from reelproof.pipeline.steps.questions import ASKED, QUESTIONS
@@ -25,6 +26,7 @@ OVER_PARTS: tuple[PartStep, ...] = (
     TEXT,
     SPEECH,
     CLIP_SPEECH,
+    CLIP_SOUND,
     ASKED,
     QUESTIONS,
     TRACES,

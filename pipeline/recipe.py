@@ -15,7 +15,7 @@ from reelproof.pipeline.inputs.evaluation_sets import DecontaminationConfig
 from reelproof.pipeline.inputs.sources import SourcesConfig
 from reelproof.pipeline.parts.plan import PartsConfig
 from reelproof.pipeline.settings_text import parse_settings, parse_yaml, read_yaml
-from reelproof.pipeline.teachers.kinds import SignalsTeacherConfig, TeacherConfig
+from reelproof.pipeline.teachers.kinds import SignalsTeacherConfig, TeacherConfig, takes_sound
 from reelproof.pipeline.teachers.room import room_for_frames
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.settings import Settings
@@ -162,6 +162,11 @@ class Recipe(Settings):
     @classmethod
     def _can_be_decided(cls, policy: PolicyConfig) -> PolicyConfig:
         return checked_policy(policy)
+
+    @property
+    def longest_sound_s(self) -> float | None:
+        """Longer clips are handed over without their sound; None where no teacher listens."""
+        return 600.0 if any(takes_sound(each.teacher) for each in self.teachers) else None
 
     @property
     def prober(self) -> TeacherConfig:

@@ -23,11 +23,23 @@ class ImagePart(Record):
     sha256: str
 
 
+class SoundPart(Record):
+    """A clip's sound in a message, by the hash of its MP3 bytes."""
+
+    type: Literal["sound"] = "sound"
+    sha256: str
+
+    @property
+    def text(self) -> str:
+        """What stands for it where nobody listens."""
+        return "(the clip's sound)"
+
+
 class Message(Record):
     """One turn of a conversation."""
 
     role: Literal["system", "user", "assistant"]
-    content: tuple[TextPart | ImagePart, ...]
+    content: tuple[TextPart | ImagePart | SoundPart, ...]
 
 
 class Sampling(Record):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from reelproof.schemas.chat import ImagePart, Message, TextPart
+from reelproof.schemas.chat import ImagePart, Message, SoundPart, TextPart
 from reelproof.schemas.openai_body import place_of
 
 _TIME = re.compile(r"\[(\d+\.\d) s\]")
@@ -139,11 +139,17 @@ def _turn(message: Message, parts: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _parts(
-    content: Sequence[TextPart | ImagePart], frames: Mapping[str, bytes], url: Url
+    content: Sequence[TextPart | ImagePart | SoundPart], frames: Mapping[str, bytes], url: Url
 ) -> list[dict[str, Any]]:
-    return [
-        {"type": "text", "text": part.text}
-        if isinstance(part, TextPart)
-        else {"type": "image_url", "image_url": {"url": url(part.sha256, frames[part.sha256])}}
-        for part in content
-    ]
+    return [_part(part, frames, url) for part in content]
+
+
+def _part(part: TextPart | ImagePart | SoundPart, frames: Mapping[str, bytes], url: Url) -> dict[str, Any]:
+    match part:
+        case TextPart():
+            return {"type": "text", "text": part.text}
+        case ImagePart():
+            return {"type": "image_url", "image_url": {"url": url(part.sha256, frames[part.sha256])}}
+        case SoundPart():
+            data = base64.b64encode(frames[part.sha256]).decode()
+            return {"type": "input_audio", "input_audio": {"data": data, "format": "mp3"}}

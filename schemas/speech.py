@@ -72,6 +72,16 @@ class ClipSpeech(Record):
     lines: tuple[SpeechLine, ...]
 
 
+class ClipSound(Record):
+    """The sound of one clip, for teachers that listen."""
+
+    clip_id: str
+    sha256: str
+    """Of the MP3 file's bytes, hex."""
+    mp3: bytes
+    """One channel, 16,000 samples a second."""
+
+
 def lines_within(lines: Iterable[SpeechLine], span: Span) -> tuple[SpeechLine, ...]:
     """Those of which some is said in the span."""
     return tuple(
@@ -81,15 +91,19 @@ def lines_within(lines: Iterable[SpeechLine], span: Span) -> tuple[SpeechLine, .
     )
 
 
+def shows_clip(question: Question) -> bool:
+    """Whether the question shows its clip as it is: own frames, in order, with their times."""
+    times_s = [each.shown_s for each in question.frames]
+    own = [each.frame.time_s for each in question.frames if each.frame.video_id == question.video_id]
+    return bool(times_s) and times_s == own and own == sorted(own)
+
+
 def shown_lines(question: Question, lines: tuple[SpeechLine, ...]) -> tuple[SpeechLine, ...]:
-    """The clip's lines, where the question shows the clip as it is: own frames, in order, with their times.
+    """The clip's lines, where the question shows the clip as it is.
 
     Where frames were shuffled, hidden or lent by another film, lines with times would give that away.
     """
-    times_s = [each.shown_s for each in question.frames]
-    own = [each.frame.time_s for each in question.frames if each.frame.video_id == question.video_id]
-    is_as_filmed = bool(times_s) and times_s == own and own == sorted(own)
-    return lines if is_as_filmed else ()
+    return lines if shows_clip(question) else ()
 
 
 def frames_before(lines: Iterable[SpeechLine], times_s: Sequence[float | None]) -> list[int]:

@@ -12,6 +12,7 @@ FILE = Path(__file__).parent.parent / "ARCHITECTURE.md"
 ALL_STEPS = (
     "text={frames: shown}",
     "speech={}",
+    "teachers=[{teacher: {kind: server, urls: [http://127.0.0.1:1/v1], model: m, takes_sound: true}}]",
     "sufficiency={judge: {kind: signals}}",
     "questions.asked.writer={kind: server, urls: [http://127.0.0.1:1/v1], model: writer}",
 )

@@ -22,7 +22,7 @@ from reelproof.schemas.chat import ChatRequest
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.question import Question
 from reelproof.schemas.record import Record, from_table
-from reelproof.schemas.speech import SpeechLine
+from reelproof.schemas.speech import ClipSound, SpeechLine, shows_clip
 from reelproof.schemas.trace import Trace
 from reelproof.stages.answers.traces import ClipQuestion, rollout_request
 from reelproof.stages.teachers.protocol import TeacherUnavailable
@@ -70,7 +70,13 @@ class Evidence:
         if trace is None or question is None or clip is None or self._workplace is None:
             return None
         cfg, asked = self._workplace.recipe.rollouts, ClipQuestion(clip, question, lines_of(row))
-        requests = [rollout_request(asked, model, trace.sample_index, cfg) for model in self._models(trace)]
+        sound = self._sound(row, question)
+        tried = [asked, *([asked._replace(sound=sound)] if sound else [])]
+        requests = [
+            rollout_request(each, model, trace.sample_index, cfg)
+            for model in self._models(trace)
+            for each in tried
+        ]
         proven = next((each for each in requests if each.request_id == trace.trace_id), None)
         return Sent(proven or requests[0], proven is not None)
 
@@ -117,6 +123,13 @@ class Evidence:
         with open_parquet(self._store, path) as file:
             table = file.read_row_group(group, columns=[_HASHES, _JPEGS])
         return dict(zip(_frames(table, "frame", "sha256"), _frames(table, "jpeg"), strict=True))
+
+    def _sound(self, row: Mapping[str, Any], question: Question) -> str | None:
+        """sha256 of what the clip sounds like, where a teacher listened."""
+        if self._workplace is None or self._workplace.recipe.longest_sound_s is None:
+            return None
+        held = self._record(row, "clip_sound", ClipSound, "clip_id", row["clip_id"])
+        return held.sha256 if held and shows_clip(question) else None
 
     def _models(self, trace: Trace) -> Iterator[str]:
         """Who may have been asked, as requests name them."""

@@ -9,7 +9,7 @@ from reelproof.pipeline.report.evidence import Sent, lines_of
 from reelproof.pipeline.report.places import BORNE_OUT, ShownBox, ShownPlace, shown_boxes, shown_place
 from reelproof.schemas.answers.quotes import ClaimedQuote
 from reelproof.schemas.answers.reading import cited_spans
-from reelproof.schemas.chat import TextPart
+from reelproof.schemas.chat import ImagePart
 from reelproof.schemas.place import Place
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.sample import DpoSample, RejectedSample, RlSample, SftSample
@@ -277,7 +277,7 @@ def _request(sent: Sent) -> ShownRequest:
         ShownTurn(
             turn.role,
             tuple(
-                ShownPart(text=part.text) if isinstance(part, TextPart) else ShownPart(sha256=part.sha256)
+                ShownPart(sha256=part.sha256) if isinstance(part, ImagePart) else ShownPart(text=part.text)
                 for part in turn.content
             ),
         )

@@ -7,10 +7,11 @@ from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.parts.step import Ask, Expected, PartStep
 from reelproof.pipeline.recipe import Recipe, SharedTeacher, SufficiencyRole
 from reelproof.pipeline.steps.asking import asked_of, cases_of, frames_of, most_shown
+from reelproof.pipeline.steps.clip_sound import CLIP_SOUND, sounds_of
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.questions import QUESTIONS
 from reelproof.pipeline.steps.speech import CLIP_SPEECH
-from reelproof.pipeline.teachers.kinds import TeacherConfig
+from reelproof.pipeline.teachers.kinds import TeacherConfig, takes_sound
 from reelproof.schemas.trace import Case, Claim, ProbeResult, Sufficiency, Trace, TraceClaims
 from reelproof.stages.answers import claims, given_traces, probes, provenance, sufficiency, traces
 from reelproof.stages.answers.claims import ClaimConfig, verify_claims
@@ -42,9 +43,14 @@ def ask_teachers(
         return
     with ExitStack() as stack:
         teachers = [
-            TeacherShare(stack.enter_context(run.open_teacher(each.teacher)), each.share) for each in shared
+            TeacherShare(
+                stack.enter_context(run.open_teacher(each.teacher)), each.share, takes_sound(each.teacher)
+            )
+            for each in shared
         ]
-        yield from ask_rollouts(asked, teachers, rollouts, frames_of(run, asked))
+        sounds = sounds_of(run)
+        heard = [each._replace(sound=sounds.of_question(each.question)) for each in asked]
+        yield from ask_rollouts(heard, teachers, rollouts, sounds.beside(frames_of(run, asked)))
 
 
 def _teachers(recipe: Recipe) -> tuple[Ask, ...]:
@@ -64,7 +70,7 @@ TRACES = PartStep(
     sections=("given_traces", "teachers", "rollouts"),
     makes=Trace,
     after=(FOOTAGE, CLIPS, QUESTIONS),
-    also=(CLIP_SPEECH,),
+    also=(CLIP_SPEECH, CLIP_SOUND),
     prompts=("ROLLOUT", "ROLLOUT_WHERE"),
     asks=_teachers,
     calls=_rollouts,

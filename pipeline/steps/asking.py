@@ -67,7 +67,7 @@ def cases_of(run: PartRun) -> Iterator[Case]:
     texts = {each.sha256: each for each in _read(run, "text", FrameText)}
     agreement = {each.question.question_id: each.agreement for each in written if each.question}
     for question_id, group in itertools.groupby(run.read("traces", Trace), lambda trace: trace.question_id):
-        clip, question, lines = asked[question_id]
+        clip, question, lines, _ = asked[question_id]
         rollouts = tuple(group)
         mine = tuple(claim for trace in rollouts for claim in claims[trace.trace_id])
         judgements = tuple(judged[trace.trace_id] for trace in rollouts if trace.trace_id in judged)

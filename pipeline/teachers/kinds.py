@@ -19,6 +19,7 @@ from reelproof.schemas.settings import Settings
 from reelproof.stages.teachers.protocol import (
     AskingConfig,
     ServerTeacherConfig,
+    ShowingConfig,
     Teacher,
     TeacherNeeds,
     TeacherPrice,
@@ -188,6 +189,11 @@ def server_urls(cfgs: Iterable[TeacherConfig]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(url for cfg in servers for url in cfg.urls))
 
 
+def takes_sound(cfg: TeacherConfig) -> bool:
+    """Whether it is handed the sound of clips."""
+    return isinstance(cfg, ShowingConfig) and cfg.takes_sound
+
+
 def teacher_price(cfg: TeacherConfig) -> TeacherPrice | None:
     """What its tokens cost; None where the recipe does not say, and for models in process."""
     return cfg.price if isinstance(cfg, AskingConfig) else None
@@ -213,6 +219,7 @@ def _server_config(cfg: VllmTeacherConfig, name: str, revision: str, url: str) -
         patience_s=cfg.patience_s,
         frames_folder=cfg.frames_folder,
         frames_as_video=cfg.frames_as_video,
+        takes_sound=cfg.takes_sound,
         key_variable="REELPROOF_NO_KEY",
     )
 

@@ -13,7 +13,7 @@ from reelproof.schemas.question import Question
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import Trace
-from reelproof.stages.teachers.prompts import ROLLOUT, ROLLOUT_WHERE, Prompt, rollout_messages
+from reelproof.stages.teachers.prompts import ROLLOUT, ROLLOUT_WHERE, Prompt, rollout_messages, with_sound
 from reelproof.stages.teachers.protocol import Teacher, complete_all
 
 VERSION = 5
@@ -53,6 +53,8 @@ class ClipQuestion(NamedTuple):
     question: Question
     lines: tuple[SpeechLine, ...] = ()
     """What is said in the clip, as the question shows it."""
+    sound: str | None = None
+    """sha256 of the clip's sound, as MP3, for teachers that listen."""
 
 
 class TeacherShare(NamedTuple):
@@ -60,6 +62,8 @@ class TeacherShare(NamedTuple):
 
     teacher: Teacher
     share: float
+    listens: bool = False
+    """It is handed the clip's sound."""
 
 
 class _Rollout(NamedTuple):
@@ -143,6 +147,8 @@ def rollout_request(asked: ClipQuestion, model: str, sample_index: int, cfg: Rol
         logprobs=cfg.logprobs,
     )
     messages = rollout_messages(asked.clip, question, question.frames, asked.lines, cfg.prompt)
+    if asked.sound:
+        messages = with_sound(messages, asked.sound)
     return ChatRequest(model=model, messages=messages, sampling=sampling, sample_index=sample_index)
 
 
@@ -153,7 +159,8 @@ def _rollouts(
     for index in range(cfg.rollouts):
         dealt = index if cfg.mix == "rollouts" else 0
         place = _whose_turn(hash32("teacher", cfg.seed, question.question_id, dealt) / 2**32, teachers)
-        yield _Rollout(question, place, rollout_request(asked, teachers[place].teacher.model, index, cfg))
+        own = asked if teachers[place].listens else asked._replace(sound=None)
+        yield _Rollout(question, place, rollout_request(own, teachers[place].teacher.model, index, cfg))
 
 
 def _whose_turn(draw: float, teachers: Sequence[TeacherShare]) -> int:

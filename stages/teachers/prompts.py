@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from reelproof.schemas.answers.conclusion import Posed
-from reelproof.schemas.chat import ImagePart, Message, TextPart
+from reelproof.schemas.chat import ImagePart, Message, SoundPart, TextPart
 from reelproof.schemas.footage import Clip, Span
 from reelproof.schemas.question import Question, Shown, ShownFrame, Task
 from reelproof.schemas.speech import SPEECH_NOTE, SpeechLine, frames_before
@@ -141,6 +141,9 @@ SPOKEN = Prompt(
 )
 """Before the request, where lines of speech are shown."""
 
+SOUND = TextPart(text="The clip's sound:")
+"""Before what a teacher hears."""
+
 WRITER_HINTS: dict[Task, str] = {
     Task.MULTIPLE_CHOICE: (
         "multiple choice: four options in `options`, without letters, all plausible to someone who did not "
@@ -203,6 +206,13 @@ def rollout_messages(
     """
     posed = Posed(question.task, question.text, question.options)
     return question_messages(prompt, posed, Span(start_s=clip.start_s, end_s=clip.end_s), frames, lines)
+
+
+def with_sound(messages: tuple[Message, ...], sha256: str) -> tuple[Message, ...]:
+    """The same request with the clip's sound before all else."""
+    first, *rest = messages
+    heard = first.model_copy(update={"content": (SOUND, SoundPart(sha256=sha256), *first.content)})
+    return (heard, *rest)
 
 
 def question_messages(

@@ -105,11 +105,14 @@ class ShowingConfig(AskingConfig):
     frames_as_video: bool = False
     """Frames with rising times go as one video that says when each was, in place of so many images: to a vLLM
     server with `--trust-request-mm-kwargs`. It tells this teacher from others of its name."""
+    takes_sound: bool = False
+    """The sound of a question's clip goes along with its frames, as `input_audio`. It tells this teacher from
+    others of its name."""
 
     @property
     def shown_otherwise(self) -> str:
-        """What an identity adds where the model sees the same frames as something else than images."""
-        return "+frames=video" * self.frames_as_video
+        """What an identity adds where the model sees frames as something else than images, or hears them."""
+        return "+frames=video" * self.frames_as_video + "+sound" * self.takes_sound
 
 
 class ServerTeacherConfig(ShowingConfig):

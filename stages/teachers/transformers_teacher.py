@@ -23,7 +23,7 @@ from transformers import (
     LogitsProcessorList,
 )
 
-from reelproof.schemas.chat import ChatRequest, Completion, ImagePart, Message, Sampling
+from reelproof.schemas.chat import ChatRequest, Completion, Message, Sampling, TextPart
 from reelproof.stages.teachers.protocol import TeacherUnavailable, TransformersTeacherConfig
 
 
@@ -153,7 +153,7 @@ def _inputs(loaded: _Loaded, batch: Sequence[ChatRequest], frames: Mapping[str, 
 
 def _turn(message: Message) -> dict[str, Any]:
     parts = [
-        {"type": "image"} if isinstance(part, ImagePart) else {"type": "text", "text": part.text}
+        {"type": "text", "text": part.text} if isinstance(part, TextPart) else {"type": "image"}
         for part in message.content
     ]
     return {"role": message.role, "content": parts}

@@ -1,4 +1,6 @@
+import base64
 import io
+import json
 import re
 import wave
 from email import message_from_bytes
@@ -20,7 +22,8 @@ from reelproof.stages.speech.film import SpeechRole
 from reelproof.stages.speech.listening import Heard, Piece, cut_pieces, lines_heard
 from reelproof.stages.teachers.protocol import TeacherUnavailable
 from tests.films import make_film
-from tests.stub_server import Reply, StubServer, refusal
+from tests.pipeline.conftest import reelproof
+from tests.stub_server import Reply, StubServer, images_in, refusal
 
 TONES = ((1.0, 3.0), (35.0, 42.0), (61.0, 64.0))
 """When there is a sound, in seconds."""
@@ -160,3 +163,25 @@ def test_who_listens_counts_and_not_where():
     assert of() != of(model="x")
     assert of() != of(revision="2")
     assert SpeechRole().heard == (None, None)
+
+
+def test_a_teacher_that_listens_is_handed_the_sound_of_the_clip(tmp_path, ready):
+    film_with_sound(tmp_path / "film.mkv", seconds=6.0)
+    (tmp_path / "silent.mkv").unlink()
+    asked = {"video": "film.mkv", "question": "What is heard?", "options": ["a tone", "a dog"], "answer": "A"}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(asked) + "\n")
+    with StubServer(reasons=True) as server:
+        teacher = f"{{kind: server, model: stub, urls: ['{server.url}'], takes_sound: true}}"
+        sets = (f"teachers=[{{teacher: {teacher}}}]", "rollouts.rollouts=2", "probes.probes=[]")
+        words = [word for each in sets for word in ("--set", each)]
+        ran = reelproof("build", tmp_path / "rows.jsonl", "--out", tmp_path / "build", *words, *ready)
+        assert ran.code == 0, ran.err
+    parts = [part for body in server.bodies for turn in body["messages"] for part in turn["content"]]
+    heard = {part["input_audio"]["data"] for part in parts if part["type"] == "input_audio"}
+    (mp3,) = map(base64.b64decode, heard)
+    with av.open(io.BytesIO(mp3)) as file:
+        samples = np.concatenate([frame.to_ndarray().reshape(-1) for frame in file.decode(audio=0)])
+    loud = np.flatnonzero(np.abs(samples) > 0.05) / RATE
+    assert (loud[0], loud[-1]) == (pytest.approx(1.0, abs=0.15), pytest.approx(3.0, abs=0.15))
+    firsts = [body["messages"][0]["content"][0] for body in server.bodies if images_in(body) > 1]
+    assert {"type": "text", "text": "The clip's sound:"} in firsts

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from reelproof.schemas.chat import ChatRequest, ImagePart
+from reelproof.schemas.chat import ChatRequest, ImagePart, TextPart
 from reelproof.schemas.question import Task
 from reelproof.stages.teachers.prompts import ANSWER_FORMS
 
@@ -59,7 +59,7 @@ def read_request(request: ChatRequest) -> AskedQuestion | AskedClaim | AskedObse
         if isinstance(part, ImagePart):
             shown.append(_shown(part.sha256, text, len(shown) + 1))
             text = ""
-        else:
+        elif isinstance(part, TextPart):
             text = f"{text}\n{part.text}"
     if claim := _CLAIM.search(text):
         return AskedClaim(tuple(shown), claim[1])
