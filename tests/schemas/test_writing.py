@@ -78,6 +78,7 @@ def test_a_long_quote_is_not_found_in_a_short_text():
         ("https://github.com/rom1504/clip-retrieval", "https://qithub.com/roml504/clip-retrieval", True),
         ("413M Video - Audio - Pairs", "413MImage-Text-Pairs", False),
         ("LAION-400M: Open Dataset Forum frame and", "LAION-400M:OpenDatasetofCLIP-Filtered400", False),
+        ("LAION-400M: Open Dataset of CLIP-Removed 400", "LAION-400M:OpenDatasetofCLIP-Filtered400", False),
         ("all", "https://laion.ai/laion-400-open-dataset/", False),  # within a word, were l and i the same
         ("Mail", "Mail", True),
         ("Mail", "Email us", False),
