@@ -14,6 +14,8 @@ from reelproof.schemas.chat import ImagePart, Message, SoundPart, TextPart
 from reelproof.schemas.openai_body import place_of
 
 _TIME = re.compile(r"\[(\d+\.\d) s\]")
+_LINE = re.compile(r'\[\d+\.\d-\d+\.\d s\] "')
+"""How a line of what is said begins."""
 _STEPS_A_SECOND = 10
 """Times in prompts have one decimal place, so that each is a whole number of these steps."""
 Url = Callable[[str, bytes], str]
@@ -67,7 +69,7 @@ def carried(messages: Sequence[Message], frames: Mapping[str, bytes], sending: S
 
 
 class _Clip(NamedTuple):
-    """Part [first, end) of a turn's content: time and frame in turns."""
+    """Part [first, end) of a turn's content: time and frame in turns, and what is said among them."""
 
     turn: int
     first: int
@@ -75,6 +77,8 @@ class _Clip(NamedTuple):
     times: tuple[str, ...]
     """As the prompt spells them."""
     images: tuple[str, ...]
+    lines: tuple[str, ...] = ()
+    """They say themselves when they are said, and follow on the video."""
 
     def is_of_one_size(self, frames: Mapping[str, bytes]) -> bool:
         """As the pictures of a video have to be."""
@@ -84,7 +88,8 @@ class _Clip(NamedTuple):
         """The times as text, for models that are not told of a video's own, and the video."""
         joined = ",".join(map(place_of, self.images))
         video = {"type": "video_url", "video_url": {"url": f"data:video/jpeg;base64,{joined}"}}
-        return [{"type": "text", "text": " ".join(f"[{time} s]" for time in self.times)}, video]
+        said = [{"type": "text", "text": line} for line in self.lines]
+        return [{"type": "text", "text": " ".join(f"[{time} s]" for time in self.times)}, video, *said]
 
     def place_in_film(self) -> dict[str, Any]:
         """Which frames they are of a film with so many a second."""
@@ -111,16 +116,20 @@ def _clip_of(messages: Sequence[Message]) -> _Clip | None:
     if len(shown) < 2:
         return None
     turn, first = shown[0]
-    if shown != [(turn, first + 2 * number) for number in range(len(shown))] or not first:
+    if any(each != turn for each, _ in shown) or not first:
         return None
-    content = messages[turn].content[first - 1 : first - 1 + 2 * len(shown)]
-    times = [_TIME.fullmatch(part.text) for part in content[::2] if isinstance(part, TextPart)]
+    places = {place for _, place in shown}
+    end = max(places) + 1
+    content = dict(enumerate(messages[turn].content[first - 1 : end], first - 1))
+    words = {place: part.text for place, part in content.items() if isinstance(part, TextPart)}
+    times = [_TIME.fullmatch(words.get(place - 1, "")) for place in sorted(places)]
     spelt = tuple(each[1] for each in times if each)
-    images = tuple(part.sha256 for part in content[1::2] if isinstance(part, ImagePart))
+    images = tuple(part.sha256 for part in content.values() if isinstance(part, ImagePart))
     is_rising = all(float(before) < float(after) for before, after in pairwise(spelt))
-    if len(spelt) < len(images) or not is_rising:
+    lines = tuple(text for place, text in words.items() if place + 1 not in places)
+    if len(spelt) < len(images) or not is_rising or not all(map(_LINE.match, lines)):
         return None
-    return _Clip(turn, first - 1, first - 1 + len(content), spelt, images)
+    return _Clip(turn, first - 1, end, spelt, images, lines)
 
 
 def _size_of(jpeg: bytes) -> bytes:

@@ -26,7 +26,7 @@ class TrainingVerifier:
     def evidence(self, cases: Sequence[tuple[Example, str]]) -> list[float | None]:
         """For each example and thought, the mean belief in its claims; None where none could be judged."""
         frames = {_sha256(jpeg): jpeg for example, _ in cases for jpeg in example.images}
-        thoughts = [Thought(thought, _shown(example)) for example, thought in cases]
+        thoughts = [Thought(thought, _shown(example), example.speech) for example, thought in cases]
         beliefs = verify(thoughts, self._verifier, self._cfg, frames)
         return [sum(each) / len(each) if each else None for each in beliefs]
 

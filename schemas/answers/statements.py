@@ -4,8 +4,8 @@ import itertools
 import math
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 from reelproof.schemas.answers.evidence import placed_things
 from reelproof.schemas.answers.placed import Boxed, in_tags
@@ -17,6 +17,8 @@ from reelproof.schemas.question import Shown
 _SENTENCE_END = re.compile(r"(?<=[.!?;。！？])\s+|(?<=[。！？])|\n+")
 _NAME = re.compile(r"<obj>[^<>]{0,200}</obj>")
 _LONGEST_CLAIM = 1000
+
+S = TypeVar("S", bound=Shown)
 
 
 class Statement(NamedTuple):
@@ -66,6 +68,11 @@ def _sentences(text: str, whole_quotes: bool) -> Iterator[str]:
             yield text[start : end.start()].strip()
             start = end.end()
     yield text[start:].strip()
+
+
+def timed(frames: Iterable[S]) -> list[S]:
+    """Those that carry their times, in order of time."""
+    return sorted((each for each in frames if each.shown_s is not None), key=lambda each: each.shown_s or 0.0)
 
 
 def cited_frames(

@@ -1,31 +1,29 @@
 """Thoughts -> claims with cited times, put to a verifier with the cited frames and with others."""
 
 import random
-from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from pydantic import Field
 
 from reelproof.schemas.answers.placed import BoxUnit, in_plain_words
 from reelproof.schemas.answers.quotes import QUOTE_JUDGE, ClaimedQuote, quote_beliefs, said_quotes
-from reelproof.schemas.answers.statements import Statement, cited_frames, cited_statements
+from reelproof.schemas.answers.statements import Statement, cited_frames, cited_statements, timed
 from reelproof.schemas.chat import ChatRequest, Completion, Message, Sampling
 from reelproof.schemas.draws import hash32
 from reelproof.schemas.footage import FrameRef, Span
 from reelproof.schemas.question import Shown, ShownFrame
 from reelproof.schemas.settings import Settings
+from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import Case, Claim, ClaimedPlace, ClaimKind, ControlKind
 from reelproof.stages.answers.controls import Control, claim_kind, control_frames
-from reelproof.stages.answers.places import Around, PutPlace, put_places
+from reelproof.stages.answers.places import Around, PutPlace, put_places, with_cutouts
 from reelproof.stages.answers.verdicts import ask_all, belief_of
 from reelproof.stages.footage.crops import Cutout, Pictures
 from reelproof.stages.teachers.prompts import claim_messages, place_messages
 from reelproof.stages.teachers.protocol import Teacher
 
 VERSION = 6
-
-S = TypeVar("S", bound=Shown)
 
 
 class ClaimConfig(Settings):
@@ -61,6 +59,8 @@ class Thought(NamedTuple):
 
     text: str
     shown: Sequence[Shown]
+    lines: Sequence[SpeechLine] = ()
+    """What is said, as far as it is shown."""
 
 
 class _Shot(NamedTuple):
@@ -110,7 +110,9 @@ def verify_claims(
     put = [each for case in cases for each in _put_claims(case, clips, pictures, verifier.model, cfg)]
     requests = [request for each in put for request in (*each.with_cited, *each.with_controls)]
     requests += [request for each in put for request in _about_places(each.places, verifier.model, cfg)]
-    completions = ask_all(requests, verifier, _with_cutouts(put, frames))
+    completions = ask_all(
+        requests, verifier, with_cutouts((place for each in put for place in each.places), frames)
+    )
     for each in put:
         cited, control = quote_beliefs(each.quotes) or (
             belief_of(each.with_cited, completions),
@@ -146,7 +148,9 @@ def verify(
     every = [each for claims in put for each in claims]
     requests = [request for each in every for request in each.with_cited]
     requests += [request for each in every for request in _about_places(each.places, verifier.model, cfg)]
-    completions = ask_all(requests, verifier, _with_cutouts(every, frames))
+    completions = ask_all(
+        requests, verifier, with_cutouts((place for each in every for place in each.places), frames)
+    )
     return [tuple(_beliefs(claims, completions, verifier.model, cfg)) for claims in put]
 
 
@@ -154,7 +158,8 @@ def _beliefs(
     claims: Iterable[_Put], completions: Mapping[str, Completion], model: str, cfg: ClaimConfig
 ) -> Iterator[float]:
     for each in claims:
-        if (belief := belief_of(each.with_cited, completions)) is not None:
+        judged = quote_beliefs(each.quotes)
+        if (belief := judged[0] if judged else belief_of(each.with_cited, completions)) is not None:
             yield belief
         for place in each.places:
             claimed = _claimed(place, completions, model, cfg)
@@ -167,7 +172,7 @@ def _pictures_of_clips(cases: Sequence[Case]) -> dict[_Shot, list[FrameRef]]:
     clips: dict[_Shot, list[FrameRef]] = {}
     for case in cases:
         shot = _Shot(case.clip.video_id, case.clip.clip_id)
-        own = [each.frame for each in _timed(case.question.frames) if each.frame.video_id == shot.video_id]
+        own = [each.frame for each in timed(case.question.frames) if each.frame.video_id == shot.video_id]
         if len(own) > len(clips.get(shot, ())):
             clips[shot] = own
     return clips
@@ -180,7 +185,7 @@ def _put_claims(
     model: str,
     cfg: ClaimConfig,
 ) -> Iterator[_Put]:
-    shown = _timed(case.question.frames)
+    shown = timed(case.question.frames)
     own = _Shot(case.clip.video_id, case.clip.clip_id)
     # of the same video only: what is said of one must not change when another is taken away
     elsewhere = [frames for shot, frames in clips.items() if shot.video_id == own.video_id and shot != own]
@@ -225,8 +230,12 @@ def _put(
 
 def _put_cited(thought: Thought, pictures: Pictures, model: str, cfg: ClaimConfig) -> Iterator[_Put]:
     """A thought's claims as they are put to the verifier with the frames that they cite."""
-    shown = _timed(thought.shown)
-    for statement in cited_statements(thought.text)[: cfg.claims_per_trace]:
+    shown = timed(thought.shown)
+    statements = cited_statements(thought.text, whole_quotes=bool(thought.lines))
+    for statement in statements[: cfg.claims_per_trace]:
+        if quotes := said_quotes(statement.text, statement.cited, thought.lines):
+            yield _Put("", 0, statement, quotes=quotes)
+            continue
         put = _Put("", 0, statement, places=_put_places(statement, shown, pictures, None, cfg))
         places = cited_frames(statement.cited, shown, cfg.frame_tolerance_s, cfg.frames_per_claim)
         if places is not None:
@@ -274,15 +283,6 @@ def _claimed(
         control_belief=belief(put.control),
         elsewhere_belief=belief(put.elsewhere),
     )
-
-
-def _with_cutouts(put: Iterable[_Put], frames: Mapping[str, bytes]) -> Mapping[str, bytes]:
-    cut = {each.sha256: each.jpeg for claim in put for place in claim.places for each in place.cutouts}
-    return ChainMap(cut, frames) if cut else frames  # type: ignore[arg-type]
-
-
-def _timed(frames: Iterable[S]) -> list[S]:
-    return sorted((each for each in frames if each.shown_s is not None), key=lambda each: each.shown_s or 0.0)
 
 
 def _requests(

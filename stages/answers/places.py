@@ -5,7 +5,8 @@ verifier sees there as well may be anywhere, or it sees it without looking. As c
 look unlike the first; where none does, there is none.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from reelproof.schemas.answers.overlap import box_iou
@@ -120,3 +121,9 @@ def _bits(own: Cutout, looks: int) -> int:
 def _as_box(place: Place) -> Box:
     inside = place.within_frame()
     return Box(inside.left, inside.top, inside.right, inside.bottom)
+
+
+def with_cutouts(places: Iterable[PutPlace], frames: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """sha256 -> JPEG bytes of frames, and of what was cut out of them."""
+    cut = {each.sha256: each.jpeg for place in places for each in place.cutouts}
+    return ChainMap(cut, frames) if cut else frames  # type: ignore[arg-type]

@@ -324,7 +324,7 @@ def test_what_is_said_stands_among_the_frames(bench, tmp_path):
         for body in server.bodies:
             *_, time, image, line, asked = body["messages"][-1]["content"]
             assert (time["text"], image["type"], line["text"]) == (
-                "[2.0 s]",
+                "[1.0 s]",
                 "image_url",
                 '[1.0-2.5 s] "Hello there"',
             )

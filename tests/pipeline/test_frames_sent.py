@@ -122,3 +122,19 @@ def test_an_address_without_a_folder_and_one_with_secrets_are_refused(url):
     with pytest.raises(ValidationError) as refused:
         ServerTeacherConfig(model="m", urls=("http://x/v1",), frames_folder=folder, frames_url=url)
     assert not any(secret in str(refused.value) for secret in ("secret", "key=1"))
+
+
+def test_what_is_said_follows_on_the_video_that_frames_become():
+    times, lines = ["[0.5 s]", "[3.0 s]"], ['[0.7-2.0 s] "Go on."', '[3.5-4.0 s] "Stop."']
+    with StubServer() as server:
+        cfg = ServerTeacherConfig(model="stub", urls=(server.url,), frames_as_video=True)
+        request = asked(times, cfg)
+        (turn,) = request.messages
+        intro, time, frame, *rest, question = turn.content
+        first, last = (TextPart(text=line) for line in lines)
+        content = (intro, time, frame, first, *rest, last, question)
+        spoken = (turn.model_copy(update={"content": content}),)
+        sent(request.model_copy(update={"messages": spoken}), cfg)
+    (body,) = server.bodies
+    kinds = [part.get("text", part["type"]) for part in body["messages"][0]["content"]]
+    assert kinds == ["Look.", " ".join(times), "video_url", *lines, "What?"]

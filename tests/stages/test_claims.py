@@ -10,6 +10,7 @@ from reelproof.schemas.answers.statements import cited_frames, cited_statements
 from reelproof.schemas.chat import ChatRequest, Completion, TextPart
 from reelproof.schemas.footage import Span, hash_distance
 from reelproof.schemas.question import Question, ShownFrame, ShownPicture
+from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import ClaimKind, ControlKind
 from reelproof.stages.answers.claims import (
     ClaimConfig,
@@ -282,3 +283,18 @@ def test_thought_that_was_left_unjudged_is_an_error():
     shown = [ShownPicture("a" * 64, 1.0)]
     with pytest.raises(RuntimeError, match="left 1 of 1 claims unjudged"):
         verify([Thought("Red at [1.0 s].", shown)], Silent([]), ClaimConfig(), {})
+
+
+def test_a_reward_believes_quotes_by_the_lines_and_asks_nobody():
+    lines = (SpeechLine(start_s=1.0, end_s=3.0, text="Put the pan down."),)
+    said = ('At [1.5 s] "put the pan down" is said.', 'At [1.5 s] "pick the cup up" is said.')
+    thoughts = [Thought(each, (), lines) for each in said]
+    assert verify(thoughts, Silent(), ClaimConfig(), {}) == [(1.0,), (0.0,)]
+
+
+class Silent:
+    model = "silent@1"
+
+    def complete(self, requests, frames):
+        assert not requests
+        return iter(())
