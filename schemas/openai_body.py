@@ -53,6 +53,11 @@ class Body:
         frames = sum((len(self.frames[each[1].decode()]) + 2) // 3 * 4 for each in places)
         return len(self.text) - sum(len(each[0]) for each in places) + frames
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What goes before it, so that it need not be sent in chunks."""
+        return {"Content-Type": "application/json", "Content-Length": str(self.size_bytes)}
+
     def __bytes__(self) -> bytes:
         """All of it."""
         return b"".join(self._parts())

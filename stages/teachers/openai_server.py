@@ -163,12 +163,7 @@ class OpenAIServer:
                     "/chat/completions",
                     cast_to=httpx2.Response,
                     content=body.pieces(),
-                    options={
-                        "headers": {
-                            "Content-Type": "application/json",
-                            "Content-Length": str(body.size_bytes),
-                        }
-                    },
+                    options={"headers": body.headers},
                 )
             reply = json.loads(response.content)
         except (OpenAIError, TimeoutError) as error:
