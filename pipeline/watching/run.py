@@ -44,7 +44,8 @@ class Say(NamedTuple):
 def watch_source(asked: Asked, out: Path, as_json: bool, say: Say, stop: threading.Event) -> str:
     """Watch until the source ends or `stop` is set, and tell what came of it.
 
-    Raises UsageError for what cannot be used, BuildFailed where no frame came.
+    Raises UsageError for what cannot be used, BuildFailed where no frame came, KeyboardInterrupt where it was
+    stopped before its film was over: a live stream's end is where somebody ends it.
     """
     given = read_yaml(asked.settings) if asked.settings else {}
     cfg = parse_settings(WatchConfig, given, asked.overrides, where=str(asked.settings or "the settings"))
@@ -70,6 +71,8 @@ def watch_source(asked: Asked, out: Path, as_json: bool, say: Say, stop: threadi
     with lock, open_teacher(_impatient(named_teacher(asked.model, asked.server))) as teacher:
         watch = Watch(out, source, teacher, cfg, measured, recorder, Told(opened, closed, note))
         found = watch.run(stop).told()
+    if stop.is_set() and not source.is_live:
+        raise KeyboardInterrupt
     if not found["stream_s"]:
         raise BuildFailed(f"{source.name}: there was nothing to watch; no frame came of it")
     events = ", ".join(f"{count} × {question}" for question, count in found["events"].items()) or "no event"

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from reelproof.pipeline.inputs.events_folder import right_answer
 from reelproof.pipeline.inputs.sources import SourceError, list_sources
 from reelproof.pipeline.recipe import recipe_for_sources
+from reelproof.pipeline.watching.run import Asked, Say, watch_source
 from reelproof.schemas.event import Choice, Event, EventVerdict
 from reelproof.schemas.footage import Footage
 from reelproof.schemas.question import Task
@@ -207,3 +209,12 @@ def test_what_gives_no_frame_is_told_and_what_is_beside_it_is_watched(camera, tm
     found = [(each.video, each.start_s, each.film_start_s) for each in events_in(tmp_path / "two")]
     assert ("b.mp4", FOREIGN_S[0], FOREIGN_S[0]) in found
     assert ("c.mp4", 60 + FOREIGN_S[0], FOREIGN_S[0]) in found
+
+
+def test_a_film_that_is_not_over_is_told_as_stopped(camera, tmp_path):
+    stop = threading.Event()
+    stop.set()
+    asked = Asked(str(camera), "signals", None, None, ())
+    with pytest.raises(KeyboardInterrupt):
+        watch_source(asked, tmp_path / "events", False, Say(print, print), stop)
+    assert (tmp_path / "events/status.json").exists()

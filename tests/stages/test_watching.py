@@ -117,7 +117,8 @@ def test_nothing_stands_out_while_it_learns_and_old_times_are_forgotten():
         each = measures(random, luminance=120.0 if second < 200 else 60.0)
         gate.look(each, 1.0)
         gate.learn(each, second + 1.0)
-    assert gate.look(measures(random, luminance=120.0), 1.0).because == "luminance"
+    standing = gate.look(measures(random, luminance=120.0), 1.0)
+    assert (standing.because, standing.stands_out > 2) == ("luminance", True)
 
 
 def test_a_gate_that_recalls_is_as_one_that_saw():
