@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reelproof.pipeline.commands.applied import highlights
+from reelproof.pipeline.commands.applied import ask, highlights
 from reelproof.pipeline.commands.audit import audit
 from reelproof.pipeline.commands.endings import UNFINISHED, tell_ending
 from reelproof.pipeline.commands.evaluate import compare, evaluate, tts
@@ -246,7 +246,7 @@ def columns(names: tuple[str, ...]) -> None:
 
 for command in (
     *(audit, browse, publish_folder, export_dataset, card, train, tts, evaluate, compare),
-    *(watch, highlights),
+    *(watch, highlights, ask),
 ):
     cli.add_command(command)
 

@@ -63,9 +63,9 @@ def make_clapper(
             heard[:, at : at + _CLICK] = 0.9 * np.sin(np.arange(_CLICK) * 0.8)[: heard.shape[1] - at]
         for start in range(0, heard.shape[1], 1024):
             part = np.ascontiguousarray(heard[:, start : start + 1024])
-            frame = av.AudioFrame.from_ndarray(part, format="fltp", layout=layout)
-            frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
-            packets += audio.encode(frame)
+            block = av.AudioFrame.from_ndarray(part, format="fltp", layout=layout)
+            block.sample_rate, block.pts, block.time_base = rate, start, Fraction(1, rate)
+            packets += audio.encode(block)
         packets += audio.encode()
         for packet in sorted(packets, key=lambda each: float(each.dts * each.time_base)):
             out.mux(packet)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
+from reelproof.pipeline.asking.settings import AskConfig
 from reelproof.pipeline.benchmark.settings import BenchmarkConfig
 from reelproof.pipeline.cli import cli
 from reelproof.pipeline.columns_reference import explain_columns
@@ -40,6 +41,7 @@ def commands(group: click.Group, above: tuple[str, ...] = ()) -> dict[tuple[str,
     return found
 
 
+APPLIED = (AskConfig, HighlightsConfig, WatchConfig)
 PAGES = sorted((ROOT / "pipeline/recipes").glob("*.md"))
 """One a job, beside the recipes."""
 
@@ -83,7 +85,16 @@ def test_recipes_in_pages_are_valid(page, tmp_path):
 def test_settings_in_pages_exist(page):
     known = {
         each.path
-        for model in (Recipe, BenchmarkConfig, SftConfig, DpoConfig, HighlightsConfig, RlConfig, WatchConfig)
+        for model in (
+            Recipe,
+            AskConfig,
+            BenchmarkConfig,
+            SftConfig,
+            DpoConfig,
+            HighlightsConfig,
+            RlConfig,
+            WatchConfig,
+        )
         for each in settings_of(model)
     }
     named = re.findall(r"--set (?!policy\.preset)([\w.]+)=", page.read_text())

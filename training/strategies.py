@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from reelproof.schemas.answers.scores import read_completion
-from reelproof.schemas.answers.votes import cannot_be_caught, count_votes, vote
+from reelproof.schemas.answers.votes import cannot_be_caught, count_votes, leading_share, vote
 from reelproof.training.batches import limit_frames
 from reelproof.training.films import Films, shows_its_film, with_frames
 from reelproof.training.rewards import Scored, Verifier, score_completions
@@ -144,10 +144,10 @@ def _more_frames(
             part = said[order * cfg.samples : (order + 1) * cfg.samples]
             spent[place] = _add(spent[place], part, len(looks[place].example.images))
             answers = [_answer(each.text, cfg) for each in part]
-            tally = count_votes(examples[place], answers, [1.0] * len(part))
-            agreed = max((weight for _, weight in tally), default=0.0) / len(part)
+            answer = vote(examples[place], answers, [1.0] * len(part))
+            agreed = leading_share(examples[place], answers, answer)
             if agreed >= cfg.agreed_share or looks[place].is_last:
-                done[place] = spent[place]._replace(answer=vote(examples[place], answers, [1.0] * len(part)))
+                done[place] = spent[place]._replace(answer=answer)
         shown *= 2
     return [done[place] for place in range(len(examples))]
 

@@ -69,3 +69,65 @@ def highlights(
         found = make_highlights(video, seconds, out, cfg, asked, say)
     click.echo(found.model_dump_json(indent=1) if as_json else shown_text(told(found)))
     say(shown_text(f"{out / 'reel.mp4'}"))
+
+
+@click.command(cls=Explained, settings="reelproof.pipeline.asking.settings:AskConfig")
+@click.argument("video", type=click.Path(path_type=Path))
+@click.argument("question")
+@click.option(
+    "--model",
+    default="signals",
+    show_default=True,
+    help="A run's folder, a model's, a name on the Hub, a server's address, or `signals`.",
+)
+@SERVER
+@click.option("--option", "options", multiple=True, help="One of several answers to choose from; repeat it.")
+@click.option(
+    "--task",
+    metavar="KIND",
+    help="What answer is wanted: numerical, boolean, open_ended, …; by default as the question begins.",
+)
+@click.option("--from", "start_s", type=click.FloatRange(0), default=0.0, help="Seconds; by default 0.")
+@click.option("--to", "end_s", type=click.FloatRange(0), help="Seconds; by default the film's end.")
+@click.option(
+    "--measured",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="The --out of an evaluation of this model; by default one that lies beside its run.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="A folder for answer.json and sheet.png.")
+@CONFIG
+@OVERRIDES
+@click.option("--json", "as_json", is_flag=True, help="Print what answer.json holds.")
+def ask(
+    video: Path,
+    question: str,
+    model: str,
+    server: str | None,
+    options: tuple[str, ...],
+    task: str | None,
+    start_s: float,
+    end_s: float | None,
+    measured: Path | None,
+    out: Path | None,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Ask a model a QUESTION about VIDEO: one answer with its thought, votes, cited frames and cost.
+
+    Few frames are shown first, and then more of those stretches that its thought cites, until the votes agree
+    and stay so. What the thought claims is held to the frames that it cites. The answer says how often the
+    model was measured to be right on such questions, or `untested`.
+    """
+    from reelproof.pipeline.asking.run import Wanted, answer_question
+    from reelproof.pipeline.asking.told import told
+
+    wanted = Wanted(video, question, options, task, start_s, end_s, model, server)
+    found = answer_question(wanted, measured, out, config, overrides, partial(click.echo, err=True))
+    if as_json:
+        click.echo(found.model_dump_json(indent=1))
+        return
+    for line in told(found):
+        click.echo(shown_text(line))
+    click.echo(shown_text(f"frames: {out / 'sheet.png'}") if out else "frames: --out FOLDER draws them")

@@ -27,8 +27,8 @@ def measured_by_task(folder: Path, model: str) -> Mapping[Task, Measured]:
         ) from None
     if not _is_same(of, model):
         raise UsageError(
-            f"measured: {folder} measured {of}, and this watch asks {model}; evaluate this model, or leave "
-            "`measured` out: events then say `untested`"
+            f"measured: {folder} measured {of}, and {model} is asked here; evaluate this model, or leave "
+            "`measured` out: what it says is then told as `untested`"
         )
     return {
         Task(each["group"]): Measured(

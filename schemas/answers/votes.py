@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from reelproof.schemas.answers.scores import GRADED_TASKS, lenient_score
+from reelproof.schemas.answers.scores import GRADED_TASKS, is_right, lenient_score
 from reelproof.schemas.question import Task
+
+_SAME_SCORE = 0.5
 
 
 class Voted(Protocol):
@@ -55,6 +57,18 @@ def count_votes(
             sums.append(0.0)
         sums[place] += weight
     return list(zip(names, sums, strict=True))
+
+
+def leading_share(asked: Voted, answers: Sequence[str | None], leader: str | None) -> float:
+    """Share of all answers, those that could not be read included, that say what the leader says."""
+    if leader is None or not answers:
+        return 0.0
+    return sum(each is not None and says_the_same(asked, each, leader) for each in answers) / len(answers)
+
+
+def says_the_same(asked: Voted, one: str, other: str) -> bool:
+    """Whether two answers count as one: where answers are graded, half right against each other is enough."""
+    return is_right(asked.task, lenient_score(asked.task, one, other, asked.options), _SAME_SCORE)
 
 
 def cannot_be_caught(tally: Sequence[tuple[str, float]], left: int) -> bool:

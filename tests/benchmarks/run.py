@@ -8,6 +8,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from tests.benchmarks.bench_ask import bench_ask
 from tests.benchmarks.bench_build import bench_build
 from tests.benchmarks.bench_busy import bench_busy
 from tests.benchmarks.bench_duplicates import bench_duplicates
@@ -19,6 +20,7 @@ from tests.benchmarks.bench_footage import (
     bench_speed,
     bench_workers,
 )
+from tests.benchmarks.bench_highlights import bench_highlights
 from tests.benchmarks.bench_new_check import bench_new_check
 from tests.benchmarks.bench_refilter import bench_policy, bench_refilter
 from tests.benchmarks.bench_report import bench_report
@@ -42,6 +44,8 @@ BENCHES: tuple[Bench, ...] = (
     bench_duplicates,
     bench_report,
     bench_new_check,
+    bench_ask,
+    bench_highlights,
     bench_upload,
     bench_client,
     bench_frames_sent,

@@ -1,0 +1,45 @@
+"""Times at which a film was looked at, and which of them a thought cited -> the times to look at next."""
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from reelproof.schemas.footage import Span
+
+
+class _Gap(NamedTuple):
+    start_s: float
+    end_s: float
+    cited: int
+    """How many of its ends were."""
+
+
+def even_times(span: Span, count: int) -> list[float]:
+    """Each the middle of its share of the stretch; fewer where two would be printed as the same tenth."""
+    share_s = (span.end_s - span.start_s) / count
+    return sorted({round(span.start_s + (place + 0.5) * share_s, 1) for place in range(count)})
+
+
+def nearer_times(shown: Sequence[float], cited: Collection[float], more: int) -> list[float]:
+    """The same times, and `more` next to those that were cited: something happens between two frames.
+
+    Gaps between two cited neighbours come first: there a thought says that something changes. Without any
+    citation there is nothing to go nearer to, and nothing is added; nor where two frames would be printed as
+    of the same tenth of a second.
+    """
+    gaps = [_Gap(one, other, (one in cited) + (other in cited)) for one, other in pairwise(sorted(shown))]
+    most = max((gap.cited for gap in gaps), default=0)
+    if not most:
+        return list(shown)
+    return sorted({*shown, *_within([gap for gap in gaps if gap.cited == most], more)})
+
+
+def _within(gaps: Sequence[_Gap], count: int) -> Iterator[float]:
+    """Times in the gaps, each next one in the gap that is then the coarsest."""
+    parts = [1] * len(gaps)
+    for _ in range(count):
+        coarsest = max(range(len(gaps)), key=lambda at: (gaps[at].end_s - gaps[at].start_s) / parts[at])
+        parts[coarsest] += 1
+    for gap, into in zip(gaps, parts, strict=True):
+        step_s = (gap.end_s - gap.start_s) / into
+        yield from (round(gap.start_s + place * step_s, 1) for place in range(1, into))

@@ -1,0 +1,188 @@
+"""`reelproof ask`, as a user runs it, and what it does where votes split."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from reelproof.pipeline.asking.ask import ask_film, frame_counts
+from reelproof.pipeline.asking.film import AskedFilm
+from reelproof.pipeline.asking.known import known_accuracy
+from reelproof.pipeline.asking.settings import AskConfig
+from reelproof.pipeline.asking.wording import task_asked
+from reelproof.schemas.answered import Answered
+from reelproof.schemas.answers.conclusion import Posed
+from reelproof.schemas.chat import Completion
+from reelproof.schemas.question import Task
+from tests.films import Shot, make_film
+from tests.pipeline.conftest import reelproof_here
+
+SCENES = "How many scenes does the clip consist of? A scene runs from one cut to the next."
+CUT_S = 21.0
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory) -> Path:
+    shots = [Shot(1, CUT_S, 0.2), Shot(2, 24.0, 0.2)]
+    return make_film(tmp_path_factory.mktemp("asked") / "two scenes.mp4", shots, fps=5)
+
+
+class Scripted:
+    """Says one answer after the other and always cites the first frame; remembers how many it was shown."""
+
+    model = "scripted@1"
+
+    def __init__(self, *answers: str) -> None:
+        self.answers, self.shown = list(answers), []
+
+    def complete(self, requests, frames):
+        for each in requests:
+            assert all(sha256 in frames for sha256 in each.images)
+            is_claim = "Claim: " in each.messages[0].content[-1].text
+            answer = "yes" if is_claim else self.answers.pop(0)
+            if not is_claim:
+                self.shown.append(len(each.images))
+            text = f"<think>It moves at [2.2 s].</think><answer>{answer}</answer>"
+            yield Completion(
+                request_id=each.request_id,
+                model=self.model,
+                text=text,
+                finish_reason="stop",
+                prompt_tokens=100,
+                completion_tokens=7,
+            )
+
+
+def asked(film: Path, *answers: str, **cfg: object) -> tuple[Answered, Scripted]:
+    teacher, settings = Scripted(*answers), AskConfig(**cfg)
+    found = ask_film(
+        AskedFilm(film, 0.0, None, settings),
+        film.name,
+        Posed(Task.BOOLEAN, "Is there a cut?"),
+        teacher,
+        settings,
+        None,
+        lambda _: None,
+    )
+    return found, teacher
+
+
+def test_frames_are_added_until_votes_agree_and_stay_so(film):
+    found, teacher = asked(film, *["yes", "no", "yes", "no"], *["no"] * 8, first_frames=4)
+    assert teacher.shown == [4] * 4 + [6] * 4 + [9] * 4
+    assert (found.answer, found.is_settled) == ("no", True)
+    assert [each.agreed_share for each in found.looks] == [0.5, 1.0, 1.0]
+    assert found.cost.frames_shown == 4 + 6 + 9
+    assert found.cost.prompt_tokens >= 12 * 100
+
+
+def test_more_frames_lie_next_to_what_was_cited(film):
+    found, _ = asked(film, *["yes"] * 8, first_frames=10)
+    first, second = (set(each.times_s) for each in found.looks)
+    assert first < second
+    assert all(abs(each - 2.2) < 6.8 for each in second - first)
+
+
+def test_votes_that_never_agree_end_with_the_most_frames_and_say_so(film):
+    found, teacher = asked(film, *["yes", "no"] * 4, first_frames=2, most_frames=3, steady=False)
+    assert teacher.shown == [2] * 4 + [3] * 4
+    assert not found.is_settled
+
+
+def test_one_look_is_enough_where_more_is_not_wanted(film):
+    found, teacher = asked(film, *["yes"] * 4, first_frames=6, most_frames=6)
+    assert (teacher.shown, found.is_settled) == ([6] * 4, True)
+
+
+def test_looks_grow_by_half():
+    assert list(frame_counts(AskConfig())) == [16, 24, 36, 54, 64]
+
+
+def test_signals_answers_what_it_can_measure_with_its_evidence(film, tmp_path):
+    ran = reelproof_here("ask", film, SCENES, "--out", tmp_path / "answer")
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith("2\n")
+    assert "untested on questions of this kind (numerical)" in ran.out
+    assert "signals is no language model" in ran.err
+    found = Answered.model_validate_json((tmp_path / "answer/answer.json").read_text())
+    before, after = found.cited
+    assert before < CUT_S <= after <= before + 2
+    assert [each.verdict for each in found.claims] == ["grounded"]
+    assert Image.open(tmp_path / "answer/sheet.png").width == 1280
+
+
+def test_a_stretch_and_options_are_asked_about_and_printed_as_json(film):
+    halves = ("--option", "the first half", "--option", "the second half")
+    text = "Which half of the clip holds more motion? Cuts do not count."
+    ran = reelproof_here("ask", film, text, *halves, "--from", "2", "--to", "9", "--json")
+    found = Answered.model_validate(json.loads(ran.out))
+    assert (found.start_s, found.end_s, found.task) == (2.0, 9.0, Task.MULTIPLE_CHOICE)
+    assert all(2 <= each.time_s < 9 for each in found.shown)
+    labels = [f"{each.time_s:.1f}" for each in found.shown]
+    assert len(set(labels)) == len(labels)
+
+
+@pytest.mark.parametrize(
+    ("question", "task"),
+    [
+        ("How many dogs are there?", Task.NUMERICAL),
+        ("Is the door open?", Task.BOOLEAN),
+        ("Is the door open or shut?", Task.OPEN_ENDED),
+        ("When does she jump?", Task.TEMPORAL_GROUNDING),
+        ("At what second is the first cut?", Task.REGRESSION),
+        ("Why does he laugh?", Task.OPEN_ENDED),
+    ],
+)
+def test_question_is_taken_for_what_it_begins_as(question, task):
+    assert task_asked(question, ()) is task
+
+
+def evaluation(folder: Path, model: Path, questions: int) -> None:
+    folder.mkdir(parents=True)
+    share = {"value": 0.75, "low": 0.6, "high": 0.86}
+    report = {
+        "by": "task",
+        "style": "published",
+        "group": "boolean",
+        "lenient": share,
+        "questions": questions,
+    }
+    content = {"model": str(model), "reports": [report, {**report, "style": "direct", "questions": 9}]}
+    (folder / "evaluate.json").write_text(json.dumps(content))
+
+
+def test_accuracy_is_found_beside_the_run_that_was_measured(tmp_path):
+    run = tmp_path / "runs" / "sft"
+    (run / "model").mkdir(parents=True)
+    (run / "model/config.json").write_text("{}")
+    evaluation(tmp_path / "runs/eval", run, 40)
+    evaluation(run / "evaluation", run / "model", 50)
+    evaluation(tmp_path / "runs/other", tmp_path / "runs/dpo", 60)
+    known = known_accuracy(str(run), Task.BOOLEAN, None)
+    assert known is not None
+    assert (known.accuracy, known.questions) == (0.75, 50)
+    assert known_accuracy(str(run), Task.NUMERICAL, None) is None
+    assert known_accuracy("signals", Task.BOOLEAN, None) is None
+
+
+def test_wrong_values_are_one_message(film, tmp_path):
+    evaluation(tmp_path / "eval", tmp_path / "another", 4)
+    for words, said in (
+        ([film, " "], "the question is empty"),
+        ([tmp_path / "gone.mp4", "Why?"], "No such file"),
+        ([film, "Why?", "--option", "because"], "from 2 to 26"),
+        ([film, "Why?", "--option", "a", "--option", "a"], "another answer"),
+        ([film, "Why?", "--task", "multiple_choice"], "0 options"),
+        ([film, "Why?", "--task", "essay"], "there are multiple_choice, numerical"),
+        ([film, "Why?", "--from", "50"], "it is 45.00 s long"),
+        ([film, "Why?", "--set", "first_frames=99"], "above most_frames"),
+        ([film, "Why?", "--measured", tmp_path], "no evaluation"),
+        ([film, "Why?", "--measured", tmp_path / "eval"], "signals is asked here"),
+        ([film, "Why?", "--model", "./nowhere"], "no such folder"),
+        ([film, "Why?", "--model", "http://127.0.0.1:9/v1"], "127.0.0.1:9"),
+    ):
+        ran = reelproof_here("ask", *words)
+        assert ran.code == 2, (words, ran.err)
+        assert said in ran.err
+        assert "Traceback" not in ran.err
