@@ -9,7 +9,7 @@ LOADERS := build/loaders
 # Some systems switch compiled modules off; every process would then compile all of ours again, for half a second.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check picture reference mutants bench gpu vllm study clean
+.PHONY: demo test check picture reference mutants bench gpu vllm study study-quick study-stages clean
 
 demo: .venv/.demo $(FOOTAGE)
 	$(BIN)/reelproof build pipeline/recipes/demo.yaml --out out/demo
@@ -49,9 +49,17 @@ gpu:
 vllm:
 	PYTHON=$(PYTHON) sh tests/vllm_env.sh
 
-# Films of a known world, the whole pipeline, every training arm: 47 minutes on two busy cores. Goes on where it stopped.
+# What each check adds to a filter by the right answer, with a learned teacher and verifier; goes on where it stopped.
 study: .venv/.test
-	$(BIN)/python data_cards/moving_shapes/study.py --out build/study
+	OMP_NUM_THREADS=1 $(BIN)/python -m data_cards.checks_apart.study --out build/study
+
+# One seed of it.
+study-quick: .venv/.test
+	OMP_NUM_THREADS=1 $(BIN)/python -m data_cards.checks_apart.study --out build/study --seeds 0
+
+# SFT, RL and votes on films of a known world with a teacher of planted faults: 47 minutes on two busy cores.
+study-stages: .venv/.test
+	$(BIN)/python data_cards/moving_shapes/study.py --out build/study-stages
 
 clean:
 	rm -rf build out .venv .venv-vllm

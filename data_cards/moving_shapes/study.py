@@ -1,6 +1,6 @@
 """Does curation pay? Films of a known world -> the whole pipeline -> training arms -> a table and a plot.
 
-    python data_cards/moving_shapes/study.py --out build/study --seeds 0 1 2 --jobs 2
+    python data_cards/moving_shapes/study.py --out build/study-stages --seeds 0 1 2 --jobs 2
 
 Everything that is done is kept in --out, and a second run goes on from there.
 """
@@ -32,7 +32,7 @@ NOISE = "noise"
 def main() -> None:
     """Films and builds once, then every seed in a process of its own, then the report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--out", type=Path, default=Path("build/study"))
+    parser.add_argument("--out", type=Path, default=Path("build/study-stages"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--jobs", type=int, default=3, help="Seeds trained at a time, one thread each.")
     parser.add_argument("--only-seed", type=int, help="Internal: train this seed's arms and stop.")

@@ -1,0 +1,78 @@
+"""An arm and the held-out questions -> each answer's scores; a trace -> whether the world bears it out."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from data_cards.checks_apart.models import PROMPT
+from data_cards.checks_apart.server import MAX_TOKENS
+from data_cards.checks_apart.world import SHOT_S, Film, true_places
+from data_cards.moving_shapes.arms import Asked, example
+from reelproof.schemas.answers.conclusion import Conclusions, Posed, agreement
+from reelproof.schemas.answers.scores import read_completion, strict_score
+from reelproof.schemas.question import Question
+from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
+
+Places = Mapping[str, Mapping[tuple[int, str], str]]
+"""Film -> (second, colour) -> cell."""
+_CLAIM = re.compile(r"\[(\d+)\.0 s\] (red|orange|green|blue) ([a-c][1-3])\.")
+_ABOUT = re.compile(r"the (\w+) square")
+
+
+class Answers(NamedTuple):
+    """Greedy answers, one entry a question."""
+
+    films: list[str]
+    kinds: list[str]
+    right: list[float]
+    """In the form that was asked for, and right."""
+    cited: list[float]
+    """Share of the three frames of which something true is said about the square that was asked for."""
+    agrees: list[float]
+    """The thought concludes the answer."""
+    proven: list[float]
+    """Right, all three frames truly cited, and concluded."""
+
+
+def places_of(films: Sequence[Film]) -> Places:
+    """What the world knows of each film."""
+    return {film.name: true_places(film) for film in films}
+
+
+def share_true(film: str, question: Question, thought: str, places: Places) -> float:
+    """Of a thought's claims, by the world's own state: of three, or of as many as it makes."""
+    about = _ABOUT.search(question.text)
+    claims = _CLAIM.findall(thought)
+    held = {
+        int(second)
+        for second, colour, cell in claims
+        if about and colour == about[1] and places[film].get((int(second), colour)) == cell
+    }
+    return len(held) / max(SHOT_S, len(claims))
+
+
+def answer_greedily(model: Path, asked: Sequence[Asked], places: Places) -> Answers:
+    """One completion of each question."""
+    sampler = LocalSampler.load(str(model), PROMPT)
+    cfg = SamplingConfig(temperature=0.0, max_tokens=MAX_TOKENS, batch_rows=256)
+    said = sampler.sample([Ask(example(each)) for each in asked], cfg)
+    answers = Answers([], [], [], [], [], [])
+    for each, one in zip(asked, said, strict=True):
+        question, read = each.question, read_completion(one.text)
+        posed = Posed(question.task, question.text, question.options)
+        right = strict_score(question.task, read.answer, question.answer, question.options) * read.well_formed
+        cited = share_true(each.film, question, read.thought, places)
+        agrees = agreement(read.thought, read.answer, posed, Conclusions()) is True
+        figures = (each.film, question.kind, right, cited, agrees, right * (cited == 1) * agrees)
+        for column, figure in zip(answers, figures, strict=True):
+            column.append(figure if isinstance(figure, str) else float(figure))  # type: ignore[arg-type]
+    return answers
+
+
+def keep(file: Path, content: object) -> None:
+    """Whole or not at all."""
+    new = file.with_suffix(".new")
+    new.write_text(json.dumps(content))
+    new.replace(file)

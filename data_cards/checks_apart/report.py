@@ -1,0 +1,226 @@
+"""What the seeds left -> study.json, study.md, study.png: every arm, and what each check adds."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from data_cards.checks_apart.intervals import coverage, crossed_interval
+from data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, PLAN, plan_sha256
+from reelproof.schemas.intervals import Interval
+from reelproof.training.tables import new_figure, text_table
+
+ARMS = (
+    "teacher",
+    "sft_raw",
+    "sft_random",
+    "sft_right",
+    "sft_right_seen",
+    "sft_curated",
+    "sft_strict",
+    "sft_right_all",
+    "sft_all",
+)
+CHECKS = ("claims", "citations", "controls", "agreement", "luck", "blind")
+PAIRS = (
+    ("sft_right", "sft_raw"),
+    ("sft_right_seen", "sft_right"),
+    ("sft_curated", "sft_raw"),
+    ("sft_curated", "sft_random"),
+    ("sft_curated", "sft_right"),
+    ("sft_curated", "sft_right_seen"),
+    ("sft_strict", "sft_right"),
+    ("sft_strict", "sft_right_seen"),
+    ("sft_strict", "sft_curated"),
+    ("sft_all", "sft_right_all"),
+    ("sft_all", "sft_curated"),
+    *(("sft_curated", f"sft_without_{check}") for check in CHECKS),
+)
+MEASURES = {
+    "right": "answers right",
+    "cited": "claims true",
+    "agrees": "concluded",
+    "proven": "right and all true",
+}
+
+
+CORE = ("sft_raw", "sft_right", "sft_right_seen", "sft_curated", "sft_strict")
+"""A seed is told of when these arms of it are there; other arms when all such seeds have them."""
+
+
+class Arm(NamedTuple):
+    """One arm over all seeds: measure -> (seeds, films)."""
+
+    scores: Mapping[str, np.ndarray]
+    rows: Mapping[str, float] | None
+
+
+def write_report(out: Path, card: Path) -> None:
+    """Write the figures of the seeds that are finished into the card's folder, and say which are not."""
+    all_names = (*ARMS, *(f"sft_without_{check}" for check in CHECKS))
+    seeds, unfinished = _seeds(out, CORE)
+    if not seeds:
+        print("no seed is finished: no report")  # noqa: T201
+        return
+    names = tuple(name for name in all_names if not _seeds(out, (name,), seeds)[1])
+    arms = {name: _read(out, name, seeds) for name in names}
+    pairs = {
+        f"{one} - {other}": _gaps(arms[one], arms[other]) for one, other in PAIRS if {one, other} <= {*arms}
+    }
+    films = next(iter(arms["sft_raw"].scores.values())).shape[1]
+    content = {
+        "plan_sha256": plan_sha256(),
+        "plan": PLAN._asdict(),
+        "seeds": seeds,
+        "unfinished_seeds": unfinished,
+        "unfinished_arms": [name for name in all_names if name not in names],
+        "films": films,
+        "coverage_of_95": coverage(len(seeds), films, 2000, np.random.default_rng(0))
+        if len(seeds) > 2
+        else None,
+        "arms": {
+            name: {"rows": arm.rows, **{each: _told(arm.scores[each]) for each in MEASURES}}
+            for name, arm in arms.items()
+        },
+        "differences": pairs,
+        "teacher_traces": _traces(out, seeds),
+        "verifier": [_found(out / f"seed-{seed}" / "verifier.json") for seed in seeds],
+        "took": {seed: _took(out / f"seed-{seed}") for seed in seeds},
+    }
+    (card / "study.json").write_text(json.dumps(content, indent=1) + "\n")
+    (card / "study.md").write_text(_markdown(arms, pairs, content["teacher_traces"]))
+    _plot(arms, card / "study.png")
+
+
+def _seeds(
+    out: Path, names: Sequence[str], wanted: Sequence[int] | None = None
+) -> tuple[list[int], list[int]]:
+    """The seeds that have all of these arms, and those that are only begun."""
+    begun = [int(each.name.partition("-")[2]) for each in out.glob("seed-*") if each.is_dir()]
+    asked = sorted(each for each in begun if each < DEVELOPMENT_SEEDS) if wanted is None else list(wanted)
+    done = [
+        each for each in asked if all((out / f"seed-{each}" / f"arm-{name}.json").is_file() for name in names)
+    ]
+    return done, [each for each in asked if each not in done]
+
+
+def _found(file: Path) -> Any:
+    return json.loads(file.read_text())["found"]
+
+
+def _read(out: Path, name: str, seeds: Sequence[int]) -> Arm:
+    held = [_found(out / f"seed-{seed}" / f"arm-{name}.json") for seed in seeds]
+    scores = {each: np.stack([_by_film(one["films"], one[each]) for one in held]) for each in MEASURES}
+    rows = [one["rows"] for one in held if "rows" in one]
+    mean = {key: round(float(np.mean([one[key] for one in rows])), 3) for key in rows[0]} if rows else None
+    return Arm(scores, mean)
+
+
+def _by_film(films: Sequence[str], scores: Sequence[float]) -> np.ndarray:
+    """Means of a film's questions, of which each has as many."""
+    names, places = np.unique(films, return_inverse=True)
+    return np.bincount(places, scores) / np.bincount(places, minlength=len(names))
+
+
+def _told(scores: np.ndarray) -> dict[str, float | None]:
+    found = crossed_interval(scores) or Interval(float(scores.mean()), np.nan, np.nan)
+    return {key: None if np.isnan(each) else round(each, 4) for key, each in found._asdict().items()}
+
+
+def _gaps(one: Arm, other: Arm) -> dict[str, Any]:
+    gaps = {each: one.scores[each] - other.scores[each] for each in MEASURES}
+    return {each: {**_told(gap), "by_seed": gap.mean(1).round(4).tolist()} for each, gap in gaps.items()}
+
+
+def _traces(out: Path, seeds: Sequence[int]) -> dict[str, Any]:
+    """Shares of the teacher's traces: by kind, and how many of those that a filter keeps are all true."""
+    told = [each for seed in seeds for each in json.loads((out / f"seed-{seed}" / "traces.json").read_text())]
+    wrong = {"request_failed", "unfinished", "malformed", "answer_unknown", "wrong_answer"}
+    right = [each for each in told if not wrong & {*each["balanced"]}]
+    kept = {
+        "all": told,
+        "right": right,
+        "right_seen": [each for each in right if "answered_blind" not in each["balanced"]],
+        "balanced": [each for each in told if not each["balanced"]],
+        "strict": [each for each in told if not each["strict"]],
+    }
+    return {
+        "kept": {name: {"traces": len(rows), "true": _true(rows)} for name, rows in kept.items()},
+        "of_right_rejected_by": {
+            reason: {"traces": count, "true": _true([each for each in right if reason in each["balanced"]])}
+            for reason, count in Counter(
+                reason for each in right for reason in each["balanced"]
+            ).most_common()
+        },
+    }
+
+
+def _true(rows: Sequence[Mapping[str, Any]]) -> float | None:
+    """Share of them in which all that is said of the frames is so, by the world's own state."""
+    return round(sum(each["true"] == 1 for each in rows) / len(rows), 4) if rows else None
+
+
+def _took(folder: Path) -> dict[str, float]:
+    held = [json.loads(file.read_text()) for file in sorted(folder.glob("*.json")) if file.stem != "traces"]
+    return {
+        "seconds": round(sum(each["seconds"] for each in held), 1),
+        "cpu_seconds": round(sum(each["cpu_seconds"] for each in held), 1),
+        "mean_load": round(float(np.mean([each["load"] for each in held])), 1),
+    }
+
+
+def _markdown(arms: Mapping[str, Arm], pairs: Mapping[str, Any], traces: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            name,
+            *([f"{arm.rows['rows']:.0f}", f"{arm.rows['true']:.3f}"] if arm.rows else ["–", "–"]),
+            *(_shown(_told(arm.scores[each])) for each in MEASURES),
+        ]
+        for name, arm in arms.items()
+    ]
+    gaps = [[name, *(_shown(found[each], "+") for each in MEASURES)] for name, found in pairs.items()]
+    kept = [
+        [name, str(each["traces"]), f"{each['true']:.3f}"]
+        for name, each in traces["kept"].items()
+        if each["traces"]
+    ]
+    of_right = [
+        [name, str(each["traces"]), f"{each['true']:.3f}"]
+        for name, each in traces["of_right_rejected_by"].items()
+    ]
+    heads = list(MEASURES.values())
+    return "\n".join(
+        [
+            text_table(["arm", "rows", "rows all true", *heads], rows),
+            text_table(["paired difference", *heads], gaps),
+            text_table(["the teacher's traces kept by", "traces", "all true"], kept),
+            text_table(["right traces that `balanced` rejects for", "traces", "all true"], of_right),
+        ]
+    )
+
+
+def _shown(found: Mapping[str, float | None], sign: str = "") -> str:
+    told = f"{found['value']:{sign}.3f}"
+    return told if found["low"] is None else f"{told} ({found['low']:{sign}.3f} to {found['high']:{sign}.3f})"
+
+
+def _plot(arms: Mapping[str, Arm], file: Path) -> None:
+    """Two bars an arm: answers, and claims that are true."""
+    figure, axes = new_figure(8, 0.5 * len(arms) + 1.2)
+    for shift, (measure, colour) in zip(
+        (-0.2, 0.2), (("right", "#5b8db8"), ("cited", "#c98f4e")), strict=True
+    ):
+        told = [_told(arm.scores[measure]) for arm in arms.values()]
+        errors = [0 if each["low"] is None else each["value"] - each["low"] for each in told]
+        places = [place + shift for place in range(len(arms))]
+        values = [each["value"] for each in told]
+        axes.barh(places, values, 0.38, xerr=errors, capsize=2, color=colour, label=MEASURES[measure])
+    axes.set_yticks(range(len(arms)), list(arms))
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.grid(axis="x", alpha=0.3)
+    axes.legend(loc="lower right")
+    figure.savefig(file, dpi=110, metadata={"Software": None})

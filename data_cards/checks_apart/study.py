@@ -1,0 +1,232 @@
+"""What do claims, luck, agreement and control frames add to a filter by the right answer, without an oracle?
+
+    python -m data_cards.checks_apart.study --out build/study --seeds 0 1 2 3 4 5 6 7
+
+A seed is all of it anew: films, labelled traces, teacher, verifier, build, rows and students. What they share
+is the model that sees and the held-out films. All that is done is kept in --out, and a second run goes on.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from data_cards.checks_apart.arms import Choice, arm_rows, choices
+from data_cards.checks_apart.measure import answer_greedily, keep, places_of, share_true
+from data_cards.checks_apart.models import PROMPT, train_base, train_teacher, train_verifier
+from data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, PLAN, plan_sha256
+from data_cards.checks_apart.report import write_report
+from data_cards.checks_apart.server import TEACHER, VERIFIER, serve
+from data_cards.checks_apart.world import Film, draw_films, manifest_rows, write_film
+from data_cards.moving_shapes.arms import Asked, read_asked, sample, write_rows
+from reelproof.training.preflight import load_processor
+from reelproof.training.sft import SftConfig, train_sft
+from reelproof.training.shards import ShardsConfig
+from reelproof.training.tiny_model import TinyModel
+from reelproof.training.trainer import OptimizerConfig
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    """The model that sees and the held-out films once, then every seed, then the report."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--out", type=Path, default=Path("build/study"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(8)))
+    parser.add_argument("--report-only", action="store_true", help="Of the seeds that are there.")
+    args = parser.parse_args()
+    out = args.out.absolute()
+    out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    _same_plan(out)
+    if not args.report_only:
+        base = out / "base"
+        once(base / "done", lambda: train_base(base))
+        held_out = build_held_out(out, base)
+        for seed in args.seeds:
+            run_seed(out, seed, base, held_out)
+    write_report(out, HERE)
+
+
+def _same_plan(out: Path) -> None:
+    """Stops where --out holds results of other settings."""
+    file, mine = out / "plan.json", {"sha256": plan_sha256(), **PLAN._asdict()}
+    if file.is_file() and json.loads(file.read_text())["sha256"] != plan_sha256():
+        raise SystemExit(f"{file} is another plan; give another --out, or put plan.py back")
+    keep(file, mine)
+
+
+def once(marker: Path, work: Callable[[], object]) -> Any:
+    """Does it unless `marker` is there, which then holds what came of it and how long that took."""
+    if not marker.is_file():
+        began, spent = time.time(), _cpu_seconds()
+        found = work()
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        took = {"seconds": round(time.time() - began, 1), "cpu_seconds": round(_cpu_seconds() - spent, 1)}
+        keep(marker, {"found": found, **took, "load": round(os.getloadavg()[0], 1)})
+    return json.loads(marker.read_text())["found"]
+
+
+def _cpu_seconds() -> float:
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
+
+
+def train_films(seed: int) -> list[Film]:
+    """With shortcuts, and squares that hide."""
+    return draw_films("train", PLAN.train_films, seed, PLAN.shortcut, PLAN.hidden)
+
+
+def held_out_films() -> list[Film]:
+    """On other paths, without shortcuts, and nothing hides."""
+    dev = draw_films("dev", PLAN.dev_films, PLAN.held_out_seed, 0.0, 0.0)
+    return dev + draw_films("test", PLAN.test_films, PLAN.held_out_seed, 0.0, 0.0)
+
+
+def build_held_out(out: Path, base: Path) -> list[Asked]:
+    """Development and test films as a build shows them; what its teacher says of them is not used."""
+    verifier = out / "held_out-verifier.pt"
+    once(out / "held_out-verifier.json", lambda: train_verifier(verifier, PLAN.base_seed)._asdict())
+    build(out, "held_out", held_out_films(), base, verifier, rollouts=1)
+    return read_asked(out / "held_out")
+
+
+def run_seed(out: Path, seed: int, base: Path, held_out: Sequence[Asked]) -> None:
+    """Teacher, verifier, build and every arm; each is asked the held-out questions once."""
+    folder = out / f"seed-{seed}"
+    folder.mkdir(exist_ok=True)
+    teacher, verifier = folder / "teacher", folder / "verifier.pt"
+    once(folder / "teacher.json", lambda: train_teacher(_load(base), teacher, seed))
+    once(folder / "verifier.json", lambda: train_verifier(verifier, seed)._asdict())
+    films = train_films(seed)
+    once(folder / "build.json", lambda: build(folder, "build", films, teacher, verifier, PLAN.rollouts))
+    every, places = choices(folder / "build"), places_of([*films, *held_out_films()])
+    split = "dev-" if seed >= DEVELOPMENT_SEEDS else "test-"
+    asked = [each for each in held_out if each.film.startswith(split)]
+    keep(folder / "traces.json", [_told(each, places) for each in every])
+    once(folder / "arm-teacher.json", lambda: answer_greedily(teacher, asked, places)._asdict())
+    taught: dict[tuple[str, ...], str] = {}
+    for name, rows in arm_rows(every, seed).items():
+        # Arms that a check does not set apart take the same rows in the same order: they are one student.
+        student = taught.setdefault(tuple(each.trace.trace_id for each in rows), name)
+        found = once(
+            folder / f"arm-{name}.json",
+            lambda student=student, rows=rows: {
+                **answer_greedily(train_arm(folder, student, rows, base, seed), asked, places)._asdict(),
+                "rows": _rows_told(rows, places),
+                "student": student,
+            },
+        )
+        mean = {key: round(sum(found[key]) / len(asked), 3) for key in ("right", "cited", "agrees", "proven")}
+        print(f"seed {seed}: {name} ({student}): {mean} {found['rows']}", flush=True)  # noqa: T201
+
+
+def _load(model: Path) -> TinyModel:
+    from transformers import AutoModelForImageTextToText
+
+    return TinyModel(AutoModelForImageTextToText.from_pretrained(model), load_processor(str(model)))
+
+
+def _told(each: Choice, places: Any) -> dict[str, Any]:
+    """A trace by the world's own state, and why it was rejected."""
+    true = share_true(each.asked.film, each.asked.question, each.trace.thought, places)
+    kind = each.asked.question.kind
+    return {"kind": kind, "true": true, "balanced": sorted(each.balanced), "strict": sorted(each.strict)}
+
+
+def _rows_told(rows: Sequence[Choice], places: Any) -> dict[str, float]:
+    """How many rows, how many of them are true in all that they say, and of which kinds."""
+    told = [_told(each, places) for each in rows]
+    share = {kind: sum(each["kind"] == kind for each in told) for kind in ("way", "middle", "coin")}
+    return {"rows": len(told), "true": round(sum(each["true"] == 1 for each in told) / len(told), 4), **share}
+
+
+def train_arm(folder: Path, name: str, rows: Sequence[Choice], base: Path, seed: int) -> Path:
+    """Fine-tune the base model on the rows; what is trained is not trained again."""
+    run = folder / name
+    cfg = SftConfig(
+        shards=ShardsConfig(seed=seed),
+        prompt=PROMPT,
+        steps=PLAN.steps,
+        batch_rows=PLAN.batch_rows,
+        optimizer=OptimizerConfig(learning_rate=PLAN.rate, schedule="cosine", warmup_steps=10),
+        checkpoint_every_steps=PLAN.steps,
+        log_every_steps=PLAN.steps,
+        seed=seed,
+    )
+    dataset = write_rows([sample(each.asked, each.trace) for each in rows], folder / f"{name}-rows")
+    train_sft(dataset, str(base), run, cfg)
+    return run
+
+
+def build(out: Path, name: str, films: Sequence[Film], teacher: Path, verifier: Path, rollouts: int) -> None:
+    """The whole pipeline over the films, with a learned teacher and a learned verifier behind a server."""
+    if (out / name / "dataset" / "manifest.json").is_file():
+        return
+    folder = out / f"{name}-films"
+    folder.mkdir(parents=True, exist_ok=True)
+    for film in films:
+        write_film(film, folder)
+    lines = [json.dumps(row) + "\n" for film in films for row in manifest_rows(film)]
+    (folder / "manifest.jsonl").write_text("".join(lines))
+    with serve(teacher, verifier) as url:
+        recipe = out / f"{name}.yaml"
+        recipe.write_text(yaml.safe_dump(_recipe(folder, url, rollouts), sort_keys=False))
+        start = [sys.executable, "-c", "from reelproof.pipeline.cli import main; main()"]
+        command = [*start, "build", str(recipe), "--out", str(out / name)]
+        subprocess.run(command, check=True)  # noqa: S603 - our own command
+
+
+def _recipe(films: Path, url: str, rollouts: int) -> dict[str, object]:
+    server = {"kind": "server", "urls": [url], "concurrency": 64}
+    return {
+        "name": "checks_apart",
+        "sources": {"manifest": str(films / "manifest.jsonl"), "license": "CC0-1.0"},
+        "parts": {"videos": 20},
+        "cluster": {"workers": 1},
+        "card": {"plots": False},
+        "footage": {
+            "candidate_every_s": 1.0,
+            "change_content": 255,  # a square's step is no change of scene
+            "change_histogram": 1.0,
+            "jpeg_quality": 92,
+            "long_side_px": 64,
+        },
+        "storyboard": {
+            "keyframe_every_s": 1.0,
+            "duplicate_bits": 0,
+            "adaptive_content": 100,
+            "histogram_change": 1.0,
+            "cut_distance_s": 0,
+        },
+        "clips": {"target_s": 3.0, "max_s": 20.0, "whole": False, "min_keyframes": 3, "max_keyframes": 3},
+        "questions": {"given": {"min_frames": 3, "max_frames": 3}, "computed": {"kinds": []}},
+        "teachers": [{"teacher": {**server, "model": TEACHER, "revision": films.parent.name}}],
+        "claims": {
+            "verifier": {**server, "model": VERIFIER, "revision": films.parent.name},
+            "votes": PLAN.votes,
+            "temperature": 1.0,
+        },
+        "rollouts": {"rollouts": rollouts, "temperature": PLAN.temperature, "top_p": 1.0, "max_tokens": 64},
+        "probes": {
+            "probes": ["blind"] if rollouts > 1 else [],
+            "rollouts": PLAN.blind_rollouts,
+            "max_rollouts": 2 * PLAN.blind_rollouts,
+            "max_tokens": 64,
+        },
+        # All films are of one small world and look alike; the manifest says which are held out.
+        "duplicates": {"frame_bits": 0, "clip_share": 1.0, "video_share": 1.0, "most_owners": 2},
+        "policy": {"preset": "balanced", "keep_duplicates": True},
+    }
+
+
+if __name__ == "__main__":
+    main()

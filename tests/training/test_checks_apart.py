@@ -1,0 +1,112 @@
+"""The study of what each check adds: its world, its arms, its intervals."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from data_cards.checks_apart import world
+from data_cards.checks_apart.arms import ARMS, CHECKS, Choice, draw
+from data_cards.checks_apart.intervals import coverage, crossed_interval
+from data_cards.checks_apart.measure import share_true
+from data_cards.moving_shapes.arms import Asked
+from reelproof.schemas.policy import PolicyConfig
+from reelproof.stages.policy import SFT, reason_names
+from tests.cases import made_case
+
+
+def shots(split, shortcut=0.0, hidden=0.0, count=60):
+    films = world.draw_films(split, count, 4, shortcut, hidden)
+    return list(itertools.chain.from_iterable(film.shots for film in films))
+
+
+def test_held_out_films_take_paths_that_training_never_shows():
+    paths = {
+        split: {square.cells for shot in shots(split) for square in shot.squares}
+        for split in ("train", "dev", "test")
+    }
+    assert not paths["train"] & paths["test"]
+    assert not paths["train"] & paths["dev"]
+    assert {square.cells for shot in shots("labelled") for square in shot.squares} <= {
+        path for way in world.OPTIONS for path in world.paths("train", way)
+    }
+
+
+def test_colour_tells_the_way_in_training_and_not_in_the_test():
+    def share(some):
+        asked = [shot.squares[0] for shot in some]
+        return np.mean([world.way_of(each.cells) == world.FAVOURITES[each.colour] for each in asked])
+
+    assert share(shots("train", shortcut=0.6)) > 0.55
+    assert share(shots("test")) < 0.4
+
+
+def test_middle_and_coin_are_answered_yes_half_of_the_time():
+    told = [world.questions(shot) for shot in shots("test", count=100)]
+    for place in (1, 2):
+        assert 0.4 < np.mean([each[place].answer == "yes" for each in told]) < 0.6
+
+
+def test_hidden_squares_are_in_no_picture_and_nothing_true_can_be_said_of_them():
+    film = next(
+        film
+        for film in world.draw_films("train", 60, 4, 0.0, 0.5)
+        if film.shots[0].squares[0].hidden and not film.shots[0].squares[1].hidden
+    )
+    shot = film.shots[0]
+    seen = {tuple(pixel) for second in range(3) for pixel in world.draw_frame(shot, second).reshape(-1, 3)}
+    assert shot.squares[0].rgb not in seen
+    assert shot.squares[1].rgb in seen
+    places = {film.name: world.true_places(film)}
+
+    def share(square):
+        cells = enumerate(map(world.cell_name, square.cells))
+        thought = " ".join(f"[{second}.0 s] {square.colour} {cell}." for second, cell in cells)
+        asked = made_case((), text=f"Which way does the {square.colour} square go?").question
+        return [share_true(film.name, asked, said, places) for said in (thought, thought.partition(" [")[0])]
+
+    assert share(shot.squares[0]) == [0, 0]
+    assert share(shot.squares[1]) == [1, pytest.approx(1 / 3)]
+
+
+def choice(number, of=0, balanced=(), strict=()):
+    case = made_case(["Four."], name=f"q{of}")
+    asked = Asked("a", case.question, case.clip, (), ())
+    trace = case.traces[0].model_copy(update={"trace_id": f"t{number}"})
+    return Choice(asked, trace, frozenset(balanced), frozenset(strict))
+
+
+def test_every_arm_heeds_the_reasons_that_its_name_says():
+    def takers(*reasons):
+        return {name for name, heeds in ARMS.items() if heeds(choice(0, 0, reasons, reasons))}
+
+    everything = {*ARMS}
+    assert takers() == everything
+    assert takers("wrong_answer") == {"sft_raw"}
+    assert takers("answered_blind") == {"sft_raw", "sft_right", "sft_without_blind"}
+    assert takers("lucky") == {"sft_raw", "sft_right", "sft_right_seen", "sft_without_luck"}
+    assert takers("lucky", "disagrees") == {"sft_raw", "sft_right", "sft_right_seen"}
+
+
+def test_reasons_that_are_left_out_are_the_policys():
+    known = {*reason_names(PolicyConfig(), SFT)}
+    assert {reason for reasons in CHECKS.values() for reason in reasons} <= known
+
+
+def test_draws_are_alike_for_arms_and_take_two_of_a_question():
+    every = [choice(number, of=number // 4) for number in range(80)]
+    drawn = draw(every, 20, seed=1)
+    held = [each.asked.question.question_id for each in drawn]
+    assert len(drawn) == 20
+    assert max(map(held.count, held)) <= 2
+    fewer = draw(every[:40], 20, seed=1)
+    assert [each for each in drawn if each in every[:40]] == [each for each in fewer if each in drawn]
+    assert len(draw(every, None, seed=1)) == 80
+
+
+def test_intervals_over_seeds_and_films_hold_the_truth_as_often_as_they_say():
+    rng = np.random.default_rng(1)
+    for seeds in (3, 8):
+        assert 0.91 <= coverage(seeds, 40, 400, rng) <= 0.995
+    assert crossed_interval(np.zeros((2, 9))) is None
+    assert crossed_interval(np.ones((3, 9))) == (1, 1, 1)
