@@ -51,11 +51,11 @@ vllm:
 
 # What each check adds to a filter by the right answer, with a learned teacher and verifier; goes on where it stopped.
 study: .venv/.test
-	OMP_NUM_THREADS=1 $(BIN)/python -m data_cards.checks_apart.study --out build/study
+	OMP_NUM_THREADS=1 $(BIN)/python -m reelproof.data_cards.checks_apart.study --out build/study
 
 # One seed of it.
 study-quick: .venv/.test
-	OMP_NUM_THREADS=1 $(BIN)/python -m data_cards.checks_apart.study --out build/study --seeds 0
+	OMP_NUM_THREADS=1 $(BIN)/python -m reelproof.data_cards.checks_apart.study --out build/study --seeds 0
 
 # SFT, RL and votes on films of a known world with a teacher of planted faults: 47 minutes on two busy cores.
 study-stages: .venv/.test

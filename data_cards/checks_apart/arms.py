@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from data_cards.checks_apart.plan import PLAN
-from data_cards.moving_shapes.arms import Asked, read_asked
+from reelproof.data_cards.checks_apart.plan import PLAN
+from reelproof.data_cards.moving_shapes.arms import Asked, read_asked
 from reelproof.pipeline.curate import decide_all
 from reelproof.pipeline.workplace import open_workplace
 from reelproof.schemas.draws import hash32

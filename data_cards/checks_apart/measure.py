@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from data_cards.checks_apart.models import PROMPT
-from data_cards.checks_apart.server import MAX_TOKENS
-from data_cards.checks_apart.world import SHOT_S, Film, true_places
-from data_cards.moving_shapes.arms import Asked, example
+from reelproof.data_cards.checks_apart.models import PROMPT
+from reelproof.data_cards.checks_apart.server import MAX_TOKENS
+from reelproof.data_cards.checks_apart.world import SHOT_S, Film, true_places
+from reelproof.data_cards.moving_shapes.arms import Asked, example
 from reelproof.schemas.answers.conclusion import Conclusions, Posed, agreement
 from reelproof.schemas.answers.scores import read_completion, strict_score
 from reelproof.schemas.question import Question

@@ -16,8 +16,8 @@ from accelerate import Accelerator
 from PIL import Image
 from torch import Tensor, nn
 
-from data_cards.checks_apart.plan import PLAN
-from data_cards.checks_apart.world import (
+from reelproof.data_cards.checks_apart.plan import PLAN
+from reelproof.data_cards.checks_apart.world import (
     COLOURS,
     FRAME_PX,
     OPTIONS,
@@ -153,8 +153,18 @@ def _naming(rng: np.random.Generator, frames: int) -> Example:
     start = SHOT_S * int(rng.integers(SHOTS_PER_FILM)) + int(rng.integers(SHOT_S - frames + 1))
     labels = [f"[{start + each:.1f} s]" for each in seconds]
     images = [jpeg(draw_frame(shot, each)) for each in seconds]
-    said = sentences(one.colour, [start + each for each in seconds], one.cells[:frames])
-    return asked(f"Where is the {one.colour} square?", (), labels, images, said)
+    seen = sentences(one.colour, [start + each for each in seconds], one.cells[:frames])
+    return asked(*_prompts(one.colour)[int(rng.integers(4))], labels, images, f"<think>{seen}</think>")
+
+
+def _prompts(colour: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Whatever is asked, naming cells comes first: the base model answers nothing after it."""
+    return (
+        (f"Where is the {colour} square?", ()),
+        (f"Which way does the {colour} square go?", OPTIONS),
+        (f"Does the {colour} square come to the middle?", ()),
+        (f"Was the {colour} square painted first?", ()),
+    )
 
 
 def _texts() -> Iterable[str]:

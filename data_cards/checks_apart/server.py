@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from data_cards.checks_apart.models import PROMPT, Verifier, asked, jpeg
-from data_cards.checks_apart.world import FRAME_PX
+from reelproof.data_cards.checks_apart.models import PROMPT, Verifier, asked, jpeg
+from reelproof.data_cards.checks_apart.world import FRAME_PX
 from reelproof.schemas.draws import hash32
 from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
 

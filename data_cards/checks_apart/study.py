@@ -1,6 +1,6 @@
 """What do claims, luck, agreement and control frames add to a filter by the right answer, without an oracle?
 
-    python -m data_cards.checks_apart.study --out build/study --seeds 0 1 2 3 4 5 6 7
+    python -m reelproof.data_cards.checks_apart.study --out build/study --seeds 0 1 2 3 4 5 6 7
 
 A seed is all of it anew: films, labelled traces, teacher, verifier, build, rows and students. What they share
 is the model that sees and the held-out films. All that is done is kept in --out, and a second run goes on.
@@ -19,14 +19,14 @@ from typing import Any
 import torch
 import yaml
 
-from data_cards.checks_apart.arms import Choice, arm_rows, choices
-from data_cards.checks_apart.measure import answer_greedily, keep, places_of, share_true
-from data_cards.checks_apart.models import PROMPT, train_base, train_teacher, train_verifier
-from data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, PLAN, plan_sha256
-from data_cards.checks_apart.report import write_report
-from data_cards.checks_apart.server import TEACHER, VERIFIER, serve
-from data_cards.checks_apart.world import Film, draw_films, manifest_rows, write_film
-from data_cards.moving_shapes.arms import Asked, read_asked, sample, write_rows
+from reelproof.data_cards.checks_apart.arms import Choice, arm_rows, choices
+from reelproof.data_cards.checks_apart.measure import answer_greedily, keep, places_of, share_true
+from reelproof.data_cards.checks_apart.models import PROMPT, train_base, train_teacher, train_verifier
+from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, PLAN, plan_sha256
+from reelproof.data_cards.checks_apart.report import write_report
+from reelproof.data_cards.checks_apart.server import TEACHER, VERIFIER, serve
+from reelproof.data_cards.checks_apart.world import Film, draw_films, manifest_rows, write_film
+from reelproof.data_cards.moving_shapes.arms import Asked, read_asked, sample, write_rows
 from reelproof.training.preflight import load_processor
 from reelproof.training.sft import SftConfig, train_sft
 from reelproof.training.shards import ShardsConfig

@@ -5,11 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
-from data_cards.checks_apart import world
-from data_cards.checks_apart.arms import ARMS, CHECKS, Choice, draw
-from data_cards.checks_apart.intervals import coverage, crossed_interval
-from data_cards.checks_apart.measure import share_true
-from data_cards.moving_shapes.arms import Asked
+from reelproof.data_cards.checks_apart import world
+from reelproof.data_cards.checks_apart.arms import ARMS, CHECKS, Choice, draw
+from reelproof.data_cards.checks_apart.intervals import coverage, crossed_interval
+from reelproof.data_cards.checks_apart.measure import share_true
+from reelproof.data_cards.moving_shapes.arms import Asked
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.stages.policy import SFT, reason_names
 from tests.cases import made_case
