@@ -59,7 +59,7 @@ def ingest(store: Store, recipe: Recipe, listed: SourceList, again: Again, say: 
         grown = ask_again(grown, failed)
     for line in (*listed.notes, *_replaced(known, identities.found), *told_licenses(identities.found)):
         say(line)
-    subtitles = _subtitles(store, recipe, sources)
+    subtitles = subtitles_beside(store, recipe, sources)
     doubles = len(identities.found) - len(sources)
     new = len(grown.owner().keys() - plan.owner().keys())
     say(_counted(len(sources), new, given, doubles, listed.skipped))
@@ -77,7 +77,9 @@ def save_ingested(ingested: Ingested) -> None:
     ingested.workplace.save()
 
 
-def _subtitles(store: Store, recipe: Recipe, sources: Sequence[SourceIdentity]) -> tuple[SubtitleFile, ...]:
+def subtitles_beside(
+    store: Store, recipe: Recipe, sources: Sequence[SourceIdentity]
+) -> tuple[SubtitleFile, ...]:
     """Those beside the videos, where the recipe wants to know what is said."""
     if recipe.speech is None:
         return ()

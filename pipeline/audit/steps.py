@@ -15,7 +15,7 @@ from reelproof.pipeline.dag import OVER_PARTS, Dag, build_dag
 from reelproof.pipeline.dataset.part_files import measured
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BuildFailed, UsageError
-from reelproof.pipeline.ingest import Ingested, save_ingested
+from reelproof.pipeline.ingest import Ingested, save_ingested, subtitles_beside
 from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.parts.plan import PartsConfig, Plan, SizedVideo, extend_plan
 from reelproof.pipeline.parts.run_step import StepBroken, run_step
@@ -169,7 +169,9 @@ def plan_audit(store: Store, recipe: Recipe, source: Source) -> Ingested:
     plan = extend_plan(plan, _sized(source.named), NAMED)
     videos = tuple(sorted((*source.films, *source.named), key=lambda each: each.video_id))
     given = tuple(dict.fromkeys(row.given for row in source.rows))
-    return Ingested(Workplace(store, recipe, plan, videos, given, audit_dag), source.files, source.lost)
+    beside = subtitles_beside(store, recipe, source.films)
+    workplace = Workplace(store, recipe, plan, videos, given, audit_dag, beside)
+    return Ingested(workplace, source.files, source.lost)
 
 
 def _sized(videos: Iterable[SourceIdentity]) -> list[SizedVideo]:
