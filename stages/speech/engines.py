@@ -46,7 +46,7 @@ class WhisperEngineConfig(Settings):
 
     kind: Literal["whisper"] = "whisper"
     model: str = Field(default="small", min_length=1)
-    """A size (`tiny`, `small`, `large-v3`, `turbo`, …), a name on the Hub, or a folder."""
+    """The model is a size (`tiny`, `small`, `large-v3` or another), a name on the Hub, or a folder."""
     revision: str | None = Field(default=None, min_length=1)
     """The revision on the Hub."""
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda)$")
