@@ -38,7 +38,7 @@ def picks_of(moments: Sequence[Moment], chosen: Sequence[int]) -> tuple[Pick, ..
             end_s=span.end_s,
             reel_start_s=start_s,
             title=_title(_best(moments, run), span.start_s),
-            why=_why(_best(moments, run), scenes),
+            why=_why(_best(moments, run), _where([moments[place] for place in run], scenes)),
             moments=tuple(run),
         )
         for run, span, start_s in zip(runs, spans, reel_starts(spans), strict=True)
@@ -57,15 +57,17 @@ def _title(moment: Moment, start_s: float) -> str:
     return first if len(first) <= _TITLE else f"{first[: _TITLE - 2].rsplit(' ', 1)[0]} …"
 
 
-def _why(moment: Moment, scenes: int) -> str:
+def _where(run: Sequence[Moment], scenes: int) -> str:
+    is_whole = run[0].is_from_cut and run[-1].is_to_cut
+    return f"{'' if is_whole else 'a part of '}scene {run[0].scene + 1} of {scenes}"
+
+
+def _why(moment: Moment, where: str) -> str:
     told = [
         _degree(moment.motion, "much motion", "some motion", "little motion"),
         _degree(moment.novelty, "unlike the rest", "partly like the rest", "much like the rest"),
         _degree(moment.sharpness, "sharp", "fairly sharp", "soft"),
     ]
-    where = f"scene {moment.scene + 1} of {scenes}"
-    if not (moment.is_from_cut and moment.is_to_cut):
-        where = f"a part of {where}"
     why = f"worth {moment.score:.2f}: {', '.join(told)}; {where}"
     if moment.opinion is None:
         return why

@@ -12,9 +12,11 @@ from reelproof.schemas.highlights import Moment
 from reelproof.schemas.settings import Settings
 from reelproof.stages.footage.cuts import frame_times
 
-_FLAT = 8.0
-"""Contrast below which a frame is black, white or of one colour."""
-_DARK = 20.0
+_FLAT, _DARK = 8.0, 20.0
+"""Contrast below which a frame is of one colour, and luma below which it is dark; half of what the film
+itself reaches, where that is less: a dim film is seen as well."""
+_SEEN = 0.5
+"""Contrast below which nothing is seen in any film."""
 _NEAREST_SHARE = 1 / 3
 """Of the other moments, those that a moment is most like."""
 _DIVIDED_S = 4.0
@@ -56,7 +58,7 @@ def find_moments(footage: Footage, board: Storyboard, budget_s: float, cfg: Scor
     pictures = _mean_pictures(signals.signature, parts)
     novelty = _spread(_novelty(pictures))
     looks = _looks(pictures, cfg.likeness)
-    is_shown = (signals.contrast >= _FLAT) & (signals.luminance >= _DARK)
+    is_shown = _reaches(signals.contrast, _FLAT, _SEEN) & _reaches(signals.luminance, _DARK, 0.0)
     found = []
     for place, part in enumerate(parts):
         visible = _mean(is_shown[part.first : part.end])
@@ -140,6 +142,12 @@ def _borders(span: Span, times: np.ndarray, motion: np.ndarray, longest_s: float
         if end > first:
             borders.append(float(times[first + int(np.argmin(motion[first:end]))]))
     return [*borders, span.end_s]
+
+
+def _reaches(values: np.ndarray, usual: float, least: float) -> np.ndarray:
+    """Which frames reach the usual threshold, or that of a film whose frames mostly do not. (T,) bool"""
+    reached: np.ndarray = values >= max(least, min(usual, float(np.quantile(values, 0.9)) / 2))
+    return reached
 
 
 def _mean(values: np.ndarray) -> float:

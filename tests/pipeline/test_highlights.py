@@ -39,14 +39,14 @@ def made(film, tmp_path_factory) -> Path:
     return out
 
 
-def make_black(path: Path) -> Path:
+def make_black(path: Path, dot: int = 0) -> Path:
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=10)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for _ in range(20):
-            out.mux(
-                stream.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24"))
-            )
+        for number in range(20):
+            image = np.zeros((48, 64, 3), np.uint8)
+            image[16:32, number : number + 16] = dot
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         out.mux(stream.encode())
     return path
 
@@ -137,6 +137,15 @@ def test_one_long_scene_is_cut_inside_where_it_is_calm(tmp_path):
     found = found_in(tmp_path / "reel")
     assert 4 <= found.reel_s <= 5
     assert "a part of scene 1 of 1" in found.picks[0].why
+
+
+def test_a_dim_film_is_shown_as_well_and_whole_where_all_of_its_scene_is_in(tmp_path):
+    film = make_black(tmp_path / "dim.mp4", dot=24)
+    ran = reelproof_here("highlights", film, "--seconds", "3", "--out", tmp_path / "reel")
+    assert ran.code == 0, ran.err
+    (pick,) = found_in(tmp_path / "reel").picks
+    assert (pick.start_s, pick.end_s) == (0.0, 2.0)
+    assert pick.why.endswith("; scene 1 of 1")
 
 
 def test_nothing_to_show_and_wrong_values_are_one_message(tmp_path, film):
