@@ -196,7 +196,7 @@ def _recipe(films: Path, url: str, rollouts: int) -> dict[str, object]:
         "footage": {
             "candidate_every_s": 1.0,
             "change_content": 255,  # a square's step is no change of scene
-            "change_histogram": 1.0,
+            "change_histogram": 0.5,
             "jpeg_quality": 92,
             "long_side_px": 64,
         },
@@ -204,10 +204,10 @@ def _recipe(films: Path, url: str, rollouts: int) -> dict[str, object]:
             "keyframe_every_s": 1.0,
             "duplicate_bits": 0,
             "adaptive_content": 100,
-            "histogram_change": 1.0,
+            "histogram_change": 0.5,
             "cut_distance_s": 0,
         },
-        "clips": {"target_s": 3.0, "max_s": 20.0, "whole": False, "min_keyframes": 3, "max_keyframes": 3},
+        "clips": {"target_s": 3.0, "max_s": 5.0, "whole": False, "min_keyframes": 3, "max_keyframes": 3},
         "questions": {"given": {"min_frames": 3, "max_frames": 3}, "computed": {"kinds": []}},
         "teachers": [{"teacher": {**server, "model": TEACHER, "revision": films.parent.name}}],
         "claims": {

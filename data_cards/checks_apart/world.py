@@ -17,13 +17,15 @@ from typing import NamedTuple
 import av
 import numpy as np
 
-FRAME_PX, CELL_PX, FPS, SHOT_S, SHOTS_PER_FILM = 36, 12, 4, 3, 3
+FRAME_PX, CELL_PX, FPS, SHOT_S, SHOTS_PER_FILM = 36, 12, 10, 3, 3
 COLOURS = {"red": (220, 40, 40), "orange": (225, 150, 30), "green": (40, 185, 60), "blue": (45, 75, 225)}
 WAYS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 OPTIONS = tuple(WAYS)
 FAVOURITES = dict(zip(COLOURS, OPTIONS, strict=True))
 """The way that a colour takes more often than others where there are shortcuts."""
 MIDDLE = (1, 1)
+BACKGROUNDS = (20, 95, 170)
+"""A film's shots have one each, so that the pipeline finds its cuts."""
 JITTER = 30.0
 """Standard deviation of a shot's colours, of 255."""
 
@@ -81,16 +83,15 @@ def way_of(cells: Sequence[Cell]) -> str | None:
 def draw_films(split: str, count: int, seed: int, shortcut: float, hidden: float) -> list[Film]:
     """`shortcut`: how often a colour takes its favourite way on purpose; `hidden`: how often one hides."""
     rng = np.random.default_rng([seed, SPLITS.index(split)])
-    return [
-        Film(
-            f"{split}-{number:04d}.mp4",
-            tuple(_shot(split, rng, shortcut, hidden) for _ in range(SHOTS_PER_FILM)),
-        )
-        for number in range(count)
-    ]
+    films = []
+    for number in range(count):
+        grounds = rng.permutation(BACKGROUNDS) + rng.integers(0, 20, SHOTS_PER_FILM)
+        shots = tuple(_shot(split, int(each), rng, shortcut, hidden) for each in grounds)
+        films.append(Film(f"{split}-{number:04d}.mp4", shots))
+    return films
 
 
-def _shot(split: str, rng: np.random.Generator, shortcut: float, hidden: float) -> Shot:
+def _shot(split: str, background: int, rng: np.random.Generator, shortcut: float, hidden: float) -> Shot:
     colours = [str(each) for each in rng.choice(list(COLOURS), 3, replace=False)]
     ways = [str(each) for each in rng.choice(OPTIONS, 3)]
     if rng.random() < shortcut:
@@ -106,7 +107,7 @@ def _shot(split: str, rng: np.random.Generator, shortcut: float, hidden: float) 
         Square(colour, path, _looks(colour, rng), bool(place < 2 and hides[place]))
         for place, (colour, path) in enumerate(zip(colours, cells, strict=True))
     )
-    return Shot(squares, int(rng.integers(20, 70)), bool(rng.random() < 0.5))  # type: ignore[arg-type]
+    return Shot(squares, background, bool(rng.random() < 0.5))  # type: ignore[arg-type]
 
 
 def _path(split: str, rng: np.random.Generator, way: str) -> tuple[Cell, ...]:
@@ -132,7 +133,7 @@ def draw_frame(shot: Shot, second: int) -> np.ndarray:
 def write_film(film: Film, folder: Path) -> None:
     """Render one film as H.264."""
     with av.open(str(folder / film.name), "w") as container:
-        stream = container.add_stream("libx264", rate=FPS, options={"qp": "4", "preset": "ultrafast"})
+        stream = container.add_stream("libx264", rate=FPS, options={"qp": "0", "preset": "veryfast"})
         stream.width = stream.height = FRAME_PX
         stream.pix_fmt = "yuv420p"
         for shot, second in itertools.product(film.shots, range(SHOT_S)):

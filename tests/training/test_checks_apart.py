@@ -41,6 +41,12 @@ def test_colour_tells_the_way_in_training_and_not_in_the_test():
     assert share(shots("test")) < 0.4
 
 
+def test_every_cut_is_a_change_of_light_that_the_pipeline_finds():
+    for film in world.draw_films("train", 40, 4, 0.0, 0.0):
+        for before, after in itertools.pairwise(film.shots):
+            assert abs(before.background - after.background) > 50
+
+
 def test_middle_and_coin_are_answered_yes_half_of_the_time():
     told = [world.questions(shot) for shot in shots("test", count=100)]
     for place in (1, 2):
