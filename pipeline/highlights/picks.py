@@ -73,6 +73,8 @@ def _why(moment: Moment, where: str) -> str:
         return why
     opinion = moment.opinion
     held = "which its frames bear out" if opinion.is_borne_out else "which its frames do not bear out"
+    if not opinion.claims:
+        held = "which cites no frame"
     said = f"{round(opinion.belief * len(opinion.votes))} of {len(opinion.votes)} votes for it"
     thought = " ".join(opinion.thought.split())
     return f"{why}; {said}, {held}: {thought}" if thought else f"{why}; {said}"

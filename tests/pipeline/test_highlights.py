@@ -7,6 +7,9 @@ import av
 import numpy as np
 import pytest
 
+from reelproof.pipeline.highlights.run import make_highlights
+from reelproof.pipeline.highlights.settings import HighlightsConfig
+from reelproof.schemas.chat import Completion
 from reelproof.schemas.highlights import Highlights
 from tests.clapper import apart_s, make_clapper
 from tests.films import Shot, make_film
@@ -166,3 +169,29 @@ def test_nothing_to_show_and_wrong_values_are_one_message(tmp_path, film):
         assert said in ran.err
         assert "Traceback" not in ran.err
     assert not (tmp_path / "reel").exists()
+
+
+class Fond:
+    """Would show what begins at 24 s to 27 s, and nothing else."""
+
+    model = "fond@1"
+
+    def complete(self, requests, frames):
+        for each in requests:
+            words = [part.text for part in each.messages[0].content if part.type == "text"]
+            answer = "yes" if "from 24." in words[0] else "no"
+            text = f"<think>A disc crosses.</think><answer>{answer}</answer>"
+            yield Completion(request_id=each.request_id, model=self.model, text=text, finish_reason="stop")
+
+
+def test_what_a_model_would_show_is_in_and_says_so(film, tmp_path):
+    asked = HighlightsConfig(asked=20)
+    found = make_highlights(film, 3.5, tmp_path / "reel", asked, Fond(), lambda _: None)
+    assert found.model == "fond@1"
+    assert [each.start_s for each in found.picks if 24 <= each.start_s < 25] == [
+        pytest.approx(24.6, abs=0.05)
+    ]
+    pick = next(each for each in found.picks if 24 <= each.start_s < 25)
+    assert "votes for it" in pick.why
+    assert "which cites no frame: A disc crosses." in pick.why
+    assert pick.title == "A disc crosses."
