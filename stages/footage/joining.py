@@ -6,8 +6,6 @@ from typing import Any, NamedTuple
 
 import av
 import numpy as np
-from av.audio.resampler import AudioResampler
-from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace
@@ -15,21 +13,13 @@ from av.video.reformatter import Colorspace
 from reelproof.schemas.footage import QuarantineKind, Span
 from reelproof.stages.footage.decode import Reel
 from reelproof.stages.footage.lengths import format_names
-from reelproof.stages.footage.opening import UnusableVideoError, open_container, pick_stream
+from reelproof.stages.footage.opening import UnusableVideoError, decoded, open_container, pick_stream
 from reelproof.stages.footage.pictures import RgbConverter
+from reelproof.stages.footage.span_sound import SoundBlock, SpanSound
 
 _TICKS = 90_000
 _BT709 = 1
 _LIMITED = 1
-_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
-"""What AAC can hold."""
-_USUAL_RATE = 48_000
-_BLOCK_S = 1.0
-_BEFORE_S = 0.5
-"""Sound is decoded from so long before it is wanted: a decoder needs a few packets to begin."""
-_FADE_S = 0.005
-_DRIFT_S = 0.02
-"""Sound that is nearer than this to where the last ended goes on there: times are coarser than samples."""
 
 
 class Chapter(NamedTuple):
@@ -101,7 +91,7 @@ class _Writer:
     def write(self, spans: Sequence[Span]) -> Joined:
         offsets = reel_starts(spans)
         length_s = offsets[-1] + spans[-1].end_s - spans[-1].start_s
-        sound = _Sound(self._path, self._base.start_s, spans)
+        sound = SpanSound(self._path, self._base.start_s, spans, offsets)
         audio: Any = None
         blocks = iter(sound.blocks())
         written_s, size = 0.0, (0, 0)
@@ -148,7 +138,7 @@ class _Writer:
         )
         return width, height
 
-    def _open_sound(self, sound: "_Sound") -> Any:
+    def _open_sound(self, sound: SpanSound) -> Any:
         if not sound.rate:
             return None
         return self._out.add_stream("aac", rate=sound.rate, layout=sound.layout)
@@ -159,7 +149,7 @@ class _Writer:
         frame.duration = max(1, round(picture.length_s * _TICKS))
         self._out.mux(self._video.encode(frame))
 
-    def _play(self, block: "_Block", audio: Any, rate: int) -> float:
+    def _play(self, block: SoundBlock, audio: Any, rate: int) -> float:
         frame = av.AudioFrame.from_ndarray(block.samples, format="fltp", layout=audio.layout.name)
         frame.sample_rate, frame.pts, frame.time_base = rate, block.first, Fraction(1, rate)
         self._out.mux(audio.encode(frame))
@@ -248,7 +238,7 @@ def _sought(container: InputContainer, first_stamp: int, span: Span) -> Iterator
     container.seek(first_stamp + int((span.start_s + 0.0005) / tick_s), stream=stream)
     is_found = False
     for packet in container.demux(stream):
-        for frame in _decoded(packet):
+        for frame in decoded(packet):
             if frame.pts is None:
                 raise _LostWayError
             time_s = round(frame.pts * tick_s - first_stamp * tick_s, 3)
@@ -262,91 +252,3 @@ def _sought(container: InputContainer, first_stamp: int, span: Span) -> Iterator
             yield time_s, frame
     if not is_found:
         raise _LostWayError
-
-
-def _decoded(packet: Any) -> list[Any]:
-    try:
-        return list(packet.decode())
-    except av.error.FFmpegError:
-        return []
-
-
-class _Block(NamedTuple):
-    first: int
-    """Of its samples in the reel."""
-    samples: np.ndarray
-    """(channels, n) float32"""
-
-
-class _Sound:
-    """The film's sound under stretches of it: silent where there is none."""
-
-    def __init__(self, path: str, base_s: float, spans: Sequence[Span]) -> None:
-        self._path, self._base_s, self._spans = path, base_s, spans
-        self.rate, self.layout = 0, "mono"
-        """Samples a second; 0 where the film has no sound."""
-        with open_container(path) as container:
-            stream = container.streams.best("audio")
-            if isinstance(stream, AudioStream) and stream.codec_context is not None:
-                given = int(stream.codec_context.sample_rate or 0)
-                self.rate = given if given in _RATES else _USUAL_RATE
-                self.layout = "mono" if stream.codec_context.layout.nb_channels == 1 else "stereo"
-
-    def blocks(self) -> Iterator[_Block]:
-        """All of it, without a gap, in blocks of a second."""
-        if not self.rate:
-            return
-        with open_container(self._path) as container:
-            for span, start_s in zip(self._spans, reel_starts(self._spans), strict=True):
-                first, end = (
-                    round(each * self.rate) for each in (start_s, start_s + span.end_s - span.start_s)
-                )
-                yield from self._faded(self._of(container, span, first, end), first, end)
-
-    def _faded(self, blocks: Iterator[_Block], first: int, end: int) -> Iterator[_Block]:
-        """Without a click where a stretch begins and ends."""
-        ramp = max(1, round(_FADE_S * self.rate))
-        for block in blocks:
-            places = np.arange(block.first, block.first + block.samples.shape[1])
-            loud = np.clip(np.minimum(places - first, end - 1 - places) / ramp, 0, 1).astype(np.float32)
-            yield block._replace(samples=np.ascontiguousarray(block.samples * loud))
-
-    def _of(self, container: InputContainer, span: Span, first: int, end: int) -> Iterator[_Block]:
-        step, channels = round(_BLOCK_S * self.rate), 1 if self.layout == "mono" else 2
-        at, held = first, np.zeros((channels, 0), np.float32)
-        ended: int | None = None
-        for place, samples in self._heard(container, span):
-            begins = first + place
-            if ended is not None and abs(begins - ended) < _DRIFT_S * self.rate:
-                begins = ended
-            ended = begins + samples.shape[1]
-            low, high = max(begins, at), min(ended, end)
-            if low >= high:
-                continue
-            grown = np.zeros((channels, max(high - at, held.shape[1])), np.float32)
-            grown[:, : held.shape[1]] = held
-            grown[:, low - at : high - at] = samples[:, low - begins : high - begins]
-            held = grown
-            while held.shape[1] >= 2 * step:
-                yield _Block(at, held[:, :step])
-                at, held = at + step, held[:, step:]
-        whole = np.zeros((channels, end - at), np.float32)
-        whole[:, : held.shape[1]] = held
-        for begin in range(0, whole.shape[1], step):
-            yield _Block(at + begin, whole[:, begin : begin + step])
-
-    def _heard(self, container: InputContainer, span: Span) -> Iterator[tuple[int, np.ndarray]]:
-        """(place from the stretch's start, samples) as they are decoded, a little before the start, too."""
-        stream = container.streams.best("audio")
-        resampler = AudioResampler("fltp", self.layout, self.rate)
-        wanted_s = max(0.0, span.start_s + self._base_s - _BEFORE_S)
-        container.seek(round(wanted_s * 1_000_000))
-        for packet in container.demux(stream):
-            for frame in _decoded(packet):
-                for heard in resampler.resample(frame):
-                    if heard.pts is None or heard.time_base is None:
-                        continue
-                    time_s = float(heard.pts * heard.time_base) - self._base_s
-                    if time_s >= span.end_s:
-                        return
-                    yield round((time_s - span.start_s) * self.rate), heard.to_ndarray()

@@ -75,3 +75,11 @@ def decoder_of(stream: VideoStream, codec: str) -> VideoCodecContext:
         if isinstance(decoder, VideoCodecContext):
             return decoder
     return stream.codec_context
+
+
+def decoded(packet: Any) -> list[Any]:
+    """Its frames; none of one that is damaged."""
+    try:
+        return list(packet.decode())
+    except av.error.FFmpegError:
+        return []
