@@ -5,6 +5,7 @@ import functools
 import inspect
 import itertools
 import textwrap
+import threading
 import typing
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Threads that parse at once count each other's depth, and Python gives up (python/cpython#106905)."""
 
 
 class Settings(BaseModel):
@@ -56,11 +60,12 @@ def sections_in(annotation: object) -> tuple[type[Settings], ...]:
 
 
 def _below_fields(section: type[BaseModel]) -> dict[str, str]:
-    try:
-        source = inspect.getsource(section)
-    except OSError:  # it was made without one, or none is installed
-        return {}
-    (definition,) = ast.parse(textwrap.dedent(source)).body
+    with _ONE_AT_A_TIME:
+        try:
+            source = inspect.getsource(section)
+        except OSError:  # it was made without one, or none is installed
+            return {}
+        (definition,) = ast.parse(textwrap.dedent(source)).body
     statements = definition.body if isinstance(definition, ast.ClassDef) else []
     return {
         field.target.id: " ".join(text.value.value.split())

@@ -178,14 +178,19 @@ def tell_sample(workplace: Workplace, subject: Subject) -> Iterator[str]:
 
 def _lines_shown(run: PartRun, question: Question) -> tuple[SpeechLine, ...]:
     """What is said, as the question shows it."""
-    if not run.store.exists(run.above.get("clip_speech", "")):
+    if not _is_left(run, "clip_speech"):
         return ()
     held = {each.clip_id: each.lines for each in run.read("clip_speech", ClipSpeech)}
     return shown_lines(question, held.get(question.clip_id, ()))
 
 
+def _is_left(run: PartRun, step: str) -> bool:
+    """Whether the recipe has the step, and it is through with the part."""
+    return step in run.above and run.store.exists(run.above[step])
+
+
 def _tell_speech(run: PartRun, video_id: str) -> Iterator[str]:
-    if not run.store.exists(run.above.get("speech", "")):
+    if not _is_left(run, "speech"):
         return
     for film in run.read("speech", FilmSpeech):
         if film.video_id == video_id:

@@ -19,6 +19,12 @@ def _is_new(folder: Path) -> bool:
     return folder.is_dir() and all(each.name.startswith(TEMPORARY) for each in folder.iterdir())
 
 
+def refuse_foreign(folder: Path) -> None:
+    """Raises UsageError where something lies that is no watch's."""
+    if folder.exists() and not (folder / WATCH).is_file() and not _is_new(folder):
+        raise UsageError(f"{folder} holds other things and no watch; name a new --out")
+
+
 def claim(folder: Path, source: str, model: str, cfg: WatchConfig) -> str:
     """The watch's id, from all that decides its events; a new folder is begun.
 
@@ -37,9 +43,8 @@ def claim(folder: Path, source: str, model: str, cfg: WatchConfig) -> str:
                 f"{folder} holds a watch with another {' and '.join(differing)}; name another --out, or give "
                 "what it was begun with"
             )
-    elif folder.exists() and not _is_new(folder):
-        raise UsageError(f"{folder} holds other things and no watch; name a new --out")
     else:
+        refuse_foreign(folder)
         with written_then_renamed(file) as stream:
             stream.write(json.dumps(own, indent=1, ensure_ascii=False).encode() + b"\n")
     return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:16]

@@ -11,6 +11,7 @@ from reelproof.pipeline.errors import BuildFailed, UsageError
 from reelproof.pipeline.settings_text import parse_settings, read_yaml
 from reelproof.pipeline.teachers.kinds import TeacherConfig, named_teacher, open_teacher
 from reelproof.pipeline.watching.events import told
+from reelproof.pipeline.watching.folder import refuse_foreign
 from reelproof.pipeline.watching.measured import measured_by_task
 from reelproof.pipeline.watching.recorder import Recorder
 from reelproof.pipeline.watching.settings import WatchConfig
@@ -52,6 +53,7 @@ def watch_source(asked: Asked, out: Path, as_json: bool, say: Say, stop: threadi
     measured = measured_by_task(Path(cfg.measured), asked.model) if cfg.measured else {}
     recorder = Recorder(out, cfg.stream.recorded_s)
     source = open_source(asked.source, recorder)
+    refuse_foreign(out)  # before a lock is left beside it
     lock = FileLock(out.with_name(f".{out.name}.lock"))
     try:
         lock.acquire(timeout=0)
