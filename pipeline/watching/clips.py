@@ -1,5 +1,6 @@
 """A closed event -> its clip, out of its film or out of what was recorded of the stream."""
 
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,6 +41,7 @@ class Clips:
         except (UnusableVideoError, OSError) as error:
             partial.unlink(missing_ok=True)
             return event.model_copy(update={"clip_fault": str(error)[:200]})
+        gc.collect()  # containers and their streams hold each other, and with them a codec's buffers
         clip = CutClip(file=name, start_s=cut.start_s, end_s=cut.end_s, is_copied=cut.is_copied)
         return event.model_copy(update={"clip": clip})
 
