@@ -40,6 +40,19 @@ def parse_settings(model: type[M], settings: Mapping[str, Any], overrides: Seque
         raise UsageError(f"{where} cannot be used:\n{lines}") from None
 
 
+def read_settings(
+    model: type[M], file: Path | None, overrides: Sequence[str], **given: Mapping[str, Any]
+) -> M:
+    """The settings in a file, if one is named, then the sections that are `given`, then overrides.
+
+    Raises UsageError.
+    """
+    held = read_yaml(file) if file else {}
+    for name, section in given.items():
+        held[name] = {**(held.get(name) or {}), **section}
+    return parse_settings(model, held, overrides, where=str(file or "the settings"))
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file. Raises UsageError where it is none."""
     try:

@@ -12,7 +12,7 @@ from reelproof.pipeline.asking.told import SIGNALS, draw_evidence
 from reelproof.pipeline.asking.wording import task_asked
 from reelproof.pipeline.disk.renaming import written_then_renamed
 from reelproof.pipeline.errors import UsageError
-from reelproof.pipeline.settings_text import parse_settings, read_yaml
+from reelproof.pipeline.settings_text import read_settings
 from reelproof.pipeline.teachers.kinds import check_teacher, named_teacher, open_teacher
 from reelproof.schemas.answered import Answered
 from reelproof.schemas.answers.conclusion import Posed
@@ -46,8 +46,7 @@ def answer_question(
     tell: Callable[[str], None],
 ) -> Answered:
     """Raises UsageError for what cannot be asked, TeacherUnavailable where nobody answers."""
-    given = read_yaml(config) if config else {}
-    cfg = parse_settings(AskConfig, given, overrides, where=str(config or "the settings"))
+    cfg = read_settings(AskConfig, config, overrides)
     posed = _posed(wanted)
     film = AskedFilm(wanted.video, wanted.start_s, wanted.end_s, cfg)
     known = known_accuracy(wanted.model, posed.task, measured)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reelproof.pipeline.commands.options import OVERRIDES, SERVER
+from reelproof.pipeline.commands.options import ANSWERER, OVERRIDES, SERVER
 from reelproof.pipeline.commands.run_options import CONFIG, Explained
 from reelproof.schemas.text import shown_text
 
@@ -47,12 +47,11 @@ def highlights(
     """
     from reelproof.pipeline.highlights.run import make_highlights, told
     from reelproof.pipeline.highlights.settings import HighlightsConfig
-    from reelproof.pipeline.settings_text import parse_settings, read_yaml
+    from reelproof.pipeline.settings_text import read_settings
     from reelproof.pipeline.teachers.kinds import check_teacher, named_teacher, open_teacher
     from reelproof.stages.teachers.protocol import TeacherNeeds
 
-    given = read_yaml(config) if config else {}
-    cfg = parse_settings(HighlightsConfig, given, overrides, where=str(config or "the settings"))
+    cfg = read_settings(HighlightsConfig, config, overrides)
     say = partial(click.echo, err=True)
     if model == "signals":
         say("signals measures frames and has no opinion of them: scenes are scored by that alone")
@@ -74,12 +73,7 @@ def highlights(
 @click.command(cls=Explained, settings="reelproof.pipeline.asking.settings:AskConfig")
 @click.argument("video", type=click.Path(path_type=Path))
 @click.argument("question")
-@click.option(
-    "--model",
-    default="signals",
-    show_default=True,
-    help="A run's folder, a model's, a name on the Hub, a server's address, or `signals`.",
-)
+@ANSWERER
 @SERVER
 @click.option("--option", "options", multiple=True, help="One of several answers to choose from; repeat it.")
 @click.option(

@@ -10,6 +10,12 @@ OVERRIDES = click.option(
 JSON = click.option("--json", "as_json", is_flag=True, help="Print what run.json holds on standard output.")
 BUILD_DIR = click.argument("build_dir", metavar="DIR")
 DATASET_DIR = click.argument("build_dir", metavar="DIR", type=click.Path(path_type=Path))
+ANSWERER = click.option(
+    "--model",
+    default="signals",
+    show_default=True,
+    help="A run's folder, a model's, a name on the Hub, a server's address, or `signals`.",
+)
 SERVER = click.option(
     "--server",
     metavar="URL",

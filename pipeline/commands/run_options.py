@@ -61,12 +61,10 @@ class Typed(NamedTuple):
 
     def settings(self, of: "type[M]", **sources: str | None) -> "M":
         """From the file that was named, what was set on the command line, and where questions come from."""
-        from reelproof.pipeline.settings_text import parse_settings, read_yaml
+        from reelproof.pipeline.settings_text import read_settings
 
-        given = read_yaml(self.config) if self.config else {}
-        if named := {name: place for name, place in sources.items() if place}:
-            given["sources"] = {**(given.get("sources") or {}), **named}
-        return parse_settings(of, given, self.overrides, where=str(self.config or "the settings"))
+        named = {name: place for name, place in sources.items() if place}
+        return read_settings(of, self.config, self.overrides, **({"sources": named} if named else {}))
 
 
 def typed_command(do: Callable[..., None]) -> Callable[..., None]:

@@ -7,19 +7,14 @@ from pathlib import Path
 
 import click
 
-from reelproof.pipeline.commands.options import OVERRIDES, SERVER
+from reelproof.pipeline.commands.options import ANSWERER, OVERRIDES, SERVER
 from reelproof.pipeline.commands.run_options import Explained
 from reelproof.schemas.text import shown_text
 
 
 @click.command(cls=Explained, settings="reelproof.pipeline.watching.settings:WatchConfig")
 @click.argument("source")
-@click.option(
-    "--model",
-    default="signals",
-    show_default=True,
-    help="A run's folder, a model's, a name on the Hub, a server's address, or `signals`.",
-)
+@ANSWERER
 @SERVER
 @click.option(
     "--watch",

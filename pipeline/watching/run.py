@@ -8,7 +8,7 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 
 from reelproof.pipeline.errors import BuildFailed, UsageError
-from reelproof.pipeline.settings_text import parse_settings, read_yaml
+from reelproof.pipeline.settings_text import read_settings
 from reelproof.pipeline.teachers.kinds import TeacherConfig, named_teacher, open_teacher
 from reelproof.pipeline.watching.events import told
 from reelproof.pipeline.watching.folder import refuse_foreign
@@ -48,8 +48,7 @@ def watch_source(asked: Asked, out: Path, as_json: bool, say: Say, stop: threadi
     Raises UsageError for what cannot be used, BuildFailed where no frame came, KeyboardInterrupt where it was
     stopped before its film was over: a live stream's end is where somebody ends it.
     """
-    given = read_yaml(asked.settings) if asked.settings else {}
-    cfg = parse_settings(WatchConfig, given, asked.overrides, where=str(asked.settings or "the settings"))
+    cfg = read_settings(WatchConfig, asked.settings, asked.overrides)
     measured = measured_by_task(Path(cfg.measured), asked.model) if cfg.measured else {}
     recorder = Recorder(out, cfg.stream.recorded_s)
     source = open_source(asked.source, recorder)
