@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from reelproof.pipeline.asking.film import AskedFilm
+from reelproof.pipeline.asking.rollouts import answers_to, judged_claims
 from reelproof.pipeline.asking.settings import AskConfig
 from reelproof.schemas.answered import Answered, AskingCost, LookedAt
 from reelproof.schemas.answers.conclusion import Posed
@@ -14,11 +15,9 @@ from reelproof.schemas.event import Measured
 from reelproof.schemas.footage import Clip, ClipKind, FrameRef, Span
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame
 from reelproof.schemas.trace import Case, JudgedClaim, Trace
-from reelproof.stages.answers.claims import verify_claims
-from reelproof.stages.answers.provenance import claims_of_traces
-from reelproof.stages.answers.traces import ClipQuestion, read_trace, rollout_request
+from reelproof.stages.answers.traces import ClipQuestion
 from reelproof.stages.footage.nearer import even_times, nearer_times
-from reelproof.stages.teachers.protocol import Teacher, complete_all
+from reelproof.stages.teachers.protocol import Teacher
 
 
 class _Look(NamedTuple):
@@ -74,7 +73,10 @@ def ask_film(
             break
     last = looks[-1]
     speaker = last.speaker
-    claims = _claims(last.about, speaker, counting, cfg, film.jpegs) if speaker else ()
+    claims: tuple[JudgedClaim, ...] = ()
+    if speaker:
+        case = Case(last.about.clip, last.about.question, (speaker,))
+        claims = judged_claims([case], counting, cfg.claims, cfg.min_belief, film.jpegs)
     return Answered(
         video=name,
         video_id=film.video_id,
@@ -135,9 +137,7 @@ def _look(film: AskedFilm, times_s: Sequence[float], posed: Posed, teacher: Teac
     frames = film.look(times_s)
     about = ClipQuestion(_clip(film, frames), _question(film, posed, frames))
     votes = cfg.votes.rollouts if cfg.votes.temperature else 1
-    requests = [rollout_request(about, teacher.model, place, cfg.votes) for place in range(votes)]
-    completions = complete_all(teacher, requests, film.jpegs)
-    traces = [read_trace(about.question, each, completions[each.request_id]) for each in requests]
+    traces = answers_to(about, range(votes), teacher, cfg.votes, film.jpegs)
     answers = tuple(each.answer for each in traces)
     answer = vote(posed, answers, [1.0] * len(answers))
     share = leading_share(posed, answers, answer)
@@ -146,15 +146,6 @@ def _look(film: AskedFilm, times_s: Sequence[float], posed: Posed, teacher: Teac
     shown = tuple(each.time_s for each in frames)
     seen = LookedAt(times_s=shown, votes=answers, answer=answer, agreed_share=share)
     return _Look(about, speaker, cited, seen)
-
-
-def _claims(
-    about: ClipQuestion, speaker: Trace, teacher: Teacher, cfg: AskConfig, jpegs: Mapping[str, bytes]
-) -> tuple[JudgedClaim, ...]:
-    case = Case(about.clip, about.question, (speaker,))
-    claims = tuple(verify_claims([case], teacher, cfg.claims, jpegs))
-    (judged,) = claims_of_traces([case._replace(claims=claims)], cfg.min_belief)
-    return judged.claims
 
 
 def _is_cited(frame: FrameRef, trace: Trace) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from reelproof.pipeline.asking.rollouts import answers_to, judged_claims
 from reelproof.pipeline.watching.settings import QuestionConfig, WatchConfig
 from reelproof.schemas.answers.conclusion import Posed
 from reelproof.schemas.answers.normalise import normalise
@@ -11,10 +12,8 @@ from reelproof.schemas.answers.votes import cannot_be_caught, count_votes, vote
 from reelproof.schemas.footage import Clip, ClipKind, CutKind, FrameRef, Scene
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame
 from reelproof.schemas.trace import Case, ClaimVerdict, ControlKind, JudgedClaim, Trace
-from reelproof.stages.answers.claims import verify_claims
-from reelproof.stages.answers.provenance import claims_of_traces
-from reelproof.stages.answers.traces import ClipQuestion, RolloutConfig, read_trace, rollout_request
-from reelproof.stages.teachers.protocol import Teacher, complete_all
+from reelproof.stages.answers.traces import ClipQuestion, RolloutConfig
+from reelproof.stages.teachers.protocol import Teacher
 
 _LEAST_SCORE = 0.5
 """Of a graded answer against one that alerts."""
@@ -120,9 +119,7 @@ def _answered(
         max_tokens=votes.max_tokens,
         seed=votes.seed,
     )
-    requests = [rollout_request(about, teacher.model, place, drawn) for place in places]
-    completions = complete_all(teacher, requests, jpegs)
-    return [read_trace(about.question, each, completions[each.request_id]) for each in requests]
+    return answers_to(about, places, teacher, drawn, jpegs)
 
 
 def _speaker(traces: Sequence[Trace], answer: str | None, posed: Posed) -> Trace | None:
@@ -145,9 +142,7 @@ def _claims(
     usual = about.question.model_copy(update={"frames": _shown(window.usual)})
     beside = Case(_clip(window, window.usual, 0.0, 0.1), usual, ())
     cases = [case, beside] if window.usual else [case]
-    claims = tuple(verify_claims(cases, verifier, cfg.claims, window.jpegs))
-    judged = claims_of_traces([case._replace(claims=claims)], cfg.min_belief)
-    return tuple(claim for each in judged for claim in each.claims)
+    return judged_claims(cases, verifier, cfg.claims, cfg.min_belief, window.jpegs)
 
 
 def _question(window: Window, asked: QuestionConfig) -> Question:

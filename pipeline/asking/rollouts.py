@@ -1,0 +1,31 @@
+"""A question with its clip -> a teacher's answers; thoughts -> their claims, held to the frames they cite."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from reelproof.schemas.trace import Case, JudgedClaim, Trace
+from reelproof.stages.answers.claims import ClaimConfig, verify_claims
+from reelproof.stages.answers.provenance import claims_of_traces
+from reelproof.stages.answers.traces import ClipQuestion, RolloutConfig, read_trace, rollout_request
+from reelproof.stages.teachers.protocol import Teacher, complete_all
+
+
+def answers_to(
+    about: ClipQuestion,
+    places: Iterable[int],
+    teacher: Teacher,
+    cfg: RolloutConfig,
+    jpegs: Mapping[str, bytes],
+) -> list[Trace]:
+    """The rollouts at these places. Raises TeacherUnavailable."""
+    requests = [rollout_request(about, teacher.model, place, cfg) for place in places]
+    completions = complete_all(teacher, requests, jpegs)
+    return [read_trace(about.question, each, completions[each.request_id]) for each in requests]
+
+
+def judged_claims(
+    cases: Sequence[Case], verifier: Teacher, cfg: ClaimConfig, min_belief: float, jpegs: Mapping[str, bytes]
+) -> tuple[JudgedClaim, ...]:
+    """The claims of the first case's thoughts; what others show may be held against them."""
+    claims = tuple(verify_claims(cases, verifier, cfg, jpegs))
+    judged = claims_of_traces([cases[0]._replace(claims=claims)], min_belief)
+    return tuple(claim for each in judged for claim in each.claims)
