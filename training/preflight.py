@@ -167,7 +167,8 @@ def check_longest(
     if longest + room > context:
         raise SetupError(
             f"row {sample} takes {longest} tokens and the answer may take {room} more, but the context of "
-            f"{model} holds {context}. Show fewer frames (prompt.max_frames), or choose a longer context"
+            f"{model} holds {context}. Show fewer frames (prompt.max_frames; of `evaluate` max_frames or "
+            "frames.count), or choose a longer context"
         )
     return longest
 

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from pydantic import ValidationError
+
+from reelproof.pipeline.errors import UsageError
 from reelproof.schemas.answers.truths import lenient_truth
 from reelproof.schemas.event import UNUSUAL, Choice, Event, EventVerdict, last_verdicts
 from reelproof.schemas.question import Task
@@ -23,12 +26,15 @@ def is_events_folder(place: str) -> bool:
 
 
 def read_events(folder: Path) -> list[Event]:
-    """Every event that was logged, in order; a line that is being written is none yet."""
+    """Every event that was logged, in order; a line that is being written is none yet.
+
+    Raises UsageError for a line that is no event's.
+    """
     return list(_records(folder / EVENTS, Event))
 
 
 def read_verdicts(folder: Path) -> dict[str, Choice]:
-    """event_id -> what a person said of it last."""
+    """event_id -> what a person said of it last. Raises UsageError for a line that is no verdict's."""
     return last_verdicts(list(_records(folder / VERDICTS, EventVerdict)))
 
 
@@ -81,5 +87,10 @@ def _row(folder: Path, event: Event, verdict: Choice | None) -> dict[str, object
 
 def _records(path: Path, record: type[R]) -> Iterator[R]:
     data = path.read_bytes() if path.exists() else b""
-    for line in data[: data.rfind(b"\n") + 1].splitlines():
-        yield record.model_validate_json(line)
+    for number, line in enumerate(data[: data.rfind(b"\n") + 1].splitlines(), start=1):
+        try:
+            yield record.model_validate_json(line)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            where = ".".join(map(str, fault["loc"]))
+            raise UsageError(f"{path}, line {number}: {where and where + ': '}{fault['msg']}") from None

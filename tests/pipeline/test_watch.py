@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from reelproof.pipeline.inputs.events_folder import right_answer
+from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.inputs.events_folder import read_verdicts, right_answer
 from reelproof.pipeline.inputs.sources import SourceError, list_sources
 from reelproof.pipeline.recipe import recipe_for_sources
 from reelproof.pipeline.watching.run import Asked, Say, watch_source
@@ -180,6 +181,13 @@ def test_a_verdict_tells_the_right_answer_where_it_can(watched, question, task, 
     (event,) = events_in(watched)
     event = event.model_copy(update={"question": question, "task": task, "answer": answer})
     assert right_answer(event, verdict) == right
+
+
+def test_a_line_that_is_no_verdict_is_told_by_its_number(tmp_path):
+    good = EventVerdict(event_id="a", verdict=Choice.RIGHT, said_at=1.0).model_dump_json()
+    (tmp_path / "verdicts.jsonl").write_text(f'{good}\n{{"event_id": "b", "verdict": "right"}}\n')
+    with pytest.raises(UsageError, match=r"verdicts\.jsonl, line 2: said_at: Field required$"):
+        read_verdicts(tmp_path)
 
 
 def test_a_watch_that_was_killed_as_it_began_begins_again(camera, tmp_path):
