@@ -27,6 +27,7 @@ from reelproof.data_cards.checks_apart.report import write_report
 from reelproof.data_cards.checks_apart.server import TEACHER, VERIFIER, serve
 from reelproof.data_cards.checks_apart.world import Film, draw_films, manifest_rows, write_film
 from reelproof.data_cards.moving_shapes.arms import Asked, read_asked, sample, write_rows
+from reelproof.data_cards.small_films import LOOKED_AT
 from reelproof.training.preflight import load_processor
 from reelproof.training.sft import SftConfig, train_sft
 from reelproof.training.shards import ShardsConfig
@@ -193,20 +194,7 @@ def _recipe(films: Path, url: str, rollouts: int) -> dict[str, object]:
         "parts": {"videos": 20},
         "cluster": {"workers": 1},
         "card": {"plots": False},
-        "footage": {
-            "candidate_every_s": 1.0,
-            "change_content": 255,  # a square's step is no change of scene
-            "change_histogram": 0.5,
-            "jpeg_quality": 92,
-            "long_side_px": 64,
-        },
-        "storyboard": {
-            "keyframe_every_s": 1.0,
-            "duplicate_bits": 0,
-            "adaptive_content": 100,
-            "histogram_change": 0.5,
-            "cut_distance_s": 0,
-        },
+        **LOOKED_AT,
         "clips": {"target_s": 3.0, "max_s": 5.0, "whole": False, "min_keyframes": 3, "max_keyframes": 3},
         "questions": {"given": {"min_frames": 3, "max_frames": 3}, "computed": {"kinds": []}},
         "teachers": [{"teacher": {**server, "model": TEACHER, "revision": films.parent.name}}],

@@ -21,6 +21,8 @@ from server import MODEL, serve
 from teacher import RANDOM_ONLY, Faults
 from world import draw_films, manifest_rows, write_film
 
+from reelproof.data_cards.small_films import LOOKED_AT
+
 HERE = Path(__file__).parent
 FILMS = {"train": 100, "dev": 20, "test": 90}
 FILM_SEED = 31
@@ -101,20 +103,7 @@ def _recipe(out: Path, name: str, url: str) -> dict[str, object]:
         "name": "moving_shapes",
         "sources": {"manifest": str(out / "films" / "manifest.jsonl"), "license": "CC0-1.0"},
         "parts": {"videos": 16},
-        "footage": {
-            "candidate_every_s": 1.0,
-            "change_content": 255,  # a square's step is no change of scene
-            "change_histogram": 0.5,
-            "jpeg_quality": 92,
-            "long_side_px": 64,
-        },
-        "storyboard": {
-            "keyframe_every_s": 1.0,
-            "duplicate_bits": 0,
-            "adaptive_content": 100,
-            "histogram_change": 0.5,
-            "cut_distance_s": 0,
-        },
+        **LOOKED_AT,
         "clips": {"target_s": 4.0, "max_s": 6.0, "whole": False, "min_keyframes": 4, "max_keyframes": 4},
         "questions": {"given": {"min_frames": 4, "max_frames": 4}, "computed": {"kinds": []}},
         "teachers": [{"teacher": server}],
