@@ -18,6 +18,8 @@ from reelproof.schemas.settings import Settings
 from reelproof.schemas.source import SourceFile, SourceIdentity
 
 _REMOTE_THREADS = 16
+_PUBLISHED = {"sample_id", "question_id", "frame_sha256", "frame_source_times_s"}
+"""Columns of a published row, all of them."""
 
 
 class SourceError(UsageError):
@@ -160,6 +162,12 @@ def read_manifest(cfg: SourcesConfig) -> ListedRows:
     except (OSError, ValueError) as error:
         raise SourceError(f"sources.manifest: {url} cannot be read: {error}") from error
     there = (*manifest.understood, *manifest.ignored)
+    if _PUBLISHED.issubset(there):
+        raise SourceError(
+            f"sources.manifest: {url} holds rows that reelproof published: they ask about frames as they "
+            "were shown, which a manifest cannot say; their card tells what was found, and train, evaluate "
+            "and browse take the dataset's folder"
+        )
     if absent := [name for name in cfg.columns.values() if name not in there]:
         raise SourceError(
             f"sources.columns: no row of {url} has {', '.join(absent)}; it has {', '.join(sorted(there))}"

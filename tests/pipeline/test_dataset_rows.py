@@ -79,6 +79,14 @@ def test_dataset_of_films_has_no_rows_to_read(tmp_path):
         read_rows(str(tmp_path))
 
 
+def test_rows_that_were_published_are_no_questions_about_a_film(tmp_path):
+    columns = ("sample_id", "question_id", "frame_sha256", "frame_source_times_s")
+    row = asked(1) | dict.fromkeys(columns, "x")
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")
+    ran = reelproof_here("audit", tmp_path / "rows.jsonl", "--text-only")
+    assert (ran.code, "holds rows that reelproof published" in ran.err) == (2, True)
+
+
 def test_address_of_a_dataset_is_a_manifest_and_of_a_folder_in_it_is_not():
     assert is_manifest("hf://datasets/me/set")
     assert is_manifest("hf://datasets/me/set@v1")
