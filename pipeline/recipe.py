@@ -9,7 +9,7 @@ from pydantic import Field, create_model, field_validator
 from reelproof.pipeline.cluster.settings import ClusterConfig
 from reelproof.pipeline.dataset.card import CardConfig
 from reelproof.pipeline.dataset.shards import ShardsConfig
-from reelproof.pipeline.decoder.child import ChildLimits
+from reelproof.pipeline.decoder.process import ChildLimits
 from reelproof.pipeline.inputs.dataset_rows import is_manifest
 from reelproof.pipeline.inputs.evaluation_sets import DecontaminationConfig
 from reelproof.pipeline.inputs.sources import SourcesConfig

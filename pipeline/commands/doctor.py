@@ -15,7 +15,8 @@ from rich.text import Text
 
 from reelproof.pipeline.cluster.local_or_remote import declared_resources, local_servers, open_cluster
 from reelproof.pipeline.dag import build_dag
-from reelproof.pipeline.decoder.child import ChildLimits, scan_in_child
+from reelproof.pipeline.decoder.child import scan_in_child
+from reelproof.pipeline.decoder.process import ChildLimits
 from reelproof.pipeline.decoder.trial import second_of_film
 from reelproof.pipeline.disk.files import is_local
 from reelproof.pipeline.disk.sealed import NO_CHECKSUM

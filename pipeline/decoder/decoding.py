@@ -20,6 +20,8 @@ import cv2
 from reelproof.pipeline.decoder.pipes import (
     CHUNK_BYTES,
     AnyJob,
+    ClipCut,
+    CutJob,
     Failed,
     MessageReader,
     Opened,
@@ -30,12 +32,16 @@ from reelproof.pipeline.decoder.pipes import (
     SpanJob,
     SpanScanned,
     SurveyJob,
+    TicksJob,
+    TicksTold,
     TrackJob,
     TrackRead,
     write_message,
 )
+from reelproof.pipeline.decoder.ticking import ticks_of
 from reelproof.schemas.footage import Footage, Quarantine, QuarantineKind
 from reelproof.schemas.span import Surveyed
+from reelproof.stages.footage.cutting import cut_clip
 from reelproof.stages.footage.decode import Reel
 from reelproof.stages.footage.opening import UnusableVideoError
 from reelproof.stages.footage.scan import scan_in_pieces
@@ -47,12 +53,25 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _OF_A_MISFIT = (TypeError, AttributeError, NameError, ImportError)
 
 
-Answer = Opened | Piece | Footage | Quarantine | Surveyed | SpanScanned | TrackRead | SoundWritten | Failed
+Answer = (
+    Opened
+    | Piece
+    | Footage
+    | Quarantine
+    | Surveyed
+    | SpanScanned
+    | TrackRead
+    | SoundWritten
+    | ClipCut
+    | TicksTold
+    | Failed
+)
 
 
 def serve(scan: Callable[[AnyJob], Iterable[Answer]], parent_pid: int) -> None:
     """Answer each job with Opened (where the file opens), pieces, and what it comes to, or Failed."""
     _die_with_parent(parent_pid)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both: the parent decides
     faulthandler.enable()
     cv2.setNumThreads(1)
     inbox, outbox = os.fdopen(os.dup(0), "rb", buffering=0), os.fdopen(os.dup(1), "wb", buffering=0)
@@ -68,8 +87,9 @@ def serve(scan: Callable[[AnyJob], Iterable[Answer]], parent_pid: int) -> None:
 
 def _answers(scan: Callable[[AnyJob], Iterable[Answer]], job: AnyJob) -> Iterator[Answer]:
     try:
-        with contextlib.suppress(UnusableVideoError), Reel(job.source.path) as reel:
-            yield Opened(reel.declared_s)
+        if not isinstance(job, TicksJob):
+            with contextlib.suppress(UnusableVideoError), Reel(job.source.path) as reel:
+                yield Opened(reel.declared_s)
         yield from scan(job)
     except MemoryError:
         yield Failed(QuarantineKind.TOO_LARGE, "decoding ran out of memory")
@@ -97,6 +117,9 @@ def _die_with_parent(parent_pid: int) -> None:
 
 def scan_job(job: AnyJob) -> Iterator[Answer]:
     """Pieces, then what they come to; or why there is nothing."""
+    if isinstance(job, TicksJob):
+        yield from ticks_of(job)
+        return
     source = job.source
     try:
         if isinstance(job, SurveyJob):
@@ -105,6 +128,8 @@ def scan_job(job: AnyJob) -> Iterator[Answer]:
             yield TrackRead(read_text_track(source.path, job.language))
         elif isinstance(job, SoundJob):
             yield SoundWritten(write_sound(source.path, job.target))
+        elif isinstance(job, CutJob):
+            yield ClipCut(cut_clip(job.recordings, job.start_s, job.end_s, job.target, job.slack_s))
         elif isinstance(job, SpanJob):
             yield from scan_span(source, job.cfg, job.survey, job.cut, job.threads)
             yield SpanScanned()

@@ -5,12 +5,17 @@ import tempfile
 from collections.abc import Iterator
 from typing import IO, Any, NamedTuple, Self
 
+from reelproof.schemas.event import WatchedFilm
 from reelproof.schemas.footage import FootagePiece, QuarantineKind
 from reelproof.schemas.span import SpanCut, SpanRow, Survey
+from reelproof.stages.footage.cutting import Cut, Recording
 from reelproof.stages.footage.decode import LocalVideo
+from reelproof.stages.footage.live import Stream
+from reelproof.stages.footage.recording import Recorded
 from reelproof.stages.footage.scan import FootageConfig
 from reelproof.stages.footage.sound import Sound
 from reelproof.stages.footage.text_tracks import TextTrack
+from reelproof.stages.footage.watched import SeenTick, TickConfig
 
 CHUNK_BYTES = 1 << 20
 Piece = FootagePiece | SpanRow
@@ -56,7 +61,50 @@ class SoundJob(NamedTuple):
     target: str
 
 
-AnyJob = Job | SurveyJob | SpanJob | TrackJob | SoundJob
+class CutJob(NamedTuple):
+    """Parent to child: write this stretch of recordings there."""
+
+    source: LocalVideo
+    """The first of them."""
+    recordings: tuple[Recording, ...]
+    start_s: float
+    end_s: float
+    target: str
+    slack_s: float
+
+
+class FilmJob(NamedTuple):
+    """Parent to child: tell this film's ticks, from one on."""
+
+    film: WatchedFilm
+    window: TickConfig
+    footage: FootageConfig
+    from_tick: int
+
+
+class LiveJob(NamedTuple):
+    """Parent to child: connect to this, and tell the ticks of what comes."""
+
+    address: str
+    stream: Stream
+    name: str
+    """Of the source, without secrets."""
+    number: int
+    """Of the connection."""
+    from_tick: int
+    """The first that was not told yet."""
+    first_at: float | None
+    """When the first connection began, where there was one."""
+    window: TickConfig
+    footage: FootageConfig
+    recording: str
+    """What comes is recorded there, under names that begin so."""
+
+
+TicksJob = FilmJob | LiveJob
+VideoJob = Job | SurveyJob | SpanJob | TrackJob | SoundJob | CutJob
+"""About one video, and soon done."""
+AnyJob = VideoJob | TicksJob
 
 
 class Ready(NamedTuple):
@@ -85,6 +133,48 @@ class SoundWritten(NamedTuple):
     """Child to parent: where the sound begins; null where there is none."""
 
     sound: Sound | None
+
+
+class ClipCut(NamedTuple):
+    """Child to parent: the clip is written."""
+
+    cut: Cut
+
+
+class Connected(NamedTuple):
+    """Child to parent: something comes, and this is what it is called."""
+
+    film: WatchedFilm
+
+
+class Ticked(NamedTuple):
+    """Child to parent: a tick, and when its last frame was decoded."""
+
+    tick: SeenTick
+    arrived_at: float
+
+
+class ClockJumped(NamedTuple):
+    """Child to parent: the sender's clock went there, and the wall's did not."""
+
+    to_s: float
+
+
+class Beat(NamedTuple):
+    """Child to parent: so many frames were decoded by now."""
+
+    frames: int
+
+
+class Over(NamedTuple):
+    """Child to parent: nothing more comes of this film or connection."""
+
+    is_whole: bool
+    """As much as was promised came."""
+    why: str
+
+
+TicksTold = Connected | Ticked | Recorded | ClockJumped | Beat | Over
 
 
 class Failed(NamedTuple):

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from reelproof.pipeline.decoder.child import ChildLimits
+from reelproof.pipeline.decoder.process import ChildLimits
 from reelproof.pipeline.watching.settings import VotesConfig
 from reelproof.schemas.settings import Settings
 from reelproof.stages.answers.claims import ClaimConfig

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reelproof.pipeline.decoder.child import ChildLimits, Scanner
+from reelproof.pipeline.decoder.child import Scanner
+from reelproof.pipeline.decoder.process import ChildLimits
 from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.parts.step import PartStep
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from reelproof.pipeline.decoder.child import ChildLimits, Scanner
+from reelproof.pipeline.decoder.child import Scanner
+from reelproof.pipeline.decoder.process import ChildLimits
 from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.parts.step import Ahead, PartStep
 from reelproof.pipeline.steps.spans import SpanFiles, joined_ahead, local_video, scan_ahead, survey_ahead

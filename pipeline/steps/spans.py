@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from reelproof.pipeline.accounts.accounting import UseCounter
-from reelproof.pipeline.decoder.child import ChildLimits, Scanner
+from reelproof.pipeline.decoder.child import Scanner
+from reelproof.pipeline.decoder.process import ChildLimits
 from reelproof.pipeline.disk.files import local_copy, stat_file
 from reelproof.pipeline.disk.fingerprint import fingerprint
 from reelproof.pipeline.disk.sealed import open_parquet, read_record, sealed_json, write_parquet

@@ -7,7 +7,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from reelproof.pipeline.decoder.child import ChildLimits, Scanner
+from reelproof.pipeline.decoder.child import Scanner
+from reelproof.pipeline.decoder.process import ChildLimits
 from reelproof.pipeline.disk.files import read_file
 from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.parts.step import PartStep

@@ -1,23 +1,24 @@
 """A closed event -> its clip, out of its film or out of what was recorded of the stream."""
 
-import gc
 from collections.abc import Sequence
 from pathlib import Path
 
+from reelproof.pipeline.decoder.child import Scanner
 from reelproof.pipeline.disk.renaming import temporary_name
 from reelproof.pipeline.watching.keeping import CLIPS
 from reelproof.pipeline.watching.recorder import Recorder
 from reelproof.pipeline.watching.settings import ClipsConfig
 from reelproof.schemas.event import CutClip, Event, WatchedFilm
-from reelproof.stages.footage.cutting import Recording, cut_clip
-from reelproof.stages.footage.opening import UnusableVideoError
+from reelproof.schemas.footage import Quarantine
+from reelproof.stages.footage.cutting import Recording
 
 
 class Clips:
     """Cuts clips into a folder's `clips`."""
 
-    def __init__(self, folder: Path, cfg: ClipsConfig, recorder: Recorder) -> None:
-        self._folder, self._cfg, self._recorder = folder, cfg, recorder
+    def __init__(self, folder: Path, cfg: ClipsConfig, recorder: Recorder, scanner: Scanner) -> None:
+        """`scanner` cuts them in a child of its own: what cannot be decoded costs a clip, and no watch."""
+        self._folder, self._cfg, self._recorder, self._scanner = folder, cfg, recorder, scanner
 
     def can_cut(self, event: Event) -> bool:
         """Whether a live stream has gone on long enough."""
@@ -36,12 +37,14 @@ class Clips:
         place.parent.mkdir(exist_ok=True)
         partial = place.with_name(temporary_name())
         try:
-            cut = cut_clip(recordings, start_s, end_s, str(partial), self._cfg.slack_s)
+            cut = self._scanner.cut(recordings, start_s, end_s, partial, self._cfg.slack_s)
+            if isinstance(cut, Quarantine):
+                return event.model_copy(update={"clip_fault": cut.detail[:200]})
             partial.replace(place)
-        except (UnusableVideoError, OSError) as error:
-            partial.unlink(missing_ok=True)
+        except OSError as error:
             return event.model_copy(update={"clip_fault": str(error)[:200]})
-        gc.collect()  # containers and their streams hold each other, and with them a codec's buffers
+        finally:
+            partial.unlink(missing_ok=True)
         clip = CutClip(file=name, start_s=cut.start_s, end_s=cut.end_s, is_copied=cut.is_copied)
         return event.model_copy(update={"clip": clip})
 

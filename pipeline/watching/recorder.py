@@ -4,45 +4,50 @@ import threading
 from pathlib import Path
 
 from reelproof.stages.footage.cutting import Recording
-from reelproof.stages.footage.live import ArrivingPacket
-from reelproof.stages.footage.recording import Recorded, SegmentWriter
+from reelproof.stages.footage.recording import Recorded
 
 FOLDER = "recording"
 _PARTIAL = "now"
 
 
 class Recorder:
-    """Filled by the thread that reads the stream, and read by the one that cuts clips."""
+    """Told of files by the thread that hears from the decoder, and read by the one that cuts clips."""
 
     def __init__(self, folder: Path, keep_s: float) -> None:
         self._folder, self._keep_s = folder / FOLDER, keep_s
-        self._writer: SegmentWriter | None = None
+        self._is_on = False
         self._lock = threading.Lock()
-        for path in self._folder.glob("*.part"):
-            path.unlink()
+        self._sweep()
         self._held = [each for path in sorted(self._folder.glob("*-*.film")) if (each := _named(path))]
 
-    def begin(self, offset_s: float) -> None:
-        """A connection whose first frame is there in the stream."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self.end()
-        self._writer = SegmentWriter(str(self._folder / _PARTIAL), offset_s)
+    @property
+    def stem(self) -> str:
+        """Files that are being written have names that begin so."""
+        return str(self._folder / _PARTIAL)
 
-    def take(self, packet: ArrivingPacket) -> None:
-        """A packet, before it is decoded."""
-        if self._writer is not None:
-            self._put(self._writer.take(packet))
+    def begin(self) -> None:
+        """A connection is tried."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._is_on = True
+
+    def take(self, done: Recorded) -> None:
+        """A file that is whole, where it was written."""
+        path = self._folder / f"{round(done.start_s * 1000):012d}-{round(done.end_s * 1000):012d}.film"
+        Path(done.path).replace(path)
+        with self._lock:
+            self._held.append(done._replace(path=str(path)))
+            while self._held[0].end_s < done.end_s - self._keep_s:
+                Path(self._held.pop(0).path).unlink(missing_ok=True)
 
     def end(self) -> None:
-        """The connection is gone."""
-        if self._writer is not None:
-            self._put(self._writer.close())
-            self._writer = None
+        """The connection is gone, and with it what was not whole."""
+        self._is_on = False
+        self._sweep()
 
     def is_recorded(self, until_s: float) -> bool:
         """Whether files reach so far, or none will."""
         with self._lock:
-            return self._writer is None or (bool(self._held) and self._held[-1].end_s >= until_s)
+            return not self._is_on or (bool(self._held) and self._held[-1].end_s >= until_s)
 
     def recordings(self, start_s: float, end_s: float) -> list[Recording]:
         """The files that hold a stretch, in order, as far back as they go."""
@@ -53,15 +58,9 @@ class Recorder:
                 if each.start_s < end_s and each.end_s > start_s
             ]
 
-    def _put(self, done: Recorded | None) -> None:
-        if done is None:
-            return
-        path = self._folder / f"{round(done.start_s * 1000):012d}-{round(done.end_s * 1000):012d}.film"
-        Path(done.path).replace(path)
-        with self._lock:
-            self._held.append(done._replace(path=str(path)))
-            while self._held[0].end_s < done.end_s - self._keep_s:
-                Path(self._held.pop(0).path).unlink(missing_ok=True)
+    def _sweep(self) -> None:
+        for path in self._folder.glob("*.part"):
+            path.unlink(missing_ok=True)
 
 
 def _named(path: Path) -> Recorded | None:

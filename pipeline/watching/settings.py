@@ -86,6 +86,9 @@ class StreamConfig(Settings):
     with 0, the stream's end is the end, and what lies in a folder is all."""
     longest_wait_s: float = Field(default=60, gt=0, le=3600)
     """A stream, or a model, that is gone is tried again after 1 s, 2 s, 4 s, … and at most so long."""
+    silent_s: float = Field(default=60, ge=1, le=3600)
+    """Whatever decodes is ended where it tells nothing for so long, and another is started for what comes
+    next of a stream; of a film, the next one is watched."""
     waiting: int = Field(default=256, ge=1, le=100_000)
     """So many windows may wait to be judged; of a live stream the oldest further ones are dropped and
     counted, any other is read more slowly."""

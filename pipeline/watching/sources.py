@@ -1,31 +1,40 @@
 """What a command names as its SOURCE -> films and connections, and the ticks of each as they come."""
 
 import hashlib
-import math
+import os
 import stat
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from reelproof.pipeline.decoder.child import Scanner
+from reelproof.pipeline.decoder.pipes import (
+    Beat,
+    ClockJumped,
+    Connected,
+    FilmJob,
+    LiveJob,
+    Over,
+    Ticked,
+    TicksTold,
+)
+from reelproof.pipeline.decoder.process import CHILD_COMMAND, ChildLimits, LostError
 from reelproof.pipeline.disk.files import find_videos
 from reelproof.pipeline.errors import BuildFailed, UsageError
 from reelproof.pipeline.watching.recorder import Recorder
 from reelproof.pipeline.watching.settings import WatchConfig
 from reelproof.schemas.event import WatchedFilm
 from reelproof.schemas.text import without_secrets
-from reelproof.stages.footage.decode import Reel, TimedFrame
 from reelproof.stages.footage.live import Stream
-from reelproof.stages.footage.opening import UnusableVideoError
-from reelproof.stages.footage.watched import SeenTick, TickMaker
+from reelproof.stages.footage.recording import Recorded
+from reelproof.stages.footage.watched import SeenTick
 
 SCHEMES = ("http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "srt", "udp", "tcp", "rtp")
 _PROTOCOLS = "http,https,httpproxy,tls,tcp,udp,rtp,srtp,rtsp,rtsps,rtmp,rtmps,srt,crypto,data"
 _LOOK_EVERY_S = 0.5
 _SETTLED_S = 2.0
-_MAX_JUMP_S = 10.0
-_BORDER_S = 1.0
 
 
 class FilmTick(NamedTuple):
@@ -40,8 +49,10 @@ class Note(NamedTuple):
     """What befell a source, for a person and for the counts."""
 
     kind: str
-    """`unusable`, `reconnect`, `clock_jump` or `ended`."""
+    """`unusable`, `reconnect`, `clock_jump`, `decoder_lost` or `ended`."""
     text: str
+    lost_frames: int = 0
+    """So many were decoded, and went with what decoded them."""
 
 
 Arrived = WatchedFilm | FilmTick | Note
@@ -67,29 +78,41 @@ class Source(Protocol):
         ...
 
 
-def open_source(named: str, recorder: Recorder) -> Source:
+def open_source(named: str, recorder: Recorder, command: Sequence[str] = CHILD_COMMAND) -> Source:
     """A file, a folder that grows, a stream, a camera or `-`. Live ones are recorded as they come.
+
+    All of them are decoded by a child that is started by `command`.
 
     Raises UsageError for what is none of these.
     """
     scheme = named.partition("://")[0]
     if named == "-":
-        return Connections("pipe:0", "standard input", Stream("pipe,fd"), recorder)
+        return _standard_input(recorder, command)
     if "://" in named:
         if scheme not in SCHEMES:
             raise UsageError(
                 f"{without_secrets(named)}: a stream begins with {', '.join(SCHEMES)}, got {scheme}"
             )
         options = (("rtsp_transport", "tcp"),) if scheme.startswith("rtsp") else ()
-        return Connections(named, without_secrets(named), Stream(_PROTOCOLS, options=options), recorder)
+        stream = Stream(_PROTOCOLS, options=options)
+        return Connections(named, without_secrets(named), stream, recorder, command)
     path = Path(named)
     if not path.exists():
         raise UsageError(
             f"{named} does not exist; name a file, a folder, a stream, a camera, or - for a pipe"
         )
     if stat.S_ISCHR(path.stat().st_mode):
-        return Connections(named, named, Stream("file", format="v4l2"), recorder)
-    return Files(path)
+        return Connections(named, named, Stream("file", format="v4l2"), recorder, command)
+    return Files(path, command)
+
+
+def _standard_input(recorder: Recorder, command: Sequence[str]) -> Source:
+    try:
+        held = os.dup(0)  # the child's own standard input is where its jobs come from
+    except OSError:
+        raise UsageError("-: there is no standard input") from None
+    stream = Stream("pipe,fd")
+    return Connections(f"pipe:{held}", "standard input", stream, recorder, command, passed=(held,))
 
 
 class Files:
@@ -97,15 +120,21 @@ class Files:
 
     is_live = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, command: Sequence[str] = CHILD_COMMAND) -> None:
         self.name = str(path.resolve())
-        self._path = path.resolve()
+        self._path, self._command = path.resolve(), command
 
     def arrivals(self, cfg: WatchConfig, known: Known, stop: threading.Event) -> Iterator[Arrived]:
         """A film that was begun goes on where it was."""
+        with Scanner(ChildLimits(), self._command) as scanner:
+            yield from self._arrivals(scanner, cfg, known, stop)
+
+    def _arrivals(
+        self, scanner: Scanner, cfg: WatchConfig, known: Known, stop: threading.Event
+    ) -> Iterator[Arrived]:
         films, next_tick = list(known.films), known.next_tick
         for film in films[-1:]:  # from a window before on, whose pictures are needed again
-            for each in _told(film, cfg, max(next_tick - cfg.ticks_a_window + 1, 0), stop):
+            for each in _told(scanner, film, cfg, max(next_tick - cfg.ticks_a_window + 1, 0), stop):
                 if isinstance(each, FilmTick):
                     next_tick = max(next_tick, each.tick.number + 1)
                 yield each
@@ -120,7 +149,7 @@ class Files:
             )
             films.append(film)
             yield film
-            for each in _told(film, cfg, next_tick, stop):
+            for each in _told(scanner, film, cfg, next_tick, stop):
                 if isinstance(each, FilmTick):
                     next_tick = each.tick.number + 1
                 yield each
@@ -148,138 +177,122 @@ class Files:
 
 
 class Connections:
-    """A stream: a connection to it, and another one when that is lost."""
+    """A stream: a connection to it, and another one when that, or what decodes it, is lost."""
 
     is_live = True
 
-    def __init__(self, address: str, name: str, stream: Stream, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        address: str,
+        name: str,
+        stream: Stream,
+        recorder: Recorder,
+        command: Sequence[str] = CHILD_COMMAND,
+        passed: Sequence[int] = (),
+    ) -> None:
+        """`passed` are open files that the decoding child is given; what comes of one comes but once."""
         self.name = name
-        self._address, self._stream, self._recorder = address, stream._replace(tap=recorder.take), recorder
+        self._address, self._stream, self._recorder = address, stream, recorder
+        self._command, self._passed = command, passed
+        self._films: list[WatchedFilm] = []
+        self._connected: WatchedFilm | None = None
+        self._next_tick = self._decoded = self._told = 0
+        """Frames that this connection's decoder had, and those of them that came as ticks."""
+        self._told_at = 0.0
 
     def arrivals(self, cfg: WatchConfig, known: Known, stop: threading.Event) -> Iterator[Arrived]:
         """Time goes on between connections as it does on the wall."""
-        films, next_tick = list(known.films), known.next_tick
-        last, wait_s, why = time.monotonic(), 1.0, "it ended"
-        while not stop.is_set():
-            try:
-                with Reel(self._address, live=self._stream) as reel:
-                    film = self._film(films, next_tick, cfg)
-                    self._recorder.begin(film.offset_s)
-                    for each in self._connected(reel, film, cfg, stop):
-                        if film not in films:
-                            films.append(film)
-                            yield film
-                        if isinstance(each, FilmTick):
-                            next_tick = each.tick.number + 1
-                        last, wait_s = time.monotonic(), 1.0
-                        yield each
-                    is_whole = 0 < reel.declared_s <= reel.end_s + 1.0
-                    why = reel.faults[-1] if reel.faults else "it ended"
-            except UnusableVideoError as error:
-                is_whole, why = False, str(error)
+        self._films, self._next_tick = list(known.films), known.next_tick
+        self._told_at, wait_s = time.monotonic(), 1.0
+        with Scanner(ChildLimits(), self._command, self._passed) as scanner:
+            while not stop.is_set():
+                began = self._told_at
+                over = yield from self._connection(scanner, cfg, stop)
+                wait_s = 1.0 if self._told_at > began else wait_s
+                if stop.is_set():
+                    return
+                silent_s = time.monotonic() - self._told_at
+                if not self._films and silent_s >= cfg.stream.patience_s:
+                    raise BuildFailed(f"{self.name} cannot be reached: {without_secrets(over.why)}")
+                if over.is_whole or silent_s >= cfg.stream.patience_s:
+                    yield Note("ended", f"{self.name}: {over.why}")
+                    return
+                yield Note("reconnect", f"{self.name}: {over.why}; trying again in {wait_s:g} s")
+                stop.wait(wait_s)
+                wait_s = min(2 * wait_s, cfg.stream.longest_wait_s)
+
+    def _connection(
+        self, scanner: Scanner, cfg: WatchConfig, stop: threading.Event
+    ) -> Generator[Arrived, None, Over]:
+        """What arrives by one connection, and how that ends."""
+        self._recorder.begin()
+        self._connected, self._decoded, self._told = None, 0, 0
+        try:
+            for each in scanner.ticks(self._job(cfg), cfg.stream.silent_s):
+                if isinstance(each, Over):
+                    return each._replace(is_whole=each.is_whole or bool(self._passed))
+                if stop.is_set():
+                    break
+                yield from self._heard(each)
+        except LostError as lost:
+            frames = max(self._decoded - self._told, 0)
+            yield Note("decoder_lost", f"{self.name}: {_how(lost)}, with {frames} frames or more", frames)
+            return Over(False, "its decoder was lost")
+        finally:
             self._recorder.end()
-            waited_s = time.monotonic() - last
-            if not films and waited_s >= cfg.stream.patience_s:
-                raise BuildFailed(f"{self.name} cannot be reached: {without_secrets(why)}")
-            if stop.is_set() or is_whole or waited_s >= cfg.stream.patience_s:
-                yield Note("ended", f"{self.name}: {why}")
-                return
-            yield Note("reconnect", f"{self.name}: {why}; trying again in {wait_s:g} s")
-            stop.wait(wait_s)
-            wait_s = min(2 * wait_s, cfg.stream.longest_wait_s)
+        return Over(False, "it was stopped")
 
-    def _film(self, films: Sequence[WatchedFilm], next_tick: int, cfg: WatchConfig) -> WatchedFilm:
-        now, stride_s = time.time(), cfg.window.stride_s
-        passed_s = now - films[0].began_at if films else 0.0
-        offset_s = max(next_tick, math.ceil(passed_s / stride_s)) * stride_s
-        return WatchedFilm(
-            number=len(films),
-            video_id=hashlib.sha256(f"{self.name} {now}".encode()).hexdigest(),
-            name=f"connection {len(films) + 1}",
-            path=None,
-            offset_s=offset_s,
-            began_at=now,
+    def _heard(self, message: TicksTold | None) -> Iterator[Arrived]:
+        match message:
+            case Connected():
+                self._connected = message.film
+            case Recorded():
+                self._recorder.take(message)
+            case Beat():
+                self._decoded = message.frames
+            case ClockJumped():
+                yield Note("clock_jump", f"{self.name}: its clock jumped to {message.to_s:.1f} s")
+            case Ticked() if self._connected is not None:
+                if self._connected.number == len(self._films):
+                    self._films.append(self._connected)
+                    yield self._connected
+                self._told += message.tick.frame_count
+                self._next_tick, self._told_at = message.tick.number + 1, time.monotonic()
+                yield FilmTick(self._connected, message.tick, message.arrived_at)
+
+    def _job(self, cfg: WatchConfig) -> LiveJob:
+        return LiveJob(
+            address=self._address,
+            stream=self._stream,
+            name=self.name,
+            number=len(self._films),
+            from_tick=self._next_tick,
+            first_at=self._films[0].began_at if self._films else None,
+            window=cfg.window,
+            footage=cfg.footage,
+            recording=self._recorder.stem,
         )
-
-    def _connected(
-        self, reel: Reel, film: WatchedFilm, cfg: WatchConfig, stop: threading.Event
-    ) -> Iterator[FilmTick | Note]:
-        maker = TickMaker(film.video_id, cfg.window, cfg.footage, reel.pixel_aspect, film.offset_s)
-        clock = SteadyClock(reel.declared_s)
-        for timed in reel.frames(cfg.footage.exact):
-            steady = clock.tell(timed)
-            if steady.time_s != timed.time_s and clock.jumped:
-                yield Note("clock_jump", f"{self.name}: its clock jumped to {timed.time_s:.1f} s")
-            yield from (FilmTick(film, tick, time.time()) for tick in maker.offer(steady))
-            if stop.is_set():
-                return
-        yield from (FilmTick(film, tick, time.time()) for tick in maker.finish())
-
-
-class SteadyClock:
-    """Times of a stream without the jumps ahead that its sender's clock made and the wall's did not."""
-
-    def __init__(self, declared_s: float) -> None:
-        self._is_bound = declared_s > 0
-        self._shift_s = 0.0
-        self._last: tuple[float, float] | None = None
-        self.jumped = False
-
-    def tell(self, timed: TimedFrame) -> TimedFrame:
-        """The frame at its steady time."""
-        now = time.monotonic()
-        self.jumped = False
-        if self._last is not None and not self._is_bound:
-            ahead_s = timed.time_s - self._last[0]
-            if ahead_s > _MAX_JUMP_S and now - self._last[1] < ahead_s / 2:
-                self._shift_s, self.jumped = self._shift_s - ahead_s + 0.04, True
-        self._last = timed.time_s, now
-        return timed._replace(time_s=round(timed.time_s + self._shift_s, 3)) if self._shift_s else timed
 
 
 def _told(
-    film: WatchedFilm, cfg: WatchConfig, from_tick: int, stop: threading.Event
+    scanner: Scanner, film: WatchedFilm, cfg: WatchConfig, from_tick: int, stop: threading.Event
 ) -> Iterator[FilmTick | Note]:
     """A film's ticks from one on, or why there is none."""
     try:
-        for tick in film_ticks(film, cfg, from_tick):
-            yield FilmTick(film, tick, time.time())
+        for each in scanner.ticks(FilmJob(film, cfg.window, cfg.footage, from_tick), cfg.stream.silent_s):
+            if isinstance(each, Ticked):
+                yield FilmTick(film, each.tick, each.arrived_at)
+            elif isinstance(each, Over) and not each.is_whole:
+                yield Note("unusable", f"{film.name}: {each.why}")
             if stop.is_set():
                 return
-    except UnusableVideoError as error:
-        yield Note("unusable", f"{film.name}: {error}")
+    except LostError as lost:
+        yield Note("unusable", f"{film.name}: {_how(lost)}; what is left of it is not watched")
 
 
-def film_ticks(film: WatchedFilm, cfg: WatchConfig, from_tick: int) -> Iterator[SeenTick]:
-    """Those of a film on disk, from one on: decoded from the last border before it on, or from the start.
-
-    Raises UnusableVideoError.
-    """
-    path, exact = str(film.path), cfg.footage.exact
-    with Reel(path) as reel:
-        pixel_aspect = reel.pixel_aspect
-    maker = TickMaker(film.video_id, cfg.window, cfg.footage, pixel_aspect, film.offset_s)
-    for timed in _frames_from(path, exact, from_tick * cfg.window.stride_s - film.offset_s - _BORDER_S):
-        yield from (tick for tick in maker.offer(timed) if tick.number >= from_tick)
-    yield from (tick for tick in maker.finish() if tick.number >= from_tick)
-
-
-def _frames_from(path: str, exact: bool, start_s: float) -> Iterator[TimedFrame]:
-    """A film's frames from the last span's start before a time on: those that one pass gives from there."""
-    survey = None
-    if start_s > 0:
-        with Reel(path) as reel:
-            survey = reel.survey(exact)
-    cuts = [cut for cut in survey.spans if (cut.start_s or 0.0) <= start_s] if survey else []
-    if survey is None or len(cuts) < 2:
-        with Reel(path) as reel:
-            yield from reel.frames(exact)
-        return
-    for cut in survey.spans[len(cuts) - 1 :]:
-        with Reel(path) as reel:
-            for timed in reel.frames_of(survey, cut):
-                if cut.next_stamp is None or (timed.stamp or 0) < cut.next_stamp:
-                    yield timed
+def _how(lost: LostError) -> str:
+    """Without where in the code."""
+    return str(lost).partition(": ")[0]
 
 
 def _sha256(path: Path) -> str:

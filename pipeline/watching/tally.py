@@ -25,6 +25,8 @@ class Tally:
         self._written = 0.0
         self._stream_s = 0.0
         self.outages, self.removed = 0, 0
+        self.missed_s = 0.0
+        """Of a live stream, between its connections."""
 
     def count(self, what: str, number: int = 1) -> None:
         """Something befell."""
@@ -65,6 +67,7 @@ class Tally:
             "events": dict(self._events),
             "open": list(open_),
             **dict(sorted(self._counts.items())),
+            "missed_s": round(self.missed_s, 3),
             "model_outages": self.outages,
             "files_removed": self.removed,
             "lag_p50_s": lags[len(lags) // 2] if lags else None,

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from reelproof.pipeline.decoder.child import Scanner
+from reelproof.pipeline.decoder.process import ChildLimits
 from reelproof.pipeline.disk.renaming import TEMPORARY
 from reelproof.pipeline.inputs.events_folder import EVENTS
 from reelproof.pipeline.watching.asking import Asking
@@ -62,7 +64,9 @@ class Watch:
         """Raises UsageError where the folder holds another watch."""
         self.watch_id = claim(folder, source.name, teacher.model, cfg)
         self._folder, self._source, self._teacher, self._cfg = folder, source, teacher, cfg
-        self._measured, self._told, self._clips = measured, told, Clips(folder, cfg.clips, recorder)
+        self._measured, self._told = measured, told
+        self._cutter = Scanner(ChildLimits())
+        self._clips = Clips(folder, cfg.clips, recorder, self._cutter)
         self._journal = Journal(folder / JOURNAL)
         self._events, self._films_log = LineFile(folder / EVENTS), LineFile(folder / FILMS)
         self._events.mend()
@@ -84,7 +88,7 @@ class Watch:
     def run(self, stop: threading.Event) -> Tally:
         """Until the source ends, or `stop` is set: then an event that goes on stays open for the next run."""
         self._stop = stop
-        with Asking(self._teacher, self._cfg) as asking:
+        with Asking(self._teacher, self._cfg) as asking, self._cutter:
             known = self._recall(asking)
             for each in feed(self._source, self._cfg, known, stop, self.tally):
                 self._take(each, asking)
@@ -135,10 +139,13 @@ class Watch:
     def _take(self, arrived: Arrived | None, asking: Asking) -> None:
         match arrived:
             case WatchedFilm():
+                if self._films:
+                    self.tally.missed_s += max(arrived.offset_s - self._seen.now_s, 0.0)
                 self._films.append(arrived)
                 self._films_log.append(arrived, lasting=True)
             case Note():
                 self.tally.count(arrived.kind)
+                self.tally.count("lost_frames", arrived.lost_frames)
                 self._told.note(arrived.text)
             case FilmTick():
                 self._seen.jpegs |= {each.frame.sha256: each.jpeg for each in arrived.tick.frames}

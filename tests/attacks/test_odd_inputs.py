@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from reelproof.pipeline.commands.terminal import PlainConsole
-from reelproof.pipeline.decoder.child import ChildLimits
+from reelproof.pipeline.decoder.process import ChildLimits
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.inputs.identities import identify
 from reelproof.pipeline.inputs.questions_file import read_video_list

@@ -25,7 +25,8 @@ from scenedetect import AdaptiveDetector, ContentDetector, HistogramDetector, Sc
 from reelproof.pipeline.cluster.local_or_remote import open_cluster
 from reelproof.pipeline.cluster.schedule import StepFailed, run_todos
 from reelproof.pipeline.cluster.settings import ClusterConfig
-from reelproof.pipeline.decoder.child import ChildLimits, scan_in_child
+from reelproof.pipeline.decoder.child import scan_in_child
+from reelproof.pipeline.decoder.process import ChildLimits
 from reelproof.pipeline.disk.files import stat_file
 from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.parts.plan import Part

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from reelproof.pipeline.decoder.decoding import Answer, scan_job, serve
-from reelproof.pipeline.decoder.pipes import AnyJob
+from reelproof.pipeline.decoder.pipes import AnyJob, Beat, FilmJob, LiveJob, Ticked, TicksJob
 
 
 def scan(job: AnyJob) -> Iterator[Answer]:
+    if isinstance(job, FilmJob | LiveJob):
+        return ticks(job)
     if job.source.name == "crash":
         ctypes.string_at(0)
     if job.source.name == "hang":
@@ -26,6 +28,20 @@ def scan(job: AnyJob) -> Iterator[Answer]:
     if job.source.name == "print":
         print("a library that talks", flush=True)
     return scan_job(job)
+
+
+def ticks(job: TicksJob) -> Iterator[Answer]:
+    """Of a first connection, and of a film by that name, ten ticks; then nothing good."""
+    wants = sys.argv[1] if isinstance(job, FilmJob) or job.number == 0 else ""
+    told = 0
+    for each in scan_job(job):
+        yield each
+        told += isinstance(each, Ticked)
+        if told == 10 and "crash" in wants:
+            yield Beat(123)
+            ctypes.string_at(0)
+        if told == 10 and "hang" in wants:
+            threading.Event().wait()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from reelproof.pipeline.decoder.child import ChildLimits, Scanner, scan_in_child
+from reelproof.pipeline.decoder.child import Scanner, scan_in_child
+from reelproof.pipeline.decoder.process import ChildLimits
 from reelproof.pipeline.errors import BrokenHere
 from reelproof.schemas.footage import Footage, Quarantine, QuarantineKind
 from reelproof.stages.footage.decode import LocalVideo
@@ -112,7 +113,8 @@ def test_missing_file_is_unreadable():
 
 PARENT = """
 import sys
-from reelproof.pipeline.decoder.child import ChildLimits, scan_in_child
+from reelproof.pipeline.decoder.child import scan_in_child
+from reelproof.pipeline.decoder.process import ChildLimits
 from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.scan import FootageConfig
 command = (sys.executable, {faulty!r})

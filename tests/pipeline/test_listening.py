@@ -9,7 +9,8 @@ import av
 import numpy as np
 import pytest
 
-from reelproof.pipeline.decoder.child import ChildLimits, Scanner
+from reelproof.pipeline.decoder.child import Scanner
+from reelproof.pipeline.decoder.process import ChildLimits
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.parts.part import PartInputs, PartRun
 from reelproof.pipeline.parts.plan import Part

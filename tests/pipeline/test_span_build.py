@@ -9,7 +9,7 @@ from reelproof.pipeline.cluster import ahead
 from reelproof.pipeline.cluster.local_or_remote import open_cluster
 from reelproof.pipeline.cluster.schedule import run_todos
 from reelproof.pipeline.cluster.settings import ClusterConfig
-from reelproof.pipeline.decoder.child import ChildLimits
+from reelproof.pipeline.decoder.process import ChildLimits
 from reelproof.pipeline.disk.files import stat_file
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.health import find_faults, mended

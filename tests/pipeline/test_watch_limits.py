@@ -8,6 +8,10 @@ from typing import NamedTuple
 
 import pytest
 
+from reelproof.pipeline.decoder import ticking
+from reelproof.pipeline.decoder.child import Scanner
+from reelproof.pipeline.decoder.process import ChildLimits
+from reelproof.pipeline.decoder.ticking import SteadyClock
 from reelproof.pipeline.watching import journal as journals
 from reelproof.pipeline.watching import sources
 from reelproof.pipeline.watching.asking import Asking
@@ -17,12 +21,16 @@ from reelproof.pipeline.watching.judge import Window
 from reelproof.pipeline.watching.keeping import make_room
 from reelproof.pipeline.watching.recorder import Recorder
 from reelproof.pipeline.watching.settings import QuestionConfig, WatchConfig
-from reelproof.pipeline.watching.sources import FilmTick, Known, SteadyClock, open_source
+from reelproof.pipeline.watching.sources import FilmTick, Known, open_source
 from reelproof.pipeline.watching.tally import Tally
 from reelproof.schemas.event import EventVerdict, WatchedFilm
+from reelproof.schemas.footage import Quarantine
+from reelproof.stages.footage.cutting import Recording
 from reelproof.stages.footage.decode import TimedFrame
 from tests.films import make_film
+from tests.pipeline.test_child import FAULTY
 from tests.stages.test_watching import tick
+from tests.streaming import as_stream, streamed
 
 FILM = WatchedFilm(number=0, video_id="v", name="f", path=None, offset_s=0.0, began_at=0.0)
 
@@ -97,7 +105,7 @@ def test_ticks_of_a_live_stream_that_nobody_takes_are_dropped_and_counted(tmp_pa
 
 def test_a_sender_whose_clock_jumps_ahead_is_brought_back_and_a_long_pause_is_believed(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(sources.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(ticking.time, "monotonic", lambda: now[0])
 
     def told(times: list[tuple[float, float]], declared_s: float = 0.0) -> list[float]:
         clock, found = SteadyClock(declared_s), []
@@ -161,3 +169,42 @@ def test_a_folder_gives_its_films_as_they_come_and_whole(tmp_path, monkeypatch):
     assert [each.number for each in ticks] == [0, 1, 2, 3]
     assert [each.frame_count for each in ticks[:2]] == [each.frame_count for each in ticks[2:]]
     assert not any(isinstance(each, sources.Note) for each in found)
+
+
+@pytest.mark.parametrize(("befalls", "told"), [("crash", "SIGSEGV"), ("hang", "told nothing for 2 s")])
+def test_a_decoder_that_is_lost_costs_a_connection_and_its_frames_are_counted(tmp_path, befalls, told):
+    film = make_film(tmp_path / "film.mp4", [(1, 20.0)], fps=10)
+    cfg = WatchConfig.model_validate({"stream": {"patience_s": 2.5, "longest_wait_s": 1, "silent_s": 2}})
+    with streamed(as_stream(film, tmp_path / "camera.ts"), times=2) as address:
+        source = open_source(address, Recorder(tmp_path / "out", 60), (*FAULTY, befalls))
+        found = list(source.arrivals(cfg, Known(), threading.Event()))
+    ticks = [each for each in found if isinstance(each, FilmTick)]
+    assert [each.film.number for each in ticks] == [0] * 10 + [1] * 20
+    (lost,) = [each for each in found if isinstance(each, sources.Note) and each.kind == "decoder_lost"]
+    assert told in lost.text
+    came = sum(each.tick.frame_count for each in ticks if each.film.number == 0)
+    assert befalls == "hang" or lost.lost_frames == 123 - came
+    assert [each.kind for each in found if isinstance(each, sources.Note)][1] == "reconnect"
+    assert not list((tmp_path / "out/recording").glob("*.part"))
+
+
+def test_a_film_that_its_decoder_does_not_survive_ends_no_watch(tmp_path):
+    place = tmp_path / "films"
+    place.mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        make_film(place / name, [(1, 12.0)], fps=10)
+    cfg = WatchConfig.model_validate({"stream": {"patience_s": 0}})
+    source = open_source(str(place), Recorder(tmp_path / "out", 10), (*FAULTY, "crash"))
+    found = list(source.arrivals(cfg, Known(), threading.Event()))
+    assert [each.film.name for each in found if isinstance(each, FilmTick)] == ["a.mp4"] * 10 + ["b.mp4"] * 10
+    notes = [each.text for each in found if isinstance(each, sources.Note)]
+    assert [each.partition(":")[0] for each in notes] == ["a.mp4", "b.mp4"]
+
+
+def test_a_clip_that_cannot_be_cut_costs_no_watch(tmp_path):
+    """What it would be cut from kills whatever decodes it."""
+    (tmp_path / "crash").write_bytes(b"no film")
+    with Scanner(ChildLimits(), FAULTY) as scanner:
+        found = scanner.cut([Recording(str(tmp_path / "crash"), 0.0)], 0.0, 1.0, tmp_path / "clip.mp4", 1.0)
+    assert isinstance(found, Quarantine)
+    assert "SIGSEGV" in found.detail

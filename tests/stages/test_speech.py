@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelproof.pipeline.decoder.child import ChildLimits, Scanner
+from reelproof.pipeline.decoder.child import Scanner
+from reelproof.pipeline.decoder.process import ChildLimits
 from reelproof.schemas.languages import language_of
 from reelproof.schemas.speech import SpeechLine, frames_before
 from reelproof.stages.footage.decode import LocalVideo
