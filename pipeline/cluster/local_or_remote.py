@@ -33,6 +33,7 @@ def open_cluster(cfg: ClusterConfig, gpus_a_server: int = 0, asks: bool = False)
         {
             "distributed.worker.daemon": False,  # a daemonic process may not start the decoder
             "distributed.worker.profile.enabled": False,  # it would take more time than a server's client
+            "distributed.admin.tick.interval": "1s",  # every 20 ms, it is most of what idle processes do
             "distributed.comm.timeouts.connect": f"{CONNECT_TIMEOUT_S}s",
             "distributed.scheduler.dashboard.bokeh-application.allow_websocket_origin": _pages_of(cfg),
         }

@@ -4,8 +4,10 @@ import os
 import sys
 from pathlib import Path
 
+import dask
 import psutil
 import pytest
+from distributed import Worker
 
 from reelproof.pipeline.cluster import local_or_remote as cluster
 from reelproof.pipeline.cluster.local_or_remote import (
@@ -55,6 +57,10 @@ def test_the_environment_is_as_it_was_once_a_cluster_is_closed(monkeypatch, befo
     assert os.environ.get("PYTHONSAFEPATH") == before
 
 
+def milliseconds_between_ticks(dask_worker: Worker) -> float:
+    return dask_worker.periodic_callbacks["tick"].callback_time
+
+
 @pytest.mark.real
 def test_only_as_many_workers_as_there_are_servers_declare_gpus():
     with open_cluster(ClusterConfig(workers=1, gpus=5), gpus_a_server=2) as client:
@@ -68,14 +74,18 @@ def test_only_as_many_workers_as_there_are_servers_declare_gpus():
 
 @pytest.mark.real
 def test_one_worker_asks_servers_and_does_nothing_else():
-    with open_cluster(ClusterConfig(workers=2, teacher_slots=5), asks=True) as client:
+    """Nor do they look 50 times a second whether they are late, as Dask's do, for 5 % of a core each."""
+    with (
+        dask.config.set({"distributed.admin.tick.interval": "20ms"}),
+        open_cluster(ClusterConfig(workers=2, teacher_slots=5), asks=True) as client,
+    ):
+        assert set(client.run(milliseconds_between_ticks).values()) == {1000}
         workers = client.scheduler_info()["workers"].values()
         told = sorted(((each["nthreads"], each["resources"]) for each in workers), key=str)
     assert told == [(2, {"CPU": 1, "LIGHT": 1}), (2, {"CPU": 1, "LIGHT": 1}), (5, {"TEACHER": 5})]
 
 
 @pytest.mark.real
-@pytest.mark.xdist_group("builds")
 def test_a_server_is_started_here_asked_and_stopped(films, tmp_path):
     executable = tmp_path / "python"
     executable.write_text(
