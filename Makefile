@@ -17,7 +17,7 @@ demo: .venv/.demo $(FOOTAGE)
 	@$(BIN)/python tests/open_dataset.py out/demo/dataset
 
 test: .venv/.test $(FOOTAGE) $(LOADERS)
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/.test
 	$(BIN)/ruff check

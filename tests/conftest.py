@@ -9,8 +9,13 @@ from pathlib import PurePosixPath
 
 from hypothesis import Phase, settings
 
+from tests.side_by_side import BySharing, turn
+
 # Tiny networks: threads beyond the first only wait for each other, at seven times the cost.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Of clusters that tests start: what else they do with nothing to do is most of what they do.
+os.environ.setdefault("DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED", "False")
+os.environ.setdefault("DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL", "1s")
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("search", max_examples=2000, deadline=None)
 settings.register_profile(  # for mutants: that a property fails is enough
@@ -19,6 +24,14 @@ settings.register_profile(  # for mutants: that a property fails is enough
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 os.fsync = lambda _: None  # nothing that a test writes must outlast a power cut, and disks take their time
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: turn(item.nodeid))
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return BySharing(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_terminal_summary(terminalreporter):

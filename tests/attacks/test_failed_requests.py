@@ -12,7 +12,7 @@ from tests.pipeline.conftest import film
 from tests.server_builds import VIDEOS, Worked, one_worker, recipe_of_films
 from tests.stub_server import StubServer, refusal
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("servers")]
+pytestmark = pytest.mark.real
 RAN = {
     "command": "build", "seconds": 1.0, "videos": 1, "quarantined": 0, "videos_decoded": 0,
     "teacher_calls": 0, "completions_reused": 0, "kept": {"sft": 0, "rl": 0, "dpo": 0}, "rejected": {},

@@ -35,7 +35,6 @@ pytestmark = [
     pytest.mark.skipif(
         not (CHROMIUM and DRIVER), reason="no chromium and chromedriver here (apt install chromium-driver)"
     ),
-    pytest.mark.xdist_group("chromium"),
 ]
 
 

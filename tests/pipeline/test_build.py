@@ -11,7 +11,7 @@ import pytest
 from reelproof.pipeline.build import refilter
 from tests.pipeline.conftest import SMALL, film, reelproof, reelproof_here
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("builds")]
+pytestmark = pytest.mark.real
 
 
 def shard_files(build: Path) -> dict[str, tuple[int, bytes]]:

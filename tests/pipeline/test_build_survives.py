@@ -15,7 +15,7 @@ from tests.films import FOOTAGE, make_audio, make_film, truncate
 from tests.pipeline.conftest import COMMAND, SMALL, film, reelproof, reelproof_here
 from tests.pipeline.test_build import logged_ids
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("survives")]
+pytestmark = pytest.mark.real
 
 KILLS = int(os.environ.get("REELPROOF_KILLS", "3"))
 

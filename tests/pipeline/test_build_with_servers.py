@@ -39,7 +39,7 @@ from tests.pipeline.test_vllm_server import serving, wait_until
 from tests.server_builds import VIDEOS, Worked, one_worker, recipe_of_films
 from tests.stub_server import Hang, Reply, StubServer, chat_reply, images_in, last_text, refusal
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("servers")]
+pytestmark = pytest.mark.real
 
 ROOT = Path(__file__).parents[2]
 ROLLOUTS = 2

@@ -15,7 +15,7 @@ from distributed import Client
 from tests.pipeline.conftest import SMALL, reelproof
 
 ROOT = Path(__file__).parents[2]
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("builds")]
+pytestmark = pytest.mark.real
 
 
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

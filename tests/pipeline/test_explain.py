@@ -19,7 +19,7 @@ from reelproof.stages.policy import meanings
 from tests.films import make_film
 from tests.pipeline.conftest import reelproof_here
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("builds")]
+pytestmark = pytest.mark.real
 
 
 LOOKS = ((901, 1.6), (902, 2.0), (903, 1.8))

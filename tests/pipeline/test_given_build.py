@@ -8,7 +8,7 @@ import pytest
 
 from tests.pipeline.conftest import film, reelproof, reelproof_here
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("builds")]
+pytestmark = pytest.mark.real
 
 THOUGHTS = {
     "sound": "At [0.5 s] there is a pattern, and at [2.5 s] it is another one, so the shots differ.",

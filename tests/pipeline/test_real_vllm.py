@@ -30,7 +30,6 @@ from tests.server_builds import VIDEOS, Worked, one_worker, recipe_of_films
 
 pytestmark = [
     pytest.mark.real,
-    pytest.mark.xdist_group("vllm"),
     pytest.mark.skipif(not PYTHON.exists(), reason="no .venv-vllm; `make vllm` makes it"),
 ]
 PATIENCE_S = 600.0
