@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -105,7 +106,7 @@ def test_ticks_of_a_live_stream_that_nobody_takes_are_dropped_and_counted(tmp_pa
 
 def test_a_sender_whose_clock_jumps_ahead_is_brought_back_and_a_long_pause_is_believed(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(ticking.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(ticking, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
     def told(times: list[tuple[float, float]], declared_s: float = 0.0) -> list[float]:
         clock, found = SteadyClock(declared_s), []

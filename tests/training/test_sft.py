@@ -5,6 +5,7 @@ import os
 import pickle
 import re
 import signal
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -156,7 +157,7 @@ def test_finished_run_is_left_as_it_is(model, dataset, plain_run):
 
 def test_steps_are_told_every_few_seconds_and_the_last_one_always(tmp_path, monkeypatch):
     told, now_s = [], iter([100.0, 102.0, 110.0, 111.0])
-    monkeypatch.setattr(runs.time, "monotonic", lambda: next(now_s))
+    monkeypatch.setattr(runs, "time", SimpleNamespace(monotonic=lambda: next(now_s)))
     with RunFolder(tmp_path / "run", {"config": {"steps": 4}}, tell=told.append) as run:
         for step in range(1, 5):
             run.log(step, {"loss": 1 / step, "reward/total": 0.25})
