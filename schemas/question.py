@@ -82,9 +82,8 @@ class Question(Record):
     video_id: str
     source: QuestionSource
     kind: str
-    """Computed: `scene_count`, `frame_order`, `odd_frame`, `foreign_span`, `first_cut`, `reversed`,
-    `motion_half`, `largest_change`, `same_picture`, `frozen_span`, `text_first` or `text_order`.
-    Others: the name of their set or of their writer's request."""
+    """Computed: the kind's name, as `scene_count`; the reference has a table of them. Others: the name of
+    their set or of their writer's request."""
     task: Task
     text: str
     options: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.settings_reference import Setting, settings_of
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.stages.policy import meanings
+from reelproof.stages.questions.computed_kinds import MAKERS
 
 FILE = Path(__file__).parent.parent / "data_cards/reference.md"
 
@@ -30,6 +31,13 @@ def reference_page() -> str:
     lines += ["", "## Reasons", "", "Why a row is not kept, in the policy's order."]
     lines += ["", "| reason | what it says of a row |", "|---|---|"]
     lines += [f"| `{name}` | {says} |" for name, says in meanings(PolicyConfig()).items()]
+    lines += ["", "## Computed questions", "", "Kinds of `questions.computed`; those that are not usual are"]
+    lines += ["asked where a recipe names them.", "", "| kind | what is asked | usual | claims it can test |"]
+    lines += ["|---|---|---|---|"]
+    lines += [
+        f"| `{name}` | {maker.asks} | {'yes' if maker.usual else 'no'} | {', '.join(maker.calibrates)} |"
+        for name, maker in MAKERS.items()
+    ]
     lines += ["", "## Settings", "", "Of a recipe; `--set PATH=VALUE` overrides one."]
     lines += ["", "| setting | what it may be | default | what it does |", "|---|---|---|---|"]
     lines += [

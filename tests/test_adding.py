@@ -76,7 +76,7 @@ def _frames_shown(table: Table) -> Draft | None:
     return Draft(Task.NUMERICAL, "How many frames are shown?", str(len(frames)), frames)
 
 
-FRAMES_SHOWN = Maker(_frames_shown)
+FRAMES_SHOWN = Maker(_frames_shown, "how many frames are shown")
 '''
 
 

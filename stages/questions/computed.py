@@ -17,7 +17,7 @@ VERSION = 5
 
 USUAL = tuple(kind for kind, maker in MAKERS.items() if maker.usual)
 """All but `largest_change`, `same_picture`, `frozen_span`, easy ones for clips that allow little else,
-and those about text, which is read where a recipe says so."""
+those about text, which is read where a recipe says so, and those about stretches: a recipe takes its pick."""
 
 
 class ComputedConfig(MakerConfig):

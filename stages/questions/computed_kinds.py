@@ -7,6 +7,7 @@ import numpy as np
 
 from reelproof.schemas.footage import Clip, CutKind, FrameRef, Scene, hash_distance
 from reelproof.schemas.question import ShownFrame, Task
+from reelproof.schemas.trace import ClaimKind
 from reelproof.stages.questions.computed_frames import (
     all_differ,
     are_told_apart,
@@ -16,6 +17,7 @@ from reelproof.stages.questions.computed_frames import (
     timed,
 )
 from reelproof.stages.questions.computed_repeats import FROZEN_SPAN, SAME_PICTURE
+from reelproof.stages.questions.computed_stretches import STRETCHES
 from reelproof.stages.questions.computed_text import TEXT_FIRST, TEXT_ORDER
 from reelproof.stages.questions.maker import Draft, Maker, MakerConfig, Table, choice
 
@@ -167,17 +169,28 @@ def _foreign(table: Table, length: int) -> list[FrameRef] | None:
 
 
 MAKERS: Mapping[str, Maker] = {
-    "scene_count": Maker(_scene_count),
-    "frame_order": Maker(_frame_order, drawn=True),
-    "odd_frame": Maker(_odd_frame, drawn=True),
-    "foreign_span": Maker(_foreign_span, drawn=True),
-    "first_cut": Maker(_first_cut),
-    "reversed": Maker(_reversed, drawn=True),
-    "motion_half": Maker(_motion_half),
-    "largest_change": Maker(_largest_change, drawn=True, usual=False),
+    "scene_count": Maker(_scene_count, "how many scenes there are", (ClaimKind.CHANGE,)),
+    "frame_order": Maker(
+        _frame_order, "in which order shuffled frames come", (ClaimKind.CHANGE,), drawn=True
+    ),
+    "odd_frame": Maker(_odd_frame, "which frame is another video's", (ClaimKind.MOMENT,), drawn=True),
+    "foreign_span": Maker(
+        _foreign_span, "from when to when another video is shown", (ClaimKind.STRETCH,), drawn=True
+    ),
+    "first_cut": Maker(_first_cut, "when the first cut is", (ClaimKind.CHANGE,)),
+    "reversed": Maker(_reversed, "whether the clip is played backwards", drawn=True),
+    "motion_half": Maker(_motion_half, "which half holds more motion", (ClaimKind.STRETCH,)),
+    "largest_change": Maker(
+        _largest_change,
+        "between which neighbours the picture changes most",
+        (ClaimKind.CHANGE,),
+        drawn=True,
+        usual=False,
+    ),
     "same_picture": SAME_PICTURE,
     "frozen_span": FROZEN_SPAN,
     "text_first": TEXT_FIRST,
     "text_order": TEXT_ORDER,
+    **STRETCHES,
 }
 """What is asked -> how it is made."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from reelproof.schemas.footage import FrameRef, hash_distance
 from reelproof.schemas.question import ShownFrame, Task
+from reelproof.schemas.trace import ClaimKind
 from reelproof.stages.questions.computed_frames import are_told_apart
 from reelproof.stages.questions.maker import Draft, Maker, Table, choice
 
@@ -66,5 +67,9 @@ def _shown_again(own: Sequence[FrameRef], held: int, places: range) -> tuple[Sho
     )
 
 
-SAME_PICTURE = Maker(_same_picture, drawn=True, usual=False)
-FROZEN_SPAN = Maker(_frozen_span, drawn=True, usual=False)
+SAME_PICTURE = Maker(
+    _same_picture, "which two frames show the same picture", (ClaimKind.CHANGE,), drawn=True, usual=False
+)
+FROZEN_SPAN = Maker(
+    _frozen_span, "from when to when the picture stands still", (ClaimKind.STRETCH,), drawn=True, usual=False
+)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from reelproof.schemas.answers.writing import likeness
 from reelproof.schemas.question import Task
+from reelproof.schemas.trace import ClaimKind
 from reelproof.schemas.written import FrameText, TextLine
 from reelproof.stages.questions.computed_frames import timed
 from reelproof.stages.questions.maker import Draft, Maker, Table, choice
@@ -85,5 +86,9 @@ def _likeness(label: str, other: str) -> float:
     return likeness(label, [line])
 
 
-TEXT_FIRST = Maker(_text_first, drawn=True, usual=False)
-TEXT_ORDER = Maker(_text_order, drawn=True, usual=False)
+TEXT_FIRST = Maker(
+    _text_first, "which of some texts can be read first", (ClaimKind.MOMENT,), drawn=True, usual=False
+)
+TEXT_ORDER = Maker(
+    _text_order, "in which order some texts appear", (ClaimKind.CHANGE,), drawn=True, usual=False
+)

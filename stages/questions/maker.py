@@ -11,6 +11,7 @@ from pydantic import Field
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.question import ShownFrame, Task
 from reelproof.schemas.settings import Settings
+from reelproof.schemas.trace import ClaimKind
 from reelproof.schemas.written import FrameText
 
 
@@ -42,6 +43,12 @@ class MakerConfig(Settings):
     largest_change_bits: int = Field(default=6, ge=1, le=64)
     """The perceptual hashes of that pair differ in at least so many bits more than those of any other
     option."""
+    stretches: int = Field(default=4, ge=3, le=8)
+    """So many stretches are to be put in order, or as many as there are pairs of frames."""
+    stretch_options: int = Field(default=4, ge=2, le=8)
+    """The stretch that is reversed, cut out or faster, or the pair that is swapped, is one of so many."""
+    speed_up: int = Field(default=2, ge=2, le=4)
+    """A faster stretch shows one frame in so many: 2 is harder to see than 4."""
     motion_ratio: float = Field(default=1.15, ge=1, le=100)
     """One half holds the most motion if it has at least so many times that of the other."""
     motion_floor: float = Field(default=0.5, ge=0, le=255)
@@ -76,6 +83,10 @@ class Maker(NamedTuple):
 
     make: Callable[[Table], Draft | None]
     """None where the clip does not allow it."""
+    asks: str
+    """What is asked, in words for the reference."""
+    calibrates: tuple[ClaimKind, ...] = ()
+    """Claims of which its answer tells whether they are true: who judges such can be held against it."""
     drawn: bool = False
     """Whether it draws its frames or their places, so that it may be asked several times."""
     usual: bool = True

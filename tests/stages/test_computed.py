@@ -12,6 +12,7 @@ from reelproof.schemas.footage import Clip, CutKind
 from reelproof.schemas.question import Question, Task
 from reelproof.stages.questions.computed import ComputedConfig, computed_questions
 from reelproof.stages.questions.computed_kinds import MAKERS
+from reelproof.stages.questions.computed_stretches import STRETCHES
 from tests.views import made_clip
 
 FREE = {"changed_bits": 0, "foreign_bits": 10, "lone_scene_share": 1.0, "largest_change_bits": 1}
@@ -50,6 +51,8 @@ def chi_square(counts: Counter[str]) -> float:
     return sum((count - expected) ** 2 / expected for count in counts.values())
 
 
+UNTIMED = ("frame_order", "reversed", "stretch_order", "missing_stretch", "faster_stretch")
+
 CRITICAL = {1: 10.8, 2: 13.8, 3: 16.3, 4: 18.5, 5: 20.5, 6: 22.5, 7: 24.3}
 """Of chi-square at p = 0.001, by degrees of freedom."""
 
@@ -67,10 +70,20 @@ def test_every_gold_answer_scores_one_against_itself(asked):
             assert strict_score(each.task, each.answer, each.answer, each.options, each.tolerance) == 1
 
 
-@pytest.mark.parametrize("kind", ["odd_frame", "same_picture", "motion_half", "reversed"])
+OF_FOUR = (
+    "odd_frame",
+    "same_picture",
+    "reversed_stretch",
+    "missing_stretch",
+    "faster_stretch",
+    "swapped_frames",
+)
+
+
+@pytest.mark.parametrize("kind", [*OF_FOUR, "motion_half", "reversed"])
 def test_no_answer_is_favoured(asked, kind):
     counts = Counter(question.answer for question in asked[kind])
-    assert len(counts) == (4 if kind in ("odd_frame", "same_picture") else 2)
+    assert len(counts) == (4 if kind in OF_FOUR else 2)
     assert chi_square(counts) < CRITICAL[len(counts) - 1]
 
 
@@ -206,7 +219,17 @@ def test_still_footage_is_not_asked_when_it_stands_still():
 
 
 @pytest.mark.parametrize(
-    "kind", ["same_picture", "frozen_span", "odd_frame", "foreign_span", "largest_change"]
+    "kind",
+    [
+        "same_picture",
+        "frozen_span",
+        "odd_frame",
+        "foreign_span",
+        "largest_change",
+        "reversed_stretch",
+        "repeated_stretch",
+        "swapped_frames",
+    ],
 )
 def test_no_time_is_named_that_two_frames_carry(kind):
     clip, other = made_clip("v", 20.0), made_clip("w", 20.0)
@@ -214,7 +237,7 @@ def test_no_time_is_named_that_two_frames_carry(kind):
     timeline = (*clip.timeline[:4], beside, *clip.timeline[4:])
     assert f"{beside.time_s:.1f}" == f"{timeline[3].time_s:.1f}"
     clips = [clip.model_copy(update={"timeline": timeline}), other]
-    asked = [each for each in ask(clips, kind, repeats=40) if each.video_id == "v"]
+    asked = [each for each in ask(clips, kind, repeats=64, stretch_options=2) if each.video_id == "v"]
     assert len(asked) >= 5
     for question in asked:
         assert f"{beside.time_s:.1f}" not in re.findall(r"\d+\.\d", f"{question.options} {question.answer}")
@@ -250,7 +273,7 @@ def test_times_shown_are_those_of_the_timeline_or_none(asked):
     for kind, questions in asked.items():
         for question in questions:
             times = [shown.shown_s for shown in question.frames]
-            untimed = kind in ("frame_order", "reversed")
+            untimed = kind in UNTIMED
             assert times == ([None] * len(times) if untimed else timelines[question.clip_id])
 
 
@@ -309,6 +332,7 @@ def test_kinds_that_draw_are_asked_as_often_as_wanted_and_never_the_same_twice()
         "frozen_span",
         "reversed",
         "largest_change",
+        *STRETCHES,
     }
     assert max(counts.values()) == 5
     assert len({question.question_id for question in questions}) == len(questions)
