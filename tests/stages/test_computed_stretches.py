@@ -166,3 +166,14 @@ def test_frames_that_look_alike_are_not_told_apart(kind):
     clip = clip_of(16)
     still = tuple(each.model_copy(update={"phash": "0" * 16}) for each in clip.timeline)
     assert ask(clip.model_copy(update={"timeline": still}), kind, repeats=20, changed_bits=1) == []
+
+
+def test_what_looks_like_another_moment_is_not_shown_again():
+    clip = clip_of(16)
+    like = clip.timeline[9].model_copy(update={"phash": clip.timeline[3].phash})
+    clip = clip.model_copy(update={"timeline": (*clip.timeline[:9], like, *clip.timeline[10:])})
+    asked = ask(clip, "repeated_stretch", repeats=64)
+    assert len(asked) > 10
+    for question in asked:
+        counts = Counter(each.sha256 for each in question.frames)
+        assert max(counts[like.sha256], counts[clip.timeline[3].sha256]) < 2
