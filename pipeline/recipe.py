@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import Field, create_model, field_validator
+from pydantic import Field, create_model, field_validator, model_validator
 
 from reelproof.pipeline.cluster.settings import ClusterConfig
 from reelproof.pipeline.dataset.card import CardConfig
@@ -15,7 +15,13 @@ from reelproof.pipeline.inputs.evaluation_sets import DecontaminationConfig
 from reelproof.pipeline.inputs.sources import SourcesConfig
 from reelproof.pipeline.parts.plan import PartsConfig
 from reelproof.pipeline.settings_text import parse_settings, parse_yaml, read_yaml
-from reelproof.pipeline.teachers.kinds import SignalsTeacherConfig, TeacherConfig, takes_sound
+from reelproof.pipeline.teachers.kinds import (
+    SignalsTeacherConfig,
+    TeacherConfig,
+    TextVerifierConfig,
+    VerifierConfig,
+    takes_sound,
+)
 from reelproof.pipeline.teachers.room import room_for_frames
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.settings import Settings
@@ -84,8 +90,9 @@ class ProbeRole(ProbeConfig):
 class ClaimRole(ClaimConfig):
     """Who judges the claims of thoughts, and how."""
 
-    verifier: TeacherConfig | None = None
-    """By default the first of `teachers` that is not `signals`, or else that."""
+    verifier: VerifierConfig | None = None
+    """By default the first of `teachers` that is not `signals`, or else that. A list is a panel: a claim
+    goes to one after the other until one knows, and first to `text` where it quotes what is written."""
 
 
 class SufficiencyRole(SufficiencyConfig):
@@ -163,6 +170,12 @@ class Recipe(Settings):
     def _can_be_decided(cls, policy: PolicyConfig) -> PolicyConfig:
         return checked_policy(policy)
 
+    @model_validator(mode="after")
+    def _reads_what_it_judges_by(self) -> Self:
+        if self.reads_claimed_text and self.text is None:
+            raise ValueError("claims.verifier names `text`, and no text is read; say `text: {}` as well")
+        return self
+
     @property
     def longest_sound_s(self) -> float | None:
         """Longer clips are handed over without their sound; None where no teacher listens."""
@@ -178,12 +191,24 @@ class Recipe(Settings):
         return self.probes.teacher or self._first_with_eyes
 
     @property
-    def verifier(self) -> TeacherConfig:
-        """Who judges claims: the one named, else the first teacher with eyes of its own.
+    def verifier(self) -> VerifierConfig:
+        """Who judges claims: those named, else the first teacher with eyes of its own.
 
         `signals` beside others judges only where it is named: it cannot tell most of what a model claims.
         """
         return self.claims.verifier or self._first_with_eyes
+
+    @property
+    def verifiers(self) -> tuple[TeacherConfig, ...]:
+        """The models among those who judge claims, in turn."""
+        named = self.verifier if isinstance(self.verifier, tuple) else (self.verifier,)
+        return tuple(each for each in named if not isinstance(each, TextVerifierConfig))
+
+    @property
+    def reads_claimed_text(self) -> bool:
+        """Whether what a claim quotes as written is held against the text that was read."""
+        named = self.verifier if isinstance(self.verifier, tuple) else ()
+        return any(isinstance(each, TextVerifierConfig) for each in named)
 
     @property
     def _first_with_eyes(self) -> TeacherConfig:

@@ -51,6 +51,8 @@ class ClaimKind(StrEnum):
     """Several moments: how they follow on each other."""
     QUOTE = "quote"
     """Words, as said then: held against the lines of speech, and not against frames."""
+    WRITING = "writing"
+    """Words, as written there: held against the text that was read in the frames."""
 
 
 class ControlKind(StrEnum):

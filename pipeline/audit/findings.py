@@ -236,7 +236,7 @@ def _among(
     seen = frozenset(row.number for row in source.rows if row.given.video_id in films)
     thought = frozenset(each.row.number for each in rows if each.traces)
     looked_for = bool(source.films or source.missing or source.unread)
-    verifies = not isinstance(recipe.verifier, SignalsTeacherConfig)
+    verifies = any(not isinstance(each, SignalsTeacherConfig) for each in recipe.verifiers)
     judged = set(measured.filter(pl.col("judged_claims") > 0)["trace_id"]) if verifies else set()
     return {
         Need.ROW: source.numbers,

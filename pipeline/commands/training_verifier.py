@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from reelproof.pipeline.teachers.kinds import open_teacher
@@ -11,6 +11,7 @@ from reelproof.pipeline.workplace import RECIPE, open_workplace
 from reelproof.schemas.answers.scores import cited_spans
 from reelproof.schemas.question import ShownPicture
 from reelproof.stages.answers.claims import ClaimConfig, Thought, verify
+from reelproof.stages.answers.panel import Panel
 from reelproof.stages.teachers.protocol import Teacher
 from reelproof.training.batches import frame_labels
 from reelproof.training.shards import Example
@@ -19,7 +20,7 @@ from reelproof.training.shards import Example
 class TrainingVerifier:
     """Puts each claim of a thought to the verifier with the frames that it cites."""
 
-    def __init__(self, verifier: Teacher, cfg: ClaimConfig) -> None:
+    def __init__(self, verifier: Teacher | Panel, cfg: ClaimConfig) -> None:
         self._verifier = verifier
         self._cfg = cfg
 
@@ -42,9 +43,10 @@ def open_verifier(build_dir: Path, trusted: bool) -> Iterator[TrainingVerifier |
         return
     recipe = open_workplace(str(build_dir)).recipe
     if not trusted:
-        require_trusted((recipe.verifier,))
-    with open_teacher(recipe.verifier) as verifier:
-        yield TrainingVerifier(verifier, recipe.claims)
+        require_trusted(recipe.verifiers)
+    with ExitStack() as stack:
+        members = tuple(stack.enter_context(open_teacher(each)) for each in recipe.verifiers)
+        yield TrainingVerifier(Panel(members), recipe.claims)
 
 
 def _shown(example: Example) -> list[ShownPicture]:

@@ -224,6 +224,11 @@ def _counted(value: Any) -> Any:
         return teacher_identity(value)
     if isinstance(value, tuple):
         return [_counted(each) for each in value]
-    if isinstance(value, Settings) and any(isinstance(each, TEACHER_CONFIGS) for _, each in value):
+    if isinstance(value, Settings) and any(_names_teachers(each) for _, each in value):
         return {name: _counted(each) for name, each in value}
     return value
+
+
+def _names_teachers(value: Any) -> bool:
+    every = value if isinstance(value, tuple) else (value,)
+    return any(isinstance(each, TEACHER_CONFIGS) for each in every)

@@ -1,7 +1,7 @@
 """Questions -> traces -> what a prober, a verifier and a judge say: the steps that ask, for one part."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.parts.step import Ask, Expected, PartStep
@@ -11,11 +11,17 @@ from reelproof.pipeline.steps.clip_sound import CLIP_SOUND, sounds_of
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.questions import QUESTIONS
 from reelproof.pipeline.steps.speech import CLIP_SPEECH
-from reelproof.pipeline.teachers.kinds import TeacherConfig, takes_sound
+from reelproof.pipeline.teachers.kinds import (
+    TeacherConfig,
+    TextVerifierConfig,
+    VerifierConfig,
+    takes_sound,
+)
 from reelproof.schemas.trace import Case, Claim, ProbeResult, Sufficiency, Trace, TraceClaims
 from reelproof.stages.answers import claims, given_traces, probes, provenance, sufficiency, traces
 from reelproof.stages.answers.claims import ClaimConfig, verify_claims
 from reelproof.stages.answers.given_traces import GivenTracesConfig
+from reelproof.stages.answers.panel import Panel
 from reelproof.stages.answers.probes import Probe, ProbeConfig, probe_questions
 from reelproof.stages.answers.provenance import claims_of_traces
 from reelproof.stages.answers.sufficiency import judge_sufficiency
@@ -108,21 +114,32 @@ PROBES = PartStep(
 )
 
 
-def verify_part(run: PartRun, verifier: TeacherConfig, cfg: ClaimConfig) -> Iterator[Claim]:
+def verify_part(run: PartRun, verifier: VerifierConfig, cfg: ClaimConfig) -> Iterator[Claim]:
     """Each claim of each thought, with the cited frames and with others."""
     frames = frames_of(run, asked_of(run))
-    with run.open_teacher(verifier) as teacher:
-        yield from verify_claims(cases_of(run), teacher, cfg, frames)
+    with open_panel(run, verifier) as panel:
+        yield from verify_claims(cases_of(run), panel, cfg, frames)
 
 
-def _verifier(recipe: Recipe) -> tuple[Ask, ...]:
-    role = recipe.claims
-    return (Ask(recipe.verifier, recipe.needs(role.frames_per_claim, role.max_tokens)),)
+@contextmanager
+def open_panel(run: PartRun, verifier: VerifierConfig) -> Iterator[Panel]:
+    """Who judges claims, for as long as the block lasts."""
+    named = verifier if isinstance(verifier, tuple) else (verifier,)
+    teachers = [each for each in named if not isinstance(each, TextVerifierConfig)]
+    with ExitStack() as stack:
+        members = tuple(stack.enter_context(run.open_teacher(each)) for each in teachers)
+        yield Panel(members, reads_text=len(teachers) < len(named))
+
+
+def _verifiers(recipe: Recipe) -> tuple[Ask, ...]:
+    needs = recipe.needs(recipe.claims.frames_per_claim, recipe.claims.max_tokens)
+    return tuple(Ask(each, needs) for each in recipe.verifiers)
 
 
 def _claims(recipe: Recipe, expected: Expected) -> int:
     role = recipe.claims
-    return _rollouts(recipe, expected) * role.claims_per_trace * (1 + role.controls) * role.votes
+    by_one = _rollouts(recipe, expected) * role.claims_per_trace * (1 + role.controls) * role.votes
+    return by_one * len(recipe.verifiers)
 
 
 CLAIMS = PartStep(
@@ -134,7 +151,7 @@ CLAIMS = PartStep(
     after=(FOOTAGE, CLIPS, QUESTIONS, TRACES),
     also=(CLIP_SPEECH,),
     prompts=("CLAIM", "PLACE"),
-    asks=_verifier,
+    asks=_verifiers,
     calls=_claims,
     varies=True,
 )

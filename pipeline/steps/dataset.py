@@ -111,7 +111,7 @@ def build_facts(build: _Build) -> BuildFacts:
         fingerprints={step.name: step.fingerprint for step in build.dag.steps},
         rests_on=build.dag.edges(),
         teachers=tuple(teacher_identity(each.teacher) for each in recipe.teachers),
-        verifiers=(teacher_identity(recipe.verifier),),
+        verifiers=tuple(map(teacher_identity, recipe.verifiers)),
         evaluation_sets=tuple(each.name for each in recipe.contamination.sets),
         prompt_ids=(recipe.rollouts.prompt.prompt_id,),
         prompt_text=recipe.rollouts.prompt.request,

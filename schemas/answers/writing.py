@@ -48,6 +48,8 @@ class Quoted(NamedTuple):
     is_known: bool
     """Whether a frame at the cited time was read, holds text, and none there that is read unsurely."""
     fault: WritingFault | None
+    elsewhere: bool = False
+    """Whether frames that are not cited show it as well, so that no other time can test it."""
 
 
 def quoted_writing(
@@ -95,6 +97,18 @@ def likeness(quote: str, lines: Sequence[TextLine]) -> float:
     return fuzz.partial_ratio(said, there) if len(said) <= len(there) else fuzz.ratio(said, there)
 
 
+def writing_beliefs(quotes: Sequence[Quoted]) -> tuple[float | None, float | None]:
+    """How far what was read bears a claim's quotes out: 1 where all are written in the frames and boxes that
+    it cites, 0 where one surely is not, None where nobody knows; and how far other frames do: 0, or None
+    where they show all of it, too.
+    """
+    if any(each.is_known and each.fault is not None for each in quotes):
+        cited: float | None = 0.0
+    else:
+        cited = 1.0 if quotes and all(each.is_known for each in quotes) else None
+    return cited, None if cited is None or all(each.elsewhere for each in quotes) else 0.0
+
+
 def _judged(
     thought: str,
     shown: Sequence[Shown],
@@ -122,14 +136,15 @@ def _judged(
 
 
 def _one(quote: str, here: Sequence[FrameText], every: Sequence[FrameText], boxes: Sequence[Place]) -> Quoted:
+    elsewhere = any(is_written(quote, each.lines) for each in every if each not in here)
     if any(is_written(quote, _inside(each.lines, boxes)) for each in here):
-        return Quoted(quote, True, None)
+        return Quoted(quote, True, None, elsewhere)
     if any(is_written(quote, each.lines) for each in here):
-        return Quoted(quote, True, WritingFault.OTHER_PLACE)
+        return Quoted(quote, True, WritingFault.OTHER_PLACE, elsewhere)
     seen = [line for each in here for line in _inside(each.lines, boxes)]
     is_known = any(each.lines for each in here) and all(line.is_sure for line in seen)
-    if any(is_written(quote, each.lines) for each in every if each not in here):
-        return Quoted(quote, bool(here), WritingFault.OTHER_TIME)
+    if elsewhere:
+        return Quoted(quote, bool(here), WritingFault.OTHER_TIME, elsewhere)
     return Quoted(quote, is_known, WritingFault.ABSENT)
 
 

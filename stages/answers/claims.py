@@ -1,15 +1,17 @@
 """Thoughts -> claims with cited times, put to a verifier with the cited frames and with others."""
 
+import itertools
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from pydantic import Field
 
 from reelproof.schemas.answers.placed import BoxUnit, in_plain_words
-from reelproof.schemas.answers.quotes import QUOTE_JUDGE, ClaimedQuote, quote_beliefs, said_quotes
+from reelproof.schemas.answers.quotes import ClaimedQuote, said_quotes
 from reelproof.schemas.answers.statements import Statement, cited_frames, cited_statements, timed
-from reelproof.schemas.chat import ChatRequest, Completion, Message, Sampling
+from reelproof.schemas.chat import ChatRequest, Sampling
 from reelproof.schemas.draws import hash32
 from reelproof.schemas.footage import FrameRef, Span
 from reelproof.schemas.question import Shown, ShownFrame
@@ -17,8 +19,9 @@ from reelproof.schemas.settings import Settings
 from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import Case, Claim, ClaimedPlace, ClaimKind, ControlKind
 from reelproof.stages.answers.controls import Control, claim_kind, control_frames
+from reelproof.stages.answers.panel import Judged, Matter, Messages, Panel, as_panel, judge
 from reelproof.stages.answers.places import Around, PutPlace, put_places, with_cutouts
-from reelproof.stages.answers.verdicts import ask_all, belief_of
+from reelproof.stages.answers.quoted import judge_speech, judge_writing
 from reelproof.stages.footage.crops import Cutout, Pictures
 from reelproof.stages.teachers.prompts import claim_messages, place_messages
 from reelproof.stages.teachers.protocol import Teacher
@@ -69,13 +72,14 @@ class _Shot(NamedTuple):
 
 
 class _Put(NamedTuple):
-    """A claim as it is put to the verifier."""
+    """A claim as it is put to the verifier, or as it was judged without one."""
 
     trace_id: str
     place: int
     statement: Statement
-    with_cited: Sequence[ChatRequest] = ()
-    with_controls: Sequence[ChatRequest] = ()
+    matter: Matter = Matter()
+    known: Judged | None = None
+    """By what is said, or by what was read."""
     kind: ClaimKind | None = None
     control: ControlKind | None = None
     frames: tuple[str, ...] = ()
@@ -84,8 +88,16 @@ class _Put(NamedTuple):
     quotes: tuple[ClaimedQuote, ...] = ()
 
 
+class _Answered(NamedTuple):
+    """A claim, and each of its places, with what came of it."""
+
+    put: _Put
+    claim: Judged
+    places: tuple[ClaimedPlace, ...]
+
+
 def verify_claims(
-    cases: Iterable[Case], verifier: Teacher, cfg: ClaimConfig, frames: Mapping[str, bytes]
+    cases: Iterable[Case], verifier: Teacher | Panel, cfg: ClaimConfig, frames: Mapping[str, bytes]
 ) -> Iterator[Claim]:
     """Every claim that cites a time, in the order of the traces and of their sentences.
 
@@ -94,11 +106,12 @@ def verify_claims(
     alone. A claim that no shown frame can stand for is not put to the verifier: its scores are null, as
     they are where the verifier cannot tell. What a claim puts into a box is put by itself, cut out of the
     frame, and held against the same box of another frame and another box of the same (`places.py`).
-    What a claim quotes is held against the lines of speech, and no verifier is asked.
+    What a claim quotes is held against the lines of speech, and no verifier is asked; nor is one of a panel
+    that reads text where what was read tells whether a quote is written there.
 
     Args:
         cases: Questions with their clips and traces.
-        verifier: Who judges.
+        verifier: Who judges, one or a panel.
         cfg: Which claims, with which frames, how often.
         frames: sha256 -> JPEG bytes of every frame that the questions show.
 
@@ -107,17 +120,11 @@ def verify_claims(
     """
     cases = list(cases)
     clips, pictures = _pictures_of_clips(cases), Pictures(frames)
-    put = [each for case in cases for each in _put_claims(case, clips, pictures, verifier.model, cfg)]
-    requests = [request for each in put for request in (*each.with_cited, *each.with_controls)]
-    requests += [request for each in put for request in _about_places(each.places, verifier.model, cfg)]
-    completions = ask_all(
-        requests, verifier, with_cutouts((place for each in put for place in each.places), frames)
-    )
-    for each in put:
-        cited, control = quote_beliefs(each.quotes) or (
-            belief_of(each.with_cited, completions),
-            belief_of(each.with_controls, completions),
-        )
+    panel = as_panel(verifier)
+    reads_text = panel.reads_text
+    put = [each for case in cases for each in _put_claims(case, clips, pictures, reads_text, cfg)]
+    for each, judged, places in _answered(put, panel, cfg, frames):
+        cited, control = judged.beliefs
         yield Claim(
             trace_id=each.trace_id,
             index=each.place,
@@ -129,14 +136,14 @@ def verify_claims(
             control=each.control,
             frames=each.frames,
             control_frames=each.control_frames,
-            verifier=QUOTE_JUDGE if each.quotes else verifier.model,
+            verifier=judged.verifier,
             quotes=each.quotes,
-            places=tuple(_claimed(place, completions, verifier.model, cfg) for place in each.places),
+            places=places,
         )
 
 
 def verify(
-    thoughts: Iterable[Thought], verifier: Teacher, cfg: ClaimConfig, frames: Mapping[str, bytes]
+    thoughts: Iterable[Thought], verifier: Teacher | Panel, cfg: ClaimConfig, frames: Mapping[str, bytes]
 ) -> list[tuple[float, ...]]:
     """The beliefs in each thought's claims by the frames that they cite, where they could be judged.
 
@@ -144,27 +151,32 @@ def verify(
     controls; a faulty box is believed 0. Errors as there.
     """
     pictures = Pictures(frames)
-    put = [list(_put_cited(each, pictures, verifier.model, cfg)) for each in thoughts]
+    put = [list(_put_cited(each, pictures, cfg)) for each in thoughts]
     every = [each for claims in put for each in claims]
-    requests = [request for each in every for request in each.with_cited]
-    requests += [request for each in every for request in _about_places(each.places, verifier.model, cfg)]
-    completions = ask_all(
-        requests, verifier, with_cutouts((place for each in every for place in each.places), frames)
-    )
-    return [tuple(_beliefs(claims, completions, verifier.model, cfg)) for claims in put]
+    answered = _answered(every, as_panel(verifier), cfg, frames)
+    return [tuple(_beliefs(itertools.islice(answered, len(claims)))) for claims in put]
 
 
-def _beliefs(
-    claims: Iterable[_Put], completions: Mapping[str, Completion], model: str, cfg: ClaimConfig
-) -> Iterator[float]:
+def _beliefs(claims: Iterable[_Answered]) -> Iterator[float]:
     for each in claims:
-        judged = quote_beliefs(each.quotes)
-        if (belief := judged[0] if judged else belief_of(each.with_cited, completions)) is not None:
+        if (belief := each.claim.beliefs[0]) is not None:
             yield belief
         for place in each.places:
-            claimed = _claimed(place, completions, model, cfg)
-            if claimed.fault is not None or claimed.belief is not None:
-                yield claimed.belief or 0.0
+            if place.fault is not None or place.belief is not None:
+                yield place.belief or 0.0
+
+
+def _answered(
+    put: Sequence[_Put], panel: Panel, cfg: ClaimConfig, frames: Mapping[str, bytes]
+) -> Iterator[_Answered]:
+    """Each claim in order, with what the panel makes of it and of its places."""
+    places = [place for each in put for place in each.places]
+    matters = [each.matter for each in put] + [_about_place(place) for place in places]
+    judged = judge(matters, panel, partial(_asked, cfg=cfg), with_cutouts(places, frames))
+    of_places = map(_claimed, places, judged[len(put) :])
+    for each, found in zip(put, judged, strict=False):
+        claim = each.known or Judged(found.verifier, found.beliefs or (None, None))
+        yield _Answered(each, claim, tuple(itertools.islice(of_places, len(each.places))))
 
 
 def _pictures_of_clips(cases: Sequence[Case]) -> dict[_Shot, list[FrameRef]]:
@@ -182,7 +194,7 @@ def _put_claims(
     case: Case,
     clips: Mapping[_Shot, Sequence[FrameRef]],
     pictures: Pictures,
-    model: str,
+    reads_text: bool,
     cfg: ClaimConfig,
 ) -> Iterator[_Put]:
     shown = timed(case.question.frames)
@@ -195,10 +207,11 @@ def _put_claims(
         least_bits=cfg.control_bits,
     )
     for trace in case.traces:
-        statements = cited_statements(trace.thought, whole_quotes=bool(case.lines))
+        statements = cited_statements(trace.thought, whole_quotes=reads_text or bool(case.lines))
         for index, statement in enumerate(statements[: cfg.claims_per_trace]):
             if quotes := said_quotes(statement.text, statement.cited, case.lines):
-                yield _Put(trace.trace_id, index, statement, kind=ClaimKind.QUOTE, quotes=quotes)
+                known = judge_speech(quotes)
+                yield _Put(trace.trace_id, index, statement, known=known, kind=ClaimKind.QUOTE, quotes=quotes)
                 continue
             placed = _put_places(statement, shown, pictures, around if cfg.controls else None, cfg)
             put = _Put(trace.trace_id, index, statement, places=placed)
@@ -206,41 +219,47 @@ def _put_claims(
             if places is None:
                 yield put
                 continue
+            texts = case.texts if reads_text else {}
+            if read := judge_writing(statement, shown, texts, cfg.box_unit, cfg.frame_tolerance_s):
+                frames = tuple(shown[place].sha256 for place in places)
+                yield put._replace(known=read, kind=ClaimKind.WRITING, frames=frames)
+                continue
             rng = random.Random(hash32(cfg.seed, statement.text, *places))  # noqa: S311 - draws that repeat
             kind = claim_kind(statement.cited, places)
             controls = list(control_frames(kind, places, shown, elsewhere, cfg.control_bits, rng))[
                 : cfg.controls
             ]
             cited = [shown[place] for place in places]
-            yield _put(put._replace(kind=kind), cited, controls, model, cfg)
+            yield _put(put._replace(kind=kind), cited, controls)
 
 
-def _put(
-    put: _Put, cited: Sequence[ShownFrame], controls: Sequence[Control], model: str, cfg: ClaimConfig
-) -> _Put:
-    requests = [_requests(put.statement, each.frames, model, cfg) for each in controls]
+def _put(put: _Put, cited: Sequence[ShownFrame], controls: Sequence[Control]) -> _Put:
     return put._replace(
-        with_cited=_requests(put.statement, cited, model, cfg),
-        with_controls=[request for group in requests for request in group],
+        matter=Matter(
+            (
+                [_about_claim(put.statement, cited)],
+                [_about_claim(put.statement, each.frames) for each in controls],
+            )
+        ),
         control=controls[0].kind if controls else None,
         frames=tuple(shown.sha256 for shown in cited),
         control_frames=tuple(shown.sha256 for each in controls for shown in each.frames),
     )
 
 
-def _put_cited(thought: Thought, pictures: Pictures, model: str, cfg: ClaimConfig) -> Iterator[_Put]:
+def _put_cited(thought: Thought, pictures: Pictures, cfg: ClaimConfig) -> Iterator[_Put]:
     """A thought's claims as they are put to the verifier with the frames that they cite."""
     shown = timed(thought.shown)
     statements = cited_statements(thought.text, whole_quotes=bool(thought.lines))
     for statement in statements[: cfg.claims_per_trace]:
         if quotes := said_quotes(statement.text, statement.cited, thought.lines):
-            yield _Put("", 0, statement, quotes=quotes)
+            yield _Put("", 0, statement, known=judge_speech(quotes), quotes=quotes)
             continue
         put = _Put("", 0, statement, places=_put_places(statement, shown, pictures, None, cfg))
         places = cited_frames(statement.cited, shown, cfg.frame_tolerance_s, cfg.frames_per_claim)
         if places is not None:
             cited = [shown[place] for place in places]
-            put = put._replace(with_cited=_requests(put.statement, cited, model, cfg))
+            put = put._replace(matter=Matter(([_about_claim(statement, cited)],)))
         yield put
 
 
@@ -261,37 +280,32 @@ def _put_places(
     return tuple(found[: cfg.places_per_claim])
 
 
-def _about_places(places: Iterable[PutPlace], model: str, cfg: ClaimConfig) -> Iterator[ChatRequest]:
-    for each in places:
-        for cutout in each.cutouts:
-            yield from _asked(place_messages(each.place.label, cutout.sha256), model, cfg)
+def _about_place(put: PutPlace) -> Matter:
+    """A box, the same of another frame, and another of its own; nothing where the box is not looked at."""
+
+    def group(cutout: Cutout | None) -> list[Messages]:
+        return [] if cutout is None else [place_messages(put.place.label, cutout.sha256)]
+
+    return Matter(() if put.own is None else (group(put.own), group(put.control), group(put.elsewhere)))
 
 
-def _claimed(
-    put: PutPlace, completions: Mapping[str, Completion], model: str, cfg: ClaimConfig
-) -> ClaimedPlace:
-    def belief(cutout: Cutout | None) -> float | None:
-        if cutout is None:
-            return None
-        return belief_of(_asked(place_messages(put.place.label, cutout.sha256), model, cfg), completions)
-
+def _claimed(put: PutPlace, judged: Judged) -> ClaimedPlace:
+    belief, control, elsewhere = judged.beliefs or (None, None, None)
     return ClaimedPlace(
         **put.place.model_dump(),
         frame_sha256=put.frame,
         fault=put.fault,
-        belief=belief(put.own),
-        control_belief=belief(put.control),
-        elsewhere_belief=belief(put.elsewhere),
+        belief=belief,
+        control_belief=control,
+        elsewhere_belief=elsewhere,
     )
 
 
-def _requests(
-    statement: Statement, shown: Sequence[Shown], model: str, cfg: ClaimConfig
-) -> list[ChatRequest]:
-    return _asked(claim_messages(in_plain_words(statement.text), shown), model, cfg)
+def _about_claim(statement: Statement, shown: Sequence[Shown]) -> Messages:
+    return claim_messages(in_plain_words(statement.text), shown)
 
 
-def _asked(messages: tuple[Message, ...], model: str, cfg: ClaimConfig) -> list[ChatRequest]:
+def _asked(messages: Messages, model: str, cfg: ClaimConfig) -> list[ChatRequest]:
     sampling = Sampling(temperature=cfg.temperature, max_tokens=cfg.max_tokens, seed=cfg.seed)
     return [
         ChatRequest(model=model, messages=messages, sampling=sampling, sample_index=vote)

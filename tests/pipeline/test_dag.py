@@ -86,6 +86,42 @@ def test_who_is_asked_counts_by_identity_and_stands_in_its_section():
     assert asked["sufficiency"] == [0]
 
 
+SERVER = "{kind: server, model: m, urls: ['http://%s/v1']}"
+
+
+def test_a_panel_counts_by_who_is_in_it_and_by_their_order():
+    def claims(verifier: str) -> str:
+        settings = [f"claims.verifier={verifier}", "text={}"]
+        return build_dag(recipe_for_sources("videos", settings)).named("claims").fingerprint
+
+    one, other = SERVER % "one", SERVER % "other"
+    assert claims(f"[{{kind: signals}}, {one}]") == claims(f"[{{kind: signals}}, {other}]")
+    panels = (one, f"[{{kind: signals}}, {one}]", f"[{one}, {{kind: signals}}]", f"[{{kind: text}}, {one}]")
+    assert len(set(map(claims, panels))) == len(panels)
+
+
+def test_each_model_of_a_panel_is_asked_and_text_needs_what_was_read():
+    panel = f"claims.verifier=[{{kind: text}}, {{kind: signals}}, {SERVER % 'one'}]"
+    recipe = recipe_for_sources("videos", [panel, "text={}"])
+    assert [ask.teacher.kind for ask in build_dag(recipe).named("claims").asks] == ["signals", "server"]
+    with pytest.raises(UsageError, match="names `text`, and no text is read"):
+        recipe_for_sources("videos", [panel])
+
+
+@pytest.mark.parametrize(
+    ("verifier", "told"),
+    [
+        ("[]", r"claims\.verifier\.panel: got a list"),
+        ("[{kind: eyes}]", r"claims\.verifier\.panel\.0: .*'text', 'signals', 'server'"),
+        ("[{kind: server, model: m}]", r"claims\.verifier\.panel\.0\.server\.urls: missing"),
+        ("{kind: text}", "'signals', 'server', 'vllm', 'transformers', 'panel'"),
+    ],
+)
+def test_what_is_wrong_with_a_panel_is_told_by_its_place(verifier, told):
+    with pytest.raises(UsageError, match=told):
+        recipe_for_sources("videos", [f"claims.verifier={verifier}"])
+
+
 def test_steps_come_after_what_they_rest_on():
     seen: set[str] = set()
     dag = build_dag(RECIPE)
