@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -48,10 +49,11 @@ def streamed(path: Path, times: int = 1) -> Iterator[str]:
 
 
 class Paced:
-    """What a real camera does: each packet is sent when it is due."""
+    """What a real camera does: each packet is sent when it is due, or so many times as soon."""
 
-    def __init__(self, film: Path) -> None:
-        self.film = film
+    def __init__(self, film: Path, speed: float = 1.0, first: int = 0) -> None:
+        """Packets before the `first` were sent before anybody was connected."""
+        self.film, self._speed, self._first = film, speed, first
         self.began_at = 0.0
         """When the first packet was sent."""
 
@@ -61,10 +63,9 @@ class Paced:
             copy = out.add_stream_from_template(stream)
             self.began_at = time.time()
             first = None
-            for packet in source.demux(stream):
-                if packet.dts is None:
-                    continue
-                due_s = float(packet.dts * packet.time_base)
+            packets = (packet for packet in source.demux(stream) if packet.dts is not None)
+            for packet in islice(packets, self._first, None):
+                due_s = float(packet.dts * packet.time_base) / self._speed
                 first = due_s if first is None else first
                 time.sleep(max(self.began_at + due_s - first - time.time(), 0))
                 packet.stream = copy
@@ -72,9 +73,9 @@ class Paced:
 
 
 @contextmanager
-def paced(film: Path) -> Iterator[tuple[str, Paced]]:
-    """The address of a server that sends a film as fast as it plays, and how that goes."""
-    sender = Paced(film)
+def paced(film: Path, speed: float = 1.0, first: int = 0) -> Iterator[tuple[str, Paced]]:
+    """The address of a server that sends a film as fast as it plays, and how that goes; see Paced."""
+    sender = Paced(film, speed, first)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -46,7 +46,7 @@ def _film(job: FilmJob) -> Iterator[TicksTold]:
     beats = _Beats()
     for timed in _frames_from(path, exact, job.from_tick * stride_s - film.offset_s - _BORDER_S):
         yield from (Ticked(each, time.time()) for each in maker.offer(timed) if each.number >= job.from_tick)
-        yield from beats.after_another()
+        yield from beats.after(timed)
     yield from (Ticked(each, time.time()) for each in maker.finish() if each.number >= job.from_tick)
     yield Over(True, "it ended")
 
@@ -77,14 +77,16 @@ def _live(job: LiveJob) -> Iterator[TicksTold]:
         yield Connected(film)
         recording.begin(film.offset_s)
         maker = TickMaker(film.video_id, job.window, job.footage, reel.pixel_aspect, film.offset_s)
-        clock, beats = SteadyClock(reel.declared_s), _Beats()
-        for timed in reel.frames(job.footage.exact):
+        clock, beats = SteadyClock(reel.declared_s, reel.fps), _Beats()
+        for timed in reel.arrivals(job.footage.exact):
             yield from recording.done()
+            yield from beats.after(timed)
+            if timed is None:
+                continue
             steady = clock.tell(timed)
             if clock.jumped:
                 yield ClockJumped(timed.time_s)
             yield from (Ticked(each, time.time()) for each in maker.offer(steady))
-            yield from beats.after_another()
         yield from (Ticked(each, time.time()) for each in maker.finish())
         recording.end()
         yield from recording.done()
@@ -131,13 +133,13 @@ class _Recording:
 
 
 class _Beats:
-    """Tells now and then how many frames there were."""
+    """Tells now and then that something came, and how many frames there were."""
 
     def __init__(self) -> None:
         self._frames, self._last = 0, time.monotonic()
 
-    def after_another(self) -> Iterator[Beat]:
-        self._frames += 1
+    def after(self, timed: TimedFrame | None) -> Iterator[Beat]:
+        self._frames += timed is not None
         if time.monotonic() - self._last >= _BEAT_S:
             self._last = time.monotonic()
             yield Beat(self._frames)
@@ -146,8 +148,10 @@ class _Beats:
 class SteadyClock:
     """Times of a stream without the jumps ahead that its sender's clock made and the wall's did not."""
 
-    def __init__(self, declared_s: float) -> None:
+    def __init__(self, declared_s: float, fps: float = 0.0) -> None:
+        """Of a stream that declares its length, or 0, and its frames a second, or 0."""
         self._is_bound = declared_s > 0
+        self._max_jump_s = max(_MAX_JUMP_S, 3 / fps if fps > 0 else 0.0)
         self._shift_s = 0.0
         self._last: tuple[float, float] | None = None
         self.jumped = False
@@ -158,7 +162,7 @@ class SteadyClock:
         self.jumped = False
         if self._last is not None and not self._is_bound:
             ahead_s = timed.time_s - self._last[0]
-            if ahead_s > _MAX_JUMP_S and now - self._last[1] < ahead_s / 2:
+            if ahead_s > self._max_jump_s and now - self._last[1] < ahead_s / 2:
                 self._shift_s, self.jumped = self._shift_s - ahead_s + 0.04, True
         self._last = timed.time_s, now
         return timed._replace(time_s=round(timed.time_s + self._shift_s, 3)) if self._shift_s else timed

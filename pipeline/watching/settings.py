@@ -88,7 +88,8 @@ class StreamConfig(Settings):
     """A stream, or a model, that is gone is tried again after 1 s, 2 s, 4 s, … and at most so long."""
     silent_s: float = Field(default=60, ge=1, le=3600)
     """Whatever decodes is ended where it tells nothing for so long, and another is started for what comes
-    next of a stream; of a film, the next one is watched."""
+    next of a stream; of a film, the next one is watched. A stream that sends nothing for a quarter of it is
+    lost, and connected to again: for a camera that shows less than a picture in 15 s, it has to be more."""
     waiting: int = Field(default=256, ge=1, le=100_000)
     """So many windows may wait to be judged; of a live stream the oldest further ones are dropped and
     counted, any other is read more slowly."""

@@ -35,6 +35,8 @@ SCHEMES = ("http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "srt", "udp", "tcp
 _PROTOCOLS = "http,https,httpproxy,tls,tcp,udp,rtp,srtp,rtsp,rtsps,rtmp,rtmps,srt,crypto,data"
 _LOOK_EVERY_S = 0.5
 _SETTLED_S = 2.0
+_OPENING, _SILENT = 0.9, 0.25
+"""Of what its decoder may take to tell anything: what a connection may take to open, and to go on."""
 
 
 class FilmTick(NamedTuple):
@@ -263,7 +265,9 @@ class Connections:
     def _job(self, cfg: WatchConfig) -> LiveJob:
         return LiveJob(
             address=self._address,
-            stream=self._stream,
+            stream=self._stream._replace(
+                opening_s=_OPENING * cfg.stream.silent_s, silent_s=_SILENT * cfg.stream.silent_s
+            ),
             name=self.name,
             number=len(self._films),
             from_tick=self._next_tick,

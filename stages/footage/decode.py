@@ -141,6 +141,10 @@ class Reel:
         within three frames (H.264 and HEVC with B-frames): half the decoding, and a cut is still placed
         within two frames.
         """
+        yield from (timed for timed in self.arrivals(exact) if timed is not None)
+
+    def arrivals(self, exact: bool) -> Iterator[TimedFrame | None]:
+        """What `frames` gives, and None for each packet of which no frame came (yet): a sign of life."""
         watch = self._watch()
         ahead = LookAhead(self._reads(), watch, is_live=self._live is not None)
         clock = self._begin([read.arrival for read in ahead.head])
@@ -172,7 +176,8 @@ class Reel:
         reads, watch = SpanReads(self._reads(), cut), self._watch()
         clock = self._begin_at(survey.spans[0].stamp)
         for timed in self._shown(LookAhead(iter(reads), watch), watch, clock, survey.leaves_out):
-            yield timed._replace(begins_span=cut.number > 0 and timed.stamp == cut.stamp)
+            if timed is not None:
+                yield timed._replace(begins_span=cut.number > 0 and timed.stamp == cut.stamp)
         self.is_sound = reads.is_whole and not (self.damaged or self.faults)
 
     def _reads(self) -> Iterator[Read]:
@@ -187,11 +192,14 @@ class Reel:
 
     def _shown(
         self, ahead: LookAhead, watch: LossWatch, clock: Clock, leaves_out: bool
-    ) -> Iterator[TimedFrame]:
+    ) -> Iterator[TimedFrame | None]:
         if leaves_out:
             self._decoder.skip_frame = "NONREF"
         borders = Borders(self._tick_s)
         for number, frame in self._decode(ahead, watch, clock, leaves_out, borders):
+            if frame is None:
+                yield None
+                continue
             stamp = self._stamp(frame)
             if self._is_leading(stamp):
                 continue
@@ -221,7 +229,7 @@ class Reel:
         head = [read.arrival for read in ahead.head]
         clock = self._begin(head)
         decoded = self._decode(ahead.without_more(), watch, clock, leaves_out=False, borders=Borders(0))
-        _, first = next(decoded, (0, None))
+        first = next((frame for _, frame in decoded if frame is not None), None)
         if first is None:
             raise UnusableVideoError(QuarantineKind.UNREADABLE, f"no frame could be decoded: {self.faults}")
         stamps_known = all(each.stamp is not None and each.is_shown for each in head)
@@ -263,8 +271,8 @@ class Reel:
 
     def _decode(
         self, ahead: Iterable[Read], watch: LossWatch, clock: Clock, leaves_out: bool, borders: Borders
-    ) -> Iterator[tuple[int, VideoFrame]]:
-        """Frames, and the numbers of the packets that they came in."""
+    ) -> Iterator[tuple[int, VideoFrame | None]]:
+        """Frames, and the numbers of the packets that they came in; None for a packet that gave none."""
         length_bytes = nal_length_bytes(self.codec, self._decoder.extradata)
         last: Arrival | None = None
         for packet, arrival, after_trouble in ahead:
@@ -288,7 +296,7 @@ class Reel:
 
     def _given(
         self, packet: "Packet[VideoStream] | None", arrival: Arrival, watch: LossWatch
-    ) -> Iterator[tuple[int, VideoFrame]]:
+    ) -> Iterator[tuple[int, VideoFrame | None]]:
         none: list[VideoFrame] = []
         frames, said = self._faults.heard("decoding", lambda: self._decoder.decode(packet), none)
         if self._is_leading(arrival.stamp):
@@ -297,3 +305,5 @@ class Reel:
             watch.complains(arrival, of_lost_frames=tell_of_lost_frames(said))
         for frame in frames:
             yield frame.opaque if isinstance(frame.opaque, int) else arrival.number, frame
+        if not frames:
+            yield arrival.number, None

@@ -9,6 +9,9 @@ from av.video.stream import VideoStream
 ArrivingPacket: TypeAlias = "Packet[VideoStream]"
 Tap = Callable[["Packet[VideoStream]"], None]
 
+_SOON = {"fpsprobesize": "2"}
+"""So many frames, not 20, tell the rate: slow cameras would be waited for."""
+
 
 def _nobody(_: "Packet[VideoStream]") -> None:
     """Nobody else wants the packets."""
@@ -22,12 +25,14 @@ class Stream(NamedTuple):
     format: str | None = None
     """FFmpeg's name of the device or container, where opening it does not tell."""
     options: tuple[tuple[str, str], ...] = ()
-    timeout_s: float = 15.0
+    opening_s: float = 54.0
+    """FFmpeg may take so long to find out what it is, from its first packets."""
+    silent_s: float = 15.0
     """Nothing for so long counts as its end."""
     tap: Tap = _nobody
     """Is handed each packet as it arrives, before it is decoded."""
 
     def opened(self) -> dict[str, Any]:
         """How `av.open` is called."""
-        options = {"protocol_whitelist": self.protocols, **dict(self.options)}
-        return {"options": options, "format": self.format, "timeout": self.timeout_s}
+        options = {"protocol_whitelist": self.protocols, **_SOON, **dict(self.options)}
+        return {"options": options, "format": self.format, "timeout": (self.opening_s, self.silent_s)}

@@ -1,5 +1,6 @@
 """An open container -> its packets in the order of decoding, with what was said while they were read."""
 
+import math
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,8 @@ from reelproof.stages.footage.live import Stream
 
 CODECS_WITH_DISPOSABLE_FRAMES = {"h264", "hevc"}
 _AHEAD, _AHEAD_BYTES = 96, 16 << 20
-_LIVE_AHEAD = 8  # a third of a second
+_LIVE_AHEAD, _LIVE_AHEAD_S = 8, 1.0
+_LIVE_HEAD_S = 2.0
 _HEAD_BYTES = 4096
 _MAX_READ_ERRORS = 16
 _HARMLESS = ("unable to decode APP fields",)
@@ -109,38 +111,60 @@ def _one(demuxed: "Iterator[Packet[VideoStream]]") -> "list[Packet[VideoStream]]
 class LookAhead:
     """Packets in order, each given away once those that follow it are known: up to 96, or 16 MB of them.
 
-    Of a live stream only a few after the first: waiting for them would be a delay.
+    Of a live stream waiting is a delay: there, those of two seconds do at the beginning, and later those of
+    one, or eight of them.
     """
 
     def __init__(self, reads: Iterator[Read], watch: LossWatch, is_live: bool = False) -> None:
-        self._reads, self._watch, self._most = reads, watch, _AHEAD
+        self._reads, self._watch = reads, watch
+        self._most, self._most_s = _AHEAD, _LIVE_HEAD_S if is_live else math.inf
         self._waiting: deque[Read] = deque()
         self._bytes = 0
         self._fill()
         self.head = list(self._waiting)
         """Those that are known at the beginning."""
-        self._most = _LIVE_AHEAD if is_live else _AHEAD
+        if is_live:
+            self._most, self._most_s = _LIVE_AHEAD, _LIVE_AHEAD_S
 
     def __iter__(self) -> Iterator[Read]:
         self.head = []
-        while self._waiting:
+        while self._waiting or self._read_another():
             read = self._waiting.popleft()
             self._bytes -= read.packet.size
-            self._fill()
+            self._fill(read)
             yield read
 
     def without_more(self) -> list[Read]:
         """Those that are known now; the rest stays unread."""
         return list(self._waiting)
 
-    def _fill(self) -> None:
+    def _fill(self, given: Read | None = None) -> None:
+        """Read on until enough is known of what follows the one that is given away."""
         while len(self._waiting) < self._most and self._bytes < _AHEAD_BYTES:
-            read = next(self._reads, None)
-            if read is None:
+            known = [given, *self._waiting] if given else self._waiting
+            if known and self._reaches(known[0].packet, known[-1].packet):
                 return
+            if not self._read_another():
+                return
+
+    def _read_another(self) -> bool:
+        """Whether there was one."""
+        read = next(self._reads, None)
+        if read is not None:
             self._watch.arrives(read.arrival)
             self._waiting.append(read)
             self._bytes += read.packet.size
+        return read is not None
+
+    def _reaches(self, first: "Packet[VideoStream]", last: "Packet[VideoStream]") -> bool:
+        """Whether a live stream is known so far past when the first is shown; what is shown before it, too.
+
+        Packets without times do not tell: a few of them have to do.
+        """
+        if first.pts is None or last.dts is None:
+            return self._most_s < math.inf and len(self._waiting) >= _LIVE_AHEAD
+        ahead = last.dts + (last.duration or 0) - first.pts
+        return ahead * float(last.time_base or 0) >= self._most_s
 
 
 def tell_of_lost_frames(said: Sequence[str]) -> bool:

@@ -11,13 +11,18 @@ from av.video.stream import VideoStream
 
 _LEAST_S = 2.0
 _ONLY_IN_MATROSKA = {"vp8", "theora"}
+_SAYS_HOW = {"h264", "hevc"}
+"""In a stream that was joined between key frames, only the packets say how to decode it."""
 _NOT_RECORDED = {"rawvideo"}
 """Too large to keep as it comes."""
 
 
 def _format(packet: "Packet[VideoStream]") -> str:
     """QuickTime keeps both times of a packet, and Matroska holds what that does not."""
-    return "matroska" if packet.stream.codec_context.name in _ONLY_IN_MATROSKA else "mov"
+    codec = packet.stream.codec_context
+    if codec.name in _SAYS_HOW and not codec.extradata:
+        return "mpegts"
+    return "matroska" if codec.name in _ONLY_IN_MATROSKA else "mov"
 
 
 class Recorded(NamedTuple):

@@ -31,7 +31,7 @@ from reelproof.stages.footage.decode import TimedFrame
 from tests.films import make_film
 from tests.pipeline.test_child import FAULTY
 from tests.stages.test_watching import tick
-from tests.streaming import as_stream, streamed
+from tests.streaming import as_stream, paced, streamed
 
 FILM = WatchedFilm(number=0, video_id="v", name="f", path=None, offset_s=0.0, began_at=0.0)
 
@@ -108,8 +108,8 @@ def test_a_sender_whose_clock_jumps_ahead_is_brought_back_and_a_long_pause_is_be
     now = [0.0]
     monkeypatch.setattr(ticking, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
-    def told(times: list[tuple[float, float]], declared_s: float = 0.0) -> list[float]:
-        clock, found = SteadyClock(declared_s), []
+    def told(times: list[tuple[float, float]], declared_s: float = 0.0, fps: float = 0.0) -> list[float]:
+        clock, found = SteadyClock(declared_s, fps), []
         for now[0], time_s in times:
             found.append(clock.tell(TimedFrame(time_s, None, False)).time_s)
         return found
@@ -118,6 +118,7 @@ def test_a_sender_whose_clock_jumps_ahead_is_brought_back_and_a_long_pause_is_be
     assert told(jump) == [0.0, 0.1, pytest.approx(0.14), pytest.approx(0.24)]
     assert told(jump, declared_s=4000) == [0.0, 0.1, 3600.0, 3600.1]
     assert told([(0.0, 0.0), (60.0, 60.0)]) == [0.0, 60.0]
+    assert told([(0.0, 0.0), (0.1, 20.0), (0.2, 40.0)], fps=0.05) == [0.0, 20.0, 40.0]
 
 
 def test_a_journal_keeps_what_the_memory_needs_and_no_more(tmp_path, monkeypatch):
@@ -187,6 +188,27 @@ def test_a_decoder_that_is_lost_costs_a_connection_and_its_frames_are_counted(tm
     assert befalls == "hang" or lost.lost_frames == 123 - came
     assert [each.kind for each in found if isinstance(each, sources.Note)][1] == "reconnect"
     assert not list((tmp_path / "out/recording").glob("*.part"))
+
+
+@pytest.mark.parametrize(("first", "frames"), [(0, 60), (1, 20)])
+def test_a_slow_camera_is_alive_as_long_as_packets_come(tmp_path, first, frames):
+    """A frame a second, ten times as fast; from its beginning, and from after a key frame on."""
+    shots, slow = [(1, 60.0)], {"g": "40", "bf": "0", "sc_threshold": "0"}
+    film = make_film(tmp_path / "film.mp4", shots, fps=1, options=slow)
+    cfg = WatchConfig.model_validate({"stream": {"patience_s": 0, "silent_s": 4}})
+    recorder = Recorder(tmp_path / "out", 60)
+    with paced(film, speed=10, first=first) as (address, sender):
+        source = open_source(address, recorder)
+        arrivals = source.arrivals(cfg, Known(), threading.Event())
+        seen = [(each, time.time() - sender.began_at) for each in arrivals]
+    ticks = [(each.tick.number, at) for each, at in seen if isinstance(each, FilmTick)]
+    assert [each.kind for each, _ in seen if isinstance(each, sources.Note)] == ["ended"]
+    assert [number for number, _ in ticks] == list(range(60 - frames - first, 60 - first))
+    assert ticks[0][1] < 4 or first  # it is not read to its end first
+    (whole,) = recorder.recordings(0, 60)[:1]
+    with Scanner(ChildLimits()) as scanner:
+        cut = scanner.cut([whole], whole.starts_s, whole.starts_s + 5, tmp_path / "clip.mp4", 1.0)
+    assert (cut.start_s, cut.end_s) == (whole.starts_s, whole.starts_s + 5)
 
 
 def test_a_film_that_its_decoder_does_not_survive_ends_no_watch(tmp_path):
