@@ -8,6 +8,7 @@ from typing import Any
 from reelproof.pipeline.parts.step import PartStep, Step, WholeStep
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.steps.answers import CLAIMS, PROBES, PROVENANCE, SUFFICIENCY, TRACES
+from reelproof.pipeline.steps.calibration import CALIBRATION, KNOWN_CLAIMS
 from reelproof.pipeline.steps.clip_sound import CLIP_SOUND
 from reelproof.pipeline.steps.dataset import CARD, CHECKSUMS, CROISSANT, SHARDS, STATISTICS
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE, STORYBOARDS
@@ -31,6 +32,8 @@ OVER_PARTS: tuple[PartStep, ...] = (
     QUESTIONS,
     TRACES,
     PROBES,
+    KNOWN_CLAIMS,
+    CALIBRATION,
     CLAIMS,
     PROVENANCE,
     SUFFICIENCY,

@@ -27,6 +27,7 @@ from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.settings import Settings
 from reelproof.stages.answers.claims import ClaimConfig
 from reelproof.stages.answers.given_traces import GivenTracesConfig
+from reelproof.stages.answers.known_claims import CalibrationConfig
 from reelproof.stages.answers.probes import ProbeConfig
 from reelproof.stages.answers.sufficiency import SufficiencyConfig
 from reelproof.stages.answers.traces import RolloutConfig
@@ -153,6 +154,9 @@ class Recipe(Settings):
     rollouts: RolloutConfig = RolloutConfig()
     probes: ProbeRole = ProbeRole()
     claims: ClaimRole = ClaimRole()
+    calibration: CalibrationConfig | None = None
+    """Verifiers are put claims whose truth is known: a belief becomes a probability, and verdicts of one that
+    cannot tell true from false become unknown. By default beliefs are as they come."""
     sufficiency: SufficiencyRole | None = None
     """A judge says what the observations of a thought lead to; by default nobody does."""
     checks: ChecksConfig = ChecksConfig()

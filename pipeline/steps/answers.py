@@ -1,27 +1,22 @@
 """Questions -> traces -> what a prober, a verifier and a judge say: the steps that ask, for one part."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.parts.step import Ask, Expected, PartStep
 from reelproof.pipeline.recipe import Recipe, SharedTeacher, SufficiencyRole
 from reelproof.pipeline.steps.asking import asked_of, cases_of, frames_of, most_shown
+from reelproof.pipeline.steps.calibration import CALIBRATION, open_panel, verifiers_of, weights_of
 from reelproof.pipeline.steps.clip_sound import CLIP_SOUND, sounds_of
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.questions import QUESTIONS
 from reelproof.pipeline.steps.speech import CLIP_SPEECH
-from reelproof.pipeline.teachers.kinds import (
-    TeacherConfig,
-    TextVerifierConfig,
-    VerifierConfig,
-    takes_sound,
-)
+from reelproof.pipeline.teachers.kinds import TeacherConfig, VerifierConfig, takes_sound
 from reelproof.schemas.trace import Case, Claim, ProbeResult, Sufficiency, Trace, TraceClaims
 from reelproof.stages.answers import claims, given_traces, probes, provenance, sufficiency, traces
 from reelproof.stages.answers.claims import ClaimConfig, verify_claims
 from reelproof.stages.answers.given_traces import GivenTracesConfig
-from reelproof.stages.answers.panel import Panel
 from reelproof.stages.answers.probes import Probe, ProbeConfig, probe_questions
 from reelproof.stages.answers.provenance import claims_of_traces
 from reelproof.stages.answers.sufficiency import judge_sufficiency
@@ -117,23 +112,8 @@ PROBES = PartStep(
 def verify_part(run: PartRun, verifier: VerifierConfig, cfg: ClaimConfig) -> Iterator[Claim]:
     """Each claim of each thought, with the cited frames and with others."""
     frames = frames_of(run, asked_of(run))
-    with open_panel(run, verifier) as panel:
+    with open_panel(run, verifier, weights_of(run)) as panel:
         yield from verify_claims(cases_of(run), panel, cfg, frames)
-
-
-@contextmanager
-def open_panel(run: PartRun, verifier: VerifierConfig) -> Iterator[Panel]:
-    """Who judges claims, for as long as the block lasts."""
-    named = verifier if isinstance(verifier, tuple) else (verifier,)
-    teachers = [each for each in named if not isinstance(each, TextVerifierConfig)]
-    with ExitStack() as stack:
-        members = tuple(stack.enter_context(run.open_teacher(each)) for each in teachers)
-        yield Panel(members, reads_text=len(teachers) < len(named))
-
-
-def _verifiers(recipe: Recipe) -> tuple[Ask, ...]:
-    needs = recipe.needs(recipe.claims.frames_per_claim, recipe.claims.max_tokens)
-    return tuple(Ask(each, needs) for each in recipe.verifiers)
 
 
 def _claims(recipe: Recipe, expected: Expected) -> int:
@@ -149,9 +129,9 @@ CLAIMS = PartStep(
     sections=("verifier", "claims"),
     makes=Claim,
     after=(FOOTAGE, CLIPS, QUESTIONS, TRACES),
-    also=(CLIP_SPEECH,),
+    also=(CLIP_SPEECH, CALIBRATION),
     prompts=("CLAIM", "PLACE"),
-    asks=_verifiers,
+    asks=verifiers_of,
     calls=_claims,
     varies=True,
 )

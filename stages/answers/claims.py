@@ -11,6 +11,7 @@ from pydantic import Field
 from reelproof.schemas.answers.placed import BoxUnit, in_plain_words
 from reelproof.schemas.answers.quotes import ClaimedQuote, said_quotes
 from reelproof.schemas.answers.statements import Statement, cited_frames, cited_statements, timed
+from reelproof.schemas.answers.subjects import Subject, subject_of
 from reelproof.schemas.chat import ChatRequest, Sampling
 from reelproof.schemas.draws import hash32
 from reelproof.schemas.footage import FrameRef, Span
@@ -18,6 +19,7 @@ from reelproof.schemas.question import Shown, ShownFrame
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import Case, Claim, ClaimedPlace, ClaimKind, ControlKind
+from reelproof.schemas.written import FrameText
 from reelproof.stages.answers.controls import Control, claim_kind, control_frames
 from reelproof.stages.answers.panel import Judged, Matter, Messages, Panel, as_panel, judge
 from reelproof.stages.answers.places import Around, PutPlace, put_places, with_cutouts
@@ -121,8 +123,7 @@ def verify_claims(
     cases = list(cases)
     clips, pictures = _pictures_of_clips(cases), Pictures(frames)
     panel = as_panel(verifier)
-    reads_text = panel.reads_text
-    put = [each for case in cases for each in _put_claims(case, clips, pictures, reads_text, cfg)]
+    put = [each for case in cases for each in _put_claims(case, clips, pictures, panel, cfg)]
     for each, judged, places in _answered(put, panel, cfg, frames):
         cited, control = judged.beliefs
         yield Claim(
@@ -194,7 +195,7 @@ def _put_claims(
     case: Case,
     clips: Mapping[_Shot, Sequence[FrameRef]],
     pictures: Pictures,
-    reads_text: bool,
+    panel: Panel,
     cfg: ClaimConfig,
 ) -> Iterator[_Put]:
     shown = timed(case.question.frames)
@@ -207,10 +208,10 @@ def _put_claims(
         least_bits=cfg.control_bits,
     )
     for trace in case.traces:
-        statements = cited_statements(trace.thought, whole_quotes=reads_text or bool(case.lines))
+        statements = cited_statements(trace.thought, whole_quotes=panel.reads_text or bool(case.lines))
         for index, statement in enumerate(statements[: cfg.claims_per_trace]):
             if quotes := said_quotes(statement.text, statement.cited, case.lines):
-                known = judge_speech(quotes)
+                known = panel.weighed(judge_speech(quotes), Subject.QUOTE)
                 yield _Put(trace.trace_id, index, statement, known=known, kind=ClaimKind.QUOTE, quotes=quotes)
                 continue
             placed = _put_places(statement, shown, pictures, around if cfg.controls else None, cfg)
@@ -219,8 +220,7 @@ def _put_claims(
             if places is None:
                 yield put
                 continue
-            texts = case.texts if reads_text else {}
-            if read := judge_writing(statement, shown, texts, cfg.box_unit, cfg.frame_tolerance_s):
+            if read := _read(statement, shown, case.texts, panel, cfg):
                 frames = tuple(shown[place].sha256 for place in places)
                 yield put._replace(known=read, kind=ClaimKind.WRITING, frames=frames)
                 continue
@@ -233,13 +233,29 @@ def _put_claims(
             yield _put(put._replace(kind=kind), cited, controls)
 
 
+def _read(
+    statement: Statement,
+    shown: Sequence[ShownFrame],
+    texts: Mapping[str, FrameText],
+    panel: Panel,
+    cfg: ClaimConfig,
+) -> Judged | None:
+    """What the text that was read makes of a claim; None where none was, or it does not tell."""
+    if not panel.reads_text:
+        return None
+    read = judge_writing(statement, shown, texts, cfg.box_unit, cfg.frame_tolerance_s)
+    weighed = panel.weighed(read, Subject.WRITING) if read else None
+    return weighed if weighed and weighed.beliefs[0] is not None else None
+
+
 def _put(put: _Put, cited: Sequence[ShownFrame], controls: Sequence[Control]) -> _Put:
     return put._replace(
         matter=Matter(
             (
                 [_about_claim(put.statement, cited)],
                 [_about_claim(put.statement, each.frames) for each in controls],
-            )
+            ),
+            subject_of(put.statement.text),
         ),
         control=controls[0].kind if controls else None,
         frames=tuple(shown.sha256 for shown in cited),
@@ -259,7 +275,7 @@ def _put_cited(thought: Thought, pictures: Pictures, cfg: ClaimConfig) -> Iterat
         places = cited_frames(statement.cited, shown, cfg.frame_tolerance_s, cfg.frames_per_claim)
         if places is not None:
             cited = [shown[place] for place in places]
-            put = put._replace(matter=Matter(([_about_claim(statement, cited)],)))
+            put = put._replace(matter=Matter(([_about_claim(statement, cited)],), subject_of(statement.text)))
         yield put
 
 

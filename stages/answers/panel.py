@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from reelproof.schemas.answers.subjects import Subject
+from reelproof.schemas.calibration import Step, worth
 from reelproof.schemas.chat import ChatRequest, Message
 from reelproof.stages.answers.verdicts import ask_all, belief_of
 from reelproof.stages.teachers.protocol import Teacher
@@ -15,6 +17,7 @@ class Matter(NamedTuple):
 
     groups: tuple[Sequence[Messages], ...] = ()
     """With what is to bear it out, then with each of what it is held against; a group has one belief."""
+    subject: Subject = Subject.OTHER
 
 
 class Judged(NamedTuple):
@@ -31,6 +34,21 @@ class Panel(NamedTuple):
     """In turn: a claim of which one says that it cannot know is put to the next."""
     reads_text: bool = False
     """Whether what a claim quotes as written is first held against the text that was read."""
+    calibrated: Mapping[tuple[str, Subject], Sequence[Step]] | None = None
+    """What beliefs of a verifier in claims of a subject are worth, of those that are able; None where nobody
+    measured it, and beliefs are as they come."""
+
+    def is_able(self, verifier: str, subject: Subject) -> bool:
+        """Whether its beliefs are worth anything."""
+        return self.calibrated is None or bool(self.calibrated.get((verifier, subject)))
+
+    def weighed(self, judged: Judged, subject: Subject) -> Judged:
+        """The same with beliefs as probabilities; unknown where the verifier is unable."""
+        if self.calibrated is None:
+            return judged
+        steps = self.calibrated.get((judged.verifier, subject), ())
+        known = [None if each is None or not steps else worth(steps, each) for each in judged.beliefs]
+        return judged._replace(beliefs=tuple(known))
 
 
 def as_panel(verifier: Teacher | Panel) -> Panel:
@@ -44,7 +62,7 @@ def judge(
     requests_for: Callable[[Messages, str], list[ChatRequest]],
     frames: Mapping[str, bytes],
 ) -> list[Judged]:
-    """Each by the first that knows what the first group comes to; by the last one where none does.
+    """Each by the first that is able, and knows what the first group comes to; by the last where none does.
 
     Args:
         matters: What is judged; one without groups is put to nobody.
@@ -65,10 +83,12 @@ def judge(
                 for group in matters[place].groups
             ]
             for place in waiting
+            if panel.is_able(member.model, matters[place].subject)
         }
         requests = [request for groups in asked.values() for group in groups for request in group]
         completions = ask_all(requests, member, frames)
         for place, groups in asked.items():
-            judged[place] = Judged(member.model, tuple(belief_of(group, completions) for group in groups))
+            found = Judged(member.model, tuple(belief_of(group, completions) for group in groups))
+            judged[place] = panel.weighed(found, matters[place].subject)
         waiting = [place for place in waiting if judged[place].beliefs[0] is None]
     return judged

@@ -63,13 +63,22 @@ def read_frames(
         if before is None or not _looks_same(before, image):
             lines = tuple(_lines(reader.read(image), image))
         before = image
-        yield FrameText(
-            video_id=frame.video_id,
-            sha256=frame.sha256,
-            time_s=frame.time_s,
-            reader=reader.name,
-            lines=tuple(line.model_copy(update={"time_s": frame.time_s}) for line in lines),
-        )
+        yield _text_of(frame, lines, reader)
+
+
+def read_picture(frame: FrameRef, image: np.ndarray, reader: Reader) -> FrameText:
+    """What is written in one frame, whose picture this is. (H, W, 3) uint8 RGB"""
+    return _text_of(frame, tuple(_lines(reader.read(image), image)), reader)
+
+
+def _text_of(frame: FrameRef, lines: Iterable[TextLine], reader: Reader) -> FrameText:
+    return FrameText(
+        video_id=frame.video_id,
+        sha256=frame.sha256,
+        time_s=frame.time_s,
+        reader=reader.name,
+        lines=tuple(line.model_copy(update={"time_s": frame.time_s}) for line in lines),
+    )
 
 
 def frames_to_read(clips: Iterable[Clip], cfg: WrittenConfig) -> list[FrameRef]:

@@ -40,6 +40,7 @@ def test_reference_holds_what_a_recipe_writes_down():
         "questions": {"asked": {"writer": {"kind": "signals"}}},
         "sufficiency": {"judge": given},
         "text": {},
+        "calibration": {},
         "speech": {},
     }
     sets = {"contamination": {"sets": [{"name": "a", "file": "b"}]}}
