@@ -10,9 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-import numpy as np
-from scipy.stats import rankdata
-
 from reelproof.schemas.answers.subjects import FRAMES_SHOW, Subject
 from reelproof.schemas.calibration import BINS, Calibration, KnownClaim, Plant, ReliabilityBin, Step, worth
 from reelproof.schemas.intervals import wilson
@@ -77,12 +74,15 @@ def _calibration(verifier: str, subject: Subject, claims: Sequence[KnownClaim]) 
 
 def told_apart(said: Sequence[_Said]) -> float:
     """Chance that a true claim is believed more than a false one, ties counting half: the area under the ROC
-    curve, by Mann and Whitney's ranks.
+    curve (Mann and Whitney 1947).
     """
-    ranks = rankdata([each.belief for each in said])
-    true = np.array([each.is_true for each in said])
-    above = ranks[true].sum() - true.sum() * (true.sum() + 1) / 2
-    return float(above / (true.sum() * (~true).sum()))
+    above, below = 0.0, 0
+    for _, here in groupby(sorted(said), key=lambda each: each.belief):
+        held = [each.is_true for each in here]
+        true, false = sum(held), len(held) - sum(held)
+        above += true * (below + false / 2)
+        below += false
+    return above / (below * (len(said) - below))
 
 
 def fitted(said: Sequence[_Said]) -> tuple[Step, ...]:
