@@ -51,6 +51,8 @@ class Choice(NamedTuple):
     """What was refused; null where nothing was."""
     logprobs: tuple[float, ...]
     """Of its tokens; empty where they are not told, or not of all."""
+    token_ids: tuple[int, ...] = ()
+    """As vLLM tells them, its end included; empty from other services."""
 
     @property
     def mean_logprob(self) -> float | None:
@@ -120,7 +122,8 @@ def _choice(choice: Mapping[str, Any]) -> Choice:
     refusal = message.get("refusal") or (ending.replace("_", " ") if ending in _REFUSED_ENDINGS else None)
     if refusal:
         return Choice(text, "error", f"refused: {clean_text(refusal)}", _logprobs(choice))
-    return Choice(text, "length" if ending in _CUT_ENDINGS else "stop", None, _logprobs(choice))
+    reason = "length" if ending in _CUT_ENDINGS else "stop"
+    return Choice(text, reason, None, _logprobs(choice), token_ids_in(choice.get("token_ids")))
 
 
 def message_text(message: Mapping[str, Any]) -> str:
@@ -169,6 +172,12 @@ def _logprobs(choice: Mapping[str, Any]) -> tuple[float, ...]:
     told = [each.get("logprob") for each in listed if isinstance(each, dict)]
     numbers = tuple(float(each) for each in told if isinstance(each, int | float) and math.isfinite(each))
     return numbers if len(numbers) == len(told) else ()
+
+
+def token_ids_in(told: Any) -> tuple[int, ...]:
+    """Ids that a reply lists; none where they are no list of numbers."""
+    ids = told if isinstance(told, list) else []
+    return tuple(ids) if all(isinstance(each, int) for each in ids) else ()
 
 
 def _count(told: Any) -> int:

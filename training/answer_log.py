@@ -11,7 +11,15 @@ from typing import Any
 from pydantic import BaseModel
 
 from reelproof.training.runs import model_path
-from reelproof.training.sampling import Ask, CutOff, Said, Sampler, SamplingConfig, not_all_refused
+from reelproof.training.sampling import (
+    OF_ROLLOUTS,
+    Ask,
+    CutOff,
+    Said,
+    Sampler,
+    SamplingConfig,
+    not_all_refused,
+)
 from reelproof.training.shards import Example
 
 
@@ -86,7 +94,8 @@ class AnswerLog:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with self._file.open("a") as file:
             for sample_id, said in answers.items():
-                row = {"setup": self._setup, "sample_id": sample_id, **said._asdict()}
+                told = {name: value for name, value in said._asdict().items() if name not in OF_ROLLOUTS}
+                row = {"setup": self._setup, "sample_id": sample_id, **told}
                 file.write(json.dumps(row) + "\n")
 
 

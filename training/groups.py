@@ -57,7 +57,12 @@ def teaches(group: Group) -> bool:
 def example_row(step: int, group: Group) -> dict[str, Any]:
     """A line of rollouts.jsonl."""
     rollouts = [
-        {"text": said.text, "reward": reward, "components": dict(scored.components)}
+        {
+            "text": said.text,
+            "reward": reward,
+            "components": dict(scored.components),
+            "version": said.version,
+        }
         for said, reward, scored in zip(group.said, group.rewards, group.scored, strict=True)
     ]
     return {

@@ -46,6 +46,9 @@ class GrpoConfig(Settings):
     overlong_tokens: int = Field(default=0, ge=0, le=32_768)
     """A rollout loses reward by its share of the last so many tokens before the limit, 1 at the limit (DAPO's
     soft overlong punishment); 0 has none."""
+    most_importance: float | None = Field(default=2.0, gt=0)
+    """A token that a server drew counts as often as the trainer makes it likelier than the server did, at
+    most so often (truncated importance sampling, as in TRL and verl); null counts all once."""
 
 
 class TemporalConfig(Settings):
@@ -67,6 +70,10 @@ class PolicyLoss(NamedTuple):
     """Of the tokens whose ratio left the clip range."""
     kl: Tensor
     """Mean divergence a token."""
+    mismatch: Tensor
+    """Mean distance, a token, between the log-probabilities of the trainer and of the server that drew."""
+    importance: Tensor
+    """Mean weight of a token that was drawn by a server; 1 where none was."""
 
 
 def group_advantages(rewards: Tensor, scale: Scale = "group_std") -> Tensor:
@@ -95,10 +102,12 @@ def policy_loss(
     cfg: GrpoConfig,
     length_limit: int,
     reference: Tensor | None = None,
+    drawn: Tensor | None = None,
 ) -> PolicyLoss:
     """Clipped surrogate of log-probabilities `new` against `old`, plus `kl` × divergence from `reference`.
 
     `new`, `old`, `reference`: (N, T); `advantages`: (N,); `counted`: (N, T) bool, tokens of the completions.
+    `drawn`, (N, T): what a server drew them with, where it may differ from `old`.
     """
     gap = new - old
     if cfg.ratio == "sequence":
@@ -116,8 +125,22 @@ def policy_loss(
         drift = drift * ratio
     tokens = counted.sum().clamp_min(1)
     outside = ((ratio != clipped) & counted).sum() / tokens
-    total = average(losses + cfg.kl * drift, counted, cfg.normalise, length_limit)
-    return PolicyLoss(total, outside, (drift * counted).sum() / tokens)
+    weights = importance_weights(old, old if drawn is None else drawn, cfg.most_importance)
+    total = average(weights * losses + cfg.kl * drift, counted, cfg.normalise, length_limit)
+    gaps = torch.zeros_like(old) if drawn is None else (old - drawn).abs()
+    means = [(each * counted).sum() / tokens for each in (drift, gaps, weights)]
+    return PolicyLoss(total, outside, *means)
+
+
+def importance_weights(old: Tensor, drawn: Tensor, most: float | None) -> Tensor:
+    """How often each token counts that was drawn with other log-probabilities than the trainer's. (N, T)
+
+    Its ratio of probabilities, cut off at `most`: without bias up to there, and of bounded variance. Source:
+    Yao et al. 2025, "Your efficient RL framework secretly brings you off-policy RL training".
+    """
+    if most is None:
+        return torch.ones_like(old)
+    return torch.exp(old - drawn).clamp(max=most)
 
 
 def kl_estimate(new: Tensor, reference: Tensor) -> Tensor:

@@ -4,7 +4,9 @@ Every process knows all groups of a step. Each draws every n-th lot of questions
 piece of the kept groups; lots and pieces do not depend on how many processes there are.
 """
 
+import math
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
 import torch
@@ -16,7 +18,13 @@ from reelproof.schemas.answers.scores import is_right
 from reelproof.training.batches import Batch
 from reelproof.training.curriculum import Curriculum
 from reelproof.training.groups import Group, right_answers, shuffle_frames, teaches
-from reelproof.training.grpo import group_advantages, overlong_penalty, policy_loss, temporal_bonus
+from reelproof.training.grpo import (
+    PolicyLoss,
+    group_advantages,
+    overlong_penalty,
+    policy_loss,
+    temporal_bonus,
+)
 from reelproof.training.logprobs import (
     Bundle,
     bundle_batch,
@@ -26,11 +34,16 @@ from reelproof.training.logprobs import (
     whole_batch,
 )
 from reelproof.training.networks import shares_prompts
+from reelproof.training.preflight import SetupError
 from reelproof.training.rewards import Scored, Verifier, score_completions
 from reelproof.training.rl_settings import RlConfig
-from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
+from reelproof.training.sampling import Ask, LocalSampler, Said, SamplingConfig
+from reelproof.training.served import ServedSampler
 from reelproof.training.shards import Example
 from reelproof.training.trainer import Trainer
+
+_Drawn = list[tuple[int, tuple[Any, ...]]]
+"""Places of questions, with what a group has beside its question."""
 
 
 class Learner:
@@ -40,7 +53,7 @@ class Learner:
         self,
         cfg: RlConfig,
         trainer: Trainer,
-        sampler: LocalSampler,
+        sampler: LocalSampler | ServedSampler,
         reference: Any,
         verifier: Verifier | None,
     ) -> None:
@@ -49,11 +62,18 @@ class Learner:
         self.forbidden = forbidden_tokens(sampler.processor)
         self.processes = PartialState()
         self.together = max(1, cfg.batch_rows // cfg.rollouts)
+        self._thread = ThreadPoolExecutor(1)
+        self._coming: tuple[list[Example], Future[_Drawn]] | None = None
 
     def collect(self, curriculum: Curriculum, shards: Any, step: int) -> list[Group]:
         """All groups that a step drew, those that teach nothing among them."""
         groups: list[Group] = []
         for again in range(self.cfg.refill_rounds + 1):
+            if self._coming is not None:
+                questions, drawn = self._coming
+                self._coming = None
+                groups += self._joined(questions, drawn.result())
+                continue
             missing = self.cfg.questions - sum(teaches(group) for group in groups)
             seen = [group.example.question_id for group in groups]
             questions = curriculum.draw(shards, missing, step, again, seen) if missing else []
@@ -62,19 +82,40 @@ class Learner:
             groups += self.roll_out(questions, step, again)
         return groups
 
+    def go_ahead(self, curriculum: Curriculum, shards: Any, step: int) -> None:
+        """Have another thread draw the rollouts of a step to come, which `collect` then takes up."""
+        questions = curriculum.draw(shards, self.cfg.questions, step, 0)
+        self._coming = questions, self._thread.submit(self._share, questions, step, 0)
+
+    def publish(self, version: int) -> None:
+        """From now on rollouts are drawn with the weights as they are; those under way end before."""
+        if self._coming is not None:
+            wait([self._coming[1]])
+        self.sampler.publish(version)
+
     def roll_out(self, examples: Sequence[Example], step: int, again: int) -> list[Group]:
         """Draw, read and reward `rollouts` completions of each question; every process has all of them."""
+        return self._joined(examples, self._share(examples, step, again))
+
+    def _share(self, examples: Sequence[Example], step: int, again: int) -> _Drawn:
+        """What this process draws of them. A server is given all of it at once."""
         seed = self.cfg.sampling.seed + 1_000_003 * step + 101 * again
-        lot = max(1, self.cfg.sampling.batch_rows // self.cfg.rollouts)
-        starts = range(0, len(examples), lot)
-        self.sampler.network.eval()
-        mine: list[tuple[int, tuple[Any, ...]]] = []
+        is_served = isinstance(self.sampler, ServedSampler)
+        lot = self.cfg.sampling.batch_rows // self.cfg.rollouts
+        if is_served:
+            lot = math.ceil(len(examples) / self.processes.num_processes)
+        starts = range(0, len(examples), max(1, lot))
+        mine: _Drawn = []
         for first in starts[self.processes.process_index :: self.processes.num_processes]:
-            groups = self._draw(examples[first : first + lot], seed + first, step / self.cfg.steps)
+            part = examples[first : first + starts.step]
+            groups = self._draw(part, seed + first * (not is_served), step / self.cfg.steps)
             # The others have the questions already, frames and all.
             mine += [
                 (first + place, (each.said, each.scored, each.rewards)) for place, each in enumerate(groups)
             ]
+        return mine
+
+    def _joined(self, examples: Sequence[Example], mine: _Drawn) -> list[Group]:
         found = dict(gather_object(mine))
         return [Group(example, *found[place]) for place, example in enumerate(examples)]
 
@@ -159,13 +200,15 @@ class Learner:
                 cfg.prompt,
                 device,
             )
+            _check_prompts(batch, groups[part])
             mask = batch.counted if isinstance(batch, Bundle) else batch.counted[:, 1:]
+            drawn = _as_drawn(said, mask)
             if not cfg.grpo.learn_truncated:
                 mask = mask & torch.tensor([each.finished for each in said], device=device).unsqueeze(1)
             # Pieces add up to the loss over all rollouts at once.
             by_token = cfg.grpo.normalise == "token"
             share = float(mask.sum()) / tokens if by_token else len(said) / rewards.numel()
-            pieces.append(_Piece(batch, mask, gains[part].flatten(), share if is_mine else 0.0))
+            pieces.append(_Piece(batch, mask, gains[part].flatten(), share if is_mine else 0.0, drawn))
         return pieces
 
     @torch.no_grad()
@@ -185,19 +228,23 @@ class Learner:
         reference: Sequence[Tensor | None],
     ) -> dict[str, float]:
         cfg, accelerator = self.cfg, self.trainer.accelerator
-        sums = torch.zeros(3, device=accelerator.device)
+        sums = torch.zeros(len(PolicyLoss._fields), device=accelerator.device)
         for place, (piece, before, start) in enumerate(zip(pieces, old, reference, strict=True)):
             with self.trainer.part_of_step(last=place == len(pieces) - 1):
                 now = self._chances(self.trainer.network, piece.batch)
                 before = now.detach() if before is None else before
                 limit = cfg.sampling.max_tokens
-                out = policy_loss(now, before, piece.gains, piece.learned, cfg.grpo, limit, start)
+                out = policy_loss(
+                    now, before, piece.gains, piece.learned, cfg.grpo, limit, start, piece.drawn
+                )
                 # Devices' gradients are averaged, the loss is a sum over devices.
                 accelerator.backward(out.loss * piece.share * self.processes.num_processes)
             sums += torch.stack([each.detach() for each in out]) * piece.share
-        loss, clipped, kl = accelerator.reduce(sums, "sum").tolist()
+        loss, clipped, kl, mismatch, importance = accelerator.reduce(sums, "sum").tolist()
         update = self.trainer.apply()
         told = {"loss": loss, "clipped_share": clipped, "kl": kl}
+        if isinstance(self.sampler, ServedSampler):
+            told |= {"rollouts/logprob_mismatch": mismatch, "rollouts/importance": importance}
         return {**told, "grad_norm": update.grad_norm, "learning_rate": update.learning_rate}
 
 
@@ -211,3 +258,34 @@ class _Piece(NamedTuple):
     """(N,) advantages."""
     share: float
     """Of the step's loss."""
+    drawn: Tensor | None
+    """(N, T) log-probabilities of a server that drew them."""
+
+
+def _as_drawn(said: Sequence[Said], counted: Tensor) -> Tensor | None:
+    """A server's log-probabilities, each in the place of its token; None where no server drew."""
+    told = [each for one in said for each in one.logprobs]
+    if not told:
+        return None
+    return torch.zeros(counted.shape, device=counted.device).masked_scatter(
+        counted, torch.tensor(told, device=counted.device)
+    )
+
+
+def _check_prompts(batch: Bundle | Batch, groups: Sequence[Group]) -> None:
+    """Raise SetupError where a server read a question in other tokens than the trainer learns from."""
+    inputs = batch.prompts if isinstance(batch, Bundle) else batch.inputs
+    seen = inputs["attention_mask"].bool()
+    if isinstance(batch, Batch):
+        seen &= ~batch.counted
+    copies = len(seen) // len(groups)
+    for group, row, mask in zip(groups, inputs["input_ids"][::copies], seen[::copies], strict=True):
+        theirs, ours = group.said[0].prompt_ids, tuple(row[mask].tolist())
+        if theirs and theirs != ours:
+            pairs = enumerate(zip(theirs, ours, strict=False))
+            same = next((place for place, (one, other) in pairs if one != other), "the end")
+            raise SetupError(
+                f"the server reads question {group.example.question_id} in {len(theirs)} tokens, the trainer "
+                f"in {len(ours)}, and they differ from place {same} on. Serve the very model that is "
+                "trained, with its chat template and the settings of its image processor"
+            )

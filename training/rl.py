@@ -6,6 +6,8 @@ optimizer steps on the rest. Logged apart: every reward component, dropped group
 
 import math
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 from accelerate import Accelerator
@@ -19,10 +21,15 @@ from reelproof.training.preflight import SetupError, check_frames, check_length,
 from reelproof.training.rewards import Verifier, check_rewards
 from reelproof.training.rl_settings import RlConfig as RlConfig
 from reelproof.training.runs import RunFolder, Tell, model_path
-from reelproof.training.sampling import LocalSampler
+from reelproof.training.served import open_rollouts
 from reelproof.training.sft import SOME_UNUSED, TrainSummary, Watch
 from reelproof.training.shards import open_shards, stream_in_order
 from reelproof.training.trainer import Trainer
+
+Serve = Callable[[RlConfig, str], AbstractContextManager[str]]
+"""A run's settings and its model -> the address of a vLLM server that was started for it."""
+_MAY_CHANGE = {"url", "key_variable", "handover", "patience_s"}
+"""Where a server stands, and who pays, makes no other run."""
 
 
 def train_rl(
@@ -33,13 +40,14 @@ def train_rl(
     verifier: Verifier | None = None,
     watch: Watch | None = None,
     tell: Tell = lambda _: None,
+    serve: Serve | None = None,
 ) -> TrainSummary:
     """Train `model` on DIR's `rl` rows into `out`; a killed run goes on from its last checkpoint.
 
-    `verifier` gives the evidence reward; `watch` is called where a checkpoint is due, and at the end; `tell`
-    gets a line every few seconds. A run that is finished is left as it is. Several processes share out the
-    questions and learn as one does. Raises DatasetError and SetupError, before
-    weights are loaded, where data, model, rewards and settings do not fit.
+    `verifier` gives the evidence reward; `serve` starts the server of `backend.kind: vllm`; `watch` is called
+    where a checkpoint is due, and at the end; `tell` gets a line every few seconds. A run that is finished is
+    left as it is. Several processes share out the questions and learn as one does. Raises DatasetError and
+    SetupError, before weights are loaded, where data, model, rewards and settings do not fit.
     """
     path = model_path(model)
     shards = open_shards(build_dir, cfg.shards)
@@ -66,9 +74,9 @@ def train_rl(
         "dataset_sha256": shards.dataset_sha256,
         "policy": shards.policy,
         "frames": frames._asdict(),
-        "config": cfg.model_dump(mode="json"),
+        "config": cfg.model_dump(mode="json", exclude={"backend": _MAY_CHANGE}),
     }
-    with RunFolder(out, setup, accelerator.is_main_process, tell) as run:
+    with RunFolder(out, setup, accelerator.is_main_process, tell) as run, ExitStack() as opened:
         if finished := TrainSummary.of(run):
             return finished
         set_seed(cfg.seed)
@@ -77,26 +85,38 @@ def train_rl(
         trainer = Trainer(accelerator, network, cfg.optimizer, cfg.steps * cfg.updates)
         trainer.kept.append(curriculum)
         first = trainer.resume(run)
-        sampler = LocalSampler(accelerator.unwrap_model(trainer.network), processor, cfg.prompt)
+        policy = accelerator.unwrap_model(trainer.network)
+        backend = cfg.backend
+        if serve is not None and backend.kind == "vllm" and accelerator.is_main_process:
+            backend = backend.model_copy(update={"url": opened.enter_context(serve(cfg, model))})
+        sampler = open_rollouts(policy, processor, cfg.prompt, backend, out / "served")
         learner = Learner(cfg, trainer, sampler, reference, verifier)
         began, loss, tokens = time.perf_counter(), math.nan, 0
         for step in range(first + 1, cfg.steps + 1):
+            is_saved = step % cfg.checkpoint_every_steps == 0
+            learner.publish(step - 1)
             groups = learner.collect(curriculum, shards, step)
             curriculum.refresh(groups)
             kept = [group for group in groups if teaches(group)]
+            if cfg.backend.ahead and not is_saved and step < cfg.steps:
+                learner.go_ahead(curriculum, shards, step + 1)
+            sampler.rest()
             report = learner.learn(kept) if kept else {}
             loss = report.get("loss", loss)
             tokens += sum(said.tokens for group in groups for said in group.said)
             spent = time.perf_counter() - began
+            oldest = min(said.version for group in groups for said in group.said)
             counts = {"groups": len(groups), "groups_without_variance": len(groups) - len(kept)}
+            counts["rollouts/versions_behind"] = step - 1 - oldest
             run.log(step, {**report, **components(groups), **counts, "seconds": spent})
             if step % cfg.examples_every_steps == 0 or step == 1:
                 run.append("rollouts.jsonl", [example_row(step, group) for group in groups[:4]])
-            if step % cfg.checkpoint_every_steps == 0 and step < cfg.steps:
+            if is_saved and step < cfg.steps:
                 trainer.checkpoint(run, step)
-            if watch is not None and (step % cfg.checkpoint_every_steps == 0 or step == cfg.steps):
-                watch(step, accelerator.unwrap_model(trainer.network))
+            if watch is not None and (is_saved or step == cfg.steps):
+                watch(step, policy)
         spent = time.perf_counter() - began
+        sampler.close()
         save_network(accelerator, trainer.network, processor, run, model_path(model))
         summary = TrainSummary(run.model, cfg.steps, loss, spent, tokens / max(spent, 1e-9))
         run.write_outcome({"state": "done", "processes": accelerator.num_processes, **summary._asdict()})

@@ -11,6 +11,7 @@ from reelproof.training.grpo import GrpoConfig, TemporalConfig
 from reelproof.training.networks import LoraSettings
 from reelproof.training.rewards import RewardConfig
 from reelproof.training.sampling import SamplingConfig
+from reelproof.training.served import RolloutConfig
 from reelproof.training.shards import ShardsConfig
 from reelproof.training.trainer import OptimizerConfig
 
@@ -29,6 +30,7 @@ class RlConfig(Settings):
     updates: int = Field(default=1, ge=1, le=16)
     """One round makes so many optimizer steps; from the second on the clip range matters."""
     sampling: SamplingConfig = SamplingConfig()
+    backend: RolloutConfig = RolloutConfig()
     rewards: RewardConfig = RewardConfig()
     grpo: GrpoConfig = GrpoConfig()
     temporal: TemporalConfig | None = None

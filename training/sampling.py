@@ -60,6 +60,16 @@ class Said(NamedTuple):
     """Its share of its batch's time."""
     refused: str = ""
     """Why the server would not answer this one request, where it would not."""
+    logprobs: tuple[float, ...] = ()
+    """Of each token, as the server that drew a rollout tells it; empty from others."""
+    prompt_ids: tuple[int, ...] = ()
+    """The prompt as that server read it."""
+    version: int = 0
+    """So many steps of training made the weights that drew it."""
+
+
+OF_ROLLOUTS = ("logprobs", "prompt_ids", "version")
+"""Fields of `Said` that training alone looks at."""
 
 
 class _Bundle(NamedTuple):
@@ -91,6 +101,16 @@ class LocalSampler:
 
     def __init__(self, network: Any, processor: Any, prompt: PromptConfig) -> None:
         self.network, self.processor, self.prompt = network, processor, prompt
+        self.version = 0
+
+    def publish(self, version: int) -> None:
+        """The weights, which are the trainer's own, are now of this version."""
+        self.version = version
+
+    def rest(self) -> None:
+        """Nothing is kept that training needs."""
+
+    close = rest
 
     @classmethod
     def load(cls, model: str, prompt: PromptConfig) -> "LocalSampler":
@@ -104,6 +124,7 @@ class LocalSampler:
     def sample(self, asks: Sequence[Ask], cfg: SamplingConfig) -> list[Said]:
         """Draw in batches; `cfg.seed` and the order of the asks decide what is drawn."""
         said: list[Said] = []
+        self.network.eval()
         with torch.random.fork_rng(devices=list(range(torch.cuda.device_count()))):
             torch.manual_seed(cfg.seed)
             for bundle in self._bundles(asks, cfg):
@@ -138,6 +159,7 @@ class LocalSampler:
         out = self.network.generate(
             **prompts,
             **drawing,
+            repetition_penalty=1.0,  # a model's own would draw from what is not trained
             num_return_sequences=bundle.copies,
             max_new_tokens=cfg.max_tokens,
             suppress_tokens=forbidden_tokens(self.processor),
@@ -156,7 +178,7 @@ class LocalSampler:
             finished = ids[length - 1] in ends
             mean = sum(logprobs[:length]) / length
             whole = told[place // bundle.copies] + text
-            yield Said(whole, tuple(ids[:length]), length, mean, finished, share)
+            yield Said(whole, tuple(ids[:length]), length, mean, finished, share, version=self.version)
 
 
 class _Chances(LogitsProcessor):

@@ -25,11 +25,9 @@ _MAY_GO = ("logprobs", "seed", "temperature", "top_p", "max_tokens")
 """Fields that some services forbid; without them an answer is less well described, or less repeatable."""
 
 
-class BackendConfig(Settings):
-    """Where completions come from."""
+class ServerAddress(Settings):
+    """Where a server is, and where its key is kept."""
 
-    kind: Literal["transformers", "server"] = "transformers"
-    """The model runs in this process (`transformers`) or behind a `server`."""
     url: str = Field(default="http://127.0.0.1:8000/v1", pattern=r"^https?://")
     """The address of an OpenAI-compatible server, for `server`."""
     key_variable: str = Field(default="OPENAI_API_KEY", pattern=r"^[A-Z_][A-Z0-9_]*$")
@@ -37,12 +35,19 @@ class BackendConfig(Settings):
     wanted."""
 
 
+class BackendConfig(ServerAddress):
+    """Where completions come from."""
+
+    kind: Literal["transformers", "server"] = "transformers"
+    """The model runs in this process (`transformers`) or behind a `server`."""
+
+
 class ServerSampler:
     """A model behind a server."""
 
     def __init__(self, backend: BackendConfig, model: str, prompt: PromptConfig) -> None:
         """Raises SetupError for a server that does not answer, wants another key or serves other models."""
-        self._server, self._model, self._prompt = _Server(backend), model, prompt
+        self._server, self._model, self._prompt = Server(backend), model, prompt
         self._left_out: frozenset[str] = frozenset()
         """Fields of a request that the service forbids, as it told."""
         served = self._server.models()
@@ -134,13 +139,24 @@ class ServerSampler:
         return Said("", (), 0, None, False, 0.0, refused=self._server.without_key(why))
 
 
-class _Server:
+class Server:
     """One address with its key, and what its faults are called here."""
 
-    def __init__(self, backend: BackendConfig) -> None:
+    def __init__(self, backend: ServerAddress) -> None:
         self._backend = backend
         self._key = os.environ.get(backend.key_variable, "").strip() or _NO_KEY
         self.client = OpenAI(base_url=backend.url, api_key=self._key, max_retries=4)
+        self._root = backend.url.rstrip("/").removesuffix("/v1")
+
+    def get(self, path: str) -> Any:
+        """What it says beside the OpenAI protocol."""
+        client = self.client.with_options(max_retries=0)
+        return json.loads(client.get(f"{self._root}/{path}", cast_to=bytes))
+
+    def post(self, path: str, body: dict[str, Any]) -> None:
+        """Have it do something beside that."""
+        client = self.client.with_options(max_retries=0)
+        client.post(f"{self._root}/{path}", body=body, cast_to=bytes)
 
     def models(self) -> list[str]:
         """The models that it lists; none where it has no such list, as some do not. Raises SetupError."""

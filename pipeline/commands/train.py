@@ -66,7 +66,8 @@ def dpo(typed: Typed) -> None:
 def rl(typed: Typed, verifier: "Verifier | None") -> None:
     """Reward a model for right and grounded answers to the questions of DIR (GRPO)."""
     from reelproof.pipeline.commands.trained import train_and_tell
+    from reelproof.pipeline.teachers.rollout_server import rollout_server
     from reelproof.training.rl import RlConfig, train_rl
 
-    do = partial(train_rl, *typed[:3], typed.settings(RlConfig), verifier)
+    do = partial(train_rl, *typed[:3], typed.settings(RlConfig), verifier, serve=rollout_server)
     train_and_tell(do, typed.build_dir, typed.out, "tts")

@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -15,26 +15,28 @@ _held: dict[str, FileLock] = {}
 """Device -> its lock, for as long as this process lives: its servers share the devices that it holds."""
 
 
-def claim_gpus(count: int, lock_folder: Path) -> tuple[str, ...]:
+def claim_gpus(count: int, lock_folder: Path, but: Collection[str] = ()) -> tuple[str, ...]:
     """So many devices, by index or UUID; none where the machine has none (a CPU build of vLLM).
 
-    Where CUDA_VISIBLE_DEVICES names some, only those. Raises TeacherUnavailable where too few are free.
+    Where CUDA_VISIBLE_DEVICES names some, only those, and none of `but`. Raises TeacherUnavailable where too
+    few are free.
     """
-    present = visible_gpus()
-    if not present:
+    if not visible_gpus():
         return ()
+    present = [device for device in visible_gpus() if device not in but]
     with FileLock(lock_folder / "gpu-claims.lock"):  # one after another: two that take turns would both fail
-        taken = _take(present, count - len(_held), lock_folder)
-        if len(_held) + len(taken) < count:
+        held = [device for device in _held if device not in but]
+        taken = _take(present, count - len(held), lock_folder)
+        if len(held) + len(taken) < count:
             for lock in taken.values():
                 lock.release()
             raise TeacherUnavailable(
                 f"a vLLM server needs {count} GPUs, but of {len(present)} here only "
-                f"{len(_held) + len(taken)} are free; start fewer workers with GPU resources, or lower "
+                f"{len(held) + len(taken)} are free; start fewer workers with GPU resources, or lower "
                 "tensor_parallel"
             )
         _held.update(taken)
-        return tuple(sorted(_held))[:count]
+        return tuple(sorted([*held, *taken]))[:count]
 
 
 def _take(present: Sequence[str], count: int, lock_folder: Path) -> dict[str, FileLock]:

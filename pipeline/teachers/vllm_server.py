@@ -13,9 +13,10 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from distributed import WorkerPlugin, get_worker
@@ -46,7 +47,15 @@ SHORT_LIVES = 10
 class VllmServer:
     """One server with a supervisor thread. `url` stays the same over restarts."""
 
-    def __init__(self, cfg: VllmTeacherConfig, served_name: str) -> None:
+    def __init__(
+        self,
+        cfg: VllmTeacherConfig,
+        served_name: str,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        no_gpus: Collection[str] = (),
+    ) -> None:
+        """`environment` adds to its own; on `no_gpus` it does not run."""
+        self._environment, self._no_gpus = environment, no_gpus
         self._cfg = cfg
         self._served_name = served_name
         self._folder = _lock_folder()
@@ -160,12 +169,12 @@ class VllmServer:
         end_orphans()
         if not self._was_ready:  # from then on clients know it
             self._port = _free_port()
-        devices = claim_gpus(self._cfg.tensor_parallel, self._folder)
+        devices = claim_gpus(self._cfg.tensor_parallel, self._folder, self._no_gpus)
         command = vllm_command(self._cfg, self._served_name, self._port)
         with self.log_path.open("ab") as log:
             return subprocess.Popen(  # noqa: S603 - the command is the recipe's own
                 [sys.executable, "-P", keeper.__file__, str(os.getpid()), *command],
-                env=vllm_environment(devices, own_mark()),
+                env=vllm_environment(devices, own_mark(), self._environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -227,7 +236,13 @@ def use_vllm_server(cfg: VllmTeacherConfig, served_name: str) -> Iterator[VllmSe
         owned.wait_ready()
         yield owned
         return
-    server = VllmServer(cfg, served_name)
+    with ready(VllmServer(cfg, served_name)) as server:
+        yield server
+
+
+@contextmanager
+def ready(server: VllmServer) -> Iterator[VllmServer]:
+    """Started, and stopped as the block ends. Raises TeacherUnavailable where it cannot be started."""
     server.start()
     try:
         server.wait_ready()

@@ -6,8 +6,9 @@ import math
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -119,12 +120,14 @@ def sets_model_itself(cfg: VllmTeacherConfig) -> bool:
     return any(name.startswith(("--max-model", "--hf-", "--rope-", "--config")) for name in names)
 
 
-def vllm_environment(devices: Sequence[str], mark: str) -> dict[str, str]:
-    """Ours, with the devices to use, no usage reports, and the mark that its processes are known by.
+def vllm_environment(
+    devices: Sequence[str], mark: str, more: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
+    """Ours, with the devices to use, no usage reports, the mark that its processes are known by, and `more`.
 
     Without the key that another server may want: with it, this one would want it of us.
     """
-    ours = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", MARK: mark}
+    ours = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", MARK: mark, **more}
     environment = dict(os.environ) | NOTHING_FROM_THE_WORKING_FOLDER | ours
     for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):  # the server's Python is another one
         environment.pop(name, None)

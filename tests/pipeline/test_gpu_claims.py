@@ -70,6 +70,7 @@ def test_a_process_keeps_what_it_holds_and_adds_to_it(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6")
     assert claim_gpus(1, tmp_path) == ("4",)
     assert claim_gpus(1, tmp_path) == ("4",)  # a restarted server, or a second model on the same device
+    assert claim_gpus(1, tmp_path, but=("4",)) == ("5",)
     assert claim_gpus(2, tmp_path) == ("4", "5")
     with pytest.raises(TeacherUnavailable, match="needs 4 GPUs, but of 3 here only 3 are free"):
         claim_gpus(4, tmp_path)

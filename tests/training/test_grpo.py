@@ -141,6 +141,11 @@ LIKE_TRL = {
         {"loss_type": "dapo", "epsilon_high": 0.28, "beta": 0.04},
         {"kl": 0.04, "unbiased_kl": False},
     ),
+    "served": (
+        {"loss_type": "dapo", "epsilon_high": 0.28, "beta": 0.04, "use_vllm": True,
+         "vllm_importance_sampling_correction": True},
+        {"kl": 0.04, "most_importance": 1.1},
+    ),
 }  # fmt: skip
 
 
@@ -148,12 +153,12 @@ LIKE_TRL = {
 def test_loss_and_gradient_are_trls(name, trl_trainer):
     theirs, ours = LIKE_TRL[name]
     wanted = {"loss_type": "grpo", "importance_sampling_level": "token", "beta": 0.0, "epsilon_low": 0.2,
-              "epsilon_high": 0.2, **theirs}  # fmt: skip
+              "epsilon_high": 0.2, "use_vllm": False, **theirs}  # fmt: skip
     for setting, value in wanted.items():
         setattr(trl_trainer, setting, value)
     trl_trainer.args.use_bias_correction_kl = ours.get("unbiased_kl", True)
     generator = torch.Generator().manual_seed(0)
-    start, old, reference = (torch.randn(6, 5, generator=generator) * 0.2 - 1 for _ in range(3))
+    start, old, reference, drawn = (torch.randn(6, 5, generator=generator) * 0.2 - 1 for _ in range(4))
     counted = torch.arange(5) < torch.tensor([5, 3, 1, 4, 0, 2]).unsqueeze(1)  # the fifth was cut off
     gains = torch.randn(6, generator=generator)
     inputs = {
@@ -165,6 +170,7 @@ def test_loss_and_gradient_are_trls(name, trl_trainer):
         "old_per_token_logps": old,
         "ref_per_token_logps": reference,
         "num_items_in_batch": counted.sum(),
+        "importance_sampling_ratio": torch.clamp(torch.exp(old - drawn), max=1.1),  # as TRL makes it
     }
     new = start.clone().requires_grad_()
     trl_trainer._get_per_token_logps_and_entropies = lambda *_, **__: (new, torch.zeros(6, 5), None)
@@ -172,7 +178,13 @@ def test_loss_and_gradient_are_trls(name, trl_trainer):
     loss = trl_trainer._compute_loss(trl_trainer.model, inputs)
     gradient = torch.autograd.grad(loss, new)[0]
     cfg = GrpoConfig(**ours)
-    mine = policy_loss(new, old, gains, counted, cfg, 7, reference if cfg.kl else None).loss
+    out = policy_loss(
+        new, old, gains, counted, cfg, 7, reference if cfg.kl else None, drawn if name == "served" else None
+    )
+    mine = out.loss
+    assert out.mismatch.item() == pytest.approx(
+        (old - drawn).abs()[counted].mean().item() if name == "served" else 0
+    )
     assert mine.item() == pytest.approx(loss.item(), abs=1e-6)
     assert torch.allclose(torch.autograd.grad(mine, new)[0], gradient, atol=1e-6)
 

@@ -147,7 +147,7 @@ def test_components_dropped_groups_and_rollouts_are_logged_apart(model, dataset,
         assert 0 <= line["groups_without_variance"] <= line["groups"] == 2
     shown = lines(tmp_path, "rollouts.jsonl")
     assert len(shown[0]["rollouts"]) == 4
-    assert set(shown[0]["rollouts"][0]) == {"text", "reward", "components"}
+    assert set(shown[0]["rollouts"][0]) == {"text", "reward", "components", "version"}
 
 
 def test_groups_without_variance_teach_nothing_and_are_counted(model, dataset, tmp_path):
@@ -339,6 +339,17 @@ def test_sampling_follows_its_seed(model, dataset):
         return [each.text for each in sampler.sample(asks, SamplingConfig(max_tokens=6, seed=seed))]
 
     assert texts(1) == texts(1) != texts(2)
+
+
+def test_a_models_own_repetition_penalty_draws_nothing_else(model, dataset):
+    """The log-probabilities that are trained know of none."""
+    said = []
+    for penalty in (1.0, 5.0):
+        sampler = LocalSampler.load(model, PromptConfig())
+        sampler.network.generation_config.repetition_penalty = penalty
+        asks = [Ask(each) for each in stream_in_order(open_shards(dataset, ShardsConfig(subset="rl")))]
+        said.append([each.token_ids for each in sampler.sample(asks, SamplingConfig(max_tokens=6))])
+    assert said[0] == said[1]
 
 
 def test_curriculum_asks_for_what_is_half_right_and_follows_the_policy(dataset):
