@@ -1,7 +1,6 @@
 """A folder as `kill -9` would leave it at each of the moments at which work changes its files."""
 
 import itertools
-import multiprocessing
 import shutil
 import sys
 import threading
@@ -9,6 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from tests.forked import run_forked
 
 _CHANGES = frozenset(("os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree"))
 
@@ -19,12 +20,8 @@ def states_at_changes(folder: Path, into: Path, work: Callable[..., object], *ar
 
     A process that is killed leaves what it gave to the system, which is what others see of it while it lives.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([work.__module__])
-    process = context.Process(target=_work, args=(str(folder), into, work, arguments))
-    process.start()
-    process.join(120)
-    assert process.exitcode == 0
+    done = run_forked(into.with_suffix(".log"), _work, str(folder), into, work, arguments)
+    assert done.codes == [0], done.said
     return sorted(into.iterdir())
 
 

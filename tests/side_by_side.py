@@ -19,9 +19,17 @@ TOGETHER = {
         "tests/pipeline/test_speech_build.py",
         "tests/pipeline/test_status.py",
     },
-    "built_here": {"tests/attacks/test_corruptions.py", "tests/attacks/test_killed_commands.py"},
+    "forked": {  # a process that has loaded the libraries; two of the files share `built_here` as well
+        "tests/attacks/test_corruptions.py",
+        "tests/attacks/test_killed_commands.py",
+        "tests/attacks/test_killed_trainings.py",
+        "tests/pipeline/test_blocks.py",
+        "tests/training/test_dpo.py",
+        "tests/training/test_rl.py",
+        "tests/training/test_sft.py",
+    },
 }
-"""Fixture of the whole session -> the files whose tests ask for it."""
+"""What is made once for a whole session -> the files whose tests use it."""
 QUICK = ("tests/schemas/", "tests/stages/", "tests/test_")
 
 

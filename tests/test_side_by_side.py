@@ -6,21 +6,29 @@ import pytest
 from tests.side_by_side import TOGETHER, sharing, turn
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = {"ready": "tests/pipeline", "built_here": "tests/attacks"}
+SIGNS = {
+    "ready": ("pipeline", {"ready"}),
+    "forked": ("", {"built_here", "tests.forked", "tests.killed", "tests.training_processes"}),
+}
+"""What is made once -> the folder of its tests, and a fixture or a module that they use it by."""
 
 
-def asks_for(file: Path, fixture: str) -> bool:
-    """Has one of its tests, or of its own fixtures, an argument of that name?"""
-    functions = [each for each in ast.walk(ast.parse(file.read_text())) if isinstance(each, ast.FunctionDef)]
-    return any(argument.arg == fixture for each in functions for argument in each.args.args)
+def uses(file: Path) -> set[str]:
+    """The modules that it imports from, and the arguments of its tests and fixtures."""
+    nodes = [*ast.walk(ast.parse(file.read_text()))]
+    modules = {each.module for each in nodes if isinstance(each, ast.ImportFrom) and each.module}
+    return modules | {
+        argument.arg for each in nodes if isinstance(each, ast.FunctionDef) for argument in each.args.args
+    }
 
 
-@pytest.mark.parametrize("fixture", TOGETHER)
-def test_all_that_ask_for_what_is_made_once_run_in_one_process(fixture):
-    files = (ROOT / FOLDERS[fixture]).glob("test_*.py")
-    asking = {str(file.relative_to(ROOT)) for file in files if asks_for(file, fixture)}
-    assert asking == TOGETHER[fixture]
-    assert {sharing(f"{file}::test_it[a::b]") for file in asking} == {fixture}
+@pytest.mark.parametrize("shared", TOGETHER)
+def test_all_that_use_what_is_made_once_run_in_one_process(shared):
+    folder, signs = SIGNS[shared]
+    files = (ROOT / "tests" / folder).rglob("test_*.py")
+    using = {str(file.relative_to(ROOT)) for file in files if signs & uses(file)}
+    assert using == TOGETHER[shared]
+    assert {sharing(f"{file}::test_it[a::b]") for file in using} == {shared}
 
 
 def test_what_shares_nothing_runs_by_files():
@@ -28,5 +36,5 @@ def test_what_shares_nothing_runs_by_files():
 
 
 def test_what_much_hangs_on_begins_first_and_quick_files_last():
-    names = ["tests/stages/test_clips.py", "tests/training/test_sft.py", "tests/pipeline/test_build.py"]
+    names = ["tests/stages/test_clips.py", "tests/training/test_tts.py", "tests/pipeline/test_build.py"]
     assert sorted(names, key=turn) == names[::-1]

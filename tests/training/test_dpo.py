@@ -13,9 +13,10 @@ from reelproof.training.networks import LoraSettings, load_network
 from reelproof.training.preflight import SetupError
 from reelproof.training.shards import ShardsConfig, example_of
 from reelproof.training.trainer import OptimizerConfig
+from tests.forked import run_forked
 from tests.tiny_qwen import FAMILIES, frame_px, tiny_qwen_processor, write_tiny_qwen
 from tests.tiny_training import dpo_row, write_dpo, write_sft
-from tests.training_processes import run_in_processes, run_until_killed_in_step_4
+from tests.training_processes import run_in_processes, train, train_and_be_killed
 
 CFG = DpoConfig(
     steps=10,
@@ -142,8 +143,8 @@ def test_qwen_is_its_own_reference_and_learns(family, tmp_path):
 def test_killed_run_goes_on_with_the_same_losses(model, dataset, plain_run, tmp_path):
     """Its reference is still the start, not the checkpoint."""
     out = tmp_path / "killed"
-    child = run_until_killed_in_step_4(dataset, model, out, CFG)
-    assert child.returncode == -signal.SIGKILL, child.stderr.decode()
+    child = run_forked(tmp_path / "said", train_and_be_killed, dataset, model, out, CFG)
+    assert child.codes == [-signal.SIGKILL], child.said
     assert [line["step"] for line in lines(out)] == [1, 2, 3]
     train_dpo(dataset, model, out, CFG)
     for name in ("loss", "margin"):
@@ -163,8 +164,8 @@ def test_rows_that_are_no_pairs_are_refused(model, dataset, tmp_path):
 @pytest.mark.real
 def test_two_processes_prefer_as_one_does(model, dataset, plain_run, tmp_path):
     cfg = CFG.model_copy(update={"accumulate": 1})
-    done = run_in_processes(2, dataset, model, tmp_path / "run", cfg, tmp_path / "train.py")
-    assert done.returncode == 0, done.stderr.decode()
+    done = run_in_processes(2, tmp_path / "said", train, dataset, model, tmp_path / "run", cfg)
+    assert done.codes == [0, 0], done.said
     for name in ("loss", "preferred", "margin"):
         both, one = ([line[name] for line in lines(run)] for run in (tmp_path / "run", plain_run))
         assert both == pytest.approx(one, rel=1e-4, abs=1e-5)

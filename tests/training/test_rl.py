@@ -2,9 +2,6 @@ import json
 import math
 import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -30,9 +27,10 @@ from reelproof.training.rl import RlConfig, train_rl
 from reelproof.training.sampling import Ask, LocalSampler, Said, SamplingConfig
 from reelproof.training.shards import ShardsConfig, open_shards, stream_in_order
 from reelproof.training.trainer import OptimizerConfig, Trainer
+from tests.forked import run_forked
 from tests.tiny_qwen import FAMILIES, frame_px, tiny_qwen_processor, write_tiny_qwen
 from tests.tiny_training import write_rl
-from tests.training_processes import launch
+from tests.training_processes import run_in_processes
 
 CFG = RlConfig(
     steps=4,
@@ -63,7 +61,7 @@ class EvenJudge:
 
 def train_and_be_killed(dataset, model, out, calls):
     """What the child process of a test runs."""
-    train_rl(Path(dataset), model, Path(out), JUDGED, EvenJudge(calls=int(calls)))
+    train_rl(dataset, model, out, JUDGED, EvenJudge(calls))
 
 
 SHARED_OUT = JUDGED.model_copy(
@@ -79,7 +77,7 @@ SHARED_OUT = JUDGED.model_copy(
 
 def train_shared_out(dataset, model, out):
     """What the processes of a test run: three questions, so that one of two has less to do."""
-    train_rl(Path(dataset), model, Path(out), SHARED_OUT, EvenJudge())
+    train_rl(dataset, model, out, SHARED_OUT, EvenJudge())
 
 
 @pytest.fixture(scope="module")
@@ -106,10 +104,8 @@ def lines(run, name="metrics.jsonl"):
 def test_killed_run_goes_on_with_the_same_losses(model, dataset, tmp_path):
     train_rl(dataset, model, tmp_path / "whole", JUDGED, EvenJudge())
     cut = tmp_path / "cut"
-    script = "import sys; from tests.training.test_rl import train_and_be_killed as go; go(*sys.argv[1:])"
-    command = [sys.executable, "-c", script, str(dataset), model, str(cut), "3"]
-    child = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, check=False)
-    assert child.returncode == -signal.SIGKILL, child.stderr.decode()
+    child = run_forked(tmp_path / "said", train_and_be_killed, dataset, model, cut, 3)
+    assert child.codes == [-signal.SIGKILL], child.said
     assert [line["step"] for line in lines(cut)] == [1, 2, 3]
     assert not (cut / "model" / "config.json").exists()
     train_rl(dataset, model, cut, JUDGED, EvenJudge())
@@ -125,12 +121,8 @@ def test_killed_run_goes_on_with_the_same_losses(model, dataset, tmp_path):
 @pytest.mark.real
 def test_two_processes_learn_as_one_does(model, dataset, tmp_path):
     train_shared_out(dataset, model, tmp_path / "one")
-    script = tmp_path / "train.py"
-    script.write_text(
-        "import sys; from tests.training.test_rl import train_shared_out as go; go(*sys.argv[1:])"
-    )
-    done = launch(2, script, [str(dataset), model, str(tmp_path / "two")])
-    assert done.returncode == 0, done.stderr.decode()
+    done = run_in_processes(2, tmp_path / "said", train_shared_out, dataset, model, tmp_path / "two")
+    assert done.codes == [0, 0], done.said
     one, two = lines(tmp_path / "one"), lines(tmp_path / "two")
     assert [line["step"] for line in two] == [1, 2, 3], "one process writes"
     for name in ("loss", "kl", "grad_norm", "reward/total", "completion_tokens"):

@@ -25,9 +25,10 @@ from reelproof.training.sft import SftConfig, train_sft
 from reelproof.training.shards import ShardsConfig, example_of
 from reelproof.training.trainer import OptimizerConfig, Trainer, learning_rate_share
 from reelproof.training.weights_only import weights_only
+from tests.forked import run_forked
 from tests.pipeline.conftest import reelproof_here
 from tests.tiny_training import sft_row, write_sft
-from tests.training_processes import run_in_processes, run_until_killed_in_step_4
+from tests.training_processes import fsdp_environment, run_in_processes, shard, train, train_and_be_killed
 
 CFG = SftConfig(
     steps=6,
@@ -232,8 +233,8 @@ def test_a_shared_out_checkpoint_of_somebody_else_runs_nothing(place, tmp_path):
 @pytest.mark.real
 def test_killed_run_goes_on_with_the_same_losses(model, dataset, plain_run, tmp_path):
     out = tmp_path / "killed"
-    child = run_until_killed_in_step_4(dataset, model, out, CFG)
-    assert child.returncode == -signal.SIGKILL, child.stderr.decode()
+    child = run_forked(tmp_path / "said", train_and_be_killed, dataset, model, out, CFG)
+    assert child.codes == [-signal.SIGKILL], child.said
     assert [each.name for each in (out / "checkpoints").iterdir()] == ["step-00000002"]
     assert list(curve(out)) == [1, 2, 3]
     train_sft(dataset, model, out, CFG)
@@ -245,8 +246,8 @@ def test_killed_run_goes_on_with_the_same_losses(model, dataset, plain_run, tmp_
 def test_two_processes_learn_as_one_does(model, dataset, plain_run, tmp_path):
     """The network's eyes have a layer that feeds no loss, for which plain DDP waits."""
     cfg = CFG.model_copy(update={"accumulate": 1})
-    done = run_in_processes(2, dataset, model, tmp_path / "run", cfg, tmp_path / "train.py")
-    assert done.returncode == 0, done.stderr.decode()
+    done = run_in_processes(2, tmp_path / "said", train, dataset, model, tmp_path / "run", cfg)
+    assert done.codes == [0, 0], done.said
     assert curve(tmp_path / "run") == pytest.approx(curve(plain_run), rel=1e-4)
     assert json.loads((tmp_path / "run" / "run.json").read_text())["processes"] == 2
 
@@ -256,12 +257,13 @@ def test_shared_out_weights_learn_as_one_does_and_go_on_in_another_number_of_pro
     model, dataset, plain_run, tmp_path
 ):
     """Two processes of three rows are killed in step 4; three of two rows go on from step 2."""
-    out, script = tmp_path / "run", tmp_path / "train.py"
-    for count, mortal in ((2, True), (3, False)):
+    out = tmp_path / "run"
+    for count, work, code, steps in ((2, train_and_be_killed, -signal.SIGKILL, 3), (3, train, 0, 6)):
         cfg = CFG.model_copy(update={"accumulate": 1, "batch_rows": 6 // count})
-        done = run_in_processes(count, dataset, model, out, cfg, script, sharded=True, mortal=mortal)
-        assert (done.returncode != 0) == mortal, done.stderr.decode()
-        assert list(curve(out)) == ([1, 2, 3] if mortal else [1, 2, 3, 4, 5, 6])
+        given, more = (work, dataset, model, out, cfg), fsdp_environment()
+        done = run_in_processes(count, tmp_path / "said", shard, *given, more=more)
+        assert done.codes == [code] * count, done.said
+        assert list(curve(out)) == list(range(1, steps + 1))
     assert curve(out) == pytest.approx(curve(plain_run), rel=1e-4)
     weights = [AutoModelForImageTextToText.from_pretrained(run / "model") for run in (out, plain_run)]
     for name, weight in weights[0].state_dict().items():
