@@ -1,9 +1,10 @@
 """Shots -> small synthetic films, written with PyAV: known scenes, any codec, and ways to break them."""
 
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -109,31 +110,56 @@ def make_film(
         rotation_deg: Clockwise rotation to declare (90, 180, 270).
         with_audio: Add a silent track.
     """
-    full = [shot if isinstance(shot, Shot) else Shot(*shot) for shot in shots]
-    with av.open(str(path), "w", options=container_options or {}) as out:
-        stream = out.add_stream(codec, rate=Fraction(fps).limit_denominator(1001), options=options or {})
-        stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
-        if codec.startswith("libvpx"):
-            stream.codec_context.thread_count = (
-                1  # its threads wait busily: minutes where others work as well
-            )
-        if times_s is not None:
-            stream.codec_context.time_base = Fraction(1, 90_000)
-        if rotation_deg:
-            stream.set_display_rotation(-rotation_deg)
-        sound = out.add_stream("aac", rate=16_000) if with_audio else None
-        count = 0
-        for count, image in enumerate(frames(full, fps, *size), start=1):
-            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            if times_s is not None:
-                if count > len(times_s):
-                    break
-                frame.pts, frame.time_base = round(times_s[count - 1] * 90_000), Fraction(1, 90_000)
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode())
-        if sound is not None:
-            _write_silence(out, sound, count / fps)
+    made = _film(
+        path.suffix, tuple(Shot(*shot) for shot in shots), fps, size, codec, pix_fmt,
+        tuple((options or {}).items()), tuple((container_options or {}).items()),
+        None if times_s is None else tuple(times_s), rotation_deg, with_audio,
+    )  # fmt: skip
+    path.write_bytes(made)
     return path
+
+
+@lru_cache(maxsize=256)
+def _film(
+    suffix: str,
+    shots: tuple[Shot, ...],
+    fps: float,
+    size: tuple[int, int],
+    codec: str,
+    pix_fmt: str,
+    options: tuple[tuple[str, str], ...],
+    container_options: tuple[tuple[str, str], ...],
+    times_s: tuple[float, ...] | None,
+    rotation_deg: int,
+    with_audio: bool,
+) -> bytes:
+    """The file's bytes. A test process asks for one film in many places, and coding it takes longer than most
+    of what is done to it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"film{suffix}"
+        with av.open(str(path), "w", options=dict(container_options)) as out:
+            stream = out.add_stream(codec, rate=Fraction(fps).limit_denominator(1001), options=dict(options))
+            stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
+            if codec.startswith("libvpx"):
+                # its threads wait busily: minutes where others work as well
+                stream.codec_context.thread_count = 1
+            if times_s is not None:
+                stream.codec_context.time_base = Fraction(1, 90_000)
+            if rotation_deg:
+                stream.set_display_rotation(-rotation_deg)
+            sound = out.add_stream("aac", rate=16_000) if with_audio else None
+            count = 0
+            for count, image in enumerate(frames(shots, fps, *size), start=1):
+                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+                if times_s is not None:
+                    if count > len(times_s):
+                        break
+                    frame.pts, frame.time_base = round(times_s[count - 1] * 90_000), Fraction(1, 90_000)
+                out.mux(stream.encode(frame))
+            out.mux(stream.encode())
+            if sound is not None:
+                _write_silence(out, sound, count / fps)
+        return path.read_bytes()
 
 
 def make_audio(path: Path, seconds: float = 1.0) -> Path:

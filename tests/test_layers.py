@@ -115,8 +115,9 @@ def ours(name: str) -> str:
 
 def imports_of(module: str) -> Iterator[Import]:
     tree = sources()[module]
+    top = {*tree.body}
     for node in ast.walk(tree):
-        at_top = node in tree.body
+        at_top = node in top
         if isinstance(node, ast.Import):
             yield from (Import(module, ours(alias.name), at_top) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -516,7 +516,7 @@ drawn_quota = st.dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     rows=st.lists(
         st.fixed_dictionaries(
