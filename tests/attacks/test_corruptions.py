@@ -11,7 +11,7 @@ from collections import Counter
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.health import find_faults
 from tests.corruptions import build_here, corrupt, linked_copy
-from tests.pipeline.conftest import reelproof
+from tests.pipeline.conftest import reelproof_here
 
 TRIES = int(os.environ.get("REELPROOF_CORRUPTIONS", "12"))
 
@@ -64,7 +64,7 @@ def test_the_commands_tell_and_mend(built_here, four_films, tmp_path):
     content = bytearray(footage.read_bytes())
     content[len(content) // 2] ^= 1
     footage.write_bytes(content)
-    ran = reelproof("doctor", folder)
+    ran = reelproof_here("doctor", folder)
     assert ran.code == 1
     assert footage.relative_to(folder).as_posix() in ran.out
     assert "--check" in ran.out

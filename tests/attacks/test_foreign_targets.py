@@ -26,6 +26,7 @@ from reelproof.schemas.policy import PolicyConfig
 from reelproof.training.preflight import SetupError
 from reelproof.training.runs import RunFolder
 from tests.hub_stand_in import Held, HubStandIn, Repository
+from tests.pipeline.conftest import reelproof_here
 from tests.published import publish as write_published
 from tests.reports import small_dataset
 from tests.small_datasets import write_small_build
@@ -141,16 +142,11 @@ def test_name_of_a_folder_here_is_that_folder(build, tmp_path):
     assert "manifest.json" in held(tmp_path / "me" / "published")
 
 
-def test_bare_name_is_refused_before_the_hub_is_asked(build, tmp_path):
-    ran = subprocess.run(
-        [COMMAND, "publish", build.url, "here"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (ran.returncode, list(tmp_path.iterdir())) == (2, [])
-    assert "say ./here for one, or user/name" in ran.stderr
+def test_bare_name_is_refused_before_the_hub_is_asked(build, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ran = reelproof_here("publish", build.url, "here")
+    assert (ran.code, list(tmp_path.iterdir())) == (2, [])
+    assert "say ./here for one, or user/name" in ran.err
 
 
 OUTSIDE = (

@@ -1,15 +1,11 @@
 """Secrets are planted in addresses and looked for in all that is told or published."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from reelproof.schemas.source import SourceFile
 from reelproof.schemas.text import without_secrets
+from tests.pipeline.conftest import reelproof_here
 
-COMMAND = Path(sys.executable).with_name("reelproof")
 SECRET = "s3cr3t-T0ken"
 PLANTED = {
     f"https://host/a.mp4?X-Amz-Signature={SECRET}&x=1": "https://host/a.mp4",
@@ -50,9 +46,7 @@ def test_no_message_quotes_a_secret(command, settings, tmp_path):
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("sources: {videos: films}\n")
     out = ("--out", tmp_path / "out") if command == "build" else ()
-    ran = subprocess.run(
-        [COMMAND, command, recipe, *out, *settings], capture_output=True, text=True, check=False
-    )
-    assert ran.returncode != 0
-    assert "127.0.0.1:9" in ran.stdout + ran.stderr
-    assert SECRET not in ran.stdout + ran.stderr
+    ran = reelproof_here(command, recipe, *out, *settings)
+    assert ran.code != 0
+    assert "127.0.0.1:9" in ran.out + ran.err
+    assert SECRET not in ran.out + ran.err

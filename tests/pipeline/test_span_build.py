@@ -4,11 +4,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from distributed import Client
 
 from reelproof.pipeline.cluster import ahead
-from reelproof.pipeline.cluster.local_or_remote import open_cluster
 from reelproof.pipeline.cluster.schedule import run_todos
-from reelproof.pipeline.cluster.settings import ClusterConfig
 from reelproof.pipeline.decoder.process import ChildLimits
 from reelproof.pipeline.disk.files import stat_file
 from reelproof.pipeline.disk.store import Store
@@ -22,6 +21,7 @@ from reelproof.pipeline.steps.footage import FOOTAGE
 from reelproof.schemas.source import SourceIdentity
 from reelproof.stages.footage.scan import FootageConfig
 from tests.films import Shot, erase, make_film
+from tests.server_builds import one_worker
 
 pytestmark = pytest.mark.real
 STEP: Step[PartStep] = Step(FOOTAGE, (FootageConfig(), ChildLimits()))
@@ -135,13 +135,13 @@ def test_film_is_not_blamed_for_a_disk_that_takes_nothing(film, tmp_path, monkey
     assert not Store(str(tmp_path / "store")).exists(STEP.file(inputs_of(film)))
 
 
-def test_two_workers_share_one_film(film, one_pass, tmp_path, monkeypatch):
+def test_tasks_of_a_cluster_share_one_film(film, one_pass, tmp_path, monkeypatch):
     monkeypatch.setattr(ahead, "SHARE_BYTES", 1)
-    with open_cluster(ClusterConfig(workers=2)) as client:
+    with one_worker() as address, Client(address) as client:
         outcomes = list(run_todos(client, [Todo(inputs_of(film), (STEP,))], str(tmp_path), 3))
     shares = [each for each in outcomes if isinstance(each, ScannedAhead)]
     (receipt,) = [each for each in outcomes if isinstance(each, Receipt)]
-    assert len(shares) == 5  # a plan, and two shares a worker
+    assert len(shares) == 5  # a plan, and two shares of each that decodes
     assert sum(each.film_s for each in shares) == pytest.approx(SECONDS, abs=1)
     assert receipt.film_s == 0
     assert made(str(tmp_path), film) == one_pass
