@@ -3,7 +3,6 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import NamedTuple
 
 from pydantic import Field
 
@@ -95,24 +94,6 @@ def expected_calibration_error(bins: Iterable[ReliabilityBin]) -> float | None:
     filled = [each for each in bins if each.claims]
     claims = sum(each.claims for each in filled)
     return sum(abs(each.believed - each.true) for each in filled) / claims if claims else None
-
-
-class Pooled(NamedTuple):
-    """One verifier's calibrations for one subject over all parts."""
-
-    verifier: str
-    subject: Subject
-    parts: int
-    able_parts: int
-    true_claims: int
-    false_claims: int
-    unknown: int
-    reliability: tuple[ReliabilityBin, ...]
-
-    @property
-    def error(self) -> float | None:
-        """Expected calibration error; None where it is unable everywhere."""
-        return expected_calibration_error(self.reliability)
 
 
 def added_bins(curves: Iterable[Sequence[ReliabilityBin]]) -> tuple[ReliabilityBin, ...]:

@@ -2,7 +2,9 @@
 
 from pydantic import Field
 
+from reelproof.schemas.answers.subjects import Subject
 from reelproof.schemas.balance import KeyBalance
+from reelproof.schemas.calibration import ReliabilityBin
 from reelproof.schemas.record import Record
 
 
@@ -90,6 +92,25 @@ class ProbePass(Record):
     """in another order."""
 
 
+class VerifierTrust(Record):
+    """How far a verifier can be believed in claims of one subject, by claims whose truth is known."""
+
+    verifier: str
+    subject: Subject
+    parts: int
+    """Parts in which it was put to the test, …"""
+    able_parts: int
+    """… and those where it can tell true from false: elsewhere its verdicts are unknown."""
+    true_claims: int
+    false_claims: int
+    unknown: int
+    """Known claims of which it said that it cannot know."""
+    calibration_error: float | None
+    """Expected calibration error of its calibrated beliefs; null where it is unable everywhere."""
+    reliability: tuple[ReliabilityBin, ...]
+    """Ten, from 0 to 1, over the parts where it is able; none where there is none."""
+
+
 class BuildStats(Record):
     """What does not depend on the policy."""
 
@@ -117,6 +138,8 @@ class BuildStats(Record):
     teachers: tuple[Tally, ...]
     """… traces by who wrote them."""
     answer_keys: tuple[KeyBalance, ...]
+    verifiers: tuple[VerifierTrust, ...] = ()
+    """None where the recipe does not calibrate them."""
 
 
 class PolicyStats(Record):

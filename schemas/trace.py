@@ -103,7 +103,8 @@ class Claim(Record):
     text: str
     cited: tuple[Span, ...]
     cited_score: float | None = Field(ge=0, le=1)
-    """The verifier's belief with the cited frames; null where it cannot know."""
+    """The verifier's belief with the cited frames, calibrated where the recipe says so; null where it cannot
+    know, or is unable."""
     control_score: float | None = Field(ge=0, le=1)
     """Its belief with control frames; null where none can test the claim, or where it cannot know."""
     kind: ClaimKind | None = None
@@ -134,7 +135,7 @@ class ClaimVerdict(StrEnum):
     UNGROUNDED = "ungrounded"
     """The cited frames do not bear it out."""
     UNJUDGED = "unjudged"
-    """No frame was shown at what it cites, or the verifier cannot know."""
+    """No frame was shown at what it cites, or no verifier is able and knows."""
 
 
 class JudgedPlace(ClaimedPlace):
@@ -161,7 +162,8 @@ class JudgedClaim(Record):
     verifier: str
     """`name@revision`"""
     cited_belief: float | None
-    """The verifier's belief with the cited frames, in [0, 1]; null where it cannot know."""
+    """The verifier's belief with the cited frames, in [0, 1]; a probability where the recipe calibrates its
+    verifiers. Null where it cannot know, or is unable."""
     control_belief: float | None
     """Its belief with the control frames."""
     verdict: ClaimVerdict

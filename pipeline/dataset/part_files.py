@@ -29,6 +29,8 @@ class PartFiles:
     """One row per trace, in the traces file's order: what was said of times that it cites, and found true."""
     lines: str | None = None
     """What is said in the clips; null where the recipe does without."""
+    calibration: str | None = None
+    """What verifiers' beliefs are worth; null where the recipe does not calibrate them."""
     scores: Mapping[str, str] = field(default_factory=dict)
     """Check -> its file: one row per trace, in the traces file's order."""
     licenses: Mapping[str, str] = field(default_factory=dict)

@@ -24,7 +24,7 @@ from reelproof.pipeline.dataset.sweep import sweep
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.policy import PolicyConfig
-from reelproof.schemas.stats import Histogram, Stats
+from reelproof.schemas.stats import Histogram, Stats, VerifierTrust
 from reelproof.stages.measurements import complete
 from reelproof.stages.rates import BLIND_PASS_RATE, PASS_RATE, above_luck
 
@@ -83,6 +83,8 @@ def draw_all(stats: Stats, rows: Collection[pl.DataFrame], policy: PolicyConfig)
     drawings.append(draw_sweep(rows, policy))
     if stats.build.scenes:
         drawings.append(draw_scene_lengths(stats.build.scene_lengths_s))
+    if any(each.reliability for each in stats.build.verifiers):
+        drawings.append(draw_reliability(stats.build.verifiers))
     if any(complete(each)["blind_passes"].count() for each in rows):
         drawings.append(draw_blind(rows, policy))
     return drawings
@@ -179,6 +181,23 @@ def draw_scene_lengths(lengths: Histogram) -> Drawing:
     axes.set_xlabel(f"seconds (the last bar holds all from {lengths.high - _width(lengths):g} s up)")
     axes.set_ylabel("scenes")
     return Drawing("scene_lengths", "Lengths of the scenes.", figure)
+
+
+def draw_reliability(verifiers: Iterable[VerifierTrust]) -> Drawing:
+    """How often claims were true against how far they were believed; who is right lies on the diagonal."""
+    figure, axes = canvas(height=4.0, width=5.0)
+    axes.plot([0, 1], [0, 1], color=ALL, linestyle="--")
+    for each in verifiers:
+        bins = [held for held in each.reliability if held.claims]
+        if bins:
+            believed, true = (
+                [getattr(held, name) / held.claims for held in bins] for name in ("believed", "true")
+            )
+            name = each.verifier.partition("@")[0]
+            axes.plot(believed, true, marker="o", label=f"{name}, {each.subject}", alpha=0.8)
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="belief", ylabel="share of claims that are true")
+    axes.legend(frameon=False, fontsize=8)
+    return Drawing("reliability", "Verifiers' calibrated beliefs, and how often they were right.", figure)
 
 
 def draw_blind(rows: Iterable[pl.DataFrame], policy: PolicyConfig) -> Drawing:

@@ -16,12 +16,14 @@ from reelproof.pipeline.dataset.policy_sums import Spread, bins_of
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.balance import KeyBalance
+from reelproof.schemas.calibration import Calibration, added_bins, expected_calibration_error
 from reelproof.schemas.footage import ClipKind, Span, uncovered
 from reelproof.schemas.question import Question, Task
-from reelproof.schemas.stats import BuildStats, Histogram, Tally
+from reelproof.schemas.record import from_table
+from reelproof.schemas.stats import BuildStats, Histogram, Tally, VerifierTrust
 from reelproof.stages.checks.balance import measure_balance
 
-VERSION = 4
+VERSION = 5
 
 
 def count_build(
@@ -69,6 +71,7 @@ def count_build(
         clip_kinds=_tallies(clips["kind"]),
         teachers=_tallies(traces["model"]),
         answer_keys=tuple(_answer_keys(questions)),
+        verifiers=tuple(_verifiers(store, parts)),
     )
 
 
@@ -113,6 +116,29 @@ def _questions(store: Store, parts: Sequence[PartFiles], gone: frozenset[str]) -
     found = _gathered(store, [part.questions for part in parts], (*plain, "frames.list.element.shown_s"))
     counted = found.select(*plain, pl.col("frames").list.len())
     return counted.filter(~pl.col("video_id").is_in(gone)).unique("question_id", maintain_order=True)
+
+
+def _verifiers(store: Store, parts: Sequence[PartFiles]) -> Iterator[VerifierTrust]:
+    """One for each verifier and subject, over all parts."""
+    files = [part.calibration for part in parts if part.calibration]
+    tables = side_by_side(store, lambda file: store.read_table(file), files)
+    found = defaultdict[tuple[str, str], list[Calibration]](list)
+    for table in tables:
+        for each in from_table(table, Calibration):
+            found[each.verifier, each.subject].append(each)
+    for _, every in sorted(found.items()):
+        reliability = added_bins([each.reliability for each in every if each.is_able])
+        yield VerifierTrust(
+            verifier=every[0].verifier,
+            subject=every[0].subject,
+            parts=len(every),
+            able_parts=sum(each.is_able for each in every),
+            true_claims=sum(each.true_claims for each in every),
+            false_claims=sum(each.false_claims for each in every),
+            unknown=sum(each.unknown for each in every),
+            calibration_error=expected_calibration_error(reliability),
+            reliability=reliability,
+        )
 
 
 def _answer_keys(questions: pl.DataFrame) -> Iterator[KeyBalance]:

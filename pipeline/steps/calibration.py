@@ -1,5 +1,6 @@
 """Clips -> claims whose truth is known -> what each verifier's beliefs are worth: the steps, for one part."""
 
+import math
 import random
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
@@ -65,11 +66,12 @@ def put_known_claims(
     asked = computed_questions(cut, ComputedConfig(kinds=SHOWN_BY, repeats=_REPEATS, seed=cfg.seed))
     shown = {frame.sha256 for clip in cut for frame in (*clip.timeline, *clip.keyframes)}
     frames = ChainMap[str, bytes]({}, run.frames(shown))  # type: ignore[arg-type]  # only the first is written
+    read = {each.sha256: each for each in run.read("text", FrameText)} if "text" in run.above else {}
     with open_panel(run, verifier) as panel:
         reader = _reader() if panel.reads_text else None
         known = [
             *known_of_pictures(cut, asked, rng),
-            *known_of_writing(_planted(run, cut, frames, reader, cfg, rng), claims.box_unit, rng),
+            *known_of_writing(plant_in(cut, frames, read, reader, cfg, rng), claims.box_unit, rng),
             *known_of_speech(cut, lines_of_clips(run), rng),
         ]
         yield from judge_known(drawn(known, cfg), panel, claims, frames)
@@ -81,16 +83,24 @@ def _reader() -> Reader:
     return RapidReader()
 
 
-def _planted(
-    run: PartRun,
+def plant_in(
     clips: Sequence[Clip],
     frames: MutableMapping[str, bytes],
+    read: MutableMapping[str, FrameText],
     reader: Reader | None,
     cfg: CalibrationConfig,
     rng: random.Random,
 ) -> Iterator[Planted]:
-    """Clips in turn, each with words written into one of its keyframes, whose bytes are added to `frames`."""
-    read = {each.sha256: each for each in run.read("text", FrameText)} if "text" in run.above else {}
+    """Clips in turn, each with words written into one of its keyframes.
+
+    Args:
+        clips: Those with two keyframes and more are taken, again and again.
+        frames: sha256 -> JPEG bytes of their keyframes; those with words are added.
+        read: sha256 -> what is written there; what the reader makes of the words is added.
+        reader: Who reads; None for nobody.
+        cfg: How many.
+        rng: Draws frames, words, places and sizes.
+    """
     pictures = Pictures(frames)
     able = [clip for clip in clips if len(clip.keyframes) > 1]
     for clip in islice(cycle(able), (cfg.claims + 1) // 2 if able else 0):
@@ -112,9 +122,11 @@ def _planted(
 
 
 def _calls(recipe: Recipe, expected: Expected) -> int:
-    cfg = recipe.calibration
-    each = 2 * cfg.claims * len(FRAMES_SHOW) * recipe.claims.votes if cfg and expected.clips else 0
-    return each * len(recipe.verifiers)
+    cfg, films = recipe.calibration, expected.clips
+    if cfg is None or not films:
+        return 0
+    parts = math.ceil(films / recipe.parts.videos_a_part(films))
+    return parts * 2 * cfg.claims * len(FRAMES_SHOW) * recipe.claims.votes * len(recipe.verifiers)
 
 
 KNOWN_CLAIMS = PartStep(

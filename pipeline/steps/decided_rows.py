@@ -18,6 +18,7 @@ from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.parts.whole import WholeRun, read_left
 from reelproof.pipeline.steps.answers import PROVENANCE, TRACES
+from reelproof.pipeline.steps.calibration import CALIBRATION
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.questions import QUESTIONS
 from reelproof.pipeline.steps.scores import REPEATS, SCORES
@@ -189,6 +190,7 @@ def files_of(run: WholeRun) -> tuple[PartFiles, ...]:
             traces=above[TRACES.name].file(part),
             claims=above[PROVENANCE.name].file(part),
             lines=above[CLIP_SPEECH.name].file(part) if CLIP_SPEECH.name in above else None,
+            calibration=above[CALIBRATION.name].file(part) if CALIBRATION.name in above else None,
             scores={step.name.removeprefix("score."): step.file(part) for step in scores},
             licenses={source.video_id: source.file.license for source in part.sources},
         )

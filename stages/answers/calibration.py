@@ -41,14 +41,19 @@ class _Block(NamedTuple):
 
 
 def calibrate(known: Iterable[KnownClaim]) -> Iterator[Calibration]:
-    """One for each verifier and subject in turn; for `other` by all subjects together that frames show."""
-    by_kind = defaultdict[tuple[str, Subject], list[KnownClaim]](list)
+    """One for each verifier and subject in turn; for `other` by all together that it was asked of frames.
+
+    Who was asked of one subject only, as a reader is, judges nothing else.
+    """
+    by_verifier = defaultdict[str, dict[Subject, list[KnownClaim]]](lambda: defaultdict(list))
     for each in known:
-        by_kind[each.verifier, each.subject].append(each)
-        if each.subject in FRAMES_SHOW:
-            by_kind[each.verifier, Subject.OTHER].append(each)
-    for (verifier, subject), claims in sorted(by_kind.items()):
-        yield _calibration(verifier, subject, claims)
+        by_verifier[each.verifier][each.subject].append(each)
+    for verifier, claims in sorted(by_verifier.items()):
+        seen = [each for subject in FRAMES_SHOW for each in claims.get(subject, ())]
+        if len(claims) > 1:
+            claims[Subject.OTHER] = seen
+        for subject in sorted(claims):
+            yield _calibration(verifier, subject, claims[subject])
 
 
 def _calibration(verifier: str, subject: Subject, claims: Sequence[KnownClaim]) -> Calibration:

@@ -16,7 +16,7 @@ from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.written import FrameText
 from reelproof.stages.answers.known import Known
 
-_FEWEST_WORDS = 4
+_FEWEST_WORDS = 3
 _NOT_SAID = 60.0
 """Ratio of characters below which a line surely does not hold a quote."""
 
@@ -90,16 +90,23 @@ def known_of_speech(
     every = [line.text for said in lines.values() for line in said if '"' not in line.text]
     for clip in clips:
         said = tuple(lines.get(clip.clip_id, ()))
+        absent = [each for each in every if not any(_holds(own.text, each) for own in said)]
         for line in said:
-            if len(line.text.split()) < _FEWEST_WORDS or '"' in line.text:
-                continue
-            others = [each for each in said if _is_far(each, line) and not _holds(each.text, line.text)]
-            absent = [each for each in every if not any(_holds(own.text, each) for own in said)]
-            yield _quoted(clip, said, Plant.TRUE, line.text, line)
-            if others and not any(_is_far(each, line) and _holds(each.text, line.text) for each in said):
-                yield _quoted(clip, said, Plant.OTHER_TIME, line.text, rng.choice(others))
-            if absent:
-                yield _quoted(clip, said, Plant.OTHER_WORDS, rng.choice(absent), line)
+            for words in _excerpts(line.text):
+                far = [each for each in said if _is_far(each, line)]
+                yield _quoted(clip, said, Plant.TRUE, words, line)
+                if far and sum(_holds(each.text, words) for each in said) == 1:
+                    yield _quoted(clip, said, Plant.OTHER_TIME, words, rng.choice(far))
+                if absent:
+                    yield _quoted(clip, said, Plant.OTHER_WORDS, rng.choice(absent), line)
+
+
+def _excerpts(text: str) -> Iterator[str]:
+    """A line, its first half and its second, where they are long enough to be told from others."""
+    words = text.split()
+    half = len(words) // 2
+    parts = (words, words[:half], words[half:]) if '"' not in text else ()
+    yield from (" ".join(each) for each in parts if len(each) >= _FEWEST_WORDS)
 
 
 def _quoted(clip: Clip, said: tuple[SpeechLine, ...], plant: Plant, words: str, at: SpeechLine) -> Known:

@@ -4,6 +4,7 @@ import pytest
 
 from reelproof.pipeline.dag import build_dag
 from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.parts.step import Expected
 from reelproof.pipeline.recipe import recipe_for_sources
 from reelproof.stages.teachers import prompts
 
@@ -138,3 +139,26 @@ def test_server_address_does_not_change_a_fingerprint():
 
     assert traces("http://127.0.0.1:1/v1") == traces("http://127.0.0.1:2/v1")
     assert traces("http://127.0.0.1:1/v1") != build_dag(RECIPE).named("traces").fingerprint
+
+
+def test_what_a_calibration_asks_grows_with_parts_and_models():
+    def calls(films: int, *settings: str) -> int:
+        panel = f"claims.verifier=[{{kind: signals}}, {SERVER % 'one'}]"
+        recipe = recipe_for_sources("videos", ["calibration.claims=10", panel, *settings])
+        return build_dag(recipe).named("known_claims").kind.calls(recipe, Expected(films, 0))
+
+    a_part = 2 * 10 * 3 * 2  # true and false ones of scenes, motion and writing, to two models
+    assert calls(0) == 0
+    assert calls(800) == 100 * a_part
+    assert calls(1, "claims.verifier={kind: signals}") == a_part / 2
+
+
+def test_a_calibration_asks_before_claims_are_judged_and_again_only_where_its_settings_change():
+    one, other = (
+        {step.name: step.fingerprint for step in build_dag(recipe_for_sources("videos", settings)).steps}
+        for settings in (["calibration={}"], ["calibration={}", "policy.max_repetition=0.1"])
+    )
+    assert one == other
+    assert changed("calibration={}") & ASKING == {"claims"}
+    without = {step.name: step.fingerprint for step in build_dag(RECIPE).steps}
+    assert {name for name in one if name not in without} == {"known_claims", "calibration"}
