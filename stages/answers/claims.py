@@ -11,7 +11,7 @@ from pydantic import Field
 from reelproof.schemas.answers.placed import BoxUnit, in_plain_words
 from reelproof.schemas.answers.quotes import ClaimedQuote, said_quotes
 from reelproof.schemas.answers.statements import Statement, cited_frames, cited_statements, timed
-from reelproof.schemas.answers.subjects import Subject, subject_of
+from reelproof.schemas.answers.subjects import subject_of
 from reelproof.schemas.chat import ChatRequest, Sampling
 from reelproof.schemas.draws import hash32
 from reelproof.schemas.footage import FrameRef, Span
@@ -19,7 +19,6 @@ from reelproof.schemas.question import Shown, ShownFrame
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import Case, Claim, ClaimedPlace, ClaimKind, ControlKind
-from reelproof.schemas.written import FrameText
 from reelproof.stages.answers.controls import Control, claim_kind, control_frames
 from reelproof.stages.answers.panel import Judged, Matter, Messages, Panel, as_panel, judge
 from reelproof.stages.answers.places import Around, PutPlace, put_places, with_cutouts
@@ -198,7 +197,7 @@ def _put_claims(
     panel: Panel,
     cfg: ClaimConfig,
 ) -> Iterator[_Put]:
-    shown = timed(case.question.frames)
+    shown, near_s = timed(case.question.frames), cfg.frame_tolerance_s
     own = _Shot(case.clip.video_id, case.clip.clip_id)
     # of the same video only: what is said of one must not change when another is taken away
     elsewhere = [frames for shot, frames in clips.items() if shot.video_id == own.video_id and shot != own]
@@ -211,16 +210,16 @@ def _put_claims(
         statements = cited_statements(trace.thought, whole_quotes=panel.reads_text or bool(case.lines))
         for index, statement in enumerate(statements[: cfg.claims_per_trace]):
             if quotes := said_quotes(statement.text, statement.cited, case.lines):
-                known = panel.weighed(judge_speech(quotes), Subject.QUOTE)
+                known = judge_speech(quotes, panel)
                 yield _Put(trace.trace_id, index, statement, known=known, kind=ClaimKind.QUOTE, quotes=quotes)
                 continue
             placed = _put_places(statement, shown, pictures, around if cfg.controls else None, cfg)
             put = _Put(trace.trace_id, index, statement, places=placed)
-            places = cited_frames(statement.cited, shown, cfg.frame_tolerance_s, cfg.frames_per_claim)
+            places = cited_frames(statement.cited, shown, near_s, cfg.frames_per_claim)
             if places is None:
                 yield put
                 continue
-            if read := _read(statement, shown, case.texts, panel, cfg):
+            if read := judge_writing(statement, shown, case.texts, panel, cfg.box_unit, near_s):
                 frames = tuple(shown[place].sha256 for place in places)
                 yield put._replace(known=read, kind=ClaimKind.WRITING, frames=frames)
                 continue
@@ -231,21 +230,6 @@ def _put_claims(
             ]
             cited = [shown[place] for place in places]
             yield _put(put._replace(kind=kind), cited, controls)
-
-
-def _read(
-    statement: Statement,
-    shown: Sequence[ShownFrame],
-    texts: Mapping[str, FrameText],
-    panel: Panel,
-    cfg: ClaimConfig,
-) -> Judged | None:
-    """What the text that was read makes of a claim; None where none was, or it does not tell."""
-    if not panel.reads_text:
-        return None
-    read = judge_writing(statement, shown, texts, cfg.box_unit, cfg.frame_tolerance_s)
-    weighed = panel.weighed(read, Subject.WRITING) if read else None
-    return weighed if weighed and weighed.beliefs[0] is not None else None
 
 
 def _put(put: _Put, cited: Sequence[ShownFrame], controls: Sequence[Control]) -> _Put:
@@ -269,7 +253,7 @@ def _put_cited(thought: Thought, pictures: Pictures, cfg: ClaimConfig) -> Iterat
     statements = cited_statements(thought.text, whole_quotes=bool(thought.lines))
     for statement in statements[: cfg.claims_per_trace]:
         if quotes := said_quotes(statement.text, statement.cited, thought.lines):
-            yield _Put("", 0, statement, known=judge_speech(quotes), quotes=quotes)
+            yield _Put("", 0, statement, known=judge_speech(quotes, Panel(())), quotes=quotes)
             continue
         put = _Put("", 0, statement, places=_put_places(statement, shown, pictures, None, cfg))
         places = cited_frames(statement.cited, shown, cfg.frame_tolerance_s, cfg.frames_per_claim)
