@@ -45,10 +45,10 @@ class Told(NamedTuple):
 
 
 def said_in(clips: Iterable[Clip], rng: random.Random) -> dict[str, list[SpeechLine]]:
-    """Subtitles of our own: a line of six words every four seconds."""
+    """Subtitles of our own: a line of six words every two and a half seconds."""
     lines: dict[str, list[SpeechLine]] = {}
     for clip in clips:
-        starts_s = (clip.start_s + 0.2 + 4 * turn for turn in range(int(clip.duration_s / 4)))
+        starts_s = (clip.start_s + 0.2 + 2.5 * turn for turn in range(int(clip.duration_s / 2.5)))
         lines[clip.clip_id] = [
             SpeechLine(start_s=each, end_s=each + 1.6, text=" ".join(made_up_words(rng) for _ in range(3)))
             for each in starts_s

@@ -2,7 +2,7 @@ import pytest
 
 from tests.films import FOOTAGE
 
-NAMES = ("chaplin.mp4", "sam2_02_cups.mp4")
+NAMES = ("bikes.mp4", "bigbuckbunny.mp4")
 
 
 @pytest.mark.real
@@ -18,13 +18,15 @@ def test_a_panel_without_a_model_finds_planted_claims_on_real_footage():
     )
 
     told, calibrations = measure(scan(FOOTAGE / name for name in NAMES), claims=16, taught=16)
-    able = {(each.verifier.partition("@")[0], str(each.subject)) for each in calibrations if each.is_able}
-    assert {("rapidocr-onnxruntime", "writing"), ("speech", "quote"), ("signals", "scene")} <= able
+    able = {str(each.subject) for each in calibrations if each.is_able}
+    assert {"writing", "quote"} <= able
     assert {each.plant for each in told} >= {"true", "other_time", "other_place", "other_words", OTHER_BOX}
-    for subject in ("writing", "quote", "scene"):
+    for subject in {each.subject for each in told}:
         mine = [each for each in told if each.subject == subject]
-        found = believed(mine)
-        right = sum(each.is_true for each in found)
-        assert right >= 0.9 * len(found), subject
+        if subject not in able:  # so little moves, and so few cuts there are, that nothing shows who can tell
+            assert all(each.belief is None for each in mine), subject
+            continue
+        right = sum(each.is_true for each in believed(mine))
+        assert right >= 0.9 * len(believed(mine)), subject
         assert right >= 0.9 * sum(each.is_true for each in mine), subject
         assert error_of(mine) <= 0.05, subject
