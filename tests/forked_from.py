@@ -4,4 +4,5 @@ import tests.attacks.test_killed_commands
 import tests.attacks.test_killed_trainings
 import tests.pipeline.test_blocks
 import tests.training.test_rl
+import tests.training.test_served
 import tests.training_processes  # noqa: F401

@@ -26,6 +26,7 @@ TOGETHER = {
         "tests/pipeline/test_blocks.py",
         "tests/training/test_dpo.py",
         "tests/training/test_rl.py",
+        "tests/training/test_served.py",
         "tests/training/test_sft.py",
     },
 }

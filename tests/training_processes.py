@@ -2,9 +2,7 @@
 
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -80,18 +78,6 @@ def run_in_processes(
     }
     ranks = [{"RANK": str(rank), "LOCAL_RANK": str(rank), **told} for rank in range(count)]
     return run_forked(log, work, *arguments, environments=ranks)
-
-
-def launch(count: int, script: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
-    """Run a program in so many processes on this CPU, by `torchrun` itself: each loads torch anew."""
-    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count), str(script)]
-    return subprocess.run(
-        [sys.executable, *command, *arguments],
-        cwd=ROOT,
-        env={**os.environ, "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        check=False,
-    )
 
 
 def fsdp_environment() -> dict[str, str]:

@@ -6,7 +6,7 @@ import shlex
 import pyarrow.parquet as pq
 import pytest
 
-from tests.pipeline.conftest import film, reelproof, reelproof_here
+from tests.pipeline.conftest import film, reelproof_here
 
 pytestmark = pytest.mark.real
 
@@ -92,7 +92,7 @@ def _who_keeps_nothing_is_told_what_would_change_it(out):
         said, _, promised = command.partition("# would keep ")
         program, *arguments = shlex.split(said)
         assert program == "reelproof"
-        assert reelproof(*arguments, "--json").summary["kept"]["sft"] == int(promised) > 0
+        assert reelproof_here(*arguments, "--json").summary["kept"]["sft"] == int(promised) > 0
         reelproof_here(
             "refilter", out, "--set", "policy.luck_confidence=0.95", "--set", "policy.require_evidence=true"
         )

@@ -11,7 +11,7 @@ import yaml
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.recipe import load_recipe
 from reelproof.pipeline.recipe_changes import RECIPE, changed_settings, going_on
-from tests.pipeline.conftest import COMMAND, SMALL, film, reelproof
+from tests.pipeline.conftest import COMMAND, SMALL, film, reelproof_here
 
 
 def write_recipe(folder, text: str):
@@ -65,7 +65,7 @@ def test_recipe_that_a_build_keeps_has_paths_that_hold_in_any_folder(tmp_path, m
 
 
 def test_place_that_does_not_exist_leaves_no_folder_behind(tmp_path):
-    ran = reelproof("build", tmp_path / "nowhere", "--out", tmp_path / "out")
+    ran = reelproof_here("build", tmp_path / "nowhere", "--out", tmp_path / "out")
     assert (ran.code, list(tmp_path.iterdir())) == (2, [])
     assert f"{tmp_path}/nowhere does not exist" in ran.err
 
@@ -77,7 +77,7 @@ def test_ctrl_c_ends_a_build_with_one_line(tmp_path, seen):
     folder.mkdir()
     film(folder, 1)
     running = subprocess.Popen(
-        [COMMAND, "build", folder, "--out", tmp_path / "out", *SMALL],
+        [COMMAND, "build", folder, "--out", tmp_path / "out", *SMALL, "--workers", "1"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

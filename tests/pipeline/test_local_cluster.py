@@ -95,8 +95,8 @@ def test_a_server_is_started_here_asked_and_stopped(films, tmp_path):
     recipe = tmp_path / "recipe.yaml"
     teacher = f"{{kind: vllm, model: org/tiny, revision: '7', executable: '{executable}'}}"
     recipe.write_text(
-        f"sources: {{videos: '{films}'}}\nteachers: [{{teacher: {teacher}}}]\nrollouts: {{rollouts: 1}}\n"
-        "cluster: {workers: 2, gpus: 1}\n"
+        f"sources: {{videos: '{films}/film 1.mp4'}}\nteachers: [{{teacher: {teacher}}}]\n"
+        "rollouts: {rollouts: 1}\ncluster: {workers: 1, gpus: 1}\n"
     )
     ran = reelproof("build", recipe, "--out", tmp_path / "out", *SMALL, "--json", "--trust-recipe")
     assert ran.code == 0, ran.err

@@ -3,9 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -20,9 +17,10 @@ from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
 from reelproof.training.served import RolloutConfig, ServedSampler
 from reelproof.training.shards import ShardsConfig, open_shards, stream_in_order
 from reelproof.training.trainer import OptimizerConfig
+from tests.forked import run_forked
 from tests.sampling_server import SamplingServer
 from tests.tiny_training import write_rl
-from tests.training_processes import launch
+from tests.training_processes import run_in_processes
 
 LORA = LoraSettings(rank=4, alpha=8)
 CFG = RlConfig(
@@ -70,7 +68,7 @@ def served(server, **changes):
 
 
 def train(dataset, model, out, cfg, calls=10**6):
-    train_rl(Path(dataset), model, Path(out), cfg, EvenJudge(int(calls)))
+    train_rl(dataset, model, out, cfg, EvenJudge(calls))
 
 
 def lines(run, name="metrics.jsonl"):
@@ -142,13 +140,8 @@ def test_one_step_ahead_rollouts_are_one_version_behind_and_counted_so(server, m
 def test_a_run_that_was_killed_goes_on_with_the_same_rollouts(server, model, dataset, tmp_path):
     cfg = served(server, ahead=1, steps=5, checkpoint_every_steps=2)
     train(dataset, model, tmp_path / "whole", cfg)
-    script = "import sys; from tests.training.test_served import train_and_be_killed as go; go(*sys.argv[1:])"
-    arguments = [str(dataset), model, str(tmp_path / "cut"), cfg.model_dump_json(), "3"]
-    root = Path(__file__).parents[2]
-    child = subprocess.run(
-        [sys.executable, "-c", script, *arguments], cwd=root, capture_output=True, check=False
-    )
-    assert child.returncode == -signal.SIGKILL, child.stderr.decode()
+    child = run_forked(tmp_path / "said", train, dataset, model, tmp_path / "cut", cfg, 3)
+    assert child.codes == [-signal.SIGKILL], child.said
     assert len(list((tmp_path / "cut" / "served").iterdir())) == 1
     train(dataset, model, tmp_path / "cut", cfg)
     assert not list((tmp_path / "cut" / "served").iterdir())
@@ -156,11 +149,6 @@ def test_a_run_that_was_killed_goes_on_with_the_same_rollouts(server, model, dat
     assert cut == whole
     curves = [[line["loss"] for line in lines(tmp_path / each)] for each in ("cut", "whole")]
     assert curves[0] == pytest.approx(curves[1], rel=1e-4, abs=1e-6)
-
-
-def train_and_be_killed(dataset, model, out, cfg, calls):
-    """What the child process of a test runs."""
-    train(dataset, model, out, RlConfig.model_validate_json(cfg), calls)
 
 
 @pytest.mark.parametrize("lora", [LORA, None])
@@ -179,13 +167,8 @@ def test_a_server_that_began_anew_is_handed_the_weights_again(server, model, dat
 def test_two_processes_share_a_server_and_learn_as_one_does(server, model, dataset, tmp_path):
     cfg = served(server, ahead=1, questions=3, steps=3, sampling=SamplingConfig(max_tokens=6))
     train(dataset, model, tmp_path / "one", cfg)
-    script = tmp_path / "train.py"
-    script.write_text(
-        "import sys; from tests.training.test_served import train_and_be_killed as go; go(*sys.argv[1:])"
-    )
-    arguments = [str(dataset), model, str(tmp_path / "two"), cfg.model_dump_json(), "1000"]
-    done = launch(2, script, arguments)
-    assert done.returncode == 0, done.stderr.decode()
+    done = run_in_processes(2, tmp_path / "said", train, dataset, model, tmp_path / "two", cfg)
+    assert done.codes == [0, 0], done.said
     one, two = (lines(tmp_path / each, "rollouts.jsonl") for each in ("one", "two"))
     texts = [[each["text"] for row in run for each in row["rollouts"]] for run in (one, two)]
     assert texts[0] == texts[1]
