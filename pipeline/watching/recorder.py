@@ -39,9 +39,13 @@ class Recorder:
             while self._held[0].end_s < done.end_s - self._keep_s:
                 Path(self._held.pop(0).path).unlink(missing_ok=True)
 
-    def end(self) -> None:
-        """The connection is gone, and with it what was not whole."""
+    def end(self, until_s: float) -> None:
+        """The connection is gone; what was being recorded, and nobody closed, is kept as far as it goes."""
         self._is_on = False
+        for path in self._folder.glob("*.part"):
+            start_s = int(path.stem.rpartition("-")[2]) / 1000
+            if start_s < until_s and path.stat().st_size:
+                self.take(Recorded(str(path), start_s, until_s))
         self._sweep()
 
     def is_recorded(self, until_s: float) -> bool:

@@ -241,7 +241,7 @@ class Connections:
             yield Note("decoder_lost", f"{self.name}: {_how(lost)}, with {frames} frames or more", frames)
             return Over(False, "its decoder was lost")
         finally:
-            self._recorder.end()
+            self._recorder.end(self._next_tick * cfg.window.stride_s)
         return Over(False, "it was stopped")
 
     def _heard(self, message: TicksTold | None) -> Iterator[Arrived]:

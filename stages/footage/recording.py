@@ -25,6 +25,14 @@ def _format(packet: "Packet[VideoStream]") -> str:
     return "matroska" if codec.name in _ONLY_IN_MATROSKA else "mov"
 
 
+_AS_IT_COMES = {
+    "mov": {"movflags": "hybrid_fragmented", "frag_duration": "500000"},
+    "matroska": {"cluster_time_limit": "500"},
+    "mpegts": {},
+}
+"""So that a file that nobody closed can be read up to half a second before that."""
+
+
 class Recorded(NamedTuple):
     """A file that is whole, in seconds of the stream."""
 
@@ -34,11 +42,15 @@ class Recorded(NamedTuple):
 
 
 class SegmentWriter:
-    """One connection's packets, in files that whoever is handed them moves away."""
+    """One connection's packets, in files that whoever is handed them moves away.
+
+    A file's name ends with where it begins, in milliseconds, for whoever finds one that was not closed.
+    """
 
     def __init__(self, stem: str, offset_s: float) -> None:
         self._stem, self._offset_s, self._count = stem, offset_s, 0
         self._base: int | None = None
+        self._path = ""
         self._out: OutputContainer | None = None
         self._stream: VideoStream | None = None
         self._first = 0
@@ -56,7 +68,11 @@ class SegmentWriter:
         if packet.is_keyframe and (self._out is None or shown_s - self._start_s >= _LEAST_S):
             done = self.close()
             self._count += 1
-            self._out = av.open(self._path, "w", format=_format(packet))
+            self._path = f"{self._stem}-{self._count}-{round(shown_s * 1000)}.part"
+            as_ = _format(packet)
+            self._out = av.open(
+                self._path, "w", format=as_, options={"flush_packets": "1", **_AS_IT_COMES[as_]}
+            )
             self._stream = self._out.add_stream_from_template(packet.stream)
             self._first, self._start_s = packet.pts, shown_s
         if self._out is not None and self._stream is not None:
@@ -71,10 +87,6 @@ class SegmentWriter:
         self._out.close()
         self._out = None
         return Recorded(self._path, self._start_s, self._end_s)
-
-    @property
-    def _path(self) -> str:
-        return f"{self._stem}-{self._count}.part"
 
     def _moved(self, packet: "Packet[VideoStream]", tick_s: float) -> "Packet[Stream]":
         """A copy that begins with its file; the decoder has the packet itself."""

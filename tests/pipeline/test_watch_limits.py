@@ -177,8 +177,9 @@ def test_a_folder_gives_its_films_as_they_come_and_whole(tmp_path, monkeypatch):
 def test_a_decoder_that_is_lost_costs_a_connection_and_its_frames_are_counted(tmp_path, befalls, told):
     film = make_film(tmp_path / "film.mp4", [(1, 20.0)], fps=10)
     cfg = WatchConfig.model_validate({"stream": {"patience_s": 2.5, "longest_wait_s": 1, "silent_s": 2}})
+    recorder = Recorder(tmp_path / "out", 60)
     with streamed(as_stream(film, tmp_path / "camera.ts"), times=2) as address:
-        source = open_source(address, Recorder(tmp_path / "out", 60), (*FAULTY, befalls))
+        source = open_source(address, recorder, (*FAULTY, befalls))
         found = list(source.arrivals(cfg, Known(), threading.Event()))
     ticks = [each for each in found if isinstance(each, FilmTick)]
     assert [each.film.number for each in ticks] == [0] * 10 + [1] * 20
@@ -188,6 +189,9 @@ def test_a_decoder_that_is_lost_costs_a_connection_and_its_frames_are_counted(tm
     assert befalls == "hang" or lost.lost_frames == 123 - came
     assert [each.kind for each in found if isinstance(each, sources.Note)][1] == "reconnect"
     assert not list((tmp_path / "out/recording").glob("*.part"))
+    with Scanner(ChildLimits()) as scanner:
+        cut = scanner.cut(recorder.recordings(6, 9), 6, 9, tmp_path / "clip.mp4", 1.0)
+    assert (cut.start_s, cut.end_s) == pytest.approx((6, 9))  # recorded before its decoder was lost
 
 
 @pytest.mark.parametrize(("first", "frames"), [(0, 60), (1, 20)])
