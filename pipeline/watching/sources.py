@@ -26,6 +26,7 @@ from reelproof.pipeline.errors import BuildFailed, UsageError
 from reelproof.pipeline.watching.recorder import Recorder
 from reelproof.pipeline.watching.settings import WatchConfig
 from reelproof.schemas.event import WatchedFilm
+from reelproof.schemas.source import SourceFile
 from reelproof.schemas.text import without_secrets
 from reelproof.stages.footage.live import Stream
 from reelproof.stages.footage.recording import Recorded
@@ -51,7 +52,7 @@ class Note(NamedTuple):
     """What befell a source, for a person and for the counts."""
 
     kind: str
-    """`unusable`, `reconnect`, `clock_jump`, `decoder_lost` or `ended`."""
+    """`unusable`, `waiting`, `reconnect`, `clock_jump`, `decoder_lost` or `ended`."""
     text: str
     lost_frames: int = 0
     """So many were decoded, and went with what decoded them."""
@@ -140,6 +141,9 @@ class Files:
                 if isinstance(each, FilmTick):
                     next_tick = max(next_tick, each.tick.number + 1)
                 yield each
+        if cfg.stream.patience_s and not _films_at(self._path):
+            until = f"until none has come for {cfg.stream.patience_s:g} s (stream.patience_s)"
+            yield Note("waiting", f"{self.name}: no film is there yet; waiting for one, {until}")
         for path in self._new(cfg, {str(each.path) for each in films}, stop):
             film = WatchedFilm(
                 number=len(films),
@@ -164,7 +168,7 @@ class Files:
         sizes: dict[str, tuple[int, float]] = {}
         last = time.monotonic()
         while not stop.is_set():
-            found = [each for each in find_videos(str(self._path), "unknown").files if each.url not in seen]
+            found = [each for each in _films_at(self._path) if each.url not in seen]
             for file in found:
                 size, since = sizes.get(file.url, (-1, 0.0))
                 if size != file.size_bytes:
@@ -292,6 +296,10 @@ def _told(
                 return
     except LostError as lost:
         yield Note("unusable", f"{film.name}: {_how(lost)}; what is left of it is not watched")
+
+
+def _films_at(path: Path) -> tuple[SourceFile, ...]:
+    return find_videos(str(path), "unknown").files
 
 
 def _how(lost: LostError) -> str:

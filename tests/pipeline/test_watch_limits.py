@@ -173,6 +173,13 @@ def test_a_folder_gives_its_films_as_they_come_and_whole(tmp_path, monkeypatch):
     assert not any(isinstance(each, sources.Note) for each in found)
 
 
+def test_a_folder_without_films_is_told_to_be_waited_for(tmp_path):
+    cfg = WatchConfig.model_validate({"stream": {"patience_s": 0.1}})
+    source = open_source(str(tmp_path), Recorder(tmp_path / "out", 10))
+    (note,) = source.arrivals(cfg, Known(), threading.Event())
+    assert (note.kind, "no film is there yet" in note.text) == ("waiting", True)
+
+
 @pytest.mark.parametrize(("befalls", "told"), [("crash", "SIGSEGV"), ("hang", "told nothing for 2 s")])
 def test_a_decoder_that_is_lost_costs_a_connection_and_its_frames_are_counted(tmp_path, befalls, told):
     film = make_film(tmp_path / "film.mp4", [(1, 20.0)], fps=10)
