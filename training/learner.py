@@ -93,6 +93,18 @@ class Learner:
             wait([self._coming[1]])
         self.sampler.publish(version)
 
+    def test(self, examples: Sequence[Example], version: int) -> dict[str, float]:
+        """The share of these questions that the policy, as it is, gets right in one greedy answer."""
+        if not examples:
+            return {}
+        self.publish(version)
+        mine = examples[self.processes.process_index :: self.processes.num_processes]
+        greedy = self.cfg.sampling.model_copy(update={"temperature": 0.0})
+        said = self.sampler.sample([Ask(each) for each in mine], greedy) if mine else []
+        cases = [(example, each.text) for example, each in zip(mine, said, strict=True)]
+        rights = gather_object([each.right for each in score_completions(cases, self.cfg.rewards)])
+        return {"test/right": sum(rights) / len(rights)}
+
     def roll_out(self, examples: Sequence[Example], step: int, again: int) -> list[Group]:
         """Draw, read and reward `rollouts` completions of each question; every process has all of them."""
         return self._joined(examples, self._share(examples, step, again))

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
+from itertools import islice
 from pathlib import Path
 
 from accelerate import Accelerator
@@ -23,7 +24,7 @@ from reelproof.training.rl_settings import RlConfig as RlConfig
 from reelproof.training.runs import RunFolder, Tell, model_path
 from reelproof.training.served import open_rollouts
 from reelproof.training.sft import SOME_UNUSED, TrainSummary, Watch
-from reelproof.training.shards import open_shards, stream_in_order
+from reelproof.training.shards import Example, open_shards, stream_in_order
 from reelproof.training.trainer import Trainer
 
 Serve = Callable[[RlConfig, str], AbstractContextManager[str]]
@@ -57,6 +58,7 @@ def train_rl(
     curriculum = Curriculum.of(stream_in_order(shards), cfg.curriculum, cfg.seed)
     examples = curriculum.sample_examples(shards)
     check_rewards(cfg.rewards, examples, verifier)
+    held_out = _first_rows(build_dir, cfg)
     if cfg.temporal is not None and all(len(example.images) < 2 for example in examples):
         raise SetupError(
             "temporal contrasts ordered with shuffled frames, but these questions show one frame each; "
@@ -102,6 +104,7 @@ def train_rl(
                 learner.go_ahead(curriculum, shards, step + 1)
             sampler.rest()
             report = learner.learn(kept) if kept else {}
+            report |= learner.test(held_out if is_saved or step == cfg.steps else (), step)
             loss = report.get("loss", loss)
             tokens += sum(said.tokens for group in groups for said in group.said)
             spent = time.perf_counter() - began
@@ -121,3 +124,11 @@ def train_rl(
         summary = TrainSummary(run.model, cfg.steps, loss, spent, tokens / max(spent, 1e-9))
         run.write_outcome({"state": "done", "processes": accelerator.num_processes, **summary._asdict()})
     return summary
+
+
+def _first_rows(build_dir: Path, cfg: RlConfig) -> list[Example]:
+    """Of the test split, those that a run is measured on."""
+    if not cfg.test_rows:
+        return []
+    shards = open_shards(build_dir, cfg.shards.model_copy(update={"split": "test"}))
+    return list(islice(stream_in_order(shards), cfg.test_rows))

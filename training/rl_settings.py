@@ -51,6 +51,9 @@ class RlConfig(Settings):
     """A run that is killed goes on from the last of its checkpoints, which are this many steps apart."""
     examples_every_steps: int = Field(default=10, ge=1)
     """Some rollouts with their components go to RUN/rollouts.jsonl this often."""
+    test_rows: int = Field(default=0, ge=0)
+    """So many rows of the split `test` are answered whenever a checkpoint is due, and at the end, each once
+    and greedily: `test/right` among the metrics."""
     allow_resize: bool = False
     """The run goes on although the processor shows other pixels than the teacher saw."""
     seed: int = 0

@@ -23,7 +23,7 @@ LIBRARIES = ("reelproof", "torch", "transformers", "accelerate", "peft", "trl", 
 
 Tell = Callable[[str], None]
 """What a person at the terminal is told, a line at a time."""
-_TOLD = ("loss", "reward/total", "right", "preferred", "tokens_per_s")
+_TOLD = ("loss", "reward/total", "right", "test/right", "preferred", "tokens_per_s")
 _TELL_EVERY_S = 5.0
 _BEGUN = "run.json.partial"
 """All that is left of a run that was killed as it began."""

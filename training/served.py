@@ -106,6 +106,8 @@ class ServedSampler:
         """
         processes = PartialState()
         processes.wait_for_everyone()
+        if self._name and version == self.version:
+            return
         before, self._name = self._name, f"policy-{self._run}-{version:06d}"
         self.version = version
         if processes.is_main_process:

@@ -3,12 +3,15 @@ import math
 import os
 import signal
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from transformers import AutoModelForImageTextToText
 
+from reelproof.schemas.record import to_table
+from reelproof.schemas.sample import RlSample
 from reelproof.training.batches import PromptConfig, keep_frames
 from reelproof.training.curriculum import Curriculum, CurriculumConfig
 from reelproof.training.groups import Group, shuffle_frames
@@ -28,8 +31,9 @@ from reelproof.training.sampling import Ask, LocalSampler, Said, SamplingConfig
 from reelproof.training.shards import ShardsConfig, open_shards, stream_in_order
 from reelproof.training.trainer import OptimizerConfig, Trainer
 from tests.forked import run_forked
+from tests.published import write_manifest
 from tests.tiny_qwen import FAMILIES, frame_px, tiny_qwen_processor, write_tiny_qwen
-from tests.tiny_training import write_rl
+from tests.tiny_training import rl_row, write_rl
 from tests.training_processes import run_in_processes
 
 CFG = RlConfig(
@@ -217,6 +221,26 @@ class RightSampler(LocalSampler):
     def sample(self, asks, cfg):
         texts = [f"<think>So.</think><answer>{ask.example.answer}</answer>" for ask in asks]
         return [Said(text, (), 1, None, True, 0.0) for text in texts]
+
+
+def test_held_out_questions_are_answered_whenever_a_checkpoint_is_due(model, dataset, tmp_path):
+    """`RightSampler` is right of every question; of one that has another gold, it is not."""
+    learner = Learner(CFG, None, RightSampler.load(model, PromptConfig()), None, None)
+    examples = list(stream_in_order(open_shards(dataset, ShardsConfig(subset="rl"))))[:4]
+    assert learner.test(examples, 1) == {"test/right": 1.0}
+    assert learner.sampler.version == 1
+    learner.sampler.sample = lambda asks, cfg: [
+        Said(f"<think>So.</think><answer>{letter}</answer>", (), 1, None, True, 0.0)
+        for _, letter in zip(asks, "XXX" + examples[3].answer, strict=True)
+    ]
+    assert learner.test(examples, 2) == {"test/right": 0.25}
+    held_out = tmp_path / "data/data/rl/test-00000-of-00001.parquet"
+    write_rl(tmp_path / "data")
+    pq.write_table(to_table([rl_row(90), rl_row(91)], RlSample), held_out)
+    write_manifest(tmp_path / "data", sorted(held_out.parent.iterdir()), name="test")
+    cfg = CFG.model_copy(update={"steps": 3, "checkpoint_every_steps": 2, "test_rows": 5})
+    train_rl(tmp_path / "data", model, tmp_path / "run", cfg)
+    assert ["test/right" in line for line in lines(tmp_path / "run")] == [False, True, True]
 
 
 def test_temporal_contrast_gates_neither_side_and_rewards_who_passed_the_gate(model, dataset):
