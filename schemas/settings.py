@@ -6,6 +6,7 @@ import inspect
 import itertools
 import textwrap
 import threading
+import time
 import typing
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,8 @@ from pydantic_core import CoreSchema
 
 _ONE_AT_A_TIME = threading.Lock()
 """Threads that parse at once count each other's depth, and Python gives up (python/cpython#106905)."""
+_TRIES = 20
+"""Libraries parse as well, and know nothing of our lock."""
 
 
 class Settings(BaseModel):
@@ -60,12 +63,7 @@ def sections_in(annotation: object) -> tuple[type[Settings], ...]:
 
 
 def _below_fields(section: type[BaseModel]) -> dict[str, str]:
-    with _ONE_AT_A_TIME:
-        try:
-            source = inspect.getsource(section)
-        except OSError:  # it was made without one, or none is installed
-            return {}
-        (definition,) = ast.parse(textwrap.dedent(source)).body
+    definition = _parsed(section)
     statements = definition.body if isinstance(definition, ast.ClassDef) else []
     return {
         field.target.id: " ".join(text.value.value.split())
@@ -74,3 +72,19 @@ def _below_fields(section: type[BaseModel]) -> dict[str, str]:
         if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
         if isinstance(text.value.value, str)
     }
+
+
+def _parsed(section: type[BaseModel]) -> ast.stmt | None:
+    """The statement that defines it; None where it was made without a source, or none is installed."""
+    for left in reversed(range(_TRIES)):
+        try:
+            with _ONE_AT_A_TIME:
+                (definition,) = ast.parse(textwrap.dedent(inspect.getsource(section))).body
+            return definition
+        except OSError:
+            return None
+        except SystemError:
+            if not left:
+                raise
+            time.sleep(0.01)
+    return None
