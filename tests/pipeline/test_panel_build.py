@@ -51,6 +51,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
             "questions": {"computed": {"kinds": ["scene_count", "odd_frame"]}},
             "claims": {"verifier": [{"kind": "signals"}, server]},
             "calibration": {"claims": 10},
+            "card": {"plots": False},
         }
         recipe = recipe_of_films(folder, films, scheduler, {"kind": "signals"}, **sections)
         once = Worked(recipe, folder / "out")
