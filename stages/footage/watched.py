@@ -19,8 +19,8 @@ from reelproof.stages.footage.decode import TimedFrame
 from reelproof.stages.footage.frame_signals import Measures, SignalLog
 from reelproof.stages.footage.scan import CandidatePicker, FootageConfig
 
-_GRID = 4, 4
-"""Columns and rows of cells."""
+_GRID, _FINE = (4, 4), (10, 8)
+"""Columns and rows of cells, for how far what they show moves and for which way."""
 _BLUR = 5
 _THUMBNAIL = 16, 9
 _FLAT = 1.0
@@ -51,7 +51,7 @@ class SeenTick(NamedTuple):
 class _Row(NamedTuple):
     time_s: float
     measures: Measures
-    flow: np.ndarray
+    motion: "Motion"
     picture: bytes
 
 
@@ -77,10 +77,10 @@ class TickMaker:
         self._picker.offer(timed, measures)
         self._frames += self._picker.take()
         luma = cv2.extractChannel(self._log.last, 0)
-        flow = flow_of(self._luma, luma)
+        motion = motion_of(self._luma, luma)
         self._luma = luma
         thumbnail = cv2.resize(luma, _THUMBNAIL, interpolation=cv2.INTER_AREA).tobytes()
-        self._rows.append(_Row(timed.time_s, measures, flow, thumbnail))
+        self._rows.append(_Row(timed.time_s, measures, motion, thumbnail))
         yield from self._complete(self._picker.begun_s)
 
     def finish(self) -> Iterator[SeenTick]:
@@ -110,14 +110,18 @@ class TickMaker:
 def _measured(rows: list[_Row]) -> TickMeasures:
     columns = np.asarray([row.measures for row in rows], np.float64).T
     series = dict(zip(Measures._fields, columns, strict=True))
+    flows = np.stack([row.motion.flow for row in rows])
+    pushes = np.mean([row.motion.push for row in rows], axis=0)
+    moves = np.sign(pushes) * np.sqrt(np.abs(pushes))
     return TickMeasures(
         motion=_rounded(np.log(series["motion"].mean() + 0.05)),
         jolt=_rounded(np.log(series["motion"].max() + 0.05)),
-        unrest=_rounded(np.log(_unrest(np.stack([row.flow for row in rows])) + 0.02)),
+        unrest=_rounded(np.log(_unrest(flows) + 0.02)),
         luminance=_rounded(series["luminance"].mean()),
         contrast=_rounded(series["contrast"].mean()),
         sharpness=_rounded(np.log1p(series["sharpness"].mean())),
-        flow=tuple(_rounded(each) for each in np.mean([row.flow for row in rows], axis=0)),
+        flow=tuple(_rounded(each) for each in flows.mean(axis=0)),
+        moves=base64.b64encode((4 * moves).round().clip(-127, 127).astype(np.int8).tobytes()).decode(),
         picture=base64.b64encode(rows[len(rows) // 2].picture).decode(),
     )
 
@@ -131,14 +135,22 @@ def _rounded(value: float) -> float:
     return round(float(value), 4)
 
 
-def flow_of(before: np.ndarray | None, after: np.ndarray) -> np.ndarray:
-    """Where each cell of the picture moves, right and down, in pixels. (32,) float64
+class Motion(NamedTuple):
+    """Between two frames, for each cell of a grid: right and down."""
 
-    Source: Lucas and Kanade 1981, one step a cell, on blurred luma: (h, w) uint8 each.
+    flow: np.ndarray
+    """How far what it shows moves, in pixels. (32,) float64"""
+    push: np.ndarray
+    """Which way what moves goes, the more the more of it stands out: slope times change. (160,) float32"""
+
+
+def motion_of(before: np.ndarray | None, after: np.ndarray) -> Motion:
+    """Of luma, (h, w) uint8 each; none where there is nothing before, or of another size.
+
+    Source: Lucas and Kanade 1981, one step a cell, on blurred pictures.
     """
-    cells = np.zeros((_GRID[1], _GRID[0], 2))
     if before is None or before.shape != after.shape:
-        return cells.ravel()
+        return Motion(np.zeros(2 * _GRID[0] * _GRID[1]), np.zeros(2 * _FINE[0] * _FINE[1], np.float32))
     old, new = (cv2.GaussianBlur(each, (_BLUR, _BLUR), 0).astype(np.float32) for each in (before, after))
     middle = (old + new) / 2
     across, down, later = (
@@ -146,12 +158,19 @@ def flow_of(before: np.ndarray | None, after: np.ndarray) -> np.ndarray:
         cv2.Sobel(middle, cv2.CV_32F, 0, 1) / 8,
         new - old,
     )
-    terms = (across * across, across * down, down * down, across * later, down * later)
-    xx, xy, yy, xt, yt = (
-        cv2.resize(each, _GRID, interpolation=cv2.INTER_AREA).astype(np.float64) for each in terms
-    )
+    xt, yt = across * later, down * later
+    push = np.stack([-_cells(xt, _FINE), -_cells(yt, _FINE)], axis=-1)
+    return Motion(_flow(across * across, across * down, down * down, xt, yt), push.ravel())
+
+
+def _flow(*terms: np.ndarray) -> np.ndarray:
+    """The least squares of each cell."""
+    xx, xy, yy, xt, yt = (_cells(each, _GRID).astype(np.float64) for each in terms)
     xx, yy = xx + _FLAT, yy + _FLAT
     size = xx * yy - xy * xy
-    cells[..., 0] = (xy * yt - yy * xt) / size
-    cells[..., 1] = (xy * xt - xx * yt) / size
-    return cells.ravel()
+    return np.stack([(xy * yt - yy * xt) / size, (xy * xt - xx * yt) / size], axis=-1).ravel()
+
+
+def _cells(picture: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+    """The mean of each cell. (rows, columns)"""
+    return cv2.resize(picture, grid, interpolation=cv2.INTER_AREA)

@@ -15,7 +15,7 @@ from pydantic import Field
 from reelproof.schemas.event import Tick, TickMeasures
 from reelproof.schemas.settings import Settings
 
-PICTURE, DIRECTION = "picture", "direction"
+PICTURE, DIRECTION, REVERSAL = "picture", "direction", "reversal"
 _LEAST_WIDTH = {
     "motion": 0.25,
     "jolt": 0.25,
@@ -25,12 +25,17 @@ _LEAST_WIDTH = {
     "sharpness": 0.1,
     PICTURE: 1.0,
     DIRECTION: 0.05,
+    REVERSAL: 0.08,
 }
 """Of the usual spread of each measure: what is finer is noise of coding."""
-_UPWARD, _DOWNWARD = ("jolt", "unrest", PICTURE), (DIRECTION,)
+_UPWARD, _DOWNWARD = ("jolt", "unrest", PICTURE), (DIRECTION, REVERSAL)
 """Measures of which only one end is unusual."""
+_BESIDE_THE_PAST = (PICTURE, DIRECTION, REVERSAL)
+"""What no tick measures by itself, in this order behind the others."""
 _LEAST_FLOW = 0.02
 """Pixels of the scan a frame, below which the picture has no usual direction."""
+_LEAST_MOVES = 4.0
+"""Length of the moves of all cells, below which they are mostly noise of coding."""
 _FIRST = 8
 """Ticks before which nothing is compared."""
 _NEIGHBOURS = 2
@@ -66,7 +71,7 @@ class Gate:
     def __init__(self, cfg: GateConfig) -> None:
         self._cfg = cfg
         self._ends_s: deque[float] = deque()
-        self._values, self._flows, self._pictures = _Rows(), _Rows(), _Rows()
+        self._values, self._flows, self._pictures, self._moves = _Rows(), _Rows(), _Rows(), _Rows()
         self._seen_s = 0.0
         self._is_learning = True
         self._lately: deque[float] = deque(maxlen=1000)
@@ -87,10 +92,11 @@ class Gate:
         self._values.add(self._measured(measures))
         self._flows.add(np.asarray(measures.flow, np.float32))
         self._pictures.add(_picture(measures))
+        self._moves.add(_moves(measures))
         self._ends_s.append(end_s)
         while self._ends_s[0] < end_s - self._cfg.memory_s:
             self._ends_s.popleft()
-            for rows in (self._values, self._flows, self._pictures):
+            for rows in (self._values, self._flows, self._pictures, self._moves):
                 rows.drop_first()
 
     def recall(self, tick: Tick, length_s: float) -> None:
@@ -110,11 +116,13 @@ class Gate:
 
     def _measure_again(self) -> None:
         """At first every picture is new, and no direction usual: as if each tick had come last."""
-        pictures, flows, names = self._pictures.rows, self._flows.rows, list(_LEAST_WIDTH)
+        pictures, flows, moves = self._pictures.rows, self._flows.rows, self._moves.rows
+        names = list(_LEAST_WIDTH)
         for place, row in enumerate(self._values.rows):
             others = [at for at in range(len(pictures)) if abs(at - place) > _NEIGHBOURS]
             row[names.index(PICTURE)] = _nearest(pictures[others], pictures[place])
             row[names.index(DIRECTION)] = _along(flows, flows[place])
+            row[names.index(REVERSAL)] = _reversed(np.delete(moves, place, axis=0), moves[place])
 
     def _is_asked(self, stands_out: float) -> bool:
         share = self._cfg.ask_share
@@ -122,10 +130,11 @@ class Gate:
 
     def _measured(self, measures: TickMeasures) -> np.ndarray:
         """In the order of `_LEAST_WIDTH`."""
-        plain = [getattr(measures, name) for name in _LEAST_WIDTH if name not in (PICTURE, DIRECTION)]
+        plain = [getattr(measures, name) for name in _LEAST_WIDTH if name not in _BESIDE_THE_PAST]
         novelty = _nearest(self._pictures.rows, _picture(measures))
         along = _along(self._flows.rows, np.asarray(measures.flow))
-        return np.asarray([*plain, novelty, along], np.float64)
+        reversal = _reversed(self._moves.rows, _moves(measures))
+        return np.asarray([*plain, novelty, along, reversal], np.float64)
 
     def _outs(self, values: np.ndarray) -> np.ndarray:
         """For each measure, how far out it lies: 1 at the edge of the usual."""
@@ -176,6 +185,22 @@ def _along(past: np.ndarray, flow: np.ndarray) -> float:
     usual = past.mean(axis=0) if len(past) else np.zeros(1)
     size = float(np.linalg.norm(usual))
     return float(flow @ usual) / size**2 if size >= _LEAST_FLOW * len(usual) ** 0.5 else 1.0
+
+
+def _reversed(past: np.ndarray, moves: np.ndarray) -> float:
+    """0, or below it where the past knows these moves less well than the same ones backwards.
+
+    Of unit vectors: the cosine with the likest tick, less that with the tick that is likest in reverse.
+    """
+    alike = past @ moves if len(past) else np.zeros(1)
+    return min(float(alike.max() + alike.min()), 0.0)
+
+
+def _moves(measures: TickMeasures) -> np.ndarray:
+    """As a unit vector, shorter where little moves."""
+    moves = np.frombuffer(base64.b64decode(measures.moves), np.int8).astype(np.float32) / 4
+    unit: np.ndarray = moves / (float(np.linalg.norm(moves)) + _LEAST_MOVES)
+    return unit
 
 
 def _picture(measures: TickMeasures) -> np.ndarray:

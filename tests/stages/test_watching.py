@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelproof.schemas.event import UNUSUAL, Tick, TickAnswer, TickMeasures
-from reelproof.stages.footage.watched import flow_of
+from reelproof.stages.footage.watched import motion_of
 from reelproof.stages.watching.folding import Fold
 from reelproof.stages.watching.gate import Gate, GateConfig
 from reelproof.stages.watching.hysteresis import HysteresisConfig, Scored, merge_ticks
@@ -48,6 +48,15 @@ def test_events_lie_apart_and_hold_every_high_tick(scores):
     assert all(each.score == max(scores[each.first : each.last + 1]) for each in events)
 
 
+def moves(random: np.random.Generator, backwards: bool = False, share: float = 1.0) -> str:
+    """Two lanes, one to the right and one to the left; in each, some cells have traffic."""
+    lanes = np.zeros((8, 10, 2))
+    lanes[2, :, 0], lanes[5, :, 0] = 60, -60
+    lanes *= random.random((8, 10, 1)) < 0.7
+    pushed = share * (-lanes if backwards else lanes) + random.normal(0, 1, lanes.shape)
+    return base64.b64encode(pushed.round().astype(np.int8).tobytes()).decode()
+
+
 def measures(random: np.random.Generator, **changed: object) -> TickMeasures:
     """Of a street: some motion to the right, the same picture with a little noise."""
     picture = np.linspace(40, 200, 144) + random.normal(0, 1, 144)
@@ -59,6 +68,7 @@ def measures(random: np.random.Generator, **changed: object) -> TickMeasures:
         "contrast": 40 + random.normal(0, 1),
         "sharpness": 5 + random.normal(0, 0.1),
         "flow": tuple(np.tile([0.5, 0.0], 16) + random.normal(0, 0.05, 32)),
+        "moves": moves(random),
         "picture": base64.b64encode(picture.clip(0, 255).astype(np.uint8).tobytes()).decode(),
     }
     return TickMeasures.model_validate(usual | changed)
@@ -95,6 +105,14 @@ def test_what_is_unlike_the_past_stands_out_for_its_reason(changed, because):
     assert standing.because == because
     assert standing.stands_out > 2
     assert standing.is_asked
+
+
+@pytest.mark.parametrize(("share", "stands_out"), [(1.0, True), (0.0, False)])
+def test_lanes_that_go_backwards_stand_out_and_empty_ones_do_not(share, stands_out):
+    gate, random = taught(150)
+    standing = gate.look(measures(random, moves=moves(random, backwards=True, share=share)), 1.0)
+    assert (standing.stands_out > 2) == stands_out
+    assert standing.because == "reversal" or not stands_out
 
 
 def test_the_usual_does_not_stand_out_and_is_asked_about_by_its_share():
@@ -139,9 +157,11 @@ def test_a_gate_that_recalls_is_as_one_that_saw():
 def test_flow_tells_where_a_picture_moves(move, along):
     y, x = np.mgrid[0:64, 0:112]
     picture = (120 + 60 * np.sin(x / 6) * np.cos(y / 5)).astype(np.uint8)
-    flow = flow_of(picture, np.roll(picture, move, axis=(1, 0))).reshape(4, 4, 2)
-    middle = flow[1:3, 1:3].mean(axis=(0, 1))
+    motion = motion_of(picture, np.roll(picture, move, axis=(1, 0)))
+    middle = motion.flow.reshape(4, 4, 2)[1:3, 1:3].mean(axis=(0, 1))
     assert middle == pytest.approx(along, abs=0.5)
+    pushed = motion.push.reshape(8, 10, 2)[2:6, 2:8].mean(axis=(0, 1))
+    assert np.sign(pushed.round()).tolist() == np.sign(along).tolist()
 
 
 def tick(number: int, stands_out: float, is_asked: bool = False, **more: object) -> Tick:
