@@ -12,7 +12,7 @@ from reelproof.pipeline.steps.calibration import CALIBRATION, KNOWN_CLAIMS
 from reelproof.pipeline.steps.clip_sound import CLIP_SOUND
 from reelproof.pipeline.steps.dataset import CARD, CHECKSUMS, CROISSANT, SHARDS, STATISTICS
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE, STORYBOARDS
-from reelproof.pipeline.steps.questions import ASKED, QUESTIONS
+from reelproof.pipeline.steps.questions import ASKED, EDITED, QUESTIONS
 from reelproof.pipeline.steps.scores import REPEATS, SCORES
 from reelproof.pipeline.steps.speech import CLIP_SPEECH, SPEECH
 from reelproof.pipeline.steps.whole_set import CONTAMINATION, NEAR_DUPLICATES, POLICY, SPLITS
@@ -29,6 +29,7 @@ OVER_PARTS: tuple[PartStep, ...] = (
     CLIP_SPEECH,
     CLIP_SOUND,
     ASKED,
+    EDITED,
     QUESTIONS,
     TRACES,
     PROBES,

@@ -38,6 +38,7 @@ from reelproof.stages.footage.scan import FootageConfig
 from reelproof.stages.footage.storyboard import StoryboardConfig
 from reelproof.stages.policy import checked_policy
 from reelproof.stages.questions.computed import ComputedConfig
+from reelproof.stages.questions.edited import EditedConfig
 from reelproof.stages.questions.given import QuestionsConfig
 from reelproof.stages.questions.written import AskedConfig
 from reelproof.stages.speech.film import SpeechRole
@@ -68,6 +69,9 @@ class QuestionSources(Settings):
     """What is shown with questions that came with the videos."""
     computed: ComputedConfig = ComputedConfig()
     """The pipeline asks these questions, and knows their answers because it made them."""
+    edited: EditedConfig | None = None
+    """These are asked about frames that the pipeline edits and stores beside the footage's own: mirrored,
+    upside down, with shapes pasted over, …; by default there are none."""
     asked: AskedSource | None = None
     """A teacher writes these questions; by default there are none."""
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow.parquet as pq
 
-from reelproof.pipeline.parts.part import read_frames
+from reelproof.pipeline.parts.stored_frames import StoredFrames
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.manifest import BuildFacts, Manifest, ManifestFile
 from reelproof.schemas.policy import PolicyConfig
@@ -179,7 +179,7 @@ def _read_part(build: Path, footage: Path) -> Iterator[Asked]:
         traces.setdefault(trace.question_id, []).append(trace)
     wanted = {shown.frame.sha256 for question in questions for shown in question.frames}
     file = pq.ParquetFile(footage)
-    frames = dict(read_frames(file, wanted))
+    frames = dict(StoredFrames.of_footage(str(footage)).found(file, wanted))
     names = {
         row["video"]["video_id"]: row["video"]["name"] for row in file.read(columns=["video"]).to_pylist()
     }

@@ -177,5 +177,6 @@ def _questions_a_clip(recipe: Recipe) -> int:
     """The most that the recipe makes."""
     asked = recipe.questions.asked
     written = len(asked.wanted.tasks) * asked.wanted.per_task if asked else 0
-    computed = recipe.questions.computed
+    computed, edited = recipe.questions.computed, recipe.questions.edited
+    written += len(edited.kinds) * edited.repeats if edited else 0
     return written + len(USUAL if computed.kinds is None else computed.kinds) * computed.repeats

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from reelproof.pipeline.disk.sealed import open_parquet
 from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.parts.stored_frames import StoredFrames
 
 TRACE_KEYS = ("trace_id", "question_id", "clip_id", "video_id", "sample_index", "model")
 QUESTION_KEYS = ("question_id", "task", "source", "kind")
@@ -31,6 +32,8 @@ class PartFiles:
     """What is said in the clips; null where the recipe does without."""
     calibration: str | None = None
     """What verifiers' beliefs are worth; null where the recipe does not calibrate them."""
+    edited: str | None = None
+    """Questions about edited frames, with these; null where the recipe does without."""
     scores: Mapping[str, str] = field(default_factory=dict)
     """Check -> its file: one row per trace, in the traces file's order."""
     licenses: Mapping[str, str] = field(default_factory=dict)
@@ -41,10 +44,16 @@ class PartFiles:
         """Folder and name of each file: what they hold, since folders carry fingerprints."""
         return f"{self.words_identity}\n{self.measured_identity}"
 
+    @property
+    def frames(self) -> tuple[StoredFrames, ...]:
+        """Where the frames are that its questions show."""
+        edited = (StoredFrames.of_edited(self.edited),) if self.edited else ()
+        return (StoredFrames.of_footage(self.footage), *edited)
+
     @cached_property
     def words_identity(self) -> str:
         """The same of what rows say and show, and of their licences."""
-        paths = (self.footage, self.clips, self.questions, self.traces, self.claims, self.lines)
+        paths = (self.footage, self.clips, self.questions, self.traces, self.claims, self.lines, self.edited)
         names = _names(path for path in paths if path)
         return "\n".join([*names, *(f"{video} {name}" for video, name in sorted(self.licenses.items()))])
 

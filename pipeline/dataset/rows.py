@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from reelproof.pipeline.dataset.part_files import PartFiles, read_aligned, read_columns, read_metadata
 from reelproof.pipeline.dataset.prompt_rows import Places, lines_of_questions, lists, prompts_of
@@ -34,7 +35,6 @@ _TRACE_COLUMNS = ("trace_id", "question_id", "prompt_id", "model", "text", "thou
 _SPEECH = arrow_schema(SftSample).field("speech").type
 QUOTES = frozenset(score_columns((QuoteScore,)))
 """Columns of the check that runs wherever a recipe listens."""
-_JPEG = "candidates.list.element.jpeg"
 
 
 class Frames(NamedTuple):
@@ -125,10 +125,13 @@ def read_part(store: Store, part: PartFiles) -> PartRows:
 
 
 def _image_bytes(store: Store, part: PartFiles) -> int:
-    metadata = read_metadata(store, part.footage)
+    return sum(_column_bytes(read_metadata(store, each.path), each.jpegs) for each in part.frames)
+
+
+def _column_bytes(metadata: pq.FileMetaData, leaf: str) -> int:
     groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
     columns = [group.column(place) for group in groups for place in range(group.num_columns)]
-    return sum(each.total_uncompressed_size for each in columns if each.path_in_schema == _JPEG)
+    return sum(each.total_uncompressed_size for each in columns if each.path_in_schema == leaf)
 
 
 def _put_with_boxes(traces: pa.Table) -> set[str]:
@@ -199,17 +202,18 @@ def read_frames(store: Store, parts: Sequence[PartFiles], hashes: pa.Array, offs
     """
     if not len(hashes):
         return Frames(offsets, np.zeros(0, dtype=np.int64), pa.array([], pa.binary()))
-    names = ("candidates.list.element.frame.sha256", _JPEG)
-    tables = side_by_side(store, lambda part: read_columns(store, part.footage, names), parts)
-    held = [pc.list_flatten(table["candidates"].combine_chunks()) for table in tables]
+    stored = [each for part in parts for each in part.frames]
+    held = side_by_side(
+        store, lambda each: each.flat(read_columns(store, each.path, (each.hashes, each.jpegs))), stored
+    )
     known = pa.concat_arrays([pc.struct_field(each, ["frame", "sha256"]) for each in held])
     jpegs = pa.concat_arrays([pc.struct_field(each, "jpeg") for each in held])
     places = _found(hashes, known, parts[0].questions, "frame")
     ends = np.cumsum([len(each) for each in held])
     for place in np.unique(places):
         if hashlib.sha256(jpegs[place].as_buffer()).hexdigest() != known[place].as_py():
-            footage = parts[np.searchsorted(ends, place, side="right")].footage
-            raise Damaged(store.url, footage, f"frame {known[place]} does not match its sha256")
+            file = stored[np.searchsorted(ends, place, side="right")].path
+            raise Damaged(store.url, file, f"frame {known[place]} does not match its sha256")
     return Frames(offsets, places, jpegs)
 
 

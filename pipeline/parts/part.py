@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reelproof.pipeline.accounts.accounting import UseCounter
@@ -18,6 +16,7 @@ from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import Damaged
 from reelproof.pipeline.parts.frame_shelf import FrameShelf
 from reelproof.pipeline.parts.plan import Part
+from reelproof.pipeline.parts.stored_frames import StoredFrames
 from reelproof.pipeline.teachers.completions import CompletionLog
 from reelproof.pipeline.teachers.kinds import TeacherConfig, open_teacher, teacher_price
 from reelproof.pipeline.teachers.remembering import RememberingTeacher
@@ -92,13 +91,16 @@ class PartRun:
 
     def frames(self, wanted: Collection[str]) -> Mapping[str, bytes]:
         """JPEG bytes of the wanted frames of this part, by sha256, which they match. Raises Damaged."""
-        name = self.above["footage"]
+        stored = [StoredFrames.of_footage(self.above["footage"])]
+        if "edited" in self.above:
+            stored.append(StoredFrames.of_edited(self.above["edited"]))
         found = FrameShelf()
-        with open_parquet(self.store, name) as file:
-            for sha256, jpeg in read_frames(file, wanted):
-                if hashlib.sha256(jpeg).hexdigest() != sha256:
-                    raise Damaged(self.store.url, name, f"frame {sha256} does not match its sha256")
-                found.put(sha256, jpeg)
+        for each in stored:
+            with open_parquet(self.store, each.path) as file:
+                for sha256, jpeg in each.found(file, wanted):
+                    if hashlib.sha256(jpeg).hexdigest() != sha256:
+                        raise Damaged(self.store.url, each.path, f"frame {sha256} does not match its sha256")
+                    found.put(sha256, jpeg)
         return found
 
     def log(self) -> CompletionLog:
@@ -134,15 +136,3 @@ def _rows_without_jpegs(file: pq.ParquetFile) -> Iterator[Footage]:
         for row in file.read_row_group(group, columns=columns).to_pylist():
             candidates = tuple(Keyframe.model_validate({**each, "jpeg": b""}) for each in row["candidates"])
             yield Footage.model_validate({**row, "candidates": candidates})
-
-
-def read_frames(file: pq.ParquetFile, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
-    """sha256 and JPEG bytes from a footage file: the wanted ones that it holds, one row group at a time."""
-    names = pa.array(sorted(wanted), pa.string())
-    columns = ["candidates.list.element.frame.sha256", "candidates.list.element.jpeg"]
-    for group in range(file.num_row_groups):
-        frames = pc.list_flatten(file.read_row_group(group, columns=columns)["candidates"].combine_chunks())
-        hashes = pc.struct_field(frames, ["frame", "sha256"])
-        hit = pc.is_in(hashes, value_set=names)
-        jpegs = pc.struct_field(frames, "jpeg").filter(hit)
-        yield from zip(hashes.filter(hit).to_pylist(), jpegs.to_pylist(), strict=True)

@@ -15,6 +15,7 @@ from reelproof.pipeline.disk.sealed import open_parquet
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.parts.part import PartInputs
+from reelproof.pipeline.parts.stored_frames import StoredFrames
 from reelproof.pipeline.report.rows import ReportRows
 from reelproof.pipeline.teachers.kinds import teacher_identity
 from reelproof.pipeline.workplace import PLAN, RECIPE, Workplace, open_workplace
@@ -28,9 +29,6 @@ from reelproof.stages.answers.traces import ClipQuestion, rollout_request
 from reelproof.stages.teachers.protocol import TeacherUnavailable
 
 R = TypeVar("R", bound=Record)
-
-_HASHES = "candidates.list.element.frame.sha256"
-_JPEGS = "candidates.list.element.jpeg"
 
 
 class Sent(NamedTuple):
@@ -53,7 +51,7 @@ class Evidence:
         """So that the pictures of one page, asked for at once, are read once."""
         self._row_images = lru_cache(maxsize=64)(rows.images)
         self._clip_rows = lru_cache(maxsize=64)(rows.numbers_of_clip)
-        self._film = lru_cache(maxsize=4)(self._read_film)
+        self._group = lru_cache(maxsize=4)(self._read_group)
         self._places = lru_cache(maxsize=16)(self._read_places)
 
     @cached_property
@@ -81,7 +79,7 @@ class Evidence:
         return Sent(proven or requests[0], proven is not None)
 
     def frame(self, number: int, sha256: str) -> bytes | None:
-        """A frame that a row shows: from the row, its part's footage, or another row of its clip.
+        """A frame that a row shows: from the row, its part's files, or another row of its clip.
 
         Raises IndexError where there is no such row.
         """
@@ -91,38 +89,48 @@ class Evidence:
         with self._lock:
             held = self._row_images(number).get(sha256)
             if held is None:
-                held = self._from_footage(row["video_id"], sha256)
+                held = self._from_part(row["video_id"], sha256)
             if held is None:
                 held = self._from_same_clip(row["clip_id"], sha256)
         return held
 
-    def _from_footage(self, video_id: str, sha256: str) -> bytes | None:
+    def _from_part(self, video_id: str, sha256: str) -> bytes | None:
         part = self._part(video_id)
         if part is None or self._workplace is None:
             return None
-        path = self._file("footage", part, self._workplace)
-        group = self._places(path).get(sha256)
-        return None if group is None else self._film(path, group).get(sha256)
+        for stored in self._stored(part, self._workplace):
+            if (group := self._places(stored).get(sha256)) is not None:
+                return self._group(stored, group).get(sha256)
+        return None
+
+    def _stored(self, part: PartInputs, workplace: Workplace) -> Iterator[StoredFrames]:
+        yield StoredFrames.of_footage(self._file("footage", part, workplace))
+        if any(step.name == "edited" for step in workplace.dag.steps):
+            yield StoredFrames.of_edited(self._file("edited", part, workplace))
 
     def _from_same_clip(self, clip_id: str, sha256: str) -> bytes | None:
         found = (self._row_images(number).get(sha256) for number in self._clip_rows(clip_id))
         return next((jpeg for jpeg in found if jpeg is not None), None)
 
-    def _read_places(self, path: str) -> Mapping[str, int]:
-        """sha256 -> row group of every frame that a part's footage holds."""
-        if not self._store.exists(path):
+    def _read_places(self, stored: StoredFrames) -> Mapping[str, int]:
+        """sha256 -> row group of every frame that the file holds."""
+        if not self._store.exists(stored.path):
             return {}
-        with open_parquet(self._store, path) as file:
-            return {
-                sha256: group
-                for group in range(file.num_row_groups)
-                for sha256 in _frames(file.read_row_group(group, columns=[_HASHES]), "frame", "sha256")
-            }
+        with open_parquet(self._store, stored.path) as file:
+            groups = [
+                file.read_row_group(each, columns=[stored.hashes]) for each in range(file.num_row_groups)
+            ]
+        return {
+            sha256: group
+            for group, table in enumerate(groups)
+            for sha256 in pc.struct_field(stored.flat(table), ["frame", "sha256"]).to_pylist()
+        }
 
-    def _read_film(self, path: str, group: int) -> Mapping[str, bytes]:
-        with open_parquet(self._store, path) as file:
-            table = file.read_row_group(group, columns=[_HASHES, _JPEGS])
-        return dict(zip(_frames(table, "frame", "sha256"), _frames(table, "jpeg"), strict=True))
+    def _read_group(self, stored: StoredFrames, group: int) -> Mapping[str, bytes]:
+        with open_parquet(self._store, stored.path) as file:
+            frames = stored.flat(file.read_row_group(group, columns=[stored.hashes, stored.jpegs]))
+        hashes, jpegs = pc.struct_field(frames, ["frame", "sha256"]), pc.struct_field(frames, "jpeg")
+        return dict(zip(hashes.to_pylist(), jpegs.to_pylist(), strict=True))
 
     def _sound(self, row: Mapping[str, Any], question: Question) -> str | None:
         """sha256 of what the clip sounds like, where a teacher listened."""
@@ -190,9 +198,3 @@ def lines_of(row: Mapping[str, Any]) -> tuple[SpeechLine, ...]:
 def _where(store: Store, path: str, column: str, value: str) -> pa.Table:
     table = store.read_table(path)
     return table.filter(pc.equal(table[column], value))
-
-
-def _frames(table: pa.Table, *path: str) -> list[Any]:
-    candidates = pc.list_flatten(table["candidates"].combine_chunks())
-    values: list[Any] = pc.struct_field(candidates, list(path)).to_pylist()
-    return values

@@ -20,7 +20,7 @@ from reelproof.pipeline.parts.whole import WholeRun, read_left
 from reelproof.pipeline.steps.answers import PROVENANCE, TRACES
 from reelproof.pipeline.steps.calibration import CALIBRATION
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
-from reelproof.pipeline.steps.questions import QUESTIONS
+from reelproof.pipeline.steps.questions import EDITED, QUESTIONS
 from reelproof.pipeline.steps.scores import REPEATS, SCORES
 from reelproof.pipeline.steps.speech import CLIP_SPEECH
 from reelproof.schemas.policy import PolicyConfig
@@ -191,6 +191,7 @@ def files_of(run: WholeRun) -> tuple[PartFiles, ...]:
             claims=above[PROVENANCE.name].file(part),
             lines=above[CLIP_SPEECH.name].file(part) if CLIP_SPEECH.name in above else None,
             calibration=above[CALIBRATION.name].file(part) if CALIBRATION.name in above else None,
+            edited=above[EDITED.name].file(part) if EDITED.name in above else None,
             scores={step.name.removeprefix("score."): step.file(part) for step in scores},
             licenses={source.video_id: source.file.license for source in part.sources},
         )

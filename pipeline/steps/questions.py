@@ -1,4 +1,4 @@
-"""Clips -> questions: given with the videos, computed from them, or written by a teacher; for one part."""
+"""Clips -> questions: given with the videos, computed, about edited frames, or a teacher's; for one part."""
 
 from collections.abc import Iterator
 
@@ -10,11 +10,13 @@ from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.speech import CLIP_SPEECH
 from reelproof.pipeline.steps.written import TEXT
 from reelproof.pipeline.teachers.kinds import TeacherConfig
+from reelproof.schemas.edited import EditedQuestion
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.question import Question, WrittenQuestion
 from reelproof.schemas.written import FrameText
-from reelproof.stages.questions import computed, given, written
+from reelproof.stages.questions import computed, edited, given, written
 from reelproof.stages.questions.computed import ComputedConfig, computed_questions
+from reelproof.stages.questions.edited import EditedConfig, edited_questions
 from reelproof.stages.questions.given import QuestionsConfig, given_questions
 from reelproof.stages.questions.written import AskedConfig, ask_questions, usable
 
@@ -62,12 +64,36 @@ ASKED = PartStep(
 )
 
 
+def edit_frames(run: PartRun, cfg: EditedConfig) -> Iterator[EditedQuestion]:
+    """Questions about edited frames, with the files that they show."""
+    cut = list(run.read("clips", Clip))
+    frames = run.frames({frame.sha256 for clip in cut for frame in clip.timeline})
+    yield from edited_questions(cut, frames, cfg)
+
+
+EDITED = PartStep(
+    name="edited",
+    version=edited.VERSION,
+    run=edit_frames,
+    sections=("questions.edited",),
+    makes=EditedQuestion,
+    after=(FOOTAGE, CLIPS),
+    heavy=True,
+    rows_at_once=64,
+)
+
+
 def pose_questions(run: PartRun, shows: QuestionsConfig, computes: ComputedConfig) -> Iterator[Question]:
-    """Questions that came with the videos, those that can be computed, and those that a teacher wrote."""
+    """Questions that came with the videos, those that can be computed, and those that a teacher wrote.
+
+    Of those about edited frames the files stay where they were made.
+    """
     cut = list(run.read("clips", Clip))
     yield from given_questions(cut, run.inputs.given, shows)
     texts = {each.sha256: each for each in run.read("text", FrameText)} if "text" in run.above else {}
     yield from computed_questions(cut, computes, {row.video_id for row in run.inputs.given}, texts)
+    if "edited" in run.above:
+        yield from (each.question for each in run.read("edited", EditedQuestion))
     if "asked" in run.above:
         yield from usable(run.read("asked", WrittenQuestion))
 
@@ -80,6 +106,6 @@ QUESTIONS = PartStep(
     sections=("questions.given", "questions.computed"),
     makes=Question,
     after=(CLIPS,),
-    also=(ASKED, TEXT),
+    also=(ASKED, TEXT, EDITED),
     rests_on_given=True,
 )

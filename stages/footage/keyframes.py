@@ -13,9 +13,7 @@ from reelproof.stages.footage.frame_signals import Measures
 
 def make_keyframe(image: np.ndarray, measures: Measures, video_id: str, jpeg_quality: int) -> Keyframe:
     """Of (H, W, 3) uint8 RGB, upright, and what the scan measured of it."""
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", quality=jpeg_quality)
-    jpeg = file.getvalue()
+    jpeg = as_jpeg(image, jpeg_quality)
     frame = FrameRef(
         sha256=hashlib.sha256(jpeg).hexdigest(),
         video_id=video_id,
@@ -25,6 +23,13 @@ def make_keyframe(image: np.ndarray, measures: Measures, video_id: str, jpeg_qua
         phash=perceptual_hash(image),
     )
     return Keyframe(frame=frame, sharpness=measures.sharpness, luminance=measures.luminance, jpeg=jpeg)
+
+
+def as_jpeg(image: np.ndarray, jpeg_quality: int) -> bytes:
+    """The file. (H, W, 3) uint8 RGB"""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=jpeg_quality)
+    return file.getvalue()
 
 
 def perceptual_hash(image: np.ndarray) -> str:

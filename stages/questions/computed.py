@@ -1,17 +1,15 @@
 """Clips -> questions whose answers are known exactly, because the pipeline made what is shown."""
 
-import hashlib
-import random
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from pydantic import field_validator
 
 from reelproof.schemas.footage import Clip
-from reelproof.schemas.question import Question, QuestionSource
+from reelproof.schemas.question import Question
 from reelproof.schemas.written import FrameText
 from reelproof.stages.questions.computed_kinds import MAKERS
-from reelproof.stages.questions.maker import Draft, MakerConfig, Table
+from reelproof.stages.questions.maker import Draft, MakerConfig, Table, draws, question_of
 
 VERSION = 5
 
@@ -57,7 +55,7 @@ def computed_questions(
         kinds = cfg.kinds if cfg.kinds is not None else () if clip.video_id in asked_of else USUAL
         for kind in kinds:
             yield from _unlike(
-                [_question(clip, kind, draft) for draft in _drafts(clip, kind, part, cfg, texts)]
+                [question_of(clip, kind, draft) for draft in _drafts(clip, kind, part, cfg, texts)]
             )
 
 
@@ -65,9 +63,7 @@ def _drafts(
     clip: Clip, kind: str, part: Sequence[Clip], cfg: ComputedConfig, texts: Mapping[str, FrameText]
 ) -> Iterator[Draft]:
     for turn in range(cfg.repeats if MAKERS[kind].drawn else 1):
-        draft = MAKERS[kind].make(
-            Table(clip, part, cfg, _generator(cfg.seed, clip.clip_id, kind, turn), texts)
-        )
+        draft = MAKERS[kind].make(Table(clip, part, cfg, draws(cfg.seed, clip.clip_id, kind, turn), texts))
         if draft:
             yield draft
 
@@ -75,25 +71,3 @@ def _drafts(
 def _unlike(questions: Sequence[Question]) -> Iterator[Question]:
     """Each question once: a small clip does not allow many draws."""
     yield from {each.question_id: each for each in questions}.values()
-
-
-def _question(clip: Clip, kind: str, draft: Draft) -> Question:
-    return Question(
-        question_id="",
-        clip_id=clip.clip_id,
-        video_id=clip.video_id,
-        source=QuestionSource.COMPUTED,
-        kind=kind,
-        task=draft.task,
-        text=draft.text,
-        options=draft.options,
-        answer=draft.answer,
-        tolerance=draft.tolerance,
-        frames=draft.frames,
-    ).with_id()
-
-
-def _generator(*key: object) -> random.Random:
-    """Draws that follow from the key alone."""
-    text = "\x00".join(str(part) for part in key)
-    return random.Random(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))  # noqa: S311

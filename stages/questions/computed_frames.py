@@ -4,9 +4,12 @@ import itertools
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from reelproof.schemas.footage import FrameRef, hash_distance
 from reelproof.schemas.question import ShownFrame
+
+T = TypeVar("T")
 
 _TRIES = 64
 
@@ -16,8 +19,8 @@ def timed(frames: Sequence[FrameRef]) -> tuple[ShownFrame, ...]:
     return tuple(ShownFrame(frame=frame, shown_s=frame.time_s) for frame in frames)
 
 
-def spread(frames: Sequence[FrameRef], count: int, rng: random.Random) -> list[FrameRef] | None:
-    """One frame drawn from each of so many equal stretches; None where there are fewer frames."""
+def spread(frames: Sequence[T], count: int, rng: random.Random) -> list[T] | None:
+    """One frame, or place, drawn from each of so many equal stretches; None where there are fewer frames."""
     if not count or len(frames) < count:
         return None
     edges = [i * len(frames) // count for i in range(count + 1)]

@@ -1,5 +1,6 @@
 """What makes a computed question: a function of a clip and of the others in its part, and its settings."""
 
+import hashlib
 import random
 import string
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import NamedTuple
 from pydantic import Field
 
 from reelproof.schemas.footage import Clip
-from reelproof.schemas.question import ShownFrame, Task
+from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import ClaimKind
 from reelproof.schemas.written import FrameText
@@ -93,12 +94,47 @@ class Maker(NamedTuple):
     """Whether it is asked where a recipe names no kinds."""
 
 
+class Lettered(NamedTuple):
+    """Options as they are shown, and the letter of the right one."""
+
+    letter: str
+    options: tuple[str, ...]
+
+
+def lettered(options: Sequence[str], right: int, rng: random.Random) -> Lettered:
+    """Options in a random order, so that no letter is favoured."""
+    order = list(range(len(options)))
+    rng.shuffle(order)
+    letter = string.ascii_uppercase[order.index(right)]
+    return Lettered(letter, tuple(options[place] for place in order))
+
+
 def choice(
     table: Table, text: str, options: Sequence[str], right: int, frames: tuple[ShownFrame, ...]
 ) -> Draft:
-    """Options in a random order, so that no letter is favoured."""
-    order = list(range(len(options)))
-    table.rng.shuffle(order)
-    letter = string.ascii_uppercase[order.index(right)]
-    shuffled = tuple(options[place] for place in order)
-    return Draft(Task.MULTIPLE_CHOICE, text, letter, frames, options=shuffled)
+    """A question with options in a random order."""
+    letter, shown = lettered(options, right, table.rng)
+    return Draft(Task.MULTIPLE_CHOICE, text, letter, frames, options=shown)
+
+
+def question_of(clip: Clip, kind: str, draft: Draft) -> Question:
+    """A draft as a question about its clip."""
+    return Question(
+        question_id="",
+        clip_id=clip.clip_id,
+        video_id=clip.video_id,
+        source=QuestionSource.COMPUTED,
+        kind=kind,
+        task=draft.task,
+        text=draft.text,
+        options=draft.options,
+        answer=draft.answer,
+        tolerance=draft.tolerance,
+        frames=draft.frames,
+    ).with_id()
+
+
+def draws(*key: object) -> random.Random:
+    """Draws that follow from the key alone."""
+    text = "\x00".join(str(part) for part in key)
+    return random.Random(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))  # noqa: S311

@@ -1,0 +1,130 @@
+"""Pictures of frames -> the same edited, and encoded anew; those beside them that are not edited are, too.
+
+A JPEG tells that it was decoded, changed and encoded again: its blocks no longer lie on the grid of its
+first encoding. So each picture is shrunk first, which leaves no trace of that grid in any of them.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from reelproof.schemas.edited import EncodedFrame
+from reelproof.schemas.footage import FrameRef
+from reelproof.stages.footage.crops import Box, cropped
+from reelproof.stages.footage.keyframes import as_jpeg, perceptual_hash
+
+_SHRINKS = 7 / 8
+
+COLOURS = {
+    "red": (220, 30, 30),
+    "yellow": (250, 220, 30),
+    "green": (30, 180, 60),
+    "blue": (40, 80, 230),
+}
+"""Of shapes. RGB"""
+_CORNERS = {
+    "square": ((-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)),
+    "triangle": ((0.0, -1.0), (1.0, 0.85), (-1.0, 0.85)),
+    "cross": tuple(
+        (x * sign, y * sign)
+        for sign in (1, -1)
+        for x, y in ((-0.35, -1), (0.35, -1), (0.35, -0.35), (1, -0.35), (1, 0.35), (0.35, 0.35))
+    ),
+    "circle": tuple((math.cos(turn * math.pi / 12), math.sin(turn * math.pi / 12)) for turn in range(24)),
+}
+"""Shape -> its outline around its middle, as shares of half its size."""
+SHAPES = tuple(_CORNERS)
+
+
+class Shape(NamedTuple):
+    """Something small that is pasted over a picture."""
+
+    kind: str
+    """One of `SHAPES`."""
+    colour: str
+    """One of `COLOURS`."""
+    x: float
+    """Its middle, as a share of the picture's width …"""
+    y: float
+    """… and of its height."""
+    size: float
+    """Its width and height, as a share of the picture's shorter side."""
+
+    @property
+    def name(self) -> str:
+        """`red circle`"""
+        return f"{self.colour} {self.kind}"
+
+
+def shrunk(image: np.ndarray) -> np.ndarray:
+    """An eighth smaller. (H, W, 3) uint8 RGB -> the same"""
+    height, width = (max(1, round(side * _SHRINKS)) for side in image.shape[:2])
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def mirrored(image: np.ndarray) -> np.ndarray:
+    """Left and right exchanged. (H, W, 3) uint8 -> the same"""
+    return np.ascontiguousarray(image[:, ::-1])
+
+
+def upside_down(image: np.ndarray) -> np.ndarray:
+    """Turned by half a turn. (H, W, 3) uint8 -> the same"""
+    return np.ascontiguousarray(image[::-1, ::-1])
+
+
+def hue_turned(image: np.ndarray, degrees: float) -> np.ndarray:
+    """All hues moved on along the circle of colours; lightness stays. (H, W, 3) uint8 RGB -> the same
+
+    Cb and Cr are turned around grey (ITU-R BT.601), so that a JPEG holds as much of both as before.
+    """
+    ycrcb = cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb).astype(np.float32)
+    cr, cb = ycrcb[..., 1] - 128, ycrcb[..., 2] - 128
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    ycrcb[..., 1], ycrcb[..., 2] = 128 + cos * cr + sin * cb, 128 + cos * cb - sin * cr
+    return cv2.cvtColor(np.clip(np.rint(ycrcb), 0, 255).astype(np.uint8), cv2.COLOR_YCrCb2RGB)
+
+
+def colourfulness(image: np.ndarray) -> float:
+    """Mean distance from grey, in levels of Cb and Cr. (H, W, 3) uint8 RGB"""
+    ycrcb = cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb).astype(np.float32)
+    return float(np.hypot(ycrcb[..., 1] - 128, ycrcb[..., 2] - 128).mean())
+
+
+def with_shapes(image: np.ndarray, shapes: Iterable[Shape]) -> np.ndarray:
+    """Shapes pasted over the picture, each with a dark rim. (H, W, 3) uint8 RGB -> the same"""
+    pasted = image.copy()
+    height, width = image.shape[:2]
+    for each in shapes:
+        half_px = each.size * min(height, width) / 2
+        middle = np.array([each.x * width, each.y * height])
+        outline = np.rint(middle + half_px * np.array(_CORNERS[each.kind])).astype(np.int32)
+        cv2.fillPoly(pasted, [outline], COLOURS[each.colour])
+        cv2.polylines(pasted, [outline], isClosed=True, color=(0, 0, 0), thickness=1)
+    return pasted
+
+
+def enlarged(image: np.ndarray, box: Box) -> np.ndarray:
+    """A part of the picture, as large as all of it. (H, W, 3) uint8 RGB -> the same"""
+    height, width = image.shape[:2]
+    return cv2.resize(cropped(image, box), (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def picture_distance(one: np.ndarray, other: np.ndarray) -> int:
+    """Bits in which the perceptual hashes of two pictures differ, 0 … 64."""
+    return (int(perceptual_hash(one), 16) ^ int(perceptual_hash(other), 16)).bit_count()
+
+
+def encode(image: np.ndarray, made_of: FrameRef, jpeg_quality: int) -> EncodedFrame:
+    """The picture as a JPEG file, known by its own hashes. (H, W, 3) uint8 RGB"""
+    jpeg = as_jpeg(image, jpeg_quality)
+    looks = {
+        "sha256": hashlib.sha256(jpeg).hexdigest(),
+        "width": image.shape[1],
+        "height": image.shape[0],
+        "phash": perceptual_hash(image),
+    }
+    return EncodedFrame(frame=made_of.model_copy(update=looks), jpeg=jpeg)

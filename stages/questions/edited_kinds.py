@@ -1,0 +1,302 @@
+"""The pictures of a clip -> questions about what was done to some of them, or pasted over all."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from reelproof.schemas.edited import PLAIN
+from reelproof.schemas.footage import FrameRef
+from reelproof.schemas.question import Task
+from reelproof.schemas.settings import Settings
+from reelproof.schemas.trace import ClaimKind
+from reelproof.stages.footage.crops import Box
+from reelproof.stages.footage.edits import (
+    COLOURS,
+    SHAPES,
+    Shape,
+    colourfulness,
+    encode,
+    enlarged,
+    hue_turned,
+    mirrored,
+    picture_distance,
+    upside_down,
+    with_shapes,
+)
+from reelproof.stages.questions.computed_frames import are_told_apart, spread
+from reelproof.stages.questions.maker import lettered
+
+_MOST_COUNTED = 10
+_ZOOMED_AMONG = 4
+_ROWS, _COLUMNS = ("upper", "middle", "lower"), ("left", "middle", "right")
+_EVEN = 1.3
+"""So many times the bytes of the least detailed part may the most detailed one take: none stands out."""
+
+
+class EditConfig(Settings):
+    """How edited frames are made, and how hard it is to find what was done to them."""
+
+    seed: int = Field(default=0, ge=0)
+    """All draws follow from it: places, letters, shapes."""
+    jpeg_quality: int = Field(default=85, ge=20, le=100)
+    """Every frame of such a question is encoded in it, whether it is edited or not."""
+    options: int = Field(default=4, ge=2, le=8)
+    """The frame that was mirrored, or the part that was enlarged, is one of so many."""
+    changed_bits: int = Field(default=8, ge=1, le=64)
+    """An edited frame, or an enlarged part, differs in at least so many bits of its perceptual hash from the
+    frame it was made of, or from the other parts."""
+    hue_turn_deg: float = Field(default=60.0, ge=15, le=180)
+    """Colours are moved on by so much: 180 turns each into its opposite, 30 is hard to see."""
+    least_colour: float = Field(default=6.0, ge=0, le=100)
+    """Frames must be at least so far from grey on average for their colours to be asked about."""
+    shape_share: float = Field(default=0.09, ge=0.03, le=0.2)
+    """Size of what is pasted over frames, as a share of their shorter side."""
+    pasted: int = Field(default=16, ge=12, le=64)
+    """So many shapes are pasted over the frames of a question, those that are counted and others."""
+    zoom: int = Field(default=2, ge=2, le=3)
+    """The picture is divided into so many rows and columns, one part of which is enlarged."""
+
+
+class Bench(NamedTuple):
+    """All that one question about edited frames is made from."""
+
+    frames: Sequence[FrameRef]
+    """The clip's timeline."""
+    pictures: Sequence[np.ndarray]
+    """The same as pictures, already shrunk. (H, W, 3) uint8 RGB each, all of one size"""
+    cfg: EditConfig
+    rng: random.Random
+
+
+class Shot(NamedTuple):
+    """A frame as it will be shown."""
+
+    picture: np.ndarray
+    made_of: FrameRef
+    shown_s: float | None
+    edit: str = PLAIN
+    """What was done to it."""
+
+
+class EditDraft(NamedTuple):
+    """What a kind decides; its frames are not encoded yet."""
+
+    task: Task
+    text: str
+    answer: str
+    shots: tuple[Shot, ...]
+    options: tuple[str, ...] = ()
+
+
+class EditMaker(NamedTuple):
+    """One kind of question about edited frames."""
+
+    make: Callable[[Bench], EditDraft | None]
+    """None where the clip does not allow it."""
+    asks: str
+    """What is asked, in words for the reference."""
+    calibrates: tuple[ClaimKind, ...]
+    """Claims of which its answer tells whether they are true."""
+
+
+def _mirrored_frame(bench: Bench) -> EditDraft | None:
+    """Only where another frame shows which way round it was: one that is more like it than like its mirror
+    image.
+    """
+    count = bench.cfg.options
+    if len(bench.frames) < max(count, 4):
+        return None
+    places = bench.rng.sample(range(len(bench.frames)), count)
+    picture = bench.pictures[places[0]]
+    image = mirrored(picture)
+    others = [each for place, each in enumerate(bench.pictures) if place != places[0]]
+    near = min(picture_distance(picture, each) for each in others)
+    if min(picture_distance(image, each) for each in (picture, *others)) < near + bench.cfg.changed_bits:
+        return None
+    if not are_told_apart(bench.frames, places):
+        return None
+    options = [f"the frame at {bench.frames[place].time_s:.1f} s" for place in places]
+    letter, shown = lettered(options, 0, bench.rng)
+    text = "One of the frames is mirrored: left and right are exchanged. Which one?"
+    shots = _edited(bench, range(places[0], places[0] + 1), lambda _: image, "mirrored")
+    return EditDraft(Task.MULTIPLE_CHOICE, text, letter, shots, shown)
+
+
+def _turned_span(bench: Bench) -> EditDraft | None:
+    """Only where no frame of it looks the same upside down."""
+    span = _drawn_span(bench)
+    if span is None:
+        return None
+    turned = [(bench.pictures[place], upside_down(bench.pictures[place])) for place in span]
+    if any(picture_distance(*each) < bench.cfg.changed_bits for each in turned):
+        return None
+    text = "For a while the picture is upside down. From when to when?"
+    return _span_draft(bench, span, text, _edited(bench, span, upside_down, "upside down"))
+
+
+def _recoloured_span(bench: Bench) -> EditDraft | None:
+    """Only of clips in colour."""
+    span, degrees = _drawn_span(bench), bench.cfg.hue_turn_deg
+    if span is None or min(map(colourfulness, bench.pictures)) < bench.cfg.least_colour:
+        return None
+    text = "For a while all colours of the picture are changed into others. From when to when?"
+    edit = f"hue turned by {degrees:g} degrees"
+    return _span_draft(bench, span, text, _edited(bench, span, lambda each: hue_turned(each, degrees), edit))
+
+
+def _shape_count(bench: Bench) -> EditDraft:
+    """As many shapes in all, whatever the count; the others have another form or another colour."""
+    count = bench.rng.randint(1, min(len(bench.frames), _MOST_COUNTED))
+    every = [f"{colour} {form}" for colour in COLOURS for form in SHAPES]
+    counted, *others = bench.rng.sample(every, len(every))
+    names = [counted] * count + bench.rng.choices(others, k=bench.cfg.pasted - count)
+    bench.rng.shuffle(names)
+    spots = _spots(bench.rng, bench.cfg.shape_share)
+    free = [(place, spot) for place in range(len(bench.frames)) for spot in range(len(spots))]
+    by_frame: dict[int, list[Shape]] = {}
+    for name, (place, spot) in zip(names, bench.rng.sample(free, len(names)), strict=True):
+        by_frame.setdefault(place, []).append(_shape(name, spots[spot], bench.cfg))
+    text = (
+        "Small coloured shapes were pasted over the frames. How many of them are "
+        f"{counted.replace('cross', 'crosse')}s, in all frames together?"
+    )
+    return EditDraft(Task.NUMERICAL, text, str(count), _with_shapes(bench, by_frame))
+
+
+def _marked_frames(bench: Bench) -> EditDraft:
+    """Each frame has one mark, of one of two forms."""
+    count = bench.rng.randint(1, min(len(bench.frames), _MOST_COUNTED))
+    counted, other = bench.rng.sample(SHAPES, 2)
+    forms = [counted] * count + [other] * (len(bench.frames) - count)
+    bench.rng.shuffle(forms)
+    marks = {
+        place: [
+            _shape(
+                f"{bench.rng.choice(list(COLOURS))} {form}",
+                bench.rng.choice(_spots(bench.rng, bench.cfg.shape_share)),
+                bench.cfg,
+            )
+        ]
+        for place, form in enumerate(forms)
+    }
+    text = f"A small mark was pasted over each frame. On how many of the frames is it a {counted}?"
+    return EditDraft(Task.NUMERICAL, text, str(count), _with_shapes(bench, marks))
+
+
+def _zoomed_place(bench: Bench) -> EditDraft | None:
+    """Only among parts that look different, and none of which holds much more detail than another."""
+    frames, cfg = spread(range(len(bench.frames)), _ZOOMED_AMONG, bench.rng), bench.cfg
+    if frames is None:
+        return None
+    zoomed = bench.rng.choice(frames)
+    picture = bench.pictures[zoomed]
+    cells = [(row, column) for row in range(cfg.zoom) for column in range(cfg.zoom)]
+    cells = bench.rng.sample(cells, min(cfg.options, len(cells)))
+    parts = [enlarged(picture, _cell(*cell, cfg.zoom)) for cell in cells]
+    if not _are_even(parts, bench):
+        return None
+    letter, options = lettered([_named(*cell, cfg.zoom) for cell in cells], 0, bench.rng)
+    text = (
+        f"Frame {len(frames) + 1} is a part of one of the frames before it, enlarged {cfg.zoom} times. "
+        "Where in that frame does it lie?"
+    )
+    shots = [Shot(bench.pictures[place], bench.frames[place], None) for place in frames]
+    edit = f"{_named(*cells[0], cfg.zoom)}, enlarged {cfg.zoom} times"
+    shots.append(Shot(parts[0], bench.frames[zoomed], None, edit))
+    return EditDraft(Task.MULTIPLE_CHOICE, text, letter, tuple(shots), options)
+
+
+def _are_even(parts: Sequence[np.ndarray], bench: Bench) -> bool:
+    sizes = [len(encode(each, bench.frames[0], bench.cfg.jpeg_quality).jpeg) for each in parts]
+    unlike = all(picture_distance(parts[0], each) >= bench.cfg.changed_bits for each in parts[1:])
+    return unlike and max(sizes) <= _EVEN * min(sizes)
+
+
+def _cell(row: int, column: int, zoom: int) -> Box:
+    return Box(column / zoom, row / zoom, (column + 1) / zoom, (row + 1) / zoom)
+
+
+def _named(row: int, column: int, zoom: int) -> str:
+    ends = {2: (0, 2), 3: (0, 1, 2)}[zoom]
+    return f"{_ROWS[ends[row]]} {_COLUMNS[ends[column]]}".replace("middle middle", "middle")
+
+
+def _drawn_span(bench: Bench) -> range | None:
+    """Two frames or more, and less than half of all."""
+    length = bench.rng.randint(2, (len(bench.frames) - 1) // 2)
+    first = bench.rng.randint(0, len(bench.frames) - length)
+    is_told = are_told_apart(bench.frames, (first, first + length - 1))
+    return range(first, first + length) if is_told else None
+
+
+def _span_draft(bench: Bench, span: range, text: str, shots: tuple[Shot, ...]) -> EditDraft:
+    answer = f"[{bench.frames[span[0]].time_s:.1f}, {bench.frames[span[-1]].time_s:.1f}]"
+    asked = f"{text} Give the times of its first and of its last frame."
+    return EditDraft(Task.TEMPORAL_GROUNDING, asked, answer, shots)
+
+
+def _edited(
+    bench: Bench, places: range, edit: Callable[[np.ndarray], np.ndarray], name: str
+) -> tuple[Shot, ...]:
+    """The timeline under its times, the frames at some places edited."""
+    shots = [Shot(each, of, of.time_s) for each, of in zip(bench.pictures, bench.frames, strict=True)]
+    for place in places:
+        shots[place] = shots[place]._replace(picture=edit(bench.pictures[place]), edit=name)
+    return tuple(shots)
+
+
+def _with_shapes(bench: Bench, shapes: Mapping[int, Sequence[Shape]]) -> tuple[Shot, ...]:
+    shots = list(_edited(bench, range(0), mirrored, PLAIN))
+    for place, pasted in shapes.items():
+        named = ", ".join(each.name for each in pasted)
+        picture = with_shapes(bench.pictures[place], pasted)
+        shots[place] = shots[place]._replace(picture=picture, edit=f"pasted over: {named}")
+    return tuple(shots)
+
+
+class _Spot(NamedTuple):
+    x: float
+    y: float
+
+
+def _spots(rng: random.Random, size: float) -> list[_Spot]:
+    """Places in a picture at which shapes do not touch each other, moved about a little."""
+    columns, rows = 4, 3
+    room = [(1 / columns - size) / 2, (1 / rows - size) / 2]
+    return [
+        _Spot(
+            (column + 0.5) / columns + rng.uniform(-1, 1) * max(0.0, room[0]),
+            (row + 0.5) / rows + rng.uniform(-1, 1) * max(0.0, room[1]),
+        )
+        for column in range(columns)
+        for row in range(rows)
+    ]
+
+
+def _shape(name: str, spot: _Spot, cfg: EditConfig) -> Shape:
+    colour, form = name.split()
+    return Shape(form, colour, spot.x, spot.y, cfg.shape_share)
+
+
+EDIT_MAKERS: Mapping[str, EditMaker] = {
+    "mirrored_frame": EditMaker(
+        _mirrored_frame, "which frame is mirrored left to right", (ClaimKind.MOMENT,)
+    ),
+    "turned_span": EditMaker(
+        _turned_span, "from when to when the picture is upside down", (ClaimKind.STRETCH,)
+    ),
+    "recoloured_span": EditMaker(
+        _recoloured_span, "from when to when all colours are changed", (ClaimKind.STRETCH,)
+    ),
+    "shape_count": EditMaker(
+        _shape_count, "how many of the pasted shapes are of one form and colour", (ClaimKind.MOMENT,)
+    ),
+    "marked_frames": EditMaker(
+        _marked_frames, "on how many frames the pasted mark has one form", (ClaimKind.MOMENT,)
+    ),
+    "zoomed_place": EditMaker(_zoomed_place, "which part of a frame is shown enlarged", (ClaimKind.MOMENT,)),
+}
+"""What is asked -> how it is made."""
