@@ -16,6 +16,7 @@ ALL_STEPS = (
     "calibration={}",
     "sufficiency={judge: {kind: signals}}",
     "questions.asked.writer={kind: server, urls: [http://127.0.0.1:1/v1], model: writer}",
+    "questions.edited={}",
 )
 PICTURE = re.compile(r"```mermaid\n.*?```\n", re.DOTALL)
 SCORES = re.compile(r"score\.(?!repeats).*")

@@ -14,6 +14,7 @@ from reelproof.pipeline.settings_reference import Setting, settings_of
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.stages.policy import meanings
 from reelproof.stages.questions.computed_kinds import MAKERS
+from reelproof.stages.questions.edited_kinds import EDIT_MAKERS
 
 FILE = Path(__file__).parent.parent / "data_cards/reference.md"
 
@@ -37,6 +38,11 @@ def reference_page() -> str:
     lines += [
         f"| `{name}` | {maker.asks} | {'yes' if maker.usual else 'no'} | {', '.join(maker.calibrates)} |"
         for name, maker in MAKERS.items()
+    ]
+    lines += ["", "Kinds of `questions.edited`, whose frames are made anew.", ""]
+    lines += ["| kind | what is asked | claims it can test |", "|---|---|---|"]
+    lines += [
+        f"| `{name}` | {maker.asks} | {', '.join(maker.calibrates)} |" for name, maker in EDIT_MAKERS.items()
     ]
     lines += ["", "## Settings", "", "Of a recipe; `--set PATH=VALUE` overrides one."]
     lines += ["", "| setting | what it may be | default | what it does |", "|---|---|---|---|"]

@@ -122,6 +122,7 @@ def test_examples_are_recipes_that_can_be_read_outside_a_checkout(tmp_path):
         (tmp_path / "mine.yaml").write_text(example_recipe(name))
         assert load_recipe(tmp_path / "mine.yaml").name
     with pytest.raises(
-        UsageError, match="no example x; it may be one of: cluster, demo, raw_footage, video_r1"
+        UsageError,
+        match="no example x; it may be one of: cluster, demo, raw_footage, self_supervised, video_r1",
     ):
         example_recipe("x")

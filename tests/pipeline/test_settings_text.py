@@ -143,7 +143,7 @@ def test_a_list_that_is_there_by_default_can_be_reached_into():
     assert [(each.share, each.teacher.kind) for each in read.teachers] == [(2.0, "signals")]
 
 
-@pytest.mark.parametrize("name", ["demo", "cluster", "raw_footage", "video_r1"])
+@pytest.mark.parametrize("name", ["demo", "cluster", "raw_footage", "self_supervised", "video_r1"])
 def test_recipes_mean_what_they_mean_to_pydantic_alone(name):
     settings = read_yaml(Path(__file__).parents[2] / "pipeline/recipes" / f"{name}.yaml")
     assert parse_settings(Recipe, settings, [], where=name) == Recipe.model_validate(settings)
