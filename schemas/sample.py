@@ -49,8 +49,9 @@ class Row(Record):
     """Where it ends, in the same seconds."""
     frame_times_s: tuple[float | None, ...]
     """Each frame's time as it was shown, which thoughts cite; null where frames go by their places."""
-    frame_source_times_s: tuple[float, ...]
-    """Each frame's time in the video that it comes from: another one's, where a question brings that in."""
+    frame_source_times_s: tuple[float | None, ...]
+    """Each frame's time in the video that it comes from: another one's, where a question brings that in; null
+    where a question shows no frames of the video as they are, but edited ones."""
     frame_sha256: tuple[str, ...]
     """SHA-256 of each shown frame's JPEG bytes: what the teacher saw."""
     speech: tuple[SpeechLine, ...] = ()

@@ -21,12 +21,13 @@ class Films(Protocol):
 def shows_its_film(example: Example) -> bool:
     """Whether the row shows frames of its own clip alone, in the film's order and under the film's times.
 
-    Frames that were shuffled, that another film lent or that go by their places are the question itself.
+    Frames that were shuffled or edited, that another film lent or that go by their places are the question
+    itself.
     """
-    times_s = example.frame_source_times_s
+    times_s = [each for each in example.frame_source_times_s if each is not None]
     return (
         bool(times_s)
-        and times_s == example.frame_times_s
+        and tuple(times_s) == example.frame_times_s
         and all(before < after for before, after in pairwise(times_s))
         and all(example.clip_start_s <= each < example.clip_end_s for each in times_s)
     )

@@ -77,7 +77,7 @@ class Example(NamedTuple):
     """The file's name."""
     frame_times_s: tuple[float | None, ...]
     """As shown; null where frames go by their places."""
-    frame_source_times_s: tuple[float, ...]
+    frame_source_times_s: tuple[float | None, ...]
     """In the films that they are of."""
     images: tuple[bytes, ...]
     """JPEG files in the order shown: what the teacher saw."""

@@ -14,6 +14,7 @@ from reelproof.pipeline.dataset.prompt_rows import Places, lines_of_questions, l
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import Damaged
+from reelproof.pipeline.parts.stored_frames import StoredFrames
 from reelproof.schemas.measurements import score_columns
 from reelproof.schemas.record import Record, arrow_schema
 from reelproof.schemas.sample import DpoSample, RejectedSample, RlSample, SftSample
@@ -167,7 +168,7 @@ def _question_columns(
         "clip_start_s": clip["start_s"],
         "clip_end_s": clip["end_s"],
         "frame_times_s": lists(offsets, pc.struct_field(shown, "shown_s")),
-        "frame_source_times_s": lists(offsets, pc.struct_field(shown, ["frame", "time_s"])),
+        "frame_source_times_s": lists(offsets, _source_times(store, part, shown)),
         "frame_sha256": lists(offsets, pc.struct_field(shown, ["frame", "sha256"])),
         "question_id": questions["question_id"],
         "question_kind": questions["kind"],
@@ -188,6 +189,18 @@ def _question_columns(
         questions, clip, offsets, pc.struct_field(shown, "shown_s"), lines, with_boxes
     )
     return pa.table(columns)
+
+
+def _source_times(store: Store, part: PartFiles, shown: pa.Array) -> pa.Array:
+    times = pc.struct_field(shown, ["frame", "time_s"])
+    if part.edited is None:
+        return times
+    stored = StoredFrames.of_edited(part.edited)
+    edited = pc.struct_field(
+        stored.flat(read_columns(store, stored.path, (stored.hashes,))), ["frame", "sha256"]
+    )
+    hashes = pc.struct_field(shown, ["frame", "sha256"])
+    return pc.if_else(pc.is_in(hashes, value_set=edited), pa.scalar(None, times.type), times)
 
 
 def _licenses(part: PartFiles, videos: pa.Table) -> pa.Array:

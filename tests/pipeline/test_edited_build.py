@@ -54,12 +54,14 @@ def test_rows_about_edited_frames_hold_the_files_that_were_made_for_them(edited)
     for shard in dataset.contents.shards_of("sft", "rl"):
         for row in dataset.rows(shard):
             if (each := asked.get(row["question_id"])) is None:
+                assert None not in row["frame_source_times_s"]
                 continue
             kinds.add(row["question_kind"])
             shown = [frame.sha256 for frame in each.question.frames]
             assert row["frame_sha256"] == shown
             assert [image["bytes"] for image in row["images"]] == [files[sha256] for sha256 in shown]
             assert row["answer"] == each.question.answer
+            assert set(row["frame_source_times_s"]) == {None}
     assert len(kinds) >= 3
     assert kinds <= set(EDIT_MAKERS)
 

@@ -139,6 +139,8 @@ def test_row_keeps_its_words_around_the_films_frames():
     [
         {"frame_source_times_s": (1.0, 0.0)},
         {"frame_times_s": (None, None)},
+        {"frame_source_times_s": (None, None)},  # edited
+        {"frame_times_s": (None, None), "frame_source_times_s": (None, None)},
         {"frame_times_s": (1.0, 0.0), "frame_source_times_s": (1.0, 0.0)},
         {"clip_start_s": 0.5},
         {"frame_times_s": (), "frame_source_times_s": ()},
