@@ -118,7 +118,7 @@ def _features(scaled: np.ndarray, run: Sequence[int]) -> np.ndarray:
     """Mean levels of the frames, how far they are from the mean, and how far from those beside them."""
     inside = scaled[list(run)]
     beside = [place for place in (run[0] - 1, run[-1] + 1) if 0 <= place < len(scaled)]
-    step = inside.mean(0) - scaled[beside].mean(0)
+    step = inside.mean(0) - scaled[beside].mean(0) if beside else np.zeros(scaled.shape[1])
     return np.concatenate([inside.mean(0), np.abs(inside).mean(0), step])
 
 

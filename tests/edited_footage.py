@@ -64,7 +64,9 @@ def seen(asked: EditedQuestion, stored: Mapping[str, bytes], made: Film) -> list
     for each in asked.question.frames:
         picture = decoded(stored[each.sha256])
         footage = Image.open(io.BytesIO(at[each.frame.video_id, each.frame.time_s])).convert("RGB")
-        footage = footage.resize(picture.shape[1::-1], Image.Resampling.BOX)
+        small = footage.resize([round(side * 7 / 8) for side in footage.size], Image.Resampling.BOX)
+        left, top = ((side - kept) // 2 for side, kept in zip(small.size, picture.shape[1::-1], strict=True))
+        footage = small.crop((left, top, left + picture.shape[1], top + picture.shape[0]))
         every.append(Seen(each.frame, each.shown_s, picture, np.asarray(footage, np.float32)))
     return every
 

@@ -24,6 +24,7 @@ WRAPPERS = {
     "stages.footage.adaptive",
     "stages.footage.crops",
     "stages.footage.cuts",
+    "stages.footage.edits",
     "stages.footage.pictures",
     "stages.footage.sound",
     "stages.teachers.prompts",

@@ -18,6 +18,7 @@ from reelproof.stages.footage.crops import Box, cropped
 from reelproof.stages.footage.keyframes import as_jpeg, perceptual_hash
 
 _SHRINKS = 7 / 8
+_BLOCK_PX = 16
 
 COLOURS = {
     "red": (220, 30, 30),
@@ -61,9 +62,16 @@ class Shape(NamedTuple):
 
 
 def shrunk(image: np.ndarray) -> np.ndarray:
-    """An eighth smaller. (H, W, 3) uint8 RGB -> the same"""
+    """An eighth smaller, its sides cut to whole blocks of a JPEG. (H, W, 3) uint8 RGB -> the same
+
+    With whole blocks a picture that is mirrored or turned takes as many bytes as before; the rest of a block
+    would be filled up at other edges.
+    """
     height, width = (max(1, round(side * _SHRINKS)) for side in image.shape[:2])
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    rows, columns = (max(side // _BLOCK_PX * _BLOCK_PX, 1) for side in (height, width))
+    top, left = (height - rows) // 2, (width - columns) // 2
+    return np.ascontiguousarray(small[top : top + rows, left : left + columns])
 
 
 def mirrored(image: np.ndarray) -> np.ndarray:
@@ -113,9 +121,14 @@ def enlarged(image: np.ndarray, box: Box) -> np.ndarray:
     return cv2.resize(cropped(image, box), (width, height), interpolation=cv2.INTER_CUBIC)
 
 
-def picture_distance(one: np.ndarray, other: np.ndarray) -> int:
-    """Bits in which the perceptual hashes of two pictures differ, 0 … 64."""
-    return (int(perceptual_hash(one), 16) ^ int(perceptual_hash(other), 16)).bit_count()
+def looks(image: np.ndarray) -> int:
+    """What a picture looks like: the 64 bits of its perceptual hash. (H, W, 3) uint8 RGB"""
+    return int(perceptual_hash(image), 16)
+
+
+def file_bytes(image: np.ndarray, jpeg_quality: int) -> int:
+    """How large the picture is as a JPEG file. (H, W, 3) uint8 RGB"""
+    return len(as_jpeg(image, jpeg_quality))
 
 
 def encode(image: np.ndarray, made_of: FrameRef, jpeg_quality: int) -> EncodedFrame:

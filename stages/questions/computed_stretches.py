@@ -81,14 +81,14 @@ def _repeated_stretch(table: Table) -> Draft | None:
 
 
 def _missing_stretch(table: Table) -> Draft | None:
-    """A quarter of the clip is left out; only where what is on its both sides looks different."""
+    """A quarter of the clip is left out; only where each option's frames look different."""
     own = list(table.clip.timeline)
     length = len(own) // 4
     befores = _drawn(range(len(own) - length - 1), table) if len(own) >= _FEWEST else None
     if befores is None:
         return None
     left = [*own[: befores[0] + 1], *own[befores[0] + 1 + length :]]
-    if hash_distance(left[befores[0]], left[befores[0] + 1]) < table.cfg.changed_bits:
+    if any(hash_distance(left[place], left[place + 1]) < table.cfg.changed_bits for place in befores):
         return None
     options = [f"between Frame {before + 1} and Frame {before + 2}" for before in befores]
     text = "The frames are evenly spaced, but one stretch of the clip was cut out. Where was it?"

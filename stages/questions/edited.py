@@ -14,7 +14,7 @@ from reelproof.schemas.edited import PLAIN, EditedQuestion, EncodedFrame
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.question import ShownFrame
 from reelproof.stages.footage.crops import Pictures
-from reelproof.stages.footage.edits import encode, shrunk
+from reelproof.stages.footage.edits import encode, looks, shrunk
 from reelproof.stages.questions.edited_kinds import EDIT_MAKERS, Bench, EditConfig, EditDraft, Shot
 from reelproof.stages.questions.maker import Draft, draws, question_of
 
@@ -73,9 +73,10 @@ def _is_fit(clip: Clip) -> bool:
 
 
 def _drafts(clip: Clip, images: Sequence[np.ndarray], cfg: EditedConfig) -> Iterator[tuple[str, EditDraft]]:
+    hashes = [looks(each) for each in images]
     for kind in cfg.kinds:
         for turn in range(cfg.repeats):
-            bench = Bench(clip.timeline, images, cfg, draws(cfg.seed, clip.clip_id, kind, turn))
+            bench = Bench(clip.timeline, images, hashes, cfg, draws(cfg.seed, clip.clip_id, kind, turn))
             if draft := EDIT_MAKERS[kind].make(bench):
                 yield kind, draft
 

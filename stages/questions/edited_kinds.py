@@ -1,5 +1,10 @@
-"""The pictures of a clip -> questions about what was done to some of them, or pasted over all."""
+"""The pictures of a clip -> questions about what was done to some of them, or pasted over all.
 
+What a clip must allow is asked of each answer alike, and not of the right one alone: else the pictures would
+tell it before anything was done to them.
+"""
+
+import itertools
 import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -18,11 +23,11 @@ from reelproof.stages.footage.edits import (
     SHAPES,
     Shape,
     colourfulness,
-    encode,
     enlarged,
+    file_bytes,
     hue_turned,
+    looks,
     mirrored,
-    picture_distance,
     upside_down,
     with_shapes,
 )
@@ -67,6 +72,8 @@ class Bench(NamedTuple):
     """The clip's timeline."""
     pictures: Sequence[np.ndarray]
     """The same as pictures, already shrunk. (H, W, 3) uint8 RGB each, all of one size"""
+    looks: Sequence[int]
+    """… and as perceptual hashes."""
     cfg: EditConfig
     rng: random.Random
 
@@ -103,35 +110,35 @@ class EditMaker(NamedTuple):
 
 
 def _mirrored_frame(bench: Bench) -> EditDraft | None:
-    """Only where another frame shows which way round it was: one that is more like it than like its mirror
-    image.
-    """
+    """Only where each option would be seen: another frame is more like it than like its mirror image."""
     count = bench.cfg.options
     if len(bench.frames) < max(count, 4):
         return None
     places = bench.rng.sample(range(len(bench.frames)), count)
-    picture = bench.pictures[places[0]]
-    image = mirrored(picture)
-    others = [each for place, each in enumerate(bench.pictures) if place != places[0]]
-    near = min(picture_distance(picture, each) for each in others)
-    if min(picture_distance(image, each) for each in (picture, *others)) < near + bench.cfg.changed_bits:
-        return None
-    if not are_told_apart(bench.frames, places):
+    if not all(_would_be_seen(bench, place) for place in places) or not are_told_apart(bench.frames, places):
         return None
     options = [f"the frame at {bench.frames[place].time_s:.1f} s" for place in places]
     letter, shown = lettered(options, 0, bench.rng)
     text = "One of the frames is mirrored: left and right are exchanged. Which one?"
-    shots = _edited(bench, range(places[0], places[0] + 1), lambda _: image, "mirrored")
+    shots = _edited(bench, range(places[0], places[0] + 1), mirrored, "mirrored")
     return EditDraft(Task.MULTIPLE_CHOICE, text, letter, shots, shown)
 
 
+def _would_be_seen(bench: Bench, place: int) -> bool:
+    """Whether a frame is so much nearer to another one than its mirror image is to any."""
+    own, other = bench.looks[place], looks(mirrored(bench.pictures[place]))
+    near = min((own ^ each).bit_count() for at, each in enumerate(bench.looks) if at != place)
+    return min((other ^ each).bit_count() for each in bench.looks) >= near + bench.cfg.changed_bits
+
+
 def _turned_span(bench: Bench) -> EditDraft | None:
-    """Only where no frame of it looks the same upside down."""
+    """Only where no frame looks the same upside down."""
     span = _drawn_span(bench)
     if span is None:
         return None
-    turned = [(bench.pictures[place], upside_down(bench.pictures[place])) for place in span]
-    if any(picture_distance(*each) < bench.cfg.changed_bits for each in turned):
+    turned = [looks(upside_down(each)) for each in bench.pictures]
+    pairs = zip(turned, bench.looks, strict=True)
+    if any((one ^ other).bit_count() < bench.cfg.changed_bits for one, other in pairs):
         return None
     text = "For a while the picture is upside down. From when to when?"
     return _span_draft(bench, span, text, _edited(bench, span, upside_down, "upside down"))
@@ -210,8 +217,10 @@ def _zoomed_place(bench: Bench) -> EditDraft | None:
 
 
 def _are_even(parts: Sequence[np.ndarray], bench: Bench) -> bool:
-    sizes = [len(encode(each, bench.frames[0], bench.cfg.jpeg_quality).jpeg) for each in parts]
-    unlike = all(picture_distance(parts[0], each) >= bench.cfg.changed_bits for each in parts[1:])
+    """Whether no two look alike, and none holds much more detail."""
+    pairs = itertools.combinations(map(looks, parts), 2)
+    unlike = all((one ^ other).bit_count() >= bench.cfg.changed_bits for one, other in pairs)
+    sizes = [file_bytes(each, bench.cfg.jpeg_quality) for each in parts] if unlike else []
     return unlike and max(sizes) <= _EVEN * min(sizes)
 
 

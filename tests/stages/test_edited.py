@@ -80,7 +80,7 @@ def test_no_file_of_the_footage_is_shown_beside_edited_ones(made, many):
     shown = {frame.sha256 for each in many for frame in each.question.frames}
     assert not shown & set(made.jpegs)
     sizes = {(frame.frame.width, frame.frame.height) for each in many for frame in each.question.frames}
-    assert sizes == {(280, 210)}
+    assert sizes == {(272, 208)}
 
 
 def test_frames_that_are_not_edited_are_the_same_file_in_all_questions(many):
