@@ -33,6 +33,7 @@ SETTINGS = (
 @pytest.fixture(scope="module")
 def edited(tmp_path_factory, ready) -> Path:
     folder = tmp_path_factory.mktemp("edited")
+    (folder / "films").mkdir()
     for number in range(2):
         make_film(folder / "films" / f"{number}.mp4", [Shot(number, 12.0, 40.0)], fps=4, size=(160, 120))
     sets = [word for each in SETTINGS for word in ("--set", each)]

