@@ -71,7 +71,7 @@ class QuestionSources(Settings):
     """The pipeline asks these questions, and knows their answers because it made them."""
     edited: EditedConfig | None = None
     """These are asked about frames that the pipeline edits and stores beside the footage's own: mirrored,
-    upside down, with shapes pasted over, …; by default there are none."""
+    upside down, or with shapes pasted over; by default there are none."""
     asked: AskedSource | None = None
     """A teacher writes these questions; by default there are none."""
 
