@@ -140,9 +140,8 @@ def _film(
         with av.open(str(path), "w", options=dict(container_options)) as out:
             stream = out.add_stream(codec, rate=Fraction(fps).limit_denominator(1001), options=dict(options))
             stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
-            if codec.startswith("libvpx"):
-                # its threads wait busily: minutes where others work as well
-                stream.codec_context.thread_count = 1
+            # with more, x264's bytes differ now and then, and the threads of libvpx wait busily
+            stream.codec_context.thread_count = 1
             if times_s is not None:
                 stream.codec_context.time_base = Fraction(1, 90_000)
             if rotation_deg:
