@@ -76,8 +76,8 @@ def test_known_claims_show_who_can_tell(built):
 
 def test_beliefs_in_claims_are_what_they_were_worth_on_known_ones(built):
     claims = built.read("claims", Claim)
-    weights = {each.subject: each.steps for each in built.read("calibration", Calibration) if each.is_able}
-    worth = {step.probability for steps in weights.values() for step in steps}
+    able = [each for each in built.read("calibration", Calibration) if each.is_able]
+    worth = {step.probability for each in able for step in each.steps}
     judged = [each for each in claims if each.cited_score is not None]
     assert judged
     assert {each.verifier.partition("@")[0] for each in judged} == {ABLE}
