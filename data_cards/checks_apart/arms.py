@@ -28,6 +28,10 @@ CHECKS: Mapping[str, frozenset[str]] = {
 """Check -> the reasons that it gives, of those that these films can give at all."""
 
 
+FLYWHEELS = ("sft_right", "sft_curated")
+"""Arms whose student is the next round's teacher."""
+
+
 class Choice(NamedTuple):
     """A trace with its question, and why each preset rejects it."""
 
@@ -73,7 +77,7 @@ def choices(build: Path) -> list[Choice]:
 
 
 def draw(eligible: Sequence[Choice], rows: int | None, seed: int) -> list[Choice]:
-    """So many rows (None: all), at most two of a question; the order is the same for all arms of a seed."""
+    """So many rows (None: all), at most a few of a question; the order is the same for all arms of a seed."""
     taken: list[Choice] = []
     held: dict[str, int] = {}
     for each in sorted(eligible, key=lambda each: hash32(seed, each.trace.trace_id)):

@@ -6,18 +6,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from reelproof.data_cards.checks_apart.models import PROMPT
+from reelproof.data_cards.checks_apart.models import PROMPT, Verifier, load_verifier
+from reelproof.data_cards.checks_apart.plan import PLAN
 from reelproof.data_cards.checks_apart.server import MAX_TOKENS
 from reelproof.data_cards.checks_apart.world import SHOT_S, Film, true_places
 from reelproof.data_cards.moving_shapes.arms import Asked, example
 from reelproof.schemas.answers.conclusion import Conclusions, Posed, agreement
 from reelproof.schemas.answers.scores import read_completion, strict_score
 from reelproof.schemas.question import Question
+from reelproof.training.batches import frame_labels
+from reelproof.training.rewards import RewardConfig
 from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
+from reelproof.training.shards import Example
+from reelproof.training.tts import try_strategies
+from reelproof.training.tts_settings import Strategy, TtsConfig
 
 Places = Mapping[str, Mapping[tuple[int, str], str]]
 """Film -> (second, colour) -> cell."""
-_CLAIM = re.compile(r"\[(\d+)\.0 s\] (red|orange|green|blue) ([a-c][1-3])\.")
+STRATEGIES: tuple[Strategy, ...] = ("greedy", "one_sample", "majority", "weighted_evidence", "best_of_n")
+_CLAIM = re.compile(r"\[(\d+)\.0 s\] (red|orange|green|blue) ([a-c] [1-3])\.")
 _ABOUT = re.compile(r"the (\w+) square")
 
 
@@ -69,6 +76,41 @@ def answer_greedily(model: Path, asked: Sequence[Asked], places: Places) -> Answ
         for column, figure in zip(answers, figures, strict=True):
             column.append(figure if isinstance(figure, str) else float(figure))  # type: ignore[arg-type]
     return answers
+
+
+class Evidence:
+    """The learned verifier's mean belief in a thought's claims, of three or of as many as it makes."""
+
+    def __init__(self, net: Verifier) -> None:
+        self._net = net
+
+    def evidence(self, cases: Sequence[tuple[Example, str]]) -> list[float | None]:
+        """As `training.rewards.Verifier` has it."""
+        return [self._belief(example, thought) for example, thought in cases]
+
+    def _belief(self, example: Example, thought: str) -> float | None:
+        shown = dict(zip(frame_labels(example), example.images, strict=True))
+        claims = _CLAIM.findall(thought)
+        held = [
+            self._net.belief(shown[label], colour, cell)
+            for second, colour, cell in claims
+            if (label := f"[{second}.0 s]") in shown and f"the {colour} square" in example.question
+        ]
+        return sum(held) / max(SHOT_S, len(claims)) if claims else None
+
+
+def answer_by_votes(model: Path, verifier: Path, asked: Sequence[Asked], seed: int) -> dict[str, list[float]]:
+    """Strategy -> the score of each question's answer; the votes are the same samples for all."""
+    cfg = TtsConfig(
+        prompt=PROMPT,
+        sampling=SamplingConfig(max_tokens=MAX_TOKENS, batch_rows=256, seed=seed),
+        strategies=STRATEGIES,
+        samples=PLAN.votes,
+        rewards=RewardConfig(),
+    )
+    sampler, net = LocalSampler.load(str(model), PROMPT), load_verifier(verifier)
+    outcomes = try_strategies(sampler, [example(each) for each in asked], cfg, Evidence(net))
+    return {each.strategy: list(each.right) for each in outcomes}
 
 
 def keep(file: Path, content: object) -> None:

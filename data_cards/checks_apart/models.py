@@ -16,7 +16,7 @@ from accelerate import Accelerator
 from PIL import Image
 from torch import Tensor, nn
 
-from reelproof.data_cards.checks_apart.plan import PLAN
+from reelproof.data_cards.checks_apart.plan import PLAN, BaseStage
 from reelproof.data_cards.checks_apart.world import (
     COLOURS,
     FRAME_PX,
@@ -73,13 +73,14 @@ def asked(
     )
 
 
-def labelled(shot: Shot, place: int, posed: Posed) -> Example:
+def labelled(shot: Shot, place: int, posed: Posed, answered: bool = True) -> Example:
     """A question of a film's shot with the trace that a person would write, who sees all."""
     square = shot.squares[0 if posed.kind == "way" else 1]
     seconds = [place * SHOT_S + second for second in range(SHOT_S)]
     seen = sentences(square.colour, seconds, square.cells)
     ending = way_of(square.cells) if posed.kind == "way" else posed.answer
-    said = f"<think>{seen} So {ending}.</think><answer>{posed.answer}</answer>"
+    answer = f"<answer>{posed.answer}</answer>" if answered else ""
+    said = f"<think>{seen} So {ending}.</think>{answer}"
     images = [jpeg(draw_frame(shot, second)) for second in range(SHOT_S)]
     return asked(posed.question, posed.options, [f"[{each:.1f} s]" for each in seconds], images, said)
 
@@ -97,16 +98,13 @@ def labelled_films(seed: int) -> list[Film]:
 
 
 def train_base(folder: Path) -> None:
-    """A fresh model that names the cell of a square in each of three frames."""
+    """A fresh model that names the cell of a square in each of three frames, and can conclude a little."""
     rng = np.random.default_rng(PLAN.base_seed)
-    size = TinyModelConfig(
-        image_px=FRAME_PX, width=96, layers=2, vision_width=96, vocabulary=420, seed=PLAN.base_seed
-    )
-    tiny = build_tiny_model(_texts(), size)
+    tiny = build_tiny_model(_texts(), TinyModelConfig(image_px=FRAME_PX, vocabulary=420, seed=PLAN.base_seed))
     network = tiny.model.train()
-    for frames, rows, steps in PLAN.base_stages:
-        scenes = [[_naming(rng, frames) for _ in range(rows)] for _ in range(PLAN.base_batches)]
-        network = fit(tiny._replace(model=network), scenes, steps, PLAN.base_rate)
+    for stage in PLAN.base_stages:
+        lessons = [[_lesson(rng, stage) for _ in range(stage.rows)] for _ in range(PLAN.base_batches)]
+        network = fit(tiny._replace(model=network), lessons, stage.steps, PLAN.base_rate)
     save_tiny_model(TinyModel(network.eval(), tiny.processor), folder)
 
 
@@ -139,6 +137,15 @@ def fit(tiny: TinyModel, batches: Sequence[Sequence[Example]], steps: int, rate:
     return accelerator.unwrap_model(trainer.network)
 
 
+def _lesson(rng: np.random.Generator, stage: BaseStage) -> Example:
+    """What the base model is shown: cells to name, or a path of training that is concluded."""
+    if rng.random() >= stage.concluding:
+        return _naming(rng, stage.frames)
+    shot = draw_films("labelled", 1, int(rng.integers(2**31)), 0.0, 0.0)[0].shots[0]
+    posed = questions(shot)[int(rng.integers(2))]
+    return labelled(shot, int(rng.integers(SHOTS_PER_FILM)), posed, bool(rng.random() < stage.answered))
+
+
 def _naming(rng: np.random.Generator, frames: int) -> Example:
     """Squares anywhere in each frame, and where one of them is: nobody goes anywhere."""
     shot = draw_films("labelled", 1, int(rng.integers(2**31)), 0.0, 0.0)[0].shots[0]
@@ -158,7 +165,7 @@ def _naming(rng: np.random.Generator, frames: int) -> Example:
 
 
 def _prompts(colour: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Whatever is asked, naming cells comes first: the base model answers nothing after it."""
+    """Whatever is asked, naming cells comes first, and mostly there is nothing after it."""
     return (
         (f"Where is the {colour} square?", ()),
         (f"Which way does the {colour} square go?", OPTIONS),
@@ -209,6 +216,13 @@ class Verifier(nn.Module):
         """The probability that the square is there."""
         chances = self(_pixels([frame]))[0, list(COLOURS).index(colour)].softmax(0)
         return float(chances[CELLS.index(cell)])
+
+
+def load_verifier(file: Path) -> Verifier:
+    """As `train_verifier` left it."""
+    net = Verifier()
+    net.load_state_dict(torch.load(file, weights_only=True))
+    return net
 
 
 class Calibration(NamedTuple):

@@ -5,37 +5,60 @@ import json
 from typing import NamedTuple
 
 
+class BaseStage(NamedTuple):
+    """What the model that all begin with is shown for a while."""
+
+    frames: int
+    rows: int
+    """A step."""
+    steps: int
+    concluding: float = 0.0
+    """Share of rows in which a path is concluded; in the others squares are but named."""
+    answered: float = 0.0
+    """Share of those that go on to the answer."""
+
+
 class Plan(NamedTuple):
     """To be chosen on development films with seeds from 100 up, before the test films are asked."""
 
     train_films: int = 60
     dev_films: int = 40
-    test_films: int = 80
+    test_films: int = 160
+    shifted_films: int = 80
+    shifted_jitter: float = 60.0
+    """Twice the spread of colours, on films that else are like the test's."""
     labelled_films: int = 14
     labelled_traces: int = 80
     held_out_seed: int = 77
     shortcut: float = 0.6
     hidden: float = 0.15
     base_seed: int = 5
-    base_stages: tuple[tuple[int, int, int], ...] = ((1, 48, 750), (3, 32, 600))
-    """(frames, rows a step, steps)"""
-    base_batches: int = 60
-    base_rate: float = 1.5e-3
-    teacher_steps: int = 160
-    teacher_rate: float = 1e-3
+    base_stages: tuple[BaseStage, ...] = (
+        BaseStage(1, 64, 300),
+        BaseStage(3, 32, 600, 0.5, 0.5),
+    )
+    base_batches: int = 150
+    base_rate: float = 1e-3
+    teacher_steps: int = 150
+    teacher_rate: float = 5e-4
     verifier_steps: int = 300
-    rollouts: int = 4
+    rollouts: int = 8
     blind_rollouts: int = 4
     votes: int = 8
+    """Of the verifier on a claim, and of a student on an answer."""
     temperature: float = 1.0
-    rows: int = 128
-    most_of_a_question: int = 2
-    steps: int = 120
+    rows: int = 512
+    most_of_a_question: int = 4
+    steps: int = 240
     batch_rows: int = 16
-    rate: float = 1e-3
+    rate: float = 5e-4
+    rounds: int = 3
+    """In which the student of one is the teacher of the next."""
 
 
 PLAN = Plan()
+VOTERS = ("sft_raw", "sft_curated")
+"""Arms whose students are asked eight times as well."""
 DEVELOPMENT_SEEDS = 100
 """Seeds from here on are asked the development films, and stand in no report."""
 

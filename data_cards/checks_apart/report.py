@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from reelproof.data_cards.checks_apart.arms import FLYWHEELS
 from reelproof.data_cards.checks_apart.intervals import coverage, crossed_interval
-from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, PLAN, plan_sha256
+from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, PLAN, VOTERS, plan_sha256
 from reelproof.schemas.intervals import Interval
 from reelproof.training.tables import new_figure, text_table
 
@@ -25,6 +26,7 @@ ARMS = (
     "sft_all",
 )
 CHECKS = ("claims", "citations", "controls", "agreement", "luck", "blind")
+ROUNDS = tuple(f"{name}_round_{each}" for each in range(2, PLAN.rounds + 1) for name in FLYWHEELS)
 PAIRS = (
     ("sft_right", "sft_raw"),
     ("sft_right_seen", "sft_right"),
@@ -38,71 +40,98 @@ PAIRS = (
     ("sft_all", "sft_right_all"),
     ("sft_all", "sft_curated"),
     *(("sft_curated", f"sft_without_{check}") for check in CHECKS),
+    *((f"{name}_round_{PLAN.rounds}", name) for name in FLYWHEELS),
+    (f"sft_curated_round_{PLAN.rounds}", f"sft_right_round_{PLAN.rounds}"),
 )
-MEASURES = {
-    "right": "answers right",
-    "cited": "claims true",
-    "agrees": "concluded",
-    "proven": "right and all true",
+
+
+class Measure(NamedTuple):
+    """A figure of the answers to the films of one split."""
+
+    caption: str
+    figure: str
+    split: str = "test-"
+
+
+MEASURES: Mapping[str, Measure] = {
+    "right": Measure("answers right", "right"),
+    "cited": Measure("claims true", "cited"),
+    "agrees": Measure("concluded", "agrees"),
+    "proven": Measure("right and all true", "proven"),
+    "shifted": Measure("right, other colours", "right", "shifted-"),
 }
+STRATEGIES = ("one_sample", "majority", "weighted_evidence", "best_of_n")
 
 
 CORE = ("sft_raw", "sft_right", "sft_right_seen", "sft_curated", "sft_strict")
-"""A seed is told of when these arms of it are there; other arms when all such seeds have them."""
+"""A seed is told of when these arms of it are there; an arm is told of by the seeds that have it."""
 
 
 class Arm(NamedTuple):
-    """One arm over all seeds: measure -> (seeds, films)."""
+    """One arm over all seeds: measure -> (seeds, films of its split)."""
 
     scores: Mapping[str, np.ndarray]
     rows: Mapping[str, float] | None
+    seeds: Sequence[int]
 
 
 def write_report(out: Path, card: Path) -> None:
     """Write the figures of the seeds that are finished into the card's folder, and say which are not."""
-    all_names = (*ARMS, *(f"sft_without_{check}" for check in CHECKS))
+    all_names = (*ARMS, *(f"sft_without_{check}" for check in CHECKS), *ROUNDS)
     seeds, unfinished = _seeds(out, CORE)
     if not seeds:
         print("no seed is finished: no report")  # noqa: T201
         return
-    names = tuple(name for name in all_names if not _seeds(out, (name,), seeds)[1])
-    arms = {name: _read(out, name, seeds) for name in names}
+    having = {name: _seeds(out, (name,), seeds)[0] for name in all_names}
+    arms = {name: _read(out, name, mine) for name, mine in having.items() if mine}
     pairs = {
-        f"{one} - {other}": _gaps(arms[one], arms[other]) for one, other in PAIRS if {one, other} <= {*arms}
+        f"{one} - {other}": _gaps(arms[one], arms[other])
+        for one, other in PAIRS
+        if {one, other} <= {*arms} and {*arms[one].seeds} & {*arms[other].seeds}
     }
-    films = next(iter(arms["sft_raw"].scores.values())).shape[1]
+    films = arms["sft_raw"].scores["right"].shape[1]
+    voting = {name: _seeds(out, (name,), seeds, "votes")[0] for name in VOTERS}
+    votes = {name: _votes(out, name, mine) for name, mine in voting.items() if mine}
     content = {
         "plan_sha256": plan_sha256(),
         "plan": PLAN._asdict(),
         "seeds": seeds,
         "unfinished_seeds": unfinished,
-        "unfinished_arms": [name for name in all_names if name not in names],
+        "unfinished_arms": {name: [*{*seeds} - {*mine}] for name, mine in having.items() if mine != seeds},
         "films": films,
         "coverage_of_95": coverage(len(seeds), films, 2000, np.random.default_rng(0))
         if len(seeds) > 2
         else None,
         "arms": {
-            name: {"rows": arm.rows, **{each: _told(arm.scores[each]) for each in MEASURES}}
+            name: {
+                "seeds": arm.seeds,
+                "rows": arm.rows,
+                **{each: _told(arm.scores[each]) for each in MEASURES},
+            }
             for name, arm in arms.items()
         },
         "differences": pairs,
+        "votes_over_greedy": votes,
+        "voting_seeds": voting,
         "teacher_traces": _traces(out, seeds),
         "verifier": [_found(out / f"seed-{seed}" / "verifier.json") for seed in seeds],
         "took": {seed: _took(out / f"seed-{seed}") for seed in seeds},
     }
     (card / "study.json").write_text(json.dumps(content, indent=1) + "\n")
-    (card / "study.md").write_text(_markdown(arms, pairs, content["teacher_traces"]))
+    (card / "study.md").write_text(_markdown(arms, pairs, votes, content["teacher_traces"]))
     _plot(arms, card / "study.png")
 
 
 def _seeds(
-    out: Path, names: Sequence[str], wanted: Sequence[int] | None = None
+    out: Path, names: Sequence[str], wanted: Sequence[int] | None = None, what: str = "arm"
 ) -> tuple[list[int], list[int]]:
     """The seeds that have all of these arms, and those that are only begun."""
     begun = [int(each.name.partition("-")[2]) for each in out.glob("seed-*") if each.is_dir()]
     asked = sorted(each for each in begun if each < DEVELOPMENT_SEEDS) if wanted is None else list(wanted)
     done = [
-        each for each in asked if all((out / f"seed-{each}" / f"arm-{name}.json").is_file() for name in names)
+        each
+        for each in asked
+        if all((out / f"seed-{each}" / f"{what}-{name}.json").is_file() for name in names)
     ]
     return done, [each for each in asked if each not in done]
 
@@ -113,16 +142,40 @@ def _found(file: Path) -> Any:
 
 def _read(out: Path, name: str, seeds: Sequence[int]) -> Arm:
     held = [_found(out / f"seed-{seed}" / f"arm-{name}.json") for seed in seeds]
-    scores = {each: np.stack([_by_film(one["films"], one[each]) for one in held]) for each in MEASURES}
+    scores = {
+        name: np.stack([by_film(one["films"], one[each.figure], each.split) for one in held])
+        for name, each in MEASURES.items()
+    }
     rows = [one["rows"] for one in held if "rows" in one]
     mean = {key: round(float(np.mean([one[key] for one in rows])), 3) for key in rows[0]} if rows else None
-    return Arm(scores, mean)
+    return Arm(scores, mean, seeds)
 
 
-def _by_film(films: Sequence[str], scores: Sequence[float]) -> np.ndarray:
-    """Means of a film's questions, of which each has as many."""
-    names, places = np.unique(films, return_inverse=True)
-    return np.bincount(places, scores) / np.bincount(places, minlength=len(names))
+def by_film(films: Sequence[str], scores: Sequence[float], split: str) -> np.ndarray:
+    """Means of a film's questions, of which each has as many, over the films of a split."""
+    mine = [(film, score) for film, score in zip(films, scores, strict=True) if film.startswith(split)]
+    names, places = np.unique([film for film, _ in mine], return_inverse=True)
+    totals = np.bincount(places, [score for _, score in mine], minlength=len(names))
+    return totals / np.bincount(places, minlength=len(names))
+
+
+def _votes(out: Path, name: str, seeds: Sequence[int]) -> dict[str, Any]:
+    """Each strategy: its right answers in both splits, and by how much that is more than greedily."""
+    held = [_found(out / f"seed-{seed}" / f"votes-{name}.json") for seed in seeds]
+
+    def scores(strategy: str, split: str) -> np.ndarray:
+        return np.stack([by_film(one["films"], one[strategy], split) for one in held])
+
+    return {
+        strategy: {
+            key: {
+                "right": _told(scores(strategy, split)),
+                "over_greedy": _told(scores(strategy, split) - scores("greedy", split)),
+            }
+            for key, split in (("test", "test-"), ("shifted", "shifted-"))
+        }
+        for strategy in STRATEGIES
+    }
 
 
 def _told(scores: np.ndarray) -> dict[str, float | None]:
@@ -131,8 +184,15 @@ def _told(scores: np.ndarray) -> dict[str, float | None]:
 
 
 def _gaps(one: Arm, other: Arm) -> dict[str, Any]:
-    gaps = {each: one.scores[each] - other.scores[each] for each in MEASURES}
-    return {each: {**_told(gap), "by_seed": gap.mean(1).round(4).tolist()} for each, gap in gaps.items()}
+    """Over the seeds that have both."""
+    both = [seed for seed in one.seeds if seed in other.seeds]
+
+    def scores(arm: Arm, measure: str) -> np.ndarray:
+        return arm.scores[measure][[arm.seeds.index(seed) for seed in both]]
+
+    gaps = {each: scores(one, each) - scores(other, each) for each in MEASURES}
+    told = {each: {**_told(gap), "by_seed": gap.mean(1).round(4).tolist()} for each, gap in gaps.items()}
+    return {"seeds": both, **told}
 
 
 def _traces(out: Path, seeds: Sequence[int]) -> dict[str, Any]:
@@ -172,16 +232,22 @@ def _took(folder: Path) -> dict[str, float]:
     }
 
 
-def _markdown(arms: Mapping[str, Arm], pairs: Mapping[str, Any], traces: Mapping[str, Any]) -> str:
+def _markdown(
+    arms: Mapping[str, Arm], pairs: Mapping[str, Any], votes: Mapping[str, Any], traces: Mapping[str, Any]
+) -> str:
     rows = [
         [
             name,
+            str(len(arm.seeds)),
             *([f"{arm.rows['rows']:.0f}", f"{arm.rows['true']:.3f}"] if arm.rows else ["–", "–"]),
             *(_shown(_told(arm.scores[each])) for each in MEASURES),
         ]
         for name, arm in arms.items()
     ]
-    gaps = [[name, *(_shown(found[each], "+") for each in MEASURES)] for name, found in pairs.items()]
+    gaps = [
+        [name, str(len(found["seeds"])), *(_shown(found[each], "+") for each in MEASURES)]
+        for name, found in pairs.items()
+    ]
     kept = [
         [name, str(each["traces"]), f"{each['true']:.3f}"]
         for name, each in traces["kept"].items()
@@ -191,11 +257,17 @@ def _markdown(arms: Mapping[str, Arm], pairs: Mapping[str, Any], traces: Mapping
         [name, str(each["traces"]), f"{each['true']:.3f}"]
         for name, each in traces["of_right_rejected_by"].items()
     ]
-    heads = list(MEASURES.values())
+    voted = [
+        [name, strategy, *(_shown(each[split]["over_greedy"], "+") for split in ("test", "shifted"))]
+        for name, found in votes.items()
+        for strategy, each in found.items()
+    ]
+    heads = [each.caption for each in MEASURES.values()]
     return "\n".join(
         [
-            text_table(["arm", "rows", "rows all true", *heads], rows),
-            text_table(["paired difference", *heads], gaps),
+            text_table(["arm", "seeds", "rows", "rows all true", *heads], rows),
+            text_table(["paired difference", "seeds", *heads], gaps),
+            text_table(["student", "eight samples, over greedy", "test", "other colours"], voted),
             text_table(["the teacher's traces kept by", "traces", "all true"], kept),
             text_table(["right traces that `balanced` rejects for", "traces", "all true"], of_right),
         ]
@@ -217,7 +289,7 @@ def _plot(arms: Mapping[str, Arm], file: Path) -> None:
         errors = [0 if each["low"] is None else each["value"] - each["low"] for each in told]
         places = [place + shift for place in range(len(arms))]
         values = [each["value"] for each in told]
-        axes.barh(places, values, 0.38, xerr=errors, capsize=2, color=colour, label=MEASURES[measure])
+        axes.barh(places, values, 0.38, xerr=errors, capsize=2, color=colour, label=MEASURES[measure].caption)
     axes.set_yticks(range(len(arms)), list(arms))
     axes.invert_yaxis()
     axes.set_xlim(0, 1)

@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from PIL import Image
 
-from reelproof.data_cards.checks_apart.models import PROMPT, Verifier, asked, jpeg
+from reelproof.data_cards.checks_apart.models import PROMPT, Verifier, asked, jpeg, load_verifier
 from reelproof.data_cards.checks_apart.world import FRAME_PX
 from reelproof.schemas.draws import hash32
 from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
@@ -28,7 +27,7 @@ from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
 TEACHER, VERIFIER = "learned-teacher", "learned-verifier"
 MOST_ROWS = 256
 MAX_TOKENS = 40
-_CLAIM = re.compile(r"\b(red|orange|green|blue) ([a-c][1-3])\b")
+_CLAIM = re.compile(r"\b(red|orange|green|blue) ([a-c] [1-3])\b")
 _QUESTION = re.compile(r"Question: (.*)\n((?:[A-D]\. .*\n)*)")
 
 
@@ -44,8 +43,7 @@ def serve(teacher: Path, verifier: Path) -> Iterator[str]:
     """The server's address."""
     waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
     sampler = LocalSampler.load(str(teacher), PROMPT)
-    net = Verifier()
-    net.load_state_dict(torch.load(verifier, weights_only=True))
+    net = load_verifier(verifier)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -19,10 +19,16 @@ from typing import Any
 import torch
 import yaml
 
-from reelproof.data_cards.checks_apart.arms import Choice, arm_rows, choices
-from reelproof.data_cards.checks_apart.measure import answer_greedily, keep, places_of, share_true
+from reelproof.data_cards.checks_apart.arms import ARMS, FLYWHEELS, Choice, arm_rows, choices, draw
+from reelproof.data_cards.checks_apart.measure import (
+    answer_by_votes,
+    answer_greedily,
+    keep,
+    places_of,
+    share_true,
+)
 from reelproof.data_cards.checks_apart.models import PROMPT, train_base, train_teacher, train_verifier
-from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, PLAN, plan_sha256
+from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, PLAN, VOTERS, plan_sha256
 from reelproof.data_cards.checks_apart.report import write_report
 from reelproof.data_cards.checks_apart.server import TEACHER, VERIFIER, serve
 from reelproof.data_cards.checks_apart.world import Film, draw_films, manifest_rows, write_film
@@ -53,7 +59,9 @@ def main() -> None:
         once(base / "done", lambda: train_base(base))
         held_out = build_held_out(out, base)
         for seed in args.seeds:
-            run_seed(out, seed, base, held_out)
+            run_seed(Seed(out, seed, base, held_out))
+        for seed in args.seeds:
+            spin(Seed(out, seed, base, held_out))
     write_report(out, HERE)
 
 
@@ -89,7 +97,9 @@ def train_films(seed: int) -> list[Film]:
 def held_out_films() -> list[Film]:
     """On other paths, without shortcuts, and nothing hides."""
     dev = draw_films("dev", PLAN.dev_films, PLAN.held_out_seed, 0.0, 0.0)
-    return dev + draw_films("test", PLAN.test_films, PLAN.held_out_seed, 0.0, 0.0)
+    test = draw_films("test", PLAN.test_films, PLAN.held_out_seed, 0.0, 0.0)
+    shifted = draw_films("shifted", PLAN.shifted_films, PLAN.held_out_seed, 0.0, 0.0, PLAN.shifted_jitter)
+    return dev + test + shifted
 
 
 def build_held_out(out: Path, base: Path) -> list[Asked]:
@@ -100,34 +110,75 @@ def build_held_out(out: Path, base: Path) -> list[Asked]:
     return read_asked(out / "held_out")
 
 
-def run_seed(out: Path, seed: int, base: Path, held_out: Sequence[Asked]) -> None:
+class Seed:
+    """One seed's folder, its films, and the held-out questions that it is asked."""
+
+    def __init__(self, out: Path, seed: int, base: Path, held_out: Sequence[Asked]) -> None:
+        self.number, self.base, self.folder = seed, base, out / f"seed-{seed}"
+        self.folder.mkdir(exist_ok=True)
+        self.teacher, self.verifier = self.folder / "teacher", self.folder / "verifier.pt"
+        splits = ("dev-",) if seed >= DEVELOPMENT_SEEDS else ("test-", "shifted-")
+        self.asked = [each for each in held_out if each.film.startswith(splits)]
+        self._held_out = places_of(held_out_films())
+
+    def build(self, name: str, films: Sequence[Film], teacher: Path) -> list[Choice]:
+        """All traces that a teacher gave of films, once."""
+        work = lambda: build(self.folder, name, films, teacher, self.verifier, PLAN.rollouts)  # noqa: E731
+        once(self.folder / f"{name}.json", work)
+        return choices(self.folder / name)
+
+    def arm(self, name: str, student: str, rows: Sequence[Choice], films: Sequence[Film]) -> None:
+        """Train a student on the rows, unless it is another arm's, and ask it."""
+        places = {**self._held_out, **places_of(films)}
+
+        def trained_and_asked() -> dict[str, Any]:
+            run = train_arm(self.folder, student, rows, self.base, self.number)
+            answers = answer_greedily(run, self.asked, places)._asdict()
+            return {**answers, "rows": _rows_told(rows, places), "student": student}
+
+        found = once(self.folder / f"arm-{name}.json", trained_and_asked)
+        mean = {key: _mean(found[key]) for key in ("right", "cited", "agrees", "proven")}
+        print(f"seed {self.number}: {name} ({student}): {mean} {found['rows']}", flush=True)  # noqa: T201
+
+
+def _mean(figures: Sequence[float]) -> float:
+    return round(sum(figures) / len(figures), 3)
+
+
+def run_seed(seed: Seed) -> None:
     """Teacher, verifier, build and every arm; each is asked the held-out questions once."""
-    folder = out / f"seed-{seed}"
-    folder.mkdir(exist_ok=True)
-    teacher, verifier = folder / "teacher", folder / "verifier.pt"
-    once(folder / "teacher.json", lambda: train_teacher(_load(base), teacher, seed))
-    once(folder / "verifier.json", lambda: train_verifier(verifier, seed)._asdict())
-    films = train_films(seed)
-    once(folder / "build.json", lambda: build(folder, "build", films, teacher, verifier, PLAN.rollouts))
-    every, places = choices(folder / "build"), places_of([*films, *held_out_films()])
-    split = "dev-" if seed >= DEVELOPMENT_SEEDS else "test-"
-    asked = [each for each in held_out if each.film.startswith(split)]
+    folder, films = seed.folder, train_films(seed.number)
+    once(folder / "teacher.json", lambda: train_teacher(_load(seed.base), seed.teacher, seed.number))
+    once(folder / "verifier.json", lambda: train_verifier(seed.verifier, seed.number)._asdict())
+    every, places = seed.build("build", films, seed.teacher), places_of([*films, *held_out_films()])
     keep(folder / "traces.json", [_told(each, places) for each in every])
-    once(folder / "arm-teacher.json", lambda: answer_greedily(teacher, asked, places)._asdict())
+    once(folder / "arm-teacher.json", lambda: answer_greedily(seed.teacher, seed.asked, places)._asdict())
     taught: dict[tuple[str, ...], str] = {}
-    for name, rows in arm_rows(every, seed).items():
+    for name, rows in arm_rows(every, seed.number).items():
         # Arms that a check does not set apart take the same rows in the same order: they are one student.
-        student = taught.setdefault(tuple(each.trace.trace_id for each in rows), name)
-        found = once(
-            folder / f"arm-{name}.json",
-            lambda student=student, rows=rows: {
-                **answer_greedily(train_arm(folder, student, rows, base, seed), asked, places)._asdict(),
-                "rows": _rows_told(rows, places),
-                "student": student,
+        seed.arm(name, taught.setdefault(tuple(each.trace.trace_id for each in rows), name), rows, films)
+    for name in VOTERS:
+        student = json.loads((folder / f"arm-{name}.json").read_text())["found"]["student"]
+        once(
+            folder / f"votes-{name}.json",
+            lambda student=student: {
+                "films": [each.film for each in seed.asked],
+                **answer_by_votes(folder / student, seed.verifier, seed.asked, seed.number),
             },
         )
-        mean = {key: round(sum(found[key]) / len(asked), 3) for key in ("right", "cited", "agrees", "proven")}
-        print(f"seed {seed}: {name} ({student}): {mean} {found['rows']}", flush=True)  # noqa: T201
+
+
+def spin(seed: Seed) -> None:
+    """The flywheel: a student teaches the next round, on films of its own, and the arm's filter goes on."""
+    for name in FLYWHEELS:
+        teacher = seed.folder / name
+        for number in range(2, PLAN.rounds + 1):
+            films = train_films(seed.number + 1000 * number)
+            every = seed.build(f"{name}-{number}-build", films, teacher)
+            rows = draw([each for each in every if ARMS[name](each)], PLAN.rows, seed.number)
+            round_name = f"{name}_round_{number}"
+            seed.arm(round_name, round_name, rows, films)
+            teacher = seed.folder / round_name
 
 
 def _load(model: Path) -> TinyModel:

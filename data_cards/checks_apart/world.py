@@ -30,7 +30,8 @@ JITTER = 30.0
 """Standard deviation of a shot's colours, of 255."""
 
 Cell = tuple[int, int]
-SPLITS = ("train", "labelled", "dev", "test")
+SPLITS = ("train", "labelled", "dev", "test", "shifted")
+PATHS_OF = {"labelled": "train", "shifted": "test"}
 
 
 class Square(NamedTuple):
@@ -69,7 +70,7 @@ def split_of(cells: Sequence[Cell]) -> str:
 def paths(split: str, way: str) -> tuple[tuple[Cell, ...], ...]:
     """All of three cells that go this way, straight from the first to the last, of one split."""
     grid = list(itertools.product(range(3), range(3)))
-    held = "train" if split == "labelled" else split
+    held = PATHS_OF.get(split, split)
     every = itertools.product(grid, repeat=SHOT_S)
     return tuple(cells for cells in every if way_of(cells) == way and split_of(cells) == held)
 
@@ -80,18 +81,25 @@ def way_of(cells: Sequence[Cell]) -> str | None:
     return next((way for way, step in WAYS.items() if step == gap), None)
 
 
-def draw_films(split: str, count: int, seed: int, shortcut: float, hidden: float) -> list[Film]:
-    """`shortcut`: how often a colour takes its favourite way on purpose; `hidden`: how often one hides."""
+def draw_films(
+    split: str, count: int, seed: int, shortcut: float, hidden: float, jitter: float = JITTER
+) -> list[Film]:
+    """`shortcut`: how often a colour takes its favourite way on purpose; `hidden`: how often one hides.
+
+    `jitter` is the standard deviation of a shot's colours, of 255.
+    """
     rng = np.random.default_rng([seed, SPLITS.index(split)])
     films = []
     for number in range(count):
         grounds = rng.permutation(BACKGROUNDS) + rng.integers(0, 20, SHOTS_PER_FILM)
-        shots = tuple(_shot(split, int(each), rng, shortcut, hidden) for each in grounds)
+        shots = tuple(_shot(split, int(each), rng, shortcut, hidden, jitter) for each in grounds)
         films.append(Film(f"{split}-{number:04d}.mp4", shots))
     return films
 
 
-def _shot(split: str, background: int, rng: np.random.Generator, shortcut: float, hidden: float) -> Shot:
+def _shot(
+    split: str, background: int, rng: np.random.Generator, shortcut: float, hidden: float, jitter: float
+) -> Shot:
     colours = [str(each) for each in rng.choice(list(COLOURS), 3, replace=False)]
     ways = [str(each) for each in rng.choice(OPTIONS, 3)]
     if rng.random() < shortcut:
@@ -104,7 +112,7 @@ def _shot(split: str, background: int, rng: np.random.Generator, shortcut: float
             break
     hides = rng.random(2) < hidden
     squares = tuple(
-        Square(colour, path, _looks(colour, rng), bool(place < 2 and hides[place]))
+        Square(colour, path, _looks(colour, rng, jitter), bool(place < 2 and hides[place]))
         for place, (colour, path) in enumerate(zip(colours, cells, strict=True))
     )
     return Shot(squares, background, bool(rng.random() < 0.5))  # type: ignore[arg-type]
@@ -115,8 +123,8 @@ def _path(split: str, rng: np.random.Generator, way: str) -> tuple[Cell, ...]:
     return every[int(rng.integers(len(every)))]
 
 
-def _looks(colour: str, rng: np.random.Generator) -> tuple[int, int, int]:
-    red, green, blue = np.clip(np.array(COLOURS[colour]) + rng.normal(0, JITTER, 3), 0, 255)
+def _looks(colour: str, rng: np.random.Generator, jitter: float) -> tuple[int, int, int]:
+    red, green, blue = np.clip(np.array(COLOURS[colour]) + rng.normal(0, jitter, 3), 0, 255)
     return int(red), int(green), int(blue)
 
 
@@ -145,7 +153,7 @@ def write_film(film: Film, folder: Path) -> None:
 
 def manifest_rows(film: Film) -> Iterator[dict[str, object]]:
     """The questions about a film, as a manifest of given questions holds them."""
-    held_out = film.name.startswith(("dev", "test"))
+    held_out = film.name.startswith(("dev", "test", "shifted"))
     for place, shot in enumerate(film.shots):
         for question, options, answer, kind in questions(shot):
             if kind == "coin" and (held_out or place != 1):
@@ -186,8 +194,8 @@ def questions(shot: Shot) -> tuple[Posed, Posed, Posed]:
 
 
 def cell_name(cell: Cell) -> str:
-    """`a1` is the upper left, `c3` the lower right."""
-    return "abc"[cell[0]] + str(cell[1] + 1)
+    """`a 1` is the upper left, `c 3` the lower right: two words, which are learned apart."""
+    return f"{'abc'[cell[0]]} {cell[1] + 1}"
 
 
 def true_places(film: Film) -> dict[tuple[int, str], str]:

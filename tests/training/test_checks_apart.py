@@ -1,18 +1,23 @@
 """The study of what each check adds: its world, its arms, its intervals."""
 
 import itertools
+import json
 
 import numpy as np
 import pytest
 
-from reelproof.data_cards.checks_apart import world
+from reelproof.data_cards.checks_apart import models, world
 from reelproof.data_cards.checks_apart.arms import ARMS, CHECKS, Choice, draw
 from reelproof.data_cards.checks_apart.intervals import coverage, crossed_interval
-from reelproof.data_cards.checks_apart.measure import share_true
+from reelproof.data_cards.checks_apart.measure import Evidence, share_true
+from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, PLAN, BaseStage
+from reelproof.data_cards.checks_apart.report import CORE, by_film, write_report
 from reelproof.data_cards.moving_shapes.arms import Asked
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.stages.policy import SFT, reason_names
 from tests.cases import made_case
+
+TOOK = {"seconds": 1.0, "cpu_seconds": 1.0, "load": 1.0}
 
 
 def shots(split, shortcut=0.0, hidden=0.0, count=60):
@@ -27,6 +32,9 @@ def test_held_out_films_take_paths_that_training_never_shows():
     }
     assert not paths["train"] & paths["test"]
     assert not paths["train"] & paths["dev"]
+    assert {square.cells for shot in shots("shifted") for square in shot.squares} <= {
+        path for way in world.OPTIONS for path in world.paths("test", way)
+    }
     assert {square.cells for shot in shots("labelled") for square in shot.squares} <= {
         path for way in world.OPTIONS for path in world.paths("train", way)
     }
@@ -75,6 +83,37 @@ def test_hidden_squares_are_in_no_picture_and_nothing_true_can_be_said_of_them()
     assert share(shot.squares[1]) == [1, pytest.approx(1 / 3)]
 
 
+def test_figures_of_a_split_are_means_of_its_films_alone():
+    films, scores = ["test-1", "shifted-1", "test-0", "test-1"], [1.0, 1.0, 0.0, 0.0]
+    assert by_film(films, scores, "test-").tolist() == [0.0, 0.5]
+    assert by_film(films, scores, "shifted-").tolist() == [1.0]
+
+
+def test_votes_weigh_a_thought_by_what_the_verifier_believes_of_the_frames_that_it_cites():
+    shot = shots("test", count=1)[0]
+    posed = world.questions(shot)[0]
+    said = models.labelled(shot, 0, posed)
+    thought = said.completion[0].content[0].text
+
+    class Believes(models.Verifier):
+        def belief(self, frame, colour, cell):
+            return 1.0 if frame == said.images[0] else 0.25
+
+    told = Evidence(Believes())
+    elsewhere = thought.replace("[1.0 s]", "[7.0 s]")
+    assert told.evidence([(said, thought), (said, "So left."), (said, elsewhere)]) == [0.5, None, 1.25 / 3]
+
+
+def test_the_base_model_is_shown_paths_of_training_some_of_them_answered():
+    rng = np.random.default_rng(0)
+    stage = BaseStage(frames=3, rows=1, steps=1, concluding=0.5, answered=0.5)
+    said = [models._lesson(rng, stage).completion[0].content[0].text for _ in range(200)]
+    concluding = [each for each in said if "So " in each]
+    assert 70 < len(concluding) < 130
+    assert 30 < sum("<answer>" in each for each in concluding) < 70
+    assert not any("<answer>" in each for each in said if "So " not in each)
+
+
 def choice(number, of=0, balanced=(), strict=()):
     case = made_case(["Four."], name=f"q{of}")
     asked = Asked("a", case.question, case.clip, (), ())
@@ -99,12 +138,12 @@ def test_reasons_that_are_left_out_are_the_policys():
     assert {reason for reasons in CHECKS.values() for reason in reasons} <= known
 
 
-def test_draws_are_alike_for_arms_and_take_two_of_a_question():
-    every = [choice(number, of=number // 4) for number in range(80)]
+def test_draws_are_alike_for_arms_and_take_no_more_of_a_question_than_planned():
+    every = [choice(number, of=number // 10) for number in range(80)]
     drawn = draw(every, 20, seed=1)
     held = [each.asked.question.question_id for each in drawn]
     assert len(drawn) == 20
-    assert max(map(held.count, held)) <= 2
+    assert max(map(held.count, held)) == PLAN.most_of_a_question
     fewer = draw(every[:40], 20, seed=1)
     assert [each for each in drawn if each in every[:40]] == [each for each in fewer if each in drawn]
     assert len(draw(every, None, seed=1)) == 80
@@ -116,3 +155,36 @@ def test_intervals_over_seeds_and_films_hold_the_truth_as_often_as_they_say():
         assert 0.91 <= coverage(seeds, 40, 400, rng) <= 0.995
     assert crossed_interval(np.zeros((2, 9))) is None
     assert crossed_interval(np.ones((3, 9))) == (1, 1, 1)
+
+
+def finished_seed(out, seed, arms):
+    """A seed's folder as the study leaves it: arm -> whether each answer to two test films is right."""
+    folder = out / f"seed-{seed}"
+    folder.mkdir(parents=True)
+    (folder / "traces.json").write_text(
+        json.dumps([{"kind": "way", "true": 1, "balanced": [], "strict": []}])
+    )
+    for name in ("build", "verifier"):
+        (folder / f"{name}.json").write_text(json.dumps({"found": None, **TOOK}))
+    for name, right in arms.items():
+        films = ["test-0", "test-1", "shifted-0", "shifted-1"]
+        figures = {each: [*right, *right] for each in ("right", "cited", "agrees", "proven")}
+        found = {"films": films, **figures, "rows": {"rows": 9, "true": 0.5}}
+        (folder / f"arm-{name}.json").write_text(json.dumps({"found": found, **TOOK}))
+
+
+def test_an_arm_is_told_of_by_the_seeds_that_have_it_and_pairs_by_those_that_have_both(tmp_path):
+    for seed in range(4):
+        arms = dict.fromkeys(CORE, (1.0, 0.0))
+        more = {"sft_right_round_3": (1.0, 1.0)} if seed != 2 else {}
+        finished_seed(tmp_path / "out", seed, {**arms, **more})
+    finished_seed(tmp_path / "out", DEVELOPMENT_SEEDS, dict.fromkeys(CORE, (0.0, 0.0)))
+    finished_seed(tmp_path / "out", 4, {"sft_raw": [0.0, 0.0]})
+    write_report(tmp_path / "out", tmp_path)
+    told = json.loads((tmp_path / "study.json").read_text())
+    assert (told["seeds"], told["unfinished_seeds"]) == ([0, 1, 2, 3], [4])
+    assert told["arms"]["sft_raw"]["right"]["value"] == 0.5
+    assert told["arms"]["sft_right_round_3"]["seeds"] == [0, 1, 3]
+    gap = told["differences"]["sft_right_round_3 - sft_right"]
+    assert (gap["seeds"], gap["right"]["by_seed"]) == ([0, 1, 3], [0.5, 0.5, 0.5])
+    assert "sft_right_round_3" in (tmp_path / "study.md").read_text()
