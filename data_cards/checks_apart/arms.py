@@ -30,6 +30,8 @@ CHECKS: Mapping[str, frozenset[str]] = {
 
 FLYWHEELS = ("sft_right", "sft_curated")
 """Arms whose student is the next round's teacher."""
+VOTERS = ("sft_raw", "sft_curated")
+"""Arms whose student is asked several times as well, and votes."""
 
 
 class Choice(NamedTuple):

@@ -57,8 +57,6 @@ class Plan(NamedTuple):
 
 
 PLAN = Plan()
-VOTERS = ("sft_raw", "sft_curated")
-"""Arms whose students are asked eight times as well."""
 DEVELOPMENT_SEEDS = 100
 """Seeds from here on are asked the development films, and stand in no report."""
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from reelproof.data_cards.checks_apart.arms import FLYWHEELS
+from reelproof.data_cards.checks_apart.arms import FLYWHEELS, VOTERS
 from reelproof.data_cards.checks_apart.intervals import coverage, crossed_interval
-from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, PLAN, VOTERS, plan_sha256
+from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, PLAN, plan_sha256
 from reelproof.schemas.intervals import Interval
 from reelproof.training.tables import new_figure, text_table
 

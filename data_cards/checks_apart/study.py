@@ -13,13 +13,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 
-from reelproof.data_cards.checks_apart.arms import ARMS, FLYWHEELS, Choice, arm_rows, choices, draw
+from reelproof.data_cards.checks_apart.arms import ARMS, FLYWHEELS, VOTERS, Choice, arm_rows, choices, draw
 from reelproof.data_cards.checks_apart.measure import (
     answer_by_votes,
     answer_greedily,
@@ -28,7 +29,7 @@ from reelproof.data_cards.checks_apart.measure import (
     share_true,
 )
 from reelproof.data_cards.checks_apart.models import PROMPT, train_base, train_teacher, train_verifier
-from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, PLAN, VOTERS, plan_sha256
+from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, PLAN, plan_sha256
 from reelproof.data_cards.checks_apart.report import write_report
 from reelproof.data_cards.checks_apart.server import TEACHER, VERIFIER, serve
 from reelproof.data_cards.checks_apart.world import Film, draw_films, manifest_rows, write_film
@@ -123,7 +124,7 @@ class Seed:
 
     def build(self, name: str, films: Sequence[Film], teacher: Path) -> list[Choice]:
         """All traces that a teacher gave of films, once."""
-        work = lambda: build(self.folder, name, films, teacher, self.verifier, PLAN.rollouts)  # noqa: E731
+        work = partial(build, self.folder, name, films, teacher, self.verifier, PLAN.rollouts)
         once(self.folder / f"{name}.json", work)
         return choices(self.folder / name)
 
