@@ -74,17 +74,16 @@ def _below_fields(section: type[BaseModel]) -> dict[str, str]:
     }
 
 
-def _parsed(section: type[BaseModel]) -> ast.stmt | None:
+def _parsed(section: type[BaseModel], tries: int = _TRIES) -> ast.stmt | None:
     """The statement that defines it; None where it was made without a source, or none is installed."""
-    for left in reversed(range(_TRIES)):
-        try:
-            with _ONE_AT_A_TIME:
-                (definition,) = ast.parse(textwrap.dedent(inspect.getsource(section))).body
-            return definition
-        except OSError:
-            return None
-        except SystemError:
-            if not left:
-                raise
-            time.sleep(0.01)
-    return None
+    try:
+        with _ONE_AT_A_TIME:
+            (definition,) = ast.parse(textwrap.dedent(inspect.getsource(section))).body
+    except OSError:
+        return None
+    except SystemError:
+        if tries == 1:
+            raise
+        time.sleep(0.01)
+        return _parsed(section, tries - 1)
+    return definition
