@@ -15,14 +15,9 @@ from reelproof.pipeline.inputs.evaluation_sets import DecontaminationConfig
 from reelproof.pipeline.inputs.sources import SourcesConfig
 from reelproof.pipeline.parts.plan import PartsConfig
 from reelproof.pipeline.settings_text import parse_settings, parse_yaml, read_yaml
-from reelproof.pipeline.teachers.kinds import (
-    SignalsTeacherConfig,
-    TeacherConfig,
-    TextVerifierConfig,
-    VerifierConfig,
-    takes_sound,
-)
+from reelproof.pipeline.teachers.kinds import SignalsTeacherConfig, TeacherConfig, takes_sound
 from reelproof.pipeline.teachers.room import room_for_frames
+from reelproof.pipeline.teachers.verifiers import VerifierConfig, models_of, reads_text
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.settings import Settings
 from reelproof.stages.answers.claims import ClaimConfig
@@ -180,7 +175,7 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _reads_what_it_judges_by(self) -> Self:
-        if self.reads_claimed_text and self.text is None:
+        if reads_text(self.verifier) and self.text is None:
             raise ValueError("claims.verifier names `text`, and no text is read; say `text: {}` as well")
         return self
 
@@ -209,14 +204,7 @@ class Recipe(Settings):
     @property
     def verifiers(self) -> tuple[TeacherConfig, ...]:
         """The models among those who judge claims, in turn."""
-        named = self.verifier if isinstance(self.verifier, tuple) else (self.verifier,)
-        return tuple(each for each in named if not isinstance(each, TextVerifierConfig))
-
-    @property
-    def reads_claimed_text(self) -> bool:
-        """Whether what a claim quotes as written is held against the text that was read."""
-        named = self.verifier if isinstance(self.verifier, tuple) else ()
-        return any(isinstance(each, TextVerifierConfig) for each in named)
+        return models_of(self.verifier)
 
     @property
     def _first_with_eyes(self) -> TeacherConfig:

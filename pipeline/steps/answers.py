@@ -12,7 +12,8 @@ from reelproof.pipeline.steps.clip_sound import CLIP_SOUND, sounds_of
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.questions import QUESTIONS
 from reelproof.pipeline.steps.speech import CLIP_SPEECH
-from reelproof.pipeline.teachers.kinds import TeacherConfig, VerifierConfig, takes_sound
+from reelproof.pipeline.teachers.kinds import TeacherConfig, takes_sound
+from reelproof.pipeline.teachers.verifiers import VerifierConfig
 from reelproof.schemas.trace import Case, Claim, ProbeResult, Sufficiency, Trace, TraceClaims
 from reelproof.stages.answers import claims, given_traces, probes, provenance, sufficiency, traces
 from reelproof.stages.answers.claims import ClaimConfig, verify_claims

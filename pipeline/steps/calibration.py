@@ -14,7 +14,7 @@ from reelproof.pipeline.steps.asking import lines_of_clips
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.speech import CLIP_SPEECH
 from reelproof.pipeline.steps.written import TEXT
-from reelproof.pipeline.teachers.kinds import TextVerifierConfig, VerifierConfig
+from reelproof.pipeline.teachers.verifiers import VerifierConfig, models_of, reads_text
 from reelproof.schemas.answers.subjects import FRAMES_SHOW, Subject
 from reelproof.schemas.calibration import Calibration, KnownClaim, Step
 from reelproof.schemas.draws import hash32
@@ -50,11 +50,9 @@ Weights = Mapping[tuple[str, Subject], Sequence[Step]]
 @contextmanager
 def open_panel(run: PartRun, verifier: VerifierConfig, weights: Weights | None = None) -> Iterator[Panel]:
     """Who judges claims, for as long as the block lasts."""
-    named = verifier if isinstance(verifier, tuple) else (verifier,)
-    teachers = [each for each in named if not isinstance(each, TextVerifierConfig)]
     with ExitStack() as stack:
-        members = tuple(stack.enter_context(run.open_teacher(each)) for each in teachers)
-        yield Panel(members, len(teachers) < len(named), weights)
+        members = tuple(stack.enter_context(run.open_teacher(each)) for each in models_of(verifier))
+        yield Panel(members, reads_text(verifier), weights)
 
 
 def put_known_claims(

@@ -10,8 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from annotated_types import MinLen
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field
 
 from reelproof.pipeline.teachers.model_folder import check_model
 from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig, server_key, sharing_gpus
@@ -51,42 +50,6 @@ TEACHER_CONFIGS = (
     TransformersTeacherConfig,
 )
 """The same, for `isinstance`."""
-
-
-class TextVerifierConfig(Settings):
-    """The text that was read in the frames (section `text`): no model, and no judge of anything else."""
-
-    kind: Literal["text"] = "text"
-
-
-MemberConfig = Annotated[
-    TextVerifierConfig
-    | SignalsTeacherConfig
-    | ServerTeacherConfig
-    | VllmTeacherConfig
-    | TransformersTeacherConfig,
-    Field(discriminator="kind"),
-]
-"""Who may be of a panel: a teacher, or the `text` that was read."""
-
-
-def kind(value: Any) -> str | None:
-    """What tells one verifier from a list of them, and kinds of one from each other."""
-    if isinstance(value, list | tuple):
-        return "panel"
-    found = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
-    return found if isinstance(found, str) else None
-
-
-VerifierConfig = Annotated[
-    Annotated[SignalsTeacherConfig, Tag("signals")]
-    | Annotated[ServerTeacherConfig, Tag("server")]
-    | Annotated[VllmTeacherConfig, Tag("vllm")]
-    | Annotated[TransformersTeacherConfig, Tag("transformers")]
-    | Annotated[tuple[MemberConfig, ...], MinLen(1), Tag("panel")],
-    Discriminator(kind),
-]
-"""Who judges claims: one teacher, or a panel of several."""
 
 
 @contextmanager
