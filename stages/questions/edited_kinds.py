@@ -247,18 +247,22 @@ def _span_draft(bench: Bench, span: range, text: str, shots: tuple[Shot, ...]) -
     return EditDraft(Task.TEMPORAL_GROUNDING, asked, answer, shots)
 
 
+def _plain(bench: Bench) -> list[Shot]:
+    return [Shot(each, of, of.time_s) for each, of in zip(bench.pictures, bench.frames, strict=True)]
+
+
 def _edited(
     bench: Bench, places: range, edit: Callable[[np.ndarray], np.ndarray], name: str
 ) -> tuple[Shot, ...]:
     """The timeline under its times, the frames at some places edited."""
-    shots = [Shot(each, of, of.time_s) for each, of in zip(bench.pictures, bench.frames, strict=True)]
+    shots = _plain(bench)
     for place in places:
         shots[place] = shots[place]._replace(picture=edit(bench.pictures[place]), edit=name)
     return tuple(shots)
 
 
 def _with_shapes(bench: Bench, shapes: Mapping[int, Sequence[Shape]]) -> tuple[Shot, ...]:
-    shots = list(_edited(bench, range(0), mirrored, PLAIN))
+    shots = _plain(bench)
     for place, pasted in shapes.items():
         named = ", ".join(each.name for each in pasted)
         picture = with_shapes(bench.pictures[place], pasted)

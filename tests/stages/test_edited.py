@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from pydantic import ValidationError
 
 from reelproof.schemas.answers.chance import open_guess_rate
@@ -12,6 +13,7 @@ from reelproof.schemas.answers.scores import gold_fault, strict_score
 from reelproof.schemas.edited import PLAIN, EditedQuestion
 from reelproof.schemas.footage import hash_distance
 from reelproof.schemas.question import QuestionSource
+from reelproof.stages.footage.edits import encode, hue_turned
 from reelproof.stages.questions.edited import EditedConfig, edited_questions
 from reelproof.stages.questions.edited_kinds import EDIT_MAKERS
 from tests.edited_footage import READERS, Film, decoded, film, seen
@@ -167,14 +169,43 @@ def test_frames_without_colour_are_not_asked_for_their_colours():
 
 
 def test_pictures_that_look_the_same_mirrored_or_turned_are_not_asked_about(made):
+    of = {each.time_s: each for each in made.clip.timeline}
     asked = ask(made, "mirrored_frame", "turned_span", repeats=40, changed_bits=24)
-    for each in asked:
-        plain = {frame.frame.time_s: frame.frame for frame in each.question.frames}
-        for frame, edit in zip(each.question.frames, each.edits, strict=True):
-            if edit == "upside down":
-                assert hash_distance(frame.frame, made.clip.timeline[0]) > 8
-            assert frame.frame.time_s in plain
+    apart = [
+        hash_distance(frame.frame, of[frame.frame.time_s])
+        for each in asked
+        for frame, edit in zip(each.question.frames, each.edits, strict=True)
+        if edit != PLAIN
+    ]
+    assert min(apart) > 20, "shrinking and encoding change a few bits"
     assert len(asked) < len(ask(made, "mirrored_frame", "turned_span", repeats=40))
+
+
+def test_parts_of_which_one_holds_most_detail_are_not_asked_about(small):
+    """The enlarged frame's file would be as large as that part alone."""
+    noise = np.random.default_rng(0).integers(0, 256, (40, 56, 3))
+    jpegs, timeline = {}, []
+    for each in small.clip.timeline:
+        picture = decoded(small.jpegs[each.sha256]).astype(np.uint8)
+        picture[:40, :56] = noise
+        encoded = encode(picture, each, 85)
+        jpegs[encoded.frame.sha256] = encoded.jpeg
+        timeline.append(encoded.frame)
+    clip = small.clip.model_copy(update={"timeline": tuple(timeline)})
+    assert ask(small, "zoomed_place", repeats=20)
+    assert ask(Film(clip, jpegs), "zoomed_place", repeats=20) == []
+
+
+@pytest.mark.parametrize("degrees", [60, 90, 180])
+def test_hues_are_turned_around_grey(degrees):
+    """Cb + i Cr times e^(i degrees); dull colours, none of which a turn takes out of range."""
+    picture = np.random.default_rng(0).integers(98, 158, (16, 16, 3), dtype=np.uint8)
+    before, after = (np.asarray(Image.fromarray(each).convert("YCbCr"), float) - 128
+                     for each in (picture, hue_turned(picture, degrees)))  # fmt: skip
+    turned = (before[..., 1] + 1j * before[..., 2]) * np.exp(1j * np.radians(degrees))
+    assert np.abs(after[..., 1] - turned.real).max() < 3
+    assert np.abs(after[..., 2] - turned.imag).max() < 3
+    assert np.abs(after[..., 0] - before[..., 0]).max() < 3
 
 
 @pytest.mark.parametrize(
