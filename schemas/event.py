@@ -34,9 +34,10 @@ class TickMeasures(Record):
     """Mean variance of the Laplacian, ln(x + 1)."""
     flow: tuple[float, ...]
     """Where the picture moves: right and down, in pixels of the scan a frame, for each cell of a grid."""
-    moves: str
+    moves: str = ""
     """Which way what moves goes, and how much stands out, for each cell of a finer grid: base64 of int8, in
-    quarters of the root of (grey levels a pixel x grey levels a frame)."""
+    quarters of the root of (grey levels a pixel x grey levels a frame). Empty where the version of reelproof
+    that saw it did not measure this."""
     picture: str
     """A 16x9 luma thumbnail of its middle frame, base64."""
 

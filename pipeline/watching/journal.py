@@ -10,6 +10,7 @@ from typing import IO, TypeVar
 
 from pydantic import ValidationError
 
+from reelproof.schemas.errors import UsageError
 from reelproof.schemas.event import Tick, TickAnswer
 from reelproof.schemas.record import Record
 
@@ -26,12 +27,17 @@ class LineFile:
         self._file: IO[bytes] | None = None
 
     def read(self, record: type[R]) -> Iterator[R]:
-        """Every whole line. Raises ValueError for one that is no such record."""
+        """Every whole line. Raises UsageError for one that is no such record."""
         for number, line in enumerate(self._lines(), start=1):
             try:
                 yield record.model_validate_json(line)
             except ValidationError as error:
-                raise ValueError(f"{self.path}, line {number}: {error.errors()[0]['msg']}") from None
+                first = error.errors()[0]
+                place = ".".join(map(str, first["loc"])) or "the whole line"
+                raise UsageError(
+                    f"{self.path}, line {number}, {place}: {first['msg']}; it is damaged, "
+                    "or of another version of reelproof: go on with that one, or name another --out"
+                ) from None
 
     def append(self, record: Record, lasting: bool = False) -> None:
         """Write a line; it outlives the death of this process, and where it is `lasting` a power cut."""

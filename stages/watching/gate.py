@@ -100,7 +100,13 @@ class Gate:
                 rows.drop_first()
 
     def recall(self, tick: Tick, length_s: float) -> None:
-        """Take in a tick that was looked at before, as it was judged then."""
+        """Take in a tick that was looked at before, as it was judged then.
+
+        One that an older version measured teaches nothing, since nothing can be held against it: what is
+        usual is learned anew from those that come.
+        """
+        if not tick.measures.moves:
+            return
         self._hear(length_s)
         if tick.because:
             self._lately.append(tick.stands_out)

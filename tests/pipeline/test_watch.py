@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -226,3 +227,26 @@ def test_a_film_that_is_not_over_is_told_as_stopped(camera, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         watch_source(asked, tmp_path / "events", False, Say(print, print), stop)
     assert (tmp_path / "events/status.json").exists()
+
+
+def test_a_watch_that_an_older_version_began_goes_on(camera, watched, tmp_path):
+    folder = Path(shutil.copytree(watched, tmp_path / "events"))
+    (folder / "events.jsonl").unlink()
+    (journal,) = (folder / "journal").iterdir()
+    lines = journal.read_text().splitlines(keepends=True)
+    older = [re.sub('"moves":"[^"]*",', "", line) for line in lines[:15]]
+    journal.write_text("".join(older))
+    ran = reelproof_here("watch", camera, "--out", folder, *QUICKLY)
+    assert ran.code == 0, ran.err
+    now = journal.read_text().splitlines(keepends=True)
+    assert (now[:15], len(now)) == (older, len(lines))
+    assert [each.start_s for each in events_in(folder)] == [FOREIGN_S[0]]
+
+
+def test_a_journal_with_a_line_that_nobody_can_read_is_told_in_one_line(camera, watched, tmp_path):
+    folder = Path(shutil.copytree(watched, tmp_path / "events"))
+    (journal,) = (folder / "journal").iterdir()
+    journal.write_text(journal.read_text().replace('"jolt"', '"leap"', 1))
+    ran = reelproof_here("watch", camera, "--out", folder, *QUICKLY)
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "000001.jsonl, line 1, tick.measures.jolt: Field required; it is damaged, or of another" in ran.err

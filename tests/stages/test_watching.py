@@ -115,6 +115,21 @@ def test_lanes_that_go_backwards_stand_out_and_empty_ones_do_not(share, stands_o
     assert standing.because == "reversal" or not stands_out
 
 
+def test_ticks_of_a_version_that_measured_less_teach_nothing_and_the_rest_is_learned_anew():
+    older, new = Gate(GateConfig(learn_s=60)), Gate(GateConfig(learn_s=60))
+    random = np.random.default_rng(0)
+    for number in range(150):
+        older.recall(tick(number, 5.0, measures=measures(random, moves="")), 1.0)
+    told = []
+    for second in range(150, 300):
+        each = measures(random)
+        told.append(older.look(each, 1.0))
+        assert told[-1] == new.look(each, 1.0)
+        for gate in (older, new):
+            gate.learn(each, second + 1.0)
+    assert [bool(each.because) for each in told] == [False] * 60 + [True] * 90
+
+
 def test_the_usual_does_not_stand_out_and_is_asked_about_by_its_share():
     gate, random = taught(150)
     seen = [gate.look(measures(random), 1.0) for _ in range(200)]
