@@ -10,6 +10,7 @@ from reelproof.pipeline.disk.sealed import open_parquet
 from reelproof.pipeline.parts.part import PartInputs, PartRun
 from reelproof.pipeline.workplace import FILES, Workplace, read_records
 from reelproof.schemas.chat import ImagePart, Message
+from reelproof.schemas.edited import PLAIN, EditedQuestion
 from reelproof.schemas.footage import Clip, Footage, Span, Storyboard, joined, uncovered
 from reelproof.schemas.question import Question
 from reelproof.schemas.record import from_table
@@ -119,7 +120,7 @@ def tell_question(workplace: Workplace, subject: Subject) -> Iterator[str]:
     question = next(each for each in run.read("questions", Question) if each.question_id == subject.id)
     clip = next(each for each in run.read("clips", Clip) if each.clip_id == question.clip_id)
     yield from _origin_lines(subject, clip)
-    yield from _question_lines(question)
+    yield from _question_lines(question, _edits(run, question))
     for trace in run.read("traces", Trace):
         if trace.question_id == question.question_id:
             yield f"  sample {trace.trace_id}: said {trace.answer!r}"
@@ -132,7 +133,15 @@ def _origin_lines(subject: Subject, clip: Clip) -> Iterator[str]:
     yield f"clip {clip.clip_id}: {_span(clip)}, {_scenes(clip)}"
 
 
-def _question_lines(question: Question) -> Iterator[str]:
+def _edits(run: PartRun, question: Question) -> tuple[str, ...]:
+    """What was done to each frame of a question about edited ones; nothing of any other question."""
+    if not _is_left(run, "edited"):
+        return ()
+    made = (each.edits for each in run.read("edited", EditedQuestion) if each.question == question)
+    return next(made, ())
+
+
+def _question_lines(question: Question, edits: tuple[str, ...]) -> Iterator[str]:
     yield f"question {question.question_id}: {question.source} {question.kind}, {question.task}"
     yield f"  {question.text}"
     for letter, option in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", question.options, strict=False):
@@ -140,12 +149,19 @@ def _question_lines(question: Question) -> Iterator[str]:
     yield f"  gold: {question.answer}" + (
         f" ± {question.tolerance}" if question.tolerance is not None else ""
     )
-    for place, shown in enumerate(question.frames, start=1):
+    for place, (shown, edit) in enumerate(zip_longest(question.frames, edits), start=1):
         label = f"[{shown.shown_s:.1f} s]" if shown.shown_s is not None else f"Frame {place}"
         elsewhere = (
             "" if shown.frame.video_id == question.video_id else f" of video {shown.frame.video_id[:16]}"
         )
-        yield f"  {label} is {shown.frame.sha256} from {shown.frame.time_s:.3f} s{elsewhere}"
+        yield f"  {label} is {shown.frame.sha256} from {shown.frame.time_s:.3f} s{elsewhere}{_made(edit)}"
+
+
+def _made(edit: str | None) -> str:
+    """Of a frame that is not the footage's own, how it was made of that."""
+    if edit is None:
+        return ""
+    return ", encoded anew" if edit == PLAIN else f", {edit} and encoded anew"
 
 
 def tell_sample(workplace: Workplace, subject: Subject) -> Iterator[str]:
@@ -156,7 +172,7 @@ def tell_sample(workplace: Workplace, subject: Subject) -> Iterator[str]:
     clip = next(each for each in run.read("clips", Clip) if each.clip_id == trace.clip_id)
     yield f"sample {trace.trace_id}: rollout {trace.sample_index} of {trace.model}, prompt {trace.prompt_id}"
     yield from _origin_lines(subject, clip)
-    yield from _question_lines(question)
+    yield from _question_lines(question, _edits(run, question))
     yield from _request_lines(trace, clip, question, _lines_shown(run, question))
     yield f"thought: {trace.thought}"
     yield f"answer: {trace.answer!r} (finish: {trace.finish_reason}, {trace.completion_tokens} tokens)"

@@ -6,10 +6,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from reelproof.pipeline.commands.explain import explain
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.report.evidence import Evidence
 from reelproof.pipeline.report.rows import ReportRows
-from reelproof.schemas.edited import EditedQuestion
+from reelproof.pipeline.workplace import open_workplace
+from reelproof.schemas.edited import PLAIN, EditedQuestion
 from reelproof.schemas.published import open_folder
 from reelproof.schemas.record import from_table
 from reelproof.stages.questions.edited_kinds import EDIT_MAKERS
@@ -81,3 +83,22 @@ def test_pages_show_frames_of_rows_that_hold_none(edited):
             assert hashlib.sha256(jpeg).hexdigest() == row["frame_sha256"][0]
             told += 1
     assert told
+
+
+def test_the_story_of_a_question_tells_what_was_done_to_its_frames(edited):
+    workplace, made = open_workplace(str(edited)), questions(edited)
+    for kind, done in (("turned_span", "upside down"), ("shape_count", "pasted")):
+        asked = next(each for each in made if each.question.kind == kind)
+        shown = [each.frame.sha256 for each in asked.question.frames]
+        told = [
+            each
+            for each in explain(workplace, asked.question.question_id)
+            if " is " in each and " from " in each
+        ]
+        lines = [next(each for each in told if sha256 in each) for sha256 in shown]
+        assert [done in each for each in lines] == [each != PLAIN for each in asked.edits]
+        assert all(each.endswith("encoded anew") for each in lines)
+    dataset = open_folder(edited / "dataset")
+    rows = [row for shard in dataset.contents.shards_of("sft", "rl") for row in dataset.rows(shard)]
+    plain = next(row for row in rows if row["question_kind"] == "odd_frame")
+    assert "encoded anew" not in "\n".join(explain(workplace, plain["question_id"]))
