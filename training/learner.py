@@ -7,7 +7,7 @@ piece of the kept groups; lots and pieces do not depend on how many processes th
 import math
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from accelerate import PartialState
@@ -34,10 +34,10 @@ from reelproof.training.logprobs import (
     whole_batch,
 )
 from reelproof.training.networks import shares_prompts
-from reelproof.training.preflight import SetupError
+from reelproof.training.pieces import Piece, as_drawn, check_prompts
 from reelproof.training.rewards import Scored, Verifier, score_completions
 from reelproof.training.rl_settings import RlConfig
-from reelproof.training.sampling import Ask, LocalSampler, Said, SamplingConfig
+from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
 from reelproof.training.served import ServedSampler
 from reelproof.training.shards import Example
 from reelproof.training.trainer import Trainer
@@ -183,7 +183,7 @@ class Learner:
             report = self._update(pieces, old, reference)
         return report
 
-    def _pieces(self, groups: Sequence[Group]) -> list["_Piece"]:
+    def _pieces(self, groups: Sequence[Group]) -> list[Piece]:
         """This process's share; as many pieces in each process, where need be one again that counts nothing.
 
         As many groups go through one forward pass as hold `batch_rows` rollouts, at least one.
@@ -212,19 +212,19 @@ class Learner:
                 cfg.prompt,
                 device,
             )
-            _check_prompts(batch, groups[part])
+            check_prompts(batch, groups[part])
             mask = batch.counted if isinstance(batch, Bundle) else batch.counted[:, 1:]
-            drawn = _as_drawn(said, mask)
+            drawn = as_drawn(said, mask)
             if not cfg.grpo.learn_truncated:
                 mask = mask & torch.tensor([each.finished for each in said], device=device).unsqueeze(1)
             # Pieces add up to the loss over all rollouts at once.
             by_token = cfg.grpo.normalise == "token"
             share = float(mask.sum()) / tokens if by_token else len(said) / rewards.numel()
-            pieces.append(_Piece(batch, mask, gains[part].flatten(), share if is_mine else 0.0, drawn))
+            pieces.append(Piece(batch, mask, gains[part].flatten(), share if is_mine else 0.0, drawn))
         return pieces
 
     @torch.no_grad()
-    def _logprobs(self, network: Any, pieces: Sequence["_Piece"]) -> list[Tensor | None]:
+    def _logprobs(self, network: Any, pieces: Sequence[Piece]) -> list[Tensor | None]:
         with self.trainer.accelerator.autocast():  # the reference is not prepared
             return [None if network is None else self._chances(network, piece.batch) for piece in pieces]
 
@@ -235,7 +235,7 @@ class Learner:
 
     def _update(
         self,
-        pieces: Sequence["_Piece"],
+        pieces: Sequence[Piece],
         old: Sequence[Tensor | None],
         reference: Sequence[Tensor | None],
     ) -> dict[str, float]:
@@ -258,46 +258,3 @@ class Learner:
         if isinstance(self.sampler, ServedSampler):
             told |= {"rollouts/logprob_mismatch": mismatch, "rollouts/importance": importance}
         return {**told, "grad_norm": update.grad_norm, "learning_rate": update.learning_rate}
-
-
-class _Piece(NamedTuple):
-    """What goes through one forward pass."""
-
-    batch: Bundle | Batch
-    learned: Tensor
-    """(N, T) bool: the tokens that the loss counts."""
-    gains: Tensor
-    """(N,) advantages."""
-    share: float
-    """Of the step's loss."""
-    drawn: Tensor | None
-    """(N, T) log-probabilities of a server that drew them."""
-
-
-def _as_drawn(said: Sequence[Said], counted: Tensor) -> Tensor | None:
-    """A server's log-probabilities, each in the place of its token; None where no server drew."""
-    told = [each for one in said for each in one.logprobs]
-    if not told:
-        return None
-    return torch.zeros(counted.shape, device=counted.device).masked_scatter(
-        counted, torch.tensor(told, device=counted.device)
-    )
-
-
-def _check_prompts(batch: Bundle | Batch, groups: Sequence[Group]) -> None:
-    """Raise SetupError where a server read a question in other tokens than the trainer learns from."""
-    inputs = batch.prompts if isinstance(batch, Bundle) else batch.inputs
-    seen = inputs["attention_mask"].bool()
-    if isinstance(batch, Batch):
-        seen &= ~batch.counted
-    copies = len(seen) // len(groups)
-    for group, row, mask in zip(groups, inputs["input_ids"][::copies], seen[::copies], strict=True):
-        theirs, ours = group.said[0].prompt_ids, tuple(row[mask].tolist())
-        if theirs and theirs != ours:
-            pairs = enumerate(zip(theirs, ours, strict=False))
-            same = next((place for place, (one, other) in pairs if one != other), "the end")
-            raise SetupError(
-                f"the server reads question {group.example.question_id} in {len(theirs)} tokens, the trainer "
-                f"in {len(ours)}, and they differ from place {same} on. Serve the very model that is "
-                "trained, with its chat template and the settings of its image processor"
-            )

@@ -23,8 +23,8 @@ from reelproof.stages.answers.controls import Control, claim_kind, control_frame
 from reelproof.stages.answers.panel import Judged, Matter, Messages, Panel, as_panel, judge
 from reelproof.stages.answers.places import Around, PutPlace, put_places, with_cutouts
 from reelproof.stages.answers.quoted import judge_speech, judge_writing
-from reelproof.stages.footage.crops import Cutout, Pictures
-from reelproof.stages.teachers.prompts import claim_messages, place_messages
+from reelproof.stages.footage.crops import Pictures
+from reelproof.stages.teachers.prompts import claim_messages
 from reelproof.stages.teachers.protocol import Teacher
 
 VERSION = 6
@@ -171,9 +171,9 @@ def _answered(
 ) -> Iterator[_Answered]:
     """Each claim in order, with what the panel makes of it and of its places."""
     places = [place for each in put for place in each.places]
-    matters = [each.matter for each in put] + [_about_place(place) for place in places]
+    matters = [each.matter for each in put] + [place.matter for place in places]
     judged = judge(matters, panel, partial(_asked, cfg=cfg), with_cutouts(places, frames))
-    of_places = map(_claimed, places, judged[len(put) :])
+    of_places = map(PutPlace.claimed, places, judged[len(put) :])
     for each, found in zip(put, judged, strict=False):
         claim = each.known or Judged(found.verifier, found.beliefs or (None, None))
         yield _Answered(each, claim, tuple(itertools.islice(of_places, len(each.places))))
@@ -278,27 +278,6 @@ def _put_places(
         frame = None if place is None else shown[place[0]].sha256
         found += put_places(thing, frame, shown[0].sha256, pictures, cfg.box_unit, around)
     return tuple(found[: cfg.places_per_claim])
-
-
-def _about_place(put: PutPlace) -> Matter:
-    """A box, the same of another frame, and another of its own; nothing where the box is not looked at."""
-
-    def group(cutout: Cutout | None) -> list[Messages]:
-        return [] if cutout is None else [place_messages(put.place.label, cutout.sha256)]
-
-    return Matter(() if put.own is None else (group(put.own), group(put.control), group(put.elsewhere)))
-
-
-def _claimed(put: PutPlace, judged: Judged) -> ClaimedPlace:
-    belief, control, elsewhere = judged.beliefs or (None, None, None)
-    return ClaimedPlace(
-        **put.place.model_dump(),
-        frame_sha256=put.frame,
-        fault=put.fault,
-        belief=belief,
-        control_belief=control,
-        elsewhere_belief=elsewhere,
-    )
 
 
 def _about_claim(statement: Statement, shown: Sequence[Shown]) -> Messages:

@@ -12,7 +12,10 @@ from typing import NamedTuple
 from reelproof.schemas.answers.overlap import box_iou
 from reelproof.schemas.answers.placed import Boxed, BoxUnit, places_of
 from reelproof.schemas.place import Place, PlaceFault
+from reelproof.schemas.trace import ClaimedPlace
+from reelproof.stages.answers.panel import Judged, Matter, Messages
 from reelproof.stages.footage.crops import Box, Cutout, Pictures
+from reelproof.stages.teachers.prompts import place_messages
 
 _GRID = 5
 """So many ways each to move a box across and down."""
@@ -37,6 +40,28 @@ class PutPlace(NamedTuple):
     def cutouts(self) -> tuple[Cutout, ...]:
         """All that the verifier sees of it."""
         return tuple(each for each in (self.own, self.control, self.elsewhere) if each is not None)
+
+    @property
+    def matter(self) -> Matter:
+        """What is asked of the box and of either control; nothing where the box is not looked at."""
+        if self.own is None:
+            return Matter()
+        return Matter(tuple(map(self._asked_of, (self.own, self.control, self.elsewhere))))
+
+    def _asked_of(self, cutout: Cutout | None) -> list[Messages]:
+        return [] if cutout is None else [place_messages(self.place.label, cutout.sha256)]
+
+    def claimed(self, judged: Judged) -> ClaimedPlace:
+        """The place with what came of it."""
+        belief, control, elsewhere = judged.beliefs or (None, None, None)
+        return ClaimedPlace(
+            **self.place.model_dump(),
+            frame_sha256=self.frame,
+            fault=self.fault,
+            belief=belief,
+            control_belief=control,
+            elsewhere_belief=elsewhere,
+        )
 
 
 class Around(NamedTuple):

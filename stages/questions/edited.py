@@ -15,7 +15,8 @@ from reelproof.schemas.footage import Clip
 from reelproof.schemas.question import ShownFrame
 from reelproof.stages.footage.crops import Pictures
 from reelproof.stages.footage.edits import encode, looks, shrunk
-from reelproof.stages.questions.edited_kinds import EDIT_MAKERS, Bench, EditConfig, EditDraft, Shot
+from reelproof.stages.questions.edit_bench import Bench, EditConfig, EditDraft, Shot
+from reelproof.stages.questions.edited_kinds import EDIT_MAKERS
 from reelproof.stages.questions.maker import Draft, draws, question_of
 
 VERSION = 1

@@ -5,17 +5,11 @@ tell it before anything was done to them.
 """
 
 import itertools
-import random
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from pydantic import Field
 
-from reelproof.schemas.edited import PLAIN
-from reelproof.schemas.footage import FrameRef
 from reelproof.schemas.question import Task
-from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import ClaimKind
 from reelproof.stages.footage.crops import Box
 from reelproof.stages.footage.edits import (
@@ -29,9 +23,9 @@ from reelproof.stages.footage.edits import (
     looks,
     mirrored,
     upside_down,
-    with_shapes,
 )
 from reelproof.stages.questions.computed_frames import are_told_apart, spread
+from reelproof.stages.questions.edit_bench import Bench, EditDraft, EditMaker, Shot
 from reelproof.stages.questions.maker import lettered
 
 _MOST_COUNTED = 10
@@ -39,74 +33,6 @@ _ZOOMED_AMONG = 4
 _ROWS, _COLUMNS = ("upper", "middle", "lower"), ("left", "middle", "right")
 _EVEN = 1.3
 """So many times the bytes of the least detailed part may the most detailed one take: none stands out."""
-
-
-class EditConfig(Settings):
-    """How edited frames are made, and how hard it is to find what was done to them."""
-
-    seed: int = Field(default=0, ge=0)
-    """All draws follow from it: places, letters, shapes."""
-    jpeg_quality: int = Field(default=85, ge=20, le=100)
-    """Every frame of such a question is encoded in it, whether it is edited or not."""
-    options: int = Field(default=4, ge=2, le=8)
-    """The frame that was mirrored, or the part that was enlarged, is one of so many."""
-    changed_bits: int = Field(default=8, ge=1, le=64)
-    """An edited frame, or an enlarged part, differs in at least so many bits of its perceptual hash from the
-    frame it was made of, or from the other parts."""
-    hue_turn_deg: float = Field(default=60.0, ge=15, le=180)
-    """Colours are moved on by so much: 180 turns each into its opposite, 30 is hard to see."""
-    least_colour: float = Field(default=6.0, ge=0, le=100)
-    """Frames must be at least so far from grey on average for their colours to be asked about."""
-    shape_share: float = Field(default=0.09, ge=0.03, le=0.2)
-    """Size of what is pasted over frames, as a share of their shorter side."""
-    pasted: int = Field(default=16, ge=12, le=64)
-    """So many shapes are pasted over the frames of a question, those that are counted and others."""
-    zoom: int = Field(default=2, ge=2, le=3)
-    """The picture is divided into so many rows and columns, one part of which is enlarged."""
-
-
-class Bench(NamedTuple):
-    """All that one question about edited frames is made from."""
-
-    frames: Sequence[FrameRef]
-    """The clip's timeline."""
-    pictures: Sequence[np.ndarray]
-    """The same as pictures, already shrunk. (H, W, 3) uint8 RGB each, all of one size"""
-    looks: Sequence[int]
-    """… and as perceptual hashes."""
-    cfg: EditConfig
-    rng: random.Random
-
-
-class Shot(NamedTuple):
-    """A frame as it will be shown."""
-
-    picture: np.ndarray
-    made_of: FrameRef
-    shown_s: float | None
-    edit: str = PLAIN
-    """What was done to it."""
-
-
-class EditDraft(NamedTuple):
-    """What a kind decides; its frames are not encoded yet."""
-
-    task: Task
-    text: str
-    answer: str
-    shots: tuple[Shot, ...]
-    options: tuple[str, ...] = ()
-
-
-class EditMaker(NamedTuple):
-    """One kind of question about edited frames."""
-
-    make: Callable[[Bench], EditDraft | None]
-    """None where the clip does not allow it."""
-    asks: str
-    """What is asked, in words for the reference."""
-    calibrates: tuple[ClaimKind, ...]
-    """Claims of which its answer tells whether they are true."""
 
 
 def _mirrored_frame(bench: Bench) -> EditDraft | None:
@@ -120,7 +46,7 @@ def _mirrored_frame(bench: Bench) -> EditDraft | None:
     options = [f"the frame at {bench.frames[place].time_s:.1f} s" for place in places]
     letter, shown = lettered(options, 0, bench.rng)
     text = "One of the frames is mirrored: left and right are exchanged. Which one?"
-    shots = _edited(bench, range(places[0], places[0] + 1), mirrored, "mirrored")
+    shots = bench.edited(range(places[0], places[0] + 1), mirrored, "mirrored")
     return EditDraft(Task.MULTIPLE_CHOICE, text, letter, shots, shown)
 
 
@@ -141,7 +67,7 @@ def _turned_span(bench: Bench) -> EditDraft | None:
     if any((one ^ other).bit_count() < bench.cfg.changed_bits for one, other in pairs):
         return None
     text = "For a while the picture is upside down. From when to when?"
-    return _span_draft(bench, span, text, _edited(bench, span, upside_down, "upside down"))
+    return _span_draft(bench, span, text, bench.edited(span, upside_down, "upside down"))
 
 
 def _recoloured_span(bench: Bench) -> EditDraft | None:
@@ -151,7 +77,7 @@ def _recoloured_span(bench: Bench) -> EditDraft | None:
         return None
     text = "For a while all colours of the picture are changed into others. From when to when?"
     edit = f"hue turned by {degrees:g} degrees"
-    return _span_draft(bench, span, text, _edited(bench, span, lambda each: hue_turned(each, degrees), edit))
+    return _span_draft(bench, span, text, bench.edited(span, lambda each: hue_turned(each, degrees), edit))
 
 
 def _shape_count(bench: Bench) -> EditDraft:
@@ -161,16 +87,16 @@ def _shape_count(bench: Bench) -> EditDraft:
     counted, *others = bench.rng.sample(every, len(every))
     names = [counted] * count + bench.rng.choices(others, k=bench.cfg.pasted - count)
     bench.rng.shuffle(names)
-    spots = _spots(bench.rng, bench.cfg.shape_share)
+    spots = bench.spots()
     free = [(place, spot) for place in range(len(bench.frames)) for spot in range(len(spots))]
     by_frame: dict[int, list[Shape]] = {}
     for name, (place, spot) in zip(names, bench.rng.sample(free, len(names)), strict=True):
-        by_frame.setdefault(place, []).append(_shape(name, spots[spot], bench.cfg))
+        by_frame.setdefault(place, []).append(bench.shape(name, spots[spot]))
     text = (
         "Small coloured shapes were pasted over the frames. How many of them are "
         f"{counted.replace('cross', 'crosse')}s, in all frames together?"
     )
-    return EditDraft(Task.NUMERICAL, text, str(count), _with_shapes(bench, by_frame))
+    return EditDraft(Task.NUMERICAL, text, str(count), bench.with_shapes(by_frame))
 
 
 def _marked_frames(bench: Bench) -> EditDraft:
@@ -180,17 +106,11 @@ def _marked_frames(bench: Bench) -> EditDraft:
     forms = [counted] * count + [other] * (len(bench.frames) - count)
     bench.rng.shuffle(forms)
     marks = {
-        place: [
-            _shape(
-                f"{bench.rng.choice(list(COLOURS))} {form}",
-                bench.rng.choice(_spots(bench.rng, bench.cfg.shape_share)),
-                bench.cfg,
-            )
-        ]
+        place: [bench.shape(f"{bench.rng.choice(list(COLOURS))} {form}", bench.rng.choice(bench.spots()))]
         for place, form in enumerate(forms)
     }
     text = f"A small mark was pasted over each frame. On how many of the frames is it a {counted}?"
-    return EditDraft(Task.NUMERICAL, text, str(count), _with_shapes(bench, marks))
+    return EditDraft(Task.NUMERICAL, text, str(count), bench.with_shapes(marks))
 
 
 def _zoomed_place(bench: Bench) -> EditDraft | None:
@@ -245,53 +165,6 @@ def _span_draft(bench: Bench, span: range, text: str, shots: tuple[Shot, ...]) -
     answer = f"[{bench.frames[span[0]].time_s:.1f}, {bench.frames[span[-1]].time_s:.1f}]"
     asked = f"{text} Give the times of its first and of its last frame."
     return EditDraft(Task.TEMPORAL_GROUNDING, asked, answer, shots)
-
-
-def _plain(bench: Bench) -> list[Shot]:
-    return [Shot(each, of, of.time_s) for each, of in zip(bench.pictures, bench.frames, strict=True)]
-
-
-def _edited(
-    bench: Bench, places: range, edit: Callable[[np.ndarray], np.ndarray], name: str
-) -> tuple[Shot, ...]:
-    """The timeline under its times, the frames at some places edited."""
-    shots = _plain(bench)
-    for place in places:
-        shots[place] = shots[place]._replace(picture=edit(bench.pictures[place]), edit=name)
-    return tuple(shots)
-
-
-def _with_shapes(bench: Bench, shapes: Mapping[int, Sequence[Shape]]) -> tuple[Shot, ...]:
-    shots = _plain(bench)
-    for place, pasted in shapes.items():
-        named = ", ".join(each.name for each in pasted)
-        picture = with_shapes(bench.pictures[place], pasted)
-        shots[place] = shots[place]._replace(picture=picture, edit=f"pasted over: {named}")
-    return tuple(shots)
-
-
-class _Spot(NamedTuple):
-    x: float
-    y: float
-
-
-def _spots(rng: random.Random, size: float) -> list[_Spot]:
-    """Places in a picture at which shapes do not touch each other, moved about a little."""
-    columns, rows = 4, 3
-    room = [(1 / columns - size) / 2, (1 / rows - size) / 2]
-    return [
-        _Spot(
-            (column + 0.5) / columns + rng.uniform(-1, 1) * max(0.0, room[0]),
-            (row + 0.5) / rows + rng.uniform(-1, 1) * max(0.0, room[1]),
-        )
-        for column in range(columns)
-        for row in range(rows)
-    ]
-
-
-def _shape(name: str, spot: _Spot, cfg: EditConfig) -> Shape:
-    colour, form = name.split()
-    return Shape(form, colour, spot.x, spot.y, cfg.shape_share)
 
 
 EDIT_MAKERS: Mapping[str, EditMaker] = {
