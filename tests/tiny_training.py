@@ -2,15 +2,21 @@
 
 import hashlib
 import io
+import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
+import torch
 from PIL import Image as Picture
 
 from reelproof.schemas.question import QuestionSource, Task
 from reelproof.schemas.record import Record, to_table
 from reelproof.schemas.sample import ChatMessage, ChatPart, DpoSample, Image, RlSample, Row, SftSample
+from reelproof.training.networks import LoraSettings
+from reelproof.training.shards import Example
 from reelproof.training.tiny_model import TinyModelConfig, build_tiny_model, save_tiny_model
 from tests.published import write_manifest
 
@@ -138,3 +144,23 @@ def write_model(folder: Path, seed: int = 0) -> str:
     ]
     save_tiny_model(build_tiny_model(texts * 4, TINY.model_copy(update={"seed": seed})), folder)
     return str(folder)
+
+
+class EvenJudge:
+    """Believes every other thought; the process is killed in the middle of a step after so many calls."""
+
+    def __init__(self, calls: int = 10**6) -> None:
+        self.left = calls
+
+    def evidence(self, cases: Sequence[tuple[Example, str]]) -> list[float]:
+        if not self.left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.left -= 1
+        return [float(place % 2) for place, _ in enumerate(cases)]
+
+
+def move_weights(network: Any, lora: LoraSettings | None, std: float) -> None:
+    """Those of the adapters, or without them of attention's outputs, are drawn anew, the same each time."""
+    for name, weight in network.named_parameters():
+        if "lora_B" in name or (lora is None and "o_proj" in name):
+            torch.nn.init.normal_(weight, std=std, generator=torch.Generator().manual_seed(0))

@@ -20,7 +20,7 @@ from reelproof.training.trainer import OptimizerConfig, Trainer
 from reelproof.training.tts import TtsConfig, scale_test_time
 from tests.tiny_families import KINDS, tiny_family
 from tests.tiny_qwen import FAMILIES as QWENS
-from tests.tiny_training import sft_row, write_rl, write_sft
+from tests.tiny_training import EvenJudge, sft_row, write_rl, write_sft
 
 FEW = SamplingConfig(max_tokens=4, batch_rows=4)
 LOADERS = ("sft", "rl", "evaluate", "tts", "sampling")
@@ -52,13 +52,6 @@ def test_loss_equals_a_ten_line_reference(ready):
         assert len(places) == int(batch.counted[row].sum())
     trainer = Trainer(Accelerator(cpu=True), network, OptimizerConfig(), 1)
     assert trainer.step([batch]).loss == pytest.approx(total / tokens, rel=1e-4)
-
-
-class EvenJudge:
-    """Believes every other thought."""
-
-    def evidence(self, cases):
-        return [float(place % 2) for place, _ in enumerate(cases)]
 
 
 def test_every_command_runs(ready, tmp_path, monkeypatch):

@@ -1,6 +1,5 @@
 import json
 import math
-import os
 import signal
 
 import pyarrow.parquet as pq
@@ -33,7 +32,7 @@ from reelproof.training.trainer import OptimizerConfig, Trainer
 from tests.forked import run_forked
 from tests.published import write_manifest
 from tests.tiny_qwen import FAMILIES, frame_px, tiny_qwen_processor, write_tiny_qwen
-from tests.tiny_training import rl_row, write_rl
+from tests.tiny_training import EvenJudge, rl_row, write_rl
 from tests.training_processes import run_in_processes
 
 CFG = RlConfig(
@@ -48,19 +47,6 @@ CFG = RlConfig(
     examples_every_steps=2,
 )
 JUDGED = CFG.model_copy(update={"rewards": RewardConfig(evidence=1.0), "checkpoint_every_steps": 2})
-
-
-class EvenJudge:
-    """Believes every other thought; the process is killed in the middle of a step after so many calls."""
-
-    def __init__(self, calls=10**6):
-        self.left = calls
-
-    def evidence(self, cases):
-        if not self.left:
-            os.kill(os.getpid(), signal.SIGKILL)
-        self.left -= 1
-        return [float(place % 2) for place, _ in enumerate(cases)]
 
 
 def train_and_be_killed(dataset, model, out, calls):

@@ -1,7 +1,6 @@
 """Rollouts that a server draws: the tokens, versions and weights are those of the policy in training."""
 
 import json
-import os
 import signal
 
 import pytest
@@ -19,7 +18,7 @@ from reelproof.training.shards import ShardsConfig, open_shards, stream_in_order
 from reelproof.training.trainer import OptimizerConfig
 from tests.forked import run_forked
 from tests.sampling_server import SamplingServer
-from tests.tiny_training import write_rl
+from tests.tiny_training import EvenJudge, move_weights, write_rl
 from tests.training_processes import run_in_processes
 
 LORA = LoraSettings(rank=4, alpha=8)
@@ -34,19 +33,6 @@ CFG = RlConfig(
     checkpoint_every_steps=100,
     examples_every_steps=1,
 )
-
-
-class EvenJudge:
-    """Believes every other thought; the process is killed in the middle of a step after so many calls."""
-
-    def __init__(self, calls=10**6):
-        self.left = calls
-
-    def evidence(self, cases):
-        if not self.left:
-            os.kill(os.getpid(), signal.SIGKILL)
-        self.left -= 1
-        return [float(place % 2) for place, _ in enumerate(cases)]
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +72,7 @@ def versions(run):
 @pytest.mark.parametrize("lora", [LORA, None])
 def test_a_server_draws_what_the_policy_draws(server, model, dataset, tmp_path, lora):
     """Also after the policy has changed."""
+    torch.manual_seed(1)  # draws the adapters; with 0, as training leaves it, two words come out as likely
     network = load_network(model, lora, gradient_checkpointing=False)
     processor, prompt = load_processor(model), PromptConfig()
     asks = [
@@ -96,9 +83,8 @@ def test_a_server_draws_what_the_policy_draws(server, model, dataset, tmp_path, 
     there = ServedSampler(network, processor, prompt, RolloutConfig(kind="server", url=server.url), tmp_path)
     drawn = []
     for version in (0, 1):
-        for name, weight in network.named_parameters():
-            if version and ("lora_B" in name or (lora is None and "o_proj" in name)):
-                torch.nn.init.normal_(weight, std=0.2, generator=torch.Generator().manual_seed(0))
+        if version:
+            move_weights(network, lora, 0.2)
         there.publish(version)
         local, remote = here.sample(asks, cfg), there.sample(asks, cfg)
         assert [each.token_ids for each in remote] == [each.token_ids for each in local]
@@ -138,12 +124,15 @@ def test_one_step_ahead_rollouts_are_one_version_behind_and_counted_so(server, m
 
 
 def test_a_run_that_was_killed_goes_on_with_the_same_rollouts(server, model, dataset, tmp_path):
+    """Also where the server has another address by then."""
     cfg = served(server, ahead=1, steps=5, checkpoint_every_steps=2)
     train(dataset, model, tmp_path / "whole", cfg)
     child = run_forked(tmp_path / "said", train, dataset, model, tmp_path / "cut", cfg, 3)
     assert child.codes == [-signal.SIGKILL], child.said
     assert len(list((tmp_path / "cut" / "served").iterdir())) == 1
-    train(dataset, model, tmp_path / "cut", cfg)
+    moved = {"url": server.url.replace("127.0.0.1", "localhost"), "patience_s": 6}
+    backend = cfg.backend.model_copy(update=moved)
+    train(dataset, model, tmp_path / "cut", cfg.model_copy(update={"backend": backend}))
     assert not list((tmp_path / "cut" / "served").iterdir())
     cut, whole = (lines(tmp_path / each, "rollouts.jsonl") for each in ("cut", "whole"))
     assert cut == whole
