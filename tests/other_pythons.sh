@@ -58,7 +58,7 @@ try() {
   fi
   bin="$FOLDER/$1/bin"
   "$python" -m venv "$FOLDER/$1"
-  "$bin"/$PIP install --constraint constraints.txt "$WHEEL[demo]" "av$2" pytest hypothesis
+  "$bin"/$PIP install --constraint constraints.txt "$WHEEL[demo]" "av$2" pytest pytest-xdist hypothesis
   echo "Python $1, av$2: $("$bin/pip" list 2>/dev/null | grep -E '^(av|numpy|pydantic) ' | tr -s ' \n' ' ')"
   build_beside "$bin" "$1"
   if [ -n "${3:-}" ]; then
