@@ -18,6 +18,7 @@ from reelproof.stages.footage.damage import Arrival, LossWatch, Shown, merged
 from reelproof.stages.footage.lengths import ZERO_BASED_FORMATS, declared_duration_s, format_names
 from reelproof.stages.footage.live import Stream
 from reelproof.stages.footage.opening import (
+    Look,
     UnusableVideoError,
     codec_name,
     decoder_of,
@@ -64,19 +65,6 @@ class TimedFrame(NamedTuple):
     """The time in ticks of the stream, as the file has it."""
     begins_span: bool = False
     """It is the first of a span, other than the film's first; see `spans`."""
-
-
-class Look(NamedTuple):
-    """What a first look at a video says about showing its frames."""
-
-    coded_aspect: float
-    """Width of a pixel by its height."""
-    pixel_aspect: float
-    """The same after rotation."""
-    first_stamp: int | None
-    """Of the first frame, in ticks of the stream; null where nothing can be sought by it."""
-    is_plain: bool
-    """Every packet is a frame shown as it is (no edit list, no fields), and there is an index to seek by."""
 
 
 class Reel:

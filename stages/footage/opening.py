@@ -1,7 +1,7 @@
 """A path -> an open file, the stream that is the film, and what decodes it."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 from av.container import InputContainer
@@ -27,6 +27,19 @@ class UnusableVideoError(Exception):
     def __init__(self, kind: QuarantineKind, detail: str) -> None:
         super().__init__(detail)
         self.kind = kind
+
+
+class Look(NamedTuple):
+    """What a first look at a video says about showing its frames."""
+
+    coded_aspect: float
+    """Width of a pixel by its height."""
+    pixel_aspect: float
+    """The same after rotation."""
+    first_stamp: int | None
+    """Of the first frame, in ticks of the stream; null where nothing can be sought by it."""
+    is_plain: bool
+    """Every packet is a frame shown as it is (no edit list, no fields), and there is an index to seek by."""
 
 
 def open_container(path: str, live: Stream | None = None) -> InputContainer:
