@@ -26,4 +26,4 @@ def test_captions_are_read_while_a_library_parses_in_another_thread():
     finally:
         gc.set_threshold(*before)
         gc.callbacks.remove(take_turn)
-    assert not left
+    assert left < 10, "no other thread took a turn"
