@@ -1,6 +1,6 @@
 """Measurements -> verdicts: what goes into `sft`, what into `rl`, and every reason why a trace does not."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ from reelproof.schemas.policy import PolicyConfig
 from reelproof.stages.extra_rules import checked_expression, in_one_line
 from reelproof.stages.measurements import complete
 from reelproof.stages.pairs import preference_pairs
-from reelproof.stages.policy import RL, SETS, SFT, Quota, RuleError, RuleSet, reason_names
+from reelproof.stages.policy import RL, SETS, SFT, Quota, Rule, RuleError, RuleSet, reason_names
 from reelproof.stages.task_quotas import (
     Cutoff,
     add_counts,
@@ -60,6 +60,21 @@ def decide(
             **pairs.to_dict(),
         }
     )
+
+
+def count_kept(
+    measurements: pl.DataFrame, policies: Collection[PolicyConfig], cuts: Collection[Cuts]
+) -> Rows:
+    """How many rows each policy keeps in `sft` and in `rl`, (policies, 2); raises what `decide` raises.
+
+    `cuts` are those of `find_cuts`, one a policy. A rule that policies share is tried once.
+    """
+    frame, known = complete(measurements), dict[bytes, pl.Series]()
+    kept = [
+        [int((_broken_rules(frame, policy, cut, ends[cut.name], known) == 0).sum()) for cut in SETS]
+        for policy, ends in zip(policies, cuts, strict=True)
+    ]
+    return np.array(kept, dtype=np.int64).reshape(-1, len(SETS))
 
 
 def find_cuts(parts: Collection[pl.DataFrame], policy: PolicyConfig) -> Cuts:
@@ -119,17 +134,16 @@ def _collected(measurements: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
 
 
 def _broken_rules(
-    frame: pl.DataFrame, policy: PolicyConfig, cut: RuleSet, ends: Mapping[str, Cutoff]
+    frame: pl.DataFrame,
+    policy: PolicyConfig,
+    cut: RuleSet,
+    ends: Mapping[str, Cutoff],
+    known: dict[bytes, pl.Series] | None = None,
 ) -> pl.Series:
-    """One number per row, (N,) uint64: bit i is set where reason i applies."""
+    """One number per row, (N,) uint64: bit i is set where reason i applies. `known` were tried before."""
     rules = cut.rules(policy)
-    try:
-        fired = frame.select(rule.fires.fill_null(False).alias(rule.name) for rule in rules)
-    except pl.exceptions.PolarsError:
-        _blame(frame, policy)
-        raise
     masks: Masks = np.zeros(len(frame), dtype=np.uint64)
-    for bit, column in enumerate(fired.iter_columns()):
+    for bit, column in enumerate(_fired(frame, policy, rules, {} if known is None else known)):
         if column.any():
             masks |= column.to_numpy().astype(np.uint64) << np.uint64(bit)
     for bit, quota in enumerate(cut.quotas, start=len(rules)):
@@ -141,6 +155,21 @@ def _broken_rules(
             continue
         masks[over] |= np.uint64(1) << np.uint64(bit)
     return pl.Series("masks", masks)
+
+
+def _fired(
+    frame: pl.DataFrame, policy: PolicyConfig, rules: Sequence[Rule], known: dict[bytes, pl.Series]
+) -> Iterator[pl.Series]:
+    """Where each rule applies, (N,) bool; those that are not `known` are tried together, and are so then."""
+    keys = [rule.fires.meta.serialize() for rule in rules]
+    new = {key: rule for key, rule in zip(keys, rules, strict=True) if key not in known}
+    try:
+        tried = frame.select(rule.fires.fill_null(False).alias(rule.name) for rule in new.values())
+    except pl.exceptions.PolarsError:
+        _blame(frame, policy)
+        raise
+    known |= dict(zip(new, tried.iter_columns(), strict=True))
+    return (known[key] for key in keys)
 
 
 def _blame(frame: pl.DataFrame, policy: PolicyConfig) -> None:

@@ -20,7 +20,7 @@ from reelproof.pipeline.dataset.stats_files import (
     put_file,
     stats_sha256,
 )
-from reelproof.pipeline.dataset.sweep import sweep
+from reelproof.pipeline.dataset.sweep import sweeps
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.policy import PolicyConfig
@@ -32,8 +32,9 @@ KEPT, ALL, LINE, INK, PAPER = "#1b7f79", "#b9c4cc", "#c8452f", "#1f2a33", "#ffff
 RL = "#5b6f9e"
 """Dark on an opaque light ground: legible on light and on dark pages."""
 
-SWEPT = (("max_blind_pass_rate", 11), ("min_grounded_share", 11), ("max_repetition", 11))
-"""Policy fields whose range 0 … 1 is swept, and in how many values."""
+SWEPT = ("max_blind_pass_rate", "min_grounded_share", "max_repetition")
+"""Policy fields whose range 0 … 1 is swept."""
+SWEPT_VALUES = 11
 
 STYLE: Any = {
     "figure.facecolor": PAPER, "axes.facecolor": PAPER, "savefig.facecolor": PAPER, "text.color": INK,
@@ -144,8 +145,10 @@ def draw_scores(stats: Stats) -> Drawing:
 def draw_sweep(rows: Collection[pl.DataFrame], policy: PolicyConfig) -> Drawing:
     """Rows kept in `sft` as one threshold moves and the others stay."""
     figure, panels = _panels(len(SWEPT), columns=3, height=2.6)
-    for axes, (setting, count) in zip(panels, SWEPT, strict=True):
-        found = sweep(rows, policy, setting, np.linspace(0, 1, count).round(6).tolist())
+    values = np.linspace(0, 1, SWEPT_VALUES).round(6).tolist()
+    for axes, (setting, found) in zip(
+        panels, sweeps(rows, policy, dict.fromkeys(SWEPT, values)).items(), strict=True
+    ):
         _sweep_curves(axes, found, setting, getattr(policy, setting), ("sft",))
     return Drawing(
         "sweep", "Rows in `sft` as one threshold moves; the line is where the policy stands.", figure
