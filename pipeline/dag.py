@@ -9,6 +9,7 @@ from reelproof.pipeline.parts.step import PartStep, Step, WholeStep
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.steps.answers import CLAIMS, PROBES, PROVENANCE, SUFFICIENCY, TRACES
 from reelproof.pipeline.steps.calibration import CALIBRATION, KNOWN_CLAIMS
+from reelproof.pipeline.steps.clip_quality import CLIP_QUALITY
 from reelproof.pipeline.steps.clip_sound import CLIP_SOUND
 from reelproof.pipeline.steps.dataset import CARD, CHECKSUMS, CROISSANT, SHARDS, STATISTICS
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE, STORYBOARDS
@@ -24,6 +25,7 @@ OVER_PARTS: tuple[PartStep, ...] = (
     FOOTAGE,
     STORYBOARDS,
     CLIPS,
+    CLIP_QUALITY,
     TEXT,
     SPEECH,
     CLIP_SPEECH,

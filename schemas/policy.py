@@ -78,6 +78,15 @@ class PolicyConfig(Settings):
     """Largest share of a clip's frames that text may cover, where text was read."""
     max_lasting_text_share: float = Field(default=1.0, ge=0, le=1)
     """Largest share of the frame that text may cover which stays over a clip's cuts, as a watermark does."""
+    max_blur: float = Field(default=1.0, ge=0, le=1)
+    """Largest blur of a clip's frames; 0.6 drops what is visibly out of focus."""
+    max_static_share: float = Field(default=1.0, ge=0, le=1)
+    """Largest share of a clip's time in which nothing moves, as in slides."""
+    max_bar_share: float = Field(default=1.0, ge=0, le=1)
+    """Largest share of a clip's frames that black bars at the edges may cover; those of a film of 2.39:1 in a
+    frame of 16:9 cover 0.26."""
+    min_colourfulness: float = Field(default=0.0, ge=0)
+    """Smallest colourfulness of a clip's frames; 5 drops black and white, and slides as well."""
     keep_misquotes: bool = False
     """Thoughts are kept that quote, with a time, what is not said, or is said at another time."""
     require_probes: bool = False

@@ -224,6 +224,22 @@ class ClipTextScore(Score):
     one cut: a watermark, a channel's banner. Null where none was read, or the clip has no cut."""
 
 
+class ClipQualityScore(Score):
+    """What does the clip look like as a picture? The same on each of a question's rollouts."""
+
+    blur: float | None = Field(ge=0, le=1)
+    """How blurred its frames are, by Crété-Roffet: about 0.15 to 0.4 of a sharp picture, 0.7 of one that is
+    blurred with a deviation of two pixels; null where no frame was seen that has detail."""
+    colourfulness: float | None = Field(ge=0)
+    """How colourful its frames are, by Hasler and Süsstrunk: 0 of a grey picture, about 45 of a colourful
+    one, above 80 of a highly colourful one; null where none was seen. It is no measure of beauty."""
+    bar_share: float | None = Field(ge=0, le=1)
+    """Share of the frame that lies in black bars at its edges, in all frames; null where none was seen."""
+    static_share: float | None = Field(ge=0, le=1)
+    """Share of its time in which nothing changes from one frame to the next, as in slides; null where nobody
+    measured."""
+
+
 class SufficiencyScore(Score):
     """Do the thought's observations lead to the answer by themselves?"""
 

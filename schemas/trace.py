@@ -8,6 +8,7 @@ from typing import NamedTuple
 from pydantic import Field
 
 from reelproof.schemas.answers.quotes import ClaimedQuote
+from reelproof.schemas.clip_quality import ClipQuality
 from reelproof.schemas.footage import Clip, Span
 from reelproof.schemas.place import Place, PlaceFault
 from reelproof.schemas.question import Question
@@ -230,3 +231,5 @@ class Case(NamedTuple):
     """sha256 -> what is written in that frame of the clip's video, where text was read."""
     lines: tuple[SpeechLine, ...] = ()
     """What is said in the clip, as the question shows it."""
+    quality: ClipQuality | None = None
+    """What the clip looks like as a picture, where that was measured."""

@@ -22,7 +22,7 @@ from reelproof.stages.task_quotas import (
     open_bins,
 )
 
-VERSION = 3
+VERSION = 4
 
 Masks = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]

@@ -11,6 +11,9 @@ from reelproof.stages.extra_rules import check_extra_rules
 from reelproof.stages.rates import PASS_RATE
 from reelproof.stages.rules import rl_rules, sft_rules
 
+MOST_REASONS = 64
+"""A row's reasons are counted as the bits of one number."""
+
 
 class RuleError(ValueError):
     """A recipe's own rule cannot be decided of these rows."""
@@ -110,5 +113,11 @@ def meanings(policy: PolicyConfig) -> dict[str, str]:
 
 def checked_policy(policy: PolicyConfig) -> PolicyConfig:
     """The same. Raises ValueError where a rule of the recipe's own cannot stand."""
-    check_extra_rules(policy, reason_names(policy.model_copy(update={"extra_rules": ()}), SFT))
+    ours = reason_names(policy.model_copy(update={"extra_rules": ()}), SFT)
+    if len(ours) + len(policy.extra_rules) > MOST_REASONS:
+        raise ValueError(
+            f"policy.extra_rules: got {len(policy.extra_rules)} rules, expected at most "
+            f"{MOST_REASONS - len(ours)}; join some of them with OR"
+        )
+    check_extra_rules(policy, ours)
     return policy

@@ -203,6 +203,7 @@ def rl_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
             "rl_max_pass_rate",
         ),
         *_shared_rules(policy, is_lucky(policy, "pass_count", "rollout_count", "question_luck_tail")),
+        *(rule for check in CHECKS if check.of_question for rule in check.rules(policy)),
         Rule(
             "another_rollout",
             "another rollout stands for the same question",

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.recipe import Recipe
+from reelproof.schemas.clip_quality import ClipQuality
 from reelproof.schemas.footage import Clip, ClipKind
 from reelproof.schemas.question import Question, WrittenQuestion
 from reelproof.schemas.record import Record
@@ -65,6 +66,7 @@ def cases_of(run: PartRun) -> Iterator[Case]:
     judged = {each.trace_id: each for each in _read(run, "sufficiency", Sufficiency)}
     written = [each for each in _read(run, "asked", WrittenQuestion) if each.question]
     texts = {each.sha256: each for each in _read(run, "text", FrameText)}
+    qualities = {each.clip_id: each for each in _read(run, "clip_quality", ClipQuality)}
     agreement = {each.question.question_id: each.agreement for each in written if each.question}
     for question_id, group in itertools.groupby(run.read("traces", Trace), lambda trace: trace.question_id):
         clip, question, lines, _ = asked[question_id]
@@ -72,7 +74,10 @@ def cases_of(run: PartRun) -> Iterator[Case]:
         mine = tuple(claim for trace in rollouts for claim in claims[trace.trace_id])
         judgements = tuple(judged[trace.trace_id] for trace in rollouts if trace.trace_id in judged)
         agreed = agreement.get(question_id)
-        yield Case(clip, question, rollouts, probes.get(question_id), mine, judgements, agreed, texts, lines)
+        yield Case(
+            clip, question, rollouts, probes.get(question_id), mine, judgements, agreed, texts, lines,
+            qualities.get(clip.clip_id),
+        )  # fmt: skip
 
 
 def _read(run: PartRun, step: str, record: type[R]) -> Iterator[R]:

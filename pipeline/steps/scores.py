@@ -10,6 +10,7 @@ from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.parts.step import PartStep
 from reelproof.pipeline.steps.answers import CLAIMS, PROBES, SUFFICIENCY, TRACES
 from reelproof.pipeline.steps.asking import cases_of
+from reelproof.pipeline.steps.clip_quality import CLIP_QUALITY
 from reelproof.pipeline.steps.footage import CLIPS
 from reelproof.pipeline.steps.questions import ASKED, QUESTIONS
 from reelproof.pipeline.steps.speech import CLIP_SPEECH
@@ -27,6 +28,7 @@ NEEDS: Mapping[str, tuple[PartStep, ...]] = {
     "sufficiency": (SUFFICIENCY,),
     "asked": (ASKED,),
     "text": (TEXT,),
+    "clip_quality": (CLIP_QUALITY,),
     "speech": (CLIP_SPEECH,),
     "heard": (PROBES, CLIP_SPEECH),
 }

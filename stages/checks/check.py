@@ -38,11 +38,15 @@ class Check(NamedTuple):
     """Every field has a default."""
     score: type[Score]
     """Its fields are columns: of measurements, of shards and of the report."""
-    needs: Literal["traces", "probes", "claims", "sufficiency", "asked", "text", "speech", "heard"]
+    needs: Literal[
+        "traces", "probes", "claims", "sufficiency", "asked", "text", "clip_quality", "speech", "heard"
+    ]
     """What must have run before it: `probes` adds a probe to each case, `claims` its claims,
     `sufficiency` what a judge answered, `asked` how a written question's key fared, `text` what is
-    written in frames, `speech` what is said, `heard` that and a probe, where the recipe has those."""
+    written in frames, `clip_quality` what the clip looks like as a picture, `speech` what is said, `heard`
+    that and a probe, where the recipe has those."""
     rules: Callable[[PolicyConfig], tuple[Rule, ...]] = _no_rules
-    """Reasons to keep a trace out of `sft` that no other check has a part in, told after policy's own."""
+    """Reasons to keep a trace out of `sft` that no other check has a part in, told after policy's own; those
+    of a check `of_question` keep its question out of `rl`, too."""
     of_question: bool = False
     """Whether it says the same of all of a question's rollouts, so that `rl` has it too."""

@@ -28,7 +28,7 @@ def changed(*overrides: str) -> set[str]:
         ("footage.jpeg_quality=90", ALL),
         ("storyboard.min_scene_s=1", ALL - {"footage"}),
         ("clips.target_s=20", ALL - {"footage", "storyboards"}),
-        ("questions.computed.seed=1", ALL - {"footage", "storyboards", "clips"}),
+        ("questions.computed.seed=1", ALL - {"footage", "storyboards", "clips", "clip_quality"}),
         ("rollouts.rollouts=9", SCORES | {"traces", "claims", "provenance"}),
         ("probes.rollouts=9", {"probes", "score.probes", "score.luck"}),
         ("claims.controls=2", {"claims", "provenance", "score.grounding"}),

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from reelproof.schemas.chat import ChatRequest, Completion
+from reelproof.schemas.clip_quality import ClipQuality
 from reelproof.schemas.place import Place, PlaceFault
 from reelproof.schemas.question import GivenRow, Task
 from reelproof.schemas.record import Record
@@ -157,10 +158,19 @@ def cases_for(check: Any) -> tuple[Case, ...]:
         "key_places": (boxed_case(),),
         "writing": (written_case(),),
         "clip_text": (written_case(),),
+        "clip_quality": (measured_case(),),
         "speech": (spoken_case(),),
         "quotes": (spoken_case(),),
     }
     return cases() + more.get(check.name, ())
+
+
+def measured_case() -> Case:
+    """Of its clip's picture all is known."""
+    quality = ClipQuality(
+        clip_id=CLIP.clip_id, blur=0.25, colourfulness=40.5, bar_share=0.1, static_share=0.75
+    )
+    return made_case([completion("It is 3.", "3")], clip=CLIP, name="more")._replace(quality=quality)
 
 
 def boxed_case() -> Case:
@@ -346,6 +356,7 @@ GOLDEN_CHECKS = {
     "key_places": (1, "372367c54644bef2"),
     "writing": (1, "44777de2a7bcf7cf"),
     "clip_text": (1, "dcd8560b54e17636"),
+    "clip_quality": (1, "43d88b2d41d946aa"),
     "speech": (1, "8d7ce7f7ed1ea11d"),
     "quotes": (1, "4b051ffc5634a040"),
     "sufficiency": (3, "30dc9bdd5289dbae"),

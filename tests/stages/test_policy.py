@@ -370,6 +370,36 @@ def test_extra_rule_rejects_and_is_named():
     assert only("reasons", *rows, policy=policy) == [["terse"], []]
 
 
+def test_extra_rules_are_as_many_as_a_row_has_room_for_reasons():
+    own = len(sft_rules(PolicyConfig())) + len(SFT_QUOTAS)
+    room = 64 - own
+    rules = tuple({"name": f"mine_{place}", "where": f"thought_words = {place}"} for place in range(room + 1))
+    fits = checked_policy(PolicyConfig(extra_rules=rules[:room]))
+    rows = [{"thought_words": place} for place in range(room)]
+    assert only("reasons", *rows, policy=fits.model_copy(update={"min_thought_words": 0}))[-1] == [
+        f"mine_{room - 1}"
+    ]
+    with pytest.raises(ValueError, match=rf"got {room + 1} rules, expected at most {room}"):
+        checked_policy(PolicyConfig(extra_rules=rules))
+
+
+def test_looks_of_clips_keep_all_until_a_threshold_is_set_and_then_hold_for_both_sets():
+    looks = {
+        "max_blur": (0.6, "blur", 0.7, "blurred"),
+        "max_static_share": (0.9, "static_share", 1.0, "static"),
+        "max_bar_share": (0.3, "bar_share", 0.4, "black_bars"),
+        "min_colourfulness": (5, "colourfulness", 1.0, "colourless"),
+    }
+    worst = {"blur": 1.0, "static_share": 1.0, "bar_share": 1.0, "colourfulness": 0.0}
+    for preset in ("strict", "balanced", "permissive"):
+        assert only("reasons", worst, {}, policy=PolicyConfig(preset=preset)) == [[], []]
+    for setting, (limit, column, value, reason) in looks.items():
+        policy = PolicyConfig(**{setting: limit})
+        rows = ({column: value}, {column: limit}, {})
+        assert only("reasons", *rows, policy=policy) == [[reason], [], []]
+        assert only("rl_reasons", *rows, policy=policy) == [[reason], [], []]
+
+
 def test_extra_rule_may_not_take_the_name_of_another():
     own = [rule.name for rule in sft_rules(PolicyConfig())] + [quota.name for quota in SFT_QUOTAS]
     for name in own:
