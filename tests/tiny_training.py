@@ -136,6 +136,14 @@ def write_rl(folder: Path, count: int = 8, **changes: int) -> Path:
     return write_dataset(folder, "rl", [rl_row(number, **changes) for number in range(count)], RlSample)
 
 
+def write_test_questions(dataset: Path, count: int) -> None:
+    """Give a dataset so many questions of the split `test`, as any subset's training answers them."""
+    file = dataset / "data/rl/test-00000-of-00001.parquet"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(to_table([rl_row(90 + number) for number in range(count)], RlSample), file)
+    write_manifest(dataset, sorted(dataset.glob("data/*/*.parquet")), name="test")
+
+
 def write_model(folder: Path, seed: int = 0) -> str:
     texts = [
         *(f"[{place:.1f} s] {colour}. So {colour}." for place in range(4) for colour in COLOURS),

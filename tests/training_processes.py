@@ -12,7 +12,7 @@ import yaml
 from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
 from torch.distributed import TCPStore
 
-from reelproof.training import dpo, sft
+from reelproof.training import dpo, loop, sft
 from reelproof.training.dpo import DpoConfig
 from reelproof.training.sft import SftConfig
 from tests.forked import Ended, run_forked
@@ -54,7 +54,7 @@ class Sharding(accelerate.Accelerator):
 
 def shard(work: Callable[..., None], *arguments: Any) -> None:
     """Do the work with weights that are shared out."""
-    sft.Accelerator = Sharding  # type: ignore[misc]
+    loop.Accelerator = Sharding  # type: ignore[misc]
     work(*arguments)
 
 

@@ -4,12 +4,13 @@ The teacher's pass counts are only where it starts: each question's rate follows
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field
 
 from reelproof.schemas.settings import Settings
+from reelproof.training.groups import Group
 from reelproof.training.shards import Example, Shards, read_rows
 
 
@@ -24,20 +25,6 @@ class CurriculumConfig(Settings):
     """Least weight of a question, so that none is forgotten."""
     steps: int = Field(default=100, ge=1)
     """The order `easy_first` goes from easy to hard over so many steps."""
-
-
-class Rolled(Protocol):
-    """A question's rollouts, as far as the curriculum looks at them."""
-
-    @property
-    def example(self) -> Example:
-        """The question that was answered."""
-        ...
-
-    @property
-    def scored(self) -> Sequence[Any]:
-        """What each rollout scored; `is_right` says it of the answer."""
-        ...
 
 
 class Curriculum:
@@ -88,7 +75,7 @@ class Curriculum:
         step = max(1, len(self.ids) // count)
         return read_rows(shards, list(range(0, len(self.ids), step))[:count])
 
-    def refresh(self, groups: Sequence[Rolled]) -> None:
+    def refresh(self, groups: Sequence[Group]) -> None:
         """Move the rates of questions that were asked towards what the policy now gets right."""
         for group in groups:
             now = sum(each.is_right for each in group.scored) / len(group.scored)

@@ -1,6 +1,6 @@
 """Preference pairs -> a model that prefers what is right and grounded: direct preference optimisation (DPO).
 
-The loop is that of supervised fine-tuning; a batch holds the chosen completions and then the rejected ones.
+A batch holds the chosen completions of some rows and then the rejected ones.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,11 @@ from torch import Tensor
 
 from reelproof.training.batches import Batch, PromptConfig, sft_batch
 from reelproof.training.logprobs import completion_logprobs
+from reelproof.training.loop import TrainSummary, Watch
 from reelproof.training.networks import load_frozen
 from reelproof.training.preflight import SetupError
-from reelproof.training.runs import Tell, model_path
-from reelproof.training.sft import Objective, SftConfig, TrainSummary, Watch, train_on_rows
+from reelproof.training.runs import Tell
+from reelproof.training.sft import RowTraining, SftConfig
 from reelproof.training.shards import Example, ShardsConfig
 from reelproof.training.trainer import OptimizerConfig, Trainer
 
@@ -53,10 +54,22 @@ def train_dpo(
             f"prompt.style={cfg.prompt.style}, expected dpo and a style that asks for thoughts"
         )
 
-    def trainer(accelerator: Accelerator, network: Any) -> PairTrainer:
-        return PairTrainer(accelerator, network, cfg, model_path(model))
+    return PairTraining(build_dir, model, cfg).train(out, watch, tell)
 
-    return train_on_rows(build_dir, model, out, cfg, Objective("train dpo", pair_batch, trainer), watch, tell)
+
+class PairTraining(RowTraining):
+    """Learns from pairs."""
+
+    command = "train dpo"
+    cfg: DpoConfig
+
+    def make_trainer(self, accelerator: Accelerator, network: Any) -> Trainer:
+        """It knows what the model was."""
+        return PairTrainer(accelerator, network, self.cfg, self.path)
+
+    def batch(self, rows: Sequence[Example]) -> Batch:
+        """Each row twice."""
+        return pair_batch(self.processor, rows, self.cfg.prompt)
 
 
 def pair_batch(processor: Any, pairs: Sequence[Example], cfg: PromptConfig) -> Batch:

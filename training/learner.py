@@ -37,8 +37,8 @@ from reelproof.training.networks import shares_prompts
 from reelproof.training.pieces import Piece, as_drawn, check_prompts
 from reelproof.training.rewards import Scored, Verifier, score_completions
 from reelproof.training.rl_settings import RlConfig
-from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
-from reelproof.training.served import ServedSampler
+from reelproof.training.sampling import Ask, SamplingConfig
+from reelproof.training.served import PolicySampler, ServedSampler
 from reelproof.training.shards import Example
 from reelproof.training.trainer import Trainer
 
@@ -53,7 +53,7 @@ class Learner:
         self,
         cfg: RlConfig,
         trainer: Trainer,
-        sampler: LocalSampler | ServedSampler,
+        sampler: PolicySampler,
         reference: Any,
         verifier: Verifier | None,
     ) -> None:
@@ -92,18 +92,6 @@ class Learner:
         if self._coming is not None:
             wait([self._coming[1]])
         self.sampler.publish(version)
-
-    def test(self, examples: Sequence[Example], version: int) -> dict[str, float]:
-        """The share of these questions that the policy, as it is, gets right in one greedy answer."""
-        if not examples:
-            return {}
-        self.publish(version)
-        mine = examples[self.processes.process_index :: self.processes.num_processes]
-        greedy = self.cfg.sampling.model_copy(update={"temperature": 0.0})
-        said = self.sampler.sample([Ask(each) for each in mine], greedy) if mine else []
-        cases = [(example, each.text) for example, each in zip(mine, said, strict=True)]
-        rights = gather_object([each.right for each in score_completions(cases, self.cfg.rewards)])
-        return {"test/right": sum(rights) / len(rights)}
 
     def roll_out(self, examples: Sequence[Example], step: int, again: int) -> list[Group]:
         """Draw, read and reward `rollouts` completions of each question; every process has all of them."""

@@ -4,33 +4,29 @@ Each step draws groups of rollouts, rewards them, drops groups that teach nothin
 optimizer steps on the rest. Logged apart: every reward component, dropped groups, and example rollouts.
 """
 
-import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from itertools import islice
+from itertools import count
 from pathlib import Path
+from typing import Any
 
-from accelerate import Accelerator
-from accelerate.utils import DistributedType, set_seed
+from accelerate import Accelerator, PartialState
 
 from reelproof.training.curriculum import Curriculum
 from reelproof.training.groups import components, example_row, teaches
 from reelproof.training.learner import Learner
-from reelproof.training.networks import load_frozen, load_network, save_network
-from reelproof.training.preflight import SetupError, check_frames, check_length, load_processor
+from reelproof.training.loop import SHARED_OUT, Training, TrainSummary, Watch
+from reelproof.training.networks import load_frozen
+from reelproof.training.preflight import SetupError
 from reelproof.training.rewards import Verifier, check_rewards
 from reelproof.training.rl_settings import RlConfig as RlConfig
-from reelproof.training.runs import RunFolder, Tell, model_path
-from reelproof.training.served import open_rollouts
-from reelproof.training.sft import SOME_UNUSED, TrainSummary, Watch
-from reelproof.training.shards import Example, open_shards, stream_in_order
+from reelproof.training.runs import Tell
+from reelproof.training.served import PolicySampler, open_rollouts
+from reelproof.training.shards import stream_in_order
 from reelproof.training.trainer import Trainer
 
 Serve = Callable[[RlConfig, str], AbstractContextManager[str]]
 """A run's settings and its model -> the address of a vLLM server that was started for it."""
-_MAY_CHANGE = {"url", "key_variable", "handover", "patience_s"}
-"""Where a server stands, and who pays, makes no other run."""
 
 
 def train_rl(
@@ -50,85 +46,72 @@ def train_rl(
     left as it is. Several processes share out the questions and learn as one does. Raises DatasetError and
     SetupError, before weights are loaded, where data, model, rewards and settings do not fit.
     """
-    path = model_path(model)
-    shards = open_shards(build_dir, cfg.shards)
-    processor = load_processor(path, cfg.prompt.image_settings)
-    frames = check_frames(processor, shards, cfg.allow_resize)
-    check_length(processor, path, shards, cfg.prompt, frames, room=cfg.sampling.max_tokens)
-    curriculum = Curriculum.of(stream_in_order(shards), cfg.curriculum, cfg.seed)
-    examples = curriculum.sample_examples(shards)
-    check_rewards(cfg.rewards, examples, verifier)
-    held_out = _first_rows(build_dir, cfg)
-    if cfg.temporal is not None and all(len(example.images) < 2 for example in examples):
-        raise SetupError(
-            "temporal contrasts ordered with shuffled frames, but these questions show one frame each; "
-            "set it to null"
-        )
-    accelerator = Accelerator(mixed_precision=cfg.precision, kwargs_handlers=[SOME_UNUSED])
-    if accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED):
-        raise SetupError(
-            "train rl draws with the whole model on each GPU: start it by --gpus, or under DDP; "
-            "where memory is short, set lora"
-        )
-    setup = {
-        "command": "train rl",
-        "model": model,
-        "dataset_sha256": shards.dataset_sha256,
-        "policy": shards.policy,
-        "frames": frames._asdict(),
-        "config": cfg.model_dump(mode="json", exclude={"backend": _MAY_CHANGE}),
-    }
-    with RunFolder(out, setup, accelerator.is_main_process, tell) as run, ExitStack() as opened:
-        if finished := TrainSummary.of(run):
-            return finished
-        set_seed(cfg.seed)
-        network = load_network(path, cfg.lora, cfg.gradient_checkpointing)
-        reference = load_frozen(path, accelerator.device) if cfg.grpo.kl else None
-        trainer = Trainer(accelerator, network, cfg.optimizer, cfg.steps * cfg.updates)
-        trainer.kept.append(curriculum)
-        first = trainer.resume(run)
-        policy = accelerator.unwrap_model(trainer.network)
-        backend = cfg.backend
-        if serve is not None and backend.kind == "vllm" and accelerator.is_main_process:
-            backend = backend.model_copy(update={"url": opened.enter_context(serve(cfg, model))})
-        sampler = open_rollouts(policy, processor, cfg.prompt, backend, out / "served")
-        learner = Learner(cfg, trainer, sampler, reference, verifier)
-        began, loss, tokens = time.perf_counter(), math.nan, 0
-        for step in range(first + 1, cfg.steps + 1):
-            is_saved = step % cfg.checkpoint_every_steps == 0
+    return RolloutTraining(build_dir, model, cfg, verifier, serve).train(out, watch, tell)
+
+
+class RolloutTraining(Training):
+    """Learns from what the policy says to questions of the curriculum."""
+
+    command = "train rl"
+    cfg: RlConfig
+    # Where a server stands, and who pays, makes no other run.
+    may_change = frozenset(f"backend.{name}" for name in ("url", "key_variable", "handover", "patience_s"))
+
+    def __init__(
+        self, build_dir: Path, model: str, cfg: RlConfig, verifier: Verifier | None, serve: Serve | None
+    ) -> None:
+        """Raises SetupError also for rewards that these questions cannot give."""
+        answers = cfg.sampling.model_copy(update={"temperature": 0.0})
+        super().__init__(build_dir, model, cfg, answers, room=cfg.sampling.max_tokens)
+        self.verifier, self.serve = verifier, serve
+        self.curriculum = Curriculum.of(stream_in_order(self.shards), cfg.curriculum, cfg.seed)
+        examples = self.curriculum.sample_examples(self.shards)
+        check_rewards(cfg.rewards, examples, verifier)
+        if cfg.temporal is not None and all(len(example.images) < 2 for example in examples):
+            raise SetupError(
+                "temporal contrasts ordered with shuffled frames, but these questions show one frame each; "
+                "set it to null"
+            )
+
+    def make_trainer(self, accelerator: Accelerator, network: Any) -> Trainer:
+        """It keeps the curriculum."""
+        if accelerator.distributed_type in SHARED_OUT:
+            raise SetupError(
+                "train rl draws with the whole model on each GPU: start it by --gpus, or under DDP; "
+                "where memory is short, set lora"
+            )
+        trainer = Trainer(accelerator, network, self.cfg.optimizer, self.cfg.steps * self.cfg.updates)
+        trainer.kept.append(self.curriculum)
+        return trainer
+
+    def make_sampler(self, policy: Any, opened: ExitStack) -> PolicySampler:
+        """The policy itself, or a server that is handed its weights."""
+        backend = self.cfg.backend
+        if self.serve is not None and backend.kind == "vllm" and PartialState().is_main_process:
+            url = opened.enter_context(self.serve(self.cfg, self.model))
+            backend = backend.model_copy(update={"url": url})
+        return open_rollouts(policy, self.processor, self.cfg.prompt, backend, self.run.folder / "served")
+
+    def steps(self, done: int) -> Iterator[tuple[Mapping[str, float], int]]:
+        """Each draws groups, rewards them and learns from those that teach something."""
+        cfg, curriculum, shards = self.cfg, self.curriculum, self.shards
+        reference = load_frozen(self.path, self.trainer.accelerator.device) if cfg.grpo.kl else None
+        learner = Learner(cfg, self.trainer, self.sampler, reference, self.verifier)
+        for step in count(done + 1):
             learner.publish(step - 1)
             groups = learner.collect(curriculum, shards, step)
             curriculum.refresh(groups)
             kept = [group for group in groups if teaches(group)]
-            if cfg.backend.ahead and not is_saved and step < cfg.steps:
+            if cfg.backend.ahead and step % cfg.checkpoint_every_steps and step < cfg.steps:
                 learner.go_ahead(curriculum, shards, step + 1)
-            sampler.rest()
-            report = learner.learn(kept) if kept else {}
-            report |= learner.test(held_out if is_saved or step == cfg.steps else (), step)
-            loss = report.get("loss", loss)
-            tokens += sum(said.tokens for group in groups for said in group.said)
-            spent = time.perf_counter() - began
-            oldest = min(said.version for group in groups for said in group.said)
-            counts = {"groups": len(groups), "groups_without_variance": len(groups) - len(kept)}
-            counts["rollouts/versions_behind"] = step - 1 - oldest
-            run.log(step, {**report, **components(groups), **counts, "seconds": spent})
+            self.sampler.rest()
+            taught = learner.learn(kept) if kept else {}
             if step % cfg.examples_every_steps == 0 or step == 1:
-                run.append("rollouts.jsonl", [example_row(step, group) for group in groups[:4]])
-            if is_saved and step < cfg.steps:
-                trainer.checkpoint(run, step)
-            if watch is not None and (is_saved or step == cfg.steps):
-                watch(step, policy)
-        spent = time.perf_counter() - began
-        sampler.close()
-        save_network(accelerator, trainer.network, processor, run, model_path(model))
-        summary = TrainSummary(run.model, cfg.steps, loss, spent, tokens / max(spent, 1e-9))
-        run.write_outcome({"state": "done", "processes": accelerator.num_processes, **summary._asdict()})
-    return summary
-
-
-def _first_rows(build_dir: Path, cfg: RlConfig) -> list[Example]:
-    """Of the test split, those that a run is measured on."""
-    if not cfg.test_rows:
-        return []
-    shards = open_shards(build_dir, cfg.shards.model_copy(update={"split": "test"}))
-    return list(islice(stream_in_order(shards), cfg.test_rows))
+                self.run.append("rollouts.jsonl", [example_row(step, group) for group in groups[:4]])
+            said = [each for group in groups for each in group.said]
+            counts = {
+                "groups": len(groups),
+                "groups_without_variance": len(groups) - len(kept),
+                "rollouts/versions_behind": step - 1 - min(each.version for each in said),
+            }
+            yield {**taught, **components(groups), **counts}, sum(each.tokens for each in said)

@@ -11,7 +11,7 @@ import json
 import platform
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,11 +33,16 @@ class RunFolder:
     """Files of one run. Only the process `writes` is true for touches them."""
 
     def __init__(
-        self, folder: Path, setup: Mapping[str, Any], writes: bool = True, tell: Tell = lambda _: None
+        self,
+        folder: Path,
+        setup: Mapping[str, Any],
+        writes: bool = True,
+        tell: Tell = lambda _: None,
+        may_change: Set[str] = frozenset(),
     ) -> None:
         """Open or begin the run, whose steps `tell` is told.
 
-        Raises SetupError where the folder holds a run of another setup.
+        Raises SetupError where the folder holds a run of another setup; what `may_change` makes no other.
         """
         self.folder = folder
         self._writes = writes
@@ -48,7 +53,7 @@ class RunFolder:
         self._board: SummaryWriter | None = None
         file = folder / "run.json"
         if file.is_file():
-            differing = _differences(_setup_of(file), self._setup)
+            differing = _differences(_setup_of(file), self._setup, may_change)
             if differing:
                 raise SetupError(
                     f"{folder} holds a run that differs in {', '.join(differing)}; "
@@ -208,12 +213,16 @@ def _step_of(line: str) -> int:
         return 1 << 62
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+def _differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], may_change: Set[str], prefix: str = ""
+) -> list[str]:
     names = []
     for name in sorted({*old, *new}):
         before, after = old.get(name), new.get(name)
+        if prefix + name in may_change:
+            continue
         if isinstance(before, dict) and isinstance(after, dict):
-            names += _differences(before, after, f"{prefix}{name}.")
+            names += _differences(before, after, may_change, f"{prefix}{name}.")
         elif before != after:
             names.append(f"{prefix}{name} ({before!r} there, {after!r} now)")
     return names

@@ -88,6 +88,7 @@ class ServedSampler:
         broadcast_object_list(shared)
         self._run, url = shared
         self._name = ""
+        self._sleeps = backend.sleeps  # a run that was killed may have left it so
         self._backend, self._folder = backend.model_copy(update={"url": url}), folder.expanduser().absolute()
         self._server = Server(self._backend)
         self._base = next(iter(self._server.models()), "")  # before adapters, it lists the model itself
@@ -100,38 +101,41 @@ class ServedSampler:
                 shutil.rmtree(left)
 
     def publish(self, version: int) -> None:
-        """Hand the weights over as they are now. To be called in all processes, while none draws.
+        """Hand the weights over as they are now, where they are of another version, and wake the server.
 
-        Raises SetupError where the server cannot take them.
+        Raises SetupError where it cannot take them.
         """
         processes = PartialState()
         processes.wait_for_everyone()
-        if self._name and version == self.version:
-            return
         before, self._name = self._name, f"policy-{self._run}-{version:06d}"
         self.version = version
         if processes.is_main_process:
-            self.network.save_pretrained(self._folder / self._name)
-            if self._backend.sleeps:
-                self._post("wake_up", {})
-            self._hand_over()
-            if before:
-                self._forget(before)
+            self._wake()
+            if self._name != before:
+                self.network.save_pretrained(self._folder / self._name)
+                self._hand_over()
+                if before:
+                    self._forget(before)
         processes.wait_for_everyone()
 
     def rest(self) -> None:
-        """Nothing is drawn before the next version: a server that shares a GPU gives its memory back."""
+        """A server that shares a GPU gives its memory back."""
         if self._backend.sleeps:
             PartialState().wait_for_everyone()
             if PartialState().is_main_process:
                 self._post("sleep?level=1", {})
+                self._sleeps = True
 
     def close(self) -> None:
         """Take away what was handed over."""
         if PartialState().is_main_process and self._name:
-            if self._backend.sleeps:
-                self._post("wake_up", {})
+            self._wake()
             self._forget(self._name)
+
+    def _wake(self) -> None:
+        if self._sleeps:
+            self._post("wake_up", {})
+        self._sleeps = False
 
     def sample(self, asks: Sequence[Ask], cfg: SamplingConfig) -> list[Said]:
         """One request for neighbours that are alike; `cfg.batch_rows` completions in flight.
@@ -261,6 +265,10 @@ class ServedSampler:
             raise self._server.named(error) from None
 
 
+PolicySampler = LocalSampler | ServedSampler
+"""Whoever draws what a policy in training says."""
+
+
 def _is_away(error: APIConnectionError | APIStatusError) -> bool:
     """Whether it may be that the server ended, or began anew without what it was handed."""
     return not isinstance(error, APIStatusError) or error.status_code == 404 or error.status_code >= 500
@@ -268,7 +276,7 @@ def _is_away(error: APIConnectionError | APIStatusError) -> bool:
 
 def open_rollouts(
     policy: Any, processor: Any, prompt: PromptConfig, backend: RolloutConfig, folder: Path
-) -> LocalSampler | ServedSampler:
+) -> PolicySampler:
     """What draws for a policy: itself, or a server, which is handed its weights in `folder`."""
     if backend.kind == "transformers":
         return LocalSampler(policy, processor, prompt)

@@ -5,13 +5,14 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedType
 from pydantic import Field
 from torch import Tensor
+from torch.distributed.checkpoint.stateful import Stateful
 from torch.optim.lr_scheduler import LambdaLR
 
 from reelproof.schemas.settings import Settings
@@ -58,18 +59,6 @@ class Update(NamedTuple):
         return {**told.pop("more"), **told}
 
 
-class Kept(Protocol):
-    """What can say where it stands in plain values, and go on from there."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Where it stands."""
-        ...
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from there."""
-        ...
-
-
 class Applied(NamedTuple):
     """The rate and the gradient's norm, before clipping, of one step."""
 
@@ -95,7 +84,7 @@ class Trainer:
         self.network, self.optimizer = accelerator.prepare(network, optimizer)
         # Not prepared: accelerate would step it once a process.
         self.schedule = LambdaLR(optimizer, lambda step: learning_rate_share(step, steps, cfg))
-        self.kept: list[Kept] = [self.schedule]
+        self.kept: list[Stateful] = [self.schedule]
         """What a checkpoint holds beside weights, optimizer and random states: as JSON, not pickled."""
 
     def step(self, batches: list[Batch]) -> Update:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from reelproof.training.sft import TrainSummary
+from reelproof.training.loop import TrainSummary
 
 
 def train_and_tell(do: Callable[..., TrainSummary], build: Path, run: Path, *following: str) -> None:

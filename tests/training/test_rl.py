@@ -2,15 +2,12 @@ import json
 import math
 import signal
 
-import pyarrow.parquet as pq
 import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from transformers import AutoModelForImageTextToText
 
-from reelproof.schemas.record import to_table
-from reelproof.schemas.sample import RlSample
 from reelproof.training.batches import PromptConfig, keep_frames
 from reelproof.training.curriculum import Curriculum, CurriculumConfig
 from reelproof.training.groups import Group, shuffle_frames
@@ -30,9 +27,8 @@ from reelproof.training.sampling import Ask, LocalSampler, Said, SamplingConfig
 from reelproof.training.shards import ShardsConfig, open_shards, stream_in_order
 from reelproof.training.trainer import OptimizerConfig, Trainer
 from tests.forked import run_forked
-from tests.published import write_manifest
 from tests.tiny_qwen import FAMILIES, frame_px, tiny_qwen_processor, write_tiny_qwen
-from tests.tiny_training import EvenJudge, rl_row, write_rl
+from tests.tiny_training import EvenJudge, write_rl
 from tests.training_processes import run_in_processes
 
 CFG = RlConfig(
@@ -209,26 +205,6 @@ class RightSampler(LocalSampler):
         return [Said(text, (), 1, None, True, 0.0) for text in texts]
 
 
-def test_held_out_questions_are_answered_whenever_a_checkpoint_is_due(model, dataset, tmp_path):
-    """`RightSampler` is right of every question; of one that has another gold, it is not."""
-    learner = Learner(CFG, None, RightSampler.load(model, PromptConfig()), None, None)
-    examples = list(stream_in_order(open_shards(dataset, ShardsConfig(subset="rl"))))[:4]
-    assert learner.test(examples, 1) == {"test/right": 1.0}
-    assert learner.sampler.version == 1
-    learner.sampler.sample = lambda asks, cfg: [
-        Said(f"<think>So.</think><answer>{letter}</answer>", (), 1, None, True, 0.0)
-        for _, letter in zip(asks, "XXX" + examples[3].answer, strict=True)
-    ]
-    assert learner.test(examples, 2) == {"test/right": 0.25}
-    held_out = tmp_path / "data/data/rl/test-00000-of-00001.parquet"
-    write_rl(tmp_path / "data")
-    pq.write_table(to_table([rl_row(90), rl_row(91)], RlSample), held_out)
-    write_manifest(tmp_path / "data", sorted(held_out.parent.iterdir()), name="test")
-    cfg = CFG.model_copy(update={"steps": 3, "checkpoint_every_steps": 2, "test_rows": 5})
-    train_rl(tmp_path / "data", model, tmp_path / "run", cfg)
-    assert ["test/right" in line for line in lines(tmp_path / "run")] == [False, True, True]
-
-
 def test_temporal_contrast_gates_neither_side_and_rewards_who_passed_the_gate(model, dataset):
     """All are right in either order; the verifier believes every other thought of those in order."""
     rewards = RewardConfig(gate_accuracy=True)
@@ -305,7 +281,7 @@ def test_checkpointed_layers_change_no_loss(model, dataset, tmp_path):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_models_that_number_pictures_in_three_dimensions_are_trained(family, tmp_path, monkeypatch):
     model, processor, dataset = qwen(tmp_path, family)
-    monkeypatch.setattr("reelproof.training.rl.load_processor", lambda *_: processor)
+    monkeypatch.setattr("reelproof.training.loop.load_processor", lambda *_: processor)
     cfg = JUDGED.model_copy(update={"steps": 1, "updates": 2})
     summary = train_rl(dataset, model, tmp_path / "run", cfg, EvenJudge())
     assert math.isfinite(summary.loss)

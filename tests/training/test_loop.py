@@ -1,0 +1,112 @@
+"""What SFT, DPO and RL have in common: questions of the test split are answered as training goes on."""
+
+import json
+import signal
+
+import pytest
+
+from reelproof.training.batches import PromptConfig
+from reelproof.training.dpo import DpoConfig, train_dpo
+from reelproof.training.evaluate import EvaluateConfig, evaluate_model
+from reelproof.training.preflight import SetupError
+from reelproof.training.rewards import RewardConfig
+from reelproof.training.rl import RlConfig, train_rl
+from reelproof.training.sampling import SamplingConfig
+from reelproof.training.sft import SftConfig, train_sft
+from reelproof.training.shards import ShardsConfig
+from reelproof.training.trainer import OptimizerConfig
+from tests.forked import run_forked
+from tests.tiny_training import write_dpo, write_rl, write_sft, write_test_questions
+from tests.training_processes import run_in_processes, train, train_and_be_killed
+
+OFTEN = {"steps": 4, "checkpoint_every_steps": 2, "log_every_steps": 3, "test_rows": 5}
+SHORT = SamplingConfig(max_tokens=6)
+LENGTH = RewardConfig(accuracy=0.0, length=1.0, min_words=6, max_words=8)
+ROWS = SftConfig(**OFTEN, batch_rows=3, test_tokens=8, optimizer=OptimizerConfig(learning_rate=5e-3))
+DIRECT = ROWS.model_copy(update={"prompt": PromptConfig(style="direct"), "steps": 30})
+RUNS = {
+    "sft": (write_sft, train_sft, ROWS),
+    "dpo": (write_dpo, train_dpo, DpoConfig(**OFTEN, test_tokens=6)),
+    "rl": (
+        write_rl,
+        train_rl,
+        RlConfig(**OFTEN, questions=2, rollouts=2, sampling=SHORT, rewards=LENGTH),
+    ),
+}
+
+
+def lines(run):
+    return [json.loads(line) for line in (run / "metrics.jsonl").open()]
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    folder = write_sft(tmp_path_factory.mktemp("data"))
+    write_test_questions(folder, 4)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def learned(model, dataset, tmp_path_factory):
+    """A run that learns to answer at once."""
+    out = tmp_path_factory.mktemp("run") / "learned"
+    train_sft(dataset, model, out, DIRECT)
+    return out
+
+
+@pytest.mark.parametrize("kind", RUNS)
+def test_test_questions_are_answered_whenever_a_checkpoint_is_due_and_change_nothing_else(
+    kind, model, tmp_path
+):
+    write, train_it, cfg = RUNS[kind]
+    write_test_questions(write(tmp_path / "data"), 2)
+    train_it(tmp_path / "data", model, tmp_path / "tested", cfg)
+    train_it(tmp_path / "data", model, tmp_path / "plain", cfg.model_copy(update={"test_rows": 0}))
+    tested, plain = lines(tmp_path / "tested"), lines(tmp_path / "plain")
+    assert {line["step"]: "test/right" in line for line in tested} == {2: True, 3: False, 4: True}
+    assert [line["step"] for line in plain] == [3, 4]
+    losses = {line["step"]: line.get("loss") for line in tested}
+    assert [losses[line["step"]] for line in plain] == [line.get("loss") for line in plain]
+    assert len([*(tmp_path / "tested/tensorboard").iterdir()]) == 1
+
+
+def test_its_figure_is_that_of_evaluate(learned, dataset, tmp_path):
+    asked = EvaluateConfig(
+        shards=ShardsConfig(subset="rl", split="test"),
+        styles=("direct",),
+        sampling=SamplingConfig(temperature=0, max_tokens=8),
+    )
+    (report,) = evaluate_model(dataset, str(learned), tmp_path, asked)
+    last = lines(learned)[-1]
+    assert last["step"] == 30
+    assert 0 < last["test/right"] == report.strict.value
+
+
+@pytest.mark.real
+def test_a_killed_run_goes_on_with_the_same_answers_and_another_number_of_them(model, dataset, tmp_path):
+    train_sft(dataset, model, tmp_path / "whole", ROWS)
+    child = run_forked(tmp_path / "said", train_and_be_killed, dataset, model, tmp_path / "cut", ROWS)
+    assert child.codes == [-signal.SIGKILL], child.said
+    train_sft(dataset, model, tmp_path / "cut", ROWS.model_copy(update={"test_rows": 4}))
+    told = [
+        [(line["step"], line.get("test/right")) for line in lines(tmp_path / each)]
+        for each in ("cut", "whole")
+    ]
+    assert told[0] == told[1]
+
+
+@pytest.mark.real
+def test_two_processes_share_the_questions_out(model, dataset, tmp_path):
+    cfg = ROWS.model_copy(update={"batch_rows": 2, "steps": 2, "test_rows": 3})
+    one = cfg.model_copy(update={"accumulate": 2})
+    train_sft(dataset, model, tmp_path / "one", one)
+    done = run_in_processes(2, tmp_path / "said", train, dataset, model, tmp_path / "two", cfg)
+    assert done.codes == [0, 0], done.said
+    one, two = (lines(tmp_path / each)[-1] for each in ("one", "two"))
+    assert one["test/right"] == two["test/right"]
+
+
+def test_questions_that_leave_no_room_for_an_answer_are_refused(model, dataset, tmp_path):
+    with pytest.raises(SetupError, match="the answer may take 512 more"):
+        train_sft(dataset, model, tmp_path / "run", SftConfig(steps=1, test_rows=1))
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,200 @@
+"""A dataset and a model -> a trained model: the one loop of SFT, DPO and RL.
+
+One process or many: `accelerate launch` brings DDP, FSDP or DeepSpeed. A killed run goes on from its last
+checkpoint.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from accelerate import Accelerator, PartialState
+from accelerate.utils import DistributedDataParallelKwargs, DistributedType, gather_object, set_seed
+from pydantic import Field
+
+from reelproof.schemas.answers.reading import read_answer
+from reelproof.schemas.answers.scores import strict_score
+from reelproof.schemas.settings import Settings
+from reelproof.training.batches import PromptConfig
+from reelproof.training.networks import LoraSettings, load_network, save_network
+from reelproof.training.preflight import FrameContract, SetupError, check_frames, check_length, load_processor
+from reelproof.training.runs import RunFolder, Tell, model_path
+from reelproof.training.sampling import Ask, LocalSampler, Said, SamplingConfig
+from reelproof.training.served import PolicySampler
+from reelproof.training.shards import Example, Shards, ShardsConfig, open_shards, stream_in_order
+from reelproof.training.trainer import OptimizerConfig, Trainer
+
+# Eyes have layers that feed no loss: under DDP the second step would wait for their gradients.
+SOME_UNUSED = DistributedDataParallelKwargs(find_unused_parameters=True)
+SHARED_OUT = (DistributedType.FSDP, DistributedType.DEEPSPEED)
+
+
+class TrainConfig(Settings):
+    """What every training run is told."""
+
+    shards: ShardsConfig = ShardsConfig()
+    prompt: PromptConfig = PromptConfig()
+    steps: int = Field(default=1000, ge=1)
+    """The optimizer makes so many steps."""
+    optimizer: OptimizerConfig = OptimizerConfig()
+    lora: LoraSettings | None = None
+    """These low-rank additions are trained; null trains all weights."""
+    gradient_checkpointing: bool = False
+    """Activations are computed again on the way back: less memory, more time."""
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    """The mixed precision of all that is computed; `no` computes in float32."""
+    log_every_steps: int = Field(default=1, ge=1)
+    """Loss and speed are logged this often."""
+    checkpoint_every_steps: int = Field(default=100, ge=1)
+    """A run that is killed goes on from the last of its checkpoints, which are this many steps apart."""
+    test_rows: int = Field(default=0, ge=0)
+    """So many questions of the subset `rl`, split `test`, are answered whenever a checkpoint is due, and at
+    the end, each once and greedily: `test/right` among the metrics is the share that is strictly right."""
+    allow_resize: bool = False
+    """The run goes on although the processor shows other pixels than the teacher saw."""
+    seed: int = 0
+    """Dropout, new weights and the questions that are drawn follow from it; the rows' order has its own in
+    `shards`."""
+
+
+class TrainSummary(NamedTuple):
+    """What a run left."""
+
+    model: Path
+    steps: int
+    loss: float
+    """Of the last step."""
+    seconds: float
+    tokens_per_s: float
+    """All tokens that went through the model or were drawn, padding not counted."""
+
+    @classmethod
+    def of(cls, run: RunFolder) -> "TrainSummary | None":
+        """What a run that is finished left; None for one that is not."""
+        left = run.outcome
+        figures = [left.get(name) for name in ("steps", "loss", "seconds", "tokens_per_s")]
+        return cls(run.model, *figures) if left else None  # type: ignore[arg-type]  # as it was written
+
+
+Watch = Callable[[int, Any], None]
+"""Looks at a network in training: called with the step and the bare network; it may put that in eval mode."""
+
+
+class Training:
+    """One run; what is learned, and from what, is for its kinds to say."""
+
+    command: str
+    """As the run's folder has it."""
+    may_change: frozenset[str] = frozenset()
+    """Settings with which a run may go on otherwise than it began."""
+    cfg: TrainConfig
+    run: RunFolder
+    trainer: Trainer
+    sampler: PolicySampler
+
+    def __init__(
+        self, build_dir: Path, model: str, cfg: TrainConfig, answers: SamplingConfig, room: int = 0
+    ) -> None:
+        """Raises DatasetError or SetupError, before weights are loaded, where things do not fit together.
+
+        A row must leave `room` tokens of the context. `answers` is how test questions are answered.
+        """
+        self.model, self.path, self.cfg, self.answers = model, model_path(model), cfg, answers
+        self.shards = open_shards(build_dir, cfg.shards)
+        self.processor = load_processor(self.path, cfg.prompt.image_settings)
+        self.frames = self._check(self.shards, room)
+        self.test: list[Example] = []
+        if cfg.test_rows:
+            held_out = open_shards(build_dir, ShardsConfig(subset="rl", split="test"))
+            self._check(held_out, answers.max_tokens)
+            self.test = list(islice(stream_in_order(held_out), cfg.test_rows))
+
+    def _check(self, shards: Shards, room: int) -> FrameContract:
+        frames = check_frames(self.processor, shards, self.cfg.allow_resize)
+        check_length(self.processor, self.path, shards, self.cfg.prompt, frames, room)
+        return frames
+
+    def setup(self, processes: int) -> Mapping[str, Any]:  # noqa: ARG002  # some count them
+        """What the run's folder says beside data, model and settings."""
+        return {}
+
+    def make_trainer(self, accelerator: Accelerator, network: Any) -> Trainer:
+        """Who steps, and keeps in a checkpoint what is needed to go on."""
+        raise NotImplementedError
+
+    def make_sampler(self, policy: Any, opened: ExitStack) -> PolicySampler:  # noqa: ARG002  # a server's
+        """Who draws what the policy says: by default itself."""
+        return LocalSampler(policy, self.processor, self.cfg.prompt)
+
+    def steps(self, done: int) -> Iterator[tuple[Mapping[str, float], int]]:
+        """Figures and tokens of one step after another, from the one after `done` on."""
+        raise NotImplementedError
+
+    def train(self, out: Path, watch: Watch | None, tell: Tell) -> TrainSummary:
+        """Train into `out`. A run that is finished is left as it is; a killed one goes on.
+
+        `watch` is called where a checkpoint is due, and at the end; `tell` gets a line every few seconds.
+        """
+        cfg = self.cfg
+        accelerator = Accelerator(mixed_precision=cfg.precision, kwargs_handlers=[SOME_UNUSED])
+        if self.test and accelerator.distributed_type in SHARED_OUT:
+            raise SetupError("test_rows are answered with the whole model on each GPU: choose --sharing ddp")
+        setup = {
+            "command": self.command,
+            "model": self.model,
+            "dataset_sha256": self.shards.dataset_sha256,
+            "policy": self.shards.policy,
+            "frames": self.frames._asdict(),
+            **self.setup(accelerator.num_processes),
+            "config": cfg.model_dump(mode="json"),
+        }
+        free = {f"config.{name}" for name in {*self.may_change, "test_rows", "log_every_steps"}}
+        with RunFolder(out, setup, accelerator.is_main_process, tell, free) as run, ExitStack() as opened:
+            if finished := TrainSummary.of(run):
+                return finished
+            set_seed(cfg.seed)
+            network = load_network(self.path, cfg.lora, cfg.gradient_checkpointing)
+            self.run, self.trainer = run, self.make_trainer(accelerator, network)
+            done = self.trainer.resume(run)
+            policy = accelerator.unwrap_model(self.trainer.network)
+            self.sampler = self.make_sampler(policy, opened)
+            began, tokens, loss = time.perf_counter(), 0, math.nan
+            for step, (taught, more) in zip(range(done + 1, cfg.steps + 1), self.steps(done), strict=False):
+                is_last = step == cfg.steps
+                is_due = is_last or step % cfg.checkpoint_every_steps == 0
+                tested = self._answer_test(step) if is_due and self.test else {}
+                tokens, loss = tokens + more, taught.get("loss", loss)
+                spent = time.perf_counter() - began
+                if step % cfg.log_every_steps == 0 or is_last or tested:
+                    run.log(step, {**taught, **tested, "tokens_per_s": tokens / spent, "seconds": spent})
+                if is_due and not is_last:
+                    self.trainer.checkpoint(run, step)
+                if watch is not None and is_due:
+                    watch(step, policy)
+                self.trainer.network.train()
+            spent = time.perf_counter() - began
+            self.sampler.close()
+            save_network(accelerator, self.trainer.network, self.processor, run, self.path)
+            summary = TrainSummary(run.model, cfg.steps, loss, spent, tokens / max(spent, 1e-9))
+            run.write_outcome({"state": "done", "processes": accelerator.num_processes, **summary._asdict()})
+        return summary
+
+    def _answer_test(self, version: int) -> dict[str, float]:
+        """The share of the test questions that the policy gets strictly right in one greedy answer each."""
+        processes, style = PartialState(), self.cfg.prompt.style
+        mine = self.test[processes.process_index :: processes.num_processes]
+        self.sampler.publish(version)
+        said = self.sampler.sample([Ask(each) for each in mine], self.answers) if mine else []
+        self.sampler.rest()
+        rights = gather_object([right(*each, style) for each in zip(mine, said, strict=True)])
+        return {"test/right": sum(rights) / len(rights)}
+
+
+def right(example: Example, said: Said, style: str) -> float:
+    """The strict score of an answer, as `evaluate` has it."""
+    answer = read_answer(said.text, style).answer
+    return strict_score(example.task, answer, example.answer, example.options, example.tolerance)
