@@ -22,8 +22,11 @@ from tests.training_processes import run_in_processes, train, train_and_be_kille
 OFTEN = {"steps": 4, "checkpoint_every_steps": 2, "log_every_steps": 3, "test_rows": 5}
 SHORT = SamplingConfig(max_tokens=6)
 LENGTH = RewardConfig(accuracy=0.0, length=1.0, min_words=6, max_words=8)
-ROWS = SftConfig(**OFTEN, batch_rows=3, test_tokens=8, optimizer=OptimizerConfig(learning_rate=5e-3))
-DIRECT = ROWS.model_copy(update={"prompt": PromptConfig(style="direct"), "steps": 30})
+ROWS = SftConfig(**OFTEN, batch_rows=3, test_tokens=8)
+RATE = OptimizerConfig(learning_rate=1e-2, schedule="constant")
+DIRECT = ROWS.model_copy(
+    update={"prompt": PromptConfig(style="direct"), "steps": 20, "batch_rows": 6, "optimizer": RATE}
+)
 RUNS = {
     "sft": (write_sft, train_sft, ROWS),
     "dpo": (write_dpo, train_dpo, DpoConfig(**OFTEN, test_tokens=6)),
@@ -78,7 +81,7 @@ def test_its_figure_is_that_of_evaluate(learned, dataset, tmp_path):
     )
     (report,) = evaluate_model(dataset, str(learned), tmp_path, asked)
     last = lines(learned)[-1]
-    assert last["step"] == 30
+    assert last["step"] == 20
     assert 0 < last["test/right"] == report.strict.value
 
 
