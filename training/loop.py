@@ -30,7 +30,6 @@ from reelproof.training.trainer import OptimizerConfig, Trainer
 
 # Eyes have layers that feed no loss: under DDP the second step would wait for their gradients.
 SOME_UNUSED = DistributedDataParallelKwargs(find_unused_parameters=True)
-SHARED_OUT = (DistributedType.FSDP, DistributedType.DEEPSPEED)
 
 
 class TrainConfig(Settings):
@@ -91,6 +90,8 @@ class Training:
     """As the run's folder has it."""
     may_change: frozenset[str] = frozenset()
     """Settings with which a run may go on otherwise than it began."""
+    draws = False
+    """Whether its steps need what the policy says."""
     cfg: TrainConfig
     run: RunFolder
     trainer: Trainer
@@ -141,8 +142,12 @@ class Training:
         """
         cfg = self.cfg
         accelerator = Accelerator(mixed_precision=cfg.precision, kwargs_handlers=[SOME_UNUSED])
-        if self.test and accelerator.distributed_type in SHARED_OUT:
-            raise SetupError("test_rows are answered with the whole model on each GPU: choose --sharing ddp")
+        is_shared_out = accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED)
+        if (self.draws or self.test) and is_shared_out and not accelerator.is_fsdp2:
+            raise SetupError(
+                "rollouts and answers to test_rows are drawn with all weights in each process; FSDP2 and "
+                "DDP can have them there: choose --sharing fsdp or ddp"
+            )
         setup = {
             "command": self.command,
             "model": self.model,

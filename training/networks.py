@@ -5,8 +5,12 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import patch_environment
 from peft import LoraConfig, PeftModel, get_peft_model
 from pydantic import Field
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+from torch.distributed.fsdp import FSDPModule
 from transformers import AutoModelForImageTextToText
 from transformers.modeling_layers import GradientCheckpointingLayer
 
@@ -51,22 +55,57 @@ def load_network(model: str, lora: LoraSettings | None, gradient_checkpointing: 
 
 def layer_kinds(network: Any) -> list[str]:
     """Names of the classes whose modules are a network's repeated layers."""
-    layers = (each for each in network.modules() if isinstance(each, GradientCheckpointingLayer))
-    return sorted({type(each).__name__ for each in layers})
+    return sorted({type(each).__name__ for each in network.modules() if is_layer(each)})
+
+
+def is_layer(module: Any) -> bool:
+    """Whether it is one of a network's repeated layers."""
+    return isinstance(module, GradientCheckpointingLayer)
 
 
 def checkpoint_layers(network: Any) -> None:
     """Have activations computed again on the way back. A layer keeps its cache: ours does not change then."""
     network.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     for layer in network.modules():
-        if isinstance(layer, GradientCheckpointingLayer):
+        if is_layer(layer):
             setattr(layer, KEEPS_CACHE, True)
 
 
 def load_frozen(model: str, device: torch.device) -> Any:
-    """The weights in float32, never to change: what a policy is held near to."""
-    network: Any = AutoModelForImageTextToText.from_pretrained(model, dtype=torch.float32)
+    """The weights in float32, whole and never to change: what a policy is held near to."""
+    with patch_environment(fsdp_cpu_ram_efficient_loading="false"):  # else one process alone would load them
+        network: Any = AutoModelForImageTextToText.from_pretrained(model, dtype=torch.float32)
     return network.to(device).eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def gather_weights(network: Any, gathered: bool) -> None:
+    """Give each process all weights where they are shared out (FSDP2), or its share again. Call it in all.
+
+    In between, processes go through the network each for itself, as often as they like; gradients, optimizer
+    and checkpoints know of shares alone.
+    """
+    parts = [each for each in network.modules() if isinstance(each, FSDPModule)]
+    for part in parts:
+        # After a forward pass of training layers are shares again; what is before and behind them is small.
+        shares = AcceleratorState().fsdp_plugin.reshard_after_forward and is_layer(part)
+        part.set_reshard_after_forward(shares and not gathered, recurse=False)
+    if parts and gathered:
+        # The first pass must be through the whole network: `generate` begins with its eyes.
+        network.eval()(
+            input_ids=torch.zeros((1, 1), dtype=torch.long, device=network.device), use_cache=False
+        )
+    for part in parts:
+        if gathered:
+            part.unshard()
+        else:
+            part.reshard()
+
+
+def gathered_state(network: torch.nn.Module) -> dict[str, Any] | None:
+    """All weights by name, in the main process, where they are shared out; else None. To be called in all."""
+    options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+    return get_model_state_dict(network, options=options) if isinstance(network, FSDPModule) else None
 
 
 def save_network(accelerator: Accelerator, network: Any, processor: Any, run: RunFolder, start: str) -> None:

@@ -15,7 +15,7 @@ from accelerate import Accelerator, PartialState
 from reelproof.training.curriculum import Curriculum
 from reelproof.training.groups import components, example_row, teaches
 from reelproof.training.learner import Learner
-from reelproof.training.loop import SHARED_OUT, Training, TrainSummary, Watch
+from reelproof.training.loop import Training, TrainSummary, Watch
 from reelproof.training.networks import load_frozen
 from reelproof.training.preflight import SetupError
 from reelproof.training.rewards import Verifier, check_rewards
@@ -53,6 +53,7 @@ class RolloutTraining(Training):
     """Learns from what the policy says to questions of the curriculum."""
 
     command = "train rl"
+    draws = True
     cfg: RlConfig
     # Where a server stands, and who pays, makes no other run.
     may_change = frozenset(f"backend.{name}" for name in ("url", "key_variable", "handover", "patience_s"))
@@ -75,11 +76,6 @@ class RolloutTraining(Training):
 
     def make_trainer(self, accelerator: Accelerator, network: Any) -> Trainer:
         """It keeps the curriculum."""
-        if accelerator.distributed_type in SHARED_OUT:
-            raise SetupError(
-                "train rl draws with the whole model on each GPU: start it by --gpus, or under DDP; "
-                "where memory is short, set lora"
-            )
         trainer = Trainer(accelerator, network, self.cfg.optimizer, self.cfg.steps * self.cfg.updates)
         trainer.kept.append(self.curriculum)
         return trainer

@@ -14,7 +14,7 @@ from reelproof.schemas.settings import Settings
 from reelproof.training.batches import PromptConfig, opened_thought, prompt_batch, prompt_text
 from reelproof.training.heads import token_logprobs, without
 from reelproof.training.logprobs import forbidden_tokens
-from reelproof.training.networks import takes
+from reelproof.training.networks import gather_weights, takes
 from reelproof.training.preflight import SetupError, load_processor
 from reelproof.training.runs import model_path
 from reelproof.training.shards import Example
@@ -104,11 +104,13 @@ class LocalSampler:
         self.version = 0
 
     def publish(self, version: int) -> None:
-        """The weights, which are the trainer's own, are now of this version."""
+        """The weights, which are the trainer's own, are now of this version, and all here."""
         self.version = version
+        gather_weights(self.network, gathered=True)
 
     def rest(self) -> None:
         """Nothing is kept that training needs."""
+        gather_weights(self.network, gathered=False)
 
     close = rest
 
@@ -159,6 +161,7 @@ class LocalSampler:
         out = self.network.generate(
             **prompts,
             **drawing,
+            synced_gpus=False,  # the weights are all here
             repetition_penalty=1.0,  # a model's own would draw from what is not trained
             num_return_sequences=bundle.copies,
             max_new_tokens=cfg.max_tokens,

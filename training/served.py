@@ -27,6 +27,7 @@ from transformers.utils.logging import disable_progress_bar
 from reelproof.schemas.openai_reply import Choice, choices_in, token_ids_in
 from reelproof.training.batches import PromptConfig, chat_prompt, limit_frames, opened_thought, prompt_text
 from reelproof.training.logprobs import forbidden_tokens
+from reelproof.training.networks import gathered_state
 from reelproof.training.preflight import SetupError
 from reelproof.training.sampling import Ask, LocalSampler, Said, SamplingConfig
 from reelproof.training.server import Server, ServerAddress, with_data_urls
@@ -109,10 +110,11 @@ class ServedSampler:
         processes.wait_for_everyone()
         before, self._name = self._name, f"policy-{self._run}-{version:06d}"
         self.version = version
+        state = gathered_state(self.network) if self._name != before else None
         if processes.is_main_process:
             self._wake()
             if self._name != before:
-                self.network.save_pretrained(self._folder / self._name)
+                self.network.save_pretrained(self._folder / self._name, state_dict=state)
                 self._hand_over()
                 if before:
                     self._forget(before)

@@ -61,7 +61,7 @@ def dpo(typed: Typed) -> None:
 
 
 @train.command(cls=Explained, settings="reelproof.training.rl:RlConfig")
-@_spread("ddp")
+@_spread("ddp", "fsdp")
 @verified_command
 def rl(typed: Typed, verifier: "Verifier | None") -> None:
     """Reward a model for right and grounded answers to the questions of DIR (GRPO)."""

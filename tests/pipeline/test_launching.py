@@ -58,7 +58,7 @@ def test_reinforcement_learning_has_the_whole_model_on_each(monkeypatch, capsys)
 
 
 @pytest.mark.parametrize(
-    ("job", "told"), [("sft", "one of 'fsdp', 'ddp', 'zero3'"), ("rl", "No such option")]
+    ("job", "told"), [("sft", "one of 'fsdp', 'ddp', 'zero3'"), ("rl", "one of 'ddp', 'fsdp'")]
 )
 def test_a_way_of_sharing_that_a_training_has_not_is_refused(job, told, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["reelproof", "train", job, *TYPED[2:], "--sharing", "halves"])

@@ -16,7 +16,7 @@ from reelproof.training.trainer import OptimizerConfig
 from tests.forked import run_forked
 from tests.tiny_qwen import FAMILIES, frame_px, tiny_qwen_processor, write_tiny_qwen
 from tests.tiny_training import dpo_row, write_dpo, write_sft
-from tests.training_processes import run_in_processes, train, train_and_be_killed
+from tests.training_processes import fsdp_environment, run_in_processes, shard, train, train_and_be_killed
 
 CFG = DpoConfig(
     steps=10,
@@ -162,9 +162,13 @@ def test_rows_that_are_no_pairs_are_refused(model, dataset, tmp_path):
 
 
 @pytest.mark.real
-def test_two_processes_prefer_as_one_does(model, dataset, plain_run, tmp_path):
+@pytest.mark.parametrize("sharing", ["ddp", "fsdp"])
+def test_two_processes_prefer_as_one_does(model, dataset, plain_run, tmp_path, sharing):
+    """Where weights are shared out, the reference still is whole in both."""
     cfg = CFG.model_copy(update={"accumulate": 1})
-    done = run_in_processes(2, tmp_path / "said", train, dataset, model, tmp_path / "run", cfg)
+    given = (train, dataset, model, tmp_path / "run", cfg)
+    work, more = ((shard, *given), fsdp_environment()) if sharing == "fsdp" else (given, {})
+    done = run_in_processes(2, tmp_path / "said", *work, more=more)
     assert done.codes == [0, 0], done.said
     for name in ("loss", "preferred", "margin"):
         both, one = ([line[name] for line in lines(run)] for run in (tmp_path / "run", plain_run))

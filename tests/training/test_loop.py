@@ -17,7 +17,7 @@ from reelproof.training.shards import ShardsConfig
 from reelproof.training.trainer import OptimizerConfig
 from tests.forked import run_forked
 from tests.tiny_training import write_dpo, write_rl, write_sft, write_test_questions
-from tests.training_processes import run_in_processes, train, train_and_be_killed
+from tests.training_processes import fsdp_environment, run_in_processes, shard, train, train_and_be_killed
 
 OFTEN = {"steps": 4, "checkpoint_every_steps": 2, "log_every_steps": 3, "test_rows": 5}
 SHORT = SamplingConfig(max_tokens=6)
@@ -99,14 +99,19 @@ def test_a_killed_run_goes_on_with_the_same_answers_and_another_number_of_them(m
 
 
 @pytest.mark.real
-def test_two_processes_share_the_questions_out(model, dataset, tmp_path):
-    cfg = ROWS.model_copy(update={"batch_rows": 2, "steps": 2, "test_rows": 3})
+@pytest.mark.parametrize("sharing", ["ddp", "fsdp"])
+def test_two_processes_share_the_questions_out(model, dataset, tmp_path, sharing):
+    """Three questions, so that one of them answers more; their weights come together for it."""
+    cfg = DIRECT.model_copy(update={"batch_rows": 3, "steps": 10, "test_rows": 3, "log_every_steps": 1})
     one = cfg.model_copy(update={"accumulate": 2})
     train_sft(dataset, model, tmp_path / "one", one)
-    done = run_in_processes(2, tmp_path / "said", train, dataset, model, tmp_path / "two", cfg)
+    given = (train, dataset, model, tmp_path / "two", cfg)
+    work, more = ((shard, *given), fsdp_environment()) if sharing == "fsdp" else (given, {})
+    done = run_in_processes(2, tmp_path / "said", *work, more=more)
     assert done.codes == [0, 0], done.said
-    one, two = (lines(tmp_path / each)[-1] for each in ("one", "two"))
-    assert one["test/right"] == two["test/right"]
+    one, two = (lines(tmp_path / each) for each in ("one", "two"))
+    assert [line["test/right"] for line in one[1::2]] == [line["test/right"] for line in two[1::2]]
+    assert [line["loss"] for line in one] == pytest.approx([line["loss"] for line in two], rel=1e-3)
 
 
 def test_questions_that_leave_no_room_for_an_answer_are_refused(model, dataset, tmp_path):

@@ -29,7 +29,7 @@ from reelproof.training.trainer import OptimizerConfig, Trainer
 from tests.forked import run_forked
 from tests.tiny_qwen import FAMILIES, frame_px, tiny_qwen_processor, write_tiny_qwen
 from tests.tiny_training import EvenJudge, write_rl
-from tests.training_processes import run_in_processes
+from tests.training_processes import fsdp_environment, run_in_processes, shard
 
 CFG = RlConfig(
     steps=4,
@@ -114,6 +114,27 @@ def test_two_processes_learn_as_one_does(model, dataset, tmp_path):
     for name in ("loss", "kl", "grad_norm", "reward/total", "completion_tokens"):
         assert [line[name] for line in two] == pytest.approx([line[name] for line in one], rel=1e-3, abs=1e-6)
     assert all(line["grad_norm"] > 0 for line in two)
+    assert lines(tmp_path / "one", "rollouts.jsonl") == lines(tmp_path / "two", "rollouts.jsonl")
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("lora", [None, LoraSettings(rank=2, alpha=4)])
+def test_shared_out_weights_draw_and_learn_as_one_process_does(model, dataset, tmp_path, lora, monkeypatch):
+    """Ten steps; a question more in one process than in the other, so that they draw in unlike numbers.
+
+    The head, whose weights are shared out as well, is gone through again on the way back.
+    """
+    monkeypatch.setattr("reelproof.training.heads.AT_ONCE", 5)
+    changes = {"steps": 10, "checkpoint_every_steps": 4, "lora": lora}
+    cfg = SHARED_OUT.model_copy(update=changes)
+    train_rl(dataset, model, tmp_path / "one", cfg, EvenJudge())
+    given, more = (dataset, model, tmp_path / "two", cfg, EvenJudge()), fsdp_environment()
+    done = run_in_processes(2, tmp_path / "said", shard, train_rl, *given, more=more)
+    assert done.codes == [0, 0], done.said
+    one, two = lines(tmp_path / "one"), lines(tmp_path / "two")
+    assert [line["step"] for line in two] == list(range(1, 11))
+    for name in ("loss", "kl", "grad_norm", "reward/total", "completion_tokens"):
+        assert [line[name] for line in two] == pytest.approx([line[name] for line in one], rel=1e-3, abs=1e-6)
     assert lines(tmp_path / "one", "rollouts.jsonl") == lines(tmp_path / "two", "rollouts.jsonl")
 
 

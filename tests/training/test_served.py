@@ -19,7 +19,7 @@ from reelproof.training.trainer import OptimizerConfig
 from tests.forked import run_forked
 from tests.sampling_server import SamplingServer
 from tests.tiny_training import EvenJudge, move_weights, write_rl
-from tests.training_processes import run_in_processes
+from tests.training_processes import fsdp_environment, run_in_processes, shard
 
 LORA = LoraSettings(rank=4, alpha=8)
 CFG = RlConfig(
@@ -153,10 +153,14 @@ def test_a_server_that_began_anew_is_handed_the_weights_again(server, model, dat
 
 
 @pytest.mark.real
-def test_two_processes_share_a_server_and_learn_as_one_does(server, model, dataset, tmp_path):
-    cfg = served(server, ahead=1, questions=3, steps=3, sampling=SamplingConfig(max_tokens=6))
+@pytest.mark.parametrize(("sharing", "lora"), [("ddp", LORA), ("fsdp", LORA), ("fsdp", None)])
+def test_two_processes_share_a_server_and_learn_as_one_does(server, model, dataset, tmp_path, sharing, lora):
+    """Where weights are shared out, they come together to be handed over."""
+    cfg = served(server, ahead=1, questions=3, steps=3, sampling=SamplingConfig(max_tokens=6), lora=lora)
     train(dataset, model, tmp_path / "one", cfg)
-    done = run_in_processes(2, tmp_path / "said", train, dataset, model, tmp_path / "two", cfg)
+    given = (train, dataset, model, tmp_path / "two", cfg)
+    work, more = ((shard, *given), fsdp_environment()) if sharing == "fsdp" else (given, {})
+    done = run_in_processes(2, tmp_path / "said", *work, more=more)
     assert done.codes == [0, 0], done.said
     one, two = (lines(tmp_path / each, "rollouts.jsonl") for each in ("one", "two"))
     texts = [[each["text"] for row in run for each in row["rollouts"]] for run in (one, two)]
