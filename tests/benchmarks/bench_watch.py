@@ -10,18 +10,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
-import psutil
 
 from reelproof.schemas.event import Event
 from reelproof.schemas.intervals import wilson
 from tests.benchmarks.planted import CAMERAS, FOREIGN, KINDS, LEARN_S, STRIP, Planted, plant, score
-from tests.benchmarks.rows import LeftOut, Row, Rows, at_least, at_most
+from tests.benchmarks.rows import LeftOut, Row, Rows, at_least, at_most, tree_rss_mb
 from tests.films import FOOTAGE, Shot, make_film
 from tests.streaming import as_stream, paced, streamed
 
@@ -126,22 +124,12 @@ def memory_rows(folder: Path) -> Rows:
         status = out / "status.json"
         if status.exists() and process.poll() is None:
             hours = json.loads(status.read_text())["stream_s"] / 3600
-            seen.append((hours, _memory_mb(process.pid)))
+            seen.append((hours, tree_rss_mb(process.pid)))
     early = [mb for hours, mb in seen if 1.2 <= hours <= 2.2]
     late = [mb for hours, mb in seen if hours >= HOURS - 1]
     return {
         "watch: memory in the sixth hour": at_most(max(late) / max(early), 1.05, "times", "the second hour")
     }
-
-
-def _memory_mb(pid: int) -> float:
-    """Of a process and of what decodes and cuts for it."""
-    process = psutil.Process(pid)
-    total = 0
-    for each in (process, *process.children(recursive=True)):
-        with suppress(psutil.NoSuchProcess):
-            total += each.memory_info().rss
-    return total / 2**20
 
 
 def killed(folder: Path, film: Path, expected: Sequence[Event]) -> bool:

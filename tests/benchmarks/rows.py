@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
@@ -63,6 +64,16 @@ def command_cpu_s(command: Sequence[str]) -> float:
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
     return usage.ru_utime + usage.ru_stime
+
+
+def tree_rss_mb(pid: int) -> float:
+    """Resident memory of a process and of all that it started, in MB of 10^6 bytes; 0 once it has ended."""
+    total = 0
+    with suppress(psutil.NoSuchProcess):
+        for each in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                total += each.memory_info().rss
+    return total / 1e6
 
 
 def ratio_of_medians(reference: Callable[[], float], ours: Callable[[], float], times: int = 3) -> float:

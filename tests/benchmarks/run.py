@@ -9,7 +9,7 @@ import traceback
 from pathlib import Path
 
 from tests.benchmarks.bench_ask import bench_ask
-from tests.benchmarks.bench_build import bench_build
+from tests.benchmarks.bench_build import bench_build, bench_long_film
 from tests.benchmarks.bench_busy import bench_busy
 from tests.benchmarks.bench_duplicates import bench_duplicates
 from tests.benchmarks.bench_footage import (
@@ -39,6 +39,7 @@ BENCHES: tuple[Bench, ...] = (
     bench_memory,
     bench_one_film,
     bench_build,
+    bench_long_film,
     bench_policy,
     bench_refilter,
     bench_duplicates,
