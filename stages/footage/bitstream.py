@@ -1,4 +1,4 @@
-"""Bytes of files and packets -> what they tell undecoded: files cut short, frames that none refers to."""
+"""Bytes of files and packets -> what they tell undecoded: files cut short, where units begin, bits."""
 
 import struct
 from collections.abc import Iterator
@@ -34,21 +34,6 @@ def nal_length_bytes(codec: str, extradata: bytes | None) -> int:
     return (extradata[where] & 3) + 1 if len(extradata) > where else 0
 
 
-def is_referred_to(codec: str, packet: bytes, length_bytes: int) -> bool:
-    """Whether other frames refer to this one. Unsure means yes.
-
-    Source: H.264 7.4.1 (nal_ref_idc of slices is 0 for frames that none refers to); H.265 table 7-1 (even
-    types below 16 are sub-layer non-reference pictures).
-    """
-    for start in nal_starts(packet, length_bytes):
-        head = packet[start]
-        if codec == "h264" and head & 0x1F in (1, 2, 5):
-            return bool(head >> 5 & 3)
-        if codec == "hevc" and (kind := head >> 1 & 0x3F) < 32:
-            return kind >= 16 or kind % 2 == 1
-    return True
-
-
 def nal_starts(packet: bytes, length_bytes: int) -> Iterator[int]:
     """Where NAL units begin, behind their lengths or start codes."""
     offset = 0
@@ -57,3 +42,26 @@ def nal_starts(packet: bytes, length_bytes: int) -> Iterator[int]:
         offset += length_bytes + int.from_bytes(packet[offset : offset + length_bytes], "big")
     while not length_bytes and (offset := packet.find(b"\0\0\1", offset) + 3) > 2 and offset < len(packet):
         yield offset
+
+
+class Bits:
+    """The bits of some bytes, one after the other. Raises IndexError past their end."""
+
+    def __init__(self, payload: bytes) -> None:
+        self._value, self._left = int.from_bytes(payload, "big"), 8 * len(payload)
+
+    def take(self, count: int) -> int:
+        """The next ones as a number, the highest first."""
+        self._left -= count
+        if self._left < 0:
+            raise IndexError("the unit ends")
+        return self._value >> self._left & (1 << count) - 1
+
+    def golomb(self) -> int:
+        """An Exp-Golomb code, unsigned. Source: H.264, 9.1."""
+        zeros = 0
+        while not self.take(1):
+            zeros += 1
+            if zeros > 32:
+                raise IndexError("no such code")
+        return (1 << zeros) - 1 + self.take(zeros)

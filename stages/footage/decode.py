@@ -12,7 +12,6 @@ from av.video.stream import VideoStream
 
 from reelproof.schemas.footage import QuarantineKind, Span
 from reelproof.schemas.span import SpanCut, Survey
-from reelproof.stages.footage.bitstream import is_referred_to, nal_length_bytes
 from reelproof.stages.footage.clock import Clock
 from reelproof.stages.footage.damage import Arrival, LossWatch, Shown, merged
 from reelproof.stages.footage.lengths import ZERO_BASED_FORMATS, declared_duration_s, format_names
@@ -31,11 +30,11 @@ from reelproof.stages.footage.packets import (
     LookAhead,
     Read,
     can_skip,
-    head_of,
     read_packets,
     tell_of_lost_frames,
 )
 from reelproof.stages.footage.pictures import is_as_decord_shows, turn_of
+from reelproof.stages.footage.references import head_of, references
 from reelproof.stages.footage.spans import CODECS_TO_SPLIT, Borders, SpanReads, Surveyor
 
 _INDEXED_FORMATS = {"mp4", "matroska", "avi"}  # in transport streams decord seeks to wrong frames
@@ -126,7 +125,7 @@ class Reel:
 
         Times start at 0 with the first frame, or, where the first frames are lost, with the first packet.
         With `exact` false, frames that no other frame refers to are left out where that keeps every gap
-        within three frames (H.264 and HEVC with B-frames): half the decoding, and a cut is still placed
+        within three frames (H.264 and HEVC with B-frames, AV1): half the decoding, and a cut is still placed
         within two frames.
         """
         yield from (timed for timed in self.arrivals(exact) if timed is not None)
@@ -176,7 +175,8 @@ class Reel:
 
     def _may_leave_out(self, ahead: LookAhead, exact: bool) -> bool:
         is_told = not (exact or self._is_stamped_in_order)
-        return is_told and can_skip(self.codec, ahead.head, self._decoder.extradata)
+        is_referred_to = references(self.codec, self._decoder) if is_told else None
+        return is_referred_to is not None and can_skip(ahead.head, is_referred_to)
 
     def _shown(
         self, ahead: LookAhead, watch: LossWatch, clock: Clock, leaves_out: bool
@@ -261,7 +261,7 @@ class Reel:
         self, ahead: Iterable[Read], watch: LossWatch, clock: Clock, leaves_out: bool, borders: Borders
     ) -> Iterator[tuple[int, VideoFrame | None]]:
         """Frames, and the numbers of the packets that they came in; None for a packet that gave none."""
-        length_bytes = nal_length_bytes(self.codec, self._decoder.extradata)
+        is_referred_to = references(self.codec, self._decoder) if leaves_out else None
         last: Arrival | None = None
         for packet, arrival, after_trouble in ahead:
             self.packet_count += 1
@@ -271,7 +271,7 @@ class Reel:
             head = self._head_of(packet)
             if self._is_stamped_in_order and arrival.stamp is not None:
                 heappush(self._unused_stamps, arrival.stamp)
-            if leaves_out and not is_referred_to(self.codec, head, length_bytes):
+            if is_referred_to and not is_referred_to(packet):
                 arrival = arrival._replace(is_shown=False)
             watch.decodes(arrival, head, is_awaited=not self._is_leading(arrival.stamp))
             if after_trouble:

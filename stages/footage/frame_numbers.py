@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from reelproof.stages.footage.bitstream import nal_length_bytes, nal_starts
+from reelproof.stages.footage.bitstream import Bits, nal_length_bytes, nal_starts
 
 _SLICE, _IDR, _SEQUENCE, _PICTURE = 1, 5, 7, 8
 _WITH_CHROMA_FORMAT = {44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244}
@@ -41,7 +41,7 @@ class FrameNumbers:
     def _follow(self, unit: bytes) -> bool:
         is_idr, is_reference = unit[0] & 0x1F == _IDR, bool(unit[0] >> 5 & 3)
         try:
-            number, sequence = self._number(_Bits(unit))
+            number, sequence = self._number(_bits_of(unit))
         except (IndexError, KeyError):
             self._before = None
             return False
@@ -53,7 +53,7 @@ class FrameNumbers:
             self._before = number
         return breaks and not sequence.gaps_allowed
 
-    def _number(self, bits: "_Bits") -> "tuple[int, _Sequence]":
+    def _number(self, bits: Bits) -> "tuple[int, _Sequence]":
         bits.golomb()
         bits.golomb()
         sequence = self._sequences[self._pictures[bits.golomb()]]
@@ -66,7 +66,7 @@ class FrameNumbers:
             self._learn(data[start : start + _PARAMETER_BYTES])
 
     def _learn(self, unit: bytes) -> None:
-        bits = _Bits(unit)
+        bits = _bits_of(unit)
         try:
             if unit[0] & 0x1F == _SEQUENCE:
                 number, sequence = _read_sequence(bits)
@@ -86,7 +86,7 @@ class _Sequence(NamedTuple):
     has_fields: bool
 
 
-def _read_sequence(bits: "_Bits") -> tuple[int, _Sequence]:
+def _read_sequence(bits: Bits) -> tuple[int, _Sequence]:
     """A sequence parameter set's id and what counts here. Source: H.264, 7.3.2.1.1."""
     profile, _, number = bits.take(8), bits.take(16), bits.golomb()
     separate_planes = False
@@ -116,7 +116,7 @@ def _read_sequence(bits: "_Bits") -> tuple[int, _Sequence]:
     return number, _Sequence(numbers, separate_planes, gaps_allowed, has_fields=bits.take(1) == 0)
 
 
-def _skip_scaling_list(bits: "_Bits", size: int) -> None:
+def _skip_scaling_list(bits: Bits, size: int) -> None:
     last = following = 8
     if not bits.take(1):
         return
@@ -142,24 +142,6 @@ def _parameter_sets(extradata: bytes) -> list[bytes]:
     return [unit for unit in units if unit]
 
 
-class _Bits:
-    """The bits of a NAL unit behind its first byte. Raises IndexError past their end."""
-
-    def __init__(self, unit: bytes) -> None:
-        payload = unit[1:].replace(b"\0\0\3", b"\0\0")
-        self._value, self._left = int.from_bytes(payload, "big"), 8 * len(payload)
-
-    def take(self, count: int) -> int:
-        self._left -= count
-        if self._left < 0:
-            raise IndexError("the unit ends")
-        return self._value >> self._left & (1 << count) - 1
-
-    def golomb(self) -> int:
-        """An Exp-Golomb code, unsigned. Source: H.264, 9.1."""
-        zeros = 0
-        while not self.take(1):
-            zeros += 1
-            if zeros > 32:
-                raise IndexError("no such code")
-        return (1 << zeros) - 1 + self.take(zeros)
+def _bits_of(unit: bytes) -> Bits:
+    """Those of a NAL unit behind its first byte, without what keeps start codes out of them."""
+    return Bits(unit[1:].replace(b"\0\0\3", b"\0\0"))

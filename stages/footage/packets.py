@@ -14,15 +14,14 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from reelproof.stages.footage.bitstream import is_referred_to, nal_length_bytes
 from reelproof.stages.footage.damage import Arrival, LossWatch
 from reelproof.stages.footage.live import Stream
+from reelproof.stages.footage.references import IsReferredTo
 
 CODECS_WITH_DISPOSABLE_FRAMES = {"h264", "hevc"}
 _AHEAD, _AHEAD_BYTES = 96, 16 << 20
 _LIVE_AHEAD, _LIVE_AHEAD_S = 8, 1.0
 _LIVE_HEAD_S = 2.0
-_HEAD_BYTES = 4096
 _MAX_READ_ERRORS = 16
 _HARMLESS = ("unable to decode APP fields",)
 # What a decoder says of frames that never came, not of the bits that did.
@@ -172,11 +171,6 @@ def tell_of_lost_frames(said: Sequence[str]) -> bool:
     return all(text.startswith(_OF_LOST_FRAMES) for text in said)
 
 
-def head_of(packet: "Packet[VideoStream]") -> bytes:
-    """Its first bytes, which tell what it is."""
-    return memoryview(packet)[:_HEAD_BYTES].tobytes()
-
-
 def _arrival(packet: "Packet[VideoStream]", number: int) -> Arrival:
     return Arrival(
         number=number,
@@ -189,15 +183,12 @@ def _arrival(packet: "Packet[VideoStream]", number: int) -> Arrival:
     )
 
 
-def can_skip(codec: str, reads: Sequence[Read], extradata: bytes | None) -> bool:
+def can_skip(reads: Sequence[Read], is_referred_to: IsReferredTo) -> bool:
     """Whether leaving out the frames that none refers to leaves no gap of more than three frames."""
-    if codec not in CODECS_WITH_DISPOSABLE_FRAMES or len(reads) < 8:
+    if len(reads) < 8 or any(read.arrival.stamp is None for read in reads):
         return False
-    if any(read.arrival.stamp is None for read in reads):
-        return False
-    length_bytes = nal_length_bytes(codec, extradata)
-    by_time = sorted(reads, key=lambda read: read.arrival.stamp or 0)
-    kept = [i for i, read in enumerate(by_time) if is_referred_to(codec, head_of(read.packet), length_bytes)]
+    told = [(read.arrival.stamp or 0, is_referred_to(read.packet)) for read in reads]
+    kept = [place for place, (_, is_kept) in enumerate(sorted(told)) if is_kept]
     gaps = np.diff(kept)
     return len(kept) > 1 and len(kept) < len(reads) and int(gaps.max()) <= 3
 

@@ -45,6 +45,7 @@ from tests.films import FOOTAGE
 
 B_FRAMES = {"preset": "veryfast", "bf": "3"}
 NO_B_FRAMES = {"preset": "veryfast", "bf": "0"}
+FAST_AV1 = {"preset": "11"}
 FAST_VP9 = {"deadline": "realtime", "cpu-used": "8", "row-mt": "1"}
 HD, FULL_HD = (1280, 720), (1920, 1080)
 MEMORY_PROGRAM = """
@@ -68,6 +69,7 @@ def bench_speed(folder: Path) -> Rows:
         "1080p H.264, B-frames": (full_hd, False, 1.3),
         "720p H.264, no B-frames": (long_film(folder / "no_b.mp4", HD, "libx264", NO_B_FRAMES), False, 0.85),
         "720p VP9": (long_film(folder / "vp9.webm", HD, "libvpx-vp9", FAST_VP9), False, 0.85),
+        "720p AV1": (long_film(folder / "av1.mp4", HD, "libsvtav1", FAST_AV1), False, 1.0),
         "720p H.264, exact": (hd, True, 0.85),
     }
     rows: Rows = {}
