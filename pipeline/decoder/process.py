@@ -85,6 +85,11 @@ class LostError(Exception):
         super().__init__(detail)
         self.kind, self.is_misfit = kind, is_misfit
 
+    @property
+    def how(self) -> str:
+        """Without where in the code."""
+        return str(self).partition(": ")[0]
+
 
 class DecodingProcess:
     """A running child, asked one thing at a time."""

@@ -4,8 +4,8 @@ import queue
 import threading
 from collections.abc import Iterator
 
+from reelproof.pipeline.watching.arrivals import Arrived, FilmTick, Known, Source
 from reelproof.pipeline.watching.settings import WatchConfig
-from reelproof.pipeline.watching.sources import Arrived, FilmTick, Known, Source
 from reelproof.pipeline.watching.tally import Tally
 
 _LOOK_EVERY_S = 0.25

@@ -16,6 +16,7 @@ from reelproof.pipeline.decoder.child import Scanner
 from reelproof.pipeline.decoder.process import ChildLimits
 from reelproof.pipeline.disk.renaming import TEMPORARY
 from reelproof.pipeline.inputs.events_folder import EVENTS
+from reelproof.pipeline.watching.arrivals import Arrived, FilmTick, Known, Note, Source
 from reelproof.pipeline.watching.asking import Asking
 from reelproof.pipeline.watching.clips import Clips
 from reelproof.pipeline.watching.events import event_id, event_of
@@ -26,7 +27,6 @@ from reelproof.pipeline.watching.keeping import FrameFiles, make_room
 from reelproof.pipeline.watching.recorder import Recorder
 from reelproof.pipeline.watching.seen import Seen, frames_of
 from reelproof.pipeline.watching.settings import WatchConfig
-from reelproof.pipeline.watching.sources import Arrived, FilmTick, Known, Note, Source
 from reelproof.pipeline.watching.tally import Tally
 from reelproof.schemas.event import Event, Measured, Tick, TickAnswer, WatchedFilm
 from reelproof.schemas.question import Task

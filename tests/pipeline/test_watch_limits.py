@@ -13,8 +13,9 @@ from reelproof.pipeline.decoder import ticking
 from reelproof.pipeline.decoder.child import Scanner
 from reelproof.pipeline.decoder.process import ChildLimits
 from reelproof.pipeline.decoder.ticking import SteadyClock
+from reelproof.pipeline.watching import films
 from reelproof.pipeline.watching import journal as journals
-from reelproof.pipeline.watching import sources
+from reelproof.pipeline.watching.arrivals import FilmTick, Known, Note
 from reelproof.pipeline.watching.asking import Asking
 from reelproof.pipeline.watching.feed import feed
 from reelproof.pipeline.watching.journal import Journal, LineFile
@@ -22,7 +23,7 @@ from reelproof.pipeline.watching.judge import Window
 from reelproof.pipeline.watching.keeping import make_room
 from reelproof.pipeline.watching.recorder import Recorder
 from reelproof.pipeline.watching.settings import QuestionConfig, WatchConfig
-from reelproof.pipeline.watching.sources import FilmTick, Known, open_source
+from reelproof.pipeline.watching.sources import open_source
 from reelproof.pipeline.watching.tally import Tally
 from reelproof.schemas.event import EventVerdict, WatchedFilm
 from reelproof.schemas.footage import Quarantine
@@ -146,8 +147,8 @@ def test_a_line_that_nobody_finished_is_cut_off_before_the_next(tmp_path):
 
 
 def test_a_folder_gives_its_films_as_they_come_and_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "_SETTLED_S", 0.2)
-    monkeypatch.setattr(sources, "_LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(films, "_SETTLED_S", 0.2)
+    monkeypatch.setattr(films, "_LOOK_EVERY_S", 0.05)
     place, source_film = tmp_path / "films", make_film(tmp_path / "film.mp4", [(1, 2.0)], fps=10)
     place.mkdir()
     (place / "a.mp4").write_bytes(source_film.read_bytes())
@@ -170,7 +171,7 @@ def test_a_folder_gives_its_films_as_they_come_and_whole(tmp_path, monkeypatch):
     assert [each.name for each in found if isinstance(each, WatchedFilm)] == ["a.mp4", "b.mp4"]
     assert [each.number for each in ticks] == [0, 1, 2, 3]
     assert [each.frame_count for each in ticks[:2]] == [each.frame_count for each in ticks[2:]]
-    assert not any(isinstance(each, sources.Note) for each in found)
+    assert not any(isinstance(each, Note) for each in found)
 
 
 def test_a_folder_without_films_is_told_to_be_waited_for(tmp_path):
@@ -190,11 +191,11 @@ def test_a_decoder_that_is_lost_costs_a_connection_and_its_frames_are_counted(tm
         found = list(source.arrivals(cfg, Known(), threading.Event()))
     ticks = [each for each in found if isinstance(each, FilmTick)]
     assert [each.film.number for each in ticks] == [0] * 10 + [1] * 20
-    (lost,) = [each for each in found if isinstance(each, sources.Note) and each.kind == "decoder_lost"]
+    (lost,) = [each for each in found if isinstance(each, Note) and each.kind == "decoder_lost"]
     assert told in lost.text
     came = sum(each.tick.frame_count for each in ticks if each.film.number == 0)
     assert befalls == "hang" or lost.lost_frames == 123 - came
-    assert [each.kind for each in found if isinstance(each, sources.Note)][1] == "reconnect"
+    assert [each.kind for each in found if isinstance(each, Note)][1] == "reconnect"
     assert not list((tmp_path / "out/recording").glob("*.part"))
     with Scanner(ChildLimits()) as scanner:
         cut = scanner.cut(recorder.recordings(6, 9), 6, 9, tmp_path / "clip.mp4", 1.0)
@@ -213,7 +214,7 @@ def test_a_slow_camera_is_alive_as_long_as_packets_come(tmp_path, first, frames)
         arrivals = source.arrivals(cfg, Known(), threading.Event())
         seen = [(each, time.time() - sender.began_at) for each in arrivals]
     ticks = [(each.tick.number, at) for each, at in seen if isinstance(each, FilmTick)]
-    assert [each.kind for each, _ in seen if isinstance(each, sources.Note)] == ["ended"]
+    assert [each.kind for each, _ in seen if isinstance(each, Note)] == ["ended"]
     assert [number for number, _ in ticks] == list(range(60 - frames - first, 60 - first))
     assert ticks[0][1] < 4 or first  # it is not read to its end first
     (whole,) = recorder.recordings(0, 60)[:1]
@@ -231,7 +232,7 @@ def test_a_film_that_its_decoder_does_not_survive_ends_no_watch(tmp_path):
     source = open_source(str(place), Recorder(tmp_path / "out", 10), (*FAULTY, "crash"))
     found = list(source.arrivals(cfg, Known(), threading.Event()))
     assert [each.film.name for each in found if isinstance(each, FilmTick)] == ["a.mp4"] * 10 + ["b.mp4"] * 10
-    notes = [each.text for each in found if isinstance(each, sources.Note)]
+    notes = [each.text for each in found if isinstance(each, Note)]
     assert [each.partition(":")[0] for each in notes] == ["a.mp4", "b.mp4"]
 
 
