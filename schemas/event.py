@@ -57,6 +57,9 @@ class Tick(Record):
     """How far beyond what is usual here, in widths of that: 1 is at its edge; 0 while nothing is known."""
     because: str
     """Which measure stands out the most."""
+    outs: tuple[float, ...] = ()
+    """By measure, how far beyond what is usual it lies, below it where negative, whatever people said of
+    events. Empty while nothing is known, and where an older version of reelproof saw it."""
     is_usual: bool
     """Whether the gate counts it among what it compares with."""
     is_asked: bool
@@ -185,6 +188,15 @@ class Choice(StrEnum):
     RIGHT = "right"
     WRONG = "wrong"
     UNSURE = "unsure"
+
+
+class EventTicks(Record):
+    """What stood out in an unusual event; what is alike does not any more, once a person calls it wrong."""
+
+    event_id: str
+    start_s: float
+    end_s: float
+    ticks: tuple[Tick, ...]
 
 
 class EventVerdict(Record):

@@ -25,6 +25,8 @@ class Tally:
         self._written = 0.0
         self._stream_s = 0.0
         self.outages, self.removed = 0, 0
+        self.taught = 0
+        """Events that a person called wrong, whose like is usual."""
         self.missed_s = 0.0
         """Of a live stream, between its connections."""
 
@@ -67,6 +69,7 @@ class Tally:
             "events": dict(self._events),
             "open": list(open_),
             **dict(sorted(self._counts.items())),
+            "taught": self.taught,
             "missed_s": round(self.missed_s, 3),
             "model_outages": self.outages,
             "files_removed": self.removed,

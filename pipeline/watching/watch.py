@@ -24,11 +24,12 @@ from reelproof.pipeline.watching.feed import feed
 from reelproof.pipeline.watching.folder import FILMS, JOURNAL, claim
 from reelproof.pipeline.watching.journal import Journal, LineFile
 from reelproof.pipeline.watching.keeping import FrameFiles, make_room
+from reelproof.pipeline.watching.lessons import Lessons
 from reelproof.pipeline.watching.recorder import Recorder
 from reelproof.pipeline.watching.seen import Seen, frames_of
 from reelproof.pipeline.watching.settings import WatchConfig
 from reelproof.pipeline.watching.tally import Tally
-from reelproof.schemas.event import Event, Measured, Tick, TickAnswer, WatchedFilm
+from reelproof.schemas.event import UNUSUAL, Event, Measured, Tick, TickAnswer, WatchedFilm
 from reelproof.schemas.question import Task
 from reelproof.stages.teachers.protocol import Teacher
 from reelproof.stages.watching.folding import Change, Fold
@@ -75,6 +76,7 @@ class Watch:
         self._frames = FrameFiles(folder)
         self._seen = Seen(self._frames, cfg.ticks_a_window, cfg.unusual.keep_at)
         self._gate = Gate(cfg.gate)
+        self._lessons = Lessons(folder, told.note)
         unusual = cfg.unusual if cfg.unusual.watch else None
         questions = {each.text: cfg.events for each in cfg.questions}
         self._fold = Fold(unusual, questions, cfg.window.length_s, cfg.require_evidence)
@@ -156,6 +158,8 @@ class Watch:
 
     def _see(self, arrived: FilmTick, asking: Asking) -> None:
         """A tick: note how it stands out, ask about it, follow what changes."""
+        if (lessons := self._lessons.heed()) is not None:
+            self._gate.teach(lessons)
         standing = self._gate.look(arrived.tick.measures, self._cfg.window.stride_s)
         tick = self._tick(arrived, standing)
         self._seen.take_in(tick)
@@ -171,6 +175,7 @@ class Watch:
             self._hold_back(asking)
         if self._seen.is_usual_now(edge=1.0):
             self._seen.note_usual()
+        self.tally.taught = len(self._lessons.taught)
         self.tally.saw(tick)
         self._forget(asking)
 
@@ -186,7 +191,9 @@ class Watch:
             measures=seen.measures,
             stands_out=standing.stands_out,
             because=standing.because,
-            is_usual=standing.stands_out < edge or self._seen.stands_out_for_s > self._cfg.unusual.longest_s,
+            outs=standing.outs,
+            is_usual=max(map(abs, standing.outs), default=0) < edge
+            or self._seen.stands_out_for_s > self._cfg.unusual.longest_s,
             is_asked=bool(self._cfg.questions) and (standing.is_asked or goes_on),
             frames=tuple(each.frame for each in seen.frames),
             arrived_at=round(arrived.arrived_at, 3),
@@ -216,6 +223,8 @@ class Watch:
 
     def _follow(self, changes: Iterable[Change]) -> None:
         for change in changes:
+            if change.is_over and change.question == UNUSUAL:
+                self._keep_lesson(change)
             if event_id(self.watch_id, change) in self._logged:
                 continue
             event = event_of(
@@ -227,6 +236,15 @@ class Watch:
                 self._closing.append(event)
             else:
                 self._told.opened(event)
+
+    def _keep_lesson(self, change: Change) -> None:
+        """What stood out, and how far out each of its measures lay."""
+        first, last, edge = change.stretch.first, change.stretch.last, self._cfg.unusual.keep_at
+        ticks = [tick for number, tick in sorted(self._seen.ticks.items()) if first <= number <= last]
+        ticks = [each for each in ticks if each.stands_out >= edge and each.outs]
+        self._lessons.keep(
+            event_id(self.watch_id, change), change.stretch.start_s, change.stretch.end_s, ticks
+        )
 
     def _log_closed(self, is_over: bool = False) -> None:
         """Events whose clips can be cut by now: a live stream has to go on for a while first."""

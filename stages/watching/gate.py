@@ -2,11 +2,13 @@
 
 No threshold is in grey levels: each measure is held against the middle and the outer quantiles of its own
 past, so that a busy street and an empty corridor each have their own usual. What stands out is not learned,
-unless it goes on for so long that it is the new usual.
+unless it goes on for so long that it is the new usual; what is like a false alarm, as a person called it, no
+longer stands out.
 """
 
 import base64
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +40,8 @@ _LEAST_MOVES = 4.0
 """Length of the moves of all cells, below which they are mostly noise of coding."""
 _FIRST = 8
 """Ticks before which nothing is compared."""
+_ALIKE = 0.25
+"""Of how far out something lies: what differs by less is alike, or by less than the usual spread."""
 _NEIGHBOURS = 2
 """Ticks before and after one, which look like it because nothing has happened yet."""
 
@@ -63,6 +67,8 @@ class Standing(NamedTuple):
     """1 is at the edge of what is usual, 2 twice as far from the middle; 0 while nothing is known."""
     because: str
     is_asked: bool
+    outs: tuple[float, ...] = ()
+    """By measure, whatever was taught: above the usual, or below it where negative; none while learning."""
 
 
 class Gate:
@@ -75,17 +81,31 @@ class Gate:
         self._seen_s = 0.0
         self._is_learning = True
         self._lately: deque[float] = deque(maxlen=1000)
+        self._taught, self._taught_pictures = np.zeros((0, 0)), np.zeros((0, 0))
 
     def look(self, measures: TickMeasures, length_s: float) -> Standing:
         """How a tick of that length stands out from those that were learned."""
         self._hear(length_s)
         if self._is_learning:
             return Standing(0.0, "", self._cfg.ask_share > 0)
-        outs = self._outs(self._measured(measures))
-        place = int(np.argmax(outs))
-        stands_out = round(float(outs[place]), 4)
+        usual = self._usual()
+        outs = usual.outs(self._measured(measures))
+        unlike = self._unlike_taught(outs, _picture(measures), usual)
+        place = int(np.argmax(unlike))
+        stands_out = round(float(unlike[place]), 4)
         self._lately.append(stands_out)
-        return Standing(stands_out, list(_LEAST_WIDTH)[place], self._is_asked(stands_out))
+        because = list(_LEAST_WIDTH)[place]
+        return Standing(stands_out, because, self._is_asked(stands_out), tuple(outs.round(4).tolist()))
+
+    def teach(self, ticks: Sequence[Tick]) -> None:
+        """What is alike one of these does not stand out from now on; what was taught before is forgotten.
+
+        They are not learned, so that nothing else becomes usual by them. Those of a version that did not note
+        how far out each measure lay teach nothing.
+        """
+        ticks = [each for each in ticks if each.outs]
+        self._taught = np.asarray([each.outs for each in ticks])
+        self._taught_pictures = np.asarray([_picture(each.measures) for each in ticks])
 
     def learn(self, measures: TickMeasures, end_s: float) -> None:
         """Count a tick among what is usual."""
@@ -142,18 +162,47 @@ class Gate:
         reversal = _reversed(self._moves.rows, _moves(measures))
         return np.asarray([*plain, novelty, along, reversal], np.float64)
 
-    def _outs(self, values: np.ndarray) -> np.ndarray:
-        """For each measure, how far out it lies: 1 at the edge of the usual."""
+    def _usual(self) -> "_Usual":
         tail = self._cfg.tail
         low, middle, high = np.quantile(self._values.rows, [tail, 0.5, 1 - tail], axis=0)
         least = np.asarray(list(_LEAST_WIDTH.values()))
-        above = (values - middle) / np.maximum(high - middle, least)
-        below = (middle - values) / np.maximum(middle - low, least)
+        return _Usual(middle, np.maximum(high - middle, least), np.maximum(middle - low, least))
+
+    def _unlike_taught(self, outs: np.ndarray, picture: np.ndarray, usual: "_Usual") -> np.ndarray:
+        """By measure, how far out it lies, or how far from the likest of what was taught if that is less.
+
+        What is usual in both is no difference; how far a picture is from another one is.
+        """
+        far_out: np.ndarray = np.abs(outs)
+        if not len(self._taught):
+            return far_out
+        at = list(_LEAST_WIDTH).index(PICTURE)
+        far = np.abs(self._taught_pictures - picture).mean(axis=1) - usual.middle[at]
+        apart = np.abs(outs - self._taught)
+        apart[:, at] = np.maximum(far, 0) / usual.above[at]
+        apart[(far_out <= 1) & (np.abs(self._taught) <= 1)] = 0
+        apart /= np.maximum(1, _ALIKE * np.abs(self._taught))
+        both = np.stack([far_out, apart[apart.max(axis=1).argmin()]])
+        less: np.ndarray = both[both.max(axis=1).argmin()]
+        return less
+
+
+class _Usual(NamedTuple):
+    """By measure, in the order of `_LEAST_WIDTH`."""
+
+    middle: np.ndarray
+    above: np.ndarray
+    """How far the usual goes from there, and how far below it."""
+    below: np.ndarray
+
+    def outs(self, values: np.ndarray) -> np.ndarray:
+        """How far out each lies: 1 and -1 are the edges of the usual."""
+        above, below = (values - self.middle) / self.above, (self.middle - values) / self.below
         for place, name in enumerate(_LEAST_WIDTH):
             above[place] *= name not in _DOWNWARD
             below[place] *= name not in _UPWARD
-        outs: np.ndarray = np.maximum(np.maximum(above, below), 0.0)
-        return outs
+        outs: np.ndarray = np.where(above > below, above, -below)
+        return outs + 0.0  # no negative zero
 
 
 class _Rows:
