@@ -24,6 +24,8 @@ def distinct_videos(
 
     def one(files: Sequence[SourceIdentity]) -> SourceIdentity:
         chosen = min(files, key=rank)
+        if len(files) == 1:
+            return chosen
         license_name = stricter(each.file.license for each in files)
         file = chosen.file.model_copy(update={"license": license_name})
         return chosen.model_copy(update={"file": file})

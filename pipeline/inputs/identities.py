@@ -34,12 +34,10 @@ def identify(
     be read is lost (`unreadable`, or `changed` where it changed while it was read). `on_file` is called as
     each is done.
     """
-    trusted = {
-        _without_license(identity.file): identity.video_id for identity in known if identity.file.version
-    }
+    trusted = {_key(identity.file): identity.video_id for identity in known if identity.file.version}
 
     def one(file: SourceFile) -> SourceIdentity | Quarantine:
-        video_id = trusted.get(_without_license(file))
+        video_id = trusted.get(_key(file))
         result = _hash_file(file) if video_id is None else SourceIdentity(video_id=video_id, file=file)
         on_file(file)
         return result
@@ -49,7 +47,7 @@ def identify(
     return Identities(
         found=tuple(each for each in results if isinstance(each, SourceIdentity)),
         lost=tuple(each for each in results if isinstance(each, Quarantine)),
-        hashed=sum(_without_license(file) not in trusted for file in files),
+        hashed=sum(_key(file) not in trusted for file in files),
     )
 
 
@@ -77,5 +75,6 @@ def _lost(file: SourceFile, kind: QuarantineKind, detail: str) -> Quarantine:
     return Quarantine(video_id=unread, name=file.name, kind=kind, detail=without_secrets(detail))
 
 
-def _without_license(file: SourceFile) -> SourceFile:
-    return file.model_copy(update={"license": "unknown"})
+def _key(file: SourceFile) -> tuple[str, int, str]:
+    """What makes it the same file, whatever its licence."""
+    return file.url, file.size_bytes, file.version
