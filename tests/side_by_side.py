@@ -26,6 +26,7 @@ TOGETHER = {
         "tests/attacks/test_killed_trainings.py",
         "tests/pipeline/test_blocks.py",
         "tests/training/test_dpo.py",
+        "tests/training/test_loop.py",
         "tests/training/test_rl.py",
         "tests/training/test_served.py",
         "tests/training/test_sft.py",
