@@ -1,11 +1,14 @@
 """Rollouts of one question, rewarded together: what a step of reinforcement learning collects and reports."""
 
+import hashlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from reelproof.schemas.rollout import Rollout, RolloutGroup, ShownFrame
+from reelproof.training.batches import frame_labels
 from reelproof.training.grpo import has_variance
 from reelproof.training.rewards import Scored
 from reelproof.training.sampling import Said
@@ -54,24 +57,35 @@ def teaches(group: Group) -> bool:
     return bool(has_variance(torch.tensor([group.rewards]))[0])
 
 
-def example_row(step: int, group: Group) -> dict[str, Any]:
-    """A line of rollouts.jsonl."""
-    rollouts = [
-        {
-            "text": said.text,
-            "reward": reward,
-            "components": dict(scored.components),
-            "version": said.version,
-        }
-        for said, reward, scored in zip(group.said, group.rewards, group.scored, strict=True)
-    ]
-    return {
-        "step": step,
-        "question_id": group.example.question_id,
-        "question": group.example.question,
-        "answer": group.example.answer,
-        "rollouts": rollouts,
-    }
+def logged(step: int, group: Group, gains: Sequence[float] | None = None) -> RolloutGroup:
+    """A line of rollouts.jsonl; `gains` are the advantages that the policy learns from."""
+    example = group.example
+    shas = (hashlib.sha256(jpeg).hexdigest() for jpeg in example.images)
+    learned = gains or (None,) * len(group.said)
+    said = zip(group.said, group.scored, group.rewards, learned, strict=True)
+    return RolloutGroup(
+        step=step,
+        question_id=example.question_id,
+        question=example.question,
+        options=example.options,
+        answer=example.answer,
+        video=example.video,
+        frames=tuple(
+            ShownFrame(sha256=sha256, label=label)
+            for sha256, label in zip(shas, frame_labels(example), strict=True)
+        ),
+        rollouts=tuple(
+            Rollout(
+                text=each.text,
+                reward=reward,
+                right=scored.right,
+                advantage=gain,
+                components=scored.components,
+                version=each.version,
+            )
+            for each, scored, reward, gain in said
+        ),
+    )
 
 
 def right_answers(scored: Sequence[Scored], count: int) -> torch.Tensor:

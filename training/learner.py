@@ -159,6 +159,12 @@ class Learner:
         ]
         return torch.tensor(earned).float().view(-1, count)
 
+    def gains(self, group: Group) -> list[float]:
+        """The advantage of each of its rollouts."""
+        return [
+            float(each) for each in group_advantages(torch.tensor([group.rewards]), self.cfg.grpo.scale)[0]
+        ]
+
     def learn(self, groups: Sequence[Group]) -> dict[str, float]:
         """Optimizer steps on the groups' rollouts, all of them in each."""
         pieces = self._pieces(groups)

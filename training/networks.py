@@ -1,6 +1,7 @@
 """A model's folder -> a network to train, and the network -> a folder that the Auto classes load."""
 
 import inspect
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -73,7 +74,10 @@ def checkpoint_layers(network: Any) -> None:
 
 def load_frozen(model: str, device: torch.device) -> Any:
     """The weights in float32, whole and never to change: what a policy is held near to."""
-    with patch_environment(fsdp_cpu_ram_efficient_loading="false"):  # else one process alone would load them
+    with ExitStack() as opened:  # else FSDP would have one process load them, and DeepSpeed share them out
+        opened.enter_context(patch_environment(fsdp_cpu_ram_efficient_loading="false"))
+        if plugin := AcceleratorState().deepspeed_plugin:
+            opened.enter_context(plugin.zero3_init_context_manager(enable=False))
         network: Any = AutoModelForImageTextToText.from_pretrained(model, dtype=torch.float32)
     return network.to(device).eval().requires_grad_(False)
 

@@ -13,7 +13,7 @@ from typing import Any
 from accelerate import Accelerator, PartialState
 
 from reelproof.training.curriculum import Curriculum
-from reelproof.training.groups import components, example_row, teaches
+from reelproof.training.groups import components, logged, teaches
 from reelproof.training.learner import Learner
 from reelproof.training.loop import Training, TrainSummary, Watch
 from reelproof.training.networks import load_frozen
@@ -103,7 +103,10 @@ class RolloutTraining(Training):
             self.sampler.rest()
             taught = learner.learn(kept) if kept else {}
             if step % cfg.examples_every_steps == 0 or step == 1:
-                self.run.append("rollouts.jsonl", [example_row(step, group) for group in groups[:4]])
+                self.run.keep_rollouts(
+                    [logged(step, each, learner.gains(each)) for each in groups[:4]],
+                    {jpeg for each in groups[:4] for jpeg in each.example.images},
+                )
             said = [each for group in groups for each in group.said]
             counts = {
                 "groups": len(groups),

@@ -4,7 +4,8 @@ Samples are drawn once and shared: every strategy that votes looks at the same o
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from reelproof.schemas.answers.scores import lenient_score, strict_score
 from reelproof.schemas.intervals import Interval, wilson
 from reelproof.training.batches import PromptConfig
 from reelproof.training.films import Films
+from reelproof.training.groups import Group, logged
 from reelproof.training.preflight import (
     SetupError,
     check_frames,
@@ -19,14 +21,15 @@ from reelproof.training.preflight import (
     load_processor,
 )
 from reelproof.training.rewards import Verifier
-from reelproof.training.runs import model_path, write_whole
+from reelproof.training.runs import keep_rollouts, model_path, write_whole
 from reelproof.training.sampling import LocalSampler, Sampler
 from reelproof.training.server import BackendConfig, ServerSampler
 from reelproof.training.shards import Example, Shards, open_shards, stream_in_order
-from reelproof.training.strategies import FROM_POOL, FROM_SAMPLER, NEEDS_VERIFIER, Choice, draw_pools
+from reelproof.training.strategies import FROM_POOL, FROM_SAMPLER, NEEDS_VERIFIER, Choice, Pool, draw_pools
 from reelproof.training.tables import Point, plot_points, text_table
 from reelproof.training.tts_settings import TtsConfig as TtsConfig
 
+_KEPT = 100
 _LABEL_TOKENS = 12
 """Of the time that stands before a frame."""
 
@@ -58,10 +61,21 @@ def scale_test_time(
     goes_back = films is not None and "more_frames" in cfg.strategies
     most_frames = cfg.most_frames if goes_back else 0
     sampler = open_sampler(model, cfg.backend, cfg.prompt, shards, cfg.sampling.max_tokens, most_frames)
-    outcomes = try_strategies(sampler, examples, cfg, verifier, films)
     out.mkdir(parents=True, exist_ok=True)
+    outcomes = try_strategies(sampler, examples, cfg, verifier, films, partial(_keep, out))
     write_outcomes(outcomes, out)
     return outcomes
+
+
+def _keep(out: Path, pools: Sequence[Pool]) -> None:
+    """The samples of the first questions, to be looked at: `reelproof browse OUT`."""
+    (out / "rollouts.jsonl").unlink(missing_ok=True)
+    groups = [
+        Group(each.example, each.said, each.scored, tuple(one.right for one in each.scored))
+        for each in pools[:_KEPT]
+    ]
+    jpegs = {jpeg for each in groups for jpeg in each.example.images}
+    keep_rollouts(out, [logged(0, each) for each in groups], jpegs)
 
 
 def try_strategies(
@@ -70,14 +84,20 @@ def try_strategies(
     cfg: TtsConfig,
     verifier: Verifier | None = None,
     films: Films | None = None,
+    drawn: Callable[[Sequence[Pool]], None] = lambda _: None,
 ) -> list[Outcome]:
-    """Every strategy on the same questions; those that need a verifier are refused without one."""
+    """Every strategy on the same questions; those that need a verifier are refused without one.
+
+    `drawn` is given the samples that they share.
+    """
     lacking = [name for name in cfg.strategies if name in NEEDS_VERIFIER and verifier is None]
     if lacking:
         raise SetupError(
             f"{', '.join(lacking)} need a verifier that looks at the frames; name one or leave them out"
         )
     pools = draw_pools(sampler, examples, cfg, verifier) if set(cfg.strategies) & set(FROM_POOL) else []
+    if pools:
+        drawn(pools)
     outcomes = []
     for name in cfg.strategies:
         if name in FROM_POOL:

@@ -4,18 +4,19 @@ Plain checkpoints are read by `torch.load(weights_only=True)`. Those that proces
 contents, which torch unpickles whatever it names, and values that it loads as whatever they are.
 """
 
-import os
+import importlib
 import pickle
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import patch_environment
 
 from reelproof.training.preflight import SetupError
 
-_FORCED = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 _TABLES = "torch.distributed.checkpoint."
 _NAMED = frozenset(
     (
@@ -43,14 +44,17 @@ def weights_only(checkpoint: Path) -> Iterator[None]:
             raise SetupError(
                 f"{table} is no table of contents that torch wrote ({error}); begin anew in another --out"
             ) from None
-    before = os.environ.get(_FORCED)
-    os.environ[_FORCED] = "1"
-    try:
+    forced = patch_environment(TORCH_FORCE_WEIGHTS_ONLY_LOAD="1")
+    with forced, torch.serialization.safe_globals(_of_deepspeed()):
         yield
-    finally:
-        del os.environ[_FORCED]
-        if before is not None:
-            os.environ[_FORCED] = before
+
+
+def _of_deepspeed() -> list[Any]:
+    """What it writes beside weights, where it is in use: an enumeration, and how losses are scaled."""
+    named = (("zero.config", "ZeroStageEnum"), ("fp16.loss_scaler", "LossScaler"))
+    if "deepspeed" not in sys.modules:
+        return []
+    return [getattr(importlib.import_module(f"deepspeed.runtime.{module}"), name) for module, name in named]
 
 
 class _Table(pickle.Unpickler):

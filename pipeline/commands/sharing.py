@@ -26,12 +26,17 @@ def browse(build_dir: str, port: int, folder: Path | None, rows: int | None, int
     """Search and leaf through the dataset of DIR in a browser, at an address that only this machine sees.
 
     Kept and rejected rows with their frames, thoughts, claims, scores, reasons and requests; of a watch its
-    events with clips and frames, and whether each was right is asked. Ctrl-C ends it.
+    events with clips and frames, and whether each was right is asked; of a run of `train rl`, `tts` or
+    `evaluate` what its model said, with frames, thoughts, rewards and advantages. Ctrl-C ends it.
     """
     from reelproof.pipeline.inputs.events_folder import is_events_folder
+    from reelproof.pipeline.report.rollouts import is_rollouts_folder
 
     if is_events_folder(build_dir):
         _browse_events(Path(build_dir), port, folder, into_used)
+        return
+    if is_rollouts_folder(build_dir):
+        _browse_rollouts(Path(build_dir), port, folder, into_used)
         return
     from reelproof.pipeline.disk.store import Store
     from reelproof.pipeline.report.server import browse_at
@@ -53,6 +58,16 @@ def _browse_events(events: Path, port: int, folder: Path | None, into_used: bool
         browse_events(events, port, click.echo)
     else:
         click.echo(f"{write_events(events, folder, into_used)} events: open {folder / 'index.html'}")
+
+
+def _browse_rollouts(run: Path, port: int, folder: Path | None, into_used: bool) -> None:
+    from reelproof.pipeline.report.events_server import browse_rollouts
+    from reelproof.pipeline.report.rollouts import write_rollouts
+
+    if folder is None:
+        browse_rollouts(run, port, click.echo)
+    else:
+        click.echo(f"{write_rollouts(run, folder, into_used)} questions: open {folder / 'index.html'}")
 
 
 @click.command("publish")

@@ -4,24 +4,16 @@ Text from videos, questions and models is only ever text in them; they load noth
 script.
 """
 
-import base64
-import hashlib
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jinja2
-
-from reelproof.pipeline.disk.own_files import own_files, replace_own_files
-from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.inputs.events_folder import WATCH, read_events, read_verdicts
+from reelproof.pipeline.report.plain import A_PAGE, PlainTemplate, pages_of, write_pages
 from reelproof.schemas.event import UNUSUAL, Choice, Event
 from reelproof.schemas.intervals import Interval, wilson
 
-TEMPLATES = Path(__file__).with_name("templates")
-EVENTS_A_PAGE = 25
 UNJUDGED = "unjudged"
 SHOWN = ("all", UNJUDGED, *map(str, Choice))
 
@@ -58,32 +50,20 @@ class EventPages:
     def __init__(self, folder: Path, token: str = "") -> None:
         """With a `token`, pages take verdicts, and send it along."""
         self.folder, self._token = folder, token
-        self._jinja = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
-        )
-        self._style = (TEMPLATES / "report.css").read_text(encoding="utf-8") + (
-            TEMPLATES / "events.css"
-        ).read_text(encoding="utf-8")
+        self._template = PlainTemplate("events", has_forms=bool(token))
+        self.content_policy = self._template.content_policy
 
-    @property
-    def content_policy(self) -> str:
-        """Only this style, and pictures, clips and forms of where the page is."""
-        digest = base64.b64encode(hashlib.sha256(self._style.encode()).digest()).decode()
-        form = "'self'" if self._token else "'none'"
-        return (
-            f"default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'sha256-{digest}'; "
-            f"base-uri 'none'; form-action {form}"
-        )
+    shown = SHOWN
 
     def page(self, shown: str, number: int) -> str:
         """Events, the last first: all, those without a verdict, or those with one."""
         events, verdicts = read_events(self.folder), read_verdicts(self.folder)
         fitting = [each for each in events if _fits(shown, verdicts.get(each.event_id))]
-        pages = max(-(-len(fitting) // EVENTS_A_PAGE), 1)
+        pages = pages_of(len(fitting))
         number = min(max(number, 1), pages)
-        first = (number - 1) * EVENTS_A_PAGE
-        cards = [self._card(each, verdicts) for each in fitting[::-1][first : first + EVENTS_A_PAGE]]
-        return self._jinja.get_template("events.html").render(
+        first = (number - 1) * A_PAGE
+        cards = [self._card(each, verdicts) for each in fitting[::-1][first : first + A_PAGE]]
+        return self._template.render(
             page=Page(shown, number, pages, len(fitting), tuple(cards)),
             token=self._token,
             choices=list(Choice),
@@ -93,8 +73,6 @@ class EventPages:
             events=len(events),
             said={choice: sum(each is choice for each in verdicts.values()) for choice in Choice},
             precision=precision(verdicts),
-            style=self._style,
-            content_policy=self.content_policy,
         )
 
     def _card(self, event: Event, verdicts: Mapping[str, Choice]) -> EventCard:
@@ -113,20 +91,10 @@ def precision(verdicts: Mapping[str, Choice]) -> Interval | None:
 
 def write_events(folder: Path, out: Path, into_used: bool) -> int:
     """The pages, with their clips and frames, in a folder that can be put anywhere. Returns the events."""
-    events = read_events(folder)
-    target = Store(str(out))
-    before = own_files(target, into_used)
-    names = ["index.html", *(str(path.relative_to(folder)) for path in _shown_files(folder, events))]
-    pages = EventPages(folder)
-    for name in names[1:]:
-        (out / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / name, out / name)
-    count = -(-len(events) // EVENTS_A_PAGE) or 1
-    for number in range(1, count + 1):
-        name = "index.html" if number == 1 else f"events-{number}.html"
-        (out / name).write_text(pages.page("all", number), encoding="utf-8")
-        names.append(name)
-    replace_own_files(target, before, set(names))
+    events, pages = read_events(folder), EventPages(folder)
+    names = ["index.html", *(f"events-{number}.html" for number in range(2, pages_of(len(events)) + 1))]
+    files = _shown_files(folder, events)
+    write_pages(out, into_used, folder, files, names, lambda number: pages.page("all", number))
     return len(events)
 
 

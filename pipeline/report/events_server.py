@@ -1,4 +1,7 @@
-"""Events of a watch -> pages at an address of this machine, that also take what a person says of each."""
+"""Events of a watch -> pages at an address of this machine, that also take what a person says of each.
+
+What a model said in a run is shown in the same way, and takes nothing.
+"""
 
 import hmac
 import secrets
@@ -10,6 +13,7 @@ from tornado.web import Application, HTTPError, StaticFileHandler
 
 from reelproof.pipeline.inputs.events_folder import VERDICTS, read_events
 from reelproof.pipeline.report.events import SHOWN, EventPages
+from reelproof.pipeline.report.rollouts import RolloutPages
 from reelproof.pipeline.report.server import OwnNameHandler, serve_until_stopped
 from reelproof.pipeline.watching.journal import LineFile
 from reelproof.schemas.event import Choice, EventVerdict
@@ -17,13 +21,15 @@ from reelproof.schemas.event import Choice, EventVerdict
 _MOST_PAGES = 10**6
 
 
-class _Events(OwnNameHandler):
-    def initialize(self, pages: EventPages) -> None:
+class _Page(OwnNameHandler):
+    def initialize(self, pages: EventPages | RolloutPages) -> None:
         self.pages = pages
 
     def get(self) -> None:
         shown, number = self.get_query_argument("show", "all"), self.get_query_argument("page", "1")
-        if shown not in SHOWN or not (number.isascii() and number.isdigit() and int(number) < _MOST_PAGES):
+        if shown not in self.pages.shown or not (
+            number.isascii() and number.isdigit() and int(number) < _MOST_PAGES
+        ):
             raise HTTPError(404, "there is no such page")
         self.finish(self.pages.page(shown, int(number)))
 
@@ -61,7 +67,7 @@ def make_events_app(folder: Path) -> Application:
     pages = EventPages(folder, token)
     return Application(
         [
-            (r"/", _Events, {"pages": pages}),
+            (r"/", _Page, {"pages": pages}),
             (r"/verdict", _Verdict, {"pages": pages, "token": token}),
             (r"/(clips/[0-9a-f]{16}\.mp4)", _File, {"path": str(folder)}),
             (r"/(frames/[0-9a-f]{64}\.jpg)", _File, {"path": str(folder)}),
@@ -74,3 +80,21 @@ def make_events_app(folder: Path) -> Application:
 def browse_events(folder: Path, port: int, told: Callable[[str], None]) -> None:
     """Serve the events of a watch, also while it goes on, until Ctrl-C."""
     serve_until_stopped(make_events_app(folder), port, told)
+
+
+def make_rollouts_app(folder: Path) -> Application:
+    """The addresses of what a model said."""
+    pages = RolloutPages(folder)
+    return Application(
+        [
+            (r"/", _Page, {"pages": pages}),
+            (r"/(frames/[0-9a-f]{64}\.jpg)", _File, {"path": str(folder)}),
+        ],
+        content_policy=pages.content_policy,
+        log_function=lambda _: None,
+    )
+
+
+def browse_rollouts(folder: Path, port: int, told: Callable[[str], None]) -> None:
+    """Serve what a model said in a run, also while that goes on, until Ctrl-C."""
+    serve_until_stopped(make_rollouts_app(folder), port, told)

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import math
 import signal
@@ -8,10 +9,11 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from transformers import AutoModelForImageTextToText
 
+from reelproof.schemas.rollout import RolloutGroup
 from reelproof.training.batches import PromptConfig, keep_frames
 from reelproof.training.curriculum import Curriculum, CurriculumConfig
 from reelproof.training.groups import Group, shuffle_frames
-from reelproof.training.grpo import GrpoConfig, TemporalConfig
+from reelproof.training.grpo import GrpoConfig, TemporalConfig, group_advantages
 from reelproof.training.learner import Learner
 from reelproof.training.logprobs import (
     bundle_batch,
@@ -146,7 +148,13 @@ def test_components_dropped_groups_and_rollouts_are_logged_apart(model, dataset,
         assert 0 <= line["groups_without_variance"] <= line["groups"] == 2
     shown = lines(tmp_path, "rollouts.jsonl")
     assert len(shown[0]["rollouts"]) == 4
-    assert set(shown[0]["rollouts"][0]) == {"text", "reward", "components", "version"}
+    group = RolloutGroup.model_validate(shown[0])
+    rewards = torch.tensor([[each.reward for each in group.rollouts]])
+    assert [each.advantage for each in group.rollouts] == pytest.approx(group_advantages(rewards)[0].tolist())
+    assert [each.label for each in group.frames] == ["[0.0 s]", "[1.0 s]"]
+    for each in group.frames:
+        kept = (tmp_path / "frames" / f"{each.sha256}.jpg").read_bytes()
+        assert hashlib.sha256(kept).hexdigest() == each.sha256
 
 
 def test_groups_without_variance_teach_nothing_and_are_counted(model, dataset, tmp_path):

@@ -4,6 +4,7 @@ import pytest
 
 from reelproof.schemas.answers.votes import count_votes, vote
 from reelproof.schemas.question import Task
+from reelproof.schemas.rollout import RolloutGroup
 from reelproof.training.batches import PromptConfig, frame_labels
 from reelproof.training.evaluate import EvaluateConfig, evaluate_model
 from reelproof.training.evaluation_tables import constant_baseline
@@ -197,7 +198,14 @@ def test_model_is_evaluated_and_scaled_from_shards(tmp_path):
     cfg = TtsConfig(shards=shards, sampling=sampling, samples=2, strategies=("greedy", "majority"))
     outcomes = scale_test_time(dataset, model, tmp_path / "tts", cfg)
     assert [each.samples for each in outcomes] == [1, 2]
-    assert {file.name for file in (tmp_path / "tts").iterdir()} == {"tts.json", "tts.md", "tts.png"}
+    left = {file.name for file in (tmp_path / "tts").iterdir()}
+    assert left == {"tts.json", "tts.md", "tts.png", "rollouts.jsonl", "frames"}
+    kept = (tmp_path / "tts" / "rollouts.jsonl").read_text().splitlines()
+    groups = [RolloutGroup.model_validate_json(line) for line in kept]
+    assert [len(each.rollouts) for each in groups] == [2] * 8
+    assert {each.sha256 for group in groups for each in group.frames} == {
+        file.stem for file in (tmp_path / "tts" / "frames").iterdir()
+    }
     assert PromptConfig().style == "published"
 
 
