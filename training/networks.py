@@ -1,7 +1,8 @@
 """A model's folder -> a network to train, and the network -> a folder that the Auto classes load."""
 
 import inspect
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from pydantic import Field
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.fsdp import FSDPModule
 from transformers import AutoModelForImageTextToText
+from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from reelproof.schemas.settings import Settings
@@ -74,12 +76,22 @@ def checkpoint_layers(network: Any) -> None:
 
 def load_frozen(model: str, device: torch.device) -> Any:
     """The weights in float32, whole and never to change: what a policy is held near to."""
-    with ExitStack() as opened:  # else FSDP would have one process load them, and DeepSpeed share them out
-        opened.enter_context(patch_environment(fsdp_cpu_ram_efficient_loading="false"))
-        if plugin := AcceleratorState().deepspeed_plugin:
-            opened.enter_context(plugin.zero3_init_context_manager(enable=False))
+    with _whole():
         network: Any = AutoModelForImageTextToText.from_pretrained(model, dtype=torch.float32)
     return network.to(device).eval().requires_grad_(False)
+
+
+@contextmanager
+def _whole() -> Iterator[None]:
+    """Within, a process loads all weights: FSDP would have the first one do so, DeepSpeed share them out."""
+    plugin = AcceleratorState().deepspeed_plugin
+    unset_hf_deepspeed_config()  # type: ignore[no-untyped-call]  # transformers' is untyped
+    try:
+        with patch_environment(fsdp_cpu_ram_efficient_loading="false"):
+            yield
+    finally:
+        if plugin is not None:
+            plugin.set_deepspeed_weakref()
 
 
 @torch.no_grad()
