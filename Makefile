@@ -73,7 +73,7 @@ clean:
 
 .venv/.test: .venv/bin/pip pyproject.toml constraints.txt
 	$(PIP) torch
-	$(PIP) --editable ".[demo,server,train,card,s3,publish,test]"
+	$(PIP) --editable ".[demo,server,train,card,embed,s3,publish,test]"
 	$(PIP) onnxruntime pyclipper shapely
 	$(PIP) --no-deps "rapidocr-onnxruntime>=1.4,<2"  # with them, it would bring the desktop OpenCV over the headless one
 	$(BIN)/pip --disable-pip-version-check uninstall --quiet --yes torchvision  # an index's is for CUDA: a CPU torch cannot load it

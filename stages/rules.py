@@ -258,6 +258,12 @@ def _shared_rules(policy: PolicyConfig, lucky: pl.Expr) -> tuple[Rule, ...]:
             pl.col("question_duplicate_of").is_not_null() & (not policy.keep_duplicates),
             "keep_duplicates",
         ),
+        Rule(
+            "like_another_clip",
+            "its clip shows much the same as an earlier one",
+            pl.col("nearest_cosine") > policy.max_cosine,
+            "max_cosine",
+        ),
         Rule("contaminated", "a named evaluation set holds it", pl.col("contaminated")),
         Rule(
             "damaged",

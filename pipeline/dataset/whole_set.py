@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -21,6 +22,7 @@ from reelproof.stages.duplicates.near import (
     duplicate_clips_and_videos,
     duplicate_questions,
 )
+from reelproof.stages.duplicates.semantic import merged
 
 VERSION = 3
 
@@ -38,15 +40,28 @@ class NearDuplicates:
     """`video_id`, `group`: the first video of those that show nearly the same."""
 
 
+class Alike(NamedTuple):
+    """What shows much the same by its vectors: `owner` and `group` each."""
+
+    clips: pl.DataFrame
+    videos: pl.DataFrame
+
+
 def find_near_duplicates(
-    store: Store, parts: Sequence[CurrentPart], cfg: DuplicateConfig, at_once: int = QUESTIONS_AT_ONCE
+    store: Store,
+    parts: Sequence[CurrentPart],
+    cfg: DuplicateConfig,
+    alike: Alike | None = None,
+    at_once: int = QUESTIONS_AT_ONCE,
 ) -> NearDuplicates:
     """Compare all parts with each other; rows of videos that do not count any more, with nothing.
+
+    What is `alike` by its vectors goes together as well as what looks alike.
 
     Held for all parts at once are 16 bytes per frame and the ids; questions are compared so many at once, and
     wait in files until then.
     """
-    clips, videos = _same_looking(store, parts, cfg)
+    clips, videos = _going_together(_same_looking(store, parts, cfg), alike)
     with Buckets(_bucket_count(store, parts, at_once)) as buckets:
         for rows in _batches((read_asked(store, part) for part in parts), at_once):
             placed = rows.join(clips, on="clip_id", how="left", maintain_order="left")
@@ -62,18 +77,21 @@ def find_near_duplicates(
     )
 
 
-def _same_looking(
-    store: Store, parts: Sequence[CurrentPart], cfg: DuplicateConfig
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """`clip_id`, `group` of clips and `video_id`, `group` of videos that show nearly the same."""
+def _going_together(looks: Alike, alike: Alike | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`clip_id`, `group` of clips and `video_id`, `group` of videos."""
+    clips, videos = (map(merged, zip(looks, alike, strict=True))) if alike else looks
+    return clips.rename({"owner": "clip_id"}), videos.rename({"owner": "video_id"})
+
+
+def _same_looking(store: Store, parts: Sequence[CurrentPart], cfg: DuplicateConfig) -> Alike:
+    """What shows nearly the same by its frames' hashes."""
     clips, videos, phashes = Owners(), Owners(), [np.zeros(0, np.uint64)]
     for part in parts:
         frames = read_frames(store, part)
         phashes.append(as_bits(frames["phash"]))
         clips.add(frames["clip_id"])
         videos.add(frames["video_id"])
-    found = duplicate_clips_and_videos(np.concatenate(phashes), clips.owned(), videos.owned(), cfg)
-    return found[0].rename({"owner": "clip_id"}), found[1].rename({"owner": "video_id"})
+    return Alike(*duplicate_clips_and_videos(np.concatenate(phashes), clips.owned(), videos.owned(), cfg))
 
 
 class Owners:

@@ -19,6 +19,7 @@ from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.parts.whole import WholeRun, read_left
 from reelproof.pipeline.steps.answers import PROVENANCE, TRACES
 from reelproof.pipeline.steps.calibration import CALIBRATION
+from reelproof.pipeline.steps.embedding import SEMANTIC_DUPLICATES
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.questions import EDITED, QUESTIONS
 from reelproof.pipeline.steps.scores import REPEATS, SCORES
@@ -125,6 +126,8 @@ class Whole(NamedTuple):
     """`question_id`, `question_duplicate_of`, `contaminated`."""
     pools: pl.DataFrame
     """Of questions of a kind, how they do against luck."""
+    nearest: pl.DataFrame | None
+    """`clip_id`, `nearest_clip`, `nearest_cosine`, where clips have vectors."""
 
 
 def found_over_all(run: WholeRun) -> Whole:
@@ -135,7 +138,9 @@ def found_over_all(run: WholeRun) -> Whole:
         joined = repeated.join(held, on="question_id", how="left", maintain_order="left")
         blocks = blocks_in(run)
         sums = side_by_side(run.store, lambda block: _pools(run, block), blocks)
-        run.memo["found"] = Whole(joined, pool_figures(add_sums(pl.concat(sums))))
+        embedded = SEMANTIC_DUPLICATES.name in run.task.folders
+        nearest = run.table(SEMANTIC_DUPLICATES.name, "nearest") if embedded else None
+        run.memo["found"] = Whole(joined, pool_figures(add_sums(pl.concat(sums))), nearest)
     found: Whole = run.memo["found"]
     return found
 
@@ -166,6 +171,8 @@ def measured(run: WholeRun) -> pl.DataFrame:
 
 def _with(found: Whole, rows: pl.DataFrame) -> pl.DataFrame:
     joined = rows.join(found.questions, on="question_id", how="left", maintain_order="left")
+    if found.nearest is not None:
+        joined = joined.join(found.nearest, on="clip_id", how="left", maintain_order="left")
     return with_figures(joined, found.pools)
 
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from reelproof.pipeline.dataset.blocks import Block
 from reelproof.pipeline.dataset.shards import add_reasons
-from reelproof.pipeline.dataset.whole_set import VERSION, find_contaminated, find_near_duplicates
+from reelproof.pipeline.dataset.whole_set import VERSION, Alike, find_contaminated, find_near_duplicates
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.inputs.evaluation_sets import read_evaluation_sets
 from reelproof.pipeline.parts.step import Outside, WholeStep
@@ -24,6 +24,7 @@ from reelproof.pipeline.steps.decided_rows import (
     parts_of,
     verdicts_of,
 )
+from reelproof.pipeline.steps.embedding import SEMANTIC_DUPLICATES
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.questions import QUESTIONS
 from reelproof.pipeline.steps.scores import REPEATS, SCORES
@@ -48,11 +49,17 @@ class Repeats(Record):
 
 def compare_parts(run: WholeRun, cfg: DuplicateConfig) -> Repeats:
     """Leave `questions` (question_id, question_duplicate_of) and `videos` (video_id, group)."""
-    found = find_near_duplicates(run.store, current_parts(run), cfg)
+    found = find_near_duplicates(run.store, current_parts(run), cfg, _alike(run))
     run.write_table("questions", found.questions)
     run.write_table("videos", found.videos)
     repeated = found.questions["question_duplicate_of"].drop_nulls()
     return Repeats(questions=len(repeated), videos=len(found.videos))
+
+
+def _alike(run: WholeRun) -> Alike | None:
+    if SEMANTIC_DUPLICATES.name not in run.task.folders:
+        return None
+    return Alike(*(run.table(SEMANTIC_DUPLICATES.name, name) for name in Alike._fields))
 
 
 NEAR_DUPLICATES = WholeStep(
@@ -64,6 +71,7 @@ NEAR_DUPLICATES = WholeStep(
     makes=Repeats,
     leaves=lambda _: ("questions", "videos"),
     after=(FOOTAGE, CLIPS, QUESTIONS),
+    also=(SEMANTIC_DUPLICATES,),
 )
 
 
@@ -193,5 +201,5 @@ POLICY = WholeStep(
     makes=Decided,
     leaves=lambda decided: tuple(f"verdicts-{number:05d}" for number in range(decided.blocks)),
     after=(QUESTIONS, TRACES, PROVENANCE, REPEATS, NEAR_DUPLICATES, CONTAMINATION),
-    also=SCORES,
+    also=(*SCORES, SEMANTIC_DUPLICATES),
 )

@@ -72,7 +72,7 @@ def open_teacher(cfg: TeacherConfig) -> Iterator[Teacher]:
                 from reelproof.pipeline.teachers.shared_client import shared_client
                 from reelproof.pipeline.teachers.vllm_server import use_vllm_server
 
-                name, _, revision = _model_identity(cfg.model, cfg.revision).rpartition("@")
+                name, _, revision = model_identity(cfg.model, cfg.revision).rpartition("@")
                 server = stack.enter_context(use_vllm_server(cfg, name))
                 asked = _server_config(cfg, name, revision, server.url)
                 yield stack.enter_context(shared_client(asked, server.broken))
@@ -131,9 +131,9 @@ def teacher_identity(cfg: TeacherConfig) -> str:
         case ServerTeacherConfig():
             return cfg.identity
         case VllmTeacherConfig():
-            return _model_identity(cfg.model, cfg.revision) + cfg.shown_otherwise
+            return model_identity(cfg.model, cfg.revision) + cfg.shown_otherwise
         case TransformersTeacherConfig():
-            return _model_identity(cfg.model, cfg.revision)
+            return model_identity(cfg.model, cfg.revision)
 
 
 def check_teacher(cfg: TeacherConfig, needs: TeacherNeeds) -> str:
@@ -224,23 +224,20 @@ def _server_config(cfg: VllmTeacherConfig, name: str, revision: str, url: str) -
     )
 
 
-def _model_identity(model: str, revision: str | None) -> str:
+def model_identity(model: str, revision: str | None, what: str = "teacher model") -> str:
+    """`name@revision` of a folder, or of a name on the Hub. Raises TeacherUnavailable where none is there."""
     folder = Path(model).expanduser()
     if folder.is_dir():
-        return f"{folder.resolve().name}@{revision or folder_revision(folder)}"
+        return f"{folder.resolve().name}@{revision or folder_revision(folder, what)}"
     if folder.is_absolute() or model.startswith((".", "~")):
-        raise TeacherUnavailable(
-            f"teacher model {model}: no such folder; expected one with config.json in it"
-        )
+        raise TeacherUnavailable(f"{what} {model}: no such folder; expected one with config.json in it")
     return f"{model}@{revision or 'main'}"
 
 
-def folder_revision(folder: Path) -> str:
+def folder_revision(folder: Path, what: str = "teacher model") -> str:
     """12 hex digits that change with the model in a folder: names, sizes and blocks of its files."""
     if not (folder / "config.json").is_file():
-        raise TeacherUnavailable(
-            f"teacher model {folder}: no model in it; expected a folder with config.json"
-        )
+        raise TeacherUnavailable(f"{what} {folder}: no model in it; expected a folder with config.json")
     digest = hashlib.sha256()
     for path in sorted(each for each in folder.rglob("*") if each.is_file() and each.suffix in _MODEL_FILES):
         size = path.stat().st_size

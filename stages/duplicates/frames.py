@@ -99,7 +99,7 @@ def same_looking(
     edges = [
         pairs[counts / totals[pairs[:, 0]] >= min_share] for pairs, counts in _matched(owner, look, looks)
     ]
-    return _components(np.concatenate(edges) if edges else np.zeros((0, 2), np.int64), whose.ids, contained)
+    return components(np.concatenate(edges) if edges else np.zeros((0, 2), np.int64), whose.ids, contained)
 
 
 def _matched(owner: Places, look: Places, looks: Looks) -> Iterator[tuple[Places, npt.NDArray[np.int64]]]:
@@ -148,7 +148,7 @@ def _added(
     return distinct, np.bincount(place, counts, minlength=len(distinct)).astype(np.int64)
 
 
-def _components(edges: Places, ids: pl.Series, contained: bool) -> pl.DataFrame:
+def components(edges: Places, ids: pl.Series, contained: bool) -> pl.DataFrame:
     """Connected components of owners, each called by its smallest id."""
     from scipy.sparse import coo_array  # a fifth of a second, which only this is worth
     from scipy.sparse.csgraph import connected_components

@@ -1,0 +1,18 @@
+"""What a clip shows, as a point: near ones show much the same, whatever became of the pictures in between."""
+
+from reelproof.schemas.record import Record, Series
+
+
+class ClipEmbedding(Record):
+    """Of one clip, from its keyframes."""
+
+    clip_id: str
+    video_id: str
+    start_s: float
+    end_s: float
+    is_base: bool
+    """It is one of the clips that together make up its film, each second in one: its segments, or itself."""
+    encoder: str
+    """`name@revision` of the network."""
+    vector: Series
+    """Of length 1: the cosine of two clips is their product. (D,) float32"""
