@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import NamedTuple
 
+from reelproof.pipeline.commands.alike_stories import tell_alike
 from reelproof.pipeline.commands.contact_sheet import draw_contact_sheet
 from reelproof.pipeline.commands.verdict_stories import tell_question_verdict, tell_trace_verdict
 from reelproof.pipeline.disk.sealed import open_parquet
 from reelproof.pipeline.parts.part import PartInputs, PartRun
 from reelproof.pipeline.workplace import FILES, Workplace, read_records
 from reelproof.schemas.chat import ImagePart, Message
+from reelproof.schemas.clip_quality import ClipQuality
 from reelproof.schemas.edited import PLAIN, EditedQuestion
 from reelproof.schemas.footage import Clip, Footage, Span, Storyboard, joined, uncovered
 from reelproof.schemas.question import Question
@@ -103,15 +105,26 @@ def _tell_footage(footage: Footage, board: Storyboard) -> Iterator[str]:
 
 
 def tell_clip(workplace: Workplace, subject: Subject) -> Iterator[str]:
-    """A clip and its questions."""
+    """A clip, what it looks like, its questions, and what shows nearly the same."""
     run = _run(workplace, subject.part)
     clip = next(each for each in run.read("clips", Clip) if each.clip_id == subject.id)
     yield f"clip {clip.clip_id}: {clip.kind}, {_span(clip)} of video {clip.video_id}"
     yield f"  {_scenes(clip)}"
     yield f"  {len(clip.keyframes)} keyframes, {len(clip.timeline)} frames evenly spaced"
+    yield from _tell_quality(run, clip)
     for question in run.read("questions", Question):
         if question.clip_id == clip.clip_id:
             yield f"  question {question.question_id}: {question.kind}: {question.text}"
+    yield from tell_alike(workplace, subject.part, clip)
+
+
+def _tell_quality(run: PartRun, clip: Clip) -> Iterator[str]:
+    if not _is_left(run, "clip_quality"):
+        return
+    for each in run.read("clip_quality", ClipQuality):
+        if each.clip_id == clip.clip_id:
+            measured = each.model_dump(exclude={"clip_id"})
+            yield f"  {', '.join(f'{name} {value}' for name, value in measured.items())}"
 
 
 def tell_question(workplace: Workplace, subject: Subject) -> Iterator[str]:

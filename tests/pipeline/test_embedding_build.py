@@ -9,8 +9,10 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
+from reelproof.pipeline.commands.explain import explain
 from reelproof.pipeline.dag import build_dag
 from reelproof.pipeline.recipe import recipe_for_sources
+from reelproof.pipeline.workplace import open_workplace
 from reelproof.schemas.embedding import ClipEmbedding
 from reelproof.schemas.record import from_table
 from reelproof.stages.teachers.protocol import TeacherUnavailable
@@ -71,6 +73,17 @@ def test_vectors_have_length_one_and_say_who_made_them(embedded):
     for each in from_table(pq.read_table(file), ClipEmbedding):
         assert np.linalg.norm(each.vector) == pytest.approx(1, abs=1e-3)
         assert each.encoder.startswith("efficientnet-lite0@")
+
+
+def test_a_clip_is_told_with_what_is_like_it_the_nearest_first(embedded):
+    clips = left(embedded, "semantic-duplicates", "clips")["owner"]
+    one, other = (list(explain(open_workplace(str(embedded)), clip)) for clip in clips)
+    alike = [line for line in one if line.startswith("  like it: ")]
+    assert len(alike) == 3  # of four films
+    assert alike[0].startswith(f"  like it: clip {clips[1]}, [0.00, 4.00) s of ")
+    cosines = [float(line.rpartition(" ")[2]) for line in alike]
+    assert cosines == sorted(cosines, reverse=True)
+    assert any(line.startswith("  blur 0.") for line in other)
 
 
 def test_a_lower_cosine_keeps_the_first_of_what_is_alike_and_looks_at_nothing_anew(embedded):
