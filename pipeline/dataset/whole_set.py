@@ -51,8 +51,8 @@ def find_near_duplicates(
     store: Store,
     parts: Sequence[CurrentPart],
     cfg: DuplicateConfig,
-    alike: Alike | None = None,
     at_once: int = QUESTIONS_AT_ONCE,
+    alike: Alike | None = None,
 ) -> NearDuplicates:
     """Compare all parts with each other; rows of videos that do not count any more, with nothing.
 

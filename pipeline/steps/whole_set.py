@@ -49,7 +49,7 @@ class Repeats(Record):
 
 def compare_parts(run: WholeRun, cfg: DuplicateConfig) -> Repeats:
     """Leave `questions` (question_id, question_duplicate_of) and `videos` (video_id, group)."""
-    found = find_near_duplicates(run.store, current_parts(run), cfg, _alike(run))
+    found = find_near_duplicates(run.store, current_parts(run), cfg, alike=_alike(run))
     run.write_table("questions", found.questions)
     run.write_table("videos", found.videos)
     repeated = found.questions["question_duplicate_of"].drop_nulls()

@@ -38,10 +38,15 @@ def embedded(tmp_path_factory, ready) -> Path:
     (folder / "films").mkdir()
     for number in range(3):
         make_film(
-            folder / "films" / f"{number}.mp4", [Shot(7 * number + 1, 4.0, 10.0)], fps=8, size=(192, 128)
+            folder / "films" / f"{number}.mp4", [Shot(7 * number + 1, 12.0, 10.0)], fps=4, size=(192, 128)
         )
     mirror(folder / "films" / "1.mp4", folder / "films" / "mirrored.mp4")
-    sets = ("embedding={}", "questions.computed.kinds=[odd_frame]", "probes.probes=[]", "rollouts.rollouts=2")
+    sets = (
+        "embedding={}",
+        "questions.computed.kinds=[motion_half,same_picture]",
+        "probes.probes=[]",
+        "rollouts.rollouts=2",
+    )
     words = [word for each in sets for word in ("--set", each)]
     ran = reelproof("build", folder / "films", "--out", folder / "build", *words, *ready)
     assert ran.code == 0, ran.err
@@ -80,7 +85,7 @@ def test_a_clip_is_told_with_what_is_like_it_the_nearest_first(embedded):
     one, other = (list(explain(open_workplace(str(embedded)), clip)) for clip in clips)
     alike = [line for line in one if line.startswith("  like it: ")]
     assert len(alike) == 3  # of four films
-    assert alike[0].startswith(f"  like it: clip {clips[1]}, [0.00, 4.00) s of ")
+    assert alike[0].startswith(f"  like it: clip {clips[1]}, [0.00, 12.00) s of ")
     cosines = [float(line.rpartition(" ")[2]) for line in alike]
     assert cosines == sorted(cosines, reverse=True)
     assert any(line.startswith("  blur 0.") for line in other)
