@@ -65,7 +65,12 @@ LOADED_LATE = {
 HOMES = {
     "accelerate": {"training"},
     "av": {"stages.footage", "pipeline.commands.doctor", "pipeline.decoder.trial", "pipeline.export.media"},
-    "cv2": {"stages.footage", "stages.teachers.embedded.measure", "pipeline.decoder.decoding"},
+    "cv2": {
+        "stages.footage",
+        "stages.embedding.efficientnet",
+        "stages.teachers.embedded.measure",
+        "pipeline.decoder.decoding",
+    },
     "dask": {"pipeline"},
     "decord": {"stages.footage.random_access"},
     "distributed": {"pipeline"},
