@@ -12,6 +12,7 @@ TOGETHER = {
         "tests/pipeline/test_build.py",
         "tests/pipeline/test_build_survives.py",
         "tests/pipeline/test_edited_build.py",
+        "tests/pipeline/test_embedding_build.py",
         "tests/pipeline/test_explain.py",
         "tests/pipeline/test_given_build.py",
         "tests/pipeline/test_listening.py",
