@@ -122,7 +122,7 @@ def test_vllm_draws_what_the_policy_draws(url, model, processor, dataset, tmp_pa
 
 @pytest.mark.parametrize("ahead", [0, 1])
 def test_a_policy_learns_from_what_vllm_draws(url, model, processor, dataset, tmp_path, monkeypatch, ahead):
-    monkeypatch.setattr("reelproof.training.rl.load_processor", lambda *_: processor)
+    monkeypatch.setattr("reelproof.training.loop.load_processor", lambda *_: processor)
     AcceleratorState._reset_state(True)
     cfg = CFG.model_copy(update={"backend": at(url).model_copy(update={"ahead": ahead})})
     train_rl(dataset, model, tmp_path, cfg, LikesLetters())
