@@ -211,8 +211,7 @@ def _dissolves(film: _Film, others: Sequence[Transition], cfg: CutConfig) -> lis
         for start in range(0, len(firsts), _AT_ONCE):
             ends = firsts[start : start + _AT_ONCE], lasts[start : start + _AT_ONCE]
             for first, last in _hopeful(film, *ends, cfg):
-                dissolve = _dissolve(film, first, last, cfg)
-                if dissolve.score >= 1:
+                if dissolve := _dissolve(film, first, last, cfg):
                     found.append(dissolve)
     return _best_apart(found, len(film.times))
 
@@ -225,18 +224,25 @@ def _hopeful(film: _Film, firsts: np.ndarray, lasts: np.ndarray, cfg: CutConfig)
     return zip(firsts[hopeful].tolist(), lasts[hopeful].tolist(), strict=True)
 
 
-def _dissolve(film: _Film, first: int, last: int, cfg: CutConfig) -> Transition:
-    """A stretch as a dissolve; its score: how straight the way of its thumbnails, how calm it is around."""
+def _dissolve(film: _Film, first: int, last: int, cfg: CutConfig) -> Transition | None:
+    """A stretch as a dissolve, by how straight the way of its thumbnails is and how calm it is around.
+
+    None where it is none: its score would be below 1.
+    """
     stretch = film.thumbnails(slice(first, last + 1))
     way = stretch[-1] - stretch[0]
     share = (stretch - stretch[0]) @ way / float(way @ way)
-    is_gradual = np.diff(share).min() > -0.05 and np.diff(share).max() < 0.4
+    steps = np.diff(share)
+    if steps.min() <= -0.05 or steps.max() >= 0.4:
+        return None
     residual = stretch - stretch[0] - share[:, None] * way
     linearity = 1 - float(np.sqrt((residual**2).mean() / (way**2).mean()))
+    if linearity < cfg.dissolve_linearity:
+        return None
     calm = _speed_around(film, first, last) / (_size(way) / (film.times[last] - film.times[first]))
     score = min(linearity / cfg.dissolve_linearity, cfg.dissolve_calm / max(calm, 1e-6))
     at = first + int(np.argmax(share >= 0.5))
-    return Transition(first, at, last, CutKind.DISSOLVE, score if is_gradual else 0.0)
+    return Transition(first, at, last, CutKind.DISSOLVE, score) if score >= 1 else None
 
 
 def _speed_around(film: _Film, first: int, last: int, reach_s: float = 0.2) -> float:
