@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,17 +60,24 @@ def share_true(film: str, question: Question, thought: str, places: Places) -> f
     return len(held) / max(SHOT_S, len(claims))
 
 
-def answer_greedily(model: Path, asked: Sequence[Asked], places: Places) -> Answers:
-    """One completion of each question."""
+def told_truly(places: Places) -> Callable[[Asked, str], float]:
+    """A question and a thought -> the share of its claims that the world bears out."""
+    return lambda each, thought: share_true(each.film, each.question, thought, places)
+
+
+def answer_greedily(
+    model: Path, asked: Sequence[Asked], told: Callable[[Asked, str], float], max_tokens: int = MAX_TOKENS
+) -> Answers:
+    """One completion of each question; `told` is the share of a thought's claims that are true."""
     sampler = LocalSampler.load(str(model), PROMPT)
-    cfg = SamplingConfig(temperature=0.0, max_tokens=MAX_TOKENS, batch_rows=256)
+    cfg = SamplingConfig(temperature=0.0, max_tokens=max_tokens, batch_rows=256)
     said = sampler.sample([Ask(example(each)) for each in asked], cfg)
     answers = Answers([], [], [], [], [], [])
     for each, one in zip(asked, said, strict=True):
         question, read = each.question, read_completion(one.text)
         posed = Posed(question.task, question.text, question.options)
         right = strict_score(question.task, read.answer, question.answer, question.options) * read.well_formed
-        cited = share_true(each.film, question, read.thought, places)
+        cited = told(each, read.thought)
         agrees = agreement(read.thought, read.answer, posed, Conclusions()) is True
         figures = (each.film, question.kind, right, cited, agrees, right * (cited == 1) * agrees)
         for column, figure in zip(answers, figures, strict=True):

@@ -257,10 +257,11 @@ def train_verifier(file: Path, seed: int) -> Calibration:
         net.sharpness.fill_(float(tries[losses.argmin()]))
         sure, told = (logits * net.sharpness).softmax(1).max(1)
     torch.save(net.state_dict(), file)
-    return _calibration(sure, told == held_gold.flatten())
+    return calibration(sure, told == held_gold.flatten())
 
 
-def _calibration(sure: Tensor, right: Tensor) -> Calibration:
+def calibration(sure: Tensor, right: Tensor) -> Calibration:
+    """How often it was right, and how far that is from how sure it was. (N,), (N,) bool"""
     bins = (sure * 10).long().clamp(max=9)
     gaps = [
         float(

@@ -106,7 +106,7 @@ def write_report(out: Path, card: Path) -> None:
             name: {
                 "seeds": arm.seeds,
                 "rows": arm.rows,
-                **{each: _told(arm.scores[each]) for each in MEASURES},
+                **{each: mean_and_ends(arm.scores[each]) for each in MEASURES},
             }
             for name, arm in arms.items()
         },
@@ -169,8 +169,8 @@ def _votes(out: Path, name: str, seeds: Sequence[int]) -> dict[str, Any]:
     return {
         strategy: {
             key: {
-                "right": _told(scores(strategy, split)),
-                "over_greedy": _told(scores(strategy, split) - scores("greedy", split)),
+                "right": mean_and_ends(scores(strategy, split)),
+                "over_greedy": mean_and_ends(scores(strategy, split) - scores("greedy", split)),
             }
             for key, split in (("test", "test-"), ("shifted", "shifted-"))
         }
@@ -178,7 +178,8 @@ def _votes(out: Path, name: str, seeds: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _told(scores: np.ndarray) -> dict[str, float | None]:
+def mean_and_ends(scores: np.ndarray) -> dict[str, float | None]:
+    """`value`, `low` and `high` of (seeds, films); no ends of too few seeds."""
     found = crossed_interval(scores) or Interval(float(scores.mean()), np.nan, np.nan)
     return {key: None if np.isnan(each) else round(each, 4) for key, each in found._asdict().items()}
 
@@ -191,21 +192,28 @@ def _gaps(one: Arm, other: Arm) -> dict[str, Any]:
         return arm.scores[measure][[arm.seeds.index(seed) for seed in both]]
 
     gaps = {each: scores(one, each) - scores(other, each) for each in MEASURES}
-    told = {each: {**_told(gap), "by_seed": gap.mean(1).round(4).tolist()} for each, gap in gaps.items()}
+    told = {
+        each: {**mean_and_ends(gap), "by_seed": gap.mean(1).round(4).tolist()} for each, gap in gaps.items()
+    }
     return {"seeds": both, **told}
 
 
 def _traces(out: Path, seeds: Sequence[int]) -> dict[str, Any]:
     """Shares of the teacher's traces: by kind, and how many of those that a filter keeps are all true."""
-    told = [each for seed in seeds for each in json.loads((out / f"seed-{seed}" / "traces.json").read_text())]
+    files = (out / f"seed-{seed}" / "traces.json" for seed in seeds)
+    return kept_by([each for file in files for each in json.loads(file.read_text())])
+
+
+def kept_by(traces: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How many of the traces each filter keeps, and the right ones that a reason rejects, are all true."""
     wrong = {"request_failed", "unfinished", "malformed", "answer_unknown", "wrong_answer"}
-    right = [each for each in told if not wrong & {*each["balanced"]}]
+    right = [each for each in traces if not wrong & {*each["balanced"]}]
     kept = {
-        "all": told,
+        "all": traces,
         "right": right,
         "right_seen": [each for each in right if "answered_blind" not in each["balanced"]],
-        "balanced": [each for each in told if not each["balanced"]],
-        "strict": [each for each in told if not each["strict"]],
+        "balanced": [each for each in traces if not each["balanced"]],
+        "strict": [each for each in traces if not each["strict"]],
     }
     return {
         "kept": {name: {"traces": len(rows), "true": _true(rows)} for name, rows in kept.items()},
@@ -240,12 +248,12 @@ def _markdown(
             name,
             str(len(arm.seeds)),
             *([f"{arm.rows['rows']:.0f}", f"{arm.rows['true']:.3f}"] if arm.rows else ["–", "–"]),
-            *(_shown(_told(arm.scores[each])) for each in MEASURES),
+            *(in_words(mean_and_ends(arm.scores[each])) for each in MEASURES),
         ]
         for name, arm in arms.items()
     ]
     gaps = [
-        [name, str(len(found["seeds"])), *(_shown(found[each], "+") for each in MEASURES)]
+        [name, str(len(found["seeds"])), *(in_words(found[each], "+") for each in MEASURES)]
         for name, found in pairs.items()
     ]
     kept = [
@@ -258,7 +266,7 @@ def _markdown(
         for name, each in traces["of_right_rejected_by"].items()
     ]
     voted = [
-        [name, strategy, *(_shown(each[split]["over_greedy"], "+") for split in ("test", "shifted"))]
+        [name, strategy, *(in_words(each[split]["over_greedy"], "+") for split in ("test", "shifted"))]
         for name, found in votes.items()
         for strategy, each in found.items()
     ]
@@ -274,7 +282,8 @@ def _markdown(
     )
 
 
-def _shown(found: Mapping[str, float | None], sign: str = "") -> str:
+def in_words(found: Mapping[str, float | None], sign: str = "") -> str:
+    """`0.519 (0.489 to 0.548)`"""
     told = f"{found['value']:{sign}.3f}"
     return told if found["low"] is None else f"{told} ({found['low']:{sign}.3f} to {found['high']:{sign}.3f})"
 
@@ -285,7 +294,7 @@ def _plot(arms: Mapping[str, Arm], file: Path) -> None:
     for shift, (measure, colour) in zip(
         (-0.2, 0.2), (("right", "#5b8db8"), ("cited", "#c98f4e")), strict=True
     ):
-        told = [_told(arm.scores[measure]) for arm in arms.values()]
+        told = [mean_and_ends(arm.scores[measure]) for arm in arms.values()]
         errors = [0 if each["low"] is None else each["value"] - each["low"] for each in told]
         places = [place + shift for place in range(len(arms))]
         values = [each["value"] for each in told]

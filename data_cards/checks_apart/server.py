@@ -10,7 +10,7 @@ import json
 import queue
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from reelproof.data_cards.checks_apart.models import PROMPT, Verifier, asked, jpeg, load_verifier
+from reelproof.data_cards.checks_apart.models import PROMPT, Verifier, asked, jpeg
 from reelproof.data_cards.checks_apart.world import FRAME_PX
 from reelproof.schemas.draws import hash32
 from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
@@ -38,12 +38,23 @@ class _Waiting(NamedTuple):
     replies: "queue.SimpleQueue[list[str]]"
 
 
+class Reading(NamedTuple):
+    """How the teacher reads a request, and how much it may say."""
+
+    as_seen: Callable[[bytes], bytes]
+    """A frame as it is sent -> as the teacher takes it."""
+    max_tokens: int
+
+
+Believe = Callable[[bytes, str], float | None]
+"""A frame and a claim -> how sure it is that the frame bears it out; None where it cannot be judged."""
+
+
 @contextmanager
-def serve(teacher: Path, verifier: Path) -> Iterator[str]:
+def serve(teacher: Path, believe: Believe, how: Reading) -> Iterator[str]:
     """The server's address."""
     waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
     sampler = LocalSampler.load(str(teacher), PROMPT)
-    net = load_verifier(verifier)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -56,7 +67,7 @@ def serve(teacher: Path, verifier: Path) -> Iterator[str]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if body["model"] == VERIFIER:
-                self._reply(_completion(body, judge(body, net)))
+                self._reply(_completion(body, judge(body, believe)))
                 return
             mine = _Waiting(body, queue.SimpleQueue())
             waiting.put(mine)
@@ -79,7 +90,7 @@ def serve(teacher: Path, verifier: Path) -> Iterator[str]:
 
     server = Server(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    threading.Thread(target=_answer_all, args=(waiting, sampler), daemon=True).start()
+    threading.Thread(target=_answer_all, args=(waiting, sampler, how), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}/v1"
     finally:
@@ -88,16 +99,16 @@ def serve(teacher: Path, verifier: Path) -> Iterator[str]:
         server.server_close()
 
 
-def _answer_all(waiting: "queue.SimpleQueue[_Waiting | None]", sampler: LocalSampler) -> None:
+def _answer_all(waiting: "queue.SimpleQueue[_Waiting | None]", sampler: LocalSampler, how: Reading) -> None:
     for batch in itertools.count():
         together = _all_that_wait(waiting)
         if together is None:
             return
         for temperature in {each.body.get("temperature", 1.0) for each in together}:
             alike = [each for each in together if each.body.get("temperature", 1.0) == temperature]
-            asks = [Ask(_example(each.body)) for each in alike for _ in range(_count(each.body))]
+            asks = [Ask(_example(each.body, how)) for each in alike for _ in range(_count(each.body))]
             cfg = SamplingConfig(
-                temperature=temperature, max_tokens=MAX_TOKENS, batch_rows=MOST_ROWS, seed=batch
+                temperature=temperature, max_tokens=how.max_tokens, batch_rows=MOST_ROWS, seed=batch
             )
             said = iter(sampler.sample(asks, cfg))
             for each in alike:
@@ -122,21 +133,31 @@ def _count(body: dict[str, Any]) -> int:
     return int(body.get("n") or 1)
 
 
-def judge(body: dict[str, Any], net: Verifier) -> list[str]:
-    """Yes as often as the network believes that the first frame shows what is claimed."""
+def believing(net: Verifier) -> Believe:
+    """What the network believes of a claim that names a colour and its cell."""
+
+    def believe(frame: bytes, said: str) -> float | None:
+        claim = _CLAIM.search(said)
+        return net.belief(as_seen(frame), claim[1], claim[2]) if claim else None
+
+    return believe
+
+
+def judge(body: dict[str, Any], believe: Believe) -> list[str]:
+    """Yes as often as the verifier believes that the first frame shows what is claimed."""
     _, images, text = read_request(body["messages"])
-    claim = _CLAIM.search(text.partition("Claim:")[2])
-    if claim is None or not images:
+    belief = believe(images[0], text.partition("Claim:")[2]) if images else None
+    if belief is None:
         return ["<answer>unknown</answer>"] * _count(body)
-    belief = net.belief(images[0], claim[1], claim[2])
     rng = np.random.default_rng(hash32(int(body.get("seed") or 0), text))
     if not body.get("temperature"):
         return [f"<answer>{'yes' if belief >= 0.5 else 'no'}</answer>"] * _count(body)
     return [f"<answer>{'yes' if rng.random() < belief else 'no'}</answer>" for _ in range(_count(body))]
 
 
-def _example(body: dict[str, Any]):  # type: ignore[no-untyped-def]
-    labels, images, text = read_request(body["messages"])
+def _example(body: dict[str, Any], how: Reading):  # type: ignore[no-untyped-def]
+    labels, sent, text = read_request(body["messages"])
+    images = [how.as_seen(each) for each in sent]
     found = _QUESTION.search(text)
     if found is None:
         return asked("", (), labels, images)
@@ -153,11 +174,11 @@ def read_request(messages: Sequence[dict[str, Any]]) -> tuple[list[str], list[by
                 texts.append(part["text"])
             else:
                 labels.append(texts[-1] if texts else "")
-                frames.append(_as_seen(base64.b64decode(part["image_url"]["url"].partition(",")[2])))
+                frames.append(base64.b64decode(part["image_url"]["url"].partition(",")[2]))
     return labels, frames, "\n".join(texts)
 
 
-def _as_seen(image: bytes) -> bytes:
+def as_seen(image: bytes) -> bytes:
     """Frames as they are; a build's trial picture, which is larger, shrunk to a frame's size."""
     picture = Image.open(io.BytesIO(image)).convert("RGB")
     if picture.size == (FRAME_PX, FRAME_PX):

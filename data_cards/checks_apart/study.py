@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,26 @@ from reelproof.data_cards.checks_apart.measure import (
     keep,
     places_of,
     share_true,
+    told_truly,
 )
-from reelproof.data_cards.checks_apart.models import PROMPT, train_base, train_teacher, train_verifier
+from reelproof.data_cards.checks_apart.models import (
+    PROMPT,
+    load_verifier,
+    train_base,
+    train_teacher,
+    train_verifier,
+)
 from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, PLAN, plan_sha256
 from reelproof.data_cards.checks_apart.report import write_report
-from reelproof.data_cards.checks_apart.server import TEACHER, VERIFIER, serve
+from reelproof.data_cards.checks_apart.server import (
+    MAX_TOKENS,
+    TEACHER,
+    VERIFIER,
+    Reading,
+    as_seen,
+    believing,
+    serve,
+)
 from reelproof.data_cards.checks_apart.world import Film, draw_films, manifest_rows, write_film
 from reelproof.data_cards.moving_shapes.arms import Asked, read_asked, sample, write_rows
 from reelproof.data_cards.small_films import LOOKED_AT
@@ -134,7 +149,7 @@ class Seed:
 
         def trained_and_asked() -> dict[str, Any]:
             run = train_arm(self.folder, student, rows, self.base, self.number)
-            answers = answer_greedily(run, self.asked, places)._asdict()
+            answers = answer_greedily(run, self.asked, told_truly(places))._asdict()
             return {**answers, "rows": _rows_told(rows, places), "student": student}
 
         found = once(self.folder / f"arm-{name}.json", trained_and_asked)
@@ -149,11 +164,14 @@ def _mean(figures: Sequence[float]) -> float:
 def run_seed(seed: Seed) -> None:
     """Teacher, verifier, build and every arm; each is asked the held-out questions once."""
     folder, films = seed.folder, train_films(seed.number)
-    once(folder / "teacher.json", lambda: train_teacher(_load(seed.base), seed.teacher, seed.number))
+    once(folder / "teacher.json", lambda: train_teacher(load_model(seed.base), seed.teacher, seed.number))
     once(folder / "verifier.json", lambda: train_verifier(seed.verifier, seed.number)._asdict())
     every, places = seed.build("build", films, seed.teacher), places_of([*films, *held_out_films()])
     keep(folder / "traces.json", [_told(each, places) for each in every])
-    once(folder / "arm-teacher.json", lambda: answer_greedily(seed.teacher, seed.asked, places)._asdict())
+    once(
+        folder / "arm-teacher.json",
+        lambda: answer_greedily(seed.teacher, seed.asked, told_truly(places))._asdict(),
+    )
     taught: dict[tuple[str, ...], str] = {}
     for name, rows in arm_rows(every, seed.number).items():
         # Arms that a check does not set apart take the same rows in the same order: they are one student.
@@ -182,7 +200,8 @@ def spin(seed: Seed) -> None:
             teacher = seed.folder / round_name
 
 
-def _load(model: Path) -> TinyModel:
+def load_model(model: Path) -> TinyModel:
+    """A saved one, to go on from."""
     from transformers import AutoModelForImageTextToText
 
     return TinyModel(AutoModelForImageTextToText.from_pretrained(model), load_processor(str(model)))
@@ -230,12 +249,17 @@ def build(out: Path, name: str, films: Sequence[Film], teacher: Path, verifier: 
         write_film(film, folder)
     lines = [json.dumps(row) + "\n" for film in films for row in manifest_rows(film)]
     (folder / "manifest.jsonl").write_text("".join(lines))
-    with serve(teacher, verifier) as url:
-        recipe = out / f"{name}.yaml"
-        recipe.write_text(yaml.safe_dump(_recipe(folder, url, rollouts), sort_keys=False))
-        start = [sys.executable, "-c", "from reelproof.pipeline.cli import main; main()"]
-        command = [*start, "build", str(recipe), "--out", str(out / name)]
-        subprocess.run(command, check=True)  # noqa: S603 - our own command
+    with serve(teacher, believing(load_verifier(verifier)), Reading(as_seen, MAX_TOKENS)) as url:
+        run_build(out, name, _recipe(folder, url, rollouts))
+
+
+def run_build(out: Path, name: str, recipe: Mapping[str, object]) -> None:
+    """What a recipe says, in a process of its own: `out/name.yaml` -> `out/name`."""
+    file = out / f"{name}.yaml"
+    file.write_text(yaml.safe_dump(recipe, sort_keys=False))
+    start = [sys.executable, "-c", "from reelproof.pipeline.cli import main; main()"]
+    command = [*start, "build", str(file), "--out", str(out / name)]
+    subprocess.run(command, check=True)  # noqa: S603 - our own command
 
 
 def _recipe(films: Path, url: str, rollouts: int) -> dict[str, object]:

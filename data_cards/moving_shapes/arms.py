@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from reelproof.pipeline.parts.stored_frames import StoredFrames
+from reelproof.schemas.edited import EditedQuestion
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.manifest import BuildFacts, Manifest, ManifestFile
 from reelproof.schemas.policy import PolicyConfig
@@ -28,6 +29,8 @@ class Asked(NamedTuple):
     clip: Clip
     images: tuple[bytes, ...]
     traces: tuple[Trace, ...]
+    edits: tuple[str, ...] = ()
+    """Of each frame, where the question is about edited ones."""
 
 
 class ArmRows(NamedTuple):
@@ -180,18 +183,26 @@ def _read_part(build: Path, footage: Path) -> Iterator[Asked]:
     wanted = {shown.frame.sha256 for question in questions for shown in question.frames}
     file = pq.ParquetFile(footage)
     frames = dict(StoredFrames.of_footage(str(footage)).found(file, wanted))
+    edited = list(_records(build, "edited", footage.name, EditedQuestion)) if _has(build, "edited") else []
+    frames |= {each.frame.sha256: each.jpeg for question in edited for each in question.frames}
+    edits = {each.question.question_id: each.edits for each in edited}
     names = {
         row["video"]["video_id"]: row["video"]["name"] for row in file.read(columns=["video"]).to_pylist()
     }
     for question in questions:
         images = tuple(frames[shown.frame.sha256] for shown in question.frames)
         mine = tuple(traces.get(question.question_id, ()))
-        yield Asked(names[question.video_id], question, clips[question.clip_id], images, mine)
+        done = edits.get(question.question_id, ())
+        yield Asked(names[question.video_id], question, clips[question.clip_id], images, mine, done)
 
 
 def _records(build: Path, step: str, name: str, record):  # type: ignore[no-untyped-def]
     file = next(_step(build, step).glob(name.partition(".")[0] + "*.parquet"))
     return from_table(pq.read_table(file), record)
+
+
+def _has(build: Path, step: str) -> bool:
+    return any((build / "parts").glob(f"{step}-*"))
 
 
 def _step(build: Path, step: str) -> Path:

@@ -1,0 +1,48 @@
+"""Every setting of the study on real footage in one place; its hash stands in the result."""
+
+import hashlib
+import json
+from typing import NamedTuple
+
+from reelproof.data_cards.checks_apart.plan import BaseStage
+
+
+class Plan(NamedTuple):
+    """To be chosen on the development films with seeds from 100 up, before the other half's are asked."""
+
+    kind: str = "recoloured_span"
+    """Of the pipeline's questions about edited frames."""
+    repeats: int = 2
+    """Of a clip, drawn anew."""
+    hue_turn_deg: float = 60.0
+    labelled_clips: int = 6
+    """Of each film; so many more are asked of the teacher, or of students who have not seen the film."""
+    asked_clips: int = 12
+    clip_seed: int = 0
+    base_seed: int = 5
+    base_stages: tuple[BaseStage, ...] = (BaseStage(2, 32, 100), BaseStage(4, 24, 100), BaseStage(8, 16, 600))
+    """Lessons of so many flat pictures each, to name in turn."""
+    base_rate: float = 1e-3
+    labelled_traces: int = 40
+    teacher_steps: int = 150
+    teacher_rate: float = 5e-4
+    verifier_steps: int = 150
+    rollouts: int = 8
+    votes: int = 8
+    """Of the verifier on a claim."""
+    temperature: float = 1.0
+    max_tokens: int = 72
+    rows: int = 192
+    steps: int = 150
+    batch_rows: int = 16
+    rate: float = 5e-4
+
+
+PLAN = Plan()
+DEVELOPMENT_SEEDS = 100
+"""Seeds from here on are asked the development films, and stand in no report."""
+
+
+def plan_sha256() -> str:
+    """Of all settings."""
+    return hashlib.sha256(json.dumps(PLAN._asdict(), sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,148 @@
+"""What the seeds left -> study.json and study.md: every arm on films that its students never saw."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reelproof.data_cards.checks_apart.intervals import coverage
+from reelproof.data_cards.checks_apart.report import by_film, in_words, kept_by, mean_and_ends
+from reelproof.data_cards.real_footage.footage import film_of
+from reelproof.data_cards.real_footage.plan import DEVELOPMENT_SEEDS
+from reelproof.training.tables import text_table
+
+ARM_NAMES = ("sft_raw", "sft_right", "sft_curated", "sft_strict")
+ARMS = ("teacher", "sft_raw", "sft_random", *ARM_NAMES[1:])
+PAIRS = (
+    ("sft_right", "sft_raw"),
+    ("sft_curated", "sft_raw"),
+    ("sft_curated", "sft_random"),
+    ("sft_curated", "sft_right"),
+    ("sft_strict", "sft_right"),
+    ("sft_strict", "sft_curated"),
+)
+MEASURES = {
+    "right": "score of answers",
+    "cited": "claims true",
+    "agrees": "concluded",
+    "proven": "right and all true",
+}
+
+
+def write_report(out: Path, card: Path) -> None:
+    """Write the figures of the seeds of which both halves are finished, and say which are not."""
+    begun = sorted({int(each.name.split("-")[1]) for each in out.glob("seed-*-*") if each.is_dir()})
+    asked = [each for each in begun if each < DEVELOPMENT_SEEDS]
+    seeds = [each for each in asked if _is_finished(out, each)]
+    if not seeds:
+        print("no seed is finished in both halves: no report")  # noqa: T201
+        return
+    arms = {name: {each: _scores(out, name, seeds, each) for each in MEASURES} for name in ARMS}
+    rows = {name: _rows(out, name, seeds) for name in ARMS if name != "teacher"}
+    pairs = {
+        f"{one} - {other}": {each: arms[one][each] - arms[other][each] for each in MEASURES}
+        for one, other in PAIRS
+    }
+    films = arms["teacher"]["right"].shape[1]
+    few = len(seeds) < 3
+    content = {
+        "plan": json.loads((out / "plan.json").read_text()),
+        "seeds": seeds,
+        "unfinished_seeds": [each for each in asked if each not in seeds],
+        "films": films,
+        "coverage_of_95": None if few else coverage(len(seeds), films, 2000, np.random.default_rng(0)),
+        "arms": {name: {"rows": rows.get(name), **_each_told(each)} for name, each in arms.items()},
+        "differences": {name: _each_told(each) for name, each in pairs.items()},
+        "by_film": _by_film(out, arms, seeds),
+        "teacher_traces": kept_by(_traces(out, seeds)),
+        "verifier": [_found(folder / "verifier.json") for folder in _halves(out, seeds)],
+        "cpu_seconds": [_cpu_seconds(folder) for folder in _halves(out, seeds)],
+    }
+    (card / "study.json").write_text(json.dumps(content, indent=1) + "\n")
+    (card / "study.md").write_text(_markdown(arms, rows, pairs, content["teacher_traces"]))
+
+
+def _halves(out: Path, seeds: list[int]) -> list[Path]:
+    return [out / f"seed-{seed}-{half}" for seed in seeds for half in "ab"]
+
+
+def _is_finished(out: Path, seed: int) -> bool:
+    files = (folder / f"arm-{name}.json" for folder in _halves(out, [seed]) for name in ARMS)
+    return all(file.is_file() for file in files)
+
+
+def _found(file: Path) -> Any:
+    return json.loads(file.read_text())["found"]
+
+
+def _answers(out: Path, name: str, seed: int) -> tuple[list[str], dict[str, list[float]]]:
+    """The film of each question of both halves, and each measure's figures."""
+    both = [_found(folder / f"arm-{name}.json") for folder in _halves(out, [seed])]
+    films = [film_of(clip) for half in both for clip in half["films"]]
+    return films, {each: [figure for half in both for figure in half[each]] for each in MEASURES}
+
+
+def _scores(out: Path, name: str, seeds: list[int], measure: str) -> np.ndarray:
+    """(seeds, films)"""
+    held = [_answers(out, name, seed) for seed in seeds]
+    return np.stack([by_film(films, figures[measure], "") for films, figures in held])
+
+
+def _by_film(out: Path, arms: Mapping[str, Mapping[str, np.ndarray]], seeds: list[int]) -> dict[str, Any]:
+    """Film -> each arm's answers, over all seeds."""
+    films = sorted(set(_answers(out, "teacher", seeds[0])[0]))
+    means = {name: each["right"].mean(0).round(4).tolist() for name, each in arms.items()}
+    return {film: {name: mean[place] for name, mean in means.items()} for place, film in enumerate(films)}
+
+
+def _rows(out: Path, name: str, seeds: list[int]) -> dict[str, float]:
+    every = [_found(folder / f"arm-{name}.json")["rows"] for folder in _halves(out, seeds)]
+    return {key: round(float(np.mean([each[key] for each in every])), 3) for key in every[0]}
+
+
+def _traces(out: Path, seeds: list[int]) -> list[dict[str, Any]]:
+    files = (folder / "traces.json" for folder in _halves(out, seeds))
+    return [each for file in files for each in json.loads(file.read_text())]
+
+
+def _cpu_seconds(folder: Path) -> float:
+    held = [json.loads(file.read_text()) for file in folder.glob("*.json") if file.stem != "traces"]
+    return round(sum(each["cpu_seconds"] for each in held), 1)
+
+
+def _each_told(scores: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    return {measure: mean_and_ends(each) for measure, each in scores.items()}
+
+
+def _markdown(
+    arms: Mapping[str, Mapping[str, np.ndarray]],
+    rows: Mapping[str, Mapping[str, float]],
+    pairs: Mapping[str, Mapping[str, np.ndarray]],
+    traces: Mapping[str, Any],
+) -> str:
+    def figures(scores: Mapping[str, np.ndarray], sign: str = "") -> list[str]:
+        return [in_words(mean_and_ends(each), sign) for each in scores.values()]
+
+    def taken(name: str) -> list[str]:
+        return [f"{rows[name]['rows']:.0f}", f"{rows[name]['true']:.3f}"] if name in rows else ["–", "–"]
+
+    heads = list(MEASURES.values())
+    kept = [
+        [name, str(each["traces"]), f"{each['true']:.3f}"]
+        for name, each in {**traces["kept"], **traces["of_right_rejected_by"]}.items()
+        if each["traces"]
+    ]
+    return "\n".join(
+        [
+            text_table(
+                ["arm", "rows", "rows all true", *heads],
+                [[name, *taken(name), *figures(each)] for name, each in arms.items()],
+            ),
+            text_table(
+                ["paired difference", *heads], [[name, *figures(each, "+")] for name, each in pairs.items()]
+            ),
+            text_table(["traces kept by; right ones rejected for", "traces", "all true"], kept),
+        ]
+    )
