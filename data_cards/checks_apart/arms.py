@@ -35,7 +35,7 @@ VOTERS = ("sft_raw", "sft_curated")
 
 
 class Choice(NamedTuple):
-    """A trace with its question, and why each preset rejects it."""
+    """A trace with its question, and why each policy rejects it."""
 
     asked: Asked
     trace: Trace
@@ -57,13 +57,15 @@ ARMS: Mapping[str, Heed] = {
 """Arm -> whether it takes a row."""
 
 
-def choices(build: Path) -> list[Choice]:
-    """Every trace of a build's training films with the reasons of both presets."""
+BALANCED, STRICT = ({"preset": preset, "keep_duplicates": True} for preset in ("balanced", "strict"))
+
+
+def choices(build: Path, stricter: Mapping[str, object] = STRICT) -> list[Choice]:
+    """Every trace of a build's training films with the reasons of `balanced`, and of a policy beside it."""
     measured = decide_all(open_workplace(str(build))).measurements
     found = []
-    for preset in ("balanced", "strict"):
-        policy = PolicyConfig.model_validate({"preset": preset, "keep_duplicates": True})
-        decided = decide(measured, policy)
+    for policy in (BALANCED, stricter):
+        decided = decide(measured, PolicyConfig.model_validate(policy))
         found.append(
             {
                 trace_id: frozenset(reasons) - QUOTAS

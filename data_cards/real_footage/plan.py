@@ -24,7 +24,7 @@ class Plan(NamedTuple):
     """Lessons of so many flat pictures each, to name in turn."""
     base_rate: float = 1e-3
     labelled_traces: int = 40
-    teacher_steps: int = 150
+    teacher_steps: int = 100
     teacher_rate: float = 5e-4
     verifier_steps: int = 150
     rollouts: int = 8
@@ -33,7 +33,7 @@ class Plan(NamedTuple):
     temperature: float = 1.0
     max_tokens: int = 72
     rows: int = 192
-    steps: int = 150
+    steps: int = 120
     batch_rows: int = 16
     rate: float = 5e-4
 
