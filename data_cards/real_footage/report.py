@@ -1,7 +1,7 @@
 """What the seeds left -> study.json and study.md: every arm on films that its students never saw."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ PAIRS = (
     ("sft_every_claim", "sft_curated"),
     ("sft_every_claim", "sft_raw"),
 )
+Run = Sequence[Path]
+"""A seed's folders, one for each half that was learned from."""
 MEASURES = {
     "right": "score of answers",
     "cited": "claims true",
@@ -31,16 +33,21 @@ MEASURES = {
 }
 
 
-def write_report(out: Path, card: Path) -> None:
-    """Write the figures of the seeds of which both halves are finished, and say which are not."""
+def write_report(out: Path, card: Path, halves: Sequence[str] = "ab") -> None:
+    """Write the figures of the seeds that are finished, and say which are not.
+
+    `halves`: those whose films students learned from; of a seed all of them must be there.
+    """
     begun = sorted({int(each.name.split("-")[1]) for each in out.glob("seed-*-*") if each.is_dir()})
     asked = [each for each in begun if each < DEVELOPMENT_SEEDS]
-    seeds = [each for each in asked if _is_finished(out, each)]
+    seeds = [each for each in asked if _is_finished(out, each, halves)]
     if not seeds:
-        print("no seed is finished in both halves: no report")  # noqa: T201
+        print("no seed is finished: no report")  # noqa: T201
         return
-    arms = {name: {each: _scores(out, name, seeds, each) for each in MEASURES} for name in ARMS}
-    rows = {name: _rows(out, name, seeds) for name in ARMS if name != "teacher"}
+    runs = [[out / f"seed-{seed}-{half}" for half in halves] for seed in seeds]
+    folders = [folder for run in runs for folder in run]
+    arms = {name: {each: _scores(runs, name, each) for each in MEASURES} for name in ARMS}
+    rows = {name: _rows(runs, name) for name in ARMS if name != "teacher"}
     pairs = {
         f"{one} - {other}": {each: arms[one][each] - arms[other][each] for each in MEASURES}
         for one, other in PAIRS
@@ -51,60 +58,57 @@ def write_report(out: Path, card: Path) -> None:
         "plan": json.loads((out / "plan.json").read_text()),
         "seeds": seeds,
         "unfinished_seeds": [each for each in asked if each not in seeds],
+        "learned_from": list(halves),
         "films": films,
         "coverage_of_95": None if few else coverage(len(seeds), films, 2000, np.random.default_rng(0)),
         "arms": {name: {"rows": rows.get(name), **_each_told(each)} for name, each in arms.items()},
         "differences": {name: _each_told(each) for name, each in pairs.items()},
-        "by_film": _by_film(out, arms, seeds),
-        "teacher_traces": kept_by(_traces(out, seeds)),
-        "verifier": [_found(folder / "verifier.json") for folder in _halves(out, seeds)],
-        "cpu_seconds": [_cpu_seconds(folder) for folder in _halves(out, seeds)],
+        "by_film": _by_film(runs[0], arms),
+        "teacher_traces": kept_by(_traces(folders)),
+        "verifier": [_found(folder / "verifier.json") for folder in folders],
+        "cpu_seconds": [_cpu_seconds(folder) for folder in folders],
     }
     (card / "study.json").write_text(json.dumps(content, indent=1) + "\n")
     (card / "study.md").write_text(_markdown(arms, rows, pairs, content["teacher_traces"]))
 
 
-def _halves(out: Path, seeds: list[int]) -> list[Path]:
-    return [out / f"seed-{seed}-{half}" for seed in seeds for half in "ab"]
-
-
-def _is_finished(out: Path, seed: int) -> bool:
-    files = (folder / f"arm-{name}.json" for folder in _halves(out, [seed]) for name in ARMS)
-    return all(file.is_file() for file in files)
+def _is_finished(out: Path, seed: int, halves: Sequence[str]) -> bool:
+    return all(
+        (out / f"seed-{seed}-{half}" / f"arm-{name}.json").is_file() for half in halves for name in ARMS
+    )
 
 
 def _found(file: Path) -> Any:
     return json.loads(file.read_text())["found"]
 
 
-def _answers(out: Path, name: str, seed: int) -> tuple[list[str], dict[str, list[float]]]:
-    """The film of each question of both halves, and each measure's figures."""
-    both = [_found(folder / f"arm-{name}.json") for folder in _halves(out, [seed])]
-    films = [film_of(clip) for half in both for clip in half["films"]]
-    return films, {each: [figure for half in both for figure in half[each]] for each in MEASURES}
+def _answers(run: Run, name: str) -> tuple[list[str], dict[str, list[float]]]:
+    """The film of each question of a seed, and each measure's figures."""
+    parts = [_found(folder / f"arm-{name}.json") for folder in run]
+    films = [film_of(clip) for part in parts for clip in part["films"]]
+    return films, {each: [figure for part in parts for figure in part[each]] for each in MEASURES}
 
 
-def _scores(out: Path, name: str, seeds: list[int], measure: str) -> np.ndarray:
+def _scores(runs: Sequence[Run], name: str, measure: str) -> np.ndarray:
     """(seeds, films)"""
-    held = [_answers(out, name, seed) for seed in seeds]
+    held = [_answers(run, name) for run in runs]
     return np.stack([by_film(films, figures[measure], "") for films, figures in held])
 
 
-def _by_film(out: Path, arms: Mapping[str, Mapping[str, np.ndarray]], seeds: list[int]) -> dict[str, Any]:
+def _by_film(run: Run, arms: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Any]:
     """Film -> each arm's answers, over all seeds."""
-    films = sorted(set(_answers(out, "teacher", seeds[0])[0]))
+    films = sorted(set(_answers(run, "teacher")[0]))
     means = {name: each["right"].mean(0).round(4).tolist() for name, each in arms.items()}
     return {film: {name: mean[place] for name, mean in means.items()} for place, film in enumerate(films)}
 
 
-def _rows(out: Path, name: str, seeds: list[int]) -> dict[str, float]:
-    every = [_found(folder / f"arm-{name}.json")["rows"] for folder in _halves(out, seeds)]
+def _rows(runs: Sequence[Run], name: str) -> dict[str, float]:
+    every = [_found(folder / f"arm-{name}.json")["rows"] for run in runs for folder in run]
     return {key: round(float(np.mean([each[key] for each in every])), 3) for key in every[0]}
 
 
-def _traces(out: Path, seeds: list[int]) -> list[dict[str, Any]]:
-    files = (folder / "traces.json" for folder in _halves(out, seeds))
-    return [each for file in files for each in json.loads(file.read_text())]
+def _traces(folders: Sequence[Path]) -> list[dict[str, Any]]:
+    return [each for folder in folders for each in json.loads((folder / "traces.json").read_text())]
 
 
 def _cpu_seconds(folder: Path) -> float:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from reelproof.data_cards.checks_apart.arms import ARMS, BALANCED, Choice, choices, draw
+from reelproof.data_cards.checks_apart.arms import ARMS, BALANCED, Choice, Heed, choices, draw
 from reelproof.data_cards.checks_apart.measure import answer_greedily, keep
 from reelproof.data_cards.checks_apart.models import PROMPT
 from reelproof.data_cards.checks_apart.server import TEACHER, VERIFIER, Reading, serve
@@ -52,6 +52,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/study-real"))
     parser.add_argument("--films", type=Path, nargs="+", default=[Path("build/footage"), Path("build/films")])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3])
+    parser.add_argument(
+        "--halves", nargs="+", choices=list(HALVES), default=list(HALVES), help="To learn from."
+    )
     parser.add_argument("--report-only", action="store_true", help="Of the seeds that are there.")
     args = parser.parse_args()
     out = args.out.absolute()
@@ -59,12 +62,12 @@ def main() -> None:
     if not args.report_only:
         world = build_world(out, args.films)
         for seed in args.seeds:
-            for half in HALVES:
+            for half in args.halves:
                 run_half(world, seed, half)
-    write_report(out, HERE)
+    write_report(out, HERE, args.halves)
 
 
-HEEDED = {
+HEEDED: Mapping[str, Heed] = {
     "sft_raw": ARMS["sft_raw"],
     "sft_right": ARMS["sft_right"],
     "sft_curated": ARMS["sft_curated"],
@@ -213,7 +216,8 @@ def _build(world: World, folder: Path, half: str, seed: int) -> None:
                 "max_tokens": PLAN.max_tokens,
             },
         }
-        run_build(folder, "build", {**_recipe(f"{world.out}/clips/{half}/*-asked-*.mp4"), **asking})
+        taught = f"{world.out}/clips/{half}/*-asked-0[0-{PLAN.taught_clips - 1}].mp4"
+        run_build(folder, "build", {**_recipe(taught), **asking})
 
 
 def _recipe(clips: str) -> dict[str, object]:
