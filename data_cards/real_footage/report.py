@@ -13,11 +13,10 @@ from reelproof.data_cards.real_footage.footage import film_of
 from reelproof.data_cards.real_footage.plan import DEVELOPMENT_SEEDS
 from reelproof.training.tables import text_table
 
-ARMS = ("teacher", "sft_raw", "sft_random", "sft_right", "sft_curated", "sft_every_claim")
+ARMS = ("teacher", "sft_raw", "sft_right", "sft_curated", "sft_every_claim")
 PAIRS = (
     ("sft_right", "sft_raw"),
     ("sft_curated", "sft_raw"),
-    ("sft_curated", "sft_random"),
     ("sft_curated", "sft_right"),
     ("sft_every_claim", "sft_right"),
     ("sft_every_claim", "sft_curated"),

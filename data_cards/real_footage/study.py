@@ -154,12 +154,9 @@ def run_half(world: World, seed: int, half: str) -> None:
 
 def arm_rows(every: Sequence[Choice], seed: int) -> dict[str, list[Choice]]:
     """Equal rows for each arm, or as many as a filter leaves."""
-    arms = {
+    return {
         name: draw([each for each in every if heed(each)], PLAN.rows, seed) for name, heed in HEEDED.items()
     }
-    curated = {each.asked.question.question_id for each in arms["sft_curated"]}
-    same = [each for each in every if each.asked.question.question_id in curated]
-    return {**arms, "sft_random": draw(same, PLAN.rows, seed)}
 
 
 def _arm(
