@@ -10,7 +10,7 @@ from reelproof.schemas.settings import Settings
 from reelproof.schemas.written import FrameText, TextLine
 from reelproof.stages.footage.crops import Pictures
 
-VERSION = 1
+VERSION = 2
 
 _BLOCK_PX = 16
 _SAME_LEVELS = 6.0

@@ -80,6 +80,26 @@ def test_what_is_written_is_read_by_rapidocr():
     assert read.reader.startswith("rapidocr-onnxruntime@")
 
 
+def test_a_picture_that_shows_no_text_at_a_glance_is_not_enlarged_and_read():
+    pytest.importorskip("rapidocr_onnxruntime")
+    from reelproof.stages.written.rapid import RapidReader  # it needs the extra `ocr`
+
+    reader = RapidReader()
+    read: list[int] = []
+    whole = reader._ocr
+
+    def counted(shown, *given):
+        read.append(1)
+        return whole(shown, *given)
+
+    reader._ocr = counted
+    coarse = np.random.default_rng(2).integers(0, 256, (6, 9, 3), np.uint8)
+    scenery = np.asarray(Image.fromarray(coarse).resize((480, 160), Image.Resampling.BICUBIC))
+    assert (reader.read(scenery), len(read)) == ([], 0)
+    (line,) = reader.read(np.asarray(Image.open(io.BytesIO(jpeg("Hello there")))))
+    assert (line.text.replace(" ", ""), len(read)) == ("Hellothere", 1)
+
+
 def written(clip, labels: list[list[str]], **corners: float) -> dict[str, FrameText]:
     """What each frame of the timeline shows."""
     boxes = {"left": 0.1, "top": 0.1, "right": 0.5, "bottom": 0.2} | corners
