@@ -10,7 +10,7 @@ from reelproof.pipeline.commands.applied import ask, highlights
 from reelproof.pipeline.commands.audit import audit
 from reelproof.pipeline.commands.endings import UNFINISHED, tell_ending
 from reelproof.pipeline.commands.evaluate import compare, evaluate, tts
-from reelproof.pipeline.commands.options import BUILD_DIR, JSON, OVERRIDES, TRUST_RECIPE
+from reelproof.pipeline.commands.options import BUILD_DIR, JSON, OVERRIDES, TRUST_RECIPE, Seconds
 from reelproof.pipeline.commands.sharing import browse, card, export_dataset, publish_folder
 from reelproof.pipeline.commands.train import train
 from reelproof.pipeline.commands.watch import watch
@@ -125,8 +125,8 @@ def explain(build_dir: str, subject: str) -> None:
 
 @cli.command()
 @click.argument("video", type=click.Path(path_type=Path))
-@click.option("--from", "start_s", type=click.FloatRange(0), default=0.0, help="Seconds; by default 0.")
-@click.option("--to", "end_s", type=click.FloatRange(0), help="Seconds; by default the film's end.")
+@click.option("--from", "start_s", type=Seconds(0), default=0.0, help="Seconds; by default 0.")
+@click.option("--to", "end_s", type=Seconds(0), help="Seconds; by default the film's end.")
 @click.option("--frames", "count", type=click.IntRange(1, 4096), default=16, help="By default 16.")
 @click.option(
     "--box", help="LEFT,TOP,RIGHT,BOTTOM as shares of width and height: that part of each, at full size."

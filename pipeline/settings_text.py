@@ -74,7 +74,8 @@ def parse_yaml(content: bytes, where: str) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{where} is not YAML: {error}") from None
     if not isinstance(settings, dict):
-        raise UsageError(f"{where}: expected sections such as `sources:`, got {type(settings).__name__}")
+        got = "nothing" if settings is None else f"a {type(settings).__name__}"
+        raise UsageError(f"{where}: expected fields with their values, `name: value` a line, got {got}")
     return settings
 
 

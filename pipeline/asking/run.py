@@ -1,6 +1,6 @@
 """What `reelproof ask` was given -> one answer, and where a folder is named its evidence in it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,12 +40,14 @@ class Wanted(NamedTuple):
 def answer_question(
     wanted: Wanted,
     measured: Path | None,
-    out: Path | None,
     config: Path | None,
     overrides: Sequence[str],
     tell: Callable[[str], None],
-) -> Answered:
-    """Raises UsageError for what cannot be asked, TeacherUnavailable where nobody answers."""
+) -> tuple[Answered, Mapping[str, bytes]]:
+    """The answer, and the frames that were shown by their hashes.
+
+    Raises UsageError for what cannot be asked, TeacherUnavailable where nobody answers.
+    """
     cfg = read_settings(AskConfig, config, overrides)
     posed = _posed(wanted)
     film = AskedFilm(wanted.video, wanted.start_s, wanted.end_s, cfg)
@@ -59,12 +61,15 @@ def answer_question(
         tell(f"taken as {posed.task}; --task takes it as another kind of question")
     with open_teacher(named) as teacher:
         found = ask_film(film, wanted.video.name, posed, teacher, cfg, known, tell)
-    if out is not None:
-        with written_then_renamed(out / ANSWER) as stream:
-            stream.write(found.model_dump_json(indent=1).encode() + b"\n")
-        with written_then_renamed(out / SHEET) as stream:
-            stream.write(draw_evidence(found, film.jpegs))
-    return found
+    return found, film.jpegs
+
+
+def write_evidence(found: Answered, jpegs: Mapping[str, bytes], out: Path) -> None:
+    """All of an answer, and the frames that it cites on a sheet."""
+    with written_then_renamed(out / ANSWER) as stream:
+        stream.write(found.model_dump_json(indent=1).encode() + b"\n")
+    with written_then_renamed(out / SHEET) as stream:
+        stream.write(draw_evidence(found, jpegs))
 
 
 def _posed(wanted: Wanted) -> Posed:

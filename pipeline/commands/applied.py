@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reelproof.pipeline.commands.options import ANSWERER, OVERRIDES, SERVER
+from reelproof.pipeline.commands.options import ANSWERER, OVERRIDES, SERVER, Seconds
 from reelproof.pipeline.commands.run_options import CONFIG, Explained
 from reelproof.schemas.text import shown_text
 
@@ -15,7 +15,7 @@ from reelproof.schemas.text import shown_text
 @click.argument("video", type=click.Path(path_type=Path))
 @click.option(
     "--seconds",
-    type=click.FloatRange(1, 86_400),
+    type=Seconds(1, 86_400),
     default=60.0,
     show_default=True,
     help="The longest that the reel may be.",
@@ -45,6 +45,7 @@ def highlights(
     Leaves in --out: reel.mp4 with chapters and sound, chapters.txt, reel.edl and reel.otio for editors,
     sheet.png, and in highlights.md and highlights.json why each scene is in.
     """
+    from reelproof.pipeline.disk.files import make_folder
     from reelproof.pipeline.highlights.run import make_highlights, told
     from reelproof.pipeline.highlights.settings import HighlightsConfig
     from reelproof.pipeline.settings_text import read_settings
@@ -58,6 +59,7 @@ def highlights(
         model = None
     if server and not model:
         raise click.UsageError("--server serves --model; name that as well")
+    make_folder(out)
     with ExitStack() as stack:
         asked = None
         if model:
@@ -81,8 +83,8 @@ def highlights(
     metavar="KIND",
     help="What answer is wanted: numerical, boolean, open_ended, …; by default as the question begins.",
 )
-@click.option("--from", "start_s", type=click.FloatRange(0), default=0.0, help="Seconds; by default 0.")
-@click.option("--to", "end_s", type=click.FloatRange(0), help="Seconds; by default the film's end.")
+@click.option("--from", "start_s", type=Seconds(0), default=0.0, help="Seconds; by default 0.")
+@click.option("--to", "end_s", type=Seconds(0), help="Seconds; by default the film's end.")
 @click.option(
     "--measured",
     type=click.Path(path_type=Path),
@@ -114,14 +116,17 @@ def ask(
     and stay so. What the thought claims is held to the frames that it cites. The answer says how often the
     model was measured to be right on such questions, or `untested`.
     """
-    from reelproof.pipeline.asking.run import Wanted, answer_question
+    from reelproof.pipeline.asking.run import Wanted, answer_question, write_evidence
     from reelproof.pipeline.asking.told import told
+    from reelproof.pipeline.disk.files import make_folder
 
     wanted = Wanted(video, question, options, task, start_s, end_s, model, server)
-    found = answer_question(wanted, measured, out, config, overrides, partial(click.echo, err=True))
-    if as_json:
-        click.echo(found.model_dump_json(indent=1))
-        return
-    for line in told(found):
-        click.echo(shown_text(line))
-    click.echo(shown_text(f"frames: {out / 'sheet.png'}") if out else "frames: --out FOLDER draws them")
+    if out is not None:
+        make_folder(out)  # before anything is paid for
+    found, jpegs = answer_question(wanted, measured, config, overrides, partial(click.echo, err=True))
+    for line in [found.model_dump_json(indent=1)] if as_json else map(shown_text, told(found)):
+        click.echo(line)
+    if out is not None:
+        write_evidence(found, jpegs, out)
+    if not as_json:
+        click.echo(shown_text(f"frames: {out / 'sheet.png'}") if out else "frames: --out FOLDER draws them")

@@ -1,5 +1,6 @@
 """What ended a command -> one message and the exit code; what nobody expected keeps its traceback."""
 
+import errno
 import sys
 
 import click
@@ -8,6 +9,7 @@ from reelproof.pipeline.errors import BuildFailed, UsageError
 from reelproof.schemas.install import told_missing
 from reelproof.schemas.text import shown_text
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 UNFINISHED, USAGE, INTERRUPTED = 1, 2, 130
 _OF_A_NAME = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError)
 """Errors of a path that was named, and not of the disk."""
@@ -26,6 +28,12 @@ def tell_ending(error: BaseException) -> int | None:
             return _tell(str(error), USAGE)
         case BuildFailed():
             return _tell(str(error), UNFINISHED)
+        case OSError() if error.errno in _FULL:
+            return _tell(
+                f"{error.strerror} where its results go: make room, or name another --out; "
+                "what is done is kept, and the same command goes on",
+                UNFINISHED,
+            )
         case OSError() if error.filename and error.strerror:
             code = USAGE if isinstance(error, _OF_A_NAME) else UNFINISHED
             return _tell(f"{error.filename}: {error.strerror}", code)

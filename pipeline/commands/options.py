@@ -1,8 +1,24 @@
 """Options and arguments that several commands share."""
 
+import math
 from pathlib import Path
+from typing import Any
 
 import click
+
+
+class Seconds(click.FloatRange):
+    """A time or a length: a number in a range, and so not `nan`, which is in none."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Raises BadParameter for what is no such number."""
+        seconds = float(super().convert(value, param, ctx))
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return seconds
+
 
 OVERRIDES = click.option(
     "--set", "overrides", multiple=True, metavar="A.B=C", help="Override a setting; may be repeated."

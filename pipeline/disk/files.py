@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from fsspec.core import url_to_fs
 
 from reelproof.pipeline.disk.web import web_options
+from reelproof.pipeline.errors import UsageError
 from reelproof.schemas.source import VIDEO_ENDINGS, SourceFile
 
 # fmt: off
@@ -72,6 +73,14 @@ def find_videos(place: str, license_name: str) -> Found:
         else:
             skipped[outcome] += 1
     return Found(tuple(files), dict(skipped))
+
+
+def make_folder(path: Path) -> None:
+    """A folder for results, before any work is done for them. Raises UsageError where there can be none."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be a folder: {error.strerror}; name another --out") from None
 
 
 def stat_file(url: str, license_name: str) -> SourceFile:

@@ -93,4 +93,6 @@ def _records(path: Path, record: type[R]) -> Iterator[R]:
         except ValidationError as error:
             fault = error.errors()[0]
             where = ".".join(map(str, fault["loc"]))
-            raise UsageError(f"{path}, line {number}: {where and where + ': '}{fault['msg']}") from None
+            raise UsageError(
+                f"{path}, line {number}: {where and where + ': '}{fault['msg']}; mend or remove that line"
+            ) from None

@@ -109,4 +109,8 @@ def _fits(shown: str, verdict: Choice | None) -> bool:
 
 
 def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    """Empty where it is damaged: events are shown all the same."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError:
+        return {}

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from reelproof.pipeline.disk.renaming import TEMPORARY, written_then_renamed
 from reelproof.pipeline.errors import UsageError
@@ -25,6 +26,21 @@ def refuse_foreign(folder: Path) -> None:
         raise UsageError(f"{folder} holds other things and no watch; name a new --out")
 
 
+def read_watch(folder: Path) -> dict[str, Any]:
+    """What a folder's watch was begun with. Raises UsageError where nobody can read it."""
+    file = folder / WATCH
+    try:
+        held = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        held = None
+    if not isinstance(held, dict):
+        raise UsageError(
+            f"{file} cannot be read: it is damaged; with another --out the same command begins anew, and "
+            "the events that were logged stay where they are"
+        )
+    return held
+
+
 def claim(folder: Path, source: str, model: str, cfg: WatchConfig) -> str:
     """The watch's id, from all that decides its events; a new folder is begun.
 
@@ -37,7 +53,7 @@ def claim(folder: Path, source: str, model: str, cfg: WatchConfig) -> str:
     }
     file = folder / WATCH
     if file.is_file():
-        held = json.loads(file.read_text(encoding="utf-8"))
+        held = read_watch(folder)
         if differing := [name for name in own if held.get(name) != own[name]]:
             raise UsageError(
                 f"{folder} holds a watch with another {' and '.join(differing)}; name another --out, or give "

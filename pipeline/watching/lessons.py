@@ -46,7 +46,7 @@ class Lessons:
         try:
             verdicts = read_verdicts(self._folder)
         except UsageError as error:
-            self._note(f"{error}; mend or remove that line: until then no new verdict is heeded")
+            self._note(f"{error}: until then no new verdict is heeded")
             return None
         wrong = [event for event, said in verdicts.items() if said is Choice.WRONG]
         before = set(self.taught)

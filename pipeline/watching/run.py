@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
+from reelproof.pipeline.disk.files import make_folder
 from reelproof.pipeline.errors import BuildFailed, UsageError
 from reelproof.pipeline.settings_text import read_settings
 from reelproof.pipeline.teachers.kinds import TeacherConfig, named_teacher, open_teacher
@@ -53,9 +54,12 @@ def watch_source(asked: Asked, out: Path, as_json: bool, say: Say, stop: threadi
     recorder = Recorder(out, cfg.stream.recorded_s)
     source = open_source(asked.source, recorder)
     refuse_foreign(out)  # before a lock is left beside it
+    make_folder(out)
+    if asked.model != "signals" and not cfg.questions:
+        say.note(shown_text(f"{asked.model} is asked nothing: a --watch file has no `questions`"))
     lock = FileLock(out.with_name(f".{out.name}.lock"))
     try:
-        lock.acquire(timeout=0)
+        held = lock.acquire(timeout=0)
     except Timeout:
         raise UsageError(f"another watch is at work in {out}") from None
 
@@ -69,7 +73,7 @@ def watch_source(asked: Asked, out: Path, as_json: bool, say: Say, stop: threadi
     def note(text: str) -> None:
         say.note(shown_text(text))
 
-    with lock, open_teacher(_impatient(named_teacher(asked.model, asked.server))) as teacher:
+    with held, open_teacher(_impatient(named_teacher(asked.model, asked.server))) as teacher:
         watch = Watch(out, source, teacher, cfg, measured, recorder, Told(opened, closed, note))
         found = watch.run(stop).told()
     if stop.is_set() and not source.is_live:

@@ -40,6 +40,12 @@ class QuestionConfig(Settings):
     alert: tuple[str, ...] = Field(default=("yes",), min_length=1)
     """An event is where one of these is the answer, such as `yes`, or `B`."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _is_a_text(cls, given: object) -> object:
+        """A text alone is a question that wants yes or no."""
+        return {"text": given} if isinstance(given, str) else given
+
     @model_validator(mode="after")
     def _can_be_answered(self) -> Self:
         for answer in self.alert:

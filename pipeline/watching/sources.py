@@ -16,6 +16,7 @@ from reelproof.stages.footage.live import Stream
 
 SCHEMES = ("http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "srt", "udp", "tcp", "rtp")
 _PROTOCOLS = "http,https,httpproxy,tls,tcp,udp,rtp,srtp,rtsp,rtsps,rtmp,rtmps,srt,crypto,data"
+_NAME_ONE = "name a file, a folder, a stream, a camera, or - for a pipe"
 
 
 def open_source(named: str, recorder: Recorder, command: Sequence[str] = CHILD_COMMAND) -> Source:
@@ -25,6 +26,8 @@ def open_source(named: str, recorder: Recorder, command: Sequence[str] = CHILD_C
 
     Raises UsageError for what is none of these.
     """
+    if not named.strip():
+        raise UsageError(f"SOURCE is empty; {_NAME_ONE}")
     scheme = named.partition("://")[0]
     if named == "-":
         return _standard_input(recorder, command)
@@ -38,9 +41,7 @@ def open_source(named: str, recorder: Recorder, command: Sequence[str] = CHILD_C
         return Connections(named, without_secrets(named), stream, recorder, command)
     path = Path(named)
     if not path.exists():
-        raise UsageError(
-            f"{named} does not exist; name a file, a folder, a stream, a camera, or - for a pipe"
-        )
+        raise UsageError(f"{named} does not exist; {_NAME_ONE}")
     if stat.S_ISCHR(path.stat().st_mode):
         return Connections(named, named, Stream("file", format="v4l2"), recorder, command)
     return Films(path, command)

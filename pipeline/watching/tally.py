@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ _EVERY_S = 2.0
 
 
 class Tally:
-    """Counts of one run of a watch."""
+    """Counts of one run of a watch; its events are those of all runs."""
 
     def __init__(self, folder: Path, source: str, model: str) -> None:
         self._file, self._source, self._model = folder / STATUS, source, model
@@ -37,6 +37,10 @@ class Tally:
     def recall(self, tick: Tick) -> None:
         """An earlier run got as far as this."""
         self._stream_s = tick.end_s
+
+    def recall_events(self, events: Iterable[Event]) -> None:
+        """Earlier runs logged these."""
+        self._events.update(each.question for each in events)
 
     def saw(self, tick: Tick) -> None:
         """A tick was looked at."""

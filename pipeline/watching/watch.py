@@ -114,6 +114,7 @@ class Watch:
         self._films = list(self._films_log.read(WatchedFilm))
         logged = list(self._events.read(Event))
         self._logged = {each.event_id for each in logged}
+        self.tally.recall_events(logged)
         left: dict[int, set[str]] = {}
         stride_s = self._cfg.window.stride_s
         for noted in self._journal.read():

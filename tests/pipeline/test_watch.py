@@ -1,5 +1,6 @@
 """`reelproof watch`, as a user runs it: a camera that shows one place, and for a while another one."""
 
+import errno
 import json
 import os
 import re
@@ -16,10 +17,12 @@ from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.inputs.events_folder import read_verdicts, right_answer
 from reelproof.pipeline.inputs.sources import SourceError, list_sources
 from reelproof.pipeline.recipe import recipe_for_sources
+from reelproof.pipeline.watching.journal import LineFile
 from reelproof.pipeline.watching.run import Asked, Say, watch_source
 from reelproof.schemas.event import Choice, Event, EventVerdict
 from reelproof.schemas.footage import Footage
 from reelproof.schemas.question import Task
+from reelproof.schemas.record import Record
 from reelproof.stages.footage.decode import LocalVideo, Reel
 from reelproof.stages.footage.scan import FootageConfig, scan_footage
 from tests.films import Shot, make_film
@@ -77,6 +80,7 @@ def test_a_finished_watch_adds_nothing(camera, watched):
     before = (watched / "events.jsonl").read_bytes()
     assert reelproof_here("watch", camera, "--out", watched, *QUICKLY).code == 0
     assert (watched / "events.jsonl").read_bytes() == before
+    assert json.loads((watched / "status.json").read_text())["events"] == {"unusual": 1}
 
 
 def test_a_watch_that_is_killed_again_and_again_logs_each_event_once(camera, watched, tmp_path):
@@ -187,7 +191,9 @@ def test_a_verdict_tells_the_right_answer_where_it_can(watched, question, task, 
 def test_a_line_that_is_no_verdict_is_told_by_its_number(tmp_path):
     good = EventVerdict(event_id="a", verdict=Choice.RIGHT, said_at=1.0).model_dump_json()
     (tmp_path / "verdicts.jsonl").write_text(f'{good}\n{{"event_id": "b", "verdict": "right"}}\n')
-    with pytest.raises(UsageError, match=r"verdicts\.jsonl, line 2: said_at: Field required$"):
+    with pytest.raises(
+        UsageError, match=r"verdicts\.jsonl, line 2: said_at: Field required; mend or remove that line$"
+    ):
         read_verdicts(tmp_path)
 
 
@@ -218,6 +224,46 @@ def test_what_gives_no_frame_is_told_and_what_is_beside_it_is_watched(camera, tm
     found = [(each.video, each.start_s, each.film_start_s) for each in events_in(tmp_path / "two")]
     assert ("b.mp4", FOREIGN_S[0], FOREIGN_S[0]) in found
     assert ("c.mp4", 60 + FOREIGN_S[0], FOREIGN_S[0]) in found
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["", "--out", "events"], "SOURCE is empty; name a file"),
+        (["gate.mp4", "--out", "gate.mp4/events"], "Not a directory; name another --out"),
+        (["gate.mp4", "--out", "damaged"], "damaged/watch.json cannot be read"),
+        (["gate.mp4", "--out", "events", "--watch", "empty.yaml"], "expected fields with their values"),
+    ],
+)
+def test_what_cannot_be_watched_is_one_message(camera, tmp_path, monkeypatch, words, told):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(camera, "gate.mp4")
+    Path("damaged").mkdir()
+    Path("damaged/watch.json").write_text("{")
+    Path("empty.yaml").touch()
+    ran = reelproof_here("watch", *words)
+    assert (ran.code, ran.err.count("\n")) == (2, 1), ran.err
+    assert told in ran.err
+
+
+def test_a_full_disk_is_told_in_one_line_and_loses_nothing(camera, watched, tmp_path, monkeypatch):
+    write, room = LineFile.append, [45]
+
+    def append(self: LineFile, record: Record, lasting: bool = False) -> None:
+        room[0] -= 1
+        if room[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(self, record, lasting)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LineFile, "append", append)
+        ran = reelproof_here("watch", camera, "--out", tmp_path / "events", *QUICKLY)
+    assert (ran.code, ran.err.count("\n")) == (1, 1)
+    assert "No space left on device where its results go: make room" in ran.err
+    assert reelproof_here("watch", camera, "--out", tmp_path / "events", *QUICKLY).code == 0
+    assert [each.frames for each in events_in(tmp_path / "events")] == [
+        each.frames for each in events_in(watched)
+    ]
 
 
 def test_a_film_that_is_not_over_is_told_as_stopped(camera, tmp_path):

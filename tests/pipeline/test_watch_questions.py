@@ -15,10 +15,11 @@ from reelproof.pipeline.inputs.events_folder import read_events
 from reelproof.pipeline.settings_text import parse_settings
 from reelproof.pipeline.watching.measured import measured_by_task
 from reelproof.pipeline.watching.recorder import Recorder
-from reelproof.pipeline.watching.settings import WatchConfig
+from reelproof.pipeline.watching.settings import QuestionConfig, WatchConfig
 from reelproof.pipeline.watching.sources import open_source
 from reelproof.pipeline.watching.watch import Told, Watch
 from reelproof.schemas.chat import Completion, ImagePart, TextPart
+from reelproof.schemas.question import Task
 from reelproof.schemas.trace import ClaimVerdict
 from reelproof.stages.teachers.protocol import TeacherUnavailable
 from tests.films import Shot, make_film, picture
@@ -136,6 +137,11 @@ def test_what_was_not_answered_before_the_end_is_asked_by_the_next_run(camera, t
     (whole,) = watch(camera, tmp_path / "whole", Eyes())
     assert (event.start_s, event.end_s, event.votes) == (whole.start_s, whole.end_s, whole.votes)
     assert event.frames == whole.frames
+
+
+def test_a_text_alone_is_a_question_of_yes_or_no():
+    cfg = parse_settings(WatchConfig, {"questions": ["Does someone fall?"]}, (), "watch.yaml")
+    assert cfg.questions == (QuestionConfig(text="Does someone fall?", task=Task.BOOLEAN, alert=("yes",)),)
 
 
 @pytest.mark.parametrize(
