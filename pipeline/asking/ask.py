@@ -1,22 +1,24 @@
-"""A question about a film -> an answer with its evidence: few frames first, more where votes split."""
+"""A question about a film -> an answer with its evidence: few frames first, more where that fails."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from reelproof.pipeline.asking.film import AskedFilm
-from reelproof.pipeline.asking.rollouts import answers_to, judged_claims
+from reelproof.pipeline.asking.rollouts import answers_to, are_borne_out, judged_claims
 from reelproof.pipeline.asking.settings import AskConfig
 from reelproof.schemas.answered import Answered, AskingCost, LookedAt
+from reelproof.schemas.answers.amounts import lenient_amount
 from reelproof.schemas.answers.conclusion import Posed
+from reelproof.schemas.answers.places import Interval, lenient_spans
 from reelproof.schemas.answers.votes import leading_share, says_the_same, vote
 from reelproof.schemas.chat import ChatRequest, Completion
 from reelproof.schemas.event import Measured
 from reelproof.schemas.footage import Clip, ClipKind, FrameRef, Span
-from reelproof.schemas.question import Question, QuestionSource, ShownFrame
+from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
 from reelproof.schemas.trace import Case, JudgedClaim, Trace
 from reelproof.stages.answers.traces import ClipQuestion
-from reelproof.stages.footage.nearer import even_times, nearer_times
+from reelproof.stages.footage.nearer import closer_times, even_times, gaps_around, nearer_times
 from reelproof.stages.teachers.protocol import Teacher
 
 
@@ -27,6 +29,8 @@ class _Look(NamedTuple):
     cited: Sequence[float]
     """Of the times shown, those that its thought cites."""
     seen: LookedAt
+    claims: tuple[JudgedClaim, ...]
+    """Of that thought, held to the frames that it cites."""
 
 
 class Counting:
@@ -55,28 +59,31 @@ def ask_film(
     measured: Measured | None,
     tell: Callable[[str], None],
 ) -> Answered:
-    """Look until the votes agree, or the most frames are shown. Raises TeacherUnavailable, UsageError."""
+    """Look until an answer holds up, or the most frames are shown. Raises TeacherUnavailable, UsageError."""
     began = time.perf_counter()
     counting = Counting(teacher)
     looks: list[_Look] = []
-    is_settled = False
-    for count in frame_counts(cfg):
-        times_s = _times(film.span, looks, count)
-        if looks and len(times_s) <= len(looks[-1].seen.times_s):
-            break  # there is nothing more to see
+
+    def look(times_s: Sequence[float]) -> _Look:
         looks.append(_look(film, times_s, posed, counting, cfg))
         seen = looks[-1].seen
         said = seen.answer or "no answer"
-        tell(f"{len(times_s)} frames: {said}, said by {seen.agreed_share:.0%} of the votes")
-        is_settled = _is_settled([each.seen for each in looks], posed, cfg)
+        tell(f"{len(seen.times_s)} frames: {said}, said by {seen.agreed_share:.0%} of the votes")
+        return looks[-1]
+
+    is_settled, wide = False, None
+    for count in frame_counts(cfg):
+        times_s = _times(film.span, wide, count)
+        if wide and len(times_s) <= len(wide.seen.times_s):
+            break  # there is nothing more to see
+        wide = look(times_s)
+        is_settled = _holds(wide, cfg)
+        if is_settled and count < cfg.most_frames and (gaps := _named_gaps(posed, wide)):
+            closer = look(closer_times(times_s, gaps, cfg.closer_frames))
+            is_settled = _holds(closer, cfg) and _is_within(_moments(posed, closer.seen.answer), gaps)
         if is_settled:
             break
     last = looks[-1]
-    speaker = last.speaker
-    claims: tuple[JudgedClaim, ...] = ()
-    if speaker:
-        case = Case(last.about.clip, last.about.question, (speaker,))
-        claims = judged_claims([case], counting, cfg.claims, cfg.min_belief, film.jpegs)
     return Answered(
         video=name,
         video_id=film.video_id,
@@ -87,8 +94,8 @@ def ask_film(
         options=tuple(posed.options),
         answer=last.seen.answer,
         is_settled=is_settled,
-        thought=speaker.thought if speaker else "",
-        claims=claims,
+        thought=last.speaker.thought if last.speaker else "",
+        claims=last.claims,
         shown=tuple(each.frame for each in last.about.question.frames),
         cited=tuple(last.cited),
         looks=tuple(each.seen for each in looks),
@@ -113,20 +120,40 @@ def frame_counts(cfg: AskConfig) -> Iterator[int]:
     yield cfg.most_frames
 
 
-def _times(span: Span, looks: Sequence[_Look], count: int) -> list[float]:
+def _times(span: Span, before: _Look | None, count: int) -> list[float]:
     """Evenly first; then what was shown, and more next to what of it was cited; evenly where nothing was."""
-    before = looks[-1].seen.times_s if looks else ()
-    times_s = nearer_times(before, looks[-1].cited, count - len(before)) if looks else []
-    return times_s if len(times_s) > len(before) else even_times(span, count)
+    shown = before.seen.times_s if before else ()
+    times_s = nearer_times(shown, before.cited, count - len(shown)) if before else []
+    return times_s if len(times_s) > len(shown) else even_times(span, count)
 
 
-def _is_settled(looks: Sequence[LookedAt], posed: Posed, cfg: AskConfig) -> bool:
-    now = looks[-1]
-    if now.answer is None or now.agreed_share < cfg.agreed_share:
-        return False
-    if not cfg.steady or cfg.first_frames == cfg.most_frames:
-        return True
-    return len(looks) > 1 and _says(posed, looks[-2].answer, now.answer)
+def _holds(look: _Look, cfg: AskConfig) -> bool:
+    """Whether enough votes agree, and the frames bear out what is claimed for it."""
+    return (
+        look.seen.answer is not None
+        and look.seen.agreed_share >= cfg.agreed_share
+        and are_borne_out(look.claims)
+    )
+
+
+def _moments(posed: Posed, answer: str | None) -> list[float]:
+    """Times that the answer names; of a number, only citations tell whether it is one."""
+    if answer is None:
+        return []
+    if posed.task is Task.TEMPORAL_GROUNDING:
+        return [end for span in lenient_spans(answer) or () for end in span]
+    amount = lenient_amount(answer) if posed.task is Task.REGRESSION else None
+    return [amount.value] if amount else []
+
+
+def _named_gaps(posed: Posed, look: _Look) -> list[Interval]:
+    """Between which shown frames the answer's moments lie, where its thought cites a frame at one of them."""
+    gaps = gaps_around(look.seen.times_s, _moments(posed, look.seen.answer))
+    return gaps if any(end in look.cited for gap in gaps for end in gap) else []
+
+
+def _is_within(moments: Sequence[float], gaps: Sequence[Interval]) -> bool:
+    return bool(moments) and all(any(gap[0] <= each <= gap[1] for gap in gaps) for each in moments)
 
 
 def _says(posed: Posed, one: str | None, other: str | None) -> bool:
@@ -145,7 +172,9 @@ def _look(film: AskedFilm, times_s: Sequence[float], posed: Posed, teacher: Teac
     cited = [each.time_s for each in frames if speaker and _is_cited(each, speaker)]
     shown = tuple(each.time_s for each in frames)
     seen = LookedAt(times_s=shown, votes=answers, answer=answer, agreed_share=share)
-    return _Look(about, speaker, cited, seen)
+    case = Case(about.clip, about.question, (speaker,) if speaker else ())
+    claims = judged_claims([case], teacher, cfg.claims, cfg.min_belief, film.jpegs) if speaker else ()
+    return _Look(about, speaker, cited, seen, claims)
 
 
 def _is_cited(frame: FrameRef, trace: Trace) -> bool:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from reelproof.schemas.trace import Case, JudgedClaim, Trace
+from reelproof.schemas.trace import Case, ClaimVerdict, ControlKind, JudgedClaim, Trace
 from reelproof.stages.answers.claims import ClaimConfig, verify_claims
 from reelproof.stages.answers.provenance import claims_of_traces
 from reelproof.stages.answers.traces import ClipQuestion, RolloutConfig, read_trace, rollout_request
 from reelproof.stages.teachers.protocol import Teacher, complete_all
+
+_BORNE_OUT = (ClaimVerdict.GROUNDED, ClaimVerdict.UNTESTED)
 
 
 def answers_to(
@@ -20,6 +22,18 @@ def answers_to(
     requests = [rollout_request(about, teacher.model, place, cfg) for place in places]
     completions = complete_all(teacher, requests, jpegs)
     return [read_trace(about.question, each, completions[each.request_id]) for each in requests]
+
+
+def are_borne_out(claims: Sequence[JudgedClaim]) -> bool:
+    """Whether some claim holds, or at least none is denied: what nobody can judge denies nothing."""
+    return any(each.verdict in _BORNE_OUT for each in claims) or not any(map(_is_denied, claims))
+
+
+def _is_denied(claim: JudgedClaim) -> bool:
+    """By the frames that it cites, or as true of another clip: what lasts looks alike for a while."""
+    if claim.verdict is ClaimVerdict.CONTROL_BELIEVED:
+        return claim.control is ControlKind.OTHER_CLIP
+    return claim.verdict is ClaimVerdict.UNGROUNDED
 
 
 def judged_claims(

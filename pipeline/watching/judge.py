@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from reelproof.pipeline.asking.rollouts import answers_to, judged_claims
+from reelproof.pipeline.asking.rollouts import answers_to, are_borne_out, judged_claims
 from reelproof.pipeline.watching.settings import QuestionConfig, WatchConfig
 from reelproof.schemas.answers.conclusion import Posed
 from reelproof.schemas.answers.normalise import normalise
@@ -11,13 +11,12 @@ from reelproof.schemas.answers.scores import is_right, lenient_score
 from reelproof.schemas.answers.votes import cannot_be_caught, count_votes, vote
 from reelproof.schemas.footage import Clip, ClipKind, CutKind, FrameRef, Scene
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame
-from reelproof.schemas.trace import Case, ClaimVerdict, ControlKind, JudgedClaim, Trace
+from reelproof.schemas.trace import Case, JudgedClaim, Trace
 from reelproof.stages.answers.traces import ClipQuestion, RolloutConfig
 from reelproof.stages.teachers.protocol import Teacher
 
 _LEAST_SCORE = 0.5
 """Of a graded answer against one that alerts."""
-_BORNE_OUT = (ClaimVerdict.GROUNDED, ClaimVerdict.UNTESTED)
 
 
 class Window(NamedTuple):
@@ -72,7 +71,7 @@ def judge_window(window: Window, asked: QuestionConfig, teacher: Teacher, cfg: W
         votes=votes,
         belief=belief,
         margin=round(shares[0] - (shares[1] if len(shares) > 1 else 0.0), 4) if shares else 0.0,
-        is_borne_out=_is_borne_out(claims),
+        is_borne_out=are_borne_out(claims),
         thought=speaker.thought if speaker else "",
         claims=claims,
     )
@@ -85,18 +84,6 @@ def alerts(asked: QuestionConfig, answer: str) -> bool:
         is_right(asked.task, lenient_score(asked.task, answer, gold, asked.options), _LEAST_SCORE)
         for gold in golds
     )
-
-
-def _is_borne_out(claims: Sequence[JudgedClaim]) -> bool:
-    """Whether some claim holds, or at least none is denied: what nobody can judge denies nothing."""
-    return any(each.verdict in _BORNE_OUT for each in claims) or not any(map(_is_denied, claims))
-
-
-def _is_denied(claim: JudgedClaim) -> bool:
-    """By the frames that it cites, or as true of what is usual there: what lasts looks alike for a while."""
-    if claim.verdict is ClaimVerdict.CONTROL_BELIEVED:
-        return claim.control is ControlKind.OTHER_CLIP
-    return claim.verdict is ClaimVerdict.UNGROUNDED
 
 
 def _batches(cfg: WatchConfig) -> Iterator[range]:

@@ -1,9 +1,10 @@
-"""Times at which a film was looked at, and which of them a thought cited -> the times to look at next."""
+"""Times at which a film was looked at, and what was cited or answered -> the times to look at next."""
 
 from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from reelproof.schemas.answers.places import Interval
 from reelproof.schemas.footage import Span
 
 
@@ -32,6 +33,23 @@ def nearer_times(shown: Sequence[float], cited: Collection[float], more: int) ->
     if not most:
         return list(shown)
     return sorted({*shown, *_within([gap for gap in gaps if gap.cited == most], more)})
+
+
+def gaps_around(shown: Sequence[float], moments: Collection[float]) -> list[Interval]:
+    """Where two neighbours of `shown` have one of the moments between them, or at an end."""
+    pairs = pairwise(sorted(shown))
+    return [Interval(*gap) for gap in pairs if any(gap[0] <= each <= gap[1] for each in moments)]
+
+
+def closer_times(shown: Sequence[float], gaps: Sequence[Interval], count: int) -> list[float]:
+    """The ends of these gaps, a quarter of `count` between them, and of the others as many as there is room
+    for, evenly: enough of the rest to tell what is usual there.
+    """
+    inside = _within([_Gap(*gap, 0) for gap in gaps], count // 4)
+    near = {*inside, *(end for gap in gaps for end in gap)}
+    others = [each for each in sorted(shown) if each not in near]
+    room = min(max(count - len(near), 0), len(others))
+    return sorted({*near, *(others[int((place + 0.5) * len(others) / room)] for place in range(room))})
 
 
 def _within(gaps: Sequence[_Gap], count: int) -> Iterator[float]:

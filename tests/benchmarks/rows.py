@@ -41,12 +41,14 @@ class Timed(NamedTuple):
 
 def at_least(value: float, goal: float, unit: str, against: str) -> Row:
     """A row that holds from `goal` up."""
-    return Row(value=round(value, 3), unit=unit, goal=f">= {goal}", holds=value >= goal, against=against)
+    holds = bool(value >= goal)  # of numpy's numbers, too
+    return Row(value=round(float(value), 3), unit=unit, goal=f">= {goal}", holds=holds, against=against)
 
 
 def at_most(value: float, goal: float, unit: str, against: str) -> Row:
     """A row that holds up to `goal`."""
-    return Row(value=round(value, 3), unit=unit, goal=f"<= {goal}", holds=value <= goal, against=against)
+    holds = bool(value <= goal)
+    return Row(value=round(float(value), 3), unit=unit, goal=f"<= {goal}", holds=holds, against=against)
 
 
 def timed(call: Callable[[], object]) -> Timed:

@@ -33,14 +33,14 @@ class Scripted:
 
     model = "scripted@1"
 
-    def __init__(self, *answers: str) -> None:
-        self.answers, self.shown = list(answers), []
+    def __init__(self, *answers: str, believes: bool = True) -> None:
+        self.answers, self.shown, self.believes = list(answers), [], believes
 
     def complete(self, requests, frames):
         for each in requests:
             assert all(sha256 in frames for sha256 in each.images)
             is_claim = "Claim: " in each.messages[0].content[-1].text
-            answer = "yes" if is_claim else self.answers.pop(0)
+            answer = ("yes" if self.believes else "no") if is_claim else self.answers.pop(0)
             if not is_claim:
                 self.shown.append(len(each.images))
             text = f"<think>It moves at [2.2 s].</think><answer>{answer}</answer>"
@@ -54,12 +54,14 @@ class Scripted:
             )
 
 
-def asked(film: Path, *answers: str, **cfg: object) -> tuple[Answered, Scripted]:
-    teacher, settings = Scripted(*answers), AskConfig(**cfg)
+def asked(
+    film: Path, *answers: str, task: Task = Task.BOOLEAN, believes: bool = True, **cfg: object
+) -> tuple[Answered, Scripted]:
+    teacher, settings = Scripted(*answers, believes=believes), AskConfig(**cfg)
     found = ask_film(
         AskedFilm(film, 0.0, None, settings),
         film.name,
-        Posed(Task.BOOLEAN, "Is there a cut?"),
+        Posed(task, "Is there a cut?"),
         teacher,
         settings,
         None,
@@ -68,24 +70,53 @@ def asked(film: Path, *answers: str, **cfg: object) -> tuple[Answered, Scripted]
     return found, teacher
 
 
-def test_frames_are_added_until_votes_agree_and_stay_so(film):
-    found, teacher = asked(film, *["yes", "no", "yes", "no"], *["no"] * 8, first_frames=4)
-    assert teacher.shown == [4] * 4 + [6] * 4 + [9] * 4
+def test_frames_are_added_until_votes_agree(film):
+    found, teacher = asked(film, *["yes", "no", "yes", "no"], *["no"] * 4, first_frames=4)
+    assert teacher.shown == [4] * 4 + [6] * 4
     assert (found.answer, found.is_settled) == ("no", True)
-    assert [each.agreed_share for each in found.looks] == [0.5, 1.0, 1.0]
-    assert found.cost.frames_shown == 4 + 6 + 9
-    assert found.cost.prompt_tokens >= 12 * 100
+    assert [each.agreed_share for each in found.looks] == [0.5, 1.0]
+    assert found.cost.frames_shown == 4 + 6
+    assert found.cost.prompt_tokens >= 8 * 100
 
 
 def test_more_frames_lie_next_to_what_was_cited(film):
-    found, _ = asked(film, *["yes"] * 8, first_frames=10)
+    found, _ = asked(film, *["yes", "no"] * 2, *["yes"] * 4, first_frames=10)
     first, second = (set(each.times_s) for each in found.looks)
     assert first < second
     assert all(abs(each - 2.2) < 6.8 for each in second - first)
 
 
+def test_frames_are_added_until_they_bear_out_what_is_claimed(film):
+    found, teacher = asked(film, *["yes"] * 8, first_frames=10, most_frames=15, believes=False)
+    assert teacher.shown == [10] * 4 + [15] * 4
+    assert [each.verdict for each in found.claims] == ["ungrounded"]
+    assert not found.is_settled
+
+
+@pytest.mark.parametrize(
+    ("closer", "shown"),
+    [(["3.2"] * 4, [10] * 4 + [8] * 4), (["9.9"] * 4 + ["3"] * 8, [10] * 4 + [8] * 4 + [15] * 4)],
+)
+def test_a_moment_is_looked_at_more_closely_and_has_to_be_found_there_again(film, closer, shown):
+    task = Task.REGRESSION
+    found, teacher = asked(
+        film, *["3"] * 4, *closer, first_frames=10, most_frames=15, closer_frames=8, task=task
+    )
+    assert teacher.shown == shown
+    assert found.is_settled
+    wide, near = found.looks[0].times_s, found.looks[1].times_s
+    assert [each for each in wide if each in near][:2] == [2.2, 6.8]
+    assert len([each for each in near if 2.2 < each < 6.8]) == 2
+    assert found.answer == ("3.2" if len(closer) == 4 else "3")
+
+
+def test_a_number_of_something_else_is_no_moment(film):
+    found, teacher = asked(film, *["30"] * 4, first_frames=10, task=Task.REGRESSION)
+    assert (teacher.shown, found.is_settled) == ([10] * 4, True)
+
+
 def test_votes_that_never_agree_end_with_the_most_frames_and_say_so(film):
-    found, teacher = asked(film, *["yes", "no"] * 4, first_frames=2, most_frames=3, steady=False)
+    found, teacher = asked(film, *["yes", "no"] * 4, first_frames=2, most_frames=3)
     assert teacher.shown == [2] * 4 + [3] * 4
     assert not found.is_settled
 
@@ -96,7 +127,7 @@ def test_one_look_is_enough_where_more_is_not_wanted(film):
 
 
 def test_looks_grow_by_half():
-    assert list(frame_counts(AskConfig())) == [16, 24, 36, 54, 64]
+    assert list(frame_counts(AskConfig())) == [20, 30, 45, 64]
 
 
 def test_signals_answers_what_it_can_measure_with_its_evidence(film, tmp_path):
@@ -177,6 +208,8 @@ def test_wrong_values_are_one_message(film, tmp_path):
         ([film, "Why?", "--task", "essay"], "there are multiple_choice, numerical"),
         ([film, "Why?", "--from", "50"], "it is 45.00 s long"),
         ([film, "Why?", "--set", "first_frames=99"], "above most_frames"),
+        ([film, "Why?", "--from", "nan"], "is not a number"),
+        ([film, "Why?", "--out", film], "File exists; name another --out"),
         ([film, "Why?", "--measured", tmp_path], "no evaluation"),
         ([film, "Why?", "--measured", tmp_path / "eval"], "signals is asked here"),
         ([film, "Why?", "--model", "./nowhere"], "no such folder"),
