@@ -24,8 +24,14 @@ EXAMPLE = example_of(rl_row(0).model_dump(mode="python"))  # frames at 0 and 1 s
 
 
 class HalfJudge:
+    belief = 0.5
+
     def evidence(self, cases):
-        return [0.5 for _ in cases]
+        return [self.belief for _ in cases]
+
+
+class NoJudge(HalfJudge):
+    belief = 0.0
 
 
 def components(text, cfg=None, verifier=None, example=EXAMPLE):
@@ -171,6 +177,8 @@ def test_gate_lets_an_answer_count_only_on_checked_evidence():
     closed = score_completions([(EXAMPLE, text)], RewardConfig(gate_accuracy=True), HalfJudge())[0]
     ajar = score_completions([(EXAMPLE, text)], RewardConfig(gate_accuracy=True, gate=0.5), HalfJudge())[0]
     assert (closed.components["accuracy"], closed.right, ajar.components["accuracy"]) == (0, 1, 1)
+    unbelieved = score_completions([(EXAMPLE, text)], RewardConfig(gate_accuracy=True), NoJudge())[0]
+    assert (unbelieved.components["accuracy"], unbelieved.right) == (0, 1)
 
 
 def test_gate_lets_an_answer_count_only_where_the_thought_speaks_for_it():

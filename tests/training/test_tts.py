@@ -17,7 +17,9 @@ from reelproof.training.tts_settings import TtsConfig
 from tests.tiny_training import jpeg, rl_row, write_model, write_rl
 
 EXAMPLE = example_of(rl_row(0).model_dump())  # the answer is B, green
-THOUGHT = {"B": "So green.", "A": "So red.", "C": "So blue."}
+THOUGHT = {"B": "So green.", "A": "So red.", "C": "So blue.", "a": "So green."}
+"""What is said before each letter; `a` is an A whose thought speaks for B, and the likeliest."""
+LOGPROB = {"a": -0.05, "B": -0.1}
 
 
 class Scripted:
@@ -33,8 +35,8 @@ class Scripted:
             self.place += 1
             self.frames.append(len(ask.example.images))
             self.tails.append(ask.tail)
-            text = f"<think>{THOUGHT[letter]}</think><answer>{letter}</answer>"
-            said.append(Said(ask.tail + text, (), 5, -0.1 if letter == "B" else -3.0, True, 0.5))
+            text = f"<think>{THOUGHT[letter]}</think><answer>{letter.upper()}</answer>"
+            said.append(Said(ask.tail + text, (), 5, LOGPROB.get(letter, -3.0), True, 0.5))
         return said
 
 
@@ -60,6 +62,7 @@ def outcome(strategy, script, examples=(EXAMPLE,), **changes):
         ("weighted_logprob", "AAABB", 1),
         ("weighted_evidence", "AAAAB", 1),
         ("best_of_n", "AAAAB", 1),
+        ("best_of_n", "aaaaB", 1),
         ("early_stop", "BBBAA", 1),
         ("early_stop", "AAABB", 0),
     ],
