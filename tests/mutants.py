@@ -22,6 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.films import FOOTAGE
+
 ROOT = Path(__file__).parents[1]
 TABLE = Path(__file__).with_suffix(".tsv")
 AT_ONCE = 2
@@ -108,7 +110,7 @@ def read_mutants() -> list[Mutant]:
 
 
 def copied(folder: Path) -> Path:
-    """The tree as git sees it, compiled: what is planted later is newer than its compiled file."""
+    """The tree as git sees it, compiled, for what is planted is newer than its compiled file; and footage."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
     for name in listed.splitlines():
@@ -116,6 +118,9 @@ def copied(folder: Path) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
     compileall.compile_dir(folder, quiet=2)
+    if FOOTAGE.exists():  # without it, some tests are skipped, and find nothing
+        (folder / "build").mkdir()
+        (folder / "build/footage").symlink_to(FOOTAGE)
     return folder
 
 
