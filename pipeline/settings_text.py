@@ -75,7 +75,7 @@ def parse_yaml(content: bytes, where: str) -> dict[str, Any]:
         raise UsageError(f"{where} is not YAML: {error}") from None
     if not isinstance(settings, dict):
         got = "nothing" if settings is None else f"a {type(settings).__name__}"
-        raise UsageError(f"{where}: expected fields with their values, `name: value` a line, got {got}")
+        raise UsageError(f"{where}: expected sections or fields, `name: value` a line, got {got}")
     return settings
 
 

@@ -38,7 +38,7 @@ SLIPS = [
     ("build empty --out out", "nothing is there; name a folder, glob or file with videos"),
     ("build texts --out out", "no file there is a video (1 not_video)"),
     ("build open.yaml --out out", "open.yaml is not YAML"),
-    ("build list.yaml --out out", "expected sections such as `sources:`, got list"),
+    ("build list.yaml --out out", "expected sections or fields, `name: value` a line, got a list"),
     ("build binary.yaml --out out", "binary.yaml is not YAML"),
     ("build key.yaml --out out", "polcy: there is no such field (did you mean policy?)"),
     ("build type.yaml --out out", "parts.videos: got 'many'"),

@@ -232,7 +232,7 @@ def test_what_gives_no_frame_is_told_and_what_is_beside_it_is_watched(camera, tm
         (["", "--out", "events"], "SOURCE is empty; name a file"),
         (["gate.mp4", "--out", "gate.mp4/events"], "Not a directory; name another --out"),
         (["gate.mp4", "--out", "damaged"], "damaged/watch.json cannot be read"),
-        (["gate.mp4", "--out", "events", "--watch", "empty.yaml"], "expected fields with their values"),
+        (["gate.mp4", "--out", "events", "--watch", "empty.yaml"], "expected sections or fields"),
     ],
 )
 def test_what_cannot_be_watched_is_one_message(camera, tmp_path, monkeypatch, words, told):
