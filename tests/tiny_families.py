@@ -23,7 +23,7 @@ from transformers import (
     SmolVLMProcessor,
 )
 
-from reelproof.training.tiny_model import CHAT_TEMPLATE, TinyModelConfig, train_tokenizer
+from reelproof.data_cards.tiny_model import CHAT_TEMPLATE, TinyModelConfig, train_tokenizer
 from tests.tiny_qwen import FAMILIES as QWENS
 from tests.tiny_qwen import frame_px, tiny_qwen_processor, write_tiny_qwen
 

@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 import torch
 from PIL import Image as Picture
 
+from reelproof.data_cards.tiny_model import TinyModelConfig, build_tiny_model, save_tiny_model
 from reelproof.schemas.question import QuestionSource, Task
 from reelproof.schemas.record import Record, to_table
 from reelproof.schemas.sample import ChatMessage, ChatPart, DpoSample, Image, RlSample, Row, SftSample
 from reelproof.training.networks import LoraSettings
 from reelproof.training.shards import Example
-from reelproof.training.tiny_model import TinyModelConfig, build_tiny_model, save_tiny_model
 from tests.published import write_manifest
 
 COLOURS = ("red", "green", "blue", "yellow")

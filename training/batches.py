@@ -14,7 +14,7 @@ from PIL import Image
 from pydantic import Field, JsonValue
 from torch import Tensor
 
-from reelproof.schemas.answers.reading import read_completion
+from reelproof.schemas.answers.reading import cited_spans, read_completion
 from reelproof.schemas.sample import ChatMessage, ChatPart
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.speech import SPEECH_NOTE
@@ -49,6 +49,10 @@ class Batch(NamedTuple):
     """What the model's forward takes: `input_ids`, `attention_mask` (B, T) and the processor's pixels."""
     counted: Tensor
     """(B, T) bool: tokens of the completion, its end included; the loss is over these and no others."""
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on a device."""
+        return Batch({name: value.to(device) for name, value in self.inputs.items()}, self.counted.to(device))
 
 
 def chat_prompt(example: Example, cfg: PromptConfig) -> list[dict[str, Any]]:
@@ -114,6 +118,11 @@ def frame_labels(example: Example) -> list[str]:
                 labels.append(before if is_label(before) else "")
             before = part.text or ""
     return labels
+
+
+def label_times(example: Example) -> list[float]:
+    """The times that its frames are shown under, in seconds."""
+    return [span.start_s for label in frame_labels(example) for span in cited_spans(label)]
 
 
 def completion_text(example: Example, style: PromptStyle) -> str:

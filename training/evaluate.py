@@ -15,12 +15,12 @@ from reelproof.schemas.settings import Settings
 from reelproof.training.answer_log import AnswerLog, model_version
 from reelproof.training.batches import PromptConfig, PromptStyle, kept_places
 from reelproof.training.evaluation_tables import GroupReport, group_reports, table_of
-from reelproof.training.preflight import check_longest, frame_contract, load_processor
+from reelproof.training.preflight import check_length, frame_contract
 from reelproof.training.questions import DatasetQuestions, QuestionSet
-from reelproof.training.rewards import RewardConfig, Scored, Verifier, score_completions
+from reelproof.training.rewards import RewardConfig, Verifier, score_completions
 from reelproof.training.runs import model_path, write_whole
-from reelproof.training.sampling import LocalSampler, Said, Sampler, SamplingConfig
-from reelproof.training.server import BackendConfig, ServerSampler
+from reelproof.training.sampling import Said, Sampler, SamplingConfig
+from reelproof.training.server import BackendConfig, open_sampler
 from reelproof.training.shards import Example, ShardsConfig
 
 SCORED = "scored.jsonl"
@@ -130,15 +130,14 @@ def _prompt(asked: QuestionSet, cfg: AskingConfig, style: PromptStyle) -> Prompt
 
 def _open_sampler(asked: QuestionSet, model: str, cfg: AskingConfig, style: PromptStyle) -> Sampler:
     """The server's model, or the one here once it is known that it takes the questions."""
-    prompt = _prompt(asked, cfg, style)
-    if cfg.backend.kind == "server":
-        return ServerSampler(cfg.backend, model, prompt)
-    path = model_path(model)
-    processor = load_processor(path, prompt.image_settings)
-    frames = frame_contract(processor, asked.frame_sizes(), allow_resize=True)
-    examples = asked.examples(style)[: cfg.max_rows]
-    check_longest(processor, path, examples, prompt, frames, cfg.sampling.max_tokens)
-    return LocalSampler.load(model, prompt)
+    prompt, path = _prompt(asked, cfg, style), model_path(model)
+
+    def check(processor: Any) -> None:
+        frames = frame_contract(processor, asked.frame_sizes(), allow_resize=True)
+        examples = asked.examples(style)[: cfg.max_rows]
+        check_length(processor, path, examples, prompt, frames, cfg.sampling.max_tokens)
+
+    return open_sampler(model, cfg.backend, prompt, check)
 
 
 def _read(
@@ -151,53 +150,36 @@ def _read(
     cases = [(example, (said or _UNASKED).text) for example, _, said in rows]
     scored = score_completions(cases, weights, verifier)
     most = asked.prompt(style).max_frames
-    for (example, request_id, said), each in zip(rows, scored, strict=True):
-        times_s = example.frame_times_s
-        shown_s = tuple(times_s[place] for place in kept_places(len(times_s), most))
-        lost = asked.lost(example) if said is None else ""
-        yield _evaluated(
-            style, example, request_id, said or _UNASKED, each, shown_s, lost, verifier is not None
+    for (example, request_id, answered), each in zip(rows, scored, strict=True):
+        said, times_s = answered or _UNASKED, example.frame_times_s
+        reading = read_answer(said.text, style)
+        gold = (example.answer, example.options, example.tolerance)
+        yield EvaluatedAnswer(
+            style=style,
+            question_id=example.question_id,
+            request_id=request_id,
+            video=example.video,
+            task=example.task,
+            labels=dict(example.labels),
+            question=example.question,
+            options=example.options,
+            answer=example.answer,
+            tolerance=example.tolerance,
+            frame_times_s=tuple(times_s[place] for place in kept_places(len(times_s), most)),
+            completion=said.text,
+            thought=reading.thought,
+            stated=reading.stated,
+            strict=strict_score(example.task, reading.answer, *gold),
+            lenient=lenient_score(example.task, reading.stated, *gold),
+            agreement=each.components["agreement"],
+            evidence=each.components["evidence"] if verifier is not None else None,
+            key_time=each.components["key_time"] if example.key_places else None,
+            key_place=each.components["key_place"] if example.key_places else None,
+            tokens=said.tokens,
+            finished=said.finished,
+            refused=said.refused,
+            lost=asked.lost(example) if answered is None else "",
         )
-
-
-def _evaluated(
-    style: str,
-    example: Example,
-    request_id: str,
-    said: Said,
-    scored: Scored,
-    shown_s: tuple[float | None, ...],
-    lost: str,
-    is_verified: bool,
-) -> EvaluatedAnswer:
-    reading = read_answer(said.text, style)
-    gold = (example.answer, example.options, example.tolerance)
-    return EvaluatedAnswer(
-        style=style,
-        question_id=example.question_id,
-        request_id=request_id,
-        video=example.video,
-        task=example.task,
-        labels=dict(example.labels),
-        question=example.question,
-        options=example.options,
-        answer=example.answer,
-        tolerance=example.tolerance,
-        frame_times_s=shown_s,
-        completion=said.text,
-        thought=reading.thought,
-        stated=reading.stated,
-        strict=strict_score(example.task, reading.answer, *gold),
-        lenient=lenient_score(example.task, reading.stated, *gold),
-        agreement=scored.components["agreement"],
-        evidence=scored.components["evidence"] if is_verified else None,
-        key_time=scored.components["key_time"] if example.key_places else None,
-        key_place=scored.components["key_place"] if example.key_places else None,
-        tokens=said.tokens,
-        finished=said.finished,
-        refused=said.refused,
-        lost=lost,
-    )
 
 
 def _write(found: Evaluation, asked: QuestionSet, model: str, out: Path) -> None:

@@ -13,6 +13,7 @@ from transformers import Cache
 from reelproof.training.batches import Batch, PromptConfig, join, prompt_batch
 from reelproof.training.heads import Wanted, score
 from reelproof.training.networks import takes
+from reelproof.training.preflight import image_token_id
 from reelproof.training.prompt_cache import AfterPrompt, Prompt
 from reelproof.training.shards import Example
 
@@ -109,15 +110,13 @@ def whole_batch(
     """As `bundle_batch`, each completion in a sequence with a prompt of its own."""
     copies = len(completions) // len(examples)
     asked = [example for example in examples for _ in range(copies)]
-    batch = join(processor, prompt_batch(processor, asked, cfg, [""] * len(asked)), completions)
-    moved = {name: value.to(device) for name, value in batch.inputs.items()}
-    return Batch(moved, batch.counted.to(device))
+    return join(processor, prompt_batch(processor, asked, cfg, [""] * len(asked)), completions).to(device)
 
 
 def forbidden_tokens(processor: Any) -> list[int]:
     """Ids that no completion may hold: images and padding."""
     tokenizer = processor.tokenizer
-    found = {tokenizer.convert_tokens_to_ids(processor.image_token)}
+    found = {image_token_id(processor)}
     if tokenizer.pad_token_id != tokenizer.eos_token_id:
         found.add(tokenizer.pad_token_id)
     return sorted(found)

@@ -21,7 +21,15 @@ from reelproof.schemas.answers.scores import strict_score
 from reelproof.schemas.settings import Settings
 from reelproof.training.batches import PromptConfig
 from reelproof.training.networks import LoraSettings, load_network, save_network
-from reelproof.training.preflight import FrameContract, SetupError, check_frames, check_length, load_processor
+from reelproof.training.preflight import (
+    FrameContract,
+    SetupError,
+    check_length,
+    frame_contract,
+    frame_sizes,
+    load_processor,
+    rows_without_images,
+)
 from reelproof.training.runs import RunFolder, Tell, model_path
 from reelproof.training.sampling import Ask, LocalSampler, Said, SamplingConfig
 from reelproof.training.served import PolicySampler
@@ -115,8 +123,9 @@ class Training:
             self.test = list(islice(stream_in_order(held_out), cfg.test_rows))
 
     def _check(self, shards: Shards, room: int) -> FrameContract:
-        frames = check_frames(self.processor, shards, self.cfg.allow_resize)
-        check_length(self.processor, self.path, shards, self.cfg.prompt, frames, room)
+        frames = frame_contract(self.processor, frame_sizes(shards), self.cfg.allow_resize)
+        rows = rows_without_images(shards)
+        check_length(self.processor, self.path, rows, self.cfg.prompt, frames, room)
         return frames
 
     def setup(self, processes: int) -> Mapping[str, Any]:  # noqa: ARG002  # some count them

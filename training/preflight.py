@@ -19,7 +19,7 @@ from reelproof.schemas.answers.thought import cited_near_frames
 from reelproof.schemas.errors import UsageError
 from reelproof.schemas.install import installing
 from reelproof.schemas.sample import ChatMessage
-from reelproof.training.batches import PromptConfig, frame_labels, limit_frames, prompt_text
+from reelproof.training.batches import PromptConfig, label_times, limit_frames, prompt_text
 from reelproof.training.shards import Example, Shards, example_of
 
 LONGEST_CHECKED = 16
@@ -114,13 +114,21 @@ def save_processor(processor: Any, folder: Path) -> None:
         (folder / IMAGE_SETTINGS).write_text(json.dumps(settings) + "\n")
 
 
-def check_frames(processor: Any, shards: Shards, allow_resize: bool) -> FrameContract:
-    """Raise SetupError where the processor would show other pixels than the frames that the teacher saw."""
-    return frame_contract(processor, _frame_sizes(shards), allow_resize)
+def frame_sizes(shards: Shards) -> set[tuple[int, int]]:
+    """(width, height) of the frames in the first row group of each shard."""
+    found = set()
+    for shard in shards.files:
+        with shards.published.open(shard) as file:
+            for images in file.read_row_group(0, columns=["images"])["images"].to_pylist():
+                found |= {Image.open(io.BytesIO(image["bytes"])).size for image in images}
+    return found
 
 
 def frame_contract(processor: Any, found: Collection[tuple[int, int]], allow_resize: bool) -> FrameContract:
-    """The same of frames whose (width, height) is known."""
+    """How frames of these sizes are shown.
+
+    Raises SetupError where the processor would show other pixels than those that the teacher saw.
+    """
     sizes = tuple(sorted(found))
     seen, tokens = [], []
     for size in sizes:
@@ -139,13 +147,6 @@ def frame_contract(processor: Any, found: Collection[tuple[int, int]], allow_res
 
 
 def check_length(
-    processor: Any, model: str, shards: Shards, prompt: PromptConfig, frames: FrameContract, room: int
-) -> int:
-    """The longest row in tokens; SetupError where it and `room` tokens of answer exceed the context."""
-    return check_longest(processor, model, _rows_without_images(shards), prompt, frames, room)
-
-
-def check_longest(
     processor: Any,
     model: str,
     rows: Iterable[Example],
@@ -153,10 +154,14 @@ def check_longest(
     frames: FrameContract,
     room: int,
 ) -> int:
-    """The same of rows, whose pictures are not looked at."""
+    """The longest row in tokens, whose pictures are not looked at.
+
+    Raises SetupError where it and `room` tokens of answer exceed the context.
+    """
     context = _context_tokens(processor, model)
     longest, sample = 0, ""
-    for example in _longest_texts(rows):
+    most_text = heapq.nlargest(LONGEST_CHECKED, rows, key=lambda row: sum(map(len, map(_texts, _turns(row)))))
+    for example in most_text:
         short = limit_frames(example, prompt.max_frames)
         text = prompt_text(processor, short, prompt)
         said = max(_texts(example.completion), _texts(example.rejected), key=len)
@@ -173,6 +178,10 @@ def check_longest(
     return longest
 
 
+def _turns(row: Example) -> Iterable[Iterable[ChatMessage] | None]:
+    return row.prompt, row.completion, row.rejected
+
+
 def _texts(turns: Iterable[ChatMessage] | None) -> str:
     return "".join(part.text or "" for turn in turns or () for part in turn.content)
 
@@ -186,20 +195,11 @@ def _context_tokens(processor: Any, model: str) -> int:
     )
 
 
-def _frame_sizes(shards: Shards) -> set[tuple[int, int]]:
-    found = set()
-    for shard in shards.files:
-        with shards.published.open(shard) as file:
-            for images in file.read_row_group(0, columns=["images"])["images"].to_pylist():
-                found |= {Image.open(io.BytesIO(image["bytes"])).size for image in images}
-    return found
-
-
 def _as_shown(processor: Any, size: tuple[int, int]) -> tuple[tuple[int, int], int]:
     """((width, height) in pixels, tokens) of one frame of that size."""
     picture = Image.fromarray(np.zeros((size[1], size[0], 3), np.uint8))
-    out = processor(text=[_image_token(processor)], images=[picture], return_tensors="pt")
-    tokens = int((out["input_ids"] == _image_token_id(processor)).sum())
+    out = processor(text=[str(processor.image_token)], images=[picture], return_tensors="pt")
+    tokens = int((out["input_ids"] == image_token_id(processor)).sum())
     if "image_grid_thw" in out:  # pixels come as a flat list of patches
         _, rows, columns = out["image_grid_thw"][0].tolist()
         patch = int(processor.image_processor.patch_size)
@@ -215,25 +215,9 @@ def _rounding(processor: Any) -> int:
     return int(images.patch_size) * int(images.merge_size) - 1
 
 
-def _image_token(processor: Any) -> str:
-    return str(processor.image_token)
-
-
-def _image_token_id(processor: Any) -> int:
-    return int(processor.tokenizer.convert_tokens_to_ids(_image_token(processor)))
-
-
-def _longest_texts(rows: Iterable[Example]) -> Iterable[Example]:
-    """Those with the most text."""
-    return heapq.nlargest(
-        LONGEST_CHECKED,
-        rows,
-        key=lambda example: sum(
-            len(part.text or "")
-            for turn in (*example.prompt, *(example.completion or ()), *(example.rejected or ()))
-            for part in turn.content
-        ),
-    )
+def image_token_id(processor: Any) -> int:
+    """What stands for a picture, or a part of one, among a prompt's tokens."""
+    return int(processor.tokenizer.convert_tokens_to_ids(processor.image_token))
 
 
 def rows_citing_dropped_frames(shards: Shards, prompt: PromptConfig) -> set[str]:
@@ -243,7 +227,7 @@ def rows_citing_dropped_frames(shards: Shards, prompt: PromptConfig) -> set[str]
     """
     if prompt.max_frames is None or prompt.style == "direct":
         return set()
-    rows = _rows_without_images(shards)
+    rows = rows_without_images(shards)
     found = {each.sample_id for each in rows if _cites_dropped(each, prompt.max_frames)}
     if len(found) == shards.rows:
         raise SetupError(
@@ -255,18 +239,14 @@ def rows_citing_dropped_frames(shards: Shards, prompt: PromptConfig) -> set[str]
 
 def _cites_dropped(example: Example, most: int) -> bool:
     said = _texts(example.completion)
-    shown, left = (_label_times(each) for each in (example, limit_frames(example, most)))
+    shown, left = (label_times(each) for each in (example, limit_frames(example, most)))
     return any(
         cited_near_frames([span], shown, NEAR_S) and not cited_near_frames([span], left, NEAR_S)
         for span in cited_spans(said)
     )
 
 
-def _label_times(example: Example) -> list[float]:
-    return [span.start_s for label in frame_labels(example) for span in cited_spans(label)]
-
-
-def _rows_without_images(shards: Shards) -> Iterator[Example]:
+def rows_without_images(shards: Shards) -> Iterator[Example]:
     """Every row with empty images: only text columns are read."""
     for shard in shards.files:
         for row in shards.published.rows(shard, without=("images",), at_once=256):

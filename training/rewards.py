@@ -31,7 +31,7 @@ from reelproof.schemas.answers.scores import (
 from reelproof.schemas.answers.thought import cited_near_frames, repetition, thought_words
 from reelproof.schemas.question import Task
 from reelproof.schemas.settings import Settings
-from reelproof.training.batches import frame_labels
+from reelproof.training.batches import label_times
 from reelproof.training.preflight import SetupError
 from reelproof.training.shards import Example
 
@@ -145,7 +145,7 @@ def check_rewards(cfg: RewardConfig, examples: Sequence[Example], verifier: Veri
             "rewards.evidence and rewards.gate_accuracy need a verifier; name one as claims.verifier, or set "
             "them to 0"
         )
-    if cfg.grounding and not any(_shown_times(example) for example in examples):
+    if cfg.grounding and not any(map(label_times, examples)):
         raise SetupError(
             "rewards.grounding scores cited times, but no question shows its frames with their times; "
             "set it to 0, or train on questions that do"
@@ -192,10 +192,6 @@ def _accuracy(case: _Case) -> float:
     return _right(case)
 
 
-def _format(case: _Case) -> float:
-    return float(case.said.well_formed)
-
-
 def _length(case: _Case) -> float:
     words = thought_words(case.said.thought)
     if words < case.cfg.min_words:
@@ -212,7 +208,7 @@ def _agreement(case: _Case) -> float:
 
 def _grounding(case: _Case) -> float:
     cited = cited_spans(case.said.thought)
-    shown = _shown_times(case.example)
+    shown = label_times(case.example)
     if case.example.task is Task.TEMPORAL_GROUNDING:
         said = [f"[{span.start_s}, {span.end_s}]" for span in cited if span.end_s > span.start_s]
         return max(
@@ -241,27 +237,15 @@ def _key_place(case: _Case) -> float:
     return key_place_score(said_places(case.said.thought, *size, case.cfg.box_unit), case.example.key_places)
 
 
-def _repetition(case: _Case) -> float:
-    return 1.0 - repetition(case.said.thought)
-
-
-def _evidence(case: _Case) -> float:
-    return case.evidence or 0.0
-
-
 COMPONENTS: dict[str, Callable[[_Case], float]] = {
     "accuracy": _accuracy,
-    "format": _format,
+    "format": lambda case: float(case.said.well_formed),
     "length": _length,
     "agreement": _agreement,
     "grounding": _grounding,
     "key_time": _key_time,
     "key_place": _key_place,
-    "repetition": _repetition,
-    "evidence": _evidence,
+    "repetition": lambda case: 1.0 - repetition(case.said.thought),
+    "evidence": lambda case: case.evidence or 0.0,
 }
 """Name -> component; a weight of the same name is in RewardConfig."""
-
-
-def _shown_times(example: Example) -> list[float]:
-    return [span.start_s for label in frame_labels(example) for span in cited_spans(label)]

@@ -25,12 +25,12 @@ from pydantic import Field, JsonValue, model_validator
 from transformers.utils.logging import disable_progress_bar
 
 from reelproof.schemas.openai_reply import Choice, choices_in, token_ids_in
-from reelproof.training.batches import PromptConfig, chat_prompt, limit_frames, opened_thought, prompt_text
+from reelproof.training.batches import PromptConfig, opened_thought, prompt_text
 from reelproof.training.logprobs import forbidden_tokens
 from reelproof.training.networks import gathered_state
 from reelproof.training.preflight import SetupError
 from reelproof.training.sampling import Ask, LocalSampler, Said, SamplingConfig
-from reelproof.training.server import Server, ServerAddress, with_data_urls
+from reelproof.training.server import Server, ServerAddress
 
 LOOK_EVERY_S = 1.0
 """At a server that went away."""
@@ -166,26 +166,21 @@ class ServedSampler:
         return self._read(reply, ask, count, time.perf_counter() - began)
 
     def _ask(self, ask: Ask, count: int, cfg: SamplingConfig) -> Any:
-        example = limit_frames(ask.example, self.prompt.max_frames)
-        messages: Any = with_data_urls(chat_prompt(example, self.prompt), example.images)
-        seed = zlib.crc32(f"{cfg.seed} {example.sample_id}".encode())
         images = vars(self.processor).get("images_kwargs")
         # A model's own generation settings would have the server draw from another distribution.
         own = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "return_token_ids": True}
-        chat = self._server.client.chat.completions.with_raw_response
-        raw = chat.create(
-            model=self._name if self._is_adapter else self._base,
-            messages=messages,
-            n=count,
-            seed=seed,
-            temperature=cfg.temperature,
-            top_p=cfg.top_p,
-            max_tokens=cfg.max_tokens,
-            logprobs=True,
-            logit_bias={str(token): _NEVER for token in forbidden_tokens(self.processor)},
-            extra_body=own | ({"mm_processor_kwargs": images} if images else {}),
-        )
-        return json.loads(raw.content)
+        sent = {
+            "n": count,
+            "seed": zlib.crc32(f"{cfg.seed} {ask.example.sample_id}".encode()),
+            "temperature": cfg.temperature,
+            "top_p": cfg.top_p,
+            "max_tokens": cfg.max_tokens,
+            "logprobs": True,
+            "logit_bias": {str(token): _NEVER for token in forbidden_tokens(self.processor)},
+            "extra_body": own | ({"mm_processor_kwargs": images} if images else {}),
+        }
+        model = self._name if self._is_adapter else self._base
+        return json.loads(self._server.chat(model, ask, self.prompt, sent))
 
     def _read(self, reply: Any, ask: Ask, count: int, seconds: float) -> list[Said]:
         try:

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
@@ -14,8 +14,9 @@ from reelproof.schemas.openai_frames import data_uri
 from reelproof.schemas.openai_reply import choices_in, fault_in, tokens_in
 from reelproof.schemas.settings import Settings
 from reelproof.training.batches import PromptConfig, chat_prompt, limit_frames
-from reelproof.training.preflight import SetupError
-from reelproof.training.sampling import Ask, CutOff, Said, SamplingConfig
+from reelproof.training.preflight import SetupError, load_processor
+from reelproof.training.runs import model_path
+from reelproof.training.sampling import Ask, CutOff, LocalSampler, Said, Sampler, SamplingConfig
 
 REFUSALS = (400, 413, 422)
 """HTTP states that blame one request, not the server or its key."""
@@ -96,8 +97,6 @@ class ServerSampler:
 
     def _ask(self, ask: Ask, place: int, cfg: SamplingConfig) -> Said | SetupError:
         began = time.perf_counter()
-        example = limit_frames(ask.example, self._prompt.max_frames)
-        messages: Any = with_data_urls(chat_prompt(example, self._prompt), example.images)
         fields = {
             "temperature": cfg.temperature,
             "top_p": cfg.top_p,
@@ -109,10 +108,8 @@ class ServerSampler:
         if "max_tokens" in self._left_out:
             sent["max_completion_tokens"] = cfg.max_tokens
         if ask.tail:  # vLLM's way of going on from a given beginning
-            messages.append({"role": "assistant", "content": ask.tail})
             sent["extra_body"] = {"add_generation_prompt": False, "continue_final_message": True}
-        chat = self._server.client.chat.completions.with_raw_response
-        content = chat.create(model=self._model, messages=messages, **sent).content
+        content = self._server.chat(self._model, ask, self._prompt, sent)
         return self._read(content, ask.tail, time.perf_counter() - began)
 
     def _read(self, content: bytes, tail: str, seconds: float) -> Said | SetupError:
@@ -139,6 +136,16 @@ class ServerSampler:
         return Said("", (), 0, None, False, 0.0, refused=self._server.without_key(why))
 
 
+def open_sampler(
+    model: str, backend: BackendConfig, prompt: PromptConfig, check: Callable[[Any], object]
+) -> Sampler:
+    """The server's model of that name, or the one here, once `check` has looked at its processor."""
+    if backend.kind == "server":
+        return ServerSampler(backend, model, prompt)
+    check(load_processor(model_path(model), prompt.image_settings))
+    return LocalSampler.load(model, prompt)
+
+
 class Server:
     """One address with its key, and what its faults are called here."""
 
@@ -147,6 +154,15 @@ class Server:
         self._key = os.environ.get(backend.key_variable, "").strip() or _NO_KEY
         self.client = OpenAI(base_url=backend.url, api_key=self._key, max_retries=4)
         self._root = backend.url.rstrip("/").removesuffix("/v1")
+
+    def chat(self, model: str, ask: Ask, prompt: PromptConfig, sent: dict[str, Any]) -> bytes:
+        """Its reply to a question; fields of the request beside that are `sent`."""
+        example = limit_frames(ask.example, prompt.max_frames)
+        messages: Any = with_data_urls(chat_prompt(example, prompt), example.images)
+        if ask.tail:
+            messages.append({"role": "assistant", "content": ask.tail})
+        chat = self.client.chat.completions.with_raw_response
+        return chat.create(model=model, messages=messages, **sent).content
 
     def get(self, path: str) -> Any:
         """What it says beside the OpenAI protocol."""

@@ -9,7 +9,7 @@ from reelproof.schemas.answers.votes import cannot_be_caught, count_votes, leadi
 from reelproof.training.batches import limit_frames
 from reelproof.training.films import Films, shows_its_film, with_frames
 from reelproof.training.rewards import Scored, Verifier, score_completions
-from reelproof.training.sampling import Ask, Said, Sampler, SamplingConfig, not_all_refused
+from reelproof.training.sampling import Ask, Said, Sampler, not_all_refused
 from reelproof.training.shards import Example
 from reelproof.training.tts_settings import TtsConfig
 
@@ -24,6 +24,9 @@ class Choice(NamedTuple):
     tokens: int
     frames: int
     seconds: float
+
+
+_NOTHING = Choice(None, 0, 0, 0, 0.0)
 
 
 class Pool(NamedTuple):
@@ -57,72 +60,74 @@ def _answer(text: str, cfg: TtsConfig) -> str | None:
     return read_completion(text).said(strictly=cfg.rewards.scoring == "strict")
 
 
-def _one_sample(pool: Pool, _: TtsConfig) -> Choice:
-    return _cost(pool, 1)._replace(answer=pool.answers[0])
+Vote = tuple[str | None, int]
+"""An answer, and how many samples of a pool it took."""
 
 
-def _majority(pool: Pool, _: TtsConfig) -> Choice:
-    count = len(pool.said)
-    return _cost(pool, count)._replace(answer=vote(pool.example, pool.answers, [1.0] * count))
+def _voted(pool: Pool, weights: Sequence[float]) -> Vote:
+    """By the first samples, each with its weight."""
+    return vote(pool.example, pool.answers[: len(weights)], weights), len(weights)
 
 
-def _weighted_logprob(pool: Pool, _: TtsConfig) -> Choice:
-    weights = [math.exp(each.mean_logprob) if each.mean_logprob is not None else 0.0 for each in pool.said]
-    return _cost(pool, len(pool.said))._replace(answer=vote(pool.example, pool.answers, weights))
+def _one_sample(pool: Pool, _: TtsConfig) -> Vote:
+    return pool.answers[0], 1
 
 
-def _weighted_evidence(pool: Pool, cfg: TtsConfig) -> Choice:
+def _majority(pool: Pool, _: TtsConfig) -> Vote:
+    return _voted(pool, [1.0] * len(pool.said))
+
+
+def _weighted_logprob(pool: Pool, _: TtsConfig) -> Vote:
+    told = [each.mean_logprob for each in pool.said]
+    return _voted(pool, [math.exp(each) if each is not None else 0.0 for each in told])
+
+
+def _weighted_evidence(pool: Pool, cfg: TtsConfig) -> Vote:
     held = [each.components for each in pool.scored]
-    weights = [each["evidence"] ** cfg.evidence_power * each["agreement"] for each in held]
-    return _cost(pool, len(pool.said))._replace(answer=vote(pool.example, pool.answers, weights))
+    return _voted(pool, [each["evidence"] ** cfg.evidence_power * each["agreement"] for each in held])
 
 
-def _best_of_n(pool: Pool, _: TtsConfig) -> Choice:
+def _best_of_n(pool: Pool, _: TtsConfig) -> Vote:
     """The one completion that the verifier believes most; of equals the likeliest."""
 
     def belief(place: int) -> tuple[float, float]:
         held = pool.scored[place].components
         return held["evidence"] * held["agreement"], pool.said[place].mean_logprob or 0.0
 
-    best = max(range(len(pool.said)), key=belief)
-    return _cost(pool, len(pool.said))._replace(answer=pool.answers[best])
+    return pool.answers[max(range(len(pool.said)), key=belief)], len(pool.said)
 
 
-def _early_stop(pool: Pool, cfg: TtsConfig) -> Choice:
+def _early_stop(pool: Pool, cfg: TtsConfig) -> Vote:
     for used in range(1, len(pool.said) + 1):
         tally = count_votes(pool.example, pool.answers[:used], [1.0] * used)
         lead = max((weight for _, weight in tally), default=0.0)
         if cannot_be_caught(tally, len(pool.said) - used) or lead > cfg.settled_share * len(pool.said):
             break
-    answer = vote(pool.example, pool.answers[:used], [1.0] * used)
-    return _cost(pool, used)._replace(answer=answer)
+    return _voted(pool, [1.0] * used)
 
 
 def _greedy(
-    sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig, _films: Films | None
+    sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig, _films: Films | None, waits: int = 0
 ) -> list[Choice]:
-    said = sampler.sample([Ask(example) for example in examples], _greedily(cfg))
+    """Where the thought would end, go on so often with `wait`. Source: arXiv 2501.19393."""
+    sampling = cfg.sampling.model_copy(update={"temperature": 0.0})
+    tails = [""] * len(examples)
+    spent = [_NOTHING] * len(examples)
+    for _ in range(waits + 1):
+        said = sampler.sample([Ask(*each) for each in zip(examples, tails, strict=True)], sampling)
+        spent = [_add(old, [each], 0) for old, each in zip(spent, said, strict=True)]
+        tails = [each.text.partition("</think>")[0] + cfg.wait for each in said]
+    shown = (len(limit_frames(example, cfg.prompt.max_frames).images) for example in examples)
     return [
-        Choice(_answer(each.text, cfg), 1, each.tokens, _frames(example, cfg), each.seconds)
-        for example, each in zip(examples, said, strict=True)
+        cost._replace(answer=_answer(each.text, cfg), frames=frames)
+        for cost, each, frames in zip(spent, said, shown, strict=True)
     ]
 
 
 def _budget_forcing(
-    sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig, _films: Films | None
+    sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig, films: Films | None
 ) -> list[Choice]:
-    """Where the thought would end, go on with `wait`. Source: arXiv 2501.19393."""
-    said = sampler.sample([Ask(example) for example in examples], _greedily(cfg))
-    spent = [(each.tokens, each.seconds) for each in said]
-    for _ in range(cfg.waits):
-        tails = [each.text.partition("</think>")[0] + cfg.wait for each in said]
-        asks = [Ask(example, tail) for example, tail in zip(examples, tails, strict=True)]
-        said = sampler.sample(asks, _greedily(cfg))
-        spent = [(old[0] + each.tokens, old[1] + each.seconds) for old, each in zip(spent, said, strict=True)]
-    return [
-        Choice(_answer(each.text, cfg), 1 + cfg.waits, cost[0], _frames(example, cfg), cost[1])
-        for example, each, cost in zip(examples, said, spent, strict=True)
-    ]
+    return _greedy(sampler, examples, cfg, films, cfg.waits)
 
 
 def _more_frames(
@@ -133,7 +138,7 @@ def _more_frames(
     Where the film is at hand, all are `most_frames` of it.
     """
     done: dict[int, Choice] = {}
-    spent = dict.fromkeys(range(len(examples)), Choice(None, 0, 0, 0, 0.0))
+    spent = dict.fromkeys(range(len(examples)), _NOTHING)
     shown = cfg.first_frames
     while len(done) < len(examples):
         left = [place for place in range(len(examples)) if place not in done]
@@ -168,7 +173,7 @@ def _look(example: Example, shown: int, cfg: TtsConfig, films: Films | None) -> 
     return _Look(found or example, found is None or shown >= cfg.most_frames)
 
 
-FROM_POOL: dict[str, Callable[[Pool, TtsConfig], Choice]] = {
+FROM_POOL: dict[str, Callable[[Pool, TtsConfig], Vote]] = {
     "one_sample": _one_sample,
     "majority": _majority,
     "weighted_logprob": _weighted_logprob,
@@ -183,9 +188,10 @@ FROM_SAMPLER: dict[str, Callable[[Sampler, Sequence[Example], TtsConfig, Films |
 }
 
 
-def _cost(pool: Pool, used: int) -> Choice:
-    part = pool.said[:used]
-    return _add(Choice(None, 0, 0, 0, 0.0), part, len(pool.example.images))
+def choose(name: str, pool: Pool, cfg: TtsConfig) -> Choice:
+    """What a strategy of `FROM_POOL` answers."""
+    answer, used = FROM_POOL[name](pool, cfg)
+    return _add(_NOTHING, pool.said[:used], len(pool.example.images))._replace(answer=answer)
 
 
 def _add(before: Choice, said: Sequence[Said], frames: int) -> Choice:
@@ -197,11 +203,3 @@ def _add(before: Choice, said: Sequence[Said], frames: int) -> Choice:
         before.frames + frames,
         before.seconds + sum(each.seconds for each in said),
     )
-
-
-def _greedily(cfg: TtsConfig) -> SamplingConfig:
-    return cfg.sampling.model_copy(update={"temperature": 0.0})
-
-
-def _frames(example: Example, cfg: TtsConfig) -> int:
-    return len(limit_frames(example, cfg.prompt.max_frames).images)

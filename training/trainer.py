@@ -95,7 +95,7 @@ class Trainer:
         total = torch.zeros((), device=device)
         for place, batch in enumerate(batches):
             with self.part_of_step(last=place == len(batches) - 1):
-                loss = self.loss(_to(batch, device)) / everywhere
+                loss = self.loss(batch.to(device)) / everywhere
                 # Devices' gradients are averaged, the loss is a sum over devices.
                 self.accelerator.backward(loss * self.accelerator.num_processes)
                 total += loss.detach()
@@ -172,8 +172,3 @@ def learning_rate_share(step: int, steps: int, cfg: OptimizerConfig) -> float:
     if cfg.schedule == "linear":
         return 1 - done
     return (1 + math.cos(math.pi * done)) / 2 if cfg.schedule == "cosine" else 1.0
-
-
-def _to(batch: Batch, device: torch.device) -> Batch:
-    moved = {name: value.to(device) for name, value in batch.inputs.items()}
-    return Batch(moved, batch.counted.to(device))

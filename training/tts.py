@@ -4,28 +4,30 @@ Samples are drawn once and shared: every strategy that votes looks at the same o
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from reelproof.schemas.answers.scores import lenient_score, strict_score
 from reelproof.schemas.intervals import Interval, wilson
-from reelproof.training.batches import PromptConfig
 from reelproof.training.films import Films
 from reelproof.training.groups import Group, logged
-from reelproof.training.preflight import (
-    SetupError,
-    check_frames,
-    check_length,
-    load_processor,
-)
+from reelproof.training.preflight import SetupError, check_length, frame_contract, frame_sizes
 from reelproof.training.rewards import Verifier
 from reelproof.training.runs import keep_rollouts, model_path, write_whole
-from reelproof.training.sampling import LocalSampler, Sampler
-from reelproof.training.server import BackendConfig, ServerSampler
-from reelproof.training.shards import Example, Shards, open_shards, stream_in_order
-from reelproof.training.strategies import FROM_POOL, FROM_SAMPLER, NEEDS_VERIFIER, Choice, Pool, draw_pools
+from reelproof.training.sampling import Sampler
+from reelproof.training.server import open_sampler
+from reelproof.training.shards import Example, open_shards, stream_in_order
+from reelproof.training.strategies import (
+    FROM_POOL,
+    FROM_SAMPLER,
+    NEEDS_VERIFIER,
+    Choice,
+    Pool,
+    choose,
+    draw_pools,
+)
 from reelproof.training.tables import Point, plot_points, text_table
 from reelproof.training.tts_settings import TtsConfig as TtsConfig
 
@@ -58,9 +60,18 @@ def scale_test_time(
     """Try each strategy on DIR's questions; leaves tts.json, tts.md and tts.png in `out`."""
     shards = open_shards(build_dir, cfg.shards)
     examples = list(stream_in_order(shards))[: cfg.max_rows]
-    goes_back = films is not None and "more_frames" in cfg.strategies
-    most_frames = cfg.most_frames if goes_back else 0
-    sampler = open_sampler(model, cfg.backend, cfg.prompt, shards, cfg.sampling.max_tokens, most_frames)
+    more = cfg.most_frames if films is not None and "more_frames" in cfg.strategies else 0
+
+    def check(processor: Any) -> None:
+        frames, room = frame_contract(processor, frame_sizes(shards), True), cfg.sampling.max_tokens
+        check_length(processor, model_path(model), examples, cfg.prompt, frames, room)
+        try:
+            room += more * (max(frames.tokens) + _LABEL_TOKENS)
+            check_length(processor, model_path(model), examples, cfg.prompt, frames, room)
+        except SetupError as error:
+            raise SetupError(f"with most_frames={more} frames of the film (lower it): {error}") from None
+
+    sampler = open_sampler(model, cfg.backend, cfg.prompt, check)
     out.mkdir(parents=True, exist_ok=True)
     outcomes = try_strategies(sampler, examples, cfg, verifier, films, partial(_keep, out))
     write_outcomes(outcomes, out)
@@ -101,33 +112,11 @@ def try_strategies(
     outcomes = []
     for name in cfg.strategies:
         if name in FROM_POOL:
-            choices = [FROM_POOL[name](pool, cfg) for pool in pools]
+            choices = [choose(name, pool, cfg) for pool in pools]
         else:
             choices = FROM_SAMPLER[name](sampler, examples, cfg, films)
         outcomes.append(_outcome(name, examples, choices, cfg))
     return outcomes
-
-
-def open_sampler(
-    model: str, backend: BackendConfig, prompt: PromptConfig, shards: Shards, room: int, most_frames: int = 0
-) -> Sampler:
-    """The model in this process, or the server's model of that name.
-
-    Raises SetupError, before weights are loaded, for a model here that does not see, or whose context does
-    not hold the longest row, `most_frames` of its film and `room` tokens of answer.
-    """
-    if backend.kind == "server":
-        return ServerSampler(backend, model, prompt)
-    path = model_path(model)
-    processor = load_processor(path, prompt.image_settings)
-    frames = check_frames(processor, shards, allow_resize=True)
-    check_length(processor, path, shards, prompt, frames, room)
-    try:
-        more = most_frames * (max(frames.tokens) + _LABEL_TOKENS)
-        check_length(processor, path, shards, prompt, frames, room + more)
-    except SetupError as error:
-        raise SetupError(f"with most_frames={most_frames} frames of the film (lower it): {error}") from None
-    return LocalSampler.load(model, prompt)
 
 
 def write_outcomes(outcomes: Sequence[Outcome], out: Path) -> None:
@@ -150,20 +139,9 @@ def _outcome(name: str, examples: Sequence[Example], choices: Sequence[Choice], 
         score(example.task, choice.answer, example.answer, example.options, example.tolerance)
         for example, choice in zip(examples, choices, strict=True)
     )
-    count = len(choices)
-
-    def mean(costs: Iterator[float]) -> float:
-        return sum(costs) / count
-
-    return Outcome(
-        name,
-        wilson(sum(right), count),
-        mean(float(each.samples) for each in choices),
-        mean(float(each.tokens) for each in choices),
-        mean(float(each.frames) for each in choices),
-        mean(each.seconds for each in choices),
-        right,
-    )
+    costs = zip(*((each.samples, each.tokens, each.frames, each.seconds) for each in choices), strict=True)
+    samples, tokens, frames, seconds = (sum(each) / len(right) for each in costs)
+    return Outcome(name, wilson(sum(right), len(right)), samples, tokens, frames, seconds, right)
 
 
 def _as_json(outcomes: Sequence[Outcome]) -> str:

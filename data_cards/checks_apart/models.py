@@ -32,11 +32,11 @@ from reelproof.data_cards.checks_apart.world import (
     questions,
     way_of,
 )
+from reelproof.data_cards.tiny_model import TinyModel, TinyModelConfig, build_tiny_model, save_tiny_model
 from reelproof.schemas.question import Task
 from reelproof.schemas.sample import ChatMessage, ChatPart
 from reelproof.training.batches import PromptConfig, sft_batch
 from reelproof.training.shards import Example
-from reelproof.training.tiny_model import TinyModel, TinyModelConfig, build_tiny_model, save_tiny_model
 from reelproof.training.trainer import OptimizerConfig, Trainer
 
 PROMPT = PromptConfig(style="brief")

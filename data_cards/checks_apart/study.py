@@ -50,10 +50,10 @@ from reelproof.data_cards.checks_apart.server import (
 from reelproof.data_cards.checks_apart.world import Film, draw_films, manifest_rows, write_film
 from reelproof.data_cards.moving_shapes.arms import Asked, read_asked, sample, write_rows
 from reelproof.data_cards.small_films import LOOKED_AT
+from reelproof.data_cards.tiny_model import TinyModel
 from reelproof.training.preflight import load_processor
 from reelproof.training.sft import SftConfig, train_sft
 from reelproof.training.shards import ShardsConfig
-from reelproof.training.tiny_model import TinyModel
 from reelproof.training.trainer import OptimizerConfig
 
 HERE = Path(__file__).parent

@@ -21,12 +21,12 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from trl.trainer.sft_config import SFTConfig as TrlConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
+from reelproof.data_cards.tiny_model import TinyModelConfig, build_tiny_model, save_tiny_model
 from reelproof.schemas.sample import SftSample
 from reelproof.training.batches import Batch, PromptConfig
 from reelproof.training.logprobs import completion_logprobs
 from reelproof.training.sft import SftConfig, train_sft
 from reelproof.training.shards import ShardsConfig, open_shards, stream_epoch
-from reelproof.training.tiny_model import TinyModelConfig, build_tiny_model, save_tiny_model
 from reelproof.training.trainer import OptimizerConfig
 from tests.benchmarks.rows import Row, Rows
 from tests.published import write_manifest

@@ -169,7 +169,7 @@ def _trl_sft(size: Size, card: str) -> dict[str, Any]:
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import SFTTrainer
 
-    from reelproof.training.tiny_model import TinyModelConfig, train_tokenizer
+    from reelproof.data_cards.tiny_model import TinyModelConfig, train_tokenizer
 
     batch = _batch(size, size.frames[0], rows=1)
     labels = batch.inputs["input_ids"].masked_fill(~batch.counted, -100)

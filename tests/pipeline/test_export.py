@@ -134,7 +134,7 @@ def test_swift_gets_what_was_rejected_beside_the_whole_chosen_conversation(expor
 def test_trl_collates_exported_pairs(exported):
     """TRL's own collator: prompts and frames twice, the chosen completions and then the rejected ones."""
     trl = pytest.importorskip("trl.trainer.dpo_trainer")
-    tiny = pytest.importorskip("reelproof.training.tiny_model")
+    tiny = pytest.importorskip("reelproof.data_cards.tiny_model")
     rows = datasets.load_dataset(
         "parquet", data_files=str(exported["trl"] / "dpo/train.parquet"), split="train"
     )
@@ -216,7 +216,7 @@ def test_trl_takes_the_rows_as_chats_with_pictures(config, columns, exported):
 
 def test_trl_trains_on_the_collated_rows(exported):
     trainer = pytest.importorskip("trl.trainer.sft_trainer")
-    tiny = importlib.import_module("reelproof.training.tiny_model")
+    tiny = importlib.import_module("reelproof.data_cards.tiny_model")
     path = exported["trl"] / "sft" / "train.parquet"
     rows = datasets.load_dataset(
         "parquet", data_files=str(path), cache_dir=str(exported["trl"].parent / "cache")

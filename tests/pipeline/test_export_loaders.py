@@ -48,7 +48,7 @@ def test_verl_reads_its_export(dataset, packages, tmp_path):
     from omegaconf import OmegaConf
     from verl.utils.dataset.rl_dataset import RLHFDataset, collate_fn
 
-    tiny = pytest.importorskip("reelproof.training.tiny_model")
+    tiny = pytest.importorskip("reelproof.data_cards.tiny_model")
     processor = tiny.build_tiny_model(["a word"], tiny.TinyModelConfig()).processor
     folder = export(dataset, tmp_path / "verl", "verl").target
     # Lengths need qwen_vl_utils, which needs torchvision.

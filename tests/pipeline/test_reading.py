@@ -85,7 +85,7 @@ def test_workers_of_a_data_loader_read_the_shards(folder):
 
 
 def test_trl_trains_on_the_shards(folder):
-    tiny = pytest.importorskip("reelproof.training.tiny_model")
+    tiny = pytest.importorskip("reelproof.data_cards.tiny_model")
     model = tiny.build_tiny_model(["At [1.2 s] I see it."], tiny.TinyModelConfig(context_tokens=4096))
     images = model.processor.image_processor
     images.do_resize, images.size = True, {"height": 36, "width": 36}

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from reelproof.data_cards.tiny_model import TinyModelConfig, build_tiny_model, save_tiny_model
 from reelproof.pipeline.teachers.kinds import TransformersTeacherConfig, open_teacher
 from reelproof.schemas.chat import ChatRequest, ImagePart, Message, Sampling, TextPart
 from reelproof.stages.teachers.protocol import TeacherUnavailable
 from reelproof.stages.teachers.transformers_teacher import _load, choose_tokens
-from reelproof.training.tiny_model import TinyModelConfig, build_tiny_model, save_tiny_model
 
 
 def jpeg(colour: str) -> bytes:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from transformers import AutoProcessor, Gemma3ImageProcessorPil, Gemma3Processor
 
+from reelproof.data_cards.tiny_model import CHAT_TEMPLATE
 from reelproof.training.batches import (
     PromptConfig,
     chat_prompt,
@@ -16,7 +17,6 @@ from reelproof.training.batches import (
 )
 from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
 from reelproof.training.shards import example_of
-from reelproof.training.tiny_model import CHAT_TEMPLATE
 from tests.tiny_training import sft_row, write_model
 
 OPENS = CHAT_TEMPLATE.replace("'<|assistant|>' }}{% endif %}", "'<|assistant|><think>\n' }}{% endif %}")

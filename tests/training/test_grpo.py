@@ -10,6 +10,7 @@ from trl.rewards.other_rewards import get_soft_overlong_punishment
 from trl.trainer.grpo_config import GRPOConfig as TrlConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
+from reelproof.data_cards.tiny_model import TinyModelConfig, train_tokenizer
 from reelproof.training.grpo import (
     GrpoConfig,
     average,
@@ -20,7 +21,6 @@ from reelproof.training.grpo import (
     policy_loss,
     temporal_bonus,
 )
-from reelproof.training.tiny_model import TinyModelConfig, train_tokenizer
 
 ONES = torch.ones(1, 2, dtype=torch.bool)
 

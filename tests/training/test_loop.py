@@ -3,8 +3,11 @@
 import json
 import signal
 
+import accelerate
 import pytest
+from accelerate.utils import DistributedType
 
+from reelproof.training import loop
 from reelproof.training.batches import PromptConfig
 from reelproof.training.dpo import DpoConfig, train_dpo
 from reelproof.training.evaluate import EvaluateConfig, evaluate_model
@@ -117,4 +120,17 @@ def test_two_processes_share_the_questions_out(model, dataset, tmp_path, sharing
 def test_questions_that_leave_no_room_for_an_answer_are_refused(model, dataset, tmp_path):
     with pytest.raises(SetupError, match="the answer may take 512 more"):
         train_sft(dataset, model, tmp_path / "run", SftConfig(steps=1, test_rows=1))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("kind", ["sft", "rl"])
+def test_drawing_is_refused_where_weights_cannot_come_together(kind, model, tmp_path, monkeypatch):
+    class Deep(accelerate.Accelerator):
+        distributed_type = DistributedType.DEEPSPEED
+
+    monkeypatch.setattr(loop, "Accelerator", Deep)
+    write, train_it, cfg = RUNS[kind]
+    write_test_questions(write(tmp_path / "data"), 1)
+    with pytest.raises(SetupError, match="choose --sharing fsdp or ddp"):
+        train_it(tmp_path / "data", model, tmp_path / "run", cfg)
     assert not (tmp_path / "run").exists()

@@ -16,10 +16,12 @@ from reelproof.training.evaluate import EvaluateConfig, evaluate_model
 from reelproof.training.grpo import TemporalConfig
 from reelproof.training.preflight import (
     SetupError,
-    check_frames,
     check_length,
+    frame_contract,
+    frame_sizes,
     load_processor,
     rows_citing_dropped_frames,
+    rows_without_images,
 )
 from reelproof.training.rewards import RewardConfig
 from reelproof.training.rl import RlConfig, train_rl
@@ -111,8 +113,9 @@ def test_prompt_longer_than_the_context_is_refused(command, unloadable, tmp_path
 def test_the_context_must_hold_the_longest_prompt_and_its_answer(unloadable, tmp_path):
     data = dataset("rl", tmp_path / "data")
     shards, processor = open_shards(data, ASKED), load_processor(unloadable)
-    frames = check_frames(processor, shards, allow_resize=False)
-    longest = check_length(processor, unloadable, shards, RL.prompt, frames, room=0)
+    frames = frame_contract(processor, frame_sizes(shards), allow_resize=False)
+    rows = rows_without_images(shards)
+    longest = check_length(processor, unloadable, rows, RL.prompt, frames, room=0)
     for over, error, message in ((0, OSError, r"model\.safetensors"), (1, SetupError, "the answer may take")):
         sampling = SamplingConfig(max_tokens=TINY.context_tokens - longest + over)
         with pytest.raises(error, match=message):

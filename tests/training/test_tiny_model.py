@@ -5,7 +5,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from reelproof.training.tiny_model import TinyModelConfig, build_tiny_model, save_tiny_model, train_tokenizer
+from reelproof.data_cards.tiny_model import (
+    TinyModelConfig,
+    build_tiny_model,
+    save_tiny_model,
+    train_tokenizer,
+)
 
 TEXTS = ["[0.0 s] a3 [1.0 s] b3 so right", "Which way does the red square go?"] * 20
 TOKENIZER = train_tokenizer(TEXTS, TinyModelConfig())
