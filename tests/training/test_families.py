@@ -23,7 +23,7 @@ from tests.tiny_qwen import FAMILIES as QWENS
 from tests.tiny_training import EvenJudge, sft_row, write_rl, write_sft
 
 FEW = SamplingConfig(max_tokens=4, batch_rows=4)
-LOADERS = ("loop", "evaluate", "tts", "sampling")
+LOADERS = ("loop", "server", "sampling")
 
 
 @pytest.fixture(scope="module", params=[*KINDS, *QWENS])
