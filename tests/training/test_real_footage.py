@@ -3,6 +3,7 @@
 import itertools
 import json
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,10 +16,11 @@ from reelproof.data_cards.real_footage.plan import DEVELOPMENT_SEEDS
 from reelproof.data_cards.real_footage.report import ARMS, MEASURES, write_report
 from reelproof.schemas.edited import PLAIN
 from reelproof.schemas.question import Task
+from reelproof.stages.footage.edits import hue_turned
 from reelproof.training.preflight import load_processor
 from reelproof.training.tiny_model import save_tiny_model
 from tests.cases import made_case
-from tests.films import make_film
+from tests.films import FOOTAGE, make_film
 
 
 def mean_colours(picture):
@@ -168,3 +170,14 @@ def test_the_report_is_over_films_of_both_halves_and_seeds_that_have_both(tmp_pa
     assert told["by_film"]["cup"]["sft_raw"] == 0.5
     assert told["differences"]["sft_curated - sft_raw"]["right"]["value"] == 0.25
     assert "sft_curated - sft_raw" in (tmp_path / "study.md").read_text()
+
+
+@pytest.mark.real
+def test_the_pretrained_eye_sees_turned_hues_more_than_a_shift_of_one_pixel():
+    pytest.importorskip("efficientnet_lite_pytorch", reason="`make study-real` installs the eye")
+    with av.open(str(FOOTAGE / "bikes.mp4")) as film:
+        plain = next(film.decode(video=0)).to_ndarray(format="rgb24", width=160, height=112)
+    pictures = (plain, hue_turned(plain, 60.0), np.roll(plain, 1, 1))
+    seen, recoloured, shifted = (eye.look(Image.fromarray(each)).astype(np.float32) for each in pictures)
+    assert seen.shape == (eye.FEATURES,)
+    assert np.abs(recoloured - seen).mean() > 1.5 * np.abs(shifted - seen).mean()
