@@ -45,7 +45,6 @@ def highlights(
     Leaves in --out: reel.mp4 with chapters and sound, chapters.txt, reel.edl and reel.otio for editors,
     sheet.png, and in highlights.md and highlights.json why each scene is in.
     """
-    from reelproof.pipeline.disk.files import make_folder
     from reelproof.pipeline.highlights.run import make_highlights, told
     from reelproof.pipeline.highlights.settings import HighlightsConfig
     from reelproof.pipeline.settings_text import read_settings
@@ -59,7 +58,6 @@ def highlights(
         model = None
     if server and not model:
         raise click.UsageError("--server serves --model; name that as well")
-    make_folder(out)
     with ExitStack() as stack:
         asked = None
         if model:

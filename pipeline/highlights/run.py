@@ -10,7 +10,7 @@ from PIL import Image
 
 from reelproof.pipeline.commands.contact_sheet import Tile, draw_frames
 from reelproof.pipeline.decoder.child import scan_in_child
-from reelproof.pipeline.disk.files import stat_file
+from reelproof.pipeline.disk.files import make_folder, stat_file
 from reelproof.pipeline.disk.renaming import temporary_name, written_then_renamed
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.highlights.edit_lists import chapter_list, edit_list, told_time
@@ -61,7 +61,7 @@ def make_highlights(
     picks = picks_of(moments, pick_moments(moments, seconds, cfg.score))
     if not picks:
         raise UsageError(f"{video}: {_why_nothing(moments, seconds)}")
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     joined = _write_reel(video, picks, out)
     found = Highlights(
         video=footage.video.name,
