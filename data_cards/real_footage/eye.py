@@ -18,7 +18,7 @@ from PIL import Image
 from torch import nn
 from transformers import AutoImageProcessor, BaseImageProcessor, BatchFeature, PreTrainedConfig
 
-from reelproof.training.tiny_model import TinyModel, TinyModelConfig, build_tiny_model
+from reelproof.data_cards.tiny_model import TinyModel, TinyModelConfig, build_tiny_model
 
 WIDE, HIGH = 192, 128
 """As large as the network sees a frame, in pixels."""

@@ -18,10 +18,10 @@ from reelproof.data_cards.checks_apart.models import Calibration, asked, calibra
 from reelproof.data_cards.moving_shapes.arms import Asked, example
 from reelproof.data_cards.real_footage.eye import FEATURES, MEMORY, build_seeing_model, picture
 from reelproof.data_cards.real_footage.plan import PLAN
+from reelproof.data_cards.tiny_model import TinyModel, save_tiny_model
 from reelproof.schemas.edited import PLAIN
 from reelproof.schemas.sample import ChatMessage, ChatPart
 from reelproof.training.shards import Example
-from reelproof.training.tiny_model import TinyModel, save_tiny_model
 
 WORDS = {"recoloured_span": ("natural", "recoloured"), "turned_span": ("upright", "inverted")}
 """Kind of question -> what may be said of a frame: as it was, and edited."""

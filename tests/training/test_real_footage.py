@@ -14,11 +14,11 @@ from reelproof.data_cards.real_footage import eye, models
 from reelproof.data_cards.real_footage.footage import FILMS, FRAMES, draw_clip, films_in, write_clips
 from reelproof.data_cards.real_footage.plan import DEVELOPMENT_SEEDS
 from reelproof.data_cards.real_footage.report import ARMS, MEASURES, write_report
+from reelproof.data_cards.tiny_model import save_tiny_model
 from reelproof.schemas.edited import PLAIN
 from reelproof.schemas.question import Task
 from reelproof.stages.footage.edits import hue_turned
 from reelproof.training.preflight import load_processor
-from reelproof.training.tiny_model import save_tiny_model
 from tests.cases import made_case
 from tests.films import FOOTAGE, make_film
 
