@@ -40,6 +40,9 @@ from reelproof.stages.footage.scan import FootageConfig, rows_of
 from reelproof.stages.footage.sound import Sound
 from reelproof.stages.footage.text_tracks import TextTrack
 
+MOST_JOBS = 100
+"""Of one child."""
+
 
 def scan_in_child(
     sources: Iterable[LocalVideo],
@@ -56,7 +59,9 @@ def scan_in_child(
 
 
 class Scanner:
-    """A decoding child at hand: started when first needed, and anew after one that died. Use in a `with`.
+    """A decoding child at hand: started when first needed, and anew after one that died, or that did much.
+
+    Use in a `with`. What libraries did not give back of a child's memory ends with it after a hundred jobs.
 
     A child that dies is a quarantine `crashed`, one that exceeds its time `timeout`, its memory `too_large`.
     Raises RuntimeError where a child cannot even start, BrokenHere where it can scan nothing.
@@ -68,6 +73,8 @@ class Scanner:
         """`passed` are open files that the child has as well, by the same numbers."""
         self._limits, self._command, self._passed = limits, command, passed
         self._child: DecodingProcess | None = None
+        self._jobs = 0
+        """That the child was given."""
 
     def __enter__(self) -> Self:
         return self
@@ -140,10 +147,9 @@ class Scanner:
         Raises LostError where the child died, or told nothing for so many seconds: then the next call starts
         another one. One that is not read to its end ends its child.
         """
-        self._child = self._child or self._started()
-        is_over = False
+        child, is_over = self._ready(), False
         try:
-            yield from self._child.ticks(job, silent_s)
+            yield from child.ticks(job, silent_s)
             is_over = True
         except LostError as lost:
             if lost.is_misfit:
@@ -153,13 +159,18 @@ class Scanner:
             if not is_over:
                 self._end()
 
-    def _started(self) -> DecodingProcess:
-        return DecodingProcess(self._command, self._limits, self._passed)
+    def _ready(self) -> DecodingProcess:
+        """The child, for another job."""
+        if self._jobs == MOST_JOBS:
+            self._end()
+        self._child = self._child or DecodingProcess(self._command, self._limits, self._passed)
+        self._jobs += 1
+        return self._child
 
     def _ask(self, job: VideoJob, pieces: Shelf, told: Told | None = None) -> Outcome:
-        self._child = self._child or self._started()
+        child = self._ready()
         try:
-            return self._child.scan(job, pieces, told)
+            return child.scan(job, pieces, told)
         except LostError as lost:
             self._end()
             if lost.is_misfit:
@@ -170,7 +181,7 @@ class Scanner:
     def _end(self) -> None:
         if self._child:
             self._child.kill()
-        self._child = None
+        self._child, self._jobs = None, 0
 
 
 def _refuse_where_nothing_decodes(command: Sequence[str], limits: ChildLimits) -> None:

@@ -67,6 +67,19 @@ def test_child_that_fails_costs_one_video(path):
     assert "allowed 450 MB" in got[6].detail
 
 
+def test_child_that_did_much_is_followed_by_another(path, monkeypatch):
+    monkeypatch.setattr("reelproof.pipeline.decoder.child.MOST_JOBS", 2)
+    others, films = children(), sources(path, *"abc")
+    scanning = scan_in_child(films, CFG, ChildLimits())
+    got, seen = [], []
+    for each in scanning:
+        got.append(each)
+        seen.append(children() - others)
+    assert got == list(scan_footage(films, CFG))
+    assert seen[0] == seen[1] != seen[2]
+    assert [len(each) for each in seen] == [1, 1, 1]
+
+
 def test_child_is_reused(path):
     """Two hundred children would take minutes."""
     others = children()
