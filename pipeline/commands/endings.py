@@ -29,8 +29,9 @@ def tell_ending(error: BaseException) -> int | None:
         case BuildFailed():
             return _tell(str(error), UNFINISHED)
         case OSError() if error.errno in _FULL:
+            place = f"at {error.filename}" if error.filename else "where its results go"
             return _tell(
-                f"{error.strerror} where its results go: make room, or name another --out; "
+                f"{error.strerror} {place}: make room, or name another --out; "
                 "what is done is kept, and the same command goes on",
                 UNFINISHED,
             )

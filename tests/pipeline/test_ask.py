@@ -138,7 +138,7 @@ def test_signals_answers_what_it_can_measure_with_its_evidence(film, tmp_path):
     assert "signals is no language model" in ran.err
     found = Answered.model_validate_json((tmp_path / "answer/answer.json").read_text())
     before, after = found.cited
-    assert before < CUT_S <= after <= before + 2
+    assert before < CUT_S <= after <= before + 2.5  # of 20 frames
     assert [each.verdict for each in found.claims] == ["grounded"]
     assert Image.open(tmp_path / "answer/sheet.png").width == 1280
 

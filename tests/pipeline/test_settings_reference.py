@@ -40,6 +40,7 @@ def test_reference_holds_what_a_recipe_writes_down():
         "questions": {"asked": {"writer": {"kind": "signals"}}, "edited": {}},
         "sufficiency": {"judge": given},
         "text": {},
+        "embedding": {},
         "calibration": {},
         "speech": {},
     }
