@@ -28,6 +28,8 @@ class DpoConfig(SftConfig):
     """One run of preference optimisation."""
 
     shards: ShardsConfig = ShardsConfig(subset="dpo")
+    epochs: float = Field(default=1.0, gt=0)
+    """All pairs are gone through so often, where `steps` names no number."""
     batch_rows: int = Field(default=2, ge=1, le=4096)
     """So many pairs go through one forward pass on each device."""
     optimizer: OptimizerConfig = OptimizerConfig(learning_rate=1e-6)

@@ -128,6 +128,10 @@ class Training:
         check_length(self.processor, self.path, rows, self.cfg.prompt, frames, room)
         return frames
 
+    def settled(self, processes: int) -> TrainConfig:  # noqa: ARG002  # some share rows out
+        """The settings, with what follows from the data."""
+        return self.cfg
+
     def setup(self, processes: int) -> Mapping[str, Any]:  # noqa: ARG002  # some count them
         """What the run's folder says beside data, model and settings."""
         return {}
@@ -149,8 +153,8 @@ class Training:
 
         `watch` is called where a checkpoint is due, and at the end; `tell` gets a line every few seconds.
         """
-        cfg = self.cfg
-        accelerator = Accelerator(mixed_precision=cfg.precision, kwargs_handlers=[SOME_UNUSED])
+        accelerator = Accelerator(mixed_precision=self.cfg.precision, kwargs_handlers=[SOME_UNUSED])
+        cfg = self.cfg = self.settled(accelerator.num_processes)
         is_shared_out = accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED)
         if (self.draws or self.test) and is_shared_out and not accelerator.is_fsdp2:
             raise SetupError(

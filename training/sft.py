@@ -1,6 +1,7 @@
 """Kept traces -> a model that reasons like them: supervised fine-tuning on the completions."""
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,10 @@ from reelproof.training.trainer import Trainer
 class SftConfig(TrainConfig):
     """One run of supervised fine-tuning."""
 
+    epochs: float = Field(default=3.0, gt=0)
+    """All rows are gone through so often, where `steps` names no number."""
+    steps: int = Field(default=0, ge=0)
+    """The optimizer makes so many steps; 0 makes as many as `epochs` comes to."""
     batch_rows: int = Field(default=4, ge=1, le=4096)
     """So many rows go through one forward pass on each device."""
     accumulate: int = Field(default=1, ge=1, le=4096)
@@ -53,6 +58,14 @@ class RowTraining(Training):
         answers = SamplingConfig(temperature=0.0, max_tokens=cfg.test_tokens, batch_rows=cfg.batch_rows)
         super().__init__(build_dir, model, cfg, answers)
         self.left_out = rows_citing_dropped_frames(self.shards, cfg.prompt)
+
+    def settled(self, processes: int) -> SftConfig:
+        """With as many steps as the epochs come to."""
+        if self.cfg.steps:
+            return self.cfg
+        rows = self.cfg.epochs * (self.shards.rows - len(self.left_out))
+        steps = max(math.ceil(rows / self._rows_a_step(processes)), 1)
+        return self.cfg.model_copy(update={"steps": steps})
 
     def setup(self, processes: int) -> Mapping[str, Any]:
         """How many rows are left out, and how many make a step."""

@@ -21,7 +21,7 @@ from reelproof.training.logprobs import completion_logprobs
 from reelproof.training.networks import LoraSettings, load_network
 from reelproof.training.preflight import SetupError
 from reelproof.training.runs import RunFolder
-from reelproof.training.sft import SftConfig, train_sft
+from reelproof.training.sft import RowTraining, SftConfig, train_sft
 from reelproof.training.shards import ShardsConfig, example_of
 from reelproof.training.trainer import OptimizerConfig, Trainer, learning_rate_share
 from reelproof.training.weights_only import weights_only
@@ -146,6 +146,19 @@ def test_run_learns_and_records_what_it_was_made_from(plain_run, dataset):
     assert run["versions"]["torch"] == torch.__version__.split("+")[0] or run["versions"]["torch"]
     assert list((plain_run / "tensorboard").iterdir())
     AutoModelForImageTextToText.from_pretrained(plain_run / "model")
+
+
+def test_epochs_are_as_many_steps_as_the_rows_come_to(model, tmp_path):
+    """In any number of processes; a number of steps goes before."""
+    dataset = write_sft(tmp_path / "data", 10)
+    cfg = CFG.model_copy(update={"steps": 0, "epochs": 1.5})
+    settled = RowTraining(dataset, model, cfg).settled
+    assert [settled(processes).steps for processes in (1, 2, 8)] == [3, 2, 1]
+    assert RowTraining(dataset, model, CFG).settled(1) == CFG
+    summary = train_sft(dataset, model, tmp_path / "run", cfg)
+    assert summary.steps == 3
+    assert list(curve(tmp_path / "run")) == [1, 2, 3]
+    assert train_sft(dataset, model, tmp_path / "run", cfg) == summary
 
 
 def test_finished_run_is_left_as_it_is(model, dataset, plain_run):
