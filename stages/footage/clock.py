@@ -9,13 +9,19 @@ class Clock:
     def __init__(self, fps: float, declared_s: float, tick_s: float) -> None:
         """A stream of `fps` frames per second (0: unknown) that declares its length, in ticks of `tick_s`."""
         self.step_s = 1 / fps if 0 < fps <= 1000 else 0.04
-        self.end_s = 0.0
-        """The last frame's time plus its duration."""
+        self._shown_end_s = 0.0
         self._declared_s = declared_s
         self._tick_s = tick_s
         self._base_s: float | None = None
         self._last_s = -1.0
         self._expected_end_s = 0.0
+
+    @property
+    def end_s(self) -> float:
+        """The last frame's time plus its duration; a few frames more where packets say so that gave none."""
+        expected_s = self._expected_end_s - (self._base_s or 0.0)
+        is_near = self._shown_end_s < expected_s <= self._shown_end_s + 4 * self.step_s
+        return expected_s if is_near else self._shown_end_s
 
     def begin(self, base_s: float) -> None:
         """Time 0 is here, not where the first frame is: those before it are lost."""
@@ -52,7 +58,4 @@ class Clock:
         is_credible = (
             0 < length_s < _MAX_JUMP_S or self._last_s + length_s < self._declared_s + _MAX_JUMP_S / 10
         )
-        self.end_s = self._last_s + (length_s if length_s > 0 and is_credible else self.step_s)
-        expected_s = self._expected_end_s - (self._base_s or 0.0)
-        if self.end_s < expected_s <= self.end_s + 4 * self.step_s:
-            self.end_s = expected_s
+        self._shown_end_s = self._last_s + (length_s if length_s > 0 and is_credible else self.step_s)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reelproof.stages.footage.clock import Clock
 from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.references import references
 from reelproof.stages.footage.scan import FootageConfig, scan_footage
@@ -61,6 +62,25 @@ def test_half_of_the_frames_show_the_same_cut_and_length_of_av1(tmp_path):
     assert skipped.damaged == full.damaged == ()
     assert cut_s(full) == pytest.approx(1.6)
     assert abs(cut_s(skipped) - 1.6) <= 2 / 25
+
+
+@pytest.mark.parametrize("frames", [26, 27, 28, 29, 35, 41])
+def test_a_last_frame_that_is_left_out_lasts_all_the_same(frames, tmp_path):
+    path = make_film(tmp_path / "film.mkv", [Shot(1, frames / 25)], codec=AV1, options={"preset": "11"})
+    source = LocalVideo(str(path), "v", path.name, path.stat().st_size)
+    for exact in (False, True):
+        footage = next(scan_footage([source], FootageConfig(exact=exact)))
+        assert footage.duration_s == pytest.approx(frames / 25, abs=1e-6)
+
+
+def test_packets_after_the_last_frame_are_part_of_the_film():
+    clock = Clock(fps=25, declared_s=0.0, tick_s=0.001)
+    for stamp in (0, 40):
+        clock.expect(stamp, 40)
+    clock.tell(0, 40)
+    assert clock.end_s == 0.08
+    clock.expect(80, 40)
+    assert clock.end_s == 0.12
 
 
 def cut_s(footage):
