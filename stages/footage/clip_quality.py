@@ -8,7 +8,7 @@ import numpy as np
 
 from reelproof.schemas.clip_quality import ClipQuality
 from reelproof.schemas.footage import Clip
-from reelproof.stages.footage.crops import Pictures
+from reelproof.stages.footage.crops import Box, Pictures
 
 VERSION = 1
 
@@ -33,21 +33,13 @@ class Motion(NamedTuple):
     """As in FrameSignals. (T,) float32"""
 
 
-class Edges(NamedTuple):
-    """Where a picture begins and ends within its black bars, as shares of its sides."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-
 class _Look(NamedTuple):
     """Of one frame."""
 
     blur: float | None
     colourfulness: float
-    edges: Edges | None
+    shown: Box | None
+    """What lies between its black bars."""
 
 
 def measure_clips(
@@ -71,7 +63,7 @@ def measure_clips(
             clip_id=clip.clip_id,
             blur=_median([each.blur for each in looks if each.blur is not None]),
             colourfulness=_median([each.colourfulness for each in looks]),
-            bar_share=_bar_share([each.edges for each in looks if each.edges]) if looks else None,
+            bar_share=_bar_share([each.shown for each in looks if each.shown]) if looks else None,
             static_share=static_share(clip, motions[clip.video_id]) if clip.video_id in motions else None,
         )
 
@@ -106,8 +98,8 @@ def colourfulness(image: np.ndarray) -> float:
     return float(np.linalg.norm(deviations) + 0.3 * np.linalg.norm(means))
 
 
-def edges_of(image: np.ndarray) -> Edges | None:
-    """Where the picture lies between black bars; null of one that is all black. (H, W, 3) uint8 RGB"""
+def shown_part(image: np.ndarray) -> Box | None:
+    """What lies between a picture's black bars; null of one that is all black. (H, W, 3) uint8 RGB"""
     black = image.max(axis=2) <= _BLACK  # by all colours: a dark blue wall has as little luma as a bar
     rows = np.flatnonzero(black.mean(axis=1) < _BLACK_SHARE)
     if not len(rows):
@@ -117,7 +109,7 @@ def edges_of(image: np.ndarray) -> Edges | None:
     if not len(columns):
         return None
     height, width = black.shape
-    return Edges(columns[0] / width, top / height, (columns[-1] + 1) / width, bottom / height)
+    return Box(columns[0] / width, top / height, (columns[-1] + 1) / width, bottom / height)
 
 
 def static_share(clip: Clip, film: Motion) -> float | None:
@@ -132,10 +124,10 @@ def static_share(clip: Clip, film: Motion) -> float | None:
 
 def _look(image: np.ndarray) -> _Look:
     luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return _Look(blur(luma), colourfulness(image), edges_of(image))
+    return _Look(blur(luma), colourfulness(image), shown_part(image))
 
 
-def _bar_share(found: list[Edges]) -> float:
+def _bar_share(found: list[Box]) -> float:
     """What no frame shows anything in; all of the frame where all are black."""
     if not found:
         return 1.0

@@ -1,5 +1,6 @@
 import hashlib
 import io
+from dataclasses import astuple
 
 import cv2
 import numpy as np
@@ -11,8 +12,8 @@ from reelproof.stages.footage.clip_quality import (
     Motion,
     blur,
     colourfulness,
-    edges_of,
     measure_clips,
+    shown_part,
     static_share,
 )
 from tests.cases import made_case
@@ -77,7 +78,7 @@ def test_colourfulness_is_that_of_the_paper():
 
 
 @pytest.mark.parametrize(
-    ("image", "edges"),
+    ("image", "part"),
     [
         (SCENERY, (0, 0, 1, 1)),
         (barred(54, 0), (0, 1 / 6, 1, 5 / 6)),
@@ -86,15 +87,15 @@ def test_colourfulness_is_that_of_the_paper():
         (barred(54, 0, level=60), (0, 0, 1, 1)),
     ],
 )
-def test_bars_are_told_to_the_line(image, edges):
-    assert edges_of(image) == pytest.approx(edges, abs=0.01)
+def test_bars_are_told_to_the_line(image, part):
+    assert astuple(shown_part(image)) == pytest.approx(part)
 
 
-def test_dark_colours_are_no_bars_and_a_black_picture_has_no_edges():
+def test_dark_colours_are_no_bars_and_a_black_picture_shows_nothing():
     wall = barred(54, 0)
     wall[:54] = (8, 12, 60)
-    assert edges_of(wall).top == 0
-    assert edges_of(plain(5, 5, 5)) is None
+    assert shown_part(wall).top == 0
+    assert shown_part(plain(5, 5, 5)) is None
 
 
 def test_a_clip_is_barred_where_all_its_frames_are():
