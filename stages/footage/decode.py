@@ -25,7 +25,6 @@ from reelproof.stages.footage.opening import (
     pick_stream,
 )
 from reelproof.stages.footage.packets import (
-    CODECS_WITH_DISPOSABLE_FRAMES,
     Faults,
     LookAhead,
     Read,
@@ -34,7 +33,7 @@ from reelproof.stages.footage.packets import (
     tell_of_lost_frames,
 )
 from reelproof.stages.footage.pictures import is_as_decord_shows, turn_of
-from reelproof.stages.footage.references import head_of, references
+from reelproof.stages.footage.references import CODECS_OF_NAL_UNITS, head_of, references
 from reelproof.stages.footage.spans import CODECS_TO_SPLIT, Borders, SpanReads, Surveyor
 
 _INDEXED_FORMATS = {"mp4", "matroska", "avi"}  # in transport streams decord seeks to wrong frames
@@ -96,7 +95,7 @@ class Reel:
         """Width of a pixel by its height."""
         self.declared_s = declared_duration_s(self._container, self._stream)
         is_avi = "avi" in format_names(self._container)
-        self._is_stamped_in_order = is_avi and self.codec in CODECS_WITH_DISPOSABLE_FRAMES
+        self._is_stamped_in_order = is_avi and self.codec in CODECS_OF_NAL_UNITS
         self._unused_stamps: list[int] = []
         self.end_s = 0.0
         """Last frame's time plus its duration."""
@@ -171,7 +170,7 @@ class Reel:
         return read_packets(self._container, self._stream, self._faults, self._live)
 
     def _head_of(self, packet: "Packet[VideoStream]") -> bytes:
-        return head_of(packet) if self.codec in CODECS_WITH_DISPOSABLE_FRAMES else b""
+        return head_of(packet) if self.codec in CODECS_OF_NAL_UNITS else b""
 
     def _may_leave_out(self, ahead: LookAhead, exact: bool) -> bool:
         is_told = not (exact or self._is_stamped_in_order)

@@ -18,7 +18,6 @@ from reelproof.stages.footage.damage import Arrival, LossWatch
 from reelproof.stages.footage.live import Stream
 from reelproof.stages.footage.references import IsReferredTo
 
-CODECS_WITH_DISPOSABLE_FRAMES = {"h264", "hevc"}
 _AHEAD, _AHEAD_BYTES = 96, 16 << 20
 _LIVE_AHEAD, _LIVE_AHEAD_S = 8, 1.0
 _LIVE_HEAD_S = 2.0

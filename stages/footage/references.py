@@ -9,6 +9,7 @@ from av.video.stream import VideoStream
 from reelproof.stages.footage.bitstream import nal_length_bytes, nal_starts
 from reelproof.stages.footage.temporal_units import TemporalUnits
 
+CODECS_OF_NAL_UNITS = {"h264", "hevc"}
 _HEAD_BYTES = 4096
 
 IsReferredTo = Callable[["Packet[VideoStream]"], bool]
@@ -20,7 +21,7 @@ def references(codec: str, decoder: VideoCodecContext) -> IsReferredTo | None:
     if codec == "av1" and decoder.codec.name == "libdav1d":
         units = TemporalUnits(decoder.extradata)
         return lambda packet: units.is_referred_to(memoryview(packet).tobytes())
-    if codec in ("h264", "hevc"):
+    if codec in CODECS_OF_NAL_UNITS:
         length_bytes = nal_length_bytes(codec, decoder.extradata)
         return lambda packet: _is_referred_to(codec, head_of(packet), length_bytes)
     return None

@@ -21,6 +21,7 @@ class TemporalUnits:
 
     def __init__(self, extradata: bytes | None) -> None:
         self._sequence: _Sequence | None = None
+        """None while frames' headers cannot be read."""
         box = extradata or b""
         self.is_referred_to(box[4:] if box[:1] == b"\x81" else box)  # an `av1C` box has four bytes before it
 
@@ -38,7 +39,7 @@ class TemporalUnits:
             self._sequence = _read_sequence(Bits(obu.payload))
         if obu.kind not in (_FRAME_HEADER, _FRAME):
             return None
-        if self._sequence is None or not self._sequence.is_plain or obu.is_of_layer:
+        if self._sequence is None or obu.is_of_layer:
             return True
         return _read_frame(Bits(obu.payload), self._sequence)
 
@@ -51,12 +52,10 @@ class _Obu(NamedTuple):
 
 
 class _Sequence(NamedTuple):
-    is_plain: bool
-    """Its frames' headers have neither the decoder's model nor the short form of stills."""
-    screen_tools: int = 0
-    integer_motion: int = 0
-    frame_id_bits: int = 0
-    order_hint_bits: int = 0
+    screen_tools: int
+    integer_motion: int
+    frame_id_bits: int
+    order_hint_bits: int
 
 
 def _obus(unit: bytes) -> Iterator[_Obu]:
@@ -81,16 +80,17 @@ def _leb128(data: bytes, at: int) -> tuple[int, int]:
     raise IndexError("no such number")
 
 
-def _read_sequence(bits: Bits) -> _Sequence:
+def _read_sequence(bits: Bits) -> _Sequence | None:
+    """None where its frames' headers have the decoder's model, or the short form of stills."""
     bits.take(4)  # profile, still picture
     if bits.take(1):
-        return _Sequence(is_plain=False)
+        return None
     if bits.take(1):
         bits.take(64)  # units in a tick, time scale
         if bits.take(1):
             bits.golomb()
         if bits.take(1):
-            return _Sequence(is_plain=False)
+            return None
     delays = bits.take(1)
     for _ in range(bits.take(5) + 1):
         bits.take(12)  # which layers the operating point has
@@ -108,7 +108,7 @@ def _read_sequence(bits: Bits) -> _Sequence:
     screen_tools = _SELECT if bits.take(1) else bits.take(1)
     integer_motion = _SELECT if not screen_tools or bits.take(1) else bits.take(1)
     order_hint_bits = bits.take(3) + 1 if has_order else 0
-    return _Sequence(True, screen_tools, integer_motion, frame_id_bits, order_hint_bits)
+    return _Sequence(screen_tools, integer_motion, frame_id_bits, order_hint_bits)
 
 
 def _read_frame(bits: Bits, sequence: _Sequence) -> bool | None:

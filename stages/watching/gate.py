@@ -182,9 +182,8 @@ class Gate:
         apart[:, at] = np.maximum(far, 0) / usual.above[at]
         apart[(far_out <= 1) & (np.abs(self._taught) <= 1)] = 0
         apart /= np.maximum(1, _ALIKE * np.abs(self._taught))
-        both = np.stack([far_out, apart[apart.max(axis=1).argmin()]])
-        less: np.ndarray = both[both.max(axis=1).argmin()]
-        return less
+        likest: np.ndarray = apart[apart.max(axis=1).argmin()]
+        return likest if likest.max() < far_out.max() else far_out
 
 
 class _Usual(NamedTuple):
