@@ -30,12 +30,16 @@ def crossed_interval(scores: np.ndarray) -> Interval | None:
     return Interval(mean, mean - half, mean + half)
 
 
-def coverage(seeds: int, films: int, trials: int, rng: np.random.Generator, spread: float = 0.05) -> float:
-    """How often the interval of a difference of known mean holds it.
+def coverage(
+    seeds: int, films: int, trials: int, rng: np.random.Generator, spread: float = 0.05
+) -> float | None:
+    """How often the interval of a difference of known mean holds it; None of too few seeds to have one.
 
     Each film and each seed shifts the chance by a normal of `spread`; both arms' answers to the six questions
     of a film are then drawn, their difference in mean being 0.05.
     """
+    if seeds < LEAST_SEEDS:
+        return None
     held = 0
     for _ in range(trials):
         film, seed = rng.normal(0, spread, (1, films)), rng.normal(0, spread, (seeds, 1))

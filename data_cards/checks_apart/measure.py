@@ -23,6 +23,8 @@ from reelproof.training.tts_settings import Strategy, TtsConfig
 
 Places = Mapping[str, Mapping[tuple[int, str], str]]
 """Film -> (second, colour) -> cell."""
+Truly = Callable[[Asked, str], float]
+"""A question and a thought -> the share of its claims that are true."""
 STRATEGIES: tuple[Strategy, ...] = ("greedy", "one_sample", "majority", "weighted_evidence", "best_of_n")
 _CLAIM = re.compile(r"\[(\d+)\.0 s\] (red|orange|green|blue) ([a-c] [1-3])\.")
 _ABOUT = re.compile(r"the (\w+) square")
@@ -60,15 +62,15 @@ def share_true(film: str, question: Question, thought: str, places: Places) -> f
     return len(held) / max(SHOT_S, len(claims))
 
 
-def told_truly(places: Places) -> Callable[[Asked, str], float]:
-    """A question and a thought -> the share of its claims that the world bears out."""
+def told_truly(places: Places) -> Truly:
+    """By what the world knows of its films."""
     return lambda each, thought: share_true(each.film, each.question, thought, places)
 
 
 def answer_greedily(
-    model: Path, asked: Sequence[Asked], told: Callable[[Asked, str], float], max_tokens: int = MAX_TOKENS
+    model: Path, asked: Sequence[Asked], told: Truly, max_tokens: int = MAX_TOKENS
 ) -> Answers:
-    """One completion of each question; `told` is the share of a thought's claims that are true."""
+    """One completion of each question."""
     sampler = LocalSampler.load(str(model), PROMPT)
     cfg = SamplingConfig(temperature=0.0, max_tokens=max_tokens, batch_rows=256)
     said = sampler.sample([Ask(example(each)) for each in asked], cfg)

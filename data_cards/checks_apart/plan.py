@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 
 class BaseStage(NamedTuple):
@@ -61,6 +62,6 @@ DEVELOPMENT_SEEDS = 100
 """Seeds from here on are asked the development films, and stand in no report."""
 
 
-def plan_sha256() -> str:
-    """Of all settings."""
-    return hashlib.sha256(json.dumps(PLAN._asdict(), sort_keys=True).encode()).hexdigest()
+def sha256_of(settings: Mapping[str, Any]) -> str:
+    """Of all settings of a plan."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from reelproof.data_cards.checks_apart.arms import FLYWHEELS, VOTERS
+from reelproof.data_cards.checks_apart.arms import CHECKS, FLYWHEELS, VOTERS, WRONG
 from reelproof.data_cards.checks_apart.intervals import coverage, crossed_interval
-from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, PLAN, plan_sha256
+from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, PLAN, sha256_of
 from reelproof.schemas.intervals import Interval
 from reelproof.training.tables import new_figure, text_table
 
@@ -25,7 +25,6 @@ ARMS = (
     "sft_right_all",
     "sft_all",
 )
-CHECKS = ("claims", "citations", "controls", "agreement", "luck", "blind")
 ROUNDS = tuple(f"{name}_round_{each}" for each in range(2, PLAN.rounds + 1) for name in FLYWHEELS)
 PAIRS = (
     ("sft_right", "sft_raw"),
@@ -93,15 +92,13 @@ def write_report(out: Path, card: Path) -> None:
     voting = {name: _seeds(out, (name,), seeds, "votes")[0] for name in VOTERS}
     votes = {name: _votes(out, name, mine) for name, mine in voting.items() if mine}
     content = {
-        "plan_sha256": plan_sha256(),
+        "plan_sha256": sha256_of(PLAN._asdict()),
         "plan": PLAN._asdict(),
         "seeds": seeds,
         "unfinished_seeds": unfinished,
         "unfinished_arms": {name: [*{*seeds} - {*mine}] for name, mine in having.items() if mine != seeds},
         "films": films,
-        "coverage_of_95": coverage(len(seeds), films, 2000, np.random.default_rng(0))
-        if len(seeds) > 2
-        else None,
+        "coverage_of_95": coverage(len(seeds), films, 2000, np.random.default_rng(0)),
         "arms": {
             name: {
                 "seeds": arm.seeds,
@@ -114,8 +111,8 @@ def write_report(out: Path, card: Path) -> None:
         "votes_over_greedy": votes,
         "voting_seeds": voting,
         "teacher_traces": _traces(out, seeds),
-        "verifier": [_found(out / f"seed-{seed}" / "verifier.json") for seed in seeds],
-        "took": {seed: _took(out / f"seed-{seed}") for seed in seeds},
+        "verifier": [found_in(out / f"seed-{seed}" / "verifier.json") for seed in seeds],
+        "took": {seed: took(out / f"seed-{seed}") for seed in seeds},
     }
     (card / "study.json").write_text(json.dumps(content, indent=1) + "\n")
     (card / "study.md").write_text(_markdown(arms, pairs, votes, content["teacher_traces"]))
@@ -136,12 +133,13 @@ def _seeds(
     return done, [each for each in asked if each not in done]
 
 
-def _found(file: Path) -> Any:
+def found_in(file: Path) -> Any:
+    """What came of the work that `once` left there."""
     return json.loads(file.read_text())["found"]
 
 
 def _read(out: Path, name: str, seeds: Sequence[int]) -> Arm:
-    held = [_found(out / f"seed-{seed}" / f"arm-{name}.json") for seed in seeds]
+    held = [found_in(out / f"seed-{seed}" / f"arm-{name}.json") for seed in seeds]
     scores = {
         name: np.stack([by_film(one["films"], one[each.figure], each.split) for one in held])
         for name, each in MEASURES.items()
@@ -161,7 +159,7 @@ def by_film(films: Sequence[str], scores: Sequence[float], split: str) -> np.nda
 
 def _votes(out: Path, name: str, seeds: Sequence[int]) -> dict[str, Any]:
     """Each strategy: its right answers in both splits, and by how much that is more than greedily."""
-    held = [_found(out / f"seed-{seed}" / f"votes-{name}.json") for seed in seeds]
+    held = [found_in(out / f"seed-{seed}" / f"votes-{name}.json") for seed in seeds]
 
     def scores(strategy: str, split: str) -> np.ndarray:
         return np.stack([by_film(one["films"], one[strategy], split) for one in held])
@@ -206,8 +204,7 @@ def _traces(out: Path, seeds: Sequence[int]) -> dict[str, Any]:
 
 def kept_by(traces: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """How many of the traces each filter keeps, and the right ones that a reason rejects, are all true."""
-    wrong = {"request_failed", "unfinished", "malformed", "answer_unknown", "wrong_answer"}
-    right = [each for each in traces if not wrong & {*each["balanced"]}]
+    right = [each for each in traces if not WRONG & {*each["balanced"]}]
     kept = {
         "all": traces,
         "right": right,
@@ -231,7 +228,8 @@ def _true(rows: Sequence[Mapping[str, Any]]) -> float | None:
     return round(sum(each["true"] == 1 for each in rows) / len(rows), 4) if rows else None
 
 
-def _took(folder: Path) -> dict[str, float]:
+def took(folder: Path) -> dict[str, float]:
+    """What all work of a seed took."""
     held = [json.loads(file.read_text()) for file in sorted(folder.glob("*.json")) if file.stem != "traces"]
     return {
         "seconds": round(sum(each["seconds"] for each in held), 1),

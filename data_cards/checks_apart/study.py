@@ -20,13 +20,22 @@ from typing import Any
 import torch
 import yaml
 
-from reelproof.data_cards.checks_apart.arms import ARMS, FLYWHEELS, VOTERS, Choice, arm_rows, choices, draw
+from reelproof.data_cards.checks_apart.arms import (
+    ARMS,
+    BALANCED,
+    FLYWHEELS,
+    VOTERS,
+    Choice,
+    arm_rows,
+    choices,
+    draw,
+)
 from reelproof.data_cards.checks_apart.measure import (
+    Truly,
     answer_by_votes,
     answer_greedily,
     keep,
     places_of,
-    share_true,
     told_truly,
 )
 from reelproof.data_cards.checks_apart.models import (
@@ -36,7 +45,7 @@ from reelproof.data_cards.checks_apart.models import (
     train_teacher,
     train_verifier,
 )
-from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, PLAN, plan_sha256
+from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, PLAN, sha256_of
 from reelproof.data_cards.checks_apart.report import write_report
 from reelproof.data_cards.checks_apart.server import (
     MAX_TOKENS,
@@ -57,6 +66,8 @@ from reelproof.training.shards import ShardsConfig
 from reelproof.training.trainer import OptimizerConfig
 
 HERE = Path(__file__).parent
+KINDS = ("way", "middle", "coin")
+"""Of questions."""
 
 
 def main() -> None:
@@ -69,7 +80,7 @@ def main() -> None:
     out = args.out.absolute()
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    _same_plan(out)
+    same_plan(out / "plan.json", {"sha256": sha256_of(PLAN._asdict()), **PLAN._asdict()})
     if not args.report_only:
         base = out / "base"
         once(base / "done", lambda: train_base(base))
@@ -81,11 +92,10 @@ def main() -> None:
     write_report(out, HERE)
 
 
-def _same_plan(out: Path) -> None:
-    """Stops where --out holds results of other settings."""
-    file, mine = out / "plan.json", {"sha256": plan_sha256(), **PLAN._asdict()}
-    if file.is_file() and json.loads(file.read_text())["sha256"] != plan_sha256():
-        raise SystemExit(f"{file} is another plan; give another --out, or put plan.py back")
+def same_plan(file: Path, mine: Mapping[str, Any]) -> None:
+    """Stops where there are results of other settings, or of other films."""
+    if file.is_file() and json.loads(file.read_text()) != json.loads(json.dumps(mine)):
+        raise SystemExit(f"{file} tells other settings or films; give another --out, or put them back")
     keep(file, mine)
 
 
@@ -145,20 +155,22 @@ class Seed:
 
     def arm(self, name: str, student: str, rows: Sequence[Choice], films: Sequence[Film]) -> None:
         """Train a student on the rows, unless it is another arm's, and ask it."""
-        places = {**self._held_out, **places_of(films)}
+        truly = told_truly({**self._held_out, **places_of(films)})
 
         def trained_and_asked() -> dict[str, Any]:
-            run = train_arm(self.folder, student, rows, self.base, self.number)
-            answers = answer_greedily(run, self.asked, told_truly(places))._asdict()
-            return {**answers, "rows": _rows_told(rows, places), "student": student}
+            run = train_arm(self.folder, student, rows, self.base, sft_config(PLAN, self.number))
+            answers = answer_greedily(run, self.asked, truly)._asdict()
+            return {**answers, "rows": rows_told(rows, truly, KINDS), "student": student}
 
         found = once(self.folder / f"arm-{name}.json", trained_and_asked)
-        mean = {key: _mean(found[key]) for key in ("right", "cited", "agrees", "proven")}
-        print(f"seed {self.number}: {name} ({student}): {mean} {found['rows']}", flush=True)  # noqa: T201
+        print(f"seed {self.number}: {name} ({student}): {means(found)} {found['rows']}", flush=True)  # noqa: T201
 
 
-def _mean(figures: Sequence[float]) -> float:
-    return round(sum(figures) / len(figures), 3)
+def means(found: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """Of an arm's answers, for whoever looks on."""
+    return {
+        key: round(sum(found[key]) / len(found[key]), 3) for key in ("right", "cited", "agrees", "proven")
+    }
 
 
 def run_seed(seed: Seed) -> None:
@@ -166,12 +178,10 @@ def run_seed(seed: Seed) -> None:
     folder, films = seed.folder, train_films(seed.number)
     once(folder / "teacher.json", lambda: train_teacher(load_model(seed.base), seed.teacher, seed.number))
     once(folder / "verifier.json", lambda: train_verifier(seed.verifier, seed.number)._asdict())
-    every, places = seed.build("build", films, seed.teacher), places_of([*films, *held_out_films()])
-    keep(folder / "traces.json", [_told(each, places) for each in every])
-    once(
-        folder / "arm-teacher.json",
-        lambda: answer_greedily(seed.teacher, seed.asked, told_truly(places))._asdict(),
-    )
+    every = seed.build("build", films, seed.teacher)
+    truly = told_truly(places_of([*films, *held_out_films()]))
+    keep(folder / "traces.json", [told(each, truly) for each in every])
+    once(folder / "arm-teacher.json", lambda: answer_greedily(seed.teacher, seed.asked, truly)._asdict())
     taught: dict[tuple[str, ...], str] = {}
     for name, rows in arm_rows(every, seed.number).items():
         # Arms that a check does not set apart take the same rows in the same order: they are one student.
@@ -207,36 +217,38 @@ def load_model(model: Path) -> TinyModel:
     return TinyModel(AutoModelForImageTextToText.from_pretrained(model), load_processor(str(model)))
 
 
-def _told(each: Choice, places: Any) -> dict[str, Any]:
-    """A trace by the world's own state, and why it was rejected."""
-    true = share_true(each.asked.film, each.asked.question, each.trace.thought, places)
-    kind = each.asked.question.kind
+def told(each: Choice, truly: Truly) -> dict[str, Any]:
+    """A trace by what is true of it, and why it was rejected."""
+    true, kind = truly(each.asked, each.trace.thought), each.asked.question.kind
     return {"kind": kind, "true": true, "balanced": sorted(each.balanced), "strict": sorted(each.strict)}
 
 
-def _rows_told(rows: Sequence[Choice], places: Any) -> dict[str, float]:
-    """How many rows, how many of them are true in all that they say, and of which kinds."""
-    told = [_told(each, places) for each in rows]
-    share = {kind: sum(each["kind"] == kind for each in told) for kind in ("way", "middle", "coin")}
-    return {"rows": len(told), "true": round(sum(each["true"] == 1 for each in told) / len(told), 4), **share}
+def rows_told(rows: Sequence[Choice], truly: Truly, kinds: Sequence[str] = ()) -> dict[str, float]:
+    """How many rows, how many of them are true in all that they say, and how many of some kinds."""
+    true = [truly(each.asked, each.trace.thought) == 1 for each in rows]
+    count = {kind: sum(each.asked.question.kind == kind for each in rows) for kind in kinds}
+    return {"rows": len(rows), "true": round(sum(true) / len(rows), 4), **count}
 
 
-def train_arm(folder: Path, name: str, rows: Sequence[Choice], base: Path, seed: int) -> Path:
-    """Fine-tune the base model on the rows; what is trained is not trained again."""
-    run = folder / name
-    cfg = SftConfig(
+def sft_config(plan: Any, seed: int) -> SftConfig:
+    """How a student learns by a plan's `steps`, `batch_rows` and `rate`."""
+    return SftConfig(
         shards=ShardsConfig(seed=seed),
         prompt=PROMPT,
-        steps=PLAN.steps,
-        batch_rows=PLAN.batch_rows,
-        optimizer=OptimizerConfig(learning_rate=PLAN.rate, schedule="cosine", warmup_steps=10),
-        checkpoint_every_steps=PLAN.steps,
-        log_every_steps=PLAN.steps,
+        steps=plan.steps,
+        batch_rows=plan.batch_rows,
+        optimizer=OptimizerConfig(learning_rate=plan.rate, schedule="cosine", warmup_steps=10),
+        checkpoint_every_steps=plan.steps,
+        log_every_steps=plan.steps,
         seed=seed,
     )
+
+
+def train_arm(folder: Path, name: str, rows: Sequence[Choice], base: Path, cfg: SftConfig) -> Path:
+    """Fine-tune the base model on the rows; what is trained is not trained again."""
     dataset = write_rows([sample(each.asked, each.trace) for each in rows], folder / f"{name}-rows")
-    train_sft(dataset, str(base), run, cfg)
-    return run
+    train_sft(dataset, str(base), folder / name, cfg)
+    return folder / name
 
 
 def build(out: Path, name: str, films: Sequence[Film], teacher: Path, verifier: Path, rollouts: int) -> None:
@@ -288,7 +300,7 @@ def _recipe(films: Path, url: str, rollouts: int) -> dict[str, object]:
         },
         # All films are of one small world and look alike; the manifest says which are held out.
         "duplicates": {"frame_bits": 0, "clip_share": 1.0, "video_share": 1.0, "most_owners": 2},
-        "policy": {"preset": "balanced", "keep_duplicates": True},
+        "policy": BALANCED,
     }
 
 

@@ -1,7 +1,5 @@
 """Every setting of the study on real footage in one place; its hash stands in the result."""
 
-import hashlib
-import json
 from typing import NamedTuple
 
 from reelproof.data_cards.checks_apart.plan import BaseStage
@@ -42,10 +40,3 @@ class Plan(NamedTuple):
 
 
 PLAN = Plan()
-DEVELOPMENT_SEEDS = 100
-"""Seeds from here on are asked the development films, and stand in no report."""
-
-
-def plan_sha256() -> str:
-    """Of all settings."""
-    return hashlib.sha256(json.dumps(PLAN._asdict(), sort_keys=True).encode()).hexdigest()

@@ -8,9 +8,16 @@ from typing import Any
 import numpy as np
 
 from reelproof.data_cards.checks_apart.intervals import coverage
-from reelproof.data_cards.checks_apart.report import by_film, in_words, kept_by, mean_and_ends
+from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS
+from reelproof.data_cards.checks_apart.report import (
+    by_film,
+    found_in,
+    in_words,
+    kept_by,
+    mean_and_ends,
+    took,
+)
 from reelproof.data_cards.real_footage.footage import film_of
-from reelproof.data_cards.real_footage.plan import DEVELOPMENT_SEEDS
 from reelproof.training.tables import text_table
 
 ARMS = ("teacher", "sft_raw", "sft_right", "sft_curated", "sft_every_claim")
@@ -52,20 +59,19 @@ def write_report(out: Path, card: Path, halves: Sequence[str] = "ab") -> None:
         for one, other in PAIRS
     }
     films = arms["teacher"]["right"].shape[1]
-    few = len(seeds) < 3
     content = {
         "plan": json.loads((out / "plan.json").read_text()),
         "seeds": seeds,
         "unfinished_seeds": [each for each in asked if each not in seeds],
         "learned_from": list(halves),
         "films": films,
-        "coverage_of_95": None if few else coverage(len(seeds), films, 2000, np.random.default_rng(0)),
+        "coverage_of_95": coverage(len(seeds), films, 2000, np.random.default_rng(0)),
         "arms": {name: {"rows": rows.get(name), **_each_told(each)} for name, each in arms.items()},
         "differences": {name: _each_told(each) for name, each in pairs.items()},
         "by_film": _by_film(runs[0], arms),
         "teacher_traces": kept_by(_traces(folders)),
-        "verifier": [_found(folder / "verifier.json") for folder in folders],
-        "cpu_seconds": [_cpu_seconds(folder) for folder in folders],
+        "verifier": [found_in(folder / "verifier.json") for folder in folders],
+        "cpu_seconds": [took(folder)["cpu_seconds"] for folder in folders],
     }
     (card / "study.json").write_text(json.dumps(content, indent=1) + "\n")
     (card / "study.md").write_text(_markdown(arms, rows, pairs, content["teacher_traces"]))
@@ -77,13 +83,9 @@ def _is_finished(out: Path, seed: int, halves: Sequence[str]) -> bool:
     )
 
 
-def _found(file: Path) -> Any:
-    return json.loads(file.read_text())["found"]
-
-
 def _answers(run: Run, name: str) -> tuple[list[str], dict[str, list[float]]]:
     """The film of each question of a seed, and each measure's figures."""
-    parts = [_found(folder / f"arm-{name}.json") for folder in run]
+    parts = [found_in(folder / f"arm-{name}.json") for folder in run]
     films = [film_of(clip) for part in parts for clip in part["films"]]
     return films, {each: [figure for part in parts for figure in part[each]] for each in MEASURES}
 
@@ -102,17 +104,12 @@ def _by_film(run: Run, arms: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str
 
 
 def _rows(runs: Sequence[Run], name: str) -> dict[str, float]:
-    every = [_found(folder / f"arm-{name}.json")["rows"] for run in runs for folder in run]
+    every = [found_in(folder / f"arm-{name}.json")["rows"] for run in runs for folder in run]
     return {key: round(float(np.mean([each[key] for each in every])), 3) for key in every[0]}
 
 
 def _traces(folders: Sequence[Path]) -> list[dict[str, Any]]:
     return [each for folder in folders for each in json.loads((folder / "traces.json").read_text())]
-
-
-def _cpu_seconds(folder: Path) -> float:
-    held = [json.loads(file.read_text()) for file in folder.glob("*.json") if file.stem != "traces"]
-    return round(sum(each["cpu_seconds"] for each in held), 1)
 
 
 def _each_told(scores: Mapping[str, np.ndarray]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ share is the base model, the clips, and the questions about them. All that is do
 """
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,10 +16,20 @@ import torch
 
 from reelproof.data_cards.checks_apart.arms import ARMS, BALANCED, Choice, Heed, choices, draw
 from reelproof.data_cards.checks_apart.measure import answer_greedily, keep
-from reelproof.data_cards.checks_apart.models import PROMPT
+from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, sha256_of
 from reelproof.data_cards.checks_apart.server import TEACHER, VERIFIER, Reading, serve
-from reelproof.data_cards.checks_apart.study import load_model, once, run_build
-from reelproof.data_cards.moving_shapes.arms import Asked, read_asked, sample, write_rows
+from reelproof.data_cards.checks_apart.study import (
+    load_model,
+    means,
+    once,
+    rows_told,
+    run_build,
+    same_plan,
+    sft_config,
+    told,
+    train_arm,
+)
+from reelproof.data_cards.moving_shapes.arms import Asked, read_asked
 from reelproof.data_cards.real_footage.eye import MEMORY, picture
 from reelproof.data_cards.real_footage.footage import FILMS, FRAMES, WIDE, film_of, films_in, write_clips
 from reelproof.data_cards.real_footage.models import (
@@ -31,12 +40,9 @@ from reelproof.data_cards.real_footage.models import (
     train_teacher,
     train_verifier,
 )
-from reelproof.data_cards.real_footage.plan import DEVELOPMENT_SEEDS, PLAN, plan_sha256
+from reelproof.data_cards.real_footage.plan import PLAN
 from reelproof.data_cards.real_footage.report import write_report
 from reelproof.data_cards.small_films import LOOKED_AT
-from reelproof.training.sft import SftConfig, train_sft
-from reelproof.training.shards import ShardsConfig
-from reelproof.training.trainer import OptimizerConfig
 
 HERE = Path(__file__).parent
 EVERY_CLAIM = {**BALANCED, "min_grounded_share": 1.0}
@@ -98,7 +104,8 @@ def build_world(out: Path, folders: Sequence[Path]) -> World:
     """Clips of the films that are there, the questions that the pipeline asks of them, and the base model."""
     out.mkdir(parents=True, exist_ok=True)
     films = films_in(folders)
-    mine = {"sha256": plan_sha256(), "films": [film.name for film in films], **PLAN._asdict()}
+    settings = PLAN._asdict()
+    mine = {"sha256": sha256_of(settings), "films": [film.name for film in films], **settings}
     same_plan(out / "plan.json", mine)
     for film, files in films.items():
         folder = out / "clips" / film.half
@@ -114,13 +121,6 @@ def build_world(out: Path, folders: Sequence[Path]) -> World:
     world = World(out, asked)
     once(world.base / "done", lambda: train_base(world.base, world.questions("dev", "labelled")))
     return world
-
-
-def same_plan(file: Path, mine: Mapping[str, Any]) -> None:
-    """Stops where there are results of other settings, or of other films."""
-    if file.is_file() and json.loads(file.read_text()) != json.loads(json.dumps(mine)):
-        raise SystemExit(f"{file} tells other settings or films; give another --out, or put them back")
-    keep(file, mine)
 
 
 def _see(asked: Sequence[Asked], file: Path) -> None:
@@ -142,14 +142,13 @@ def run_half(world: World, seed: int, half: str) -> None:
     once(folder / "verifier.json", lambda: train_verifier(verifier, few, seed)._asdict())
     once(folder / "build.json", lambda: _build(world, folder, half, seed))
     every = choices(folder / "build", EVERY_CLAIM)
-    keep(folder / "traces.json", [_told(each) for each in every])
+    keep(folder / "traces.json", [told(each, share_true) for each in every])
     held_out = world.questions("dev" if seed >= DEVELOPMENT_SEEDS else HALVES[half], "asked")
     ask = partial(answer_greedily, asked=held_out, told=share_true, max_tokens=PLAN.max_tokens)
     once(folder / "arm-teacher.json", lambda: ask(teacher)._asdict())
     for name, rows in arm_rows(every, seed).items():
         found = once(folder / f"arm-{name}.json", partial(_arm, world, folder, name, rows, seed, ask))
-        mean = {key: sum(found[key]) / len(found[key]) for key in ("right", "cited", "agrees", "proven")}
-        print(f"seed {seed}, half {half}: {name}: {mean} {found['rows']}", flush=True)  # noqa: T201
+        print(f"seed {seed}, half {half}: {name}: {means(found)} {found['rows']}", flush=True)  # noqa: T201
 
 
 def arm_rows(every: Sequence[Choice], seed: int) -> dict[str, list[Choice]]:
@@ -162,35 +161,9 @@ def arm_rows(every: Sequence[Choice], seed: int) -> dict[str, list[Choice]]:
 def _arm(
     world: World, folder: Path, name: str, rows: Sequence[Choice], seed: int, ask: Any
 ) -> dict[str, Any]:
-    run = train_arm(folder, name, rows, world.base, seed)
-    told = [_told(each)["true"] for each in rows]
-    figures = {"rows": len(rows), "true": round(sum(each == 1 for each in told) / len(told), 4)}
-    return {**ask(run)._asdict(), "rows": figures}
-
-
-def train_arm(folder: Path, name: str, rows: Sequence[Choice], base: Path, seed: int) -> Path:
-    """Fine-tune the base on the rows; what is trained is not trained again."""
-    cfg = SftConfig(
-        shards=ShardsConfig(seed=seed),
-        prompt=PROMPT,
-        steps=PLAN.steps,
-        batch_rows=PLAN.batch_rows,
-        optimizer=OptimizerConfig(learning_rate=PLAN.rate, schedule="cosine", warmup_steps=10),
-        checkpoint_every_steps=PLAN.steps,
-        log_every_steps=PLAN.steps,
-        seed=seed,
-        allow_resize=True,  # to a patch of features
-    )
-    dataset = write_rows([sample(each.asked, each.trace) for each in rows], folder / f"{name}-rows")
-    train_sft(dataset, str(base), folder / name, cfg)
-    return folder / name
-
-
-def _told(each: Choice) -> dict[str, Any]:
-    """A trace by what was done to the frames, and why it was rejected."""
-    true = share_true(each.asked, each.trace.thought)
-    kind = each.asked.question.kind
-    return {"kind": kind, "true": true, "balanced": sorted(each.balanced), "strict": sorted(each.strict)}
+    cfg = sft_config(PLAN, seed).model_copy(update={"allow_resize": True})  # to a patch of features
+    run = train_arm(folder, name, rows, world.base, cfg)
+    return {**ask(run)._asdict(), "rows": rows_told(rows, share_true)}
 
 
 def _build(world: World, folder: Path, half: str, seed: int) -> None:
@@ -237,7 +210,7 @@ def _recipe(clips: str) -> dict[str, object]:
         "probes": {"probes": []},
         # Clips of one film look alike; films are what is split.
         "duplicates": {"frame_bits": 0, "clip_share": 1.0, "video_share": 1.0, "most_owners": 2},
-        "policy": {"preset": "balanced", "keep_duplicates": True},
+        "policy": BALANCED,
     }
 
 

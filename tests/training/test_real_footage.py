@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from reelproof.data_cards.checks_apart.models import jpeg
+from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS
 from reelproof.data_cards.moving_shapes.arms import Asked
 from reelproof.data_cards.real_footage import eye, models
 from reelproof.data_cards.real_footage.footage import FILMS, FRAMES, draw_clip, films_in, write_clips
-from reelproof.data_cards.real_footage.plan import DEVELOPMENT_SEEDS
 from reelproof.data_cards.real_footage.report import ARMS, MEASURES, write_report
 from reelproof.data_cards.tiny_model import save_tiny_model
 from reelproof.schemas.edited import PLAIN
