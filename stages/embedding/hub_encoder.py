@@ -1,6 +1,6 @@
 """Pictures -> vectors by any image encoder that transformers loads: a folder, or a name on the Hub."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,11 @@ class HubEncoder:
         pinned = {} if revision is None else {"revision": revision}
         try:
             self._processor = _PROCESSORS.from_pretrained(model, **pinned)
-            self._network = _MODELS.from_pretrained(model, **pinned).to(self._place).eval()
-        except (OSError, ValueError, ImportError, RuntimeError) as error:
+            network, told = _MODELS.from_pretrained(model, output_loading_info=True, **pinned)
+            self._network = network.to(self._place).float().eval()
+            self._pools = _has_a_pooler(told["missing_keys"])
+            self._look_twice()
+        except (OSError, ValueError, ImportError, RuntimeError, TypeError, AttributeError) as error:
             raise TeacherUnavailable(
                 f"embedding.encoder {model}: transformers cannot load it: {error}; expected a folder or "
                 "a Hub name of an image encoder, with its preprocessor_config.json"
@@ -32,15 +35,30 @@ class HubEncoder:
 
     def encode(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """(H, W, 3) uint8 RGB each -> (N, D) float32."""
-        pixels = self._processor(images=list(images), return_tensors="pt")["pixel_values"].to(self._place)
+        shown = self._processor(images=list(images), return_tensors="pt").to(self._place)
         sees = getattr(self._network, "get_image_features", self._network)
         with torch.inference_mode():
-            vectors: np.ndarray = _pooled(sees(pixel_values=pixels)).float().cpu().numpy()
+            vectors: np.ndarray = _pooled(sees(**shown), self._pools).float().cpu().numpy()
         return vectors
 
+    def _look_twice(self) -> None:
+        """Raises what no image encoder raises, and ValueError where what it sees is a matter of chance."""
+        picture = np.linspace(0, 255, 64 * 64 * 3).astype(np.uint8).reshape(64, 64, 3)
+        if not np.allclose(self.encode([picture]), self.encode([picture]), rtol=1e-3, atol=1e-4):
+            raise ValueError("it makes another vector of the same picture each time")
 
-def _pooled(seen: Any) -> torch.Tensor:
+
+def _has_a_pooler(missing: Iterable[str]) -> bool:
+    """False where a checkpoint lacks only that, as a classifier's does; ValueError where it lacks more."""
+    if lacking := sorted(name for name in missing if "pooler" not in name.split(".")):
+        raise ValueError(f"its file has no weights for {', '.join(lacking[:3])}, which would be random")
+    return not missing
+
+
+def _pooled(seen: Any, pools: bool) -> torch.Tensor:
     """One vector a picture, however the model gives it: as it is, pooled, or the mean of its patches."""
     pooled = seen if isinstance(seen, torch.Tensor) else getattr(seen, "pooler_output", None)
-    vectors: torch.Tensor = seen.last_hidden_state.mean(dim=1) if pooled is None else pooled.flatten(1)
+    if pooled is None or not pools:
+        pooled = seen.last_hidden_state.mean(dim=1)
+    vectors: torch.Tensor = pooled.flatten(1)
     return vectors

@@ -1,5 +1,8 @@
 import hashlib
 import io
+import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,10 +116,20 @@ def models(tmp_path_factory):
             size={"shortest_edge": 28}, crop_size=square))),
         "dino": (32, saved(folder / "dino", transformers.Dinov2Model(dino), transformers.BitImageProcessor(
             size={"shortest_edge": 28}, crop_size=square))),
+        "naflex": (32, saved(folder / "naflex", transformers.Siglip2Model(transformers.Siglip2Config(
+            text_config=reads, vision_config={**SMALL, "num_patches": 16, "patch_size": 14})),
+            transformers.Siglip2ImageProcessorPil(patch_size=14, max_num_patches=16))),
+        "classifier": (32, saved(folder / "classifier", transformers.ViTForImageClassification(
+            transformers.ViTConfig(**SMALL, **SEES)), transformers.ViTImageProcessorPil(size=square))),
+        "masked": (32, saved(folder / "masked", transformers.ViTMAEModel(
+            transformers.ViTMAEConfig(**SMALL, image_size=112, patch_size=14)),
+            transformers.ViTImageProcessorPil(size={"height": 112, "width": 112}))),
+        "half": (32, saved(folder / "half", transformers.Dinov2Model(dino).bfloat16(),
+            transformers.BitImageProcessor(size={"shortest_edge": 28}, crop_size=square))),
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("family", ["clip", "dino"])
+@pytest.mark.parametrize("family", ["clip", "dino", "half", "naflex", "classifier"])
 def test_image_encoders_of_the_hub_make_a_vector_a_picture(models, family):
     from reelproof.stages.embedding.hub_encoder import HubEncoder
 
@@ -125,7 +138,25 @@ def test_image_encoders_of_the_hub_make_a_vector_a_picture(models, family):
     vectors = HubEncoder(folder, None, "tiny@1").encode(pictures)
     assert (vectors.shape, vectors.dtype) == ((2, width), np.float32)
     assert not np.allclose(*vectors)
-    assert HubEncoder(folder, None, "tiny@1").encode(pictures[1:])[0] == pytest.approx(vectors[1], abs=1e-5)
+    again = HubEncoder(folder, None, "tiny@1").encode(pictures[1:])[0]  # also where its file has no pooler
+    assert again == pytest.approx(vectors[1], abs=1e-5)
+
+
+def test_an_encoder_that_sees_by_chance_is_told(models):
+    from reelproof.stages.embedding.hub_encoder import HubEncoder
+
+    with pytest.raises(TeacherUnavailable, match="another vector of the same picture each time"):
+        HubEncoder(models["masked"][1], None, "tiny@1")
+
+
+def test_an_encoder_whose_file_lacks_weights_is_told(models, tmp_path):
+    from reelproof.stages.embedding.hub_encoder import HubEncoder
+
+    settings = json.loads(Path(models["dino"][1], "config.json").read_text())
+    shutil.copytree(models["dino"][1], tmp_path / "deeper")
+    (tmp_path / "deeper" / "config.json").write_text(json.dumps(settings | {"num_hidden_layers": 2}))
+    with pytest.raises(TeacherUnavailable, match=r"no weights for encoder\.layer\.1\."):
+        HubEncoder(str(tmp_path / "deeper"), None, "tiny@1")
 
 
 def test_what_is_no_image_encoder_is_told(tmp_path):
