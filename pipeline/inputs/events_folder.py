@@ -1,21 +1,15 @@
 """The folder of a watch -> rows of a manifest: events that a person judged, with their right answers."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
-from pydantic import ValidationError
-
-from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.disk.json_lines import read_lines
 from reelproof.schemas.answers.truths import lenient_truth
 from reelproof.schemas.event import UNUSUAL, Choice, Event, EventVerdict, last_verdicts
 from reelproof.schemas.question import Task
-from reelproof.schemas.record import Record
-
-R = TypeVar("R", bound=Record)
 
 EVENTS, VERDICTS, WATCH = "events.jsonl", "verdicts.jsonl", "watch.json"
+_MEND = "mend or remove that line"
 UNUSUAL_QUESTION = "Does something happen here that is unlike what is seen before and after it?"
 """How `unusual` is asked of whoever learns from events: their clips begin before them, and end after."""
 
@@ -30,12 +24,12 @@ def read_events(folder: Path) -> list[Event]:
 
     Raises UsageError for a line that is no event's.
     """
-    return list(_records(folder / EVENTS, Event))
+    return list(read_lines(folder / EVENTS, Event, _MEND))
 
 
 def read_verdicts(folder: Path) -> dict[str, Choice]:
     """event_id -> what a person said of it last. Raises UsageError for a line that is no verdict's."""
-    return last_verdicts(list(_records(folder / VERDICTS, EventVerdict)))
+    return last_verdicts(list(read_lines(folder / VERDICTS, EventVerdict, _MEND)))
 
 
 def judged_rows(folder: Path) -> bytes:
@@ -83,16 +77,3 @@ def _row(folder: Path, event: Event, verdict: Choice | None) -> dict[str, object
         row["start_s"] = round(max(event.start_s - clip.start_s, 0.0), 3)
         row["end_s"] = round(min(event.end_s, clip.end_s) - clip.start_s, 3)
     return row
-
-
-def _records(path: Path, record: type[R]) -> Iterator[R]:
-    data = path.read_bytes() if path.exists() else b""
-    for number, line in enumerate(data[: data.rfind(b"\n") + 1].splitlines(), start=1):
-        try:
-            yield record.model_validate_json(line)
-        except ValidationError as error:
-            fault = error.errors()[0]
-            where = ".".join(map(str, fault["loc"]))
-            raise UsageError(
-                f"{path}, line {number}: {where and where + ': '}{fault['msg']}; mend or remove that line"
-            ) from None

@@ -8,15 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TypeVar
 
-from pydantic import ValidationError
-
-from reelproof.schemas.errors import UsageError
+from reelproof.pipeline.disk.json_lines import read_lines
 from reelproof.schemas.event import Tick, TickAnswer
 from reelproof.schemas.record import Record
 
 R = TypeVar("R", bound=Record)
 Noted = Tick | TickAnswer
 _TICKS_A_SEGMENT = 4096
+_TO_DO = "it is damaged, or of another version of reelproof: go on with that one, or name another --out"
 
 
 class LineFile:
@@ -28,16 +27,7 @@ class LineFile:
 
     def read(self, record: type[R]) -> Iterator[R]:
         """Every whole line. Raises UsageError for one that is no such record."""
-        for number, line in enumerate(self._lines(), start=1):
-            try:
-                yield record.model_validate_json(line)
-            except ValidationError as error:
-                first = error.errors()[0]
-                place = ".".join(map(str, first["loc"])) or "the whole line"
-                raise UsageError(
-                    f"{self.path}, line {number}, {place}: {first['msg']}; it is damaged, "
-                    "or of another version of reelproof: go on with that one, or name another --out"
-                ) from None
+        yield from read_lines(self.path, record, _TO_DO)
 
     def append(self, record: Record, lasting: bool = False) -> None:
         """Write a line; it outlives the death of this process, and where it is `lasting` a power cut."""
@@ -53,10 +43,6 @@ class LineFile:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-    def _lines(self) -> list[bytes]:
-        data = self.path.read_bytes() if self.path.exists() else b""
-        return data[: data.rfind(b"\n") + 1].splitlines()
 
     def mend(self) -> None:
         """Without the line that nobody finished."""

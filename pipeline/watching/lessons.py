@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from reelproof.pipeline.disk.renaming import written_then_renamed
+from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.inputs.events_folder import VERDICTS, read_verdicts
-from reelproof.schemas.errors import UsageError
 from reelproof.schemas.event import Choice, EventTicks, Tick
 
 TICKS = "ticks"
@@ -51,7 +51,7 @@ class Lessons:
         wrong = [event for event, said in verdicts.items() if said is Choice.WRONG]
         before = set(self.taught)
         self.taught = {event: kept for event in wrong if (kept := self._kept(event)) is not None}
-        if lesson := told_lesson(before, self.taught):
+        if lesson := _told_lesson(before, self.taught):
             self._note(lesson)
         return [tick for kept in self.taught.values() for tick in kept.ticks]
 
@@ -70,7 +70,7 @@ class Lessons:
         return self._folder / TICKS / f"{event_id}.json"
 
 
-def told_lesson(before: Collection[str], now: Mapping[str, EventTicks]) -> str:
+def _told_lesson(before: Collection[str], now: Mapping[str, EventTicks]) -> str:
     """Which events' likes stand out no more, and which do again, in a line for a person."""
     new = [each for event, each in now.items() if event not in before]
     again = len(set(before) - set(now))

@@ -295,4 +295,4 @@ def test_a_journal_with_a_line_that_nobody_can_read_is_told_in_one_line(camera, 
     journal.write_text(journal.read_text().replace('"jolt"', '"leap"', 1))
     ran = reelproof_here("watch", camera, "--out", folder, *QUICKLY)
     assert (ran.code, ran.err.count("\n")) == (2, 1)
-    assert "000001.jsonl, line 1, tick.measures.jolt: Field required; it is damaged, or of another" in ran.err
+    assert "000001.jsonl, line 1: tick.measures.jolt: Field required; it is damaged, or of another" in ran.err

@@ -26,11 +26,13 @@ def served(film: Path, port: str = "0") -> Iterator[str]:
     if not Path(PYTHON).exists():
         pytest.skip("no Python of the system's own")
     with subprocess.Popen([PYTHON, SERVER, film, port], stdout=subprocess.PIPE, text=True) as process:
-        address = process.stdout.readline().strip()
-        if not address:
-            pytest.skip("no GStreamer RTSP server is installed")
-        yield address
-        process.kill()
+        try:
+            address = process.stdout.readline().strip()
+            if not address:
+                pytest.skip("no GStreamer RTSP server is installed")
+            yield address
+        finally:
+            process.kill()
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +55,8 @@ def test_a_camera_that_is_cut_off_and_comes_back_gives_the_frames_of_its_film(ca
         watch = subprocess.Popen(
             [COMMAND, "watch", address, "--out", out, *SETTINGS, *patience], stderr=subprocess.PIPE, text=True
         )
-        while not list(out.glob("journal/*.jsonl")):  # until it is connected, and well before the event
-            time.sleep(0.1)
+        while watch.poll() is None and not list(out.glob("journal/*.jsonl")):
+            time.sleep(0.1)  # until it is connected, and well before the event
     with served(camera, address.rpartition(":")[2].partition("/")[0]):
         _, told = watch.communicate(timeout=60)
     assert watch.returncode == 0, told
