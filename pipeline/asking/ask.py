@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property, partial
 
 from reelproof.pipeline.asking.film import AskedFilm
 from reelproof.pipeline.asking.rollouts import answers_to, are_borne_out, judged_claims
@@ -22,15 +23,22 @@ from reelproof.stages.footage.nearer import closer_times, even_times, gaps_aroun
 from reelproof.stages.teachers.protocol import Teacher
 
 
-class _Look(NamedTuple):
+@dataclass(frozen=True)
+class _Look:
     about: ClipQuestion
     speaker: Trace | None
     """The first whose answer is that of the vote: its thought is told."""
     cited: Sequence[float]
     """Of the times shown, those that its thought cites."""
     seen: LookedAt
-    claims: tuple[JudgedClaim, ...]
-    """Of that thought, held to the frames that it cites."""
+    judged: Callable[[Sequence[Case]], tuple[JudgedClaim, ...]]
+
+    @cached_property
+    def claims(self) -> tuple[JudgedClaim, ...]:
+        """Of that thought, held to the frames that it cites: judged where somebody wants to know."""
+        if self.speaker is None:
+            return ()
+        return self.judged([Case(self.about.clip, self.about.question, (self.speaker,))])
 
 
 class Counting:
@@ -172,9 +180,10 @@ def _look(film: AskedFilm, times_s: Sequence[float], posed: Posed, teacher: Teac
     cited = [each.time_s for each in frames if speaker and _is_cited(each, speaker)]
     shown = tuple(each.time_s for each in frames)
     seen = LookedAt(times_s=shown, votes=answers, answer=answer, agreed_share=share)
-    case = Case(about.clip, about.question, (speaker,) if speaker else ())
-    claims = judged_claims([case], teacher, cfg.claims, cfg.min_belief, film.jpegs) if speaker else ()
-    return _Look(about, speaker, cited, seen, claims)
+    judged = partial(
+        judged_claims, verifier=teacher, cfg=cfg.claims, min_belief=cfg.min_belief, jpegs=film.jpegs
+    )
+    return _Look(about, speaker, cited, seen, judged)
 
 
 def _is_cited(frame: FrameRef, trace: Trace) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from reelproof.pipeline.disk.files import make_folder
 from reelproof.pipeline.errors import UsageError
 from reelproof.stages.footage.crops import Box, cropped
 from reelproof.stages.footage.decode import Reel
@@ -37,7 +38,7 @@ def write_frames(video: Path, wanted: Wanted, out: Path) -> Iterator[Path]:
         seen = look(str(video), wanted.start_s, end_s, wanted.count, side_px, wanted.reader)
     except (UnusableVideoError, ValueError) as error:
         raise UsageError(f"{video}: {error}") from None
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     for time_s, image in seen:
         part = shrunk(cropped(image, box), wanted.long_side_px) if box else image
         path = out / f"{video.stem}-{time_s:09.3f}.jpg"

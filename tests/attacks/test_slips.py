@@ -87,7 +87,7 @@ SLIPS = [
     ("look nowhere.mp4 --out out", "not a video FFmpeg can open"),
     ("look films --out out", "films: Is a directory"),
     ("look file --out out", "not a video FFmpeg can open"),
-    ("look films/a.mp4 --out file", "file: File exists"),
+    ("look films/a.mp4 --out file", "file cannot be a folder: File exists; name another --out"),
     ("look films/a.mp4 --from 9 --to 3 --out out", "[9.0, 3.0) s"),
     ("doctor nowhere.yaml", "nowhere.yaml cannot be read"),
     ("columns nope", "there is no config, column or reason nope"),
