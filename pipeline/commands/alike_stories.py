@@ -9,8 +9,11 @@ import polars as pl
 
 from reelproof.pipeline.dataset.part_files import read_columns
 from reelproof.pipeline.parts.part import PartInputs
+from reelproof.pipeline.steps.embedding import EMBEDDING
 from reelproof.pipeline.workplace import Workplace
+from reelproof.schemas.embedding import ClipEmbedding
 from reelproof.schemas.footage import Clip
+from reelproof.schemas.record import arrow_schema
 
 SHOWN_ALIKE = 5
 _COLUMNS = ("clip_id", "video_id", "start_s", "end_s", "vector")
@@ -53,7 +56,8 @@ def _others(workplace: Workplace, part: PartInputs, clip: Clip, mine: pl.DataFra
 
 
 def _vectors(workplace: Workplace, part: PartInputs) -> pl.DataFrame:
-    step = next((each for each in workplace.dag.steps if each.name == "embedding"), None)
+    """Of the part's clips; no rows where it is not that far."""
+    step = next((each for each in workplace.dag.steps if each.name == EMBEDDING.name), None)
     if step is None or not workplace.store.exists(step.file(part)):
-        return pl.DataFrame(schema=dict.fromkeys(_COLUMNS, pl.String))
+        return pl.DataFrame(arrow_schema(ClipEmbedding).empty_table().select(_COLUMNS))
     return pl.DataFrame(read_columns(workplace.store, step.file(part), _COLUMNS))

@@ -1,6 +1,7 @@
 """A build whose clips have vectors: a film and its mirror image go together, and one of them is enough."""
 
 import json
+import shutil
 from pathlib import Path
 
 import av
@@ -43,6 +44,7 @@ def embedded(tmp_path_factory, ready) -> Path:
     mirror(folder / "films" / "1.mp4", folder / "films" / "mirrored.mp4")
     sets = (
         "embedding={}",
+        "parts.videos=2",
         "questions.computed.kinds=[motion_half,same_picture]",
         "probes.probes=[]",
         "rollouts.rollouts=2",
@@ -89,6 +91,17 @@ def test_a_clip_is_told_with_what_is_like_it_the_nearest_first(embedded):
     cosines = [float(line.rpartition(" ")[2]) for line in alike]
     assert cosines == sorted(cosines, reverse=True)
     assert any(line.startswith("  blur 0.") for line in other)
+
+
+def test_a_build_that_is_not_through_tells_of_the_clips_that_have_vectors(embedded, tmp_path):
+    build = Path(shutil.copytree(embedded, tmp_path / "build"))
+    kept, *others = sorted(build.glob("parts/embedding-*/*.parquet"))
+    for file in others:
+        file.unlink()
+    one, other = pl.read_parquet(kept)["clip_id"]
+    told = "\n".join(explain(open_workplace(str(build)), one))
+    assert others
+    assert told.count("like it: ") == told.count(f"like it: clip {other}, ") == 1
 
 
 def test_a_lower_cosine_keeps_the_first_of_what_is_alike_and_looks_at_nothing_anew(embedded):
