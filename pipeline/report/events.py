@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reelproof.pipeline.inputs.events_folder import WATCH, read_events, read_verdicts
-from reelproof.pipeline.report.plain import A_PAGE, PlainTemplate, pages_of, write_pages
+from reelproof.pipeline.report.plain import Page, PlainTemplate, write_pages
 from reelproof.schemas.event import UNUSUAL, Choice, Event
 from reelproof.schemas.intervals import Interval, wilson
 
 UNJUDGED = "unjudged"
-SHOWN = ("all", UNJUDGED, *map(str, Choice))
+SHOWN = {"all": "All", UNJUDGED: "Unjudged", **{str(each): each.capitalize() for each in Choice}}
+"""Kinds of events, and what a page calls them."""
 
 
 class EventCard(NamedTuple):
@@ -34,16 +35,6 @@ class EventCard(NamedTuple):
         return self.event.question == UNUSUAL
 
 
-class Page(NamedTuple):
-    """Which events, of how many."""
-
-    shown: str
-    number: int
-    pages: int
-    total: int
-    cards: tuple[EventCard, ...]
-
-
 class EventPages:
     """The pages of one watch, as its folder is now."""
 
@@ -58,20 +49,18 @@ class EventPages:
     def page(self, shown: str, number: int) -> str:
         """Events, the last first: all, those without a verdict, or those with one."""
         events, verdicts = read_events(self.folder), read_verdicts(self.folder)
-        fitting = [each for each in events if _fits(shown, verdicts.get(each.event_id))]
-        pages = pages_of(len(fitting))
-        number = min(max(number, 1), pages)
-        first = (number - 1) * A_PAGE
-        cards = [self._card(each, verdicts) for each in fitting[::-1][first : first + A_PAGE]]
+        fitting = [each for each in reversed(events) if _fits(shown, verdicts.get(each.event_id))]
+        page = Page.of(fitting, shown, number)
+        said = {choice: sum(each is choice for each in verdicts.values()) for choice in Choice}
         return self._template.render(
-            page=Page(shown, number, pages, len(fitting), tuple(cards)),
+            page=page._replace(entries=[self._card(each, verdicts) for each in page.entries]),
+            captions=SHOWN,
+            counts={"all": len(events), **said},
+            is_served=bool(self._token),
             token=self._token,
             choices=list(Choice),
-            shown=SHOWN,
             status=_json(self.folder / "status.json"),
             watch=_json(self.folder / WATCH),
-            events=len(events),
-            said={choice: sum(each is choice for each in verdicts.values()) for choice in Choice},
             precision=precision(verdicts),
         )
 
@@ -92,9 +81,10 @@ def precision(verdicts: Mapping[str, Choice]) -> Interval | None:
 def write_events(folder: Path, out: Path, into_used: bool) -> int:
     """The pages, with their clips and frames, in a folder that can be put anywhere. Returns the events."""
     events, pages = read_events(folder), EventPages(folder)
-    names = ["index.html", *(f"events-{number}.html" for number in range(2, pages_of(len(events)) + 1))]
     files = _shown_files(folder, events)
-    write_pages(out, into_used, folder, files, names, lambda number: pages.page("all", number))
+    write_pages(
+        out, into_used, folder, files, "events", len(events), lambda number: pages.page("all", number)
+    )
     return len(events)
 
 

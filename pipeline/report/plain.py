@@ -8,7 +8,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 
@@ -16,14 +16,35 @@ from reelproof.pipeline.disk.own_files import own_files, replace_own_files
 from reelproof.pipeline.disk.store import Store
 
 TEMPLATES = Path(__file__).with_name("templates")
-A_PAGE = 25
+_A_PAGE = 25
 """Entries."""
 
 
+class Page(NamedTuple):
+    """Some of all entries of a kind, and where among them."""
+
+    shown: str
+    """Which kind."""
+    number: int
+    """Counted from 1."""
+    pages: int
+    total: int
+    entries: Sequence[Any]
+
+    @classmethod
+    def of(cls, entries: Sequence[Any], shown: str, number: int) -> "Page":
+        """The page of that number, or the nearest that there is; where there are no entries, an empty one."""
+        pages = _pages_of(len(entries))
+        number = min(max(number, 1), pages)
+        mine = entries[(number - 1) * _A_PAGE : number * _A_PAGE]
+        return cls(shown, number, pages, len(entries), mine)
+
+
 class PlainTemplate:
-    """A template with its styles."""
+    """A template that extends plain.html, with its styles."""
 
     def __init__(self, name: str, has_forms: bool = False) -> None:
+        self._name = name
         jinja = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
         )
@@ -44,12 +65,23 @@ class PlainTemplate:
 
     def render(self, **given: Any) -> str:
         """The page."""
-        return self._template.render(style=self._style, content_policy=self.content_policy, **given)
+        return self._template.render(
+            kind=self._name,
+            page_name=_page_name,
+            style=self._style,
+            content_policy=self.content_policy,
+            **given,
+        )
 
 
-def pages_of(total: int) -> int:
+def _page_name(kind: str, number: int) -> str:
+    """The file that a page is written to."""
+    return "index.html" if number == 1 else f"{kind}-{number}.html"
+
+
+def _pages_of(total: int) -> int:
     """How many pages so many entries take, at least one."""
-    return max(-(-total // A_PAGE), 1)
+    return max(-(-total // _A_PAGE), 1)
 
 
 def write_pages(
@@ -57,16 +89,18 @@ def write_pages(
     into_used: bool,
     folder: Path,
     files: Sequence[Path],
-    names: Sequence[str],
+    kind: str,
+    total: int,
     page: Callable[[int], str],
 ) -> None:
-    """Pages under these names, counted from 1, and copies of `folder`'s `files` that they show."""
+    """The pages of so many entries of a kind, and copies of `folder`'s `files` that they show."""
     target = Store(str(out))
     before = own_files(target, into_used)
     copied = [str(path.relative_to(folder)) for path in files]
     for name in copied:
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / name, out / name)
+    names = [_page_name(kind, number) for number in range(1, _pages_of(total) + 1)]
     for number, name in enumerate(names, 1):
         (out / name).write_text(page(number), encoding="utf-8")
     replace_own_files(target, before, {*names, *copied})

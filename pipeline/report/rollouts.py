@@ -7,14 +7,15 @@ from typing import NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from reelproof.pipeline.errors import UsageError
-from reelproof.pipeline.report.plain import A_PAGE, PlainTemplate, pages_of, write_pages
+from reelproof.pipeline.report.plain import Page, PlainTemplate, write_pages
 from reelproof.schemas.answers.reading import Reading, read_answer
 from reelproof.schemas.evaluation import EvaluatedAnswer
 from reelproof.schemas.record import Record
 from reelproof.schemas.rollout import Rollout, RolloutGroup
 
 ROLLOUTS, SCORED = "rollouts.jsonl", "scored.jsonl"
-SHOWN = ("all", "right", "mixed", "wrong")
+SHOWN = {"all": "All", "right": "All right", "mixed": "Some right", "wrong": "None right"}
+"""Kinds of questions, and what a page calls them."""
 R = TypeVar("R", bound=Record)
 
 
@@ -70,17 +71,11 @@ class RolloutPages:
 
     def page(self, shown: str, number: int) -> str:
         """A page of these, counted from 1."""
-        cards = self.cards(shown)
-        pages = pages_of(len(cards))
-        number = min(max(number, 1), pages)
         return self._template.render(
             name=self.folder.resolve().name,
-            shown=shown,
-            kinds=SHOWN,
-            number=number,
-            pages=pages,
-            total=len(cards),
-            cards=cards[(number - 1) * A_PAGE : number * A_PAGE],
+            page=Page.of(self.cards(shown), shown, number),
+            captions=SHOWN,
+            counts={},
             is_served=self.is_served,
             frame=self._frame,
         )
@@ -96,10 +91,11 @@ def write_rollouts(folder: Path, out: Path, into_used: bool) -> int:
     """The pages, with their frames, in a folder that can be put anywhere. Returns the questions."""
     pages = RolloutPages(folder, is_served=False)
     cards = pages.cards("all")
-    names = ["index.html", *(f"rollouts-{number}.html" for number in range(2, pages_of(len(cards)) + 1))]
     frames = {folder / f"frames/{each.sha256}.jpg" for card in cards for each in card.group.frames}
     files = sorted(each for each in frames if each.is_file())
-    write_pages(out, into_used, folder, files, names, lambda number: pages.page("all", number))
+    write_pages(
+        out, into_used, folder, files, "rollouts", len(cards), lambda number: pages.page("all", number)
+    )
     return len(cards)
 
 

@@ -17,7 +17,6 @@ from reelproof.schemas.rollout import Rollout, RolloutGroup, ShownFrame
 from tests.pipeline.conftest import reelproof_here
 
 SEEN, GONE = "a" * 64, "b" * 64
-OTHERS = ("?show=other", "?page=x", "run.json")
 BAD = "<script>alert(1)</script>"
 
 
