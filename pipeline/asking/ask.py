@@ -88,7 +88,8 @@ def ask_film(
         is_settled = _holds(wide, cfg)
         if is_settled and count < cfg.most_frames and (gaps := _named_gaps(posed, wide)):
             closer = look(closer_times(times_s, gaps, cfg.closer_frames))
-            is_settled = _holds(closer, cfg) and _is_within(_moments(posed, closer.seen.answer), gaps)
+            before, now = (_moments(posed, each.seen.answer) for each in (wide, closer))
+            is_settled = _holds(closer, cfg) and _are_found_again(before, now, gaps)
         if is_settled:
             break
     last = looks[-1]
@@ -160,8 +161,12 @@ def _named_gaps(posed: Posed, look: _Look) -> list[Interval]:
     return gaps if any(end in look.cited for gap in gaps for end in gap) else []
 
 
-def _is_within(moments: Sequence[float], gaps: Sequence[Interval]) -> bool:
-    return bool(moments) and all(any(gap[0] <= each <= gap[1] for gap in gaps) for each in moments)
+def _are_found_again(before: Sequence[float], now: Sequence[float], gaps: Sequence[Interval]) -> bool:
+    """Whether each moment lies in the gap that it was said to lie in before, and there are no others."""
+    return len(before) == len(now) and all(
+        any(gap[0] <= min(pair) and max(pair) <= gap[1] for gap in gaps)
+        for pair in zip(before, now, strict=True)
+    )
 
 
 def _says(posed: Posed, one: str | None, other: str | None) -> bool:

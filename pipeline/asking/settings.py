@@ -12,10 +12,10 @@ from reelproof.stages.answers.traces import RolloutConfig
 class AskConfig(Settings):
     """How one question is answered."""
 
-    first_frames: int = Field(default=20, ge=1, le=4096)
+    first_frames: int = Field(default=22, ge=1, le=4096)
     """The first look shows so many frames, evenly spread; each further one half as many again, next to those
     that the thought before cited. None comes where votes agree and the frames bear out what they claim."""
-    closer_frames: int = Field(default=16, ge=4, le=4096)
+    closer_frames: int = Field(default=15, ge=4, le=4096)
     """An answer that names moments is no more exact than the frames around them: a look of so many must find
     them in the same gaps, more closely. It shows a quarter of them there for the first time."""
     most_frames: int = Field(default=64, ge=1, le=4096)

@@ -114,6 +114,17 @@ def test_a_moment_is_looked_at_more_closely_and_has_to_be_found_there_again(film
     assert found.answer == ("3.2" if len(closer) == 4 else "3")
 
 
+@pytest.mark.parametrize(
+    ("closer", "is_settled"),
+    [("[3.1, 12.4]", True), ("[3, 4]", False), ("[12, 12.5]", False), ("[3.1, 12.4] and [5, 6]", False)],
+)
+def test_each_end_of_a_stretch_has_to_be_found_where_it_was(film, closer, is_settled):
+    """Ends that both lie about one of the two moments are of another stretch."""
+    answers = [*["[3, 12]"] * 4, *[closer] * 4, *["[3, 12]"] * 4]
+    found, _ = asked(film, *answers, first_frames=10, most_frames=11, task=Task.TEMPORAL_GROUNDING)
+    assert len(found.looks) == (2 if is_settled else 3)
+
+
 def test_a_number_of_something_else_is_no_moment(film):
     found, teacher = asked(film, *["30"] * 4, first_frames=10, task=Task.REGRESSION)
     assert (teacher.shown, found.is_settled) == ([10] * 4, True)
@@ -136,7 +147,7 @@ def test_one_look_is_enough_where_more_is_not_wanted(film):
 
 
 def test_looks_grow_by_half():
-    assert list(frame_counts(AskConfig())) == [20, 30, 45, 64]
+    assert list(frame_counts(AskConfig())) == [22, 33, 50, 64]
 
 
 def test_signals_answers_what_it_can_measure_with_its_evidence(film, tmp_path):
