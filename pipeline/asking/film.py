@@ -1,12 +1,11 @@
 """A video file -> its frames at any times, as a model is shown them, each fetched once."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from reelproof.pipeline.asking.settings import AskConfig
 from reelproof.pipeline.benchmark.films import CannotBeShown, length_s
-from reelproof.pipeline.disk.files import stat_file
+from reelproof.pipeline.disk.files import stat_file, video_id_of
 from reelproof.pipeline.errors import UsageError
 from reelproof.schemas.footage import FrameRef, Span
 from reelproof.stages.footage.frame_signals import Measures
@@ -26,8 +25,7 @@ class AskedFilm:
         self._frames: dict[float, FrameRef] = {}
         try:
             stat_file(str(path), "unknown")
-            with path.open("rb") as stream:
-                self.video_id = hashlib.file_digest(stream, "sha256").hexdigest()
+            self.video_id = video_id_of(path)
             length = length_s(str(path))
         except (OSError, CannotBeShown) as error:
             raise UsageError(f"{path}: {getattr(error, 'strerror', None) or error}") from None

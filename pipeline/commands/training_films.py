@@ -1,6 +1,5 @@
 """A folder of videos -> films that rows' clips were cut from, found again by name and by bytes."""
 
-import hashlib
 import io
 from collections.abc import Sequence
 from functools import cached_property
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from reelproof.pipeline.disk.files import find_videos
+from reelproof.pipeline.disk.files import find_videos, video_id_of
 from reelproof.pipeline.errors import UsageError
 from reelproof.stages.footage.opening import UnusableVideoError
 from reelproof.stages.footage.random_access import frames_at
@@ -55,8 +54,7 @@ class FolderOfFilms:
 
     def _video_id(self, path: Path) -> str:
         if path not in self._ids:
-            with path.open("rb") as file:
-                self._ids[path] = hashlib.file_digest(file, "sha256").hexdigest()
+            self._ids[path] = video_id_of(path)
         return self._ids[path]
 
 

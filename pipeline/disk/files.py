@@ -1,6 +1,7 @@
 """A folder, a glob, a file or a URL -> the video files there; and one file's facts, bytes and local copy."""
 
 import glob
+import hashlib
 import os
 import re
 import shutil
@@ -81,6 +82,12 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{path} cannot be a folder: {error.strerror}; name another --out") from None
+
+
+def video_id_of(path: Path) -> str:
+    """The SHA-256 of a local file. Raises OSError where it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def stat_file(url: str, license_name: str) -> SourceFile:

@@ -1,6 +1,5 @@
 """A film and a budget of seconds -> its reel, chapters, edit lists, a sheet of its frames, and why."""
 
-import hashlib
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +9,7 @@ from PIL import Image
 
 from reelproof.pipeline.commands.contact_sheet import Tile, draw_frames
 from reelproof.pipeline.decoder.child import scan_in_child
-from reelproof.pipeline.disk.files import make_folder, stat_file
+from reelproof.pipeline.disk.files import make_folder, stat_file, video_id_of
 from reelproof.pipeline.disk.renaming import temporary_name, written_then_renamed
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.highlights.edit_lists import chapter_list, edit_list, told_time
@@ -83,8 +82,7 @@ def scan(video: Path, cfg: HighlightsConfig) -> Scanned:
     """Signals, frames and scenes, as a build has them. Raises UsageError where it cannot be decoded."""
     try:
         file = stat_file(str(video), "unknown")
-        with video.open("rb") as stream:
-            video_id = hashlib.file_digest(stream, "sha256").hexdigest()
+        video_id = video_id_of(video)
     except OSError as error:
         raise UsageError(f"{video}: {error.strerror or error}") from None
     source = LocalVideo(str(video), video_id, video.name, file.size_bytes)

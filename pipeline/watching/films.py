@@ -1,6 +1,5 @@
 """A film, or a folder that films come to -> their ticks, one film after the other."""
 
-import hashlib
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -9,7 +8,7 @@ from pathlib import Path
 from reelproof.pipeline.decoder.child import Scanner
 from reelproof.pipeline.decoder.pipes import FilmJob, Over, Ticked
 from reelproof.pipeline.decoder.process import CHILD_COMMAND, ChildLimits, LostError
-from reelproof.pipeline.disk.files import find_videos
+from reelproof.pipeline.disk.files import find_videos, video_id_of
 from reelproof.pipeline.watching.arrivals import Arrived, FilmTick, Known, Note
 from reelproof.pipeline.watching.settings import WatchConfig
 from reelproof.schemas.event import WatchedFilm
@@ -48,7 +47,7 @@ class Films:
         for path in self._new(cfg, {str(each.path) for each in films}, stop):
             film = WatchedFilm(
                 number=len(films),
-                video_id=_sha256(path),
+                video_id=video_id_of(path),
                 name=path.name,
                 path=str(path),
                 offset_s=next_tick * cfg.window.stride_s,
@@ -101,8 +100,3 @@ def _told(
 
 def _films_at(path: Path) -> tuple[SourceFile, ...]:
     return find_videos(str(path), "unknown").files
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
