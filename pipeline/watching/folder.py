@@ -26,7 +26,7 @@ def refuse_foreign(folder: Path) -> None:
         raise UsageError(f"{folder} holds other things and no watch; name a new --out")
 
 
-def read_watch(folder: Path) -> dict[str, Any]:
+def _read_watch(folder: Path) -> dict[str, Any]:
     """What a folder's watch was begun with. Raises UsageError where nobody can read it."""
     file = folder / WATCH
     try:
@@ -53,7 +53,7 @@ def claim(folder: Path, source: str, model: str, cfg: WatchConfig) -> str:
     }
     file = folder / WATCH
     if file.is_file():
-        held = read_watch(folder)
+        held = _read_watch(folder)
         if differing := [name for name in own if held.get(name) != own[name]]:
             raise UsageError(
                 f"{folder} holds a watch with another {' and '.join(differing)}; name another --out, or give "
