@@ -26,7 +26,7 @@ from reelproof.stages.answers.given_traces import GivenTracesConfig
 from reelproof.stages.answers.known_claims import CalibrationConfig
 from reelproof.stages.answers.probes import ProbeConfig
 from reelproof.stages.answers.sufficiency import SufficiencyConfig
-from reelproof.stages.answers.traces import RolloutConfig
+from reelproof.stages.answers.traces import AdaptiveRolloutConfig
 from reelproof.stages.checks.registry import CHECKS
 from reelproof.stages.duplicates.near import DuplicateConfig
 from reelproof.stages.footage.clips import ClipConfig
@@ -154,7 +154,7 @@ class Recipe(Settings):
         default=(SharedTeacher(teacher=SignalsTeacherConfig()),), min_length=1
     )
     """These models share the rollouts; by default the embedded one makes them all."""
-    rollouts: RolloutConfig = RolloutConfig()
+    rollouts: AdaptiveRolloutConfig = AdaptiveRolloutConfig()
     probes: ProbeRole = ProbeRole()
     claims: ClaimRole = ClaimRole()
     calibration: CalibrationConfig | None = None

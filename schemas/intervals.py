@@ -49,6 +49,23 @@ def binomial_tail(passes: int, rollouts: int, chance: float) -> float:
     return beta_below(chance, passes, rollouts - passes + 1) if chance > 0 else 0.0
 
 
+def chance_of_passes(wanted: int, more: int, passes: int, rollouts: int) -> float:
+    """P(at least `wanted` of `more` rollouts pass) after `passes` of `rollouts` did, by the share that they
+    show: beta-binomial, where any share was as likely before.
+    """
+    right, wrong = passes + 1, rollouts - passes + 1
+    before = _log_beta(right, wrong)
+
+    def chance(count: int) -> float:
+        return math.comb(more, count) * math.exp(_log_beta(right + count, wrong + more - count) - before)
+
+    return sum(chance(count) for count in range(max(0, wanted), more + 1))
+
+
+def _log_beta(right: float, wrong: float) -> float:
+    return math.lgamma(right) + math.lgamma(wrong) - math.lgamma(right + wrong)
+
+
 def beta_below(limit: float, right: float, wrong: float) -> float:
     """P(share <= limit) of a share drawn from Beta(right, wrong); a count of 0 is a share that is sure.
 

@@ -62,8 +62,13 @@ class LuckScore(Score):
     """Right answers among the rollouts of the question by the trace's own teacher."""
     teacher_rollouts: int = Field(ge=0)
     """Rollouts of the question by that teacher that did not fail."""
+    first_passes: int = Field(ge=0)
+    """Right answers among those of the first batch, which every question gets."""
+    first_rollouts: int = Field(ge=0)
+    """Rollouts of the first batch by that teacher that did not fail."""
     luck_tail: float | None = Field(ge=0, le=1)
-    """Chance that as many guesses are right as often as that, or more often."""
+    """Chance that as many guesses are right as often as that, or more often; times the number of batches, as
+    each is another chance."""
     question_luck_tail: float | None = Field(ge=0, le=1)
     """The same for the rollouts of all teachers."""
 

@@ -39,6 +39,10 @@ class Trace(Record):
     finish_reason: str
     completion_tokens: int = 0
     mean_logprob: float | None = None
+    batch: int = Field(default=0, ge=0)
+    """Which batch of its question's rollouts it came with: every question gets the first, of number 0."""
+    batches: int = Field(default=1, ge=1)
+    """So many batches it could have at most; after each it was asked whether luck explains what is right."""
 
 
 class ClaimKind(StrEnum):

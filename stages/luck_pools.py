@@ -11,13 +11,16 @@ sums of parts add up.
 What the questions themselves are the units of shows whether the pool as a whole beats luck: an answer that
 is always the same is right in all rollouts of some questions, and no count of rollouts tells it from
 knowledge.
+
+A pool is told from the first batch of each question's rollouts: further ones go to questions that the first
+left undecided, and end where it went well, so that shares of all rollouts would lie above those of luck.
 """
 
 import polars as pl
 
 from reelproof.schemas.intervals import beta_below
 
-VERSION = 1
+VERSION = 2
 
 POOL = ("kind", "task", "model")
 """What questions must have in common."""
@@ -32,12 +35,12 @@ def pool_sums(measurements: pl.DataFrame) -> pl.DataFrame:
     """One row a pool: sums over its questions. Those of several parts are added up by `add_sums`.
 
     `measurements` has the columns of `LuckScore`, `question_id`, and those of `POOL`; a question without a
-    rate of luck or without an answered rollout counts in no pool.
+    rate of luck or without an answered rollout in its first batch counts in no pool.
     """
     asked = measurements.unique(["question_id", "model"], maintain_order=True).filter(
-        pl.col("luck_rate").is_not_null(), pl.col("teacher_rollouts") > 0
+        pl.col("luck_rate").is_not_null(), pl.col("first_rollouts") > 0
     )
-    passes, rollouts = pl.col("teacher_passes"), pl.col("teacher_rollouts")
+    passes, rollouts = pl.col("first_passes"), pl.col("first_rollouts")
     excess = passes / rollouts - pl.col("luck_rate")
     return asked.group_by(POOL, maintain_order=True).agg(
         questions=pl.len().cast(pl.Int64),

@@ -12,7 +12,7 @@ import numpy as np
 from reelproof.schemas.answers.scores import strict_score
 from reelproof.schemas.footage import Clip, Footage
 from reelproof.schemas.trace import Trace
-from reelproof.stages.answers.traces import ClipQuestion, RolloutConfig, TeacherShare, ask_rollouts
+from reelproof.stages.answers.traces import AdaptiveRolloutConfig, ClipQuestion, TeacherShare, ask_rollouts
 from reelproof.stages.footage.clips import ClipConfig, VideoView, cut_clips
 from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.scan import FootageConfig, scan_footage
@@ -59,17 +59,17 @@ def accuracy_by_kind(part: Part, seeds: Sequence[int], rollouts: int = 4) -> dic
         cfg = ComputedConfig(seed=seed)
         asked = [ClipQuestion(by_id[each.clip_id], each) for each in computed_questions(part.clips, cfg)]
         for one, (score,) in zip(
-            asked, _scores(part, asked, RolloutConfig(rollouts=1, temperature=0.0)), strict=True
+            asked, _scores(part, asked, AdaptiveRolloutConfig(rollouts=1, temperature=0.0)), strict=True
         ):
             greedy[one.question.kind].append(score)
         for one, group in zip(
-            asked, _scores(part, asked, RolloutConfig(rollouts=rollouts, seed=seed)), strict=True
+            asked, _scores(part, asked, AdaptiveRolloutConfig(rollouts=rollouts, seed=seed)), strict=True
         ):
             scores[one.question.kind].append(group)
     return {kind: _accuracy(greedy[kind], scores[kind]) for kind in sorted(scores)}
 
 
-def _scores(part: Part, asked: Sequence[ClipQuestion], cfg: RolloutConfig) -> list[list[float]]:
+def _scores(part: Part, asked: Sequence[ClipQuestion], cfg: AdaptiveRolloutConfig) -> list[list[float]]:
     groups: dict[str, list[Trace]] = defaultdict(list)
     for trace in ask_rollouts(asked, [TeacherShare(SignalsTeacher(), 1)], cfg, part.jpegs):
         groups[trace.question_id].append(trace)

@@ -37,7 +37,7 @@ from reelproof.schemas.record import Record
 from reelproof.schemas.source import SourceIdentity
 from reelproof.schemas.trace import Trace
 from reelproof.stages.answers.given_traces import GivenTracesConfig, given_traces
-from reelproof.stages.answers.traces import RolloutConfig
+from reelproof.stages.answers.traces import AdaptiveRolloutConfig
 from reelproof.stages.deciding import decide
 from reelproof.stages.footage.clips import ClipConfig
 from reelproof.stages.luck_pools import add_sums, pool_figures, pool_sums, with_figures
@@ -80,7 +80,7 @@ def unseen_clips(rows: Iterable[GivenRow]) -> Iterator[Clip]:
 
 
 def trace_what_there_is(
-    run: PartRun, given: GivenTracesConfig, shared: tuple[SharedTeacher, ...], rollouts: RolloutConfig
+    run: PartRun, given: GivenTracesConfig, shared: tuple[SharedTeacher, ...], rollouts: AdaptiveRolloutConfig
 ) -> Iterator[Trace]:
     """Traces that came along; rollouts of other questions that show a frame, where a teacher is named; else
     one that never came, so that each question has a row of measurements.

@@ -95,7 +95,8 @@ def tell_forecast(found: Forecast) -> Iterator[str]:
         tokens = f"{each.prompt_tokens:,} tokens in, {each.completion_tokens:,} out"
         bound = "as in earlier builds" if each.measured else "at most"
         cost = "" if each.cost is None else f", cost {tell_cost(each.cost)}"
-        yield f"to ask, {each.step}: {each.calls:,} completions; {bound} {tokens}{cost}"
+        calls = f"{'at most ' * each.at_most}{each.calls:,} completions"
+        yield f"to ask, {each.step}: {calls}; {bound} {tokens}{cost}"
     if found.steps:
         prompt, completion = found.tokens
         cost = "no price given" if found.cost is None else f"cost {tell_cost(found.cost)}"

@@ -36,6 +36,8 @@ class StepForecast(Record):
     step: str
     calls: int
     """Completions, those in the logs among them."""
+    at_most: bool
+    """Whether there may well be fewer."""
     prompt_tokens: int
     completion_tokens: int
     seconds: float | None
@@ -127,6 +129,7 @@ def _step_forecast(
     return StepForecast(
         step=step.name,
         calls=calls,
+        at_most=rate is None and (step.kind.varies or step.kind.bound(recipe)),
         prompt_tokens=round(calls * prompt),
         completion_tokens=round(calls * completion),
         seconds=_seconds(calls, videos, earlier),

@@ -56,6 +56,10 @@ def _asks_no_one(_recipe: Any) -> tuple[Ask, ...]:
     return ()
 
 
+def _no_bound(_recipe: Any) -> bool:
+    return False
+
+
 def _no_calls(_recipe: Any, _expected: Expected) -> int:
     return 0
 
@@ -112,6 +116,8 @@ class PartStep(StepKind):
     """(recipe, how much there is) -> how many completions that takes, at most."""
     varies: bool = False
     """Whether that is only a bound, so that earlier builds tell better."""
+    bound: Callable[[Any], bool] = _no_bound
+    """(recipe) -> whether it is a bound there that earlier builds do not tell better."""
     rests_on_given: bool = False
     """Whether the questions that came with the videos are among its inputs."""
     rests_on_subtitles: bool = False

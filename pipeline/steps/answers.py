@@ -21,11 +21,11 @@ from reelproof.stages.answers.given_traces import GivenTracesConfig
 from reelproof.stages.answers.probes import Probe, ProbeConfig, probe_questions
 from reelproof.stages.answers.provenance import claims_of_traces
 from reelproof.stages.answers.sufficiency import judge_sufficiency
-from reelproof.stages.answers.traces import ClipQuestion, RolloutConfig, TeacherShare, ask_rollouts
+from reelproof.stages.answers.traces import AdaptiveRolloutConfig, ClipQuestion, TeacherShare, ask_rollouts
 
 
 def trace_questions(
-    run: PartRun, given: GivenTracesConfig, shared: tuple[SharedTeacher, ...], rollouts: RolloutConfig
+    run: PartRun, given: GivenTracesConfig, shared: tuple[SharedTeacher, ...], rollouts: AdaptiveRolloutConfig
 ) -> Iterator[Trace]:
     """Traces that came with the questions as they are; k rollouts of every other question."""
     every = asked_of(run)
@@ -38,7 +38,10 @@ def trace_questions(
 
 
 def ask_teachers(
-    run: PartRun, asked: list[ClipQuestion], shared: tuple[SharedTeacher, ...], rollouts: RolloutConfig
+    run: PartRun,
+    asked: list[ClipQuestion],
+    shared: tuple[SharedTeacher, ...],
+    rollouts: AdaptiveRolloutConfig,
 ) -> Iterator[Trace]:
     """Rollouts of each question, shared by the teachers."""
     if not asked:
@@ -61,7 +64,11 @@ def _teachers(recipe: Recipe) -> tuple[Ask, ...]:
 
 
 def _rollouts(recipe: Recipe, expected: Expected) -> int:
-    return expected.questions * recipe.rollouts.rollouts
+    return expected.questions * recipe.rollouts.most
+
+
+def _some_are_answered_on(recipe: Recipe) -> bool:
+    return recipe.rollouts.most > recipe.rollouts.rollouts
 
 
 TRACES = PartStep(
@@ -76,6 +83,7 @@ TRACES = PartStep(
     prompts=("ROLLOUT", "ROLLOUT_WHERE"),
     asks=_teachers,
     calls=_rollouts,
+    bound=_some_are_answered_on,
 )
 
 
@@ -174,4 +182,5 @@ SUFFICIENCY = PartStep(
     prompts=("SUFFICIENCY",),
     asks=_judge,
     calls=_rollouts,
+    bound=_some_are_answered_on,
 )

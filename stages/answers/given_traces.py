@@ -12,7 +12,7 @@ from reelproof.schemas.question import GivenRow, Question, QuestionSource
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Trace
 
-VERSION = 5
+VERSION = 6
 PROMPT_ID = "given"
 """Nobody knows what their teacher was asked."""
 

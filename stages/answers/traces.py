@@ -1,11 +1,17 @@
-"""Questions -> traces: k rollouts of each, shared out among the teachers, every completion read."""
+"""Questions -> traces: k rollouts of each, shared out among the teachers, every completion read.
+
+Where a recipe wants it, a question that was answered right as luck would answer it too is answered on.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple
+from itertools import pairwise
+from typing import Literal, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from reelproof.schemas.answers.chance import open_guess_rate
 from reelproof.schemas.answers.reading import cited_spans, read_completion
+from reelproof.schemas.answers.tally import tally
 from reelproof.schemas.chat import ChatRequest, Completion, Sampling
 from reelproof.schemas.draws import hash32
 from reelproof.schemas.footage import Clip
@@ -13,10 +19,11 @@ from reelproof.schemas.question import Question
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import Trace
+from reelproof.stages.answers.undecided import is_undecided
 from reelproof.stages.teachers.prompts import ROLLOUT, ROLLOUT_WHERE, Prompt, rollout_messages, with_sound
 from reelproof.stages.teachers.protocol import Teacher, complete_all
 
-VERSION = 5
+VERSION = 6
 
 
 class RolloutConfig(Settings):
@@ -46,6 +53,47 @@ class RolloutConfig(Settings):
         return ROLLOUT_WHERE if self.ask_where else ROLLOUT
 
 
+class AdaptiveRolloutConfig(RolloutConfig):
+    """How often and how freely each question is answered, and which ones are answered on."""
+
+    max_rollouts: int | None = Field(default=None, ge=1, le=256)
+    """A question with right answers that luck explains is answered on, each time as often again, until luck
+    is excluded or hardly can be, and at most so often; by default none is. What is left to luck is shared
+    among the looks: 8, 16 and 32 rollouts are three, and at each it must be excluded three times as surely.
+    Where the form of a question does not tell how often guesses are right, it is not answered on."""
+    confidence: float = Field(default=0.95, ge=0.5, lt=1)
+    """How sure it must be that right answers are no luck, for no more to be asked: `luck_confidence` of the
+    policy that is to decide."""
+    min_graded_score: float = Field(default=0.5, gt=0, le=1)
+    """An answer counts as right from this score up, for tasks whose score is a degree."""
+
+    @model_validator(mode="after")
+    def _goes_on(self) -> Self:
+        if self.max_rollouts is None:
+            return self
+        if self.max_rollouts < self.rollouts:
+            raise ValueError(
+                f"max_rollouts={self.max_rollouts} must not be below rollouts={self.rollouts}; leave it out "
+                "to answer all questions equally often"
+            )
+        if not self.temperature:
+            raise ValueError("max_rollouts needs a temperature above 0: at 0 all rollouts are the same")
+        return self
+
+    @property
+    def batch_ends(self) -> tuple[int, ...]:
+        """Rollouts of a question after its first batch, after its second, …, as far as it may go."""
+        ends = [self.rollouts]
+        while self.max_rollouts and ends[-1] < self.max_rollouts:
+            ends.append(min(2 * ends[-1], self.max_rollouts))
+        return tuple(ends)
+
+    @property
+    def most(self) -> int:
+        """Rollouts of a question, at most."""
+        return self.batch_ends[-1]
+
+
 class ClipQuestion(NamedTuple):
     """A question with the clip that it is about."""
 
@@ -66,8 +114,15 @@ class TeacherShare(NamedTuple):
     """It is handed the clip's sound."""
 
 
+class _Asked(NamedTuple):
+    """A question, and its rollouts so far."""
+
+    clip_question: ClipQuestion
+    traces: list[Trace]
+
+
 class _Rollout(NamedTuple):
-    question: Question
+    question: _Asked
     teacher: int
     request: ChatRequest
 
@@ -75,12 +130,13 @@ class _Rollout(NamedTuple):
 def ask_rollouts(
     asked: Iterable[ClipQuestion],
     teachers: Sequence[TeacherShare],
-    cfg: RolloutConfig,
+    cfg: AdaptiveRolloutConfig,
     frames: Mapping[str, bytes],
 ) -> Iterator[Trace]:
-    """`cfg.rollouts` traces of each question, a question's together, the questions of one clip together.
+    """Traces of each question, a question's together, the questions of one clip together.
 
-    A completion that failed for good gives a trace as well, with its finish reason `error` and no answer.
+    There are `cfg.rollouts` of each, and up to `cfg.max_rollouts` of those that luck may explain. A
+    completion that failed for good gives a trace as well, with its finish reason `error` and no answer.
 
     Args:
         asked: Questions with their clips.
@@ -94,14 +150,40 @@ def ask_rollouts(
     """
     if not any(each.share > 0 for each in teachers) or any(each.share < 0 for each in teachers):
         raise ValueError(f"teachers need shares of 0 or more, one above 0; got {[t.share for t in teachers]}")
-    rollouts = [each for one in _clip_by_clip(asked) for each in _rollouts(one, teachers, cfg)]
+    every = [_Asked(each, []) for each in _clip_by_clip(asked)]
+    left = every
+    for batch, (start, end) in enumerate(pairwise((0, *cfg.batch_ends))):
+        _ask_batch(left, range(start, end), batch, teachers, cfg, frames)
+        left = [each for each in left if _is_open(each, cfg)]
+    for each in every:
+        yield from each.traces
+
+
+def _ask_batch(
+    every: Sequence[_Asked],
+    turns: Sequence[int],
+    batch: int,
+    teachers: Sequence[TeacherShare],
+    cfg: AdaptiveRolloutConfig,
+    frames: Mapping[str, bytes],
+) -> None:
+    """Put the next requests of each question, all together, and add what was answered to its traces."""
+    rollouts = [rollout for each in every for rollout in _rollouts(each, turns, teachers, cfg)]
     completions: dict[str, Completion] = {}
     for place, each in enumerate(teachers):
         requests = [rollout.request for rollout in rollouts if rollout.teacher == place]
         completions |= complete_all(each.teacher, requests, frames) if requests else {}
-    for rollout in rollouts:
-        said = completions[rollout.request.request_id]
-        yield read_trace(rollout.question, rollout.request, said, cfg.prompt)
+    came = {"batch": batch, "batches": len(cfg.batch_ends)}
+    for (question, traces), _, request in rollouts:
+        said = completions[request.request_id]
+        traces.append(read_trace(question.question, request, said, cfg.prompt).model_copy(update=came))
+
+
+def _is_open(asked: _Asked, cfg: AdaptiveRolloutConfig) -> bool:
+    question, more = asked.clip_question.question, cfg.most - len(asked.traces)
+    so_far = tally(asked.traces, question, cfg.min_graded_score)
+    luck = open_guess_rate(question, cfg.min_graded_score)
+    return more > 0 and is_undecided(so_far, luck, more, len(cfg.batch_ends), cfg.confidence)
 
 
 def read_trace(
@@ -153,14 +235,15 @@ def rollout_request(asked: ClipQuestion, model: str, sample_index: int, cfg: Rol
 
 
 def _rollouts(
-    asked: ClipQuestion, teachers: Sequence[TeacherShare], cfg: RolloutConfig
+    asked: _Asked, turns: Iterable[int], teachers: Sequence[TeacherShare], cfg: RolloutConfig
 ) -> Iterator[_Rollout]:
-    question = asked.question
-    for index in range(cfg.rollouts):
+    clip_question = asked.clip_question
+    for index in turns:
         dealt = index if cfg.mix == "rollouts" else 0
-        place = _whose_turn(hash32("teacher", cfg.seed, question.question_id, dealt) / 2**32, teachers)
-        own = asked if teachers[place].listens else asked._replace(sound=None)
-        yield _Rollout(question, place, rollout_request(own, teachers[place].teacher.model, index, cfg))
+        draw = hash32("teacher", cfg.seed, clip_question.question.question_id, dealt) / 2**32
+        place = _whose_turn(draw, teachers)
+        own = clip_question if teachers[place].listens else clip_question._replace(sound=None)
+        yield _Rollout(asked, place, rollout_request(own, teachers[place].teacher.model, index, cfg))
 
 
 def _whose_turn(draw: float, teachers: Sequence[TeacherShare]) -> int:

@@ -2,19 +2,18 @@
 
 import collections
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from functools import partial
 
 from pydantic import Field
 
 from reelproof.schemas.answers.chance import open_guess_rate
-from reelproof.schemas.answers.scores import is_right, lenient_score
-from reelproof.schemas.intervals import binomial_tail
+from reelproof.schemas.answers.tally import tally
 from reelproof.schemas.question import Question, Task
 from reelproof.schemas.scores import LuckScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, ProbeResult, Trace
 
-VERSION = 2
+VERSION = 3
 
 _PRIOR_ROLLOUTS = 2
 """As many blind answers as the guess rate of the question's form is worth where it is not exact."""
@@ -30,29 +29,31 @@ class LuckConfig(Settings):
     """Right from here up, for tasks whose score is a degree."""
 
 
-class _Tally(NamedTuple):
-    passes: int
-    rollouts: int
-
-
 def measure_luck(cases: Iterable[Case], cfg: LuckConfig) -> Iterator[LuckScore]:
     """One score a trace, in order; a teacher's rollouts of a question are counted apart from the others'."""
     for case in cases:
         rate = luck_rate(case.question, case.probe, cfg.min_graded_score)
+        looks = max((trace.batches for trace in case.traces), default=1)
         by_teacher = collections.defaultdict[str, list[Trace]](list)
         for trace in case.traces:
             by_teacher[trace.model].append(trace)
-        tallies = {model: _tally(traces, case.question, cfg) for model, traces in by_teacher.items()}
-        everyone = _Tally(*(sum(counts) for counts in zip(*tallies.values(), strict=True)))
+        count = partial(tally, question=case.question, min_graded_score=cfg.min_graded_score)
+        tallies = {model: count(traces) for model, traces in by_teacher.items()}
+        first = {
+            model: count(each for each in traces if not each.batch) for model, traces in by_teacher.items()
+        }
+        question_tail = count(case.traces).luck_tail(rate, looks)
         for trace in case.traces:
-            mine = tallies[trace.model]
+            mine, mine_first = tallies[trace.model], first[trace.model]
             yield LuckScore(
                 trace_id=trace.trace_id,
                 luck_rate=rate,
                 teacher_passes=mine.passes,
                 teacher_rollouts=mine.rollouts,
-                luck_tail=_tail(mine, rate),
-                question_luck_tail=_tail(everyone, rate),
+                first_passes=mine_first.passes,
+                first_rollouts=mine_first.rollouts,
+                luck_tail=mine.luck_tail(rate, looks),
+                question_luck_tail=question_tail,
             )
 
 
@@ -70,16 +71,3 @@ def luck_rate(question: Question, probe: ProbeResult | None, min_graded_score: f
     prior = 0.0 if by_form is None else by_form
     seen = (probe.blind_passes or 0) + _PRIOR_ROLLOUTS * prior
     return max(prior, seen / (probe.blind_rollouts + _PRIOR_ROLLOUTS * (by_form is not None)))
-
-
-def _tally(traces: Iterable[Trace], question: Question, cfg: LuckConfig) -> _Tally:
-    answered = [trace for trace in traces if trace.finish_reason != "error"]
-    scores = [
-        lenient_score(question.task, trace.answer, question.answer, question.options, question.tolerance)
-        for trace in answered
-    ]
-    return _Tally(sum(is_right(question.task, each, cfg.min_graded_score) for each in scores), len(scores))
-
-
-def _tail(tally: _Tally, rate: float | None) -> float | None:
-    return None if rate is None or not tally.rollouts else binomial_tail(tally.passes, tally.rollouts, rate)

@@ -154,6 +154,26 @@ def test_a_forecast_goes_by_what_earlier_builds_took(recipe_of, tmp_path):
     assert 0 < found.seconds < 3600
 
 
+def test_questions_that_luck_may_explain_are_asked_on_and_no_completion_is_paid_for_twice(
+    recipe_of, tmp_path
+):
+    with StubServer(reasons=True) as stub:
+        recipes = {
+            most: recipe_of(server(stub), 8, rollouts={"rollouts": 4, "max_rollouts": most})
+            for most in (4, 16, 64)
+        }
+        worked = {most: Worked(recipes[most], tmp_path / "out") for most in (4, 64, 16)}
+        alone = Worked(recipes[64], tmp_path / "alone")
+    log = {each.request_id for each in worked[16].logged}
+    assert worked[4].use.calls == 4 * 8 * VIDEOS
+    assert worked[4].use.calls + sum(worked[most].use.calls for most in (16, 64)) == len(log)
+    assert 4 * 8 * VIDEOS < alone.use.calls == alone.traces < 64 * 8 * VIDEOS
+    assert {each.request_id for each in alone.logged} <= log
+    workplace = replace(alone.workplace, recipe=recipes[16])
+    (traces,) = [each for each in forecast_of(workplace, workplace.todos()).steps if each.step == "traces"]
+    assert (traces.calls, traces.at_most) == (16 * 8 * VIDEOS, True)
+
+
 def test_a_forecast_of_a_first_build_is_a_bound_from_the_recipe(recipe_of, tmp_path):
     cfg = {"kind": "server", "model": "stub", "urls": ["http://127.0.0.1:9/v1"], "price": PRICE}
     recipe = recipe_of(
@@ -175,6 +195,10 @@ def test_a_forecast_of_a_first_build_is_a_bound_from_the_recipe(recipe_of, tmp_p
     assert found.cost == pytest.approx((traces.prompt_tokens * 1000 + calls * 100 * 10_000) / 1e6)
     assert found.seconds is None
     assert any("at most" in line and "cost" in line for line in tell_forecast(found))
+    assert any(line.startswith(f"to ask, traces: {calls} completions; ") for line in tell_forecast(found))
+    more = replace(workplace, recipe=recipe_of(cfg, 3, rollouts={"rollouts": 5, "max_rollouts": 20}))
+    told = list(tell_forecast(forecast_of(more, more.todos())))
+    assert f"to ask, traces: at most {VIDEOS * 3 * 20} completions" in told[0]
 
 
 @pytest.fixture

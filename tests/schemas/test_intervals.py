@@ -2,9 +2,9 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import beta
+from scipy.stats import beta, betabinom
 
-from reelproof.schemas.intervals import beta_below, wilson, wilson_low
+from reelproof.schemas.intervals import beta_below, chance_of_passes, wilson, wilson_low
 
 counts = st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -57,3 +57,10 @@ def test_share_that_is_sure_is_on_its_own_side_of_the_limit():
         1,
         0,
     ]
+
+
+@given(counts, st.integers(1, 60), st.integers(-3, 62))
+def test_chance_of_further_passes_is_scipys_beta_binomial(counted, more, wanted):
+    passes, rollouts = counted
+    expected = betabinom.sf(wanted - 1, more, passes + 1, rollouts - passes + 1)
+    assert chance_of_passes(wanted, more, passes, rollouts) == pytest.approx(expected, abs=1e-9)

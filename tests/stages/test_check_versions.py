@@ -243,7 +243,7 @@ def made_traces() -> Iterator[Record]:
     texts = [text for *_, said in SAID for text in said]
     teacher = traces.TeacherShare(Recited(*texts, "failed"), 1.0)
     asked = [traces.ClipQuestion(case.clip, case.question) for case in bare_cases()]
-    for trace in traces.ask_rollouts(asked, [teacher], traces.RolloutConfig(), {}):
+    for trace in traces.ask_rollouts(asked, [teacher], traces.AdaptiveRolloutConfig(), {}):
         yield trace.model_copy(update={"trace_id": "", "prompt_id": ""})
 
 
@@ -344,7 +344,7 @@ GOLDEN_CHECKS = {
     "form": (4, "6e8fbe102b182e13"),
     "answer": (4, "0a87290060902299"),
     "difficulty": (4, "56af54763aecb941"),
-    "luck": (2, "2a78b5ef2013f8cb"),
+    "luck": (3, "7435a43ce8bfce4c"),
     "text": (2, "0cbc3d585080580a"),
     "guess": (1, "6ea05b2e007032d7"),
     "agreement": (5, "9c4365d69905ec8f"),
@@ -362,8 +362,8 @@ GOLDEN_CHECKS = {
     "sufficiency": (3, "30dc9bdd5289dbae"),
 }
 GOLDEN_STAGES = (
-    (traces, made_traces, 5, "7c6c5aa2462432ab"),
-    (given_traces, made_given, 5, "927a9d96e0317ba4"),
+    (traces, made_traces, 6, "8bba421b6feaf0c5"),
+    (given_traces, made_given, 6, "7f939d7815ce1dbc"),
     (probes, made_probes, 5, "72180a46c0e08fa3"),
     (claims, made_claims, 6, "ca5bed89f331034b"),
     (provenance, made_provenance, 3, "20cce7588ad1bc3b"),

@@ -123,6 +123,7 @@ def measured(kind: str, passes: list[int], rate: float = 0.5, rollouts: int = 8)
     rows = [
         {"question_id": f"{kind}{i}", "kind": kind, "task": "boolean", "model": "m@1", "luck_rate": rate,
          "teacher_passes": right, "teacher_rollouts": rollouts,
+         "first_passes": right, "first_rollouts": rollouts,
          "pass_count": right, "rollout_count": rollouts}
         for i, right in enumerate(passes) for _ in range(rollouts)
     ]  # fmt: skip
@@ -182,7 +183,7 @@ def test_rows_get_their_pools_figures_in_their_own_order():
 
 def test_teachers_and_tasks_have_pools_of_their_own():
     frame = measured("a", [8, 7])
-    other = frame.with_columns(model=pl.lit("n@1"), teacher_passes=pl.lit(0, pl.Int64))
+    other = frame.with_columns(model=pl.lit("n@1"), first_passes=pl.lit(0, pl.Int64))
     told = with_pools(pl.concat([frame, other]))
     assert told.group_by("model").agg(pl.col("pool_pass_rate").first()).sort("model").rows() == [
         ("m@1", 15 / 16),
@@ -208,7 +209,7 @@ def test_what_a_pool_leaves_to_luck_is_the_beta_distribution_below_the_rate():
 def test_small_pools_and_questions_without_answers_leave_nothing_known():
     assert with_pools(measured("few", [8] * 7))["pool_luck_tail"].null_count() == 7 * 8
     asked = pl.concat([measured("a", [8] * 8), measured("a", [0], rollouts=1).with_columns(
-        question_id=pl.lit("none"), teacher_rollouts=pl.lit(0, pl.Int64)
+        question_id=pl.lit("none"), teacher_rollouts=pl.lit(0, pl.Int64), first_rollouts=pl.lit(0, pl.Int64)
     )])  # fmt: skip
     assert with_pools(asked)["pool_luck_tail"].null_count() == 1
 

@@ -15,7 +15,7 @@ from reelproof.schemas.chat import ChatRequest, Message, Sampling, TextPart
 from reelproof.schemas.footage import Clip, ClipKind, CutKind, FrameRef, Scene
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
 from reelproof.schemas.trace import Trace
-from reelproof.stages.answers.traces import ClipQuestion, RolloutConfig, TeacherShare, ask_rollouts
+from reelproof.stages.answers.traces import AdaptiveRolloutConfig, ClipQuestion, TeacherShare, ask_rollouts
 from reelproof.stages.questions.computed import ComputedConfig, computed_questions
 from reelproof.stages.questions.computed_kinds import MAKERS
 from reelproof.stages.questions.computed_stretches import STRETCHES
@@ -88,7 +88,7 @@ def questions(films: Sequence[Film], *kinds: str, seed: int = 0) -> list[ClipQue
 def answers(
     asked: Sequence[ClipQuestion], rollouts: int = 1, temperature: float = 0.0, seed: int = 0
 ) -> list[Trace]:
-    cfg = RolloutConfig(rollouts=rollouts, temperature=temperature, seed=seed)
+    cfg = AdaptiveRolloutConfig(rollouts=rollouts, temperature=temperature, seed=seed)
     return list(ask_rollouts(asked, [TeacherShare(SignalsTeacher(), 1)], cfg, JPEGS))
 
 
@@ -236,7 +236,7 @@ def test_request_that_is_no_question_is_refused_for_good():
 def test_frame_that_is_no_picture_is_an_error_that_says_so():
     (asked,) = questions([CUTS], "scene_count")
     broken: Mapping[str, bytes] = dict.fromkeys(CUTS.jpegs, b"no picture")
-    cfg = RolloutConfig(rollouts=1)
+    cfg = AdaptiveRolloutConfig(rollouts=1)
     with pytest.raises(ValueError, match="no JPEG"):
         list(ask_rollouts([asked], [TeacherShare(SignalsTeacher(), 1)], cfg, broken))
 

@@ -8,7 +8,7 @@ from reelproof.schemas.chat import ChatRequest, Completion
 from reelproof.schemas.footage import Span
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
 from reelproof.schemas.trace import Trace
-from reelproof.stages.answers.traces import ClipQuestion, RolloutConfig, TeacherShare, ask_rollouts
+from reelproof.stages.answers.traces import AdaptiveRolloutConfig, ClipQuestion, TeacherShare, ask_rollouts
 from reelproof.stages.teachers.prompts import ROLLOUT, ROLLOUT_WHERE
 from tests.views import made_clip
 
@@ -69,7 +69,7 @@ def question(question_id: str, clip: int) -> Question:
 
 
 def rollouts(teachers: Sequence[TeacherShare], count: int = 6, **settings: object) -> list[Trace]:
-    return list(ask_rollouts(asked(count), teachers, RolloutConfig(**settings), {}))
+    return list(ask_rollouts(asked(count), teachers, AdaptiveRolloutConfig(**settings), {}))
 
 
 def test_every_question_gets_its_rollouts_together_clip_by_clip():
@@ -146,7 +146,7 @@ def test_a_teacher_that_is_asked_where_is_told_the_form_and_the_trace_says_so():
     said = "<think>A <obj>car</obj><box>[1,2,30,40]</box>at<t>1.0</t>s.</think><answer>B</answer>"
     teacher = ScriptedTeacher("one@1", said)
     (trace,) = ask_rollouts(
-        asked(1), [TeacherShare(teacher, 1.0)], RolloutConfig(rollouts=1, ask_where=True), {}
+        asked(1), [TeacherShare(teacher, 1.0)], AdaptiveRolloutConfig(rollouts=1, ask_where=True), {}
     )
     request = teacher.seen[0].messages[0].content[-1].text
     assert "<obj>its name</obj><box>[x1,y1,x2,y2]</box>at<t>12.4</t>s" in request
