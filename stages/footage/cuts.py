@@ -69,14 +69,15 @@ class Meter:
     """
 
     def __init__(self) -> None:
-        self._channels: Sequence[np.ndarray] = ()
+        self._colours: np.ndarray | None = None
         self._histogram: np.ndarray | None = None
 
     def content(self, bgr: np.ndarray) -> float:
         """Mean change of hue, saturation and value since the last call, 0 … 255. (h, w, 3) uint8"""
-        before, self._channels = self._channels, cv2.split(cv2.cvtColor(bgr, cv2.COLOR_BGR2HSV))
-        change = sum(cv2.norm(a, b, cv2.NORM_L1) for a, b in zip(before, self._channels, strict=False))
-        return float(change) / bgr.size
+        before, self._colours = self._colours, cv2.cvtColor(bgr, cv2.COLOR_BGR2HSV)
+        if before is None:
+            return 0.0
+        return float(cv2.norm(before, self._colours, cv2.NORM_L1)) / bgr.size
 
     def histogram_change(self, luma: np.ndarray) -> float:
         """1 − correlation of the luma histograms of this call and the last, 0 … 2. (h, w) uint8"""

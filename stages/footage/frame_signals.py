@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from reelproof.schemas.footage import FrameSignals
 from reelproof.stages.footage.cuts import Meter
@@ -36,12 +37,13 @@ class SignalLog:
         self._rows: list[Measures] = []
         self._scan_lines = scan_lines
         self._meter = Meter()
+        self._scaler = VideoReformatter()
         self._thumbnails = bytearray()
         self._luma_before: np.ndarray | None = None
 
     def measure(self, timed: TimedFrame) -> Measures:
         """Of the next frame; a stream that changes its size begins anew."""
-        return self.measure_small(timed.time_s, small_ycrcb(timed.frame, self._scan_lines))
+        return self.measure_small(timed.time_s, small_ycrcb(timed.frame, self._scan_lines, self._scaler))
 
     def measure_small(self, time_s: float, small: np.ndarray) -> Measures:
         """Of the next frame, sub-sampled: (h, w, 3) uint8 of Y, Cr, Cb."""

@@ -73,6 +73,8 @@ class Faults:
                 result = call()
             except (av.error.FFmpegError, ValueError) as raised:
                 result, error = otherwise, raised
+        if error is None and not logs:
+            return result, []
         said = [text.strip() for level, _, text in logs if level <= av.logging.ERROR]
         said = [text for text in said if text and not text.startswith(_HARMLESS)]
         said += [short(error)] if error else []
@@ -159,8 +161,10 @@ class LookAhead:
 
         Packets without times do not tell: a few of them have to do.
         """
+        if self._most_s == math.inf:
+            return False
         if first.pts is None or last.dts is None:
-            return self._most_s < math.inf and len(self._waiting) >= _LIVE_AHEAD
+            return len(self._waiting) >= _LIVE_AHEAD
         ahead = last.dts + (last.duration or 0) - first.pts
         return ahead * float(last.time_base or 0) >= self._most_s
 

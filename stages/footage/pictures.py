@@ -21,6 +21,7 @@ _HD_WIDTH, _HD_LINES = 1280, 720
 _AREA = (
     Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.BITEXACT
 )
+_FILLED_IN_PLANES = {"yuv420p", "yuvj420p", "yuv422p", "yuv444p", "yuv420p10le"}
 _PLANAR_8_BIT = {f"yuv{j}{ratio}p" for j in ("", "j") for ratio in ("410", "411", "420", "422", "440", "444")}
 
 
@@ -95,16 +96,20 @@ class RgbConverter:
         """In an ordinary screen's colours, not turned. (height, width, 3) uint8"""
         if not is_ordinary(frame):
             if frame.format.is_rgb:
-                image = self._scaled(frame, width, height, "gbrp16le") / 65535
+                image = self._scaled(frame, width, height, "gbrp16le").to_ndarray() / 65535
             else:
-                image = decoded(self._scaled(frame, width, height, "yuv444p16le"), frame)
+                image = decoded(self._scaled(frame, width, height, "yuv444p16le").to_ndarray(), frame)
             return for_an_ordinary_screen(image, hdr_transfer(frame), int(frame.color_primaries))
         if is_transparent(frame):
-            return composited(self._scaled(frame, width, height, "rgba"))
-        return self._scaled(frame, width, height, "rgb24")
+            return composited(self._scaled(frame, width, height, "rgba").to_ndarray())
+        if frame.format.name in _FILLED_IN_PLANES and frame.height >= 2 * height:
+            # The same sums as for pixels, done side by side: a third of the time.
+            green, blue, red = _planes(self._scaled(frame, width, height, "gbrp"))
+            return cv2.merge([red, green, blue])
+        return self._scaled(frame, width, height, "rgb24").to_ndarray()
 
-    def _scaled(self, frame: VideoFrame, width: int, height: int, pixel_format: str) -> np.ndarray:
-        scaled = self._scaler.reformat(
+    def _scaled(self, frame: VideoFrame, width: int, height: int, pixel_format: str) -> VideoFrame:
+        return self._scaler.reformat(
             frame,
             width=width,
             height=height,
@@ -112,26 +117,28 @@ class RgbConverter:
             interpolation=_AREA,
             src_colorspace=Colorspace.ITU709 if is_untagged_hd(frame) else None,
         )
-        image: np.ndarray = scaled.to_ndarray()
-        return image
 
 
-def small_ycrcb(frame: VideoFrame, lines: int) -> np.ndarray:
-    """A frame sub-sampled to about `lines` on its shorter side, not rotated. (h, w, 3) uint8 of Y, Cr, Cb."""
+def small_ycrcb(frame: VideoFrame, lines: int, scaler: VideoReformatter) -> np.ndarray:
+    """A frame sub-sampled to about `lines` on its shorter side, not rotated. (h, w, 3) uint8 of Y, Cr, Cb.
+
+    `scaler` is kept from frame to frame: setting it up takes longer than its work.
+    """
     shrink = max(1.0, min(frame.width, frame.height) / lines)
     size = max(1, round(frame.width / shrink)), max(1, round(frame.height / shrink))
-    if is_transparent(frame):
-        seen = frame.reformat(
-            width=size[0], height=size[1], format="rgba", interpolation="POINT"
-        ).to_ndarray()
-        return cv2.cvtColor(composited(seen), cv2.COLOR_RGB2YCrCb)
     if frame.format.name not in _PLANAR_8_BIT:
-        frame = frame.reformat(width=size[0], height=size[1], format="yuv444p", interpolation="POINT")
-    planes = [_plane(frame, index) for index in (0, 2, 1)]
-    return cv2.merge([cv2.resize(plane, size, interpolation=cv2.INTER_NEAREST) for plane in planes])
+        if is_transparent(frame):
+            seen = scaler.reformat(frame, *size, format="rgba", interpolation="POINT").to_ndarray()
+            return cv2.cvtColor(composited(seen), cv2.COLOR_RGB2YCrCb)
+        frame = scaler.reformat(frame, *size, format="yuv444p", interpolation="POINT")
+    luma, cb, cr = (cv2.resize(each, size, interpolation=cv2.INTER_NEAREST) for each in _planes(frame))
+    return cv2.merge([luma, cr, cb])
 
 
-def _plane(frame: VideoFrame, index: int) -> np.ndarray:
-    plane = frame.planes[index]
-    rows = np.frombuffer(memoryview(plane), np.uint8, count=plane.line_size * plane.height)
-    return rows.reshape(plane.height, plane.line_size)[:, : plane.width]
+def _planes(frame: VideoFrame) -> list[np.ndarray]:
+    """Views of them, (h, w) uint8."""
+    views = []
+    for each in frame.planes:
+        samples = np.frombuffer(memoryview(each), np.uint8, count=each.line_size * each.height)
+        views.append(samples.reshape(each.height, each.line_size)[:, : each.width])
+    return views

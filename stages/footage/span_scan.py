@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from reelproof.schemas.footage import Footage, FrameSignals
 from reelproof.schemas.span import Edge, SpanCut, SpanEnd, SpanRow, Survey
@@ -131,7 +132,9 @@ def _edge(timed: TimedFrame, small: np.ndarray) -> Edge:
 
 
 def _fingerprint(timed: TimedFrame) -> int:
-    return zlib.crc32(small_ycrcb(timed.frame, _ALL_LINES).data, (timed.stamp or 0) & 0xFFFFFFFF)
+    return zlib.crc32(
+        small_ycrcb(timed.frame, _ALL_LINES, VideoReformatter()).data, (timed.stamp or 0) & 0xFFFFFFFF
+    )
 
 
 def _agree(before: SpanEnd, after: SpanEnd) -> bool:

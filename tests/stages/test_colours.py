@@ -8,6 +8,7 @@ from typing import NamedTuple
 import av
 import numpy as np
 import pytest
+from av.video.reformatter import Interpolation
 from PIL import Image
 
 from reelproof.schemas.footage import Footage
@@ -351,3 +352,21 @@ def test_hidden_colours_of_transparent_pixels_are_not_shown(codec, pixel_format,
         assert np.abs(around[0] - pictures[0][2, 2]).max() <= 4
         assert np.abs(picture[32, 32] - (0, 160, 0)).max() <= 8
     assert float(footage.signals.content.max()) < 4  # nor do they make cuts
+
+
+@pytest.mark.parametrize("size", [(256, 144), (160, 90)])
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuvj420p", "yuv422p", "yuv444p", "yuv420p10le"])
+def test_pictures_filled_plane_by_plane_are_those_filled_pixel_by_pixel(pixel_format, size):
+    noise, frame = np.random.default_rng(3), av.VideoFrame(320, 180, pixel_format)
+    for plane in frame.planes:
+        samples = noise.integers(0, 256, plane.buffer_size, np.uint8)
+        samples[1::2] &= 3 if pixel_format.endswith("10le") else 255
+        plane.update(samples.tobytes())
+    how = (
+        Interpolation.AREA
+        | Interpolation.ACCURATE_RND
+        | Interpolation.FULL_CHR_H_INT
+        | Interpolation.BITEXACT
+    )
+    by_pixels = frame.reformat(*size, "rgb24", interpolation=how).to_ndarray()
+    assert np.array_equal(RgbConverter(size[0]).convert(frame), by_pixels)
