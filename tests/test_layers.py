@@ -60,6 +60,7 @@ LOADED_LATE = {
     "stages.speech.whisper_engine",
     "aiohttp",
     "datasets",
+    "huggingface_hub",
 }
 """They need an extra, or take so long to load that only what needs them should wait."""
 HOMES = {

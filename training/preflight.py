@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+from huggingface_hub import constants
 from huggingface_hub.errors import StrictDataclassError
 from PIL import Image
 from transformers import AutoConfig, AutoProcessor
@@ -17,6 +18,7 @@ from transformers import AutoConfig, AutoProcessor
 from reelproof.schemas.answers.reading import cited_spans
 from reelproof.schemas.answers.thought import cited_near_frames
 from reelproof.schemas.errors import UsageError
+from reelproof.schemas.hub import go_offline_without_hub
 from reelproof.schemas.install import installing
 from reelproof.schemas.sample import ChatMessage
 from reelproof.training.batches import PromptConfig, label_times, limit_frames, prompt_text
@@ -55,6 +57,7 @@ def load_processor(model: str, image_settings: Mapping[str, Any] = MappingProxyT
     """
     if not _ON_HUB.fullmatch(model) and not Path(model).exists():
         raise SetupError(f"{model}: there is no such folder; name a run's, a model's, or a name on the Hub")
+    go_offline_without_hub(model, constants)
     try:
         config = AutoConfig.from_pretrained(model)
     except (OSError, ValueError) as error:

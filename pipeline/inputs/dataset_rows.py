@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from reelproof.pipeline.disk.files import is_local, read_file
 from reelproof.pipeline.inputs.events_folder import EVENTS, is_events_folder, judged_rows
 from reelproof.pipeline.inputs.formats import FORMATS, as_utf8, written_as
+from reelproof.schemas.hub import go_offline_without_hub
 
 _ON_HUB = re.compile(r"hf://datasets/(?P<name>[^/@]+/[^/@]+)(?:@(?P<revision>[^/]+))?/?")
 
@@ -58,6 +59,9 @@ def read_rows(place: str, subset: str | None = None, split: str | None = None) -
 
 def _files(place: str, subset: str | None, split: str | None) -> list[str]:
     """The files of one split, in order. Raises OSError and ValueError."""
+    from huggingface_hub import constants  # of an extra, as the next one
+
+    go_offline_without_hub(place, constants)  # before `datasets` is loaded, which looks once whether it is
     from datasets import get_dataset_config_names, load_dataset_builder  # it takes a second to load
 
     on_hub = _ON_HUB.fullmatch(place)

@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub import constants
 from transformers import AutoImageProcessor, AutoModel
 
+from reelproof.schemas.hub import go_offline_without_hub
 from reelproof.stages.teachers.protocol import TeacherUnavailable
 
 _PROCESSORS: Any = AutoImageProcessor
@@ -21,6 +23,7 @@ class HubEncoder:
         self.name = name
         self._place = "cuda" if torch.cuda.is_available() else "cpu"
         pinned = {} if revision is None else {"revision": revision}
+        go_offline_without_hub(model, constants)
         try:
             self._processor = _PROCESSORS.from_pretrained(model, **pinned)
             network, told = _MODELS.from_pretrained(model, output_loading_info=True, **pinned)
@@ -29,8 +32,8 @@ class HubEncoder:
             self._look_twice()
         except (OSError, ValueError, ImportError, RuntimeError, TypeError, AttributeError) as error:
             raise TeacherUnavailable(
-                f"embedding.encoder {model}: transformers cannot load it: {error}; expected a folder or "
-                "a Hub name of an image encoder, with its preprocessor_config.json"
+                f"embedding.encoder {model}: transformers cannot load it: {' '.join(str(error).split())}; "
+                "expected a folder or a Hub name of an image encoder, with its preprocessor_config.json"
             ) from error
 
     def encode(self, images: Sequence[np.ndarray]) -> np.ndarray:

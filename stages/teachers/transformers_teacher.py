@@ -14,6 +14,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 import torch
+from huggingface_hub import constants
 from PIL import Image
 from transformers import (
     AutoModelForImageTextToText,
@@ -24,6 +25,7 @@ from transformers import (
 )
 
 from reelproof.schemas.chat import ChatRequest, Completion, Message, Sampling, TextPart
+from reelproof.schemas.hub import go_offline_without_hub
 from reelproof.stages.teachers.protocol import TeacherUnavailable, TransformersTeacherConfig
 
 
@@ -78,13 +80,14 @@ def _loaded(cfg: TransformersTeacherConfig, identity: str) -> _Loaded:
     if place == "auto":
         place = "cuda" if torch.cuda.is_available() else "cpu"
     pinned = {} if cfg.revision is None else {"revision": cfg.revision}
+    go_offline_without_hub(cfg.model, constants)
     try:
         processor = _PROCESSORS.from_pretrained(cfg.model, **pinned)
         model = _MODELS.from_pretrained(cfg.model, dtype=cfg.dtype, **pinned).to(place).eval()
     except (OSError, ValueError, ImportError, RuntimeError) as error:
         raise TeacherUnavailable(
-            f"teacher {identity}: transformers cannot load it onto {place}: {error}; expected a folder or a "
-            "Hub name of an image-text-to-text model"
+            f"teacher {identity}: transformers cannot load it onto {place}: {' '.join(str(error).split())}; "
+            "expected a folder or a Hub name of an image-text-to-text model"
         ) from error
     processor.tokenizer.padding_side = "left"
     context_tokens = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 1 << 30
