@@ -57,7 +57,14 @@ class Plan(NamedTuple):
     """In which the student of one is the teacher of the next."""
 
 
-PLAN = Plan()
+class AskedOnPlan(NamedTuple):
+    """What `asked_on.py` adds, chosen on development films as well."""
+
+    most_rollouts: int = 32
+    """Of a question that luck may explain."""
+
+
+PLAN, ASKED_ON = Plan(), AskedOnPlan()
 DEVELOPMENT_SEEDS = 100
 """Seeds from here on are asked the development films, and stand in no report."""
 

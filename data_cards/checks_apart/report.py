@@ -59,6 +59,7 @@ MEASURES: Mapping[str, Measure] = {
     "proven": Measure("right and all true", "proven"),
     "shifted": Measure("right, other colours", "right", "shifted-"),
 }
+HEADS = tuple(each.caption for each in MEASURES.values())
 STRATEGIES = ("one_sample", "majority", "weighted_evidence", "best_of_n")
 
 
@@ -77,19 +78,19 @@ class Arm(NamedTuple):
 def write_report(out: Path, card: Path) -> None:
     """Write the figures of the seeds that are finished into the card's folder, and say which are not."""
     all_names = (*ARMS, *(f"sft_without_{check}" for check in CHECKS), *ROUNDS)
-    seeds, unfinished = _seeds(out, CORE)
+    seeds, unfinished = seeds_with(out, CORE)
     if not seeds:
         print("no seed is finished: no report")  # noqa: T201
         return
-    having = {name: _seeds(out, (name,), seeds)[0] for name in all_names}
-    arms = {name: _read(out, name, mine) for name, mine in having.items() if mine}
+    having = {name: seeds_with(out, (name,), seeds)[0] for name in all_names}
+    arms = {name: read_arm(out, name, mine) for name, mine in having.items() if mine}
     pairs = {
-        f"{one} - {other}": _gaps(arms[one], arms[other])
+        f"{one} - {other}": gaps_of(arms[one], arms[other])
         for one, other in PAIRS
         if {one, other} <= {*arms} and {*arms[one].seeds} & {*arms[other].seeds}
     }
     films = arms["sft_raw"].scores["right"].shape[1]
-    voting = {name: _seeds(out, (name,), seeds, "votes")[0] for name in VOTERS}
+    voting = {name: seeds_with(out, (name,), seeds, "votes")[0] for name in VOTERS}
     votes = {name: _votes(out, name, mine) for name, mine in voting.items() if mine}
     content = {
         "plan_sha256": sha256_of(PLAN._asdict()),
@@ -119,7 +120,7 @@ def write_report(out: Path, card: Path) -> None:
     _plot(arms, card / "study.png")
 
 
-def _seeds(
+def seeds_with(
     out: Path, names: Sequence[str], wanted: Sequence[int] | None = None, what: str = "arm"
 ) -> tuple[list[int], list[int]]:
     """The seeds that have all of these arms, and those that are only begun."""
@@ -138,7 +139,8 @@ def found_in(file: Path) -> Any:
     return json.loads(file.read_text())["found"]
 
 
-def _read(out: Path, name: str, seeds: Sequence[int]) -> Arm:
+def read_arm(out: Path, name: str, seeds: Sequence[int]) -> Arm:
+    """An arm's answers of those seeds."""
     held = [found_in(out / f"seed-{seed}" / f"arm-{name}.json") for seed in seeds]
     scores = {
         name: np.stack([by_film(one["films"], one[each.figure], each.split) for one in held])
@@ -182,8 +184,8 @@ def mean_and_ends(scores: np.ndarray) -> dict[str, float | None]:
     return {key: None if np.isnan(each) else round(each, 4) for key, each in found._asdict().items()}
 
 
-def _gaps(one: Arm, other: Arm) -> dict[str, Any]:
-    """Over the seeds that have both."""
+def gaps_of(one: Arm, other: Arm) -> dict[str, Any]:
+    """One arm over another in every measure, paired, over the seeds that have both."""
     both = [seed for seed in one.seeds if seed in other.seeds]
 
     def scores(arm: Arm, measure: str) -> np.ndarray:
@@ -241,19 +243,6 @@ def took(folder: Path) -> dict[str, float]:
 def _markdown(
     arms: Mapping[str, Arm], pairs: Mapping[str, Any], votes: Mapping[str, Any], traces: Mapping[str, Any]
 ) -> str:
-    rows = [
-        [
-            name,
-            str(len(arm.seeds)),
-            *([f"{arm.rows['rows']:.0f}", f"{arm.rows['true']:.3f}"] if arm.rows else ["–", "–"]),
-            *(in_words(mean_and_ends(arm.scores[each])) for each in MEASURES),
-        ]
-        for name, arm in arms.items()
-    ]
-    gaps = [
-        [name, str(len(found["seeds"])), *(in_words(found[each], "+") for each in MEASURES)]
-        for name, found in pairs.items()
-    ]
     kept = [
         [name, str(each["traces"]), f"{each['true']:.3f}"]
         for name, each in traces["kept"].items()
@@ -268,16 +257,38 @@ def _markdown(
         for name, found in votes.items()
         for strategy, each in found.items()
     ]
-    heads = [each.caption for each in MEASURES.values()]
     return "\n".join(
         [
-            text_table(["arm", "seeds", "rows", "rows all true", *heads], rows),
-            text_table(["paired difference", "seeds", *heads], gaps),
+            arms_table(arms),
+            gaps_table(pairs),
             text_table(["student", "eight samples, over greedy", "test", "other colours"], voted),
             text_table(["the teacher's traces kept by", "traces", "all true"], kept),
             text_table(["right traces that `balanced` rejects for", "traces", "all true"], of_right),
         ]
     )
+
+
+def arms_table(arms: Mapping[str, Arm]) -> str:
+    """A line an arm: how many rows, how many of them are true, and each measure with its interval."""
+    rows = [
+        [
+            name,
+            str(len(arm.seeds)),
+            *([f"{arm.rows['rows']:.0f}", f"{arm.rows['true']:.3f}"] if arm.rows else ["–", "–"]),
+            *(in_words(mean_and_ends(arm.scores[each])) for each in MEASURES),
+        ]
+        for name, arm in arms.items()
+    ]
+    return text_table(["arm", "seeds", "rows", "rows all true", *HEADS], rows)
+
+
+def gaps_table(pairs: Mapping[str, Any]) -> str:
+    """A line a pair of arms: one over the other."""
+    rows = [
+        [name, str(len(found["seeds"])), *(in_words(found[each], "+") for each in MEASURES)]
+        for name, found in pairs.items()
+    ]
+    return text_table(["paired difference", "seeds", *HEADS], rows)
 
 
 def in_words(found: Mapping[str, float | None], sign: str = "") -> str:

@@ -251,8 +251,19 @@ def train_arm(folder: Path, name: str, rows: Sequence[Choice], base: Path, cfg: 
     return folder / name
 
 
-def build(out: Path, name: str, films: Sequence[Film], teacher: Path, verifier: Path, rollouts: int) -> None:
-    """The whole pipeline over the films, with a learned teacher and a learned verifier behind a server."""
+def build(
+    out: Path,
+    name: str,
+    films: Sequence[Film],
+    teacher: Path,
+    verifier: Path,
+    rollouts: int,
+    most: int | None = None,
+) -> None:
+    """The whole pipeline over the films, with a learned teacher and a learned verifier behind a server.
+
+    `most` is how many rollouts a question may get that luck may explain; None for as many of all.
+    """
     if (out / name / "dataset" / "manifest.json").is_file():
         return
     folder = out / f"{name}-films"
@@ -262,7 +273,7 @@ def build(out: Path, name: str, films: Sequence[Film], teacher: Path, verifier: 
     lines = [json.dumps(row) + "\n" for film in films for row in manifest_rows(film)]
     (folder / "manifest.jsonl").write_text("".join(lines))
     with serve(teacher, believing(load_verifier(verifier)), Reading(as_seen, MAX_TOKENS)) as url:
-        run_build(out, name, _recipe(folder, url, rollouts))
+        run_build(out, name, _recipe(folder, url, rollouts, most))
 
 
 def run_build(out: Path, name: str, recipe: Mapping[str, object]) -> None:
@@ -274,7 +285,7 @@ def run_build(out: Path, name: str, recipe: Mapping[str, object]) -> None:
     subprocess.run(command, check=True)  # noqa: S603 - our own command
 
 
-def _recipe(films: Path, url: str, rollouts: int) -> dict[str, object]:
+def _recipe(films: Path, url: str, rollouts: int, most: int | None) -> dict[str, object]:
     server = {"kind": "server", "urls": [url], "concurrency": 64}
     return {
         "name": "checks_apart",
@@ -291,7 +302,13 @@ def _recipe(films: Path, url: str, rollouts: int) -> dict[str, object]:
             "votes": PLAN.votes,
             "temperature": 1.0,
         },
-        "rollouts": {"rollouts": rollouts, "temperature": PLAN.temperature, "top_p": 1.0, "max_tokens": 64},
+        "rollouts": {
+            "rollouts": rollouts,
+            "max_rollouts": most,
+            "temperature": PLAN.temperature,
+            "top_p": 1.0,
+            "max_tokens": 64,
+        },
         "probes": {
             "probes": ["blind"] if rollouts > 1 else [],
             "rollouts": PLAN.blind_rollouts,

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from reelproof.data_cards.checks_apart import models, world
+from reelproof.data_cards.checks_apart import asked_on, models, world
 from reelproof.data_cards.checks_apart.arms import ARMS, CHECKS, Choice, draw
 from reelproof.data_cards.checks_apart.intervals import coverage, crossed_interval
 from reelproof.data_cards.checks_apart.measure import Evidence, share_true
@@ -188,3 +188,43 @@ def test_an_arm_is_told_of_by_the_seeds_that_have_it_and_pairs_by_those_that_hav
     gap = told["differences"]["sft_right_round_3 - sft_right"]
     assert (gap["seeds"], gap["right"]["by_seed"]) == ([0, 1, 3], [0.5, 0.5, 0.5])
     assert "sft_right_round_3" in (tmp_path / "study.md").read_text()
+
+
+def of_kind(each, kind):
+    question = each.asked.question.model_copy(update={"kind": kind})
+    return each._replace(asked=each.asked._replace(question=question))
+
+
+def test_questions_are_told_by_what_luck_leaves_of_their_right_answers():
+    every = [
+        choice(0),
+        choice(1, balanced=("wrong_answer",)),
+        choice(2, of=1, balanced=("lucky", "disagrees")),
+        choice(3, of=2, balanced=("wrong_answer", "lucky")),
+    ]
+    told = asked_on.questions_told(
+        [of_kind(each, kind) for each, kind in zip(every, ("way", "way", "way", "coin"), strict=True)]
+    )
+    assert told["way"] == {"questions": 2, "completions": 3, "right": 2, "not_luck": 1}
+    assert told["coin"] == {"questions": 1, "completions": 1, "right": 0, "not_luck": 0}
+
+
+def test_what_asking_on_does_is_told_of_seeds_with_all_arms_and_of_no_development_seed(tmp_path):
+    questions = {
+        kind: {"questions": 2, "completions": 9, "right": 1, "not_luck": 1} for kind in asked_on.KINDS
+    }
+    for seed in (0, 1, 2, DEVELOPMENT_SEEDS):
+        right = {name: (1.0, float(name.endswith("_on"))) for name in asked_on.NAMES}
+        finished_seed(tmp_path / "out", seed, right)
+        for suffix in ("", "_on"):
+            file = tmp_path / "out" / f"seed-{seed}" / f"questions{suffix}.json"
+            file.write_text(json.dumps({"found": questions, **TOOK}))
+    finished_seed(tmp_path / "out", 3, {"sft_right": (1.0, 0.0)})
+    asked_on.write_report(tmp_path / "out", tmp_path)
+    told = json.loads((tmp_path / "asked_on.json").read_text())
+    assert (told["seeds"], told["unfinished_seeds"]) == ([0, 1, 2], [3])
+    assert told["differences"]["sft_curated_on - sft_curated"]["right"]["value"] == 0.5
+    assert told["questions"]["_on"]["coin"]["completions"] == 27
+    lines = (tmp_path / "asked_on.md").read_text().splitlines()
+    (coins,) = [each for each in lines if each.startswith("| 8 rollouts") and "coin" in each]
+    assert [each.strip() for each in coins.split("|")[3:-1]] == ["6", "27", "3", "3"]

@@ -1,0 +1,180 @@
+"""Does the check for luck still cost answers where undecided questions are asked on?
+
+    python -m reelproof.data_cards.checks_apart.asked_on --out build/study-asked-on --seeds 0 1 2 3
+
+A plan of its own beside that of `study.py`, in the same world. Each seed's build is gone on with by
+`rollouts.max_rollouts`, so that the first rollouts of a question are the same ones; arms called `…_on` draw
+from all of them. A filter by the right answer gets the same completions (equal teacher budget), and all arms
+have equal rows and steps.
+"""
+
+import argparse
+import json
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from reelproof.data_cards.checks_apart.arms import ARMS, WRONG, Choice, choices, draw
+from reelproof.data_cards.checks_apart.intervals import coverage
+from reelproof.data_cards.checks_apart.models import train_base, train_teacher, train_verifier
+from reelproof.data_cards.checks_apart.plan import ASKED_ON, PLAN, sha256_of
+from reelproof.data_cards.checks_apart.report import (
+    MEASURES,
+    arms_table,
+    found_in,
+    gaps_of,
+    gaps_table,
+    mean_and_ends,
+    read_arm,
+    seeds_with,
+    took,
+)
+from reelproof.data_cards.checks_apart.study import (
+    KINDS,
+    Seed,
+    build,
+    build_held_out,
+    load_model,
+    once,
+    same_plan,
+    train_films,
+)
+from reelproof.data_cards.checks_apart.world import Film
+from reelproof.training.tables import text_table
+
+HERE = Path(__file__).parent
+FILTERS = ("sft_curated", "sft_right", "sft_without_luck")
+NAMES = tuple(f"{name}{suffix}" for name in FILTERS for suffix in ("", "_on"))
+PAIRS = (
+    ("sft_curated_on", "sft_curated"),
+    ("sft_right_on", "sft_right"),
+    ("sft_curated", "sft_right"),
+    ("sft_curated_on", "sft_right"),
+    ("sft_curated_on", "sft_right_on"),
+    ("sft_curated", "sft_without_luck"),
+    ("sft_curated_on", "sft_without_luck_on"),
+    ("sft_curated_on", "sft_without_luck"),
+)
+SETTINGS: Mapping[str, Any] = {**PLAN._asdict(), **ASKED_ON._asdict()}
+
+
+def main() -> None:
+    """The model that sees and the held-out films once, then every seed, then the report."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--out", type=Path, default=Path("build/study-asked-on"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(8)))
+    parser.add_argument("--report-only", action="store_true", help="Of the seeds that are there.")
+    args = parser.parse_args()
+    out = args.out.absolute()
+    out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    same_plan(out / "plan.json", {"sha256": sha256_of(SETTINGS), **SETTINGS})
+    if not args.report_only:
+        base = out / "base"
+        once(base / "done", lambda: train_base(base))
+        held_out = build_held_out(out, base)
+        for seed in args.seeds:
+            run_seed(Seed(out, seed, base, held_out))
+    write_report(out, HERE)
+
+
+def run_seed(seed: Seed) -> None:
+    """Teacher, verifier, both builds, and an arm of each filter on each."""
+    folder, films = seed.folder, train_films(seed.number)
+    once(folder / "teacher.json", lambda: train_teacher(load_model(seed.base), seed.teacher, seed.number))
+    once(folder / "verifier.json", lambda: train_verifier(seed.verifier, seed.number)._asdict())
+    traces = {"": seed.build("build", films, seed.teacher), "_on": go_on(seed, films)}
+    for suffix, every in traces.items():
+        once(folder / f"questions{suffix}.json", partial(questions_told, every))
+    for name in FILTERS:
+        for suffix, every in traces.items():
+            rows = draw([each for each in every if ARMS[name](each)], PLAN.rows, seed.number)
+            seed.arm(f"{name}{suffix}", f"{name}{suffix}", rows, films)
+
+
+def go_on(seed: Seed, films: Sequence[Film]) -> list[Choice]:
+    """The seed's build with more rollouts of undecided questions; what it has is not asked for again."""
+    folder = seed.folder / "on"
+    if not folder.exists():
+        beside = shutil.ignore_patterns("traces-*", "dataset")
+        shutil.copytree(seed.folder / "build", seed.folder / "on.new", ignore=beside, dirs_exist_ok=True)
+        (seed.folder / "on.new").rename(folder)
+    most = ASKED_ON.most_rollouts
+    work = partial(build, seed.folder, "on", films, seed.teacher, seed.verifier, PLAN.rollouts, most)
+    once(seed.folder / "on.json", work)
+    return choices(folder)
+
+
+def questions_told(every: Sequence[Choice]) -> dict[str, dict[str, int]]:
+    """Of each kind: questions, completions, questions with a right answer, and those it is no luck of."""
+    by_question = defaultdict[str, list[Choice]](list)
+    for each in every:
+        by_question[each.asked.question.question_id].append(each)
+    counts = {kind: Counter[str]() for kind in KINDS}
+    for mine in by_question.values():
+        right = [each for each in mine if not each.balanced & WRONG]
+        counts[mine[0].asked.question.kind].update(
+            questions=1,
+            completions=len(mine),
+            right=bool(right),
+            not_luck=any("lucky" not in each.balanced for each in right),
+        )
+    return {kind: dict(count) for kind, count in counts.items()}
+
+
+def write_report(out: Path, card: Path) -> None:
+    """`asked_on.json` and `asked_on.md`, of the seeds that have every arm."""
+    seeds, unfinished = seeds_with(out, NAMES)
+    if not seeds:
+        print("no seed is finished: no report")  # noqa: T201
+        return
+    arms = {name: read_arm(out, name, seeds) for name in NAMES}
+    pairs = {f"{one} - {other}": gaps_of(arms[one], arms[other]) for one, other in PAIRS}
+    films = arms["sft_right"].scores["right"].shape[1]
+    questions = {suffix: _summed(out, seeds, suffix) for suffix in ("", "_on")}
+    content = {
+        "plan_sha256": sha256_of(SETTINGS),
+        "plan": SETTINGS,
+        "seeds": seeds,
+        "unfinished_seeds": unfinished,
+        "films": films,
+        "coverage_of_95": coverage(len(seeds), films, 2000, np.random.default_rng(0)),
+        "arms": {
+            name: {"rows": arm.rows, **{each: mean_and_ends(arm.scores[each]) for each in MEASURES}}
+            for name, arm in arms.items()
+        },
+        "differences": pairs,
+        "questions": questions,
+        "took": {seed: took(out / f"seed-{seed}") for seed in seeds},
+    }
+    (card / "asked_on.json").write_text(json.dumps(content, indent=1) + "\n")
+    (card / "asked_on.md").write_text(
+        "\n".join([arms_table(arms), gaps_table(pairs), _questions_table(questions)])
+    )
+
+
+def _summed(out: Path, seeds: Sequence[int], suffix: str) -> dict[str, dict[str, int]]:
+    """What is told of questions, over all seeds."""
+    told = [found_in(out / f"seed-{seed}" / f"questions{suffix}.json") for seed in seeds]
+    return {kind: {key: sum(each[kind][key] for each in told) for key in told[0][kind]} for kind in KINDS}
+
+
+def _questions_table(questions: Mapping[str, Mapping[str, Mapping[str, int]]]) -> str:
+    names = {"": f"{PLAN.rollouts} rollouts", "_on": f"asked on, to {ASKED_ON.most_rollouts} at most"}
+    heads = ["questions", "completions", "with a right answer", "not put down to luck"]
+    rows = [
+        [names[suffix], kind, *(str(each) for each in counts.values())]
+        for suffix, kinds in questions.items()
+        for kind, counts in kinds.items()
+    ]
+    return text_table(["build", "kind", *heads], rows)
+
+
+if __name__ == "__main__":
+    main()
