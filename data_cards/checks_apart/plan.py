@@ -60,7 +60,7 @@ class Plan(NamedTuple):
 class AskedOnPlan(NamedTuple):
     """What `asked_on.py` adds, chosen on development films as well."""
 
-    most_rollouts: int = 32
+    most_rollouts: int = 64
     """Of a question that luck may explain."""
 
 
