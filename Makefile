@@ -10,7 +10,7 @@ LOADERS := build/loaders
 # Some systems switch compiled modules off; every process would then compile all of ours again, for half a second.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check picture reference mutants bench gpu vllm study study-quick study-real study-stages clean
+.PHONY: demo test check picture reference mutants bench gpu vllm study study-quick study-asked-on study-real study-stages clean
 
 demo: .venv/.demo $(FOOTAGE)
 	$(BIN)/reelproof build pipeline/recipes/demo.yaml --out out/demo
@@ -57,6 +57,10 @@ study: .venv/.test
 # One seed of it.
 study-quick: .venv/.test
 	OMP_NUM_THREADS=1 $(BIN)/python -m reelproof.data_cards.checks_apart.study --out build/study --seeds 0
+
+# Whether luck still costs answers there where undecided questions are asked on; goes on where it stopped.
+study-asked-on: .venv/.test
+	OMP_NUM_THREADS=1 $(BIN)/python -m reelproof.data_cards.checks_apart.asked_on --out build/study-asked-on
 
 # The same question on real footage, with a pretrained eye; goes on where it stopped. More films: FOLDERS="FOLDER …".
 study-real: .venv/.test $(FOOTAGE) $(FILMS)

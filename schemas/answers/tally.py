@@ -15,15 +15,15 @@ class Tally(NamedTuple):
     passes: int
     rollouts: int
 
-    def luck_tail(self, luck_rate: float | None, looks: int = 1) -> float | None:
-        """Chance that guesses are right as often as that, or more often, at one of so many looks.
+    def luck_tail(self, luck_rate: float | None, batches: int = 1) -> float | None:
+        """Chance that guesses are right as often as that, or more often, after one of so many batches.
 
-        Who goes on while luck explains what is right, and stops when it does not, may be fooled at each look:
-        by all of them together no more than by their sum (Bonferroni). None where nothing is known.
+        Who goes on while luck explains what is right, and stops when it does not, may be fooled after each
+        batch: by all of them together no more than by their sum (Bonferroni). None where nothing is known.
         """
         if luck_rate is None or not self.rollouts:
             return None
-        return min(1.0, looks * binomial_tail(self.passes, self.rollouts, luck_rate))
+        return min(1.0, batches * binomial_tail(self.passes, self.rollouts, luck_rate))
 
 
 def tally(traces: Iterable[Trace], question: Question, min_graded_score: float) -> Tally:

@@ -59,8 +59,8 @@ class AdaptiveRolloutConfig(RolloutConfig):
     max_rollouts: int | None = Field(default=None, ge=1, le=256)
     """A question with right answers that luck explains is answered on, each time as often again, until luck
     is excluded or hardly can be, and at most so often; by default none is. What is left to luck is shared
-    among the looks: 8, 16 and 32 rollouts are three, and at each it must be excluded three times as surely.
-    Where the form of a question does not tell how often guesses are right, it is not answered on."""
+    among the batches: 8 rollouts and at most 32 are three, of 8, 8 and 16, and each has a third of it. Where
+    the form of a question does not tell how often guesses are right, it is not answered on."""
     confidence: float = Field(default=0.95, ge=0.5, lt=1)
     """How sure it must be that right answers are no luck, for no more to be asked: `luck_confidence` of the
     policy that is to decide."""

@@ -33,7 +33,7 @@ def measure_luck(cases: Iterable[Case], cfg: LuckConfig) -> Iterator[LuckScore]:
     """One score a trace, in order; a teacher's rollouts of a question are counted apart from the others'."""
     for case in cases:
         rate = luck_rate(case.question, case.probe, cfg.min_graded_score)
-        looks = max((trace.batches for trace in case.traces), default=1)
+        batches = max((trace.batches for trace in case.traces), default=1)
         by_teacher = collections.defaultdict[str, list[Trace]](list)
         for trace in case.traces:
             by_teacher[trace.model].append(trace)
@@ -42,7 +42,7 @@ def measure_luck(cases: Iterable[Case], cfg: LuckConfig) -> Iterator[LuckScore]:
         first = {
             model: count(each for each in traces if not each.batch) for model, traces in by_teacher.items()
         }
-        question_tail = count(case.traces).luck_tail(rate, looks)
+        question_tail = count(case.traces).luck_tail(rate, batches)
         for trace in case.traces:
             mine, mine_first = tallies[trace.model], first[trace.model]
             yield LuckScore(
@@ -52,7 +52,7 @@ def measure_luck(cases: Iterable[Case], cfg: LuckConfig) -> Iterator[LuckScore]:
                 teacher_rollouts=mine.rollouts,
                 first_passes=mine_first.passes,
                 first_rollouts=mine_first.rollouts,
-                luck_tail=mine.luck_tail(rate, looks),
+                luck_tail=mine.luck_tail(rate, batches),
                 question_luck_tail=question_tail,
             )
 

@@ -79,8 +79,8 @@ def measured(every: Sequence[Case]) -> pl.DataFrame:
 
 def rolled(count: int, luck: float, share: float, cfg: AdaptiveRolloutConfig) -> pl.DataFrame:
     """A row a question of one kind, each right in a share of its rollouts, with the pool's figures."""
-    rng, rows, looks = random.Random(count), [], len(cfg.batch_ends)
-    goes_on = cache(lambda so_far, more: is_undecided(so_far, luck, more, looks, cfg.confidence))
+    rng, rows, batches = random.Random(count), [], len(cfg.batch_ends)
+    goes_on = cache(lambda so_far, more: is_undecided(so_far, luck, more, batches, cfg.confidence))
     for number in range(count):
         passes, first = 0, None
         for start, end in pairwise((0, *cfg.batch_ends)):
@@ -88,7 +88,7 @@ def rolled(count: int, luck: float, share: float, cfg: AdaptiveRolloutConfig) ->
             first = first or Tally(passes, end)
             if end == cfg.most or not goes_on(Tally(passes, end), cfg.most - end):
                 break
-        tail = Tally(passes, end).luck_tail(luck, looks)
+        tail = Tally(passes, end).luck_tail(luck, batches)
         rows.append({
             "question_id": f"q{number}", "kind": "k", "task": "t", "model": "m", "luck_rate": luck,
             "teacher_passes": passes, "teacher_rollouts": end, "pass_count": passes, "rollout_count": end,
@@ -113,7 +113,7 @@ def test_coin_tosses_are_let_through_no_more_often_than_the_policy_says(luck, fi
     assert let_through(rolled(3000, luck, luck, cfg)) <= 0.05
 
 
-def test_looking_often_without_sharing_what_is_left_to_luck_would_let_more_through():
+def test_deciding_often_without_sharing_what_is_left_to_luck_would_let_more_through():
     rng, fooled = random.Random(1), Counter()
     ends = (16, 32, 64, 128)
     for _ in range(4000):
@@ -121,8 +121,8 @@ def test_looking_often_without_sharing_what_is_left_to_luck_would_let_more_throu
         for start, end in pairwise((0, *ends)):
             passes += sum(rng.random() < 0.5 for _ in range(end - start))
             tallies.append(Tally(passes, end))
-        for looks in (1, len(ends)):
-            fooled[looks] += any(each.luck_tail(0.5, looks) <= 0.05 for each in tallies)
+        for batches in (1, len(ends)):
+            fooled[batches] += any(each.luck_tail(0.5, batches) <= 0.05 for each in tallies)
     assert fooled[1] / 4000 > 0.07
     assert fooled[4] / 4000 < 0.05
 
@@ -226,7 +226,7 @@ def test_batches_are_as_large_as_all_before_and_end_at_the_ceiling(first, most, 
     assert AdaptiveRolloutConfig(rollouts=first, max_rollouts=most).batch_ends == ends
 
 
-def test_luck_of_traces_that_came_along_is_that_of_one_look():
+def test_luck_of_traces_that_came_along_is_that_of_one_batch():
     assert Trace.model_fields["batches"].default == 1
     assert Tally(7, 8).luck_tail(0.5) == pytest.approx(9 / 256)
     assert Tally(7, 8).luck_tail(0.5, 3) == pytest.approx(27 / 256)
