@@ -8,10 +8,11 @@ from pydantic import field_validator
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.question import Question
 from reelproof.schemas.written import FrameText
+from reelproof.stages.questions.computed_frames import films_alike
 from reelproof.stages.questions.computed_kinds import MAKERS
 from reelproof.stages.questions.maker import Draft, MakerConfig, Table, draws, question_of
 
-VERSION = 5
+VERSION = 6
 
 USUAL = tuple(kind for kind, maker in MAKERS.items() if maker.usual)
 """All but `largest_change`, `same_picture`, `frozen_span`, easy ones for clips that allow little else,
@@ -41,7 +42,7 @@ def computed_questions(
     asked_of: Collection[str] = (),
     texts: Mapping[str, FrameText] = MappingProxyType({}),
 ) -> Iterator[Question]:
-    """The questions of each clip in turn, a kind's together; foreign frames come from the other videos.
+    """The questions of each clip in turn, a kind's together; foreign frames come from other videos.
 
     `asked_of` are the ids of videos that came with questions: these get only kinds that the settings name.
     `texts` is what is written in frames, by their sha256: without it, nothing is asked about text.
@@ -49,21 +50,28 @@ def computed_questions(
     What is shown is the clip's timeline, or as many of its frames as the settings say: number and spacing
     follow from the duration, never from the answer. Times are left out where they would tell it.
     """
+    alike = films_alike(part)
     for clip in part:
         if clip.damaged_share:  # what happened there is not known, and neither is what did not
             continue
         kinds = cfg.kinds if cfg.kinds is not None else () if clip.video_id in asked_of else USUAL
         for kind in kinds:
             yield from _unlike(
-                [question_of(clip, kind, draft) for draft in _drafts(clip, kind, part, cfg, texts)]
+                [question_of(clip, kind, draft) for draft in _drafts(clip, kind, part, alike, cfg, texts)]
             )
 
 
 def _drafts(
-    clip: Clip, kind: str, part: Sequence[Clip], cfg: ComputedConfig, texts: Mapping[str, FrameText]
+    clip: Clip,
+    kind: str,
+    part: Sequence[Clip],
+    alike: Mapping[str, Collection[str]],
+    cfg: ComputedConfig,
+    texts: Mapping[str, FrameText],
 ) -> Iterator[Draft]:
     for turn in range(cfg.repeats if MAKERS[kind].drawn else 1):
-        draft = MAKERS[kind].make(Table(clip, part, cfg, draws(cfg.seed, clip.clip_id, kind, turn), texts))
+        rng = draws(cfg.seed, clip.clip_id, kind, turn)
+        draft = MAKERS[kind].make(Table(clip, part, alike, cfg, rng, texts))
         if draft:
             yield draft
 

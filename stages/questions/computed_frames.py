@@ -2,16 +2,23 @@
 
 import itertools
 import random
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from reelproof.schemas.footage import FrameRef, hash_distance
+import numpy as np
+import numpy.typing as npt
+
+from reelproof.schemas.footage import Clip, FrameRef, hash_distance
 from reelproof.schemas.question import ShownFrame
 
 T = TypeVar("T")
 
 _TRIES = 64
+_COPY_BITS = 12
+"""A moment encoded twice, cropped, or seen by one fixed camera differs in 0 … 12, others in 16 or more."""
+_FLAT_BITS = 6
+"""A hash with fewer bits set, or fewer unset, is of a flat picture and tells nothing."""
 
 
 def timed(frames: Sequence[FrameRef]) -> tuple[ShownFrame, ...]:
@@ -58,6 +65,31 @@ def foreign_run(
         if all(hash_distance(a, b) >= bits for a in run for b in own):
             return list(run)
     return None
+
+
+def films_alike(part: Iterable[Clip]) -> Mapping[str, Collection[str]]:
+    """Video ids -> those of the videos that show some of the same footage, each film itself among them.
+
+    A copy, an excerpt or the same fixed camera's next hour is no other film: what comes from there, also from
+    a moment that a clip does not show, is not foreign to it. Flat frames, such as black ones, tell nothing.
+    """
+    frames: dict[str, list[FrameRef]] = defaultdict(list)
+    for clip in part:
+        frames[clip.video_id] += clip.timeline
+    looks = {video_id: _looks(shown) for video_id, shown in frames.items()}
+    alike = {video_id: {video_id} for video_id in looks}
+    for one, other in itertools.combinations(looks, 2):
+        if (np.bitwise_count(looks[one][:, None] ^ looks[other]) <= _COPY_BITS).any():
+            alike[one].add(other)
+            alike[other].add(one)
+    return alike
+
+
+def _looks(frames: Iterable[FrameRef]) -> npt.NDArray[np.uint64]:
+    """The distinct hashes of frames that are not flat, as numbers."""
+    distinct = {int(frame.phash, 16) for frame in frames}
+    told = [each for each in distinct if _FLAT_BITS <= each.bit_count() <= 64 - _FLAT_BITS]
+    return np.array(told, np.uint64)
 
 
 def replaced(own: Sequence[FrameRef], first: int, foreign: Sequence[FrameRef]) -> tuple[ShownFrame, ...]:

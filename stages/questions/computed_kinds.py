@@ -164,7 +164,7 @@ def _count_in(clip: Clip, start_s: float, end_s: float) -> int:
 
 def _foreign(table: Table, length: int) -> list[FrameRef] | None:
     clip, bits = table.clip, table.cfg.foreign_bits
-    others = [each.timeline for each in table.part if each.video_id != clip.video_id]
+    others = [each.timeline for each in table.part if each.video_id not in table.alike[clip.video_id]]
     return foreign_run(clip.timeline, others, length, bits, table.rng)
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import random
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -62,6 +62,8 @@ class Table(NamedTuple):
     clip: Clip
     part: Sequence[Clip]
     """Where foreign frames come from."""
+    alike: Mapping[str, Collection[str]]
+    """Of each video of the part, those that show some of its footage: nothing of theirs is foreign to it."""
     cfg: MakerConfig
     rng: random.Random
     texts: Mapping[str, FrameText] = MappingProxyType({})

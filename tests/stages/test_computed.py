@@ -307,6 +307,29 @@ def test_foreign_frames_are_not_taken_from_a_copy_of_the_video(kind):
     assert ask([clip, copied], kind) == []
 
 
+@pytest.mark.parametrize("kind", ["odd_frame", "foreign_span"])
+def test_what_a_copy_shows_at_other_times_is_not_foreign_to_its_film(kind):
+    """A film has two clips, its copy one, which is unlike the first of them, and of its film nevertheless."""
+    one, other = made_clip("film", 20.0), made_clip("film's second half", 20.0)
+
+    def shown_as(video_id: str) -> Clip:
+        frames = tuple(frame.model_copy(update={"video_id": video_id}) for frame in other.timeline)
+        as_it = {"clip_id": f"second of {video_id}", "video_id": video_id, "timeline": frames}
+        return other.model_copy(update=as_it)
+
+    assert ask([one, shown_as("copy")], kind) != []  # nothing ties them
+    assert ask([one, shown_as("film"), shown_as("copy")], kind) == []
+
+
+def test_films_that_both_fade_from_black_are_foreign_to_each_other():
+    def faded(video_id: str) -> Clip:
+        clip = made_clip(video_id)
+        first = clip.timeline[0].model_copy(update={"phash": "0" * 16})
+        return clip.model_copy(update={"timeline": (first, *clip.timeline[1:])})
+
+    assert len(ask([faded("a"), faded("b")], "odd_frame", foreign_bits=0)) == 2
+
+
 def test_frames_that_cannot_be_told_apart_are_not_put_in_order():
     clip = made_clip("v")
     still = tuple(frame.model_copy(update={"phash": "0" * 16}) for frame in clip.timeline)
