@@ -7,7 +7,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "server": ("openai", "aiohttp"),
     "vllm": ("vllm",),
     "train": (
-        *("torch", "transformers", "trl", "accelerate", "peft", "datasets", "tensorboard"),
+        *("torch", "transformers", "trl", "accelerate", "peft", "datasets"),
         "torchvision",  # the processors of Qwen-VL
     ),
     "card": ("matplotlib", "mlcroissant"),

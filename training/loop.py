@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from accelerate import Accelerator, PartialState
-from accelerate.utils import DistributedDataParallelKwargs, DistributedType, gather_object, set_seed
+from accelerate.utils import (
+    DistributedDataParallelKwargs,
+    DistributedType,
+    ProjectConfiguration,
+    gather_object,
+    set_seed,
+)
 from pydantic import Field
 
 from reelproof.schemas.answers.reading import read_answer
@@ -34,8 +40,11 @@ from reelproof.training.runs import RunFolder, Tell, model_path
 from reelproof.training.sampling import Ask, LocalSampler, Said, SamplingConfig
 from reelproof.training.served import PolicySampler
 from reelproof.training.shards import Example, Shards, ShardsConfig, open_shards, stream_in_order
+from reelproof.training.trackers import check_trackers, memory_gb, tracking
 from reelproof.training.trainer import OptimizerConfig, Trainer
 
+MAY_CHANGE = ("test_rows", "log_every_steps", "trackers")
+"""Settings that change nothing of what is learned."""
 # Eyes have layers that feed no loss: under DDP the second step would wait for their gradients.
 SOME_UNUSED = DistributedDataParallelKwargs(find_unused_parameters=True)
 
@@ -55,7 +64,10 @@ class TrainConfig(Settings):
     precision: Literal["no", "bf16", "fp16"] = "no"
     """The mixed precision of all that is computed; `no` computes in float32."""
     log_every_steps: int = Field(default=1, ge=1)
-    """Loss and speed are logged this often."""
+    """Loss, speed and memory are logged this often."""
+    trackers: tuple[str, ...] = ()
+    """What is logged goes to RUN/metrics.jsonl and to these, as accelerate names them: `tensorboard` (in
+    RUN/tensorboard), `wandb`, `trackio`, `mlflow`, … Each has its own package and environment variables."""
     checkpoint_every_steps: int = Field(default=100, ge=1)
     """A run that is killed goes on from the last of its checkpoints, which are this many steps apart."""
     test_rows: int = Field(default=0, ge=0)
@@ -112,6 +124,7 @@ class Training:
 
         A row must leave `room` tokens of the context. `answers` is how test questions are answered.
         """
+        check_trackers(cfg.trackers)
         self.model, self.path, self.cfg, self.answers = model, model_path(model), cfg, answers
         self.shards = open_shards(build_dir, cfg.shards)
         self.processor = load_processor(self.path, cfg.prompt.image_settings)
@@ -153,7 +166,12 @@ class Training:
 
         `watch` is called where a checkpoint is due, and at the end; `tell` gets a line every few seconds.
         """
-        accelerator = Accelerator(mixed_precision=self.cfg.precision, kwargs_handlers=[SOME_UNUSED])
+        accelerator = Accelerator(
+            mixed_precision=self.cfg.precision,
+            kwargs_handlers=[SOME_UNUSED],
+            log_with=list(self.cfg.trackers) or None,
+            project_config=ProjectConfiguration(logging_dir=str(out / "tensorboard")),
+        )
         cfg = self.cfg = self.settled(accelerator.num_processes)
         is_shared_out = accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED)
         if (self.draws or self.test) and is_shared_out and not accelerator.is_fsdp2:
@@ -170,14 +188,16 @@ class Training:
             **self.setup(accelerator.num_processes),
             "config": cfg.model_dump(mode="json"),
         }
-        free = {f"config.{name}" for name in {*self.may_change, "test_rows", "log_every_steps"}}
-        with RunFolder(out, setup, accelerator.is_main_process, tell, free) as run, ExitStack() as opened:
+        free = {f"config.{name}" for name in {*self.may_change, *MAY_CHANGE}}
+        run = RunFolder(out, setup, accelerator.is_main_process, tell, free)
+        with ExitStack() as opened:
             if finished := TrainSummary.of(run):
                 return finished
             set_seed(cfg.seed)
             network = load_network(self.path, cfg.lora, cfg.gradient_checkpointing)
             self.run, self.trainer = run, self.make_trainer(accelerator, network)
             done = self.trainer.resume(run)
+            opened.enter_context(tracking(accelerator, run.folder, setup, done))
             policy = accelerator.unwrap_model(self.trainer.network)
             self.sampler = self.make_sampler(policy, opened)
             began, tokens, loss = time.perf_counter(), 0, math.nan
@@ -188,7 +208,10 @@ class Training:
                 tokens, loss = tokens + more, taught.get("loss", loss)
                 spent = time.perf_counter() - began
                 if step % cfg.log_every_steps == 0 or is_last or tested:
-                    run.log(step, {**taught, **tested, "tokens_per_s": tokens / spent, "seconds": spent})
+                    spent_on = {"tokens_per_s": tokens / spent, "seconds": spent, "memory_gb": memory_gb()}
+                    figures = {**taught, **tested, **spent_on}
+                    run.log(step, figures)
+                    accelerator.log(figures, step)
                 if is_due and not is_last:
                     self.trainer.checkpoint(run, step)
                 if watch is not None and is_due:

@@ -1,7 +1,7 @@
 """A training run's folder: what it was made from, its metrics, its checkpoints, its result.
 
 RUN/run.json            data, policy, frames, settings, versions, and what came out
-RUN/metrics.jsonl       one line a logged step; RUN/tensorboard the same
+RUN/metrics.jsonl       one line a logged step
 RUN/rollouts.jsonl      what was said now and then, of RUN/frames: `reelproof browse RUN`
 RUN/checkpoints/step-…  the last one, written whole or not at all
 RUN/model               the result, for the Auto classes
@@ -15,9 +15,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
-from typing import Any, Self
-
-from torch.utils.tensorboard import SummaryWriter
+from typing import Any
 
 from reelproof.schemas.rollout import RolloutGroup
 from reelproof.training.preflight import SetupError
@@ -26,7 +24,7 @@ LIBRARIES = ("reelproof", "torch", "transformers", "accelerate", "peft", "trl", 
 
 Tell = Callable[[str], None]
 """What a person at the terminal is told, a line at a time."""
-_TOLD = ("loss", "reward/total", "right", "test/right", "preferred", "tokens_per_s")
+_TOLD = ("loss", "reward/total", "right", "test/right", "preferred", "tokens_per_s", "memory_gb")
 _TELL_EVERY_S = 5.0
 _BEGUN = "run.json.partial"
 """All that is left of a run that was killed as it began."""
@@ -53,7 +51,6 @@ class RunFolder:
         self._first: tuple[int, float] | None = None
         self._told_s = 0.0
         self._setup = json.loads(json.dumps(setup, default=str))
-        self._board: SummaryWriter | None = None
         file = folder / "run.json"
         if file.is_file():
             differing = _differences(_setup_of(file), self._setup, may_change)
@@ -81,24 +78,12 @@ class RunFolder:
             return {}
         return held if held.get("state") == "done" else {}
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._board is not None:
-            self._board.close()
-
     def log(self, step: int, metrics: Mapping[str, Any]) -> None:
-        """Append one line to metrics.jsonl, and its numbers to TensorBoard."""
+        """Append one line to metrics.jsonl, and tell of it."""
         if not self._writes:
             return
-        if self._board is None:
-            self._board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=step)
         with (self.folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps({"step": step, **metrics}) + "\n")
-        for name, value in metrics.items():
-            if isinstance(value, int | float):
-                self._board.add_scalar(name, value, step)
         self._tell_step(step, metrics)
 
     def _tell_step(self, step: int, metrics: Mapping[str, Any]) -> None:

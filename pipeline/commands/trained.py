@@ -30,4 +30,5 @@ def tell_trained(left: TrainSummary, build: Path, run: Path, following: Sequence
         f"model: {left.model}",
         f"  reelproof evaluate {folders} EVALUATION",
         *(f"  reelproof {command} {folders} RUN" for command in following),
+        f"  reelproof publish {shlex.quote(str(run))} USER/NAME --dry-run",
     ]

@@ -20,7 +20,7 @@ _HOW = {
     "train dpo": "trained on preference pairs (DPO)",
     "train rl": "trained with verifiable rewards (GRPO)",
 }
-_CURVE = ("loss", "reward/total", "right", "preferred")
+_CURVE = ("loss", "reward/total", "right", "preferred", "test/right")
 
 
 def is_run(folder: Path) -> bool:
@@ -97,8 +97,12 @@ def _told(setup: Mapping[str, Any]) -> str:
 
 
 def _curve(run: Path) -> Iterator[str]:
-    """Some of the steps that were logged, evenly spread, the last among them."""
+    """Some of the steps that were logged, evenly spread, the last among them.
+
+    Where test questions were answered as it went on, only those after which they were.
+    """
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    rows = [row for row in rows if "test/right" in row] or rows
     if not rows:
         yield "No step was logged."
         return

@@ -37,7 +37,7 @@ RL = RlConfig(
     checkpoint_every_steps=1,
     examples_every_steps=1,
 )
-TIMES = {"seconds", "tokens_per_s"}
+TIMES = {"seconds", "tokens_per_s", "memory_gb"}
 """What a clock says, and no seed decides."""
 
 

@@ -64,6 +64,17 @@ def test_card_tells_every_training_the_curve_and_the_evaluations(run, tmp_path):
     assert str(tmp_path) not in card
 
 
+def test_where_test_questions_were_answered_the_curve_is_of_those_steps(run):
+    rows = [
+        {"step": step, "loss": 1 / step, **({"test/right": step / 50} if step in (7, 25) else {})}
+        for step in range(1, 26)
+    ]
+    (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_model_card(run, "mine", None, ())
+    curve = (run / "model/README.md").read_text().partition("## Curve\n\n")[2].partition("\n\n")[0]
+    assert curve.splitlines()[2:] == ["| 7 | 0.1429 | 0.14 |", "| 25 | 0.04 | 0.5 |"]
+
+
 def test_model_goes_to_a_models_repository_and_only_what_changed(run, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
     monkeypatch.setenv("HF_TOKEN", "hf_notARealToken")

@@ -22,7 +22,13 @@ from tests.forked import run_forked
 from tests.tiny_training import write_dpo, write_rl, write_sft, write_test_questions
 from tests.training_processes import fsdp_environment, run_in_processes, shard, train, train_and_be_killed
 
-OFTEN = {"steps": 4, "checkpoint_every_steps": 2, "log_every_steps": 3, "test_rows": 5}
+OFTEN = {
+    "steps": 4,
+    "checkpoint_every_steps": 2,
+    "log_every_steps": 3,
+    "test_rows": 5,
+    "trackers": ("tensorboard",),
+}
 SHORT = SamplingConfig(max_tokens=6)
 LENGTH = RewardConfig(accuracy=0.0, length=1.0, min_words=6, max_words=8)
 ROWS = SftConfig(**OFTEN, batch_rows=3, test_tokens=8)

@@ -5,6 +5,7 @@ import os
 import pickle
 import re
 import signal
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,8 @@ import torch
 import yaml
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.distributed import checkpoint as distributed
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -37,6 +40,7 @@ CFG = SftConfig(
     optimizer=OptimizerConfig(learning_rate=1e-3, warmup_steps=2),
     log_every_steps=1,
     checkpoint_every_steps=2,
+    trackers=("tensorboard",),
 )
 
 
@@ -172,14 +176,67 @@ def test_finished_run_is_left_as_it_is(model, dataset, plain_run):
 def test_steps_are_told_every_few_seconds_and_the_last_one_always(tmp_path, monkeypatch):
     told, now_s = [], iter([100.0, 102.0, 110.0, 111.0])
     monkeypatch.setattr(runs, "time", SimpleNamespace(monotonic=lambda: next(now_s)))
-    with RunFolder(tmp_path / "run", {"config": {"steps": 4}}, tell=told.append) as run:
-        for step in range(1, 5):
-            run.log(step, {"loss": 1 / step, "reward/total": 0.25})
+    run = RunFolder(tmp_path / "run", {"config": {"steps": 4}}, tell=told.append)
+    for step in range(1, 5):
+        run.log(step, {"loss": 1 / step, "reward/total": 0.25})
     assert told == [
         "step 1/4: loss 1, reward 0.25",
         "step 3/4: loss 0.3333, reward 0.25, 5 s left",
         "step 4/4: loss 0.25, reward 0.25",
     ]
+
+
+class Lines(GeneralTracker):
+    """A tracker as accelerate has them."""
+
+    name, requires_logging_directory = "lines", True
+
+    def __init__(self, project, folder):
+        super().__init__()
+        self.file = Path(folder).with_name(f"{project}.jsonl")
+
+    tracker = None
+
+    def store_init_configuration(self, values):
+        self.write(values)
+
+    def log(self, values, step):
+        self.write({"step": step, **values})
+
+    def finish(self):
+        self.write("finished")
+
+    def write(self, each):
+        with self.file.open("a") as file:
+            file.write(json.dumps(each) + "\n")
+
+
+def test_trackers_get_what_the_log_gets_and_the_settings(model, dataset, tmp_path, monkeypatch):
+    """A run that goes on may have others."""
+    monkeypatch.setitem(LOGGER_TYPE_TO_CLASS, "lines", Lines)
+    cfg = CFG.model_copy(update={"steps": 2, "trackers": ("lines",)})
+    train_sft(dataset, model, tmp_path / "run", cfg)
+    settings, *logged, last = map(json.loads, (tmp_path / "run/reelproof.jsonl").open())
+    assert last == "finished"
+    assert (settings["config.optimizer.learning_rate"], settings["command"]) == (1e-3, "train sft")
+    assert logged == [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").open()]
+    assert not (tmp_path / "run/tensorboard").exists()
+    assert train_sft(dataset, model, tmp_path / "run", cfg.model_copy(update={"trackers": ()})).steps == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("comet_ml", "comet_ml is not installed in this Python; pip install comet-ml, or leave it out"),
+        ("tensorbord", "accelerate knows no 'tensorbord'; it knows aim, "),
+    ],
+)
+def test_trackers_that_are_not_there_are_refused_before_anything_is_written(
+    name, told, model, dataset, tmp_path
+):
+    with pytest.raises(SetupError, match=f"trackers: {told}"):
+        train_sft(dataset, model, tmp_path / "run", CFG.model_copy(update={"trackers": (name,)}))
+    assert not (tmp_path / "run").exists()
 
 
 def test_command_says_what_came_out_and_what_comes_next(model, dataset, plain_run):
@@ -193,7 +250,7 @@ def test_command_says_what_came_out_and_what_comes_next(model, dataset, plain_ru
     assert rest[1:] == [
         f"  reelproof {command} {dataset} --model {plain_run} --out {out}"
         for command, out in (("evaluate", "EVALUATION"), ("train dpo", "RUN"), ("train rl", "RUN"))
-    ]
+    ] + [f"  reelproof publish {plain_run} USER/NAME --dry-run"]
 
 
 class Bomb:
@@ -211,18 +268,18 @@ def test_a_checkpoint_of_somebody_else_runs_nothing(model, tmp_path):
         network = AutoModelForImageTextToText.from_pretrained(model)
         return Trainer(Accelerator(cpu=True), network, OptimizerConfig(), 1)
 
-    with RunFolder(tmp_path / "run", {}) as run:
-        trainer().checkpoint(run, 1)
-        assert trainer().resume(run) == 1
-        held = [each for each in run.latest_checkpoint().iterdir() if each.suffix in (".bin", ".pkl", ".pt")]
-        assert held
-        for place, path in enumerate([*held, run.latest_checkpoint() / "custom_checkpoint_0.pkl"]):
-            whole = path.read_bytes() if path.exists() else None
-            torch.save(Bomb(tmp_path / f"gone off {place}"), path)
-            with contextlib.suppress(pickle.UnpicklingError, RuntimeError):
-                trainer().resume(run)
-            assert not (tmp_path / f"gone off {place}").exists()
-            path.write_bytes(whole or b"")
+    run = RunFolder(tmp_path / "run", {})
+    trainer().checkpoint(run, 1)
+    assert trainer().resume(run) == 1
+    held = [each for each in run.latest_checkpoint().iterdir() if each.suffix in (".bin", ".pkl", ".pt")]
+    assert held
+    for place, path in enumerate([*held, run.latest_checkpoint() / "custom_checkpoint_0.pkl"]):
+        whole = path.read_bytes() if path.exists() else None
+        torch.save(Bomb(tmp_path / f"gone off {place}"), path)
+        with contextlib.suppress(pickle.UnpicklingError, RuntimeError):
+            trainer().resume(run)
+        assert not (tmp_path / f"gone off {place}").exists()
+        path.write_bytes(whole or b"")
 
 
 @pytest.mark.parametrize("place", ["table", "value"])
@@ -250,9 +307,14 @@ def test_killed_run_goes_on_with_the_same_losses(model, dataset, plain_run, tmp_
     assert child.codes == [-signal.SIGKILL], child.said
     assert [each.name for each in (out / "checkpoints").iterdir()] == ["step-00000002"]
     assert list(curve(out)) == [1, 2, 3]
+    (events,) = (out / "tensorboard/reelproof").iterdir()
+    events.rename(events.with_name("events.out.tfevents.0"))  # or both begin in one second
     train_sft(dataset, model, out, CFG)
     # A sum in another order differs in the last bit; another batch or lost optimizer state, far sooner.
     assert curve(out) == pytest.approx(curve(plain_run), rel=1e-6)
+    seen = EventAccumulator(str(out / "tensorboard/reelproof")).Reload().Scalars("loss")
+    assert {each.step: each.value for each in seen} == pytest.approx(curve(out))
+    assert len(seen) == CFG.steps
 
 
 @pytest.mark.real
