@@ -52,7 +52,8 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device) -> "Batch":
         """The same on a device."""
-        return Batch({name: value.to(device) for name, value in self.inputs.items()}, self.counted.to(device))
+        inputs = {name: value.to(device, non_blocking=True) for name, value in self.inputs.items()}
+        return Batch(inputs, self.counted.to(device, non_blocking=True))
 
 
 def chat_prompt(example: Example, cfg: PromptConfig) -> list[dict[str, Any]]:

@@ -14,7 +14,6 @@ from pydantic import Field
 from torch import Tensor
 
 from reelproof.training.batches import Batch, PromptConfig, sft_batch
-from reelproof.training.logprobs import completion_logprobs
 from reelproof.training.loop import TrainSummary, Watch
 from reelproof.training.networks import load_frozen
 from reelproof.training.preflight import SetupError
@@ -59,25 +58,22 @@ def train_dpo(
     return PairTraining(build_dir, model, cfg).train(out, watch, tell)
 
 
+def pair_batch(processor: Any, examples: Sequence[Example], cfg: PromptConfig) -> Batch:
+    """P pairs -> 2 P sequences: those with the chosen completions, then those with the rejected ones."""
+    rejected = [pair._replace(completion=pair.rejected) for pair in examples]
+    return sft_batch(processor, [*examples, *rejected], cfg)
+
+
 class PairTraining(RowTraining):
     """Learns from pairs."""
 
     command = "train dpo"
     cfg: DpoConfig
+    make_batch = staticmethod(pair_batch)
 
     def make_trainer(self, accelerator: Accelerator, network: Any) -> Trainer:
         """It knows what the model was."""
         return PairTrainer(accelerator, network, self.cfg, self.path)
-
-    def batch(self, rows: Sequence[Example]) -> Batch:
-        """Each row twice."""
-        return pair_batch(self.processor, rows, self.cfg.prompt)
-
-
-def pair_batch(processor: Any, pairs: Sequence[Example], cfg: PromptConfig) -> Batch:
-    """P pairs -> 2 P sequences: those with the chosen completions, then those with the rejected ones."""
-    rejected = [pair._replace(completion=pair.rejected) for pair in pairs]
-    return sft_batch(processor, [*pairs, *rejected], cfg)
 
 
 def implicit_rewards(policy: Tensor, reference: Tensor, beta: float) -> Tensor:
@@ -99,7 +95,7 @@ class PairTrainer(Trainer):
 
     def __init__(self, accelerator: Accelerator, network: Any, cfg: DpoConfig, start: str) -> None:
         """`start` is the folder of the weights that the network began with."""
-        super().__init__(accelerator, network, cfg.optimizer, cfg.steps)
+        super().__init__(accelerator, network, cfg.optimizer, cfg.steps, packed=cfg.packed)
         self.beta = cfg.beta
         without_adapter = isinstance(network, PeftModel)
         self._frozen = None if without_adapter else load_frozen(start, accelerator.device)
@@ -111,7 +107,7 @@ class PairTrainer(Trainer):
 
     def loss(self, batch: Batch) -> Tensor:
         """Sum of the pairs' losses."""
-        said = completion_logprobs(self.network, batch).sum(dim=1)
+        said = self.chances(self.network, batch).sum(dim=1)
         rewards = implicit_rewards(said, self.reference(batch), self.beta)
         chosen, rejected = rewards.detach().chunk(2)
         self._sums += torch.stack([(chosen > rejected).sum(), chosen.sum(), rejected.sum()])
@@ -122,10 +118,10 @@ class PairTrainer(Trainer):
         """Log-probability of each completion under the model as it was. (2 P,)"""
         if self._frozen is not None:
             with self.accelerator.autocast():
-                return completion_logprobs(self._frozen, batch).sum(dim=1)
+                return self.chances(self._frozen, batch).sum(dim=1)
         plain = self.accelerator.unwrap_model(self.network).eval()
         with plain.disable_adapter(), self.accelerator.autocast():
-            found = completion_logprobs(plain, batch).sum(dim=1)
+            found = self.chances(plain, batch).sum(dim=1)
         plain.train()
         return found
 

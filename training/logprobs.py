@@ -13,6 +13,7 @@ from transformers import Cache
 from reelproof.training.batches import Batch, PromptConfig, join, prompt_batch
 from reelproof.training.heads import Wanted, score
 from reelproof.training.networks import takes
+from reelproof.training.packing import pack
 from reelproof.training.preflight import image_token_id
 from reelproof.training.prompt_cache import AfterPrompt, Prompt
 from reelproof.training.shards import Example
@@ -91,12 +92,22 @@ def _positions(rotating: Sequence[Any], seen: Tensor, count: int) -> dict[str, T
 
 
 def completion_logprobs(
-    network: Any, batch: Batch, forbidden: Sequence[int] = (), temperature: float = 1.0
+    network: Any,
+    batch: Batch,
+    forbidden: Sequence[int] = (),
+    temperature: float = 1.0,
+    *,
+    packed: bool = False,
 ) -> Tensor:
-    """The same of whole sequences: of each counted token of (B, T), else 0. (B, T − 1)"""
-    counted = batch.counted[:, 1:]
-    wanted = Wanted.of(counted, batch.inputs["input_ids"][:, 1:])
-    found = score(network, batch.inputs, wanted, forbidden, temperature)
+    """The same of whole sequences: of each counted token of (B, T), else 0. (B, T − 1)
+
+    `packed`, they go through the network as one, without their padding.
+    """
+    counted, inputs = batch.counted[:, 1:], batch.inputs
+    wanted = Wanted.of(counted, inputs["input_ids"][:, 1:])
+    if packed:
+        inputs, wanted = pack(network, inputs, wanted)
+    found = score(network, inputs, wanted, forbidden, temperature)
     return torch.zeros(counted.shape, device=found.device).masked_scatter(counted, found)
 
 

@@ -61,6 +61,9 @@ class TrainConfig(Settings):
     """These low-rank additions are trained; null trains all weights."""
     gradient_checkpointing: bool = False
     """Activations are computed again on the way back: less memory, more time."""
+    attention: str | None = None
+    """The attention kernel, as transformers names it: `sdpa`, `flash_attention_2`, `kernels-community/…`; by
+    default the model's own."""
     precision: Literal["no", "bf16", "fp16"] = "no"
     """The mixed precision of all that is computed; `no` computes in float32."""
     log_every_steps: int = Field(default=1, ge=1)
@@ -194,7 +197,7 @@ class Training:
             if finished := TrainSummary.of(run):
                 return finished
             set_seed(cfg.seed)
-            network = load_network(self.path, cfg.lora, cfg.gradient_checkpointing)
+            network = load_network(self.path, cfg.lora, cfg.gradient_checkpointing, cfg.attention)
             self.run, self.trainer = run, self.make_trainer(accelerator, network)
             done = self.trainer.resume(run)
             opened.enter_context(tracking(accelerator, run.folder, setup, done))

@@ -18,7 +18,7 @@ from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from reelproof.schemas.settings import Settings
-from reelproof.training.preflight import save_processor
+from reelproof.training.preflight import SetupError, save_processor
 from reelproof.training.runs import RunFolder
 
 KEEPS_CACHE = "_can_checkpoint_with_cache"
@@ -37,9 +37,19 @@ class LoraSettings(Settings):
     """These layers have additions, as PEFT names them; `all-linear` is every linear one."""
 
 
-def load_network(model: str, lora: LoraSettings | None, gradient_checkpointing: bool) -> Any:
-    """The weights in float32, ready to train."""
-    network: Any = AutoModelForImageTextToText.from_pretrained(model, dtype=torch.float32)
+def load_network(
+    model: str, lora: LoraSettings | None, gradient_checkpointing: bool, attention: str | None = None
+) -> Any:
+    """The weights in float32, ready to train. Raises SetupError for `attention` that is not to be had."""
+    try:
+        network: Any = AutoModelForImageTextToText.from_pretrained(
+            model, dtype=torch.float32, attn_implementation=attention
+        )
+    except (ImportError, ValueError) as error:
+        if attention is None:
+            raise
+        said = " ".join(str(error).split())
+        raise SetupError(f"attention: {attention} cannot be used ({said}); leave it out") from None
     if lora is not None:
         modules = lora.target_modules
         network = get_peft_model(
@@ -158,7 +168,11 @@ def shares_prompts(network: Any) -> bool:
 
     Where layers are computed again on the way back, they must leave that to the cache (transformers ≥ 5.20).
     """
-    inner = bare(network)
-    kinds = getattr(inner.config.get_text_config(), "layer_types", None) or ["attention"]
-    kept = not inner.is_gradient_checkpointing or hasattr(GradientCheckpointingLayer, KEEPS_CACHE)
-    return kept and all("attention" in kind and "linear" not in kind for kind in kinds)
+    kept = not bare(network).is_gradient_checkpointing or hasattr(GradientCheckpointingLayer, KEEPS_CACHE)
+    return kept and attends(network)
+
+
+def attends(network: Any) -> bool:
+    """Whether all layers over the text are attention to what was read, and carry no state of other kinds."""
+    kinds = getattr(bare(network).config.get_text_config(), "layer_types", None) or ["attention"]
+    return all("attention" in kind and "linear" not in kind for kind in kinds)

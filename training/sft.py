@@ -1,13 +1,16 @@
 """Kept traces -> a model that reasons like them: supervised fine-tuning on the completions."""
 
-import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence, Set
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from accelerate import Accelerator
+import torch
+from accelerate import Accelerator, PartialState
 from pydantic import Field
+from torch.utils.data import DataLoader, Dataset
 
 from reelproof.training.batches import Batch, sft_batch
 from reelproof.training.loop import TrainConfig, Training, TrainSummary, Watch
@@ -29,6 +32,12 @@ class SftConfig(TrainConfig):
     """So many rows go through one forward pass on each device."""
     accumulate: int = Field(default=1, ge=1, le=4096)
     """One optimizer step takes so many forward passes."""
+    packed: bool = False
+    """The rows of a forward pass lie end to end in one sequence, without padding: the same loss. Kernels
+    other than `attention: flash_attention_2` mask what a row does not see, and gain where rows are short."""
+    workers: int | None = Field(default=None, ge=0, le=64)
+    """So many processes decode frames and make batches ahead of their step, in shared memory (/dev/shm); by
+    default 4 beside a GPU, and none where the steps are a CPU's work themselves."""
     log_every_steps: int = Field(default=10, ge=1)
     """Loss and speed are logged this often."""
     test_tokens: int = Field(default=512, ge=1, le=32_768)
@@ -52,7 +61,9 @@ class RowTraining(Training):
 
     command = "train sft"
     cfg: SftConfig
-    may_change = frozenset(("batch_rows", "accumulate", "test_tokens"))  # while `rows_a_step` is the same
+    # While `rows_a_step` is the same.
+    may_change = frozenset(("batch_rows", "accumulate", "test_tokens", "workers", "packed"))
+    make_batch = staticmethod(sft_batch)
 
     def __init__(self, build_dir: Path, model: str, cfg: SftConfig) -> None:
         answers = SamplingConfig(temperature=0.0, max_tokens=cfg.test_tokens, batch_rows=cfg.batch_rows)
@@ -76,23 +87,52 @@ class RowTraining(Training):
 
     def make_trainer(self, accelerator: Accelerator, network: Any) -> Trainer:
         """The loss is that of the completions."""
-        return Trainer(accelerator, network, self.cfg.optimizer, self.cfg.steps)
-
-    def batch(self, rows: Sequence[Example]) -> Batch:
-        """What goes through one forward pass."""
-        return sft_batch(self.processor, rows, self.cfg.prompt)
+        return Trainer(accelerator, network, self.cfg.optimizer, self.cfg.steps, packed=self.cfg.packed)
 
     def steps(self, done: int) -> Iterator[tuple[Mapping[str, float], int]]:
         """Each takes the next rows; a process has its share of them."""
-        processes, size = self.trainer.accelerator, self.cfg.batch_rows
+        batches = self.batches(done)
+        while batch := list(islice(batches, self.cfg.accumulate)):
+            update = self.trainer.step(batch)
+            yield update.figures(), update.tokens
+
+    def batches(self, done: int) -> Iterator[Batch]:
+        """What goes through one forward pass of this process after another, made ahead by the workers."""
+        has_gpu = torch.cuda.is_available()
+        workers = self.cfg.workers if self.cfg.workers is not None else 4 * has_gpu
+        loader: DataLoader[Any] = DataLoader(
+            _AsGiven(),
+            batch_sampler=self._parts(done),  # type: ignore[arg-type]  # rows in place of their numbers
+            collate_fn=partial(self.make_batch, self.processor, cfg=self.cfg.prompt),
+            num_workers=workers,
+            pin_memory=has_gpu,
+            generator=torch.Generator(),  # or it would draw from that of dropout
+        )
+        return iter(loader)
+
+    def _parts(self, done: int) -> Iterator[Sequence[Example]]:
+        """The rows of each of those, read here; those of a step that are about as long go together."""
+        processes, size = PartialState(), self.cfg.batch_rows
         count = self._rows_a_step(processes.num_processes)
         rows = learned_rows(self.shards, self.cfg.shards, done * count, self.left_out)
-        while True:
-            taken = list(itertools.islice(rows, count))
+        for _ in range(done, self.cfg.steps):
+            taken = sorted(islice(rows, count), key=about_length)
             mine = taken[processes.process_index :: processes.num_processes]
-            parts = (mine[first : first + size] for first in range(0, len(mine), size))
-            update = self.trainer.step([self.batch(part) for part in parts])
-            yield update.figures(), update.tokens
+            yield from (mine[first : first + size] for first in range(0, len(mine), size))
+
+
+class _AsGiven(Dataset[Example]):
+    """Rows are where a loader expects their numbers: it sends them to the workers, in order."""
+
+    def __getitem__(self, row: Any) -> Example:
+        found: Example = row
+        return found
+
+
+def about_length(row: Example) -> tuple[int, int]:
+    """What a row's length goes by: its frames, then its words."""
+    turns = (*row.prompt, *(row.completion or ()))
+    return len(row.images), sum(len(part.text or "") for turn in turns for part in turn.content)
 
 
 def learned_rows(shards: Shards, cfg: ShardsConfig, start: int, left_out: Set[str]) -> Iterator[Example]:
@@ -100,4 +140,4 @@ def learned_rows(shards: Shards, cfg: ShardsConfig, start: int, left_out: Set[st
     if not left_out:
         return stream_examples(shards, cfg, start)
     kept = (row for row in stream_examples(shards, cfg) if row.sample_id not in left_out)
-    return itertools.islice(kept, start, None)
+    return islice(kept, start, None)

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
@@ -18,7 +19,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from reelproof.schemas.settings import Settings
 from reelproof.training.batches import Batch
 from reelproof.training.logprobs import completion_logprobs
-from reelproof.training.networks import layer_kinds
+from reelproof.training.networks import attends, bare, layer_kinds
 from reelproof.training.preflight import SetupError
 from reelproof.training.runs import RunFolder
 from reelproof.training.weights_only import weights_only
@@ -69,8 +70,22 @@ class Applied(NamedTuple):
 class Trainer:
     """Model, optimizer and schedule, as accelerate has prepared them."""
 
-    def __init__(self, accelerator: Accelerator, network: Any, cfg: OptimizerConfig, steps: int) -> None:
-        self.accelerator = accelerator
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        network: Any,
+        cfg: OptimizerConfig,
+        steps: int,
+        *,
+        packed: bool = False,
+    ) -> None:
+        """`packed` has rows go through the network end to end. Raises SetupError where they cannot."""
+        if packed and not attends(network):
+            raise SetupError(
+                f"packed: {type(bare(network)).__name__} has layers other than attention, through which a "
+                "row would see the one before it; leave it out"
+            )
+        self.accelerator, self.chances = accelerator, partial(completion_logprobs, packed=packed)
         self.max_grad_norm = cfg.max_grad_norm
         trained = [weight for weight in network.parameters() if weight.requires_grad]
         optimizer = torch.optim.AdamW(trained, lr=cfg.learning_rate, weight_decay=cfg.weight_decay)
@@ -120,7 +135,7 @@ class Trainer:
 
     def loss(self, batch: Batch) -> Tensor:
         """Their sum."""
-        return -completion_logprobs(self.network, batch).sum()
+        return -self.chances(self.network, batch).sum()
 
     def told(self, everywhere: int) -> Mapping[str, float]:  # noqa: ARG002  # for those that have more to tell
         """Further figures of the step, whose batches had so many units on all devices."""

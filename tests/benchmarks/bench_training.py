@@ -59,6 +59,62 @@ def bench_sft(_folder: Path) -> Rows:
     }
 
 
+def bench_ahead(_folder: Path) -> Rows:
+    """Rows of 64 frames a second, made by one worker ahead of their step, and by the thread that steps.
+
+    Steps have one core, the worker the other; rounds of both in turn.
+    """
+    model = TinyModelConfig(image_px=224, patch_px=56, context_tokens=4096, vision_layers=1)
+    rows = [sft_row(number, frames=64, side_px=224) for number in range(16)]
+    seconds = _seconds({"worker": {"workers": 1}, "thread": {"workers": 0}}, rows, model, 16, 1)
+    gained = seconds["thread"] / seconds["worker"]
+    return {
+        "sft, seconds a step of 64 frames made ahead by a worker": Row(
+            value=round(seconds["worker"] / 16, 3),
+            unit="s",
+            goal="less than 0.8 of the main thread's",
+            holds=gained > 1.25,
+            against=f"{seconds['thread'] / 16:.3f} s where the main thread makes them: {gained:.2f} times",
+        )
+    }
+
+
+def bench_packed(_folder: Path) -> Rows:
+    """Steps over rows of 1 to 8 frames, packed and padded; rounds of both in turn."""
+    model = TinyModelConfig(image_px=36, width=256, layers=4, context_tokens=1024)
+    rows = [sft_row(number, frames=1 + number * 5 % 8, side_px=36) for number in range(64)]
+    seconds = _seconds({"packed": {"packed": True}, "padded": {}}, rows, model, 8, 8)
+    gained = seconds["padded"] / seconds["packed"]
+    return {
+        "sft, steps of 8 rows of 1 to 8 frames, packed": Row(
+            value=round(gained, 2),
+            unit="times as fast as padded",
+            goal="> 1",
+            holds=gained > 1,
+            against=f"{seconds['packed']:.1f} s against {seconds['padded']:.1f} s, 8 steps",
+        )
+    }
+
+
+def _seconds(
+    kinds: dict[str, dict[str, object]], rows: list, model: TinyModelConfig, steps: int, batch: int
+) -> dict[str, float]:
+    """The median of each kind's runs, with one thread for arithmetic."""
+    threads, spent = torch.get_num_threads(), {kind: [] for kind in kinds}
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        dataset = write_dataset(folder / "data", "sft", rows, SftSample)
+        save_tiny_model(build_tiny_model([row.thought for row in rows], model), folder / "model")
+        for number in range(ROUNDS):
+            for kind, changes in kinds.items():
+                cfg = SftConfig(steps=steps, batch_rows=batch, checkpoint_every_steps=10_000, **changes)
+                run = folder / f"{kind}-{number}"
+                spent[kind].append(train_sft(dataset, str(folder / "model"), run, cfg).seconds)
+    torch.set_num_threads(threads)
+    return {kind: statistics.median(each) for kind, each in spent.items()}
+
+
 def bench_stream(_folder: Path, gigabytes: float = 1.0) -> Rows:
     """Growth of resident memory from the first tenth of a pass over the rows to its end, in a new process."""
     with tempfile.TemporaryDirectory() as name:

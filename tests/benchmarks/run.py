@@ -25,7 +25,13 @@ from tests.benchmarks.bench_new_check import bench_new_check
 from tests.benchmarks.bench_refilter import bench_policy, bench_refilter
 from tests.benchmarks.bench_report import bench_report
 from tests.benchmarks.bench_teacher import bench_client, bench_frames_sent, bench_log
-from tests.benchmarks.bench_training import bench_loss_memory, bench_sft, bench_stream
+from tests.benchmarks.bench_training import (
+    bench_ahead,
+    bench_loss_memory,
+    bench_packed,
+    bench_sft,
+    bench_stream,
+)
 from tests.benchmarks.bench_upload import bench_upload
 from tests.benchmarks.bench_vllm import bench_vllm
 from tests.benchmarks.bench_watch import bench_watch
@@ -54,6 +60,8 @@ BENCHES: tuple[Bench, ...] = (
     bench_busy,
     bench_vllm,
     bench_sft,
+    bench_ahead,
+    bench_packed,
     bench_loss_memory,
     bench_stream,
     bench_watch,

@@ -10,6 +10,7 @@ from transformers import AutoModelForImageTextToText
 
 from reelproof.training.batches import PromptConfig, sft_batch
 from reelproof.training.evaluate import EvaluateConfig, evaluate_model
+from reelproof.training.logprobs import completion_logprobs
 from reelproof.training.preflight import SetupError, load_processor, save_processor, set_images
 from reelproof.training.rewards import RewardConfig
 from reelproof.training.rl import RlConfig, train_rl
@@ -52,6 +53,27 @@ def test_loss_equals_a_ten_line_reference(ready):
         assert len(places) == int(batch.counted[row].sum())
     trainer = Trainer(Accelerator(cpu=True), network, OptimizerConfig(), 1)
     assert trainer.step([batch]).loss == pytest.approx(total / tokens, rel=1e-4)
+
+
+def test_packed_rows_learn_what_they_learn_apart(ready):
+    examples = [
+        example_of(sft_row(number, frames=1 + number % 2, side_px=ready.frame_px).model_dump())
+        for number in range(3)
+    ]
+    network = AutoModelForImageTextToText.from_pretrained(ready.model, dtype=torch.float32)
+    batch = sft_batch(ready.processor, examples, PromptConfig())
+    seen, learned = [], []
+    for packed in (False, True):
+        network.zero_grad()
+        chances = completion_logprobs(network, batch, packed=packed)
+        chances.sum().backward()
+        seen.append(chances.detach())
+        learned.append(
+            {name: each.grad for name, each in network.named_parameters() if each.grad is not None}
+        )
+    assert torch.allclose(*seen, atol=1e-5)
+    assert all(torch.allclose(each, learned[0][name], atol=1e-4) for name, each in learned[1].items())
+    assert learned[0].keys() == learned[1].keys()
 
 
 def test_every_command_runs(ready, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import os
 import pickle
 import re
 import signal
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.distributed import checkpoint as distributed
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
+from reelproof.schemas.sample import SftSample
 from reelproof.training import heads, runs
 from reelproof.training.batches import PromptConfig, sft_batch
 from reelproof.training.logprobs import completion_logprobs
@@ -25,12 +27,12 @@ from reelproof.training.networks import LoraSettings, load_network
 from reelproof.training.preflight import SetupError
 from reelproof.training.runs import RunFolder
 from reelproof.training.sft import RowTraining, SftConfig, train_sft
-from reelproof.training.shards import ShardsConfig, example_of
+from reelproof.training.shards import ShardsConfig, example_of, stream_examples
 from reelproof.training.trainer import OptimizerConfig, Trainer, learning_rate_share
 from reelproof.training.weights_only import weights_only
 from tests.forked import run_forked
 from tests.pipeline.conftest import reelproof_here
-from tests.tiny_training import sft_row, write_sft
+from tests.tiny_training import sft_row, write_dataset, write_sft
 from tests.training_processes import fsdp_environment, run_in_processes, shard, train, train_and_be_killed
 
 CFG = SftConfig(
@@ -315,6 +317,54 @@ def test_killed_run_goes_on_with_the_same_losses(model, dataset, plain_run, tmp_
     seen = EventAccumulator(str(out / "tensorboard/reelproof")).Reload().Scalars("loss")
     assert {each.step: each.value for each in seen} == pytest.approx(curve(out))
     assert len(seen) == CFG.steps
+
+
+def test_workers_that_make_batches_ahead_and_packed_rows_change_nothing(model, dataset, plain_run, tmp_path):
+    """From where a run was cut off as well."""
+    cfg = CFG.model_copy(update={"workers": 2, "packed": True})
+    child = run_forked(tmp_path / "said", train_and_be_killed, dataset, model, tmp_path / "run", cfg)
+    assert child.codes == [-signal.SIGKILL], child.said
+    train_sft(dataset, model, tmp_path / "run", cfg)
+    assert curve(tmp_path / "run") == pytest.approx(curve(plain_run), rel=1e-5)
+
+
+def test_what_a_worker_cannot_make_a_batch_of_ends_the_run(model, dataset, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise ValueError("no such template")
+
+    monkeypatch.setattr(RowTraining, "make_batch", fail)
+    with pytest.raises(ValueError, match="no such template"):
+        train_sft(dataset, model, tmp_path / "run", CFG.model_copy(update={"workers": 1}))
+
+
+def test_rows_of_a_step_that_are_about_as_long_go_together(model, tmp_path):
+    """No row leaves its step."""
+    rows = [sft_row(number, frames=1 + number % 3) for number in range(12)]
+    training = RowTraining(write_dataset(tmp_path, "sft", rows, SftSample), model, CFG)
+    training.cfg = training.cfg.model_copy(update={"steps": 2, "batch_rows": 2, "accumulate": 3})
+    parts = list(training._parts(0))
+    assert [[len(row.images) for row in part] for part in parts] == [
+        sorted(found)[first : first + 2]
+        for found in ([len(row.images) for part in parts[at : at + 3] for row in part] for at in (0, 3))
+        for first in (0, 2, 4)
+    ]
+    wanted = [row.sample_id for row in islice(stream_examples(training.shards, CFG.shards), 12)]
+    for step, at in enumerate((0, 3)):
+        found = {row.sample_id for part in parts[at : at + 3] for row in part}
+        assert found == set(wanted[6 * step : 6 * step + 6])
+
+
+def test_rows_are_not_packed_where_layers_carry_a_state_from_one_to_the_next(model):
+    network = AutoModelForImageTextToText.from_pretrained(model)
+    network.config.get_text_config().layer_types = ["full_attention", "linear_attention"]
+    with pytest.raises(SetupError, match="packed: LlavaForConditionalGeneration has layers other than"):
+        Trainer(Accelerator(cpu=True), network, OptimizerConfig(), 1, packed=True)
+
+
+def test_an_attention_kernel_is_chosen_and_one_that_is_not_there_is_named(model):
+    assert load_network(model, None, False, "eager").config._attn_implementation == "eager"
+    with pytest.raises(SetupError, match="attention: flash_attention_2 cannot be used"):
+        load_network(model, None, False, "flash_attention_2")
 
 
 @pytest.mark.real
