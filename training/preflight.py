@@ -21,7 +21,7 @@ from reelproof.schemas.errors import UsageError
 from reelproof.schemas.hub import go_offline_without_hub
 from reelproof.schemas.install import installing
 from reelproof.schemas.sample import ChatMessage
-from reelproof.training.batches import PromptConfig, label_times, limit_frames, prompt_text
+from reelproof.training.batches import PromptConfig, label_times, limit_frames, pictured, prompt_text
 from reelproof.training.shards import Example, Shards, example_of
 
 LONGEST_CHECKED = 16
@@ -159,8 +159,14 @@ def check_length(
 ) -> int:
     """The longest row in tokens, whose pictures are not looked at.
 
-    Raises SetupError where it and `room` tokens of answer exceed the context.
+    Raises SetupError where it and `room` tokens of answer exceed the context, and for frames in pairs where
+    the model has no pictures of two.
     """
+    if prompt.frame_pairs and getattr(processor.image_processor, "temporal_patch_size", 1) != 2:
+        raise SetupError(
+            f"frame_pairs: {type(processor).__name__} has no pictures of two frames, as Qwen-VL has them; "
+            "leave it out"
+        )
     context = _context_tokens(processor, model)
     longest, sample = 0, ""
     most_text = heapq.nlargest(LONGEST_CHECKED, rows, key=lambda row: sum(map(len, map(_texts, _turns(row)))))
@@ -169,7 +175,7 @@ def check_length(
         text = prompt_text(processor, short, prompt)
         said = max(_texts(example.completion), _texts(example.rejected), key=len)
         ids = processor.tokenizer(text + said, add_special_tokens=False)["input_ids"]
-        length = len(ids) + len(short.images) * (max(frames.tokens, default=1) - 1)
+        length = len(ids) + len(pictured(short, prompt)) * (max(frames.tokens, default=1) - 1)
         if length > longest:
             longest, sample = length, example.sample_id
     if longest + room > context:

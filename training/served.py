@@ -91,7 +91,7 @@ class ServedSampler:
         self._name = ""
         self._sleeps = backend.sleeps  # a run that was killed may have left it so
         self._backend, self._folder = backend.model_copy(update={"url": url}), folder.expanduser().absolute()
-        self._server = Server(self._backend)
+        self._server = Server(self._backend, prompt)
         self._base = next(iter(self._server.models()), "")  # before adapters, it lists the model itself
         self._is_adapter = isinstance(network, PeftModel)
         disable_progress_bar()  # type: ignore[no-untyped-call]  # weights are written at each step
@@ -180,7 +180,7 @@ class ServedSampler:
             "extra_body": own | ({"mm_processor_kwargs": images} if images else {}),
         }
         model = self._name if self._is_adapter else self._base
-        return json.loads(self._server.chat(model, ask, self.prompt, sent))
+        return json.loads(self._server.chat(model, ask, sent))
 
     def _read(self, reply: Any, ask: Ask, count: int, seconds: float) -> list[Said]:
         try:

@@ -48,7 +48,7 @@ class ServerSampler:
 
     def __init__(self, backend: BackendConfig, model: str, prompt: PromptConfig) -> None:
         """Raises SetupError for a server that does not answer, wants another key or serves other models."""
-        self._server, self._model, self._prompt = Server(backend), model, prompt
+        self._server, self._model = Server(backend, prompt), model
         self._left_out: frozenset[str] = frozenset()
         """Fields of a request that the service forbids, as it told."""
         served = self._server.models()
@@ -109,7 +109,7 @@ class ServerSampler:
             sent["max_completion_tokens"] = cfg.max_tokens
         if ask.tail:  # vLLM's way of going on from a given beginning
             sent["extra_body"] = {"add_generation_prompt": False, "continue_final_message": True}
-        content = self._server.chat(self._model, ask, self._prompt, sent)
+        content = self._server.chat(self._model, ask, sent)
         return self._read(content, ask.tail, time.perf_counter() - began)
 
     def _read(self, content: bytes, tail: str, seconds: float) -> Said | SetupError:
@@ -149,16 +149,19 @@ def open_sampler(
 class Server:
     """One address with its key, and what its faults are called here."""
 
-    def __init__(self, backend: ServerAddress) -> None:
-        self._backend = backend
+    def __init__(self, backend: ServerAddress, prompt: PromptConfig) -> None:
+        """Raises SetupError for a prompt that cannot be sent."""
+        if prompt.frame_pairs:
+            raise SetupError("frame_pairs: a server takes frames one by one; leave it out, or use no server")
+        self._backend, self._prompt = backend, prompt
         self._key = os.environ.get(backend.key_variable, "").strip() or _NO_KEY
         self.client = OpenAI(base_url=backend.url, api_key=self._key, max_retries=4)
         self._root = backend.url.rstrip("/").removesuffix("/v1")
 
-    def chat(self, model: str, ask: Ask, prompt: PromptConfig, sent: dict[str, Any]) -> bytes:
+    def chat(self, model: str, ask: Ask, sent: dict[str, Any]) -> bytes:
         """Its reply to a question; fields of the request beside that are `sent`."""
-        example = limit_frames(ask.example, prompt.max_frames)
-        messages: Any = with_data_urls(chat_prompt(example, prompt), example.images)
+        example = limit_frames(ask.example, self._prompt.max_frames)
+        messages: Any = with_data_urls(chat_prompt(example, self._prompt), example.images)
         if ask.tail:
             messages.append({"role": "assistant", "content": ask.tail})
         chat = self.client.chat.completions.with_raw_response

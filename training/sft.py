@@ -1,6 +1,7 @@
 """Kept traces -> a model that reasons like them: supervised fine-tuning on the completions."""
 
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import partial
 from itertools import islice
@@ -105,6 +106,8 @@ class RowTraining(Training):
             batch_sampler=self._parts(done),  # type: ignore[arg-type]  # rows in place of their numbers
             collate_fn=partial(self.make_batch, self.processor, cfg=self.cfg.prompt),
             num_workers=workers,
+            # Forked ones end with a run that is killed; a fork server's would live on.
+            multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
             pin_memory=has_gpu,
             generator=torch.Generator(),  # or it would draw from that of dropout
         )

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from reelproof.schemas.answers.reading import read_answer
 from reelproof.schemas.answers.scores import read_completion
 from reelproof.schemas.answers.votes import cannot_be_caught, count_votes, leading_share, vote
 from reelproof.training.batches import limit_frames
@@ -13,6 +14,8 @@ from reelproof.training.sampling import Ask, Said, Sampler, not_all_refused
 from reelproof.training.shards import Example
 from reelproof.training.tts_settings import TtsConfig
 
+AT_ONCE = "<think></think><answer>"
+"""What a completion goes on from that is to answer without a thought."""
 NEEDS_VERIFIER = ("weighted_evidence", "best_of_n")
 
 
@@ -27,6 +30,7 @@ class Choice(NamedTuple):
 
 
 _NOTHING = Choice(None, 0, 0, 0, 0.0)
+_UNSAID = Said("", (), 0, None, False, 0.0)
 
 
 class Pool(NamedTuple):
@@ -36,6 +40,8 @@ class Pool(NamedTuple):
     said: tuple[Said, ...]
     answers: tuple[str | None, ...]
     scored: tuple[Scored, ...]
+    at_once: Said | None
+    """What it answers before it thinks, where a strategy asks for that."""
 
 
 def draw_pools(
@@ -48,11 +54,15 @@ def draw_pools(
     scored = score_completions(
         [(ask.example, each.text) for ask, each in zip(asks, said, strict=True)], rewards, verifier
     )
+    at_once: Sequence[Said | None] = [None] * len(examples)
+    if "confidence_exit" in cfg.strategies:
+        likeliest = cfg.sampling.model_copy(update={"temperature": 0.0})
+        at_once = sampler.sample([Ask(example, AT_ONCE) for example in examples], likeliest)
     pools = []
     for place, example in enumerate(examples):
         part = slice(place * cfg.samples, (place + 1) * cfg.samples)
         answers = tuple(_answer(each.text, cfg) for each in said[part])
-        pools.append(Pool(example, tuple(said[part]), answers, tuple(scored[part])))
+        pools.append(Pool(example, tuple(said[part]), answers, tuple(scored[part]), at_once[place]))
     return pools
 
 
@@ -60,21 +70,22 @@ def _answer(text: str, cfg: TtsConfig) -> str | None:
     return read_completion(text).said(strictly=cfg.rewards.scoring == "strict")
 
 
-Vote = tuple[str | None, int]
-"""An answer, and how many samples of a pool it took."""
+Vote = tuple[str | None, Sequence[Said]]
+"""An answer, and the completions that it took."""
 
 
 def _voted(pool: Pool, weights: Sequence[float]) -> Vote:
     """By the first samples, each with its weight."""
-    return vote(pool.example, pool.answers[: len(weights)], weights), len(weights)
+    count = len(weights)
+    return vote(pool.example, pool.answers[:count], weights), pool.said[:count]
 
 
 def _one_sample(pool: Pool, _: TtsConfig) -> Vote:
-    return pool.answers[0], 1
+    return pool.answers[0], pool.said[:1]
 
 
-def _majority(pool: Pool, _: TtsConfig) -> Vote:
-    return _voted(pool, [1.0] * len(pool.said))
+def _majority(pool: Pool, cfg: TtsConfig) -> Vote:
+    return _voted(pool, [1.0] * cfg.samples)
 
 
 def _weighted_logprob(pool: Pool, _: TtsConfig) -> Vote:
@@ -94,7 +105,7 @@ def _best_of_n(pool: Pool, _: TtsConfig) -> Vote:
         held = pool.scored[place].components
         return held["evidence"] * held["agreement"], pool.said[place].mean_logprob or 0.0
 
-    return pool.answers[max(range(len(pool.said)), key=belief)], len(pool.said)
+    return pool.answers[max(range(len(pool.said)), key=belief)], pool.said
 
 
 def _early_stop(pool: Pool, cfg: TtsConfig) -> Vote:
@@ -104,6 +115,15 @@ def _early_stop(pool: Pool, cfg: TtsConfig) -> Vote:
         if cannot_be_caught(tally, len(pool.said) - used) or lead > cfg.settled_share * len(pool.said):
             break
     return _voted(pool, [1.0] * used)
+
+
+def _confidence_exit(pool: Pool, cfg: TtsConfig) -> Vote:
+    """Answer, and think only where the answer is unsure. Source: arXiv 2601.05175 (VideoAuto-R1)."""
+    first = pool.at_once or _UNSAID
+    if first.mean_logprob is not None and math.exp(first.mean_logprob) >= cfg.sure:
+        said = read_answer(first.text, "direct").said(strictly=cfg.rewards.scoring == "strict")
+        return said, [first]
+    return pool.answers[0], [first, pool.said[0]]
 
 
 def _greedy(
@@ -180,6 +200,7 @@ FROM_POOL: dict[str, Callable[[Pool, TtsConfig], Vote]] = {
     "weighted_evidence": _weighted_evidence,
     "best_of_n": _best_of_n,
     "early_stop": _early_stop,
+    "confidence_exit": _confidence_exit,
 }
 FROM_SAMPLER: dict[str, Callable[[Sampler, Sequence[Example], TtsConfig, Films | None], list[Choice]]] = {
     "greedy": _greedy,
@@ -190,8 +211,26 @@ FROM_SAMPLER: dict[str, Callable[[Sampler, Sequence[Example], TtsConfig, Films |
 
 def choose(name: str, pool: Pool, cfg: TtsConfig) -> Choice:
     """What a strategy of `FROM_POOL` answers."""
-    answer, used = FROM_POOL[name](pool, cfg)
-    return _add(_NOTHING, pool.said[:used], len(pool.example.images))._replace(answer=answer)
+    answer, said = FROM_POOL[name](pool, cfg)
+    return _add(_NOTHING, said, len(pool.example.images))._replace(answer=answer)
+
+
+def along_curve(name: str, cfg: TtsConfig) -> list[tuple[float, TtsConfig]]:
+    """The values of the setting that a strategy's cost goes by, with each in its place; most have none."""
+    field, values = CURVES.get(name, ("", ()))
+    return [
+        (each, cfg.model_copy(update={field: each}))
+        for each in values
+        if field != "samples" or each <= cfg.samples
+    ]
+
+
+CURVES: dict[str, tuple[str, Sequence[float]]] = {
+    "majority": ("samples", [2**power for power in range(11)]),
+    "early_stop": ("settled_share", (0.125, 0.25, 0.375, 0.5, 0.625, 0.75)),
+    "confidence_exit": ("sure", (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)),
+}
+"""What turns a strategy from cheap to thorough."""
 
 
 def _add(before: Choice, said: Sequence[Said], frames: int) -> Choice:

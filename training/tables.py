@@ -16,6 +16,8 @@ class Point(NamedTuple):
     name: str
     cost: float
     accuracy: Interval
+    curve: tuple[tuple[float, ...], ...] = ()
+    """Other costs, each with what it brings."""
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -35,11 +37,15 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def plot_points(points: Sequence[Point], file: Path, cost_name: str, value_name: str) -> None:
-    """Accuracy with its interval against cost, on a logarithmic axis."""
+    """Accuracy with its interval against cost, on a logarithmic axis, and the curve of each that has one."""
     figure, axes = new_figure(7, 4.5)
     for point in points:
         low, high = point.accuracy.value - point.accuracy.low, point.accuracy.high - point.accuracy.value
-        axes.errorbar(point.cost, point.accuracy.value, [[low], [high]], fmt="o", capsize=3)
+        drawn = axes.errorbar(point.cost, point.accuracy.value, [[low], [high]], fmt="o", capsize=3)
+        if point.curve:
+            axes.plot(
+                *zip(*sorted(point.curve), strict=True), "-", alpha=0.6, color=drawn.lines[0].get_color()
+            )
         axes.annotate(
             point.name, (point.cost, point.accuracy.value), xytext=(6, 4), textcoords="offset points"
         )

@@ -25,6 +25,7 @@ from reelproof.training.strategies import (
     NEEDS_VERIFIER,
     Choice,
     Pool,
+    along_curve,
     choose,
     draw_pools,
 )
@@ -47,6 +48,8 @@ class Outcome(NamedTuple):
     seconds: float
     right: tuple[float, ...]
     """Each question's score, in the rows' order."""
+    curve: tuple[tuple[float, float, float], ...] = ()
+    """Setting, tokens and accuracy as the setting turns that its cost goes by: see `CURVES`."""
 
 
 def scale_test_time(
@@ -115,7 +118,13 @@ def try_strategies(
             choices = [choose(name, pool, cfg) for pool in pools]
         else:
             choices = FROM_SAMPLER[name](sampler, examples, cfg, films)
-        outcomes.append(_outcome(name, examples, choices, cfg))
+        found = _outcome(name, examples, choices, cfg)
+        turned = [
+            (setting, _outcome(name, examples, [choose(name, pool, at) for pool in pools], at))
+            for setting, at in along_curve(name, cfg)
+        ]
+        curve = tuple((setting, each.tokens, each.accuracy.value) for setting, each in turned)
+        outcomes.append(found._replace(curve=curve))
     return outcomes
 
 
@@ -129,7 +138,10 @@ def write_outcomes(outcomes: Sequence[Outcome], out: Path) -> None:
     head = ["strategy", "accuracy", "95 %", "samples", "tokens", "frames", "seconds"]
     write_whole(out / "tts.md", text_table(head, rows))
     write_whole(out / "tts.json", _as_json(outcomes))
-    points = [Point(each.strategy, each.tokens, each.accuracy) for each in outcomes]
+    points = [
+        Point(each.strategy, each.tokens, each.accuracy, tuple(at[1:] for at in each.curve))
+        for each in outcomes
+    ]
     plot_points(points, out / "tts.png", "drawn tokens per question", "accuracy")
 
 

@@ -19,6 +19,7 @@ Strategy = Literal[
     "weighted_evidence",
     "best_of_n",
     "early_stop",
+    "confidence_exit",
     "budget_forcing",
     "more_frames",
 ]
@@ -40,6 +41,9 @@ class TtsConfig(Settings):
     """Each vote, and best-of-n, has so many samples."""
     settled_share: float = Field(default=0.5, gt=0, le=1)
     """`early_stop` ends once the leader's share of all `samples` votes is above this, or cannot be caught."""
+    sure: float = Field(default=0.9, gt=0, le=1)
+    """`confidence_exit` answers at once where the mean probability of that answer's tokens is at least this,
+    and thinks where it is not."""
     waits: int = Field(default=1, ge=1, le=8)
     """`budget_forcing` goes on thinking this often."""
     wait: str = " Wait,"

@@ -8,10 +8,17 @@ import torch
 from accelerate import Accelerator
 from transformers import AutoModelForImageTextToText
 
-from reelproof.training.batches import PromptConfig, sft_batch
+from reelproof.training.batches import PromptConfig, chat_prompt, sft_batch
 from reelproof.training.evaluate import EvaluateConfig, evaluate_model
 from reelproof.training.logprobs import completion_logprobs
-from reelproof.training.preflight import SetupError, load_processor, save_processor, set_images
+from reelproof.training.preflight import (
+    FrameContract,
+    SetupError,
+    check_length,
+    load_processor,
+    save_processor,
+    set_images,
+)
 from reelproof.training.rewards import RewardConfig
 from reelproof.training.rl import RlConfig, train_rl
 from reelproof.training.sampling import SamplingConfig
@@ -24,6 +31,9 @@ from tests.tiny_qwen import FAMILIES as QWENS
 from tests.tiny_training import EvenJudge, sft_row, write_rl, write_sft
 
 FEW = SamplingConfig(max_tokens=4, batch_rows=4)
+PAIRS = PromptConfig(frame_pairs=True)
+NO_FRAMES = FrameContract((), (), ())
+KINDS_OF_PAD = ("image", "video")
 LOADERS = ("loop", "server", "sampling")
 
 
@@ -76,12 +86,60 @@ def test_packed_rows_learn_what_they_learn_apart(ready):
     assert learned[0].keys() == learned[1].keys()
 
 
-def test_every_command_runs(ready, tmp_path, monkeypatch):
+def two_moments(ready):
+    return getattr(ready.processor.image_processor, "temporal_patch_size", 1) == 2
+
+
+def test_two_frames_in_one_picture_are_a_video_of_two(ready):
+    """As the network itself takes a video; each frame as it is shown by itself; a last one alone."""
+    examples = [
+        example_of(sft_row(number, frames=frames, side_px=ready.frame_px).model_dump())
+        for number, frames in ((0, 3), (1, 2))
+    ]
+    if not two_moments(ready):
+        with pytest.raises(SetupError, match=r"frame_pairs: \w+ has no pictures of two frames"):
+            check_length(ready.processor, ready.model, examples, PAIRS, NO_FRAMES, 0)
+        return
+    alone, paired = (sft_batch(ready.processor, examples, cfg).inputs for cfg in (PromptConfig(), PAIRS))
+    patches = [each["pixel_values"].unflatten(1, (3, 2, -1)) for each in (alone, paired)]
+    frames, pictures = (
+        each.split(each.shape[0] // count) for each, count in zip(patches, (5, 3), strict=True)
+    )
+    for picture, pair in zip(pictures, ((0, 1), (2, 2), (3, 4)), strict=True):
+        assert all(torch.equal(picture[:, :, at], frames[place][:, :, 0]) for at, place in enumerate(pair))
+    image, video = (
+        ready.processor.tokenizer.convert_tokens_to_ids(f"<|{name}_pad|>") for name in KINDS_OF_PAD
+    )
+    assert [(each["input_ids"] == image).sum(1).tolist() for each in (alone, paired)] == [[12, 8], [8, 4]]
+    ids = paired["input_ids"]
+    native = {
+        "input_ids": ids.masked_fill(ids == image, video),
+        "attention_mask": paired["attention_mask"],
+        "mm_token_type_ids": 2 * paired["mm_token_type_ids"],
+        "pixel_values_videos": paired["pixel_values"],
+        "video_grid_thw": paired["image_grid_thw"],
+    }
+    network = AutoModelForImageTextToText.from_pretrained(ready.model, dtype=torch.float32)
+    logits = [network(**each).logits for each in (paired, native)]
+    assert torch.allclose(*logits, atol=1e-5)
+
+
+def test_labels_and_what_is_said_stay_with_frames_that_go_in_pairs():
+    parts = chat_prompt(example_of(sft_row(0, frames=3).model_dump()), PAIRS)[0]["content"]
+    said = [part.get("text", "image") for part in parts]
+    assert said[1:-1] == ["[0.0 s]", "[1.0 s]", "image", "[2.0 s]", "image"]
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+def test_every_command_runs(ready, tmp_path, monkeypatch, pairs):
+    if pairs and not two_moments(ready):
+        return
     for name in LOADERS:
         monkeypatch.setattr(f"reelproof.training.{name}.load_processor", lambda *_: ready.processor)
-    sft = write_sft(tmp_path / "sft", 4, side_px=ready.frame_px)
-    rl = write_rl(tmp_path / "rl", 2, side_px=ready.frame_px)
-    one = {"steps": 1, "gradient_checkpointing": True}
+    sft = write_sft(tmp_path / "sft", 4, side_px=ready.frame_px, frames=2 + pairs)
+    rl = write_rl(tmp_path / "rl", 2, side_px=ready.frame_px, frames=2 + pairs)
+    prompt = PromptConfig(frame_pairs=pairs)
+    one = {"steps": 1, "gradient_checkpointing": True, "prompt": prompt}
     trained = train_sft(sft, ready.model, tmp_path / "s", SftConfig(batch_rows=2, **one))
     cfg = RlConfig(questions=2, rollouts=2, sampling=FEW, rewards=RewardConfig(evidence=1.0), **one)
     assert math.isfinite(trained.loss)
@@ -90,8 +148,10 @@ def test_every_command_runs(ready, tmp_path, monkeypatch):
     assert (told["groups_without_variance"], told["groups"]) == (0, 2)
     assert told["grad_norm"] > 0
     asked = {"shards": {"subset": "rl"}, "sampling": FEW, "max_rows": 1}
-    evaluate_model(rl, str(tmp_path / "r"), tmp_path / "e", EvaluateConfig(styles=["direct"], **asked))
-    cfg = TtsConfig(strategies=["greedy", "majority"], samples=2, **asked)
+    evaluate_model(
+        rl, str(tmp_path / "r"), tmp_path / "e", EvaluateConfig(styles=["direct"], frame_pairs=pairs, **asked)
+    )
+    cfg = TtsConfig(strategies=["greedy", "majority"], samples=2, prompt=prompt, **asked)
     scale_test_time(rl, str(tmp_path / "r"), tmp_path / "t", cfg)
     assert (tmp_path / "e/evaluate.json").is_file()
     assert (tmp_path / "t/tts.json").is_file()

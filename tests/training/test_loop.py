@@ -11,6 +11,7 @@ from reelproof.training import loop
 from reelproof.training.batches import PromptConfig
 from reelproof.training.dpo import DpoConfig, train_dpo
 from reelproof.training.evaluate import EvaluateConfig, evaluate_model
+from reelproof.training.networks import LoraSettings
 from reelproof.training.preflight import SetupError
 from reelproof.training.rewards import RewardConfig
 from reelproof.training.rl import RlConfig, train_rl
@@ -127,6 +128,16 @@ def test_questions_that_leave_no_room_for_an_answer_are_refused(model, dataset, 
     with pytest.raises(SetupError, match="the answer may take 512 more"):
         train_sft(dataset, model, tmp_path / "run", SftConfig(steps=1, test_rows=1))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_smaller_base_is_refused_where_weights_are_shared_out(model, dataset, tmp_path, monkeypatch):
+    class Deep(accelerate.Accelerator):
+        distributed_type = DistributedType.DEEPSPEED
+
+    monkeypatch.setattr(loop, "Accelerator", Deep)
+    cfg = SftConfig(steps=1, lora=LoraSettings(base="bf16"))
+    with pytest.raises(SetupError, match=r"lora\.base: weights in bf16 are whole in each process"):
+        train_sft(dataset, model, tmp_path / "run", cfg)
 
 
 @pytest.mark.parametrize("kind", ["sft", "rl"])

@@ -15,6 +15,7 @@ import yaml
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker
+from accelerate.utils import is_bnb_available
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.distributed import checkpoint as distributed
 from transformers import AutoModelForImageTextToText, AutoProcessor
@@ -342,6 +343,9 @@ def test_rows_of_a_step_that_are_about_as_long_go_together(model, tmp_path):
     rows = [sft_row(number, frames=1 + number % 3) for number in range(12)]
     training = RowTraining(write_dataset(tmp_path, "sft", rows, SftSample), model, CFG)
     training.cfg = training.cfg.model_copy(update={"steps": 2, "batch_rows": 2, "accumulate": 3})
+    state = torch.get_rng_state()
+    assert len(list(training.batches(0))) == 6
+    assert torch.equal(torch.get_rng_state(), state), "dropout's numbers are left alone"
     parts = list(training._parts(0))
     assert [[len(row.images) for row in part] for part in parts] == [
         sorted(found)[first : first + 2]
@@ -411,6 +415,40 @@ def test_lora_trains_additions_and_leaves_a_merged_model(model, dataset, tmp_pat
     assert any("q_proj" in name for name in changed)
     assert not any("norm" in name or "embed" in name for name in changed)
     assert (tmp_path / "run" / "adapter" / "adapter_config.json").is_file()
+
+
+@pytest.fixture(scope="module")
+def lora_curve(model, dataset, tmp_path_factory):
+    out = tmp_path_factory.mktemp("run") / "lora"
+    train_sft(dataset, model, out, CFG.model_copy(update={"lora": LoraSettings(rank=2, alpha=4)}))
+    return curve(out)
+
+
+@pytest.mark.parametrize(
+    ("base", "dtype", "near"), [("bf16", torch.bfloat16, 3e-3), ("4bit", torch.uint8, 3e-2)]
+)
+def test_what_lies_below_additions_may_take_less_room(
+    model, dataset, lora_curve, tmp_path, base, dtype, near
+):
+    """The additions are float32, they learn about the same, and are merged into weights as they were."""
+    lora = LoraSettings(rank=2, alpha=4, base=base)
+    if base == "4bit" and not is_bnb_available():
+        with pytest.raises(SetupError, match=r"lora\.base: 4bit needs bitsandbytes: `pip"):
+            load_network(model, lora, False)
+        return
+    network = load_network(model, lora, False)
+    below = network.get_base_model().model.language_model.layers[0].mlp.up_proj.base_layer.weight
+    assert below.dtype == dtype
+    assert {each.dtype for each in network.parameters() if each.requires_grad} == {torch.float32}
+    train_sft(dataset, model, tmp_path / "run", CFG.model_copy(update={"lora": lora}))
+    assert curve(tmp_path / "run") == pytest.approx(lora_curve, rel=near)
+    start, trained = (
+        AutoModelForImageTextToText.from_pretrained(each).state_dict()
+        for each in (model, tmp_path / "run/model")
+    )
+    changed = {name for name in start if not torch.equal(start[name], trained[name])}
+    assert any("up_proj" in name for name in changed)
+    assert not any("norm" in name or "embed" in name for name in changed)
 
 
 def test_bf16_trains(model, dataset, tmp_path):

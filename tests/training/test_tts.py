@@ -87,6 +87,26 @@ def test_early_stop_costs_only_what_it_drew():
     assert outcome("majority", "BBBAA").tokens == 25
 
 
+def test_confidence_exit_thinks_only_where_the_answer_at_once_is_unsure():
+    """The first five completions are the thoughts, then comes the answer at once, of probability 0.905."""
+    sure = outcome("confidence_exit", "AAAAAB")
+    assert (sure.right, sure.samples, sure.tokens) == ((1,), 1, 5)
+    unsure = outcome("confidence_exit", "AAAAAB", sure=0.91)
+    assert (unsure.right, unsure.samples, unsure.tokens) == ((0,), 2, 10)
+    assert [at for at, *_ in sure.curve] == [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0]
+    assert [at[1:] for at in sure.curve] == [(5, 1)] * 5 + [(10, 0)] * 3
+    sampler = Scripted("AAAAAB")
+    try_strategies(sampler, [EXAMPLE], TtsConfig(strategies=("confidence_exit",), samples=5), Believing())
+    assert sampler.tails == [""] * 5 + ["<think></think><answer>"]
+
+
+def test_votes_have_the_curve_of_what_they_cost():
+    assert outcome("majority", "ABBBB").curve == ((1, 5, 0), (2, 10, 0), (4, 20, 1))
+    early = {at: (tokens, right) for at, tokens, right in outcome("early_stop", "ABBBB").curve}
+    assert (early[0.125], early[0.375], early[0.75]) == ((5, 0), (15, 1), (20, 1))
+    assert outcome("greedy", "B").curve == ()
+
+
 def test_budget_forcing_goes_on_where_the_thought_would_end():
     sampler = Scripted("AB")
     cfg = TtsConfig(strategies=("budget_forcing",), waits=1, wait=" Wait,")
@@ -203,6 +223,8 @@ def test_model_is_evaluated_and_scaled_from_shards(tmp_path):
     assert [each.samples for each in outcomes] == [1, 2]
     left = {file.name for file in (tmp_path / "tts").iterdir()}
     assert left == {"tts.json", "tts.md", "tts.png", "rollouts.jsonl", "frames"}
+    held = json.loads((tmp_path / "tts/tts.json").read_text())
+    assert [[at for at, *_ in each["curve"]] for each in held] == [[], [1, 2]]
     kept = (tmp_path / "tts" / "rollouts.jsonl").read_text().splitlines()
     groups = [RolloutGroup.model_validate_json(line) for line in kept]
     assert [len(each.rollouts) for each in groups] == [2] * 8
