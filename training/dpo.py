@@ -9,13 +9,12 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from peft import PeftModel
 from pydantic import Field
 from torch import Tensor
 
 from reelproof.training.batches import Batch, PromptConfig, sft_batch
 from reelproof.training.loop import TrainSummary, Watch
-from reelproof.training.networks import load_frozen
+from reelproof.training.networks import Start
 from reelproof.training.preflight import SetupError
 from reelproof.training.runs import Tell
 from reelproof.training.sft import RowTraining, SftConfig
@@ -97,8 +96,7 @@ class PairTrainer(Trainer):
         """`start` is the folder of the weights that the network began with."""
         super().__init__(accelerator, network, cfg.optimizer, cfg.steps, packed=cfg.packed)
         self.beta = cfg.beta
-        without_adapter = isinstance(network, PeftModel)
-        self._frozen = None if without_adapter else load_frozen(start, accelerator.device)
+        self.start = Start(accelerator, self.network, start)
         self._sums = torch.zeros(3, device=accelerator.device)
 
     def units(self, batch: Batch) -> int:
@@ -113,17 +111,10 @@ class PairTrainer(Trainer):
         self._sums += torch.stack([(chosen > rejected).sum(), chosen.sum(), rejected.sum()])
         return preference_loss(rewards).sum()
 
-    @torch.no_grad()
     def reference(self, batch: Batch) -> Tensor:
         """Log-probability of each completion under the model as it was. (2 P,)"""
-        if self._frozen is not None:
-            with self.accelerator.autocast():
-                return self.chances(self._frozen, batch).sum(dim=1)
-        plain = self.accelerator.unwrap_model(self.network).eval()
-        with plain.disable_adapter(), self.accelerator.autocast():
-            found = self.chances(plain, batch).sum(dim=1)
-        plain.train()
-        return found
+        with self.start.network() as network:
+            return self.chances(network, batch).sum(dim=1)
 
     def told(self, everywhere: int) -> Mapping[str, float]:
         """Share of pairs whose chosen completion has the higher reward, and mean rewards."""

@@ -33,7 +33,7 @@ from reelproof.training.logprobs import (
     forbidden_tokens,
     whole_batch,
 )
-from reelproof.training.networks import shares_prompts
+from reelproof.training.networks import Start, shares_prompts
 from reelproof.training.pieces import Piece, as_drawn, check_prompts
 from reelproof.training.rewards import Scored, Verifier, score_completions
 from reelproof.training.rl_settings import RlConfig
@@ -54,11 +54,11 @@ class Learner:
         cfg: RlConfig,
         trainer: Trainer,
         sampler: PolicySampler,
-        reference: Any,
+        start: Start | None,
         verifier: Verifier | None,
     ) -> None:
         self.cfg, self.trainer, self.sampler = cfg, trainer, sampler
-        self.reference, self.verifier = reference, verifier
+        self.start, self.verifier = start, verifier
         self.forbidden = forbidden_tokens(sampler.processor)
         self.processes = PartialState()
         self.together = max(1, cfg.batch_rows // cfg.rollouts)
@@ -169,9 +169,14 @@ class Learner:
         """Optimizer steps on the groups' rollouts, all of them in each."""
         pieces = self._pieces(groups)
         self.trainer.network.train()
-        network = self.trainer.network if self.cfg.updates > 1 else None  # the first update is on policy
-        old = self._logprobs(network, pieces)
-        reference = self._logprobs(self.reference, pieces)
+        old: Sequence[Tensor | None] = [None] * len(pieces)  # the first update is on policy
+        reference = old
+        if self.cfg.updates > 1:
+            with torch.no_grad(), self.trainer.accelerator.autocast():
+                old = [self._chances(self.trainer.network, piece.batch) for piece in pieces]
+        if self.start is not None:
+            with self.start.network() as network:
+                reference = [self._chances(network, piece.batch) for piece in pieces]
         report: dict[str, float] = {}
         for _ in range(self.cfg.updates):
             report = self._update(pieces, old, reference)
@@ -216,11 +221,6 @@ class Learner:
             share = float(mask.sum()) / tokens if by_token else len(said) / rewards.numel()
             pieces.append(Piece(batch, mask, gains[part].flatten(), share if is_mine else 0.0, drawn))
         return pieces
-
-    @torch.no_grad()
-    def _logprobs(self, network: Any, pieces: Sequence[Piece]) -> list[Tensor | None]:
-        with self.trainer.accelerator.autocast():  # the reference is not prepared
-            return [None if network is None else self._chances(network, piece.batch) for piece in pieces]
 
     def _chances(self, network: Any, batch: Bundle | Batch) -> Tensor:
         temperature = self.cfg.sampling.temperature or 1.0

@@ -101,8 +101,30 @@ def checkpoint_layers(network: Any) -> None:
             setattr(layer, KEEPS_CACHE, True)
 
 
+class Start:
+    """What a policy was at the start and is held near to: without its additions, or else a frozen copy."""
+
+    def __init__(self, accelerator: Accelerator, policy: Any, model: str) -> None:
+        """`policy` is prepared, or not yet; `model` is the folder of the weights that it began with."""
+        self._accelerator, self._policy = accelerator, accelerator.unwrap_model(policy)
+        has_additions = isinstance(self._policy, PeftModel)
+        self._copy = None if has_additions else load_frozen(model, accelerator.device)
+
+    @contextmanager
+    def network(self) -> Iterator[Any]:
+        """Within, it can be asked; nothing is learned from that."""
+        with torch.no_grad(), self._accelerator.autocast():  # it is not prepared
+            if self._copy is not None:
+                yield self._copy
+                return
+            was_training = self._policy.training
+            with self._policy.eval().disable_adapter():
+                yield self._policy
+            self._policy.train(was_training)
+
+
 def load_frozen(model: str, device: torch.device) -> Any:
-    """The weights in float32, whole and never to change: what a policy is held near to."""
+    """The weights in float32, whole and never to change."""
     with _whole():
         network: Any = AutoModelForImageTextToText.from_pretrained(model, dtype=torch.float32)
     return network.to(device).eval().requires_grad_(False)

@@ -16,7 +16,7 @@ from reelproof.training.curriculum import Curriculum
 from reelproof.training.groups import components, logged, teaches
 from reelproof.training.learner import Learner
 from reelproof.training.loop import Training, TrainSummary, Watch
-from reelproof.training.networks import load_frozen
+from reelproof.training.networks import Start
 from reelproof.training.preflight import SetupError
 from reelproof.training.rewards import Verifier, check_rewards
 from reelproof.training.rl_settings import RlConfig as RlConfig
@@ -91,8 +91,9 @@ class RolloutTraining(Training):
     def steps(self, done: int) -> Iterator[tuple[Mapping[str, float], int]]:
         """Each draws groups, rewards them and learns from those that teach something."""
         cfg, curriculum, shards = self.cfg, self.curriculum, self.shards
-        reference = load_frozen(self.path, self.trainer.accelerator.device) if cfg.grpo.kl else None
-        learner = Learner(cfg, self.trainer, self.sampler, reference, self.verifier)
+        trainer = self.trainer
+        start = Start(trainer.accelerator, trainer.network, self.path) if cfg.grpo.kl else None
+        learner = Learner(cfg, trainer, self.sampler, start, self.verifier)
         for step in count(done + 1):
             learner.publish(step - 1)
             groups = learner.collect(curriculum, shards, step)

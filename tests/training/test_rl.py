@@ -22,7 +22,7 @@ from reelproof.training.logprobs import (
     forbidden_tokens,
     whole_batch,
 )
-from reelproof.training.networks import LoraSettings, checkpoint_layers
+from reelproof.training.networks import LoraSettings, Start, checkpoint_layers, load_network
 from reelproof.training.rewards import RewardConfig
 from reelproof.training.rl import RlConfig, train_rl
 from reelproof.training.sampling import Ask, LocalSampler, Said, SamplingConfig
@@ -336,6 +336,21 @@ def test_low_rank_additions_are_trained_alone(model, dataset, tmp_path):
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert any("q_proj" in name for name in changed)
     assert not any("norm" in name or "embed" in name for name in changed)
+    assert lines(tmp_path)[0]["kl"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_what_a_policy_was_is_the_network_without_its_additions_and_no_copy(model, monkeypatch):
+    network = load_network(model, LoraSettings(rank=2, alpha=4), False)
+    with torch.no_grad():
+        for name, weight in network.named_parameters():
+            weight += 0.1 * ("lora_B" in name)
+    ids = {"input_ids": torch.tensor([[5, 6, 7]])}
+    plain = LocalSampler.load(model, PromptConfig()).network
+    monkeypatch.setattr("reelproof.training.networks.load_frozen", None)
+    with Start(Accelerator(cpu=True), network, model).network() as start:
+        assert torch.allclose(start(**ids).logits, plain(**ids).logits, atol=1e-5)
+    assert network.training
+    assert not torch.allclose(network(**ids).logits, plain(**ids).logits, atol=1e-3)
 
 
 def test_sampling_follows_its_seed(model, dataset):
