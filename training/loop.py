@@ -62,15 +62,15 @@ class TrainConfig(Settings):
     gradient_checkpointing: bool = False
     """Activations are computed again on the way back: less memory, more time."""
     attention: str | None = None
-    """The attention kernel, as transformers names it: `sdpa`, `flash_attention_2`, `kernels-community/…`; by
-    default the model's own."""
+    """The attention kernel, as transformers names it, such as `sdpa` or `flash_attention_2`; by default the
+    model's own."""
     precision: Literal["no", "bf16", "fp16"] = "no"
     """The mixed precision of all that is computed; `no` computes in float32."""
     log_every_steps: int = Field(default=1, ge=1)
     """Loss, speed and memory are logged this often."""
     trackers: tuple[str, ...] = ()
     """What is logged goes to RUN/metrics.jsonl and to these, as accelerate names them: `tensorboard` (in
-    RUN/tensorboard), `wandb`, `trackio`, `mlflow`, … Each has its own package and environment variables."""
+    RUN/tensorboard), `wandb`, `trackio` or `mlflow`. Each has its own package and environment variables."""
     checkpoint_every_steps: int = Field(default=100, ge=1)
     """A run that is killed goes on from the last of its checkpoints, which are this many steps apart."""
     test_rows: int = Field(default=0, ge=0)
