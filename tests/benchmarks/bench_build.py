@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.bench_footage import repeated
-from tests.benchmarks.rows import Rows, at_most, command_cpu_s, tree_rss_mb
+from tests.benchmarks.rows import Rows, at_most, command_use, tree_rss_mb
 from tests.films import Shot, make_film
 
 COMMAND = Path(sys.executable).with_name("reelproof")
@@ -83,4 +83,4 @@ def _build(folder: Path, count: int) -> dict[str, Any]:
 
 
 def _help_s() -> float:
-    return command_cpu_s([str(COMMAND), "--help"])
+    return command_use([str(COMMAND), "--help"]).cpu_s

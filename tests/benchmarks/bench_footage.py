@@ -39,7 +39,7 @@ from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.random_access import frames_at, frames_by_decord, frames_by_scanning
 from reelproof.stages.footage.scan import FootageConfig, scan_footage
 from reelproof.stages.footage.storyboard import StoryboardConfig, cut_scenes
-from tests.benchmarks.rows import LeftOut, Rows, at_least, at_most, command_cpu_s, ratio_of_medians, timed
+from tests.benchmarks.rows import LeftOut, Rows, at_least, at_most, command_use, ratio_of_medians, timed
 from tests.benchmarks.splice import TEST_SHOTS, SourceShot, score_cuts, shots_in, splice_film
 from tests.films import FOOTAGE
 
@@ -76,7 +76,7 @@ def bench_speed(folder: Path) -> Rows:
     for name, (path, exact, goal) in films.items():
         cfg = FootageConfig(exact=exact)
         ratio = ratio_of_medians(
-            lambda path=path: command_cpu_s([ffmpeg(), *f"-threads 1 -i {path} -f null -".split()]),
+            lambda path=path: command_use([ffmpeg(), *f"-threads 1 -i {path} -f null -".split()]).cpu_s,
             lambda path=path, cfg=cfg: timed(lambda: storyboard(path, cfg)).cpu_s,
             times=5,
         )

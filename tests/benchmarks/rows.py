@@ -58,14 +58,27 @@ def timed(call: Callable[[], object]) -> Timed:
     return Timed(time.process_time() - before, result)
 
 
-def command_cpu_s(command: Sequence[str]) -> float:
-    """User and system time of a command. Raises RuntimeError where it fails."""
+class Used(NamedTuple):
+    """What a command took."""
+
+    cpu_s: float
+    """User and system time, of what it started where it waited for that."""
+    peak_mb: float
+    """Resident, with all that it started, in MB of 10^6 bytes."""
+
+
+def command_use(command: Sequence[str]) -> Used:
+    """Run a command, and look at its memory ten times a second. Raises RuntimeError where it fails."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
+    ended, peak_mb = 0, 0.0
+    while not ended:
+        peak_mb = max(peak_mb, tree_rss_mb(process.pid))
+        time.sleep(0.1)
+        ended, status, usage = os.wait4(process.pid, os.WNOHANG)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
-    return usage.ru_utime + usage.ru_stime
+    return Used(usage.ru_utime + usage.ru_stime, peak_mb)
 
 
 def tree_rss_mb(pid: int) -> float:

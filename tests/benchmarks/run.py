@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.benchmarks.bench_ask import bench_ask
 from tests.benchmarks.bench_build import bench_build, bench_long_film
 from tests.benchmarks.bench_busy import bench_busy
+from tests.benchmarks.bench_clients import bench_clients
 from tests.benchmarks.bench_duplicates import bench_duplicates
 from tests.benchmarks.bench_footage import (
     bench_cuts,
@@ -48,6 +49,7 @@ BENCHES: tuple[Bench, ...] = (
     bench_long_film,
     bench_policy,
     bench_refilter,
+    bench_clients,
     bench_duplicates,
     bench_report,
     bench_new_check,

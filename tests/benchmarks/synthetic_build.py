@@ -14,10 +14,10 @@ from reelproof.pipeline.workplace import Workplace
 from reelproof.schemas.footage import Footage
 from reelproof.schemas.record import arrow_schema
 from reelproof.schemas.source import SourceFile, SourceIdentity
-from tests.benchmarks.synthetic_parts import synthetic_parts, write_part_file
+from tests.benchmarks.synthetic_parts import TRACES_PER_VIDEO, synthetic_parts, write_part_file
 
 
-def write_synthetic_build(folder: Path, traces: int) -> Workplace:
+def write_synthetic_build(folder: Path, traces: int, traces_per_video: int = TRACES_PER_VIDEO) -> Workplace:
     """So many traces in parts of the demo's shape. Its videos are empty files that lie in `folder/videos`."""
     store = Store(str(folder / "build"))
     store.claim()
@@ -26,7 +26,7 @@ def write_synthetic_build(folder: Path, traces: int) -> Workplace:
     recipe = recipe_for_sources(str(videos), ["probes.probes=[blind]"])
     steps = Workplace(store, recipe, Plan(), (), ()).dag.steps
     parts, sources = [], []
-    for number, tables in enumerate(synthetic_parts(traces)):
+    for number, tables in enumerate(synthetic_parts(traces, traces_per_video)):
         ids = pc.struct_field(tables[Footage.__name__]["video"].combine_chunks(), "video_id").to_pylist()
         own = [_source(videos, each) for each in ids]
         sources += own

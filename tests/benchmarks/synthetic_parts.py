@@ -19,7 +19,6 @@ ROLLOUTS = 4
 VIDEOS_PER_PART = 8
 TRACES_PER_VIDEO = 34
 """As in the demo, whose parts hold 8 videos as well."""
-TRACES_PER_PART = TRACES_PER_VIDEO * VIDEOS_PER_PART
 MEAN_THOUGHT_CHARACTERS = 700
 _TASKS = ("multiple_choice", "numerical", "ordering", "temporal_grounding", "boolean")
 
@@ -45,16 +44,16 @@ def write_part_file(store: Store, name: str, table: pa.Table) -> None:
         pq.write_table(table, file, compression="zstd", row_group_size=4096)
 
 
-def synthetic_parts(traces: int) -> Iterator[dict[str, pa.Table]]:
+def synthetic_parts(traces: int, traces_per_video: int = TRACES_PER_VIDEO) -> Iterator[dict[str, pa.Table]]:
     """Part by part: record -> its table."""
     rng = np.random.default_rng(0)
     letters = np.frombuffer(b"etaoinshrdlucmfwypvbgk", dtype=np.uint8)
     lengths = rng.integers(2, 10, 4000)
     words = [bytes(rng.choice(letters, size)) for size in lengths]
     corpus = np.frombuffer(b" ".join(words[i] for i in rng.zipf(1.3, 2_000_000) % len(words)), dtype=np.uint8)
-    starts = range(0, traces, TRACES_PER_PART)
-    for number, start in enumerate(starts):
-        yield _part_tables(number, min(TRACES_PER_PART, traces - start), corpus)
+    traces_per_part = traces_per_video * VIDEOS_PER_PART
+    for number, start in enumerate(range(0, traces, traces_per_part)):
+        yield _part_tables(number, min(traces_per_part, traces - start), corpus)
 
 
 def _part_tables(number: int, traces: int, corpus: np.ndarray) -> dict[str, pa.Table]:
