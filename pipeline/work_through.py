@@ -4,9 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 
+from reelproof.pipeline.cluster.asking_share import AskingShare, asking_workers
 from reelproof.pipeline.cluster.local_or_remote import open_cluster
 from reelproof.pipeline.cluster.same_code import refuse_strangers
 from reelproof.pipeline.cluster.schedule import StepFailed, run_todos, run_whole_tasks
+from reelproof.pipeline.commands.forecast import parts_at_servers
 from reelproof.pipeline.disk.files import absolute
 from reelproof.pipeline.errors import BrokenHere, BuildFailed, Damaged
 from reelproof.pipeline.parts.run_step import Receipt, ScannedAhead, StepBroken
@@ -30,14 +32,14 @@ def work_through(
     cluster, store = workplace.recipe.cluster, workplace.store
     failures: list[StepFailed] = []
     teachers = teachers_of(todos)
-    asks = any(step.slot == "TEACHER" for todo in todos for step in todo.steps)
     with (
-        open_cluster(cluster, gpus_a_server(teachers), asks) as client,
+        open_cluster(cluster, gpus_a_server(teachers), parts_at_servers(workplace.recipe, todos)) as client,
         show_progress(todos, console) as shown,
         watched_progress(store, client, todos, server_urls(teachers), shown.look, console.print) as progress,
     ):
         if cluster.scheduler is not None:
             refuse_strangers(client, store)
+            client.register_plugin(AskingShare(asking_workers(client)))
         for plugin in teacher_plugins(teachers):
             client.register_plugin(plugin)
         console.print(f"dashboard: {client.dashboard_link}")

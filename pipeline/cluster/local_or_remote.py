@@ -22,11 +22,11 @@ PARTS_A_GPU = 4
 
 
 @contextmanager
-def open_cluster(cfg: ClusterConfig, gpus_a_server: int = 0, asks: bool = False) -> Iterator[Client]:
+def open_cluster(cfg: ClusterConfig, gpus_a_server: int = 0, parts_at_servers: int = 0) -> Iterator[Client]:
     """A client of the cluster; a local one is started first and stopped afterwards.
 
-    Of a local one, as many workers as can have `gpus_a_server` GPUs each declare them; 0 for none. Where it
-    `asks` servers that run, one more worker does that and nothing else.
+    Of a local one, as many workers as can have `gpus_a_server` GPUs each declare them; 0 for none. One more
+    worker asks servers that run, for so many parts at once, and does nothing else; 0 where there are none.
     Raises UsageError where the scheduler does not answer, or this machine has too few GPUs.
     """
     with dask.config.set(
@@ -44,13 +44,13 @@ def open_cluster(cfg: ClusterConfig, gpus_a_server: int = 0, asks: bool = False)
             return
         with (
             _workers_import_nothing_from_here(),
-            _started(cfg, gpus_a_server, asks) as cluster,
+            _started(cfg, gpus_a_server, parts_at_servers) as cluster,
             Client(cluster) as client,
         ):
             yield client
 
 
-def _started(cfg: ClusterConfig, gpus_a_server: int, asks: bool) -> SpecCluster:
+def _started(cfg: ClusterConfig, gpus_a_server: int, parts_at_servers: int) -> SpecCluster:
     """A local cluster whose threads and processes inherit that they are not told of a Ctrl-C.
 
     A terminal sends it to all of them, and only the client should end, and end the others.
@@ -58,7 +58,7 @@ def _started(cfg: ClusterConfig, gpus_a_server: int, asks: bool) -> SpecCluster:
     resource_tracker.ensure_running()  # it would take the mask away where it starts with the first worker
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
     try:
-        return _local_cluster(cfg, gpus_a_server, asks)
+        return _local_cluster(cfg, gpus_a_server, parts_at_servers)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -97,14 +97,14 @@ def _connect(address: str) -> Client:
     return client
 
 
-def _local_cluster(cfg: ClusterConfig, gpus_a_server: int, asks: bool) -> SpecCluster:
+def _local_cluster(cfg: ClusterConfig, gpus_a_server: int, parts_at_servers: int) -> SpecCluster:
     servers = local_servers(cfg, gpus_a_server)
     count = max(cfg.workers or os.cpu_count() or 1, servers)
     gpus = [gpus_a_server] * servers + [0] * (count - servers)
     resources = [{"CPU": 1, "LIGHT": 1} | ({"GPU": each} if each else {}) for each in gpus]
     # What waits for a server is in a process of its own: a worker starts nothing while the first of its tasks
     # waits for a resource; and a server has one queue then, which is fair to all parts.
-    resources += [{"TEACHER": cfg.teacher_slots}] if asks else []
+    resources += [{"TEACHER": parts_at_servers}] if parts_at_servers else []
     # Certificates of this run alone: who else has an account here cannot hand our workers code to run.
     private = {"host": LOOPBACK, "protocol": "tls://", "security": Security.temporary()}
     return SpecCluster(

@@ -15,9 +15,9 @@ class ClusterConfig(Settings):
     gpus: int | None = Field(default=None, ge=0)
     """So many of this machine's GPUs are for servers that reelproof starts; by default all that are
     visible."""
-    teacher_slots: int = Field(default=8, ge=1)
-    """So many parts may be at servers at once, so that their queues do not run dry between them. One process
-    of this machine asks for all of them."""
+    teacher_slots: int | None = Field(default=None, ge=1)
+    """So many parts may be at servers at once; one process of this machine asks for all of them. By default
+    as many as want half as many requests again as the servers take at once, from 8 to 64."""
     parts_ahead: int = Field(default=3, ge=1)
     """So many parts are in the works for each slot of the cluster: it bounds memory and the scheduler's
     queue."""

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from reelproof.pipeline.accounts.accounting import StepUse
 from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.parts.step import Ask, Expected, PartStep, Step
-from reelproof.pipeline.parts.todo import Todo
+from reelproof.pipeline.parts.todo import Todo, teachers_of
 from reelproof.pipeline.progress.run_progress import RunProgress
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.teachers.kinds import teacher_price
 from reelproof.schemas.record import Record
 from reelproof.stages.questions.computed import USUAL
-from reelproof.stages.teachers.protocol import TeacherNeeds, TeacherPrice
+from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherNeeds, TeacherPrice
 
 TOKEN_SIDE_PX = 28
 """The side of the square of pixels that becomes one token, as in Qwen-VL."""
@@ -28,6 +28,12 @@ CLIPS_A_VIDEO = 1
 """Before any is known: a short film is one clip."""
 PARTS_AT_ONCE = 4
 """Before any is known."""
+
+
+_QUEUED = 1.5
+"""Servers are asked for so many times what they take at once: one answer is followed by the next."""
+_PARTS_AT_SERVERS = range(8, 65)
+"""So few or many, whatever that comes to: a part's questions are put one step after the other."""
 
 
 class StepForecast(Record):
@@ -110,6 +116,24 @@ def forecast(
     at_once = (before.tasks_at_once if before else 0) or PARTS_AT_ONCE
     seconds = sum(each.seconds or 0 for each in steps) / at_once if known else None
     return Forecast(steps=tuple(each for each in steps if each.calls), logged=logged, seconds=seconds)
+
+
+def parts_at_servers(recipe: Recipe, todos: Sequence[Todo]) -> int:
+    """How many parts may wait for servers at once: as the recipe says, or so many that no queue runs dry."""
+    waiting = [
+        Todo(todo.inputs, tuple(step for step in todo.steps if step.slot == "TEACHER")) for todo in todos
+    ]
+    asking = [each for each in waiting if each.steps]
+    if not asking:
+        return 0
+    if recipe.cluster.teacher_slots is not None:
+        return recipe.cluster.teacher_slots
+    servers = [each for each in teachers_of(asking) if isinstance(each, ServerTeacherConfig)]
+    taken = sum(each.concurrency * len(each.urls) for each in servers)
+    steps = forecast(recipe, asking, KnownQuestions({}, 0), None).steps
+    calls = max((each.calls for each in steps), default=1)
+    fill = math.ceil(_QUEUED * taken * len(asking) / calls)
+    return min(max(fill, _PARTS_AT_SERVERS.start), _PARTS_AT_SERVERS.stop - 1)
 
 
 def _step_forecast(

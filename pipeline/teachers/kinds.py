@@ -65,9 +65,9 @@ def open_teacher(cfg: TeacherConfig) -> Iterator[Teacher]:
 
                 yield SignalsTeacher()
             case ServerTeacherConfig():
-                from reelproof.pipeline.teachers.shared_client import shared_client
+                from reelproof.pipeline.teachers.shared_client import own_share, shared_client
 
-                yield stack.enter_context(shared_client(cfg))
+                yield stack.enter_context(shared_client(own_share(cfg)))
             case VllmTeacherConfig():
                 from reelproof.pipeline.teachers.shared_client import shared_client
                 from reelproof.pipeline.teachers.vllm_server import use_vllm_server

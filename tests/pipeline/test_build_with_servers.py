@@ -19,7 +19,7 @@ import pytest
 from reelproof.pipeline.build import build, check_teachers
 from reelproof.pipeline.commands.doctor import examine
 from reelproof.pipeline.commands.dry_run import forecast_of, tell_forecast
-from reelproof.pipeline.commands.forecast import TEXT_TOKENS, TOKEN_SIDE_PX
+from reelproof.pipeline.commands.forecast import TEXT_TOKENS, TOKEN_SIDE_PX, parts_at_servers
 from reelproof.pipeline.commands.status import build_status, print_status
 from reelproof.pipeline.commands.terminal import PlainConsole
 from reelproof.pipeline.dag import build_dag
@@ -199,6 +199,22 @@ def test_a_forecast_of_a_first_build_is_a_bound_from_the_recipe(recipe_of, tmp_p
     more = replace(workplace, recipe=recipe_of(cfg, 3, rollouts={"rollouts": 5, "max_rollouts": 20}))
     told = list(tell_forecast(forecast_of(more, more.todos())))
     assert f"to ask, traces: at most {VIDEOS * 3 * 20} completions" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "cluster", "parts"),
+    [(16, {}, 8), (128, {}, 12), (4096, {}, 64), (128, {"teacher_slots": 3}, 3)],
+)
+def test_so_many_parts_are_at_servers_that_half_as_many_requests_wait(
+    recipe_of, tmp_path, concurrency, cluster, parts
+):
+    """A part has one film of four questions, with four rollouts each."""
+    cfg = {"kind": "server", "model": "stub", "urls": ["http://127.0.0.1:9/v1"], "concurrency": concurrency}
+    recipe = recipe_of(cfg, rollouts={"rollouts": 4}, cluster=cluster)
+    store = Store(str(tmp_path / "out"))
+    workplace = ingest(store, recipe, list_sources(recipe.sources), Again(), lambda line: None).workplace
+    assert parts_at_servers(recipe, workplace.todos()) == parts
+    assert parts_at_servers(recipe, []) == 0
 
 
 @pytest.fixture

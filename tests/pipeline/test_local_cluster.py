@@ -77,7 +77,7 @@ def test_one_worker_asks_servers_and_does_nothing_else():
     """Nor do they look 50 times a second whether they are late, as Dask's do, for 5 % of a core each."""
     with (
         dask.config.set({"distributed.admin.tick.interval": "20ms"}),
-        open_cluster(ClusterConfig(workers=2, teacher_slots=5), asks=True) as client,
+        open_cluster(ClusterConfig(workers=2), parts_at_servers=5) as client,
     ):
         assert set(client.run(milliseconds_between_ticks).values()) == {1000}
         workers = client.scheduler_info()["workers"].values()
