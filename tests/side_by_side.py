@@ -8,6 +8,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 TOGETHER = {
     "ready": {  # workers of Dask that have loaded their libraries
+        "tests/pipeline/test_asking_share.py",
         "tests/pipeline/test_audit.py",
         "tests/pipeline/test_build.py",
         "tests/pipeline/test_build_survives.py",

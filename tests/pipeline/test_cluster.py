@@ -13,8 +13,6 @@ import pytest
 from distributed import Client
 
 from tests.pipeline.conftest import SMALL, reelproof_here
-from tests.server_builds import Worked, recipe_of_films
-from tests.stub_server import StubServer
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.real
@@ -77,16 +75,6 @@ def test_running_cluster_makes_the_same_dataset(films, built, address, tmp_path)
     out = os.path.relpath(tmp_path / "out")  # from here, where no worker works
     ran = reelproof_here("build", films, "--out", out, *SMALL, "--scheduler", address, "--json")
     assert ran.summary["dataset_sha256"] == json.loads((built / "run.json").read_text())["dataset_sha256"]
-
-
-def test_workers_share_what_a_server_is_asked_at_once(films, ready, tmp_path):
-    """Two of them ask; without their shares, twice as many requests would be in flight."""
-    with StubServer(latency_s=0.3) as server:
-        teacher = {"kind": "server", "model": "stub", "urls": [server.url], "concurrency": 6}
-        recipe = recipe_of_films(tmp_path, films, ready[1], teacher, rollouts={"rollouts": 8})
-        worked = Worked(recipe, tmp_path / "out")
-    assert worked.traces == 6 * 4 * 8
-    assert 3 < server.most_in_flight <= 6
 
 
 def test_teacher_that_needs_a_gpu_is_refused_where_no_worker_has_one(films, address, tmp_path):
