@@ -23,6 +23,22 @@ _MEANT = 3
 _WANTS_A_SECTION = frozenset(("model_type", "model_attributes_type", "dict_type"))
 
 
+class _EachNameOnce(yaml.SafeLoader):
+    """YAML's safe loader, for which a name stands once in a section: of two, the last would win unsaid."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """As the safe loader does. Raises ConstructorError for a second `policy:`, say."""
+        node = super().compose_mapping_node(anchor)
+        names = [name for name, _ in node.value if isinstance(name, yaml.ScalarNode)]
+        seen: set[str] = set()
+        for name in names:
+            if name.value in seen:
+                problem = f"`{name.value}` stands there twice; make one of both"
+                raise yaml.constructor.ConstructorError(None, None, problem, name.start_mark)
+            seen.add(name.value)
+        return node
+
+
 def parse_settings(model: type[M], settings: Mapping[str, Any], overrides: Sequence[str], where: str) -> M:
     """Settings as YAML gives them, with `section.field=value` overrides applied -> a model.
 
@@ -70,9 +86,10 @@ def parse_yaml(content: bytes, where: str) -> dict[str, Any]:
                 f"{where} is not as reelproof wrote it; if you changed it, take out its last line; "
                 "if you did not, it is damaged: build again with the recipe that you built from"
             )
-        settings = yaml.safe_load(text)
+        settings = yaml.load(text, _EachNameOnce)  # noqa: S506  # a safe loader of our own
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{where} is not YAML: {error}") from None
+        told = str(error).replace('in "<unicode string>", line', "in line")
+        raise UsageError(f"{where} is not YAML: {told}") from None
     if not isinstance(settings, dict):
         got = "nothing" if settings is None else f"a {type(settings).__name__}"
         raise UsageError(f"{where}: expected sections or fields, `name: value` a line, got {got}")
@@ -185,7 +202,7 @@ def _explain(error: Any, model: type[BaseModel]) -> str:
         return f"{field}: there is no such field{_may_be(error['loc'], model)}"
     if error["type"] == "missing":
         return f"{field}: missing{_meaning(error['loc'], model)}"
-    told = _USER.sub("//…@", error["msg"].removeprefix("Value error, "))
+    told = _USER.sub("//…@", error["msg"].removeprefix("Value error, ").replace("tuple", "list"))
     got = _kind(error["input"]) if error["type"] in _WANTS_A_SECTION else _shown(error["input"])
     return f"{field}: got {got}; {told}{_meaning(error['loc'], model)}"
 

@@ -13,6 +13,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 UNFINISHED, USAGE, INTERRUPTED = 1, 2, 130
 _OF_A_NAME = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError)
 """Errors of a path that was named, and not of the disk."""
+_OF_A_FILE = (FileExistsError, NotADirectoryError)
+"""Those of a file where a folder should be."""
 
 
 def tell_ending(error: BaseException) -> int | None:
@@ -37,7 +39,8 @@ def tell_ending(error: BaseException) -> int | None:
             )
         case OSError() if error.filename and error.strerror:
             code = USAGE if isinstance(error, _OF_A_NAME) else UNFINISHED
-            return _tell(f"{error.filename}: {error.strerror}", code)
+            remedy = "; a file is in the way: name a folder" if isinstance(error, _OF_A_FILE) else ""
+            return _tell(f"{error.filename}: {error.strerror}{remedy}", code)
         case ModuleNotFoundError() if told := told_missing(error):
             return _tell(told, USAGE)
     return None

@@ -228,7 +228,12 @@ def _video(row: Mapping[str, Any]) -> str:
         named = named.get("path", named.get("url"))
     if isinstance(named, int) and not isinstance(named, bool):
         named = str(named)
-    return _text({} if named is None else {"video": named}, "video")
+    if named is None:
+        raise ValueError(
+            f"`video` is missing among {', '.join(map(str, row))}; "
+            "sources.columns={video: …} names the one that holds the file"
+        )
+    return _text({"video": named}, "video")
 
 
 def _question(text: str, options: tuple[str, ...], answer: Any, task: str | None, kind: str) -> GivenQuestion:

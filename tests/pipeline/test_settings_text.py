@@ -7,7 +7,7 @@ from pydantic import Field
 
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.recipe import Recipe, recipe_of_build
-from reelproof.pipeline.settings_text import parse_settings, read_yaml
+from reelproof.pipeline.settings_text import parse_settings, parse_yaml, read_yaml
 from reelproof.schemas.answers.reading import AnswerForm
 from reelproof.schemas.settings import Settings
 from reelproof.training.evaluate import EvaluateConfig
@@ -161,3 +161,26 @@ def test_recipes_of_earlier_builds_are_read_where_what_went_was_as_it_is_now():
     other = written.replace("require_well_formed: true", "require_well_formed: false")
     with pytest.raises(UsageError, match=r"policy\.require_well_formed"):
         recipe_of_build(other.encode(), (), "recipe.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("name: a\npolicy: {preset: strict}\npolicy: {max_repetition: 0.2}\n", "`policy` stands there twice"),
+        ("name: a\nclips:\n  scales: []\n  scales: []\n", "`scales` stands there twice"),
+        ("name: [a\n", "in line 2, column 1"),
+    ],
+)
+def test_yaml_of_which_a_part_would_be_lost_is_refused_with_its_line(text, told):
+    with pytest.raises(UsageError, match=f"^mine.yaml is not YAML: (?s:.*){told}"):
+        parse_yaml(text.encode(), "mine.yaml")
+
+
+def test_yaml_may_name_what_it_takes_from_an_anchor_anew():
+    text = b"a: &a {x: 1, y: 2}\nb: &b {<<: *a, x: 3}\nc: {<<: *b, x: 4}\n"
+    assert parse_yaml(text, "mine.yaml")["c"] == {"x": 4, "y": 2}
+
+
+def test_a_list_is_called_one():
+    with pytest.raises(UsageError, match="teachers: got 'signals'; Input should be a valid list"):
+        parse_settings(Recipe, {"sources": {"videos": "films"}, "teachers": "signals"}, (), "mine.yaml")

@@ -300,6 +300,10 @@ BROKEN = {
     "not json": ("{", "not JSON"),
     "not an object": ("[1]", "got a list"),
     "no video": ('{"question": "Q?", "answer": "1"}', "`video` is missing"),
+    "video under another name": (
+        '{"film": "a.mp4", "question": "Who?"}',
+        "`video` is missing among film, ques",
+    ),
     "missing file": ('{"video": "nowhere.mp4"}', "no such file"),
     "a folder": ('{"video": "."}', "not a file"),
     "no answer": ('{"video": "a.mp4", "question": "Q?"}', "got only `question`"),
