@@ -183,6 +183,13 @@ def model_path(model: str) -> str:
     return str(inside) if (inside / "config.json").is_file() else model
 
 
+def trained_with(model: str) -> Mapping[str, Any]:
+    """The settings of the run that a model's folder is of; none where it is of no run."""
+    file = Path(model) / "run.json"
+    settings: Mapping[str, Any] = _setup_of(file).get("config", {}) if file.is_file() else {}
+    return settings
+
+
 def _refuse_used(folder: Path) -> None:
     """A new run begins in a new folder: checkpoints, logs and a model of others would be written over."""
     held = sorted({each.name for each in folder.iterdir()} - {_BEGUN}) if folder.is_dir() else []

@@ -15,7 +15,7 @@ from reelproof.schemas.openai_reply import choices_in, fault_in, tokens_in
 from reelproof.schemas.settings import Settings
 from reelproof.training.batches import PromptConfig, chat_prompt, limit_frames
 from reelproof.training.preflight import SetupError, load_processor
-from reelproof.training.runs import model_path
+from reelproof.training.runs import model_path, trained_with
 from reelproof.training.sampling import Ask, CutOff, LocalSampler, Said, Sampler, SamplingConfig
 
 REFUSALS = (400, 413, 422)
@@ -139,9 +139,18 @@ class ServerSampler:
 def open_sampler(
     model: str, backend: BackendConfig, prompt: PromptConfig, check: Callable[[Any], object]
 ) -> Sampler:
-    """The server's model of that name, or the one here, once `check` has looked at its processor."""
+    """The server's model of that name, or the one here, once `check` has looked at its processor.
+
+    Raises SetupError also for a run that was trained on other pictures than the prompt has.
+    """
     if backend.kind == "server":
         return ServerSampler(backend, model, prompt)
+    trained = trained_with(model).get("prompt", {}).get("frame_pairs", prompt.frame_pairs)
+    if trained != prompt.frame_pairs:
+        raise SetupError(
+            f"{model} was trained with prompt.frame_pairs={trained} and would see other pictures than those "
+            f"it learned from; set frame_pairs={trained} (of tts, prompt.frame_pairs)"
+        )
     check(load_processor(model_path(model), prompt.image_settings))
     return LocalSampler.load(model, prompt)
 

@@ -151,6 +151,11 @@ def test_every_command_runs(ready, tmp_path, monkeypatch, pairs):
     evaluate_model(
         rl, str(tmp_path / "r"), tmp_path / "e", EvaluateConfig(styles=["direct"], frame_pairs=pairs, **asked)
     )
+    other = EvaluateConfig(styles=["direct"], frame_pairs=not pairs, **asked)
+    with pytest.raises(
+        SetupError, match=f"was trained with prompt.frame_pairs={pairs} .* set frame_pairs={pairs}"
+    ):
+        evaluate_model(rl, str(tmp_path / "r"), tmp_path / "o", other)
     cfg = TtsConfig(strategies=["greedy", "majority"], samples=2, prompt=prompt, **asked)
     scale_test_time(rl, str(tmp_path / "r"), tmp_path / "t", cfg)
     assert (tmp_path / "e/evaluate.json").is_file()
