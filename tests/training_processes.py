@@ -9,7 +9,7 @@ from typing import Any
 
 import accelerate
 import yaml
-from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
+from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin, InitProcessGroupKwargs
 from torch.distributed import TCPStore
 
 from reelproof.training import dpo, loop, sft
@@ -58,6 +58,20 @@ def shard(work: Callable[..., None], *arguments: Any) -> None:
     work(*arguments)
 
 
+class Deep(accelerate.Accelerator):
+    """accelerate has DeepSpeed's processes on GPUs talk; told how, those on a CPU do as well."""
+
+    def __init__(self, **settings: Any) -> None:
+        gloo = InitProcessGroupKwargs(backend="gloo")
+        super().__init__(**{**settings, "kwargs_handlers": [*settings["kwargs_handlers"], gloo]})
+
+
+def deepen(work: Callable[..., None], *arguments: Any) -> None:
+    """Do the work with DeepSpeed."""
+    loop.Accelerator = Deep  # type: ignore[misc]
+    work(*arguments)
+
+
 def run_in_processes(
     count: int,
     log: Path,
@@ -84,3 +98,15 @@ def fsdp_environment() -> dict[str, str]:
     """What `accelerate launch` makes of the file that is shipped."""
     settings = yaml.safe_load((ROOT / "training/launch/fsdp.yaml").read_text())["fsdp_config"]
     return {name.upper(): str(value) for name, value in settings.items()} | {"ACCELERATE_USE_FSDP": "true"}
+
+
+def deepspeed_environment() -> dict[str, str]:
+    """The same of DeepSpeed's."""
+    settings = yaml.safe_load((ROOT / "training/launch/zero3.yaml").read_text())["deepspeed_config"]
+    named = {f"ACCELERATE_DEEPSPEED_{name.upper()}": str(value).lower() for name, value in settings.items()}
+    named["ACCELERATE_DEEPSPEED_ZERO3_INIT"] = named.pop("ACCELERATE_DEEPSPEED_ZERO3_INIT_FLAG")
+    return named | {
+        "ACCELERATE_USE_DEEPSPEED": "true",
+        "ACCELERATE_USE_CPU": "false",
+        "DS_ACCELERATOR": "cpu",
+    }

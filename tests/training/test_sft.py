@@ -15,7 +15,7 @@ import yaml
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker
-from accelerate.utils import is_bnb_available
+from accelerate.utils import is_bnb_available, is_deepspeed_available
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.distributed import checkpoint as distributed
 from transformers import AutoModelForImageTextToText, AutoProcessor
@@ -34,7 +34,15 @@ from reelproof.training.weights_only import weights_only
 from tests.forked import run_forked
 from tests.pipeline.conftest import reelproof_here
 from tests.tiny_training import sft_row, write_dataset, write_sft
-from tests.training_processes import fsdp_environment, run_in_processes, shard, train, train_and_be_killed
+from tests.training_processes import (
+    deepen,
+    deepspeed_environment,
+    fsdp_environment,
+    run_in_processes,
+    shard,
+    train,
+    train_and_be_killed,
+)
 
 CFG = SftConfig(
     steps=6,
@@ -397,6 +405,23 @@ def test_shared_out_weights_learn_as_one_does_and_go_on_in_another_number_of_pro
     weights = [AutoModelForImageTextToText.from_pretrained(run / "model") for run in (out, plain_run)]
     for name, weight in weights[0].state_dict().items():
         assert torch.allclose(weight, weights[1].state_dict()[name], atol=1e-4), name
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not is_deepspeed_available(), reason="DeepSpeed is not installed")
+def test_deepspeed_learns_as_one_process_does_and_goes_on_where_it_was_killed(
+    model, dataset, plain_run, tmp_path
+):
+    """ZeRO-3 in two processes, two forward passes a step."""
+    cfg = CFG.model_copy(update={"batch_rows": 1, "accumulate": 3, "trackers": ()})
+    out, more = tmp_path / "run", deepspeed_environment()
+    for work, code, steps in ((train_and_be_killed, -signal.SIGKILL, 3), (train, 0, 6)):
+        given = (work, dataset, model, out, cfg)
+        done = run_in_processes(2, tmp_path / "said", deepen, *given, more=more)
+        assert done.codes == [code] * 2, done.said
+        assert list(curve(out)) == list(range(1, steps + 1))
+    assert curve(out) == pytest.approx(curve(plain_run), rel=1e-4)
+    AutoModelForImageTextToText.from_pretrained(out / "model")
 
 
 def test_run_of_another_setup_is_not_gone_on_with(model, dataset, plain_run):
