@@ -68,7 +68,7 @@ def find_near_duplicates(
             clip = pl.coalesce("group", "clip_id").alias("clip")
             buckets.add(placed.select("place", "question_id", clip, "text", "proof", "view"), "clip")
         found = [
-            rows.select("place").hstack(duplicate_questions(rows.drop("place"), cfg))
+            rows.select("place").hstack(_by_themselves(duplicate_questions(rows.drop("place"), cfg)))
             for rows in buckets.each()
         ]
     repeated = pl.concat([_NOT_REPEATED, *found]).sort("place")
@@ -91,7 +91,9 @@ def _same_looking(store: Store, parts: Sequence[CurrentPart], cfg: DuplicateConf
         phashes.append(as_bits(frames["phash"]))
         clips.add(frames["clip_id"])
         videos.add(frames["video_id"])
-    return Alike(*duplicate_clips_and_videos(np.concatenate(phashes), clips.owned(), videos.owned(), cfg))
+    seen = np.concatenate(phashes)
+    del phashes  # the same again
+    return Alike(*duplicate_clips_and_videos(seen, clips.owned(), videos.owned(), cfg))
 
 
 class Owners:
@@ -104,15 +106,26 @@ class Owners:
 
     def add(self, ids: pl.Series) -> None:
         """One id a frame of a part; no other part has the same."""
-        distinct = ids.unique(maintain_order=True)
+        distinct = _by_itself(ids.unique(maintain_order=True))
         code = ids.replace_strict(distinct, range(self._count, self._count + len(distinct)))
         self._codes.append(code.cast(pl.UInt32).to_numpy())
         self._ids.append(distinct.rename("owner"))
         self._count += len(distinct)
 
     def owned(self) -> Owned:
-        """Which clip or video owns each of the frames so far."""
-        return Owned(np.concatenate(self._codes), pl.concat(self._ids))
+        """Which clip or video owns each of the frames so far. Nothing can be added any more."""
+        codes, ids = np.concatenate(self._codes), pl.concat(self._ids)
+        del self._codes, self._ids  # the same again
+        return Owned(codes, ids)
+
+
+def _by_themselves(texts: pl.DataFrame) -> pl.DataFrame:
+    return texts.select(_by_itself(each) for each in texts)
+
+
+def _by_itself(texts: pl.Series) -> pl.Series:
+    """The same, holding on to no texts that lay beside these in memory."""
+    return pl.Series(texts.name, texts.to_arrow(compat_level=pl.CompatLevel.oldest()))
 
 
 def _bucket_count(store: Store, parts: Sequence[CurrentPart], at_once: int) -> int:

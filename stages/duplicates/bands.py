@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -21,7 +22,10 @@ _MOST_ALIKE = 8
 _FEWEST_BLOCKS, _MOST_BLOCKS = 3, 5
 _WINDOW = 512
 """Of more hashes that agree in a band, each is compared with so many that follow it in order."""
-_AT_ONCE = 1 << 20
+_AT_ONCE = 1 << 16
+"""Hashes that a processor holds near by."""
+_MANY = 8
+"""One in so many."""
 
 
 class Band(NamedTuple):
@@ -67,29 +71,46 @@ def pairs_alike(hashes: Hashes, most_bits: int) -> Iterator[npt.NDArray[np.uint6
 
 def pairs_in_band(hashes: Hashes, band: Band, most_bits: int) -> Iterator[npt.NDArray[np.uint64]]:
     """Those pairs whose first blocks in common are this band's. Bands share nothing, and run in any order."""
-    arranged = _arranged(hashes, band)
-    arranged.sort()
+    arranged = _sorted(_arranged(hashes, band))
     differ = np.uint64(1) << np.uint64(64 - band.bits)
     for first in range(0, len(arranged), _AT_ONCE):
-        at = np.arange(first, min(first + _AT_ONCE, len(arranged)))
-        for offset in range(1, _WINDOW + 1):
-            at = at[: np.searchsorted(at, len(arranged) - offset)]
-            apart = arranged[at] ^ arranged[at + offset]
-            same = apart < differ
-            at, apart = at[same], apart[same]
-            if not len(at):
-                break
+        some = arranged[first : first + _AT_ONCE + _WINDOW]
+        for at, offset, apart in _neighbours(some, min(_AT_ONCE, len(some)), differ):
             near = np.flatnonzero(np.bitwise_count(apart) <= most_bits)
             near = near[_meets_here_first(_restored(apart[near], band), band)]
-            found = np.stack([arranged[at[near]], arranged[at[near] + offset]], axis=1)
+            found = np.stack([some[at[near]], some[at[near] + offset]], axis=1)
             yield np.sort(_restored(found, band), axis=1)
+
+
+def _neighbours(
+    some: Hashes, count: int, differ: np.uint64
+) -> Iterator[tuple[npt.NDArray[np.int64], int, Hashes]]:
+    """Of the first `count` of sorted hashes, those that agree with what follows them in all above `differ`.
+
+    Yields where they are, how far off what they agree with, and in which bits the two are apart. While many
+    agree, all are compared: reading one after the other is a third of the time of picking some.
+    """
+    at, picked = np.arange(count), False
+    for offset in range(1, min(_WINDOW, len(some) - 1) + 1):
+        at = at[: np.searchsorted(at, len(some) - offset)]
+        if picked:
+            apart = some[at] ^ some[at + offset]
+        else:
+            at = np.arange(min(count, len(some) - offset))
+            apart = some[: len(at)] ^ some[offset : offset + len(at)]
+        same = np.flatnonzero(apart < differ)
+        picked = picked or len(same) < len(at) // _MANY
+        at, apart = at[same], apart[same]
+        if not len(at):
+            return
+        yield at, offset, apart
 
 
 def which_are_near(hashes: Hashes, known: Hashes, most_bits: int) -> npt.NDArray[np.bool_]:
     """Which of some hashes differ from one of those known in at most `most_bits` bits. (N,), (M,) -> (N,)"""
     found = np.isin(hashes, known)
     for band in bands(most_bits, len(known)) if most_bits and len(known) else ():
-        among = np.sort(_arranged(known, band))
+        among = _sorted(_arranged(known, band))
         rest = np.flatnonzero(~found)
         for first in range(0, len(rest), _AT_ONCE):
             at = rest[first : first + _AT_ONCE]
@@ -110,12 +131,19 @@ def _near_in_band(asked: Hashes, among: Hashes, band: Band, most_bits: int) -> n
     return near
 
 
+def _sorted(hashes: Hashes) -> Hashes:
+    """As numpy would, in half the time."""
+    return pl.Series(hashes).sort().to_numpy()
+
+
 def _arranged(hashes: Hashes, band: Band) -> Hashes:
     """The same bits, the band's blocks first."""
     result, top = np.zeros_like(hashes), 64
     for low, width in _spans(band):
         top -= width
-        result |= _cut(hashes, low, width) << np.uint64(top)
+        moved = _cut(hashes, low, width)
+        moved <<= np.uint64(top)
+        result |= moved
     return result
 
 
@@ -124,7 +152,9 @@ def _restored(arranged: Hashes, band: Band) -> Hashes:
     result, top = np.zeros_like(arranged), 64
     for low, width in _spans(band):
         top -= width
-        result |= _cut(arranged, top, width) << np.uint64(low)
+        moved = _cut(arranged, top, width)
+        moved <<= np.uint64(low)
+        result |= moved
     return result
 
 
@@ -150,4 +180,6 @@ def _spans(band: Band) -> tuple[tuple[int, int], ...]:
 
 
 def _cut(hashes: Hashes, low: int, width: int) -> Hashes:
-    return (hashes >> np.uint64(low)) & np.uint64((1 << width) - 1)
+    cut = hashes >> np.uint64(low)
+    cut &= np.uint64((1 << width) - 1)
+    return cut

@@ -1,7 +1,7 @@
 """Perceptual hashes of frames -> which clips or videos show nearly the same.
 
-Frames are held as numbers: a million of them are 16 MB, whatever their clips are called. Looks are compared
-once, for clips and videos alike.
+Frames are held as numbers: a million of them are 20 MB, whatever their clips are called, and some 80 MB while
+they are compared. Looks are compared once, for clips and videos alike.
 """
 
 from collections.abc import Iterator
@@ -19,6 +19,8 @@ _FLAT_BITS = 6
 """A hash with fewer bits set, or fewer unset, is of a flat picture and tells nothing."""
 _AT_ONCE = 2_000_000
 """Rows (frame of one, owner of a frame like it) in memory."""
+_NO_LOOK = np.uint32(0xFFFFFFFF)
+"""The look of a frame that tells nothing."""
 
 
 class Owned(NamedTuple):
@@ -30,12 +32,14 @@ class Owned(NamedTuple):
 
 
 class Looks(NamedTuple):
-    """Distinct looks that tell something, and which are alike."""
+    """Distinct looks of frames, and which of them are alike."""
 
-    hashes: Hashes
-    """(L,) ascending."""
+    of_frame: npt.NDArray[np.uint32]
+    """(F,) which look each frame has; one that tells nothing has none."""
+    number: int
+    """Of distinct looks, L."""
     near: "Rows"
-    """Of each look those alike, itself among them."""
+    """Of each look the others that are alike."""
 
 
 class Rows(NamedTuple):
@@ -62,15 +66,27 @@ def tells_something(hashes: Hashes) -> npt.NDArray[np.bool_]:
 def compare_looks(hashes: Hashes, most_bits: int) -> Looks:
     """Frames' hashes, (F,) -> distinct looks that tell something, and which of them are alike."""
     distinct = np.unique(hashes[tells_something(hashes)])
-    found = [np.searchsorted(distinct, pairs) for pairs in pairs_alike(distinct, most_bits)]
-    itself = np.arange(len(distinct))
-    one = np.concatenate([itself, *(side for pairs in found for side in (pairs[:, 0], pairs[:, 1]))])
-    other = np.concatenate([itself, *(side for pairs in found for side in (pairs[:, 1], pairs[:, 0]))])
-    return Looks(distinct, _by_row(one, other, len(distinct)))
+    found = [np.zeros((0, 2), np.uint32)]
+    found += [
+        np.searchsorted(distinct, pairs).astype(np.uint32) for pairs in pairs_alike(distinct, most_bits)
+    ]
+    one, other = np.concatenate(found).T
+    near = _by_row(np.concatenate([one, other]), np.concatenate([other, one]), len(distinct))
+    return Looks(_looks_of(hashes, distinct), len(distinct), near)
+
+
+def _looks_of(hashes: Hashes, distinct: Hashes) -> npt.NDArray[np.uint32]:
+    """Where each hash is among the distinct ones."""
+    found = np.full(len(hashes), _NO_LOOK)
+    for first in range(0, len(hashes), _AT_ONCE):
+        some = hashes[first : first + _AT_ONCE]
+        told = tells_something(some)
+        found[first : first + _AT_ONCE][told] = np.searchsorted(distinct, some[told])
+    return found
 
 
 def same_looking(
-    hashes: Hashes, looks: Looks, whose: Owned, min_share: float, *, contained: bool, most_owners: int
+    looks: Looks, whose: Owned, min_share: float, *, contained: bool, most_owners: int
 ) -> pl.DataFrame:
     """Owners that show nearly the same, each with the smallest id of those it goes with.
 
@@ -79,9 +95,8 @@ def same_looking(
     count for nothing.
 
     Args:
-        hashes: (F,), one per frame.
-        looks: Of these frames.
-        whose: Owners of these frames.
+        looks: Of all frames.
+        whose: Owners of the same frames.
         min_share: See above.
         contained: See above.
         most_owners: See above.
@@ -89,11 +104,9 @@ def same_looking(
     Returns:
         Columns `owner` and `group`, one row for each owner that goes with another, by owner.
     """
-    told = np.flatnonzero(tells_something(hashes))
-    shown = np.unique(whose.owner[told].astype(np.uint64) << np.uint64(32)
-                      | np.searchsorted(looks.hashes, hashes[told]).astype(np.uint64))  # fmt: skip
-    owner, look = _unpacked(shown)
-    rare = np.bincount(look, minlength=len(looks.hashes))[look] <= most_owners
+    told = looks.of_frame != _NO_LOOK
+    owner, look = _unpacked(_distinct(_packed(whose.owner[told], looks.of_frame[told])))
+    rare = (np.bincount(look, minlength=looks.number) <= most_owners)[look]
     owner, look = owner[rare], look[rare]
     totals = np.bincount(owner, minlength=len(whose.ids))
     edges = [
@@ -108,10 +121,8 @@ def _matched(owner: Places, look: Places, looks: Looks) -> Iterator[tuple[Places
     `owner` is ascending. Rows are taken a bounded number at once, and counts of an owner that lies across
     two goes are added up.
     """
-    owners_of = _by_row(look, owner, len(looks.hashes))
-    held = np.diff(owners_of.starts)
-    rows_of_look = np.add.reduceat(held[looks.near.values], looks.near.starts[:-1]) if len(held) else held
-    upto = np.cumsum(rows_of_look[look])
+    owners_of = _by_row(look, owner, looks.number)
+    upto = np.cumsum(_owners_near(looks.near, np.diff(owners_of.starts))[look])
     first, open_pairs, open_counts = 0, np.zeros(0, np.uint64), np.zeros(0, np.int64)
     while first < len(owner):
         base = upto[first - 1] if first else 0
@@ -126,17 +137,26 @@ def _matched(owner: Places, look: Places, looks: Looks) -> Iterator[tuple[Places
         open_pairs, open_counts, first = open_pairs[done:], counts[done:], last
 
 
+def _owners_near(near: Rows, held: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """How many owners each look has together with those that are alike; `held` are its own. (L,) -> (L,)"""
+    some = np.flatnonzero(np.diff(near.starts))
+    reached = held.copy()
+    if len(some):
+        reached[some] += np.add.reduceat(held[near.values], near.starts[some])
+    return reached
+
+
 def _matched_by(
     owner: Places, look: Places, near: Rows, owners_of: Rows
 ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
     """Pairs of owners as one number each, and in how many of these frames they meet."""
     like, frame = _taken(near, look)
-    other, step = _taken(owners_of, like)
+    frame = np.concatenate([np.arange(len(look)), frame])
+    other, step = _taken(owners_of, np.concatenate([look, like]))
     frame = frame[step]
     elsewhere = other != owner[frame]
-    met = np.unique(frame[elsewhere].astype(np.uint64) << np.uint64(32) | other[elsewhere].astype(np.uint64))
-    frame, other = _unpacked(met)
-    both = owner[frame].astype(np.uint64) << np.uint64(32) | other.astype(np.uint64)
+    frame, other = _unpacked(_distinct(_packed(frame[elsewhere], other[elsewhere])))
+    both = _packed(owner[frame], other)
     return _added(both, np.ones(len(both), np.int64))
 
 
@@ -164,9 +184,9 @@ def components(edges: Places, ids: pl.Series, contained: bool) -> pl.DataFrame:
 
 def _by_row(row: Places, value: Places, count: int) -> Rows:
     """Values by the row that each belongs to, ascending. (N,), (N,) -> `count` rows"""
-    packed = np.sort(row.astype(np.uint64) << np.uint64(32) | value.astype(np.uint64))
-    starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=count))]).astype(np.int64)
-    return Rows((packed & np.uint64(0xFFFFFFFF)).astype(np.uint32), starts)
+    starts = np.zeros(count + 1, np.int64)
+    np.cumsum(np.bincount(row, minlength=count), out=starts[1:])
+    return Rows(_unpacked(_packed(row, value))[1], starts)
 
 
 def _taken(rows: Rows, which: Places) -> tuple[Places, Places]:
@@ -177,5 +197,20 @@ def _taken(rows: Rows, which: Places) -> tuple[Places, Places]:
     return rows.values[rows.starts[which][place] + within], place
 
 
-def _unpacked(packed: npt.NDArray[np.uint64]) -> tuple[Places, Places]:
-    return (packed >> np.uint64(32)).astype(np.int64), (packed & np.uint64(0xFFFFFFFF)).astype(np.int64)
+def _packed(high: Places, low: Places) -> npt.NDArray[np.uint64]:
+    """Pairs of numbers below 2^32 as one each, ascending."""
+    packed = high.astype(np.uint64)
+    packed <<= np.uint64(32)
+    packed |= low.astype(np.uint32, copy=False)
+    packed.sort()
+    return packed
+
+
+def _distinct(ascending: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    return ascending[np.append(True, ascending[1:] != ascending[:-1])] if len(ascending) else ascending
+
+
+def _unpacked(packed: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+    """What `_packed` packed."""
+    low = packed.astype(np.uint32)  # the lower half of each
+    return (packed >> np.uint64(32)).astype(np.uint32), low

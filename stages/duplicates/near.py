@@ -93,8 +93,8 @@ def duplicate_clips_and_videos(
     looks = compare_looks(phashes, cfg.frame_bits)
     most = cfg.most_owners
     return (
-        same_looking(phashes, looks, clips, cfg.clip_share, contained=False, most_owners=most),
-        same_looking(phashes, looks, videos, cfg.video_share, contained=True, most_owners=most),
+        same_looking(looks, clips, cfg.clip_share, contained=False, most_owners=most),
+        same_looking(looks, videos, cfg.video_share, contained=True, most_owners=most),
     )
 
 

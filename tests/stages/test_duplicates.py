@@ -234,7 +234,7 @@ def test_what_shows_the_same_is_what_a_plain_loop_finds(
     hashes = numbers([look for _, look in rows])
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("reelproof.stages.duplicates.frames._AT_ONCE", at_once)
-        found = same_looking(hashes, compare_looks(hashes, 6), whose, share, contained=contained,
+        found = same_looking(compare_looks(hashes, 6), whose, share, contained=contained,
                              most_owners=most_owners)  # fmt: skip
     assert dict(found.iter_rows()) == plainly_the_same(rows, share, contained, most_owners)
 
@@ -268,7 +268,7 @@ def test_a_crowd_that_looks_the_same_is_one_group_though_not_all_are_compared_wi
     monkeypatch.setattr("reelproof.stages.duplicates.bands._WINDOW", 20)
     hashes = numbers(near)
     assert sum(len(pairs) for pairs in pairs_alike(hashes, 6)) < len(near) * (len(near) - 1) // 2
-    found = same_looking(hashes, compare_looks(hashes, 6), Owned(np.arange(len(near)), ids), 0.6,
+    found = same_looking(compare_looks(hashes, 6), Owned(np.arange(len(near)), ids), 0.6,
                          contained=False, most_owners=64)  # fmt: skip
     assert found["owner"].to_list() == ids.to_list()
     assert set(found["group"]) == {"000"}
