@@ -179,10 +179,11 @@ def check_length(
         if length > longest:
             longest, sample = length, example.sample_id
     if longest + room > context:
+        more = f" and the answer may take {room} more" if room else ""
         raise SetupError(
-            f"row {sample} takes {longest} tokens and the answer may take {room} more, but the context of "
-            f"{model} holds {context}. Show fewer frames (prompt.max_frames; of `evaluate` max_frames or "
-            "frames.count), or choose a longer context"
+            f"row {sample} takes {longest} tokens{more}, but the context of {model} holds {context}. Show "
+            "fewer frames (prompt.max_frames; of `evaluate` max_frames or frames.count), or choose a longer "
+            "context"
         )
     return longest
 

@@ -22,6 +22,8 @@ _CITATIONS = re.compile(r"(\[[^\[\]]{1,40}\]|<t>[^<>]{1,20}</t>s?|\bFrame \d{1,3
 _ROWS = (SftSample, RejectedSample, RlSample, DpoSample)
 _NOT_SCORES = frozenset(name for each in _ROWS for name in each.model_fields) | {"config", "number"}
 _NOT_MEASURED = frozenset(("task", "question_id"))
+_GUARD = "failed"
+"""Nothing is told of a request without a reply: every other rule looks at that as well."""
 
 
 class Piece(NamedTuple):
@@ -263,8 +265,10 @@ def _reason(name: str, row: Mapping[str, Any], policy: PolicyConfig, rules: Sequ
 
 
 def _measured(rule: Rule) -> tuple[str, ...]:
-    """The measurements that a rule looks at, each once."""
-    return tuple(name for name in dict.fromkeys(rule.fires.meta.root_names()) if name not in _NOT_MEASURED)
+    """The measurements that a rule looks at, each once; whether there was a reply only where that is all."""
+    names = dict.fromkeys(rule.fires.meta.root_names())
+    told_elsewhere = _NOT_MEASURED if len(names) == 1 else _NOT_MEASURED | {_GUARD}
+    return tuple(name for name in names if name not in told_elsewhere)
 
 
 def _limit(rule: Rule, policy: PolicyConfig) -> str:

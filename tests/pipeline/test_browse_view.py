@@ -50,6 +50,13 @@ def test_scores_stand_beside_what_they_are_held_against():
     assert (scores["grounded_share"].share, scores["of_a_new_check"].value) == (0.25, "unknown")
 
 
+def test_that_a_request_failed_is_held_against_its_own_rule_alone():
+    """Every rule looks at it, and a page would list them all beside it."""
+    shown = show_row(ROW | {"failed": False}, PolicyConfig())
+    (failed,) = [each for group in shown.groups for each in group.scores if each.name == "failed"]
+    assert [each.rule for each in failed.thresholds] == ["request_failed"]
+
+
 def test_reasons_tell_what_was_measured_and_what_was_asked():
     told_by = {reason.name: reason.told for reason in show_row(ROW, PolicyConfig()).reasons}
     assert told_by["ungrounded"] == (

@@ -56,6 +56,7 @@ def test_dry_run_tells_and_does_nothing(tmp_path):
     lines = list(tell_published(told, dry_run=True))
     assert any(line.startswith("would send data/sft/train-00000.parquet") for line in lines)
     assert len(told.sent) == len(content(tmp_path / "build/dataset"))
+    assert not [line for line in lines if "0.0 MB" in line]  # small files have a size as well
 
 
 def test_hidden_files_and_strange_shards_stay_at_home(tmp_path):
