@@ -52,12 +52,17 @@ def open_container(path: str, live: Stream | None = None) -> InputContainer:
         if Path(path).exists() and is_cut_off(path):
             detail = f"the file ends before its index, nothing can be decoded ({short(error)})"
             raise UnusableVideoError(QuarantineKind.TRUNCATED, detail) from error
-        detail = f"not a video FFmpeg can open: {short(error)}"
+        why = "the file is empty (0 bytes)" if _is_empty(path) else short(error)
+        detail = f"not a video FFmpeg can open: {why}"
         raise UnusableVideoError(QuarantineKind.UNREADABLE, detail) from error
     if live is None and _INDIRECT_FORMATS & format_names(container):
         container.close()
         raise UnusableVideoError(QuarantineKind.UNREADABLE, f"a {container.format.name} file, not a video")
     return container
+
+
+def _is_empty(path: str) -> bool:
+    return Path(path).is_file() and not Path(path).stat().st_size
 
 
 def pick_stream(container: InputContainer) -> VideoStream:

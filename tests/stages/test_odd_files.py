@@ -223,3 +223,10 @@ def test_odd_file_keeps_every_second_or_says_why_not(odd, exact, tmp_path):
     if odd.size:
         assert (got.video.width, got.video.height) == odd.size
     assert bool(got.salvage) or not odd.tells
+
+
+def test_file_of_no_bytes_is_called_empty(tmp_path):
+    (tmp_path / "empty.mp4").touch()
+    got = scan(tmp_path / "empty.mp4", FootageConfig())
+    assert isinstance(got, Quarantine)
+    assert got.detail == "not a video FFmpeg can open: the file is empty (0 bytes)"
