@@ -79,23 +79,22 @@ def main() -> None:
         base = out / "base"
         once(base / "done", lambda: train_base(base))
         held_out = build_held_out(out, base)
-        for seed in args.seeds:
-            run_seed(Seed(out, seed, base, held_out))
+        seeds = [Seed(out, seed, base, held_out) for seed in args.seeds]
+        for name in FILTERS:  # each of all seeds, so that what is finished has as many as there are
+            for seed in seeds:
+                run_filter(seed, name)
     write_report(out, HERE)
 
 
-def run_seed(seed: Seed) -> None:
-    """Teacher, verifier, both builds, and an arm of each filter on each."""
+def run_filter(seed: Seed, name: str) -> None:
+    """Teacher, verifier and both builds where they are not there, and an arm of the filter on each."""
     folder, films = seed.folder, train_films(seed.number)
     once(folder / "teacher.json", lambda: train_teacher(load_model(seed.base), seed.teacher, seed.number))
     once(folder / "verifier.json", lambda: train_verifier(seed.verifier, seed.number)._asdict())
-    traces = {"": seed.build("build", films, seed.teacher), "_on": go_on(seed, films)}
-    for suffix, every in traces.items():
+    for suffix, every in (("", seed.build("build", films, seed.teacher)), ("_on", go_on(seed, films))):
         once(folder / f"questions{suffix}.json", partial(questions_told, every))
-    for name in FILTERS:
-        for suffix, every in traces.items():
-            rows = draw([each for each in every if ARMS[name](each)], PLAN.rows, seed.number)
-            seed.arm(f"{name}{suffix}", f"{name}{suffix}", rows, films)
+        rows = draw([each for each in every if ARMS[name](each)], PLAN.rows, seed.number)
+        seed.arm(f"{name}{suffix}", f"{name}{suffix}", rows, films)
 
 
 def go_on(seed: Seed, films: Sequence[Film]) -> list[Choice]:
@@ -129,14 +128,19 @@ def questions_told(every: Sequence[Choice]) -> dict[str, dict[str, int]]:
 
 
 def write_report(out: Path, card: Path) -> None:
-    """`asked_on.json` and `asked_on.md`, of the seeds that have every arm."""
-    seeds, unfinished = seeds_with(out, NAMES)
+    """`asked_on.json` and `asked_on.md`, of the seeds that have the first filter's arms, and others of them."""
+    seeds, unfinished = seeds_with(out, NAMES[:2])
     if not seeds:
         print("no seed is finished: no report")  # noqa: T201
         return
-    arms = {name: read_arm(out, name, seeds) for name in NAMES}
-    pairs = {f"{one} - {other}": gaps_of(arms[one], arms[other]) for one, other in PAIRS}
-    films = arms["sft_right"].scores["right"].shape[1]
+    having = {name: seeds_with(out, (name,), seeds)[0] for name in NAMES}
+    arms = {name: read_arm(out, name, mine) for name, mine in having.items() if mine}
+    pairs = {
+        f"{one} - {other}": gaps_of(arms[one], arms[other])
+        for one, other in PAIRS
+        if {one, other} <= {*arms} and {*having[one]} & {*having[other]}
+    }
+    films = arms[NAMES[0]].scores["right"].shape[1]
     questions = {suffix: _summed(out, seeds, suffix) for suffix in ("", "_on")}
     content = {
         "plan_sha256": sha256_of(SETTINGS),
@@ -146,7 +150,11 @@ def write_report(out: Path, card: Path) -> None:
         "films": films,
         "coverage_of_95": coverage(len(seeds), films, 2000, np.random.default_rng(0)),
         "arms": {
-            name: {"rows": arm.rows, **{each: mean_and_ends(arm.scores[each]) for each in MEASURES}}
+            name: {
+                "seeds": arm.seeds,
+                "rows": arm.rows,
+                **{each: mean_and_ends(arm.scores[each]) for each in MEASURES},
+            }
             for name, arm in arms.items()
         },
         "differences": pairs,

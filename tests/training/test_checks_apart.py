@@ -220,10 +220,12 @@ def test_what_asking_on_does_is_told_of_seeds_with_all_arms_and_of_no_developmen
             file = tmp_path / "out" / f"seed-{seed}" / f"questions{suffix}.json"
             file.write_text(json.dumps({"found": questions, **TOOK}))
     finished_seed(tmp_path / "out", 3, {"sft_right": (1.0, 0.0)})
+    (tmp_path / "out" / "seed-1" / "arm-sft_right_on.json").unlink()
     asked_on.write_report(tmp_path / "out", tmp_path)
     told = json.loads((tmp_path / "asked_on.json").read_text())
     assert (told["seeds"], told["unfinished_seeds"]) == ([0, 1, 2], [3])
     assert told["differences"]["sft_curated_on - sft_curated"]["right"]["value"] == 0.5
+    assert told["differences"]["sft_curated_on - sft_right_on"]["seeds"] == [0, 2]
     assert told["questions"]["_on"]["coin"]["completions"] == 27
     lines = (tmp_path / "asked_on.md").read_text().splitlines()
     (coins,) = [each for each in lines if each.startswith("| 8 rollouts") and "coin" in each]
