@@ -128,7 +128,7 @@ def questions_told(every: Sequence[Choice]) -> dict[str, dict[str, int]]:
 
 
 def write_report(out: Path, card: Path) -> None:
-    """`asked_on.json` and `asked_on.md`, of the seeds that have the first filter's arms, and others of them."""
+    """`asked_on.json` and `asked_on.md`, of the seeds that have the first filter's arms."""
     seeds, unfinished = seeds_with(out, NAMES[:2])
     if not seeds:
         print("no seed is finished: no report")  # noqa: T201
