@@ -26,7 +26,7 @@ from reelproof.schemas.answers.reading import read_answer
 from reelproof.schemas.answers.scores import strict_score
 from reelproof.schemas.settings import Settings
 from reelproof.training.batches import PromptConfig
-from reelproof.training.networks import LoraSettings, load_network, save_network
+from reelproof.training.networks import LoraSettings, check_kernels, load_network, save_network
 from reelproof.training.preflight import (
     FrameContract,
     SetupError,
@@ -131,6 +131,7 @@ class Training:
         self.model, self.path, self.cfg, self.answers = model, model_path(model), cfg, answers
         self.shards = open_shards(build_dir, cfg.shards)
         self.processor = load_processor(self.path, cfg.prompt.image_settings)
+        check_kernels(self.path, cfg.lora, cfg.attention)
         self.frames = self._check(self.shards, room)
         self.test: list[Example] = []
         if cfg.test_rows:

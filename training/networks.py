@@ -13,7 +13,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from pydantic import Field
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.fsdp import FSDPModule
-from transformers import AutoModelForImageTextToText, BitsAndBytesConfig
+from transformers import AutoConfig, AutoModelForImageTextToText, BitsAndBytesConfig
 from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 from transformers.modeling_layers import GradientCheckpointingLayer
 
@@ -41,13 +41,26 @@ class LoraSettings(Settings):
     """These layers have additions, as PEFT names them; `all-linear` is every linear one."""
 
 
+def check_kernels(model: str, lora: LoraSettings | None, attention: str | None) -> None:
+    """Raise SetupError for weights and attention in ways that are not to be had; no weights are loaded."""
+    if lora is not None and lora.base == "4bit" and not is_bnb_available():
+        raise SetupError(f"lora.base: 4bit needs bitsandbytes: {installing('qlora')}; or set it to bf16")
+    if attention is not None:
+        config = AutoConfig.from_pretrained(model)
+        try:
+            kind: Any = AutoModelForImageTextToText
+            with torch.device("meta"):
+                kind.from_config(config, attn_implementation=attention)
+        except (ImportError, ValueError) as error:
+            said = " ".join(str(error).split())
+            raise SetupError(f"attention: {attention} cannot be used ({said}); leave it out") from None
+
+
 def load_network(
     model: str, lora: LoraSettings | None, gradient_checkpointing: bool, attention: str | None = None
 ) -> Any:
-    """The weights, float32 where they are trained. Raises SetupError for kernels that are not to be had."""
+    """The weights, float32 where they are trained."""
     base = lora.base if lora is not None else "float32"
-    if base == "4bit" and not is_bnb_available():
-        raise SetupError(f"lora.base: 4bit needs bitsandbytes: {installing('qlora')}; or set it to bf16")
     given: dict[str, Any] = {
         "dtype": torch.float32 if base == "float32" else torch.bfloat16,
         "attn_implementation": attention,
@@ -60,13 +73,7 @@ def load_network(
             bnb_4bit_compute_dtype=torch.bfloat16,
         )
         given["device_map"] = PartialState().device
-    try:
-        network: Any = AutoModelForImageTextToText.from_pretrained(model, **given)
-    except (ImportError, ValueError) as error:
-        if attention is None:
-            raise
-        said = " ".join(str(error).split())
-        raise SetupError(f"attention: {attention} cannot be used ({said}); leave it out") from None
+    network: Any = AutoModelForImageTextToText.from_pretrained(model, **given)
     if lora is not None:
         modules = lora.target_modules
         network = get_peft_model(

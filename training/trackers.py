@@ -9,7 +9,8 @@ from typing import Any
 import psutil
 import torch
 from accelerate import Accelerator
-from accelerate.tracking import LOGGER_TYPE_TO_CLASS, filter_trackers
+from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
+from accelerate.utils import LoggerType
 
 from reelproof.training.preflight import SetupError
 
@@ -19,11 +20,11 @@ PROJECT = "reelproof"
 
 def check_trackers(names: Sequence[str]) -> None:
     """Raise SetupError for a tracker that accelerate does not know, or whose package is not installed."""
-    known = sorted(map(str, LOGGER_TYPE_TO_CLASS))
+    known, there = sorted(map(str, LOGGER_TYPE_TO_CLASS)), list(map(str, get_available_trackers()))
     for name in names:
         if name not in known:
             raise SetupError(f"trackers: accelerate knows no {name!r}; it knows {', '.join(known)}")
-        if not filter_trackers([name], logging_dir="."):
+        if name in LoggerType.list() and name not in there:  # others were registered by a program
             raise SetupError(
                 f"trackers: {name} is not installed in this Python; pip install {name.replace('_', '-')}, or "
                 "leave it out"

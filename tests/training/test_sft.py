@@ -245,6 +245,7 @@ def test_trackers_get_what_the_log_gets_and_the_settings(model, dataset, tmp_pat
 def test_trackers_that_are_not_there_are_refused_before_anything_is_written(
     name, told, model, dataset, tmp_path
 ):
+    AcceleratorState._reset_state(True)  # as in a process that trained nothing yet
     with pytest.raises(SetupError, match=f"trackers: {told}"):
         train_sft(dataset, model, tmp_path / "run", CFG.model_copy(update={"trackers": (name,)}))
     assert not (tmp_path / "run").exists()
@@ -373,10 +374,12 @@ def test_rows_are_not_packed_where_layers_carry_a_state_from_one_to_the_next(mod
         Trainer(Accelerator(cpu=True), network, OptimizerConfig(), 1, packed=True)
 
 
-def test_an_attention_kernel_is_chosen_and_one_that_is_not_there_is_named(model):
+def test_an_attention_kernel_is_chosen_and_one_that_is_not_there_is_named(model, dataset, tmp_path):
     assert load_network(model, None, False, "eager").config._attn_implementation == "eager"
+    cfg = CFG.model_copy(update={"attention": "flash_attention_2"})
     with pytest.raises(SetupError, match="attention: flash_attention_2 cannot be used"):
-        load_network(model, None, False, "flash_attention_2")
+        train_sft(dataset, model, tmp_path / "run", cfg)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.real
@@ -459,7 +462,8 @@ def test_what_lies_below_additions_may_take_less_room(
     lora = LoraSettings(rank=2, alpha=4, base=base)
     if base == "4bit" and not is_bnb_available():
         with pytest.raises(SetupError, match=r"lora\.base: 4bit needs bitsandbytes: `pip"):
-            load_network(model, lora, False)
+            train_sft(dataset, model, tmp_path / "run", CFG.model_copy(update={"lora": lora}))
+        assert not (tmp_path / "run").exists()
         return
     network = load_network(model, lora, False)
     below = network.get_base_model().model.language_model.layers[0].mlp.up_proj.base_layer.weight
