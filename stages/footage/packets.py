@@ -141,8 +141,9 @@ class LookAhead:
     def _fill(self, given: Read | None = None) -> None:
         """Read on until enough is known of what follows the one that is given away."""
         while len(self._waiting) < self._most and self._bytes < _AHEAD_BYTES:
-            known = [given, *self._waiting] if given else self._waiting
-            if known and self._reaches(known[0].packet, known[-1].packet):
+            first = given or next(iter(self._waiting), None)
+            last = self._waiting[-1] if self._waiting else given
+            if first and last and self._reaches(first.packet, last.packet):
                 return
             if not self._read_another():
                 return
