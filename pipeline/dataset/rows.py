@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from reelproof.pipeline.dataset.part_files import PartFiles, read_aligned, read_columns, read_metadata
 from reelproof.pipeline.dataset.prompt_rows import Places, lines_of_questions, lists, prompts_of
+from reelproof.pipeline.disk.sealed import open_parquet
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import Damaged
@@ -32,6 +33,8 @@ SAMPLES: dict[str, type[Record]] = {
 OF_QUESTIONS = ("rl", "dpo")
 """Configs whose rows are not one trace each: they have the scores that all rollouts of a question share."""
 
+READ_AT_ONCE = 1024
+"""Frames, shown or not, that are read together: 10 to 25 MB."""
 _TRACE_COLUMNS = ("trace_id", "question_id", "prompt_id", "model", "text", "thought", "answer")
 _SPEECH = arrow_schema(SftSample).field("speech").type
 QUOTES = frozenset(score_columns((QuoteScore,)))
@@ -216,9 +219,7 @@ def read_frames(store: Store, parts: Sequence[PartFiles], hashes: pa.Array, offs
     if not len(hashes):
         return Frames(offsets, np.zeros(0, dtype=np.int64), pa.array([], pa.binary()))
     stored = [each for part in parts for each in part.frames]
-    held = side_by_side(
-        store, lambda each: each.flat(read_columns(store, each.path, (each.hashes, each.jpegs))), stored
-    )
+    held = side_by_side(store, lambda each: _shown_of(store, each, hashes), stored)
     known = pa.concat_arrays([pc.struct_field(each, ["frame", "sha256"]) for each in held])
     jpegs = pa.concat_arrays([pc.struct_field(each, "jpeg") for each in held])
     places = _found(hashes, known, parts[0].questions, "frame")
@@ -228,6 +229,19 @@ def read_frames(store: Store, parts: Sequence[PartFiles], hashes: pa.Array, offs
             file = stored[np.searchsorted(ends, place, side="right")].path
             raise Damaged(store.url, file, f"frame {known[place]} does not match its sha256")
     return Frames(offsets, places, jpegs)
+
+
+def _shown_of(store: Store, stored: StoredFrames, hashes: pa.Array) -> pa.StructArray:
+    """A file's frames that are among the hashes, each once; of all others few are in memory at a time."""
+    missing, shown = hashes.unique(), []
+    with open_parquet(store, stored.path) as file:
+        filled = np.cumsum(stored.counts(file.metadata)) // READ_AT_ONCE
+        for groups in np.split(np.arange(len(filled)), np.flatnonzero(np.diff(filled)) + 1):
+            frames = stored.flat(file.read_row_groups(groups.tolist(), columns=[stored.hashes, stored.jpegs]))
+            places = pc.index_in(missing, pc.struct_field(frames, ["frame", "sha256"]))
+            shown.append(frames.take(places.drop_null().sort()))
+            missing = missing.filter(pc.is_null(places))
+        return pa.concat_arrays(shown)
 
 
 def _found(keys: pa.Array, among: pa.Array, file: str, what: str) -> Places:

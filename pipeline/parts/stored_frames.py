@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterator
 from typing import NamedTuple, Self
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -37,6 +39,13 @@ class StoredFrames(NamedTuple):
     def flat(self, table: pa.Table) -> pa.Array:
         """The frames of all rows, one after the other, with what was read of each."""
         return pc.list_flatten(table[self.column].combine_chunks())
+
+    def counts(self, metadata: pq.FileMetaData) -> npt.NDArray[np.int64]:
+        """How many frames each of the file's row groups holds."""
+        groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
+        columns = [[group.column(place) for place in range(group.num_columns)] for group in groups]
+        leaves = [leaf for group in columns for leaf in group if leaf.path_in_schema == self.hashes]
+        return np.array([leaf.num_values for leaf in leaves], dtype=np.int64)
 
     def found(self, file: pq.ParquetFile, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
         """sha256 and JPEG bytes of the wanted ones that the file holds, one row group at a time."""

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.dataset.replace import read_manifest
-from reelproof.pipeline.dataset.rows import SAMPLES, read_part
+from reelproof.pipeline.dataset.rows import SAMPLES, read_frames, read_part
 from reelproof.pipeline.dataset.shard_plan import part_runs
 from reelproof.pipeline.dataset.shards import ShardReceipt, ShardsConfig
 from reelproof.pipeline.disk.store import DiskFull, Store
@@ -395,6 +397,18 @@ def test_shards_suit_the_hubs_viewer(built):
     assert (
         jpeg.total_compressed_size < 0.8 * bytes_shown.bin.size().sum()
     )  # a frame of several rows is there once
+
+
+def test_of_a_parts_frames_those_that_are_shown_are_held(built, monkeypatch):
+    store, parts = built
+    stored = parts[0].frames[0]
+    every = pc.struct_field(stored.flat(store.read_table(stored.path)), ["frame", "sha256"])
+    wanted = pa.array([every[0].as_py(), every[len(every) - 1].as_py()])
+    monkeypatch.setattr("reelproof.pipeline.dataset.rows.READ_AT_ONCE", 1)
+    frames = read_frames(store, parts[:1], wanted, np.array([0, 2]))
+    assert len(frames.jpegs) == 2 < len(every)
+    shown = [frames.jpegs[place].as_py() for place in frames.places.tolist()]
+    assert [hashlib.sha256(each).hexdigest() for each in shown] == wanted.to_pylist()
 
 
 def test_object_store_gets_the_same_dataset(built, tmp_path):
