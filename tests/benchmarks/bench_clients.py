@@ -8,7 +8,7 @@ from tests.benchmarks.rows import Rows, Used, at_most, command_use
 from tests.benchmarks.synthetic_build import write_synthetic_build
 
 COMMAND = Path(sys.executable).with_name("reelproof")
-SIZES = (10_000, 100_000)
+SIZES = (10_000, 50_000)
 """Videos."""
 TRACES_PER_VIDEO = 10
 GOALS_S = {"status": 2.0, "--dry-run": 3.0, "the same again": 5.0}
@@ -39,9 +39,11 @@ def _used(folder: Path, videos: int) -> dict[str, Used]:
         refilter = ["refilter", store.url, "--set", "policy.probe_confidence=0.5"]
         build = ["build", f"{own}/videos", "--out", store.url, "--set", "probes.probes=[blind]"]
         command_use([str(COMMAND), *refilter])  # compacts; what follows finds blocks
-        return {
+        found = {
             "status": command_use([str(COMMAND), "status", store.url]),
             "--dry-run": command_use([str(COMMAND), *build, "--dry-run"]),
             "the same again": command_use([str(COMMAND), *build]),
             "refilter": command_use([str(COMMAND), *refilter, "--set", "policy.max_blind_pass_rate=0.45"]),
         }
+    print(videos, found, flush=True)
+    return found
