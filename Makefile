@@ -3,6 +3,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint constraints.txt
+# The extra `ocr` in two steps: in one, RapidOCR brings the desktop OpenCV over the headless one.
+OCR := onnxruntime pyclipper shapely
+RAPIDOCR := "rapidocr-onnxruntime>=1.4,<2"
 FOOTAGE := build/footage
 FILMS := build/films
 LOADERS := build/loaders
@@ -79,14 +82,15 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/.demo: .venv/bin/pip pyproject.toml constraints.txt
-	$(PIP) --editable ".[demo]"
+	$(PIP) --editable ".[demo]" $(OCR)
+	$(PIP) --no-deps $(RAPIDOCR)
 	touch $@
 
 .venv/.test: .venv/bin/pip pyproject.toml constraints.txt
 	$(PIP) torch
 	$(PIP) --editable ".[demo,server,train,card,embed,s3,publish,test]"
-	$(PIP) onnxruntime pyclipper shapely
-	$(PIP) --no-deps "rapidocr-onnxruntime>=1.4,<2"  # with them, it would bring the desktop OpenCV over the headless one
+	$(PIP) $(OCR)
+	$(PIP) --no-deps $(RAPIDOCR)
 	$(BIN)/pip --disable-pip-version-check uninstall --quiet --yes torchvision  # an index's is for CUDA: a CPU torch cannot load it
 	touch $@ .venv/.demo
 

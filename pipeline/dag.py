@@ -12,9 +12,10 @@ from reelproof.pipeline.steps.calibration import CALIBRATION, KNOWN_CLAIMS
 from reelproof.pipeline.steps.clip_quality import CLIP_QUALITY
 from reelproof.pipeline.steps.clip_sound import CLIP_SOUND
 from reelproof.pipeline.steps.dataset import CARD, CHECKSUMS, CROISSANT, SHARDS, STATISTICS
+from reelproof.pipeline.steps.edited import EDITED
 from reelproof.pipeline.steps.embedding import EMBEDDING, SEMANTIC_DUPLICATES
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE, STORYBOARDS
-from reelproof.pipeline.steps.questions import ASKED, EDITED, QUESTIONS
+from reelproof.pipeline.steps.questions import ASKED, QUESTIONS
 from reelproof.pipeline.steps.scores import REPEATS, SCORES
 from reelproof.pipeline.steps.speech import CLIP_SPEECH, SPEECH
 from reelproof.pipeline.steps.whole_set import CONTAMINATION, NEAR_DUPLICATES, POLICY, SPLITS
@@ -28,12 +29,12 @@ OVER_PARTS: tuple[PartStep, ...] = (
     CLIPS,
     CLIP_QUALITY,
     EMBEDDING,
+    EDITED,
     TEXT,
     SPEECH,
     CLIP_SPEECH,
     CLIP_SOUND,
     ASKED,
-    EDITED,
     QUESTIONS,
     TRACES,
     PROBES,

@@ -6,6 +6,8 @@ from reelproof.schemas.record import Record
 
 PLAIN = "plain"
 """What was done to a frame that is only encoded anew, as those beside it are that were edited."""
+WRITTEN = "written over: "
+"""Begins what was done to a frame over which words were written."""
 
 
 class EncodedFrame(Record):
@@ -25,3 +27,8 @@ class EditedQuestion(Record):
     """Of each frame that it shows, in order: what was done to it before it was encoded, or `plain`."""
     frames: tuple[EncodedFrame, ...]
     """The files of its frames that no question before it in the part shows."""
+
+    @property
+    def is_written_over(self) -> bool:
+        """Whether words were written over some of its frames."""
+        return any(each.startswith(WRITTEN) for each in self.edits)

@@ -8,11 +8,14 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import pytest
 from PIL import Image
+from rapidfuzz import fuzz
 
 from reelproof.schemas.edited import EditedQuestion
 from reelproof.schemas.footage import Clip, FrameRef
 from reelproof.stages.footage.edits import encode
+from reelproof.stages.written.protocol import Reader
 from tests.views import made_clip, made_frame
 
 PURE = {"red": (220, 30, 30), "yellow": (250, 220, 30), "green": (30, 180, 60), "blue": (40, 80, 230)}
@@ -184,7 +187,29 @@ def read_zoomed(asked: EditedQuestion, shown: Sequence[Seen]) -> str:
     return letter(asked, min(scores, key=scores.__getitem__)[0])
 
 
+def read_captioned(asked: EditedQuestion, shown: Sequence[Seen]) -> str:
+    """The frame on which OCR reads the words best."""
+    (said,) = re.findall(r'say "([^"]+)"', asked.question.text)
+    likeness = {}
+    for each in shown:
+        read = reader().read(each.picture.astype(np.uint8))
+        likeness[each.shown_s] = fuzz.partial_ratio(
+            said.replace(" ", ""), "".join(line.text for line in read)
+        )
+    return letter(asked, f"the frame at {max(likeness, key=likeness.__getitem__):.1f} s")
+
+
+@lru_cache(maxsize=1)
+def reader() -> Reader:
+    """It needs the extra `ocr`."""
+    pytest.importorskip("rapidocr_onnxruntime")
+    from reelproof.stages.written.rapid import RapidReader
+
+    return RapidReader()
+
+
 READERS = {
+    "captioned_frame": read_captioned,
     "mirrored_frame": read_mirrored,
     "turned_span": read_turned,
     "recoloured_span": read_recoloured,

@@ -24,11 +24,12 @@ from reelproof.stages.answers.known_pictures import SHOWN_BY, known_of_pictures
 from reelproof.stages.answers.known_words import Planted, known_of_speech, known_of_writing
 from reelproof.stages.answers.panel import Panel
 from reelproof.stages.footage.crops import Pictures
+from reelproof.stages.footage.edits import made_up_words
 from reelproof.stages.questions.computed import ComputedConfig, computed_questions
 from reelproof.stages.teachers.embedded.signals import SignalsTeacher
-from reelproof.stages.written.planted import made_up_words, plant_text
+from reelproof.stages.written.planted import plant_text
 from reelproof.stages.written.rapid import RapidReader
-from reelproof.stages.written.read import WrittenConfig, read_frames, read_picture
+from reelproof.stages.written.read import WrittenConfig, frames_to_read, read_frames, read_picture
 from tests.signals_on_footage import Part, scan
 
 OTHER_BOX = "other_text's_box"
@@ -59,7 +60,10 @@ def said_in(clips: Iterable[Clip], rng: random.Random) -> dict[str, list[SpeechL
 def measure(part: Part, claims: int, taught: int = 32, seed: int = 0) -> tuple[list[Told], list[Calibration]]:
     """So many true claims a subject, and as many false ones; `taught` others, of another seed, calibrate."""
     reader = RapidReader()
-    read = {each.sha256: each for each in read_frames(part.clips, part.jpegs, reader, WrittenConfig())}
+    read = {
+        each.sha256: each
+        for each in read_frames(frames_to_read(part.clips, WrittenConfig()), part.jpegs, reader)
+    }
     jpegs = ChainMap({}, part.jpegs)
     lines = said_in(part.clips, random.Random(0))
     panel = Panel((SignalsTeacher(),), reads_text=True)

@@ -29,6 +29,7 @@ WRAPPERS = {
     "stages.footage.sound",
     "stages.teachers.prompts",
     "stages.teachers.protocol",
+    "stages.written.protocol",
 }
 READS_ITS_KEY = {"stages.teachers.openai_server", "stages.speech.server_engine"}
 REGISTRIES = {"stages.checks.registry"}
@@ -70,6 +71,7 @@ HOMES = {
         "stages.footage",
         "stages.embedding.efficientnet",
         "stages.teachers.embedded.measure",
+        "stages.written.rapid",
         "pipeline.decoder.decoding",
     },
     "dask": {"pipeline"},

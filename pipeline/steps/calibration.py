@@ -14,6 +14,7 @@ from reelproof.pipeline.steps.asking import lines_of_clips
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.speech import CLIP_SPEECH
 from reelproof.pipeline.steps.written import TEXT
+from reelproof.pipeline.teachers.readers import open_reader
 from reelproof.pipeline.teachers.verifiers import VerifierConfig, models_of, reads_text
 from reelproof.schemas.answers.subjects import FRAMES_SHOW, Subject
 from reelproof.schemas.calibration import Calibration, KnownClaim, Step
@@ -29,9 +30,11 @@ from reelproof.stages.answers.known_pictures import SHOWN_BY, known_of_pictures
 from reelproof.stages.answers.known_words import Planted, known_of_speech, known_of_writing
 from reelproof.stages.answers.panel import Panel
 from reelproof.stages.footage.crops import Pictures
+from reelproof.stages.footage.edits import made_up_words
 from reelproof.stages.questions.computed import ComputedConfig, computed_questions
-from reelproof.stages.written.planted import made_up_words, plant_text
-from reelproof.stages.written.read import Reader, read_picture
+from reelproof.stages.written.planted import plant_text
+from reelproof.stages.written.protocol import Reader
+from reelproof.stages.written.read import read_picture
 
 _REPEATS = 32
 """So often a kind of computed question is drawn of each clip."""
@@ -66,19 +69,13 @@ def put_known_claims(
     frames = ChainMap[str, bytes]({}, run.frames(shown))  # type: ignore[arg-type]  # only the first is written
     read = {each.sha256: each for each in run.read("text", FrameText)} if "text" in run.above else {}
     with open_panel(run, verifier) as panel:
-        reader = _reader() if panel.reads_text else None
+        reader = open_reader() if panel.reads_text else None
         known = [
             *known_of_pictures(cut, asked, rng),
             *known_of_writing(plant_in(cut, frames, read, reader, cfg, rng), claims.box_unit, rng),
             *known_of_speech(cut, lines_of_clips(run), rng),
         ]
         yield from judge_known(drawn(known, cfg), panel, claims, frames)
-
-
-def _reader() -> Reader:
-    from reelproof.stages.written.rapid import RapidReader
-
-    return RapidReader()
 
 
 def plant_in(

@@ -19,9 +19,10 @@ from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.parts.whole import WholeRun, read_left
 from reelproof.pipeline.steps.answers import PROVENANCE, TRACES
 from reelproof.pipeline.steps.calibration import CALIBRATION
+from reelproof.pipeline.steps.edited import EDITED
 from reelproof.pipeline.steps.embedding import SEMANTIC_DUPLICATES
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
-from reelproof.pipeline.steps.questions import EDITED, QUESTIONS
+from reelproof.pipeline.steps.questions import QUESTIONS
 from reelproof.pipeline.steps.scores import REPEATS, SCORES
 from reelproof.pipeline.steps.speech import CLIP_SPEECH
 from reelproof.schemas.policy import PolicyConfig

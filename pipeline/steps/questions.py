@@ -6,6 +6,7 @@ from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.parts.step import Ask, Expected, PartStep
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.steps.asking import lines_of_clips, most_keyframes
+from reelproof.pipeline.steps.edited import EDITED
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.speech import CLIP_SPEECH
 from reelproof.pipeline.steps.written import TEXT
@@ -14,9 +15,8 @@ from reelproof.schemas.edited import EditedQuestion
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.question import Question, WrittenQuestion
 from reelproof.schemas.written import FrameText
-from reelproof.stages.questions import computed, edited, given, written
+from reelproof.stages.questions import computed, given, written
 from reelproof.stages.questions.computed import ComputedConfig, computed_questions
-from reelproof.stages.questions.edited import EditedConfig, edited_questions
 from reelproof.stages.questions.given import QuestionsConfig, given_questions
 from reelproof.stages.questions.written import AskedConfig, ask_questions, usable
 
@@ -61,25 +61,6 @@ ASKED = PartStep(
     asks=_asks,
     calls=_calls,
     varies=True,
-)
-
-
-def edit_frames(run: PartRun, cfg: EditedConfig) -> Iterator[EditedQuestion]:
-    """Questions about edited frames, with the files that they show."""
-    cut = list(run.read("clips", Clip))
-    frames = run.frames({frame.sha256 for clip in cut for frame in clip.timeline})
-    yield from edited_questions(cut, frames, cfg)
-
-
-EDITED = PartStep(
-    name="edited",
-    version=edited.VERSION,
-    run=edit_frames,
-    sections=("questions.edited",),
-    makes=EditedQuestion,
-    after=(FOOTAGE, CLIPS),
-    heavy=True,
-    rows_at_once=64,
 )
 
 

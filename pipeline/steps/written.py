@@ -1,23 +1,31 @@
 """Clips -> what is written in their frames: the step that reads, for one part."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.parts.step import PartStep
+from reelproof.pipeline.steps.edited import EDITED
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
-from reelproof.schemas.footage import Clip
+from reelproof.pipeline.teachers.readers import open_reader
+from reelproof.schemas.edited import EditedQuestion
+from reelproof.schemas.footage import Clip, FrameRef
 from reelproof.schemas.written import FrameText
 from reelproof.stages.written import read
 from reelproof.stages.written.read import WrittenConfig, frames_to_read, read_frames
 
 
 def read_text(run: PartRun, cfg: WrittenConfig) -> Iterator[FrameText]:
-    """Read each frame of the clips once."""
-    from reelproof.stages.written.rapid import RapidReader
+    """Read each frame of the clips once, and of the questions over whose frames words were written."""
+    wanted = frames_to_read(run.read("clips", Clip), cfg)
+    if EDITED.name in run.above:
+        wanted += _written_over(run.read(EDITED.name, EditedQuestion))
+    frames = run.frames({frame.sha256 for frame in wanted})
+    yield from read_frames(wanted, frames, open_reader())
 
-    cut = list(run.read("clips", Clip))
-    frames = run.frames({frame.sha256 for frame in frames_to_read(cut, cfg)})
-    yield from read_frames(cut, frames, RapidReader(), cfg)
+
+def _written_over(questions: Iterable[EditedQuestion]) -> list[FrameRef]:
+    shown = (each.frame for one in questions if one.is_written_over for each in one.question.frames)
+    return list({frame.sha256: frame for frame in shown}.values())
 
 
 TEXT = PartStep(
@@ -27,6 +35,7 @@ TEXT = PartStep(
     sections=("text",),
     makes=FrameText,
     after=(FOOTAGE, CLIPS),
+    also=(EDITED,),
     extra="ocr",
     heavy=True,
 )

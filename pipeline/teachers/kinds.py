@@ -35,6 +35,8 @@ class SignalsTeacherConfig(Settings):
     """The embedded teacher: classical vision, no download, no GPU."""
 
     kind: Literal["signals"] = "signals"
+    reads: bool = False
+    """It also speaks of what is written in frames, and judges such claims (extra `ocr`)."""
 
 
 TeacherConfig = Annotated[
@@ -61,9 +63,7 @@ def open_teacher(cfg: TeacherConfig) -> Iterator[Teacher]:
     with ExitStack() as stack:
         match cfg:
             case SignalsTeacherConfig():
-                from reelproof.stages.teachers.embedded.signals import SignalsTeacher
-
-                yield SignalsTeacher()
+                yield _signals(cfg)
             case ServerTeacherConfig():
                 from reelproof.pipeline.teachers.shared_client import own_share, shared_client
 
@@ -80,6 +80,22 @@ def open_teacher(cfg: TeacherConfig) -> Iterator[Teacher]:
                 from reelproof.stages.teachers.transformers_teacher import TransformersTeacher
 
                 yield TransformersTeacher(cfg, teacher_identity(cfg))
+
+
+def _signals(cfg: SignalsTeacherConfig) -> Teacher:
+    from reelproof.pipeline.teachers.readers import open_reader
+    from reelproof.stages.teachers.embedded.signals import SignalsTeacher
+
+    return SignalsTeacher(reader=open_reader() if cfg.reads else None)
+
+
+def _signals_identity(cfg: SignalsTeacherConfig) -> str:
+    from reelproof.stages.teachers.embedded.signals import SIGNALS, model_name
+    from reelproof.stages.written.protocol import rapid_name
+
+    if cfg.reads:
+        _check_packages("rapidocr_onnxruntime", extra="ocr")
+    return model_name(SIGNALS, rapid_name() if cfg.reads else None)
 
 
 def named_teacher(model: str, server: str | None = None) -> TeacherConfig:
@@ -125,9 +141,7 @@ def teacher_identity(cfg: TeacherConfig) -> str:
     """
     match cfg:
         case SignalsTeacherConfig():
-            from reelproof.stages.teachers.embedded.signals import SignalsTeacher
-
-            return SignalsTeacher().model
+            return _signals_identity(cfg)
         case ServerTeacherConfig():
             return cfg.identity
         case VllmTeacherConfig():
@@ -145,7 +159,7 @@ def check_teacher(cfg: TeacherConfig, needs: TeacherNeeds) -> str:
     """
     match cfg:
         case SignalsTeacherConfig():
-            pass
+            _signals_identity(cfg)
         case ServerTeacherConfig():
             _check_packages("openai", "aiohttp", extra="server")
             from reelproof.pipeline.teachers.server_check import check_server

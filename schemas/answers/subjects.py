@@ -21,6 +21,14 @@ _SCENE = re.compile(
 )
 
 
+_MOVES = re.compile(r"\b(?:motion|movements?|mov(?:es?|ing))\b", re.IGNORECASE)
+
+
+def is_motion(label: str) -> bool:
+    """Whether what a box is said to show takes two pictures to be seen."""
+    return _MOVES.search(label) is not None
+
+
 class Subject(StrEnum):
     """What a claim speaks of."""
 

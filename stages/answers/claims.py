@@ -11,7 +11,7 @@ from pydantic import Field
 from reelproof.schemas.answers.placed import BoxUnit, in_plain_words
 from reelproof.schemas.answers.quotes import ClaimedQuote, said_quotes
 from reelproof.schemas.answers.statements import Statement, cited_frames, cited_statements, timed
-from reelproof.schemas.answers.subjects import subject_of
+from reelproof.schemas.answers.subjects import is_motion, subject_of
 from reelproof.schemas.chat import ChatRequest, Sampling
 from reelproof.schemas.draws import hash32
 from reelproof.schemas.footage import FrameRef, Span
@@ -27,7 +27,7 @@ from reelproof.stages.footage.crops import Pictures
 from reelproof.stages.teachers.prompts import claim_messages
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 6
+VERSION = 7
 
 
 class ClaimConfig(Settings):
@@ -203,7 +203,7 @@ def _put_claims(
     elsewhere = [frames for shot, frames in clips.items() if shot.video_id == own.video_id and shot != own]
     around = Around(
         own=[each.sha256 for each in shown],
-        others=[each.sha256 for frames in elsewhere for each in frames],
+        others=[[each.sha256 for each in frames] for frames in elsewhere],
         least_bits=cfg.control_bits,
     )
     for trace in case.traces:
@@ -219,31 +219,44 @@ def _put_claims(
             if places is None:
                 yield put
                 continue
-            if read := judge_writing(statement, shown, case.texts, panel, cfg.box_unit, near_s):
-                frames = tuple(shown[place].sha256 for place in places)
-                yield put._replace(known=read, kind=ClaimKind.WRITING, frames=frames)
-                continue
             rng = random.Random(hash32(cfg.seed, statement.text, *places))  # noqa: S311 - draws that repeat
+            if read := judge_writing(statement, shown, case.texts, panel, cfg.box_unit, near_s):
+                put = put._replace(kind=ClaimKind.WRITING, known=read)
+                yield _with_frames(put, places, _read_controls(read, case, places, rng, cfg), shown)
+                continue
             kind = claim_kind(statement.cited, places)
             controls = list(control_frames(kind, places, shown, elsewhere, cfg.control_bits, rng))[
                 : cfg.controls
             ]
-            cited = [shown[place] for place in places]
-            yield _put(put._replace(kind=kind), cited, controls)
+            yield _put(put._replace(kind=kind), places, controls, shown)
 
 
-def _put(put: _Put, cited: Sequence[ShownFrame], controls: Sequence[Control]) -> _Put:
+def _read_controls(
+    read: Judged, case: Case, cited: Sequence[int], rng: random.Random, cfg: ClaimConfig
+) -> list[Control]:
+    """Frames that were read and do not show what is quoted; none where some do that are not cited."""
+    if read.beliefs[1] is None:
+        return []
+    shown = timed(case.question.frames)
+    found = control_frames(ClaimKind.WRITING, cited, shown, (), 1, rng)
+    were_read = (each for each in found if all(frame.sha256 in case.texts for frame in each.frames))
+    return list(itertools.islice(were_read, cfg.controls))
+
+
+def _put(put: _Put, places: Sequence[int], controls: Sequence[Control], shown: Sequence[ShownFrame]) -> _Put:
+    cited = [_about_claim(put.statement, [shown[place] for place in places])]
+    otherwise = [_about_claim(put.statement, each.frames) for each in controls]
+    matter = Matter((cited, otherwise), subject_of(put.statement.text))
+    return _with_frames(put._replace(matter=matter), places, controls, shown)
+
+
+def _with_frames(
+    put: _Put, places: Sequence[int], controls: Sequence[Control], shown: Sequence[ShownFrame]
+) -> _Put:
     return put._replace(
-        matter=Matter(
-            (
-                [_about_claim(put.statement, cited)],
-                [_about_claim(put.statement, each.frames) for each in controls],
-            ),
-            subject_of(put.statement.text),
-        ),
         control=controls[0].kind if controls else None,
-        frames=tuple(shown.sha256 for shown in cited),
-        control_frames=tuple(shown.sha256 for each in controls for shown in each.frames),
+        frames=tuple(shown[place].sha256 for place in places),
+        control_frames=tuple(frame.sha256 for each in controls for frame in each.frames),
     )
 
 
@@ -270,14 +283,21 @@ def _put_places(
     around: Around | None,
     cfg: ClaimConfig,
 ) -> tuple[PutPlace, ...]:
-    """What a claim boxes, each on the shown frame that stands for its time."""
+    """What a claim boxes, each on the shown frame that stands for its time; motion on the next one, too."""
     found: list[PutPlace] = []
     for thing in statement.things if shown else ():
         at = Span(start_s=thing.time_s or 0.0, end_s=thing.time_s or 0.0)
-        place = cited_frames([at], shown, cfg.frame_tolerance_s, 1)
-        frame = None if place is None else shown[place[0]].sha256
-        found += put_places(thing, frame, shown[0].sha256, pictures, cfg.box_unit, around)
+        place = cited_frames([at], shown, cfg.frame_tolerance_s, 1) or ()
+        count = 2 if is_motion(thing.label) and len(shown) > 1 else 1
+        frames = [shown[each].sha256 for first in place for each in _from(first, count, len(shown))]
+        found += put_places(thing, frames, shown[0].sha256, pictures, cfg.box_unit, around)
     return tuple(found[: cfg.places_per_claim])
+
+
+def _from(first: int, count: int, shown: int) -> range:
+    """So many places from one on; at the end, up to it."""
+    start = min(first, shown - count)
+    return range(start, start + count)
 
 
 def _about_claim(statement: Statement, shown: Sequence[Shown]) -> Messages:

@@ -2,7 +2,8 @@
 
 The first shows what the claim says is there. The others show what it must not be seen in: a thing that a
 verifier sees there as well may be anywhere, or it sees it without looking. As controls of whole frames, they
-look unlike the first; where none does, there is none.
+look unlike the first; where none does, there is none. Motion takes two frames to be seen: then each is the
+same part of both, and controls are those in which it changes less.
 """
 
 from collections import ChainMap
@@ -30,26 +31,27 @@ class PutPlace(NamedTuple):
     frame: str | None = None
     """sha256 of the frame that stands for its time."""
     fault: PlaceFault | None = None
-    own: Cutout | None = None
-    control: Cutout | None = None
+    own: tuple[Cutout, ...] = ()
+    """One of a thing, two of motion; none where it is not looked at."""
+    control: tuple[Cutout, ...] = ()
     """The same box of another frame."""
-    elsewhere: Cutout | None = None
+    elsewhere: tuple[Cutout, ...] = ()
     """Another box of the same frame."""
 
     @property
     def cutouts(self) -> tuple[Cutout, ...]:
         """All that the verifier sees of it."""
-        return tuple(each for each in (self.own, self.control, self.elsewhere) if each is not None)
+        return (*self.own, *self.control, *self.elsewhere)
 
     @property
     def matter(self) -> Matter:
         """What is asked of the box and of either control; nothing where the box is not looked at."""
-        if self.own is None:
+        if not self.own:
             return Matter()
         return Matter(tuple(map(self._asked_of, (self.own, self.control, self.elsewhere))))
 
-    def _asked_of(self, cutout: Cutout | None) -> list[Messages]:
-        return [] if cutout is None else [place_messages(self.place.label, cutout.sha256)]
+    def _asked_of(self, cutouts: Sequence[Cutout]) -> list[Messages]:
+        return [place_messages(self.place.label, [each.sha256 for each in cutouts])] if cutouts else []
 
     def claimed(self, judged: Judged) -> ClaimedPlace:
         """The place with what came of it."""
@@ -68,62 +70,99 @@ class Around(NamedTuple):
     """Where a control may come from, and when it can tell."""
 
     own: Sequence[str]
-    """sha256 of the frames that the question shows."""
-    others: Sequence[str]
+    """sha256 of the frames that the question shows, in order of time."""
+    others: Sequence[Sequence[str]]
     """Of frames of other clips of the video: where none of its own looks otherwise."""
     least_bits: int
     """How much a control must differ, in bits of perceptual hashes."""
 
+    def runs(self, frames: Sequence[str]) -> Iterator[list[tuple[str, ...]]]:
+        """As many consecutive frames as these, and none of these: of the own clip, then of all others."""
+        for source in ([self.own], self.others):
+            runs = [
+                tuple(clip[at : at + len(frames)])
+                for clip in source
+                for at in range(len(clip) - len(frames) + 1)
+            ]
+            yield [run for run in runs if not set(run) & set(frames)]
+
 
 def put_places(
-    thing: Boxed, frame: str | None, size_of: str, pictures: Pictures, unit: BoxUnit, around: Around | None
+    thing: Boxed,
+    frames: Sequence[str],
+    size_of: str,
+    pictures: Pictures,
+    unit: BoxUnit,
+    around: Around | None,
 ) -> Iterator[PutPlace]:
     """A boxed thing's places with what is looked at.
 
     Args:
         thing: What a thought boxes.
-        frame: sha256 of the shown frame that stands for its time.
+        frames: sha256 of the shown frame that stands for its time, if any does, and of motion of another one.
         size_of: sha256 of a frame that has the size in whose pixels boxes are written.
         pictures: All of these frames.
         unit: How corners above 1 are counted.
         around: Where controls come from; None for none.
     """
+    frame = frames[0] if frames else None
     height, width = pictures.image(frame or size_of).shape[:2]
     places = places_of(thing, width, height, unit)
+    taken = [each for each in places if each.flaw is None]
     for place in places:
         if place.flaw is not None or frame is None:
             yield PutPlace(place, frame, place.flaw)
             continue
         box = _as_box(place)
-        own = pictures.cut_out(frame, box)
-        put = PutPlace(place, frame, own=own)
-        if around is not None:
-            taken = [each for each in places if each.flaw is None]
-            put = put._replace(
-                control=_same_box(box, own, frame, pictures, around),
-                elsewhere=_another_box(box, own, frame, taken, pictures, around.least_bits),
-            )
-        yield put
+        put = PutPlace(place, frame, own=_cut_out(pictures, frames, box))
+        yield put if around is None else _controlled(put, box, frames, taken, pictures, around)
 
 
-def _same_box(box: Box, own: Cutout, frame: str, pictures: Pictures, around: Around) -> Cutout | None:
-    """That of the frame that looks most unlike there."""
-    for source in (around.own, around.others):
-        away = {each: _bits(own, pictures.looks(each, box)) for each in source if each != frame}
+def _controlled(
+    put: PutPlace,
+    box: Box,
+    frames: Sequence[str],
+    taken: Sequence[Place],
+    pictures: Pictures,
+    around: Around,
+) -> PutPlace:
+    """With the same box of the frames, and the box of the same frames beside all taken ones, that look most
+    unlike it.
+    """
+    own = [each.phash for each in put.own]
+
+    def most_unlike(parts: Iterable[_Part]) -> tuple[Cutout, ...]:
+        away = {
+            each: _unlike(own, [pictures.looks(sha256, each.box) for sha256 in each.frames]) for each in parts
+        }
         most = max(away, key=lambda each: away[each], default=None)
-        if most is not None and away[most] >= around.least_bits:
-            return pictures.cut_out(most, box)
-    return None
+        is_unlike = most is not None and away[most] >= around.least_bits
+        return _cut_out(pictures, most.frames, most.box) if most and is_unlike else ()
 
-
-def _another_box(
-    box: Box, own: Cutout, frame: str, taken: Sequence[Place], pictures: Pictures, least_bits: int
-) -> Cutout | None:
-    """That of the same size that looks most unlike, beside all that are taken."""
+    then = (most_unlike(_Part(run, box) for run in runs) for runs in around.runs(frames))
     free = [each for each in _moved(box) if not any(_shared(each, place) for place in taken)]
-    away = {each: _bits(own, pictures.looks(frame, each)) for each in free}
-    most = max(away, key=lambda each: away[each], default=None)
-    return pictures.cut_out(frame, most) if most is not None and away[most] >= least_bits else None
+    return put._replace(
+        control=next(filter(None, then), ()),
+        elsewhere=most_unlike(_Part(tuple(frames), each) for each in free),
+    )
+
+
+class _Part(NamedTuple):
+    frames: tuple[str, ...]
+    box: Box
+
+
+def _cut_out(pictures: Pictures, frames: Sequence[str], box: Box) -> tuple[Cutout, ...]:
+    return tuple(pictures.cut_out(each, box) for each in frames)
+
+
+def _unlike(own: Sequence[int], other: Sequence[int]) -> int:
+    """In bits of perceptual hashes: how far two parts look from each other; of parts of two frames each, how
+    much less the other changes from the first to the second.
+    """
+    if len(own) == 1:
+        return _bits(own[0], other[0])
+    return _bits(own[0], own[1]) - _bits(other[0], other[1])
 
 
 def _moved(box: Box) -> Iterator[Box]:
@@ -139,8 +178,8 @@ def _shared(box: Box, place: Place) -> bool:
     return box_iou(moved, place.box) > _MOST_SHARED
 
 
-def _bits(own: Cutout, looks: int) -> int:
-    return (own.phash ^ looks).bit_count()
+def _bits(one: int, other: int) -> int:
+    return (one ^ other).bit_count()
 
 
 def _as_box(place: Place) -> Box:

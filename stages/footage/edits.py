@@ -6,11 +6,13 @@ first encoding. So each picture is shrunk first, which leaves no trace of that g
 
 import hashlib
 import math
+import random
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from reelproof.schemas.edited import EncodedFrame
 from reelproof.schemas.footage import FrameRef
@@ -40,6 +42,14 @@ _CORNERS = {
 """Shape -> its outline around its middle, as shares of half its size."""
 SHAPES = tuple(_CORNERS)
 
+_CONSONANTS, _VOWELS = "bdfghkmnprstvw", "aeiou"
+_SYLLABLES = (2, 3)
+_LETTER_SHARE = (0.06, 0.12)
+"""Height of letters, as a share of the picture's; the size of captions and of what is readable on signs."""
+_LEAST_PX = 14
+_INKS = (("white", "black"), ("black", "white"), ("yellow", "black"), ("white", "navy"))
+"""Letters, and the plate or outline around them."""
+
 
 class Shape(NamedTuple):
     """Something small that is pasted over a picture."""
@@ -59,6 +69,15 @@ class Shape(NamedTuple):
     def name(self) -> str:
         """`red circle`"""
         return f"{self.colour} {self.kind}"
+
+
+class Worded(NamedTuple):
+    """A picture with words in it."""
+
+    picture: np.ndarray
+    """(H, W, 3) uint8 RGB"""
+    box: tuple[float, float, float, float]
+    """Left, top, right and bottom of the words, in pixels."""
 
 
 def shrunk(image: np.ndarray) -> np.ndarray:
@@ -113,6 +132,40 @@ def with_shapes(image: np.ndarray, shapes: Iterable[Shape]) -> np.ndarray:
         cv2.fillPoly(pasted, [outline], COLOURS[each.colour])
         cv2.polylines(pasted, [outline], isClosed=True, color=(0, 0, 0), thickness=1)
     return pasted
+
+
+def made_up_words(rng: random.Random) -> str:
+    """Two words that no film shows by chance: `Tomavi Kesudo`."""
+    return " ".join(_made_up_word(rng) for _ in range(2))
+
+
+def with_words(image: np.ndarray, words: str, rng: random.Random) -> Worded:
+    """Words written into a picture, somewhere, in a drawn size and colour. (H, W, 3) uint8 RGB"""
+    picture = Image.fromarray(image)
+    pen = ImageDraw.Draw(picture)
+    size = max(_LEAST_PX, rng.uniform(*_LETTER_SHARE) * picture.height)
+    box = pen.textbbox((0, 0), words, font=ImageFont.load_default(size))
+    while box[2] > picture.width * 0.96 and size > 8:
+        size *= 0.8
+        box = pen.textbbox((0, 0), words, font=ImageFont.load_default(size))
+    left = rng.uniform(0.02, max(0.02, 0.98 - box[2] / picture.width)) * picture.width
+    top = rng.uniform(0.02, max(0.02, 0.98 - box[3] / picture.height)) * picture.height
+    letters, around = rng.choice(_INKS)
+    where = pen.textbbox((left, top), words, font=ImageFont.load_default(size))
+    if rng.random() < 0.5:
+        margin = size / 5
+        plate = (where[0] - margin, where[1] - margin, where[2] + margin, where[3] + margin)
+        pen.rectangle(plate, fill=around)
+    outline = max(1, round(size / 12))
+    pen.text(
+        (left, top), words, letters, ImageFont.load_default(size), stroke_width=outline, stroke_fill=around
+    )
+    return Worded(np.asarray(picture), where)
+
+
+def _made_up_word(rng: random.Random) -> str:
+    syllables = (rng.choice(_CONSONANTS) + rng.choice(_VOWELS) for _ in range(rng.choice(_SYLLABLES)))
+    return "".join(syllables).capitalize()
 
 
 def enlarged(image: np.ndarray, box: Box) -> np.ndarray:

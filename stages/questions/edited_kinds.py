@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from reelproof.schemas.edited import WRITTEN
 from reelproof.schemas.question import Task
 from reelproof.schemas.trace import ClaimKind
 from reelproof.stages.footage.crops import Box
@@ -21,8 +22,10 @@ from reelproof.stages.footage.edits import (
     file_bytes,
     hue_turned,
     looks,
+    made_up_words,
     mirrored,
     upside_down,
+    with_words,
 )
 from reelproof.stages.questions.computed_frames import are_told_apart, spread
 from reelproof.stages.questions.edit_bench import Bench, EditDraft, EditMaker, Shot
@@ -136,6 +139,25 @@ def _zoomed_place(bench: Bench) -> EditDraft | None:
     return EditDraft(Task.MULTIPLE_CHOICE, text, letter, tuple(shots), options)
 
 
+def _captioned_frame(bench: Bench) -> EditDraft | None:
+    """Each option has words of its own, so that only reading tells which is meant."""
+    count = bench.cfg.options
+    if len(bench.frames) < count:
+        return None
+    places = bench.rng.sample(range(len(bench.frames)), count)
+    if not are_told_apart(bench.frames, places):
+        return None
+    words = [made_up_words(bench.rng) for _ in places]
+    options = [f"the frame at {bench.frames[place].time_s:.1f} s" for place in places]
+    letter, shown = lettered(options, 0, bench.rng)
+    shots = bench.plain()
+    for place, said in zip(places, words, strict=True):
+        picture = with_words(bench.pictures[place], said, bench.rng).picture
+        shots[place] = shots[place]._replace(picture=picture, edit=f"{WRITTEN}{said}")
+    text = f'Words were written over some of the frames. On which of them does it say "{words[0]}"?'
+    return EditDraft(Task.MULTIPLE_CHOICE, text, letter, tuple(shots), shown)
+
+
 def _are_even(parts: Sequence[np.ndarray], bench: Bench) -> bool:
     """Whether no two look alike, and none holds much more detail."""
     pairs = itertools.combinations(map(looks, parts), 2)
@@ -184,5 +206,8 @@ EDIT_MAKERS: Mapping[str, EditMaker] = {
         _marked_frames, "on how many frames the pasted mark has one form", (ClaimKind.MOMENT,)
     ),
     "zoomed_place": EditMaker(_zoomed_place, "which part of a frame is shown enlarged", (ClaimKind.MOMENT,)),
+    "captioned_frame": EditMaker(
+        _captioned_frame, "on which frame some words are written", (ClaimKind.WRITING,)
+    ),
 }
 """What is asked -> how it is made."""

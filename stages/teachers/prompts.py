@@ -118,6 +118,19 @@ PLACE = Prompt(
     ),
 )
 
+MOTION_PLACE = Prompt(
+    with_times="",
+    with_places="The same part of two frames of a video, cut out, in order of time:",
+    without_frames="",
+    request=(
+        "Claim: from the first to the second, this part shows {label}.\n"
+        "Do the pictures above bear this claim out? Judge by what they show and by nothing else. Answer yes, "
+        "no, or unknown where they cannot tell, in exactly this form:\n"
+        "<answer>yes</answer>"
+    ),
+)
+"""For what takes two pictures to be seen."""
+
 SUFFICIENCY = Prompt(
     with_times="",
     with_places="",
@@ -236,10 +249,14 @@ def claim_messages(claim_text: str, frames: Sequence[Shown]) -> tuple[Message, .
     return _one_turn(_intro(CLAIM, frames, 0.0, 0.0), frames, request)
 
 
-def place_messages(label: str, cutout_sha256: str) -> tuple[Message, ...]:
-    """Ask a verifier whether a part of a frame shows something: yes, no or unknown."""
-    intro, request = TextPart(text=PLACE.with_places), TextPart(text=PLACE.request.format(label=label))
-    return (Message(role="user", content=(intro, ImagePart(sha256=cutout_sha256), request)),)
+def place_messages(label: str, cutouts: Sequence[str]) -> tuple[Message, ...]:
+    """Ask a verifier whether a part of a frame shows something, or one of two frames motion: yes, no or
+    unknown. `cutouts`: sha256 of each part.
+    """
+    prompt = PLACE if len(cutouts) == 1 else MOTION_PLACE
+    intro, request = TextPart(text=prompt.with_places), TextPart(text=prompt.request.format(label=label))
+    content = (intro, *(ImagePart(sha256=each) for each in cutouts), request)
+    return (Message(role="user", content=content),)
 
 
 def sufficiency_messages(question: Question, observations: str) -> tuple[Message, ...]:

@@ -1,16 +1,18 @@
-"""Clips -> what is written in their frames, each read once; a frame that shows the same again is not."""
+"""Clips -> what is written in their frames, each read once; what is the same as before is not read again."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal, NamedTuple, Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import reduce
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from reelproof.schemas.footage import Clip, FrameRef
 from reelproof.schemas.settings import Settings
-from reelproof.schemas.written import FrameText, TextLine
+from reelproof.schemas.written import FrameText
 from reelproof.stages.footage.crops import Pictures
+from reelproof.stages.written.protocol import Reader, Written, text_lines
 
-VERSION = 2
+VERSION = 3
 
 _BLOCK_PX = 16
 _SAME_LEVELS = 6.0
@@ -25,59 +27,58 @@ class WrittenConfig(Settings):
     costs about three times as much."""
 
 
-class Written(NamedTuple):
-    """A line in a picture: its text, its box in pixels, and how sure its reader is."""
+class _Read(NamedTuple):
+    """A picture, and the lines in it."""
 
-    text: str
-    left: float
-    top: float
-    right: float
-    bottom: float
-    confidence: float
-
-
-class Reader(Protocol):
-    """Who reads: OCR."""
-
-    name: str
-    """`name@version`"""
-
-    def read(self, image: np.ndarray) -> list[Written]:
-        """The lines of a picture. (H, W, 3) uint8 RGB"""
-        ...
+    image: np.ndarray
+    lines: tuple[Written, ...]
 
 
 def read_frames(
-    clips: Iterable[Clip], frames: Mapping[str, bytes], reader: Reader, cfg: WrittenConfig
+    wanted: Iterable[FrameRef], frames: Mapping[str, bytes], reader: Reader
 ) -> Iterator[FrameText]:
-    """One record for each frame of the clips, a video's in order of time.
+    """One record for each frame, in order. `frames`: sha256 -> JPEG bytes.
 
-    A frame no block of which differs from the one before shows the same text: a slide is read once. `frames`:
-    sha256 -> JPEG bytes.
+    Only the part of a frame is read in which it differs from the one before: a slide is read once, and what
+    stays while something beside it changes is not read again.
     """
     pictures = Pictures(frames, held=2)
-    before: np.ndarray | None = None
-    lines: tuple[TextLine, ...] = ()
-    for frame in frames_to_read(clips, cfg):
+    before: _Read | None = None
+    for frame in wanted:
         image = pictures.image(frame.sha256)
-        if before is None or not _looks_same(before, image):
-            lines = tuple(_lines(reader.read(image), image))
-        before = image
-        yield _text_of(frame, lines, reader)
+        before = _Read(image, tuple(_lines(image, before, reader)))
+        yield _text_of(frame, before, reader)
 
 
 def read_picture(frame: FrameRef, image: np.ndarray, reader: Reader) -> FrameText:
     """What is written in one frame, whose picture this is. (H, W, 3) uint8 RGB"""
-    return _text_of(frame, tuple(_lines(reader.read(image), image)), reader)
+    return _text_of(frame, _Read(image, tuple(reader.read(image))), reader)
 
 
-def _text_of(frame: FrameRef, lines: Iterable[TextLine], reader: Reader) -> FrameText:
+def _lines(image: np.ndarray, before: _Read | None, reader: Reader) -> Iterator[Written]:
+    part = _Part(0, 0, image.shape[1], image.shape[0])
+    kept: list[Written] = []
+    if before is not None and before.image.shape == image.shape:
+        changed = _changed_part(before.image, image)
+        if changed is None:
+            yield from before.lines
+            return
+        part = _grown(changed, before.lines).within(image)
+        kept = [line for line in before.lines if not part.touches(line)]
+    yield from kept
+    for line in reader.read(np.ascontiguousarray(image[part.top : part.bottom, part.left : part.right])):
+        yield line.moved(part.left, part.top)
+
+
+def _text_of(frame: FrameRef, read: _Read, reader: Reader) -> FrameText:
     return FrameText(
         video_id=frame.video_id,
         sha256=frame.sha256,
         time_s=frame.time_s,
         reader=reader.name,
-        lines=tuple(line.model_copy(update={"time_s": frame.time_s}) for line in lines),
+        lines=tuple(
+            line.model_copy(update={"time_s": frame.time_s}) for line in text_lines(read.lines, read.image)
+        ),
     )
 
 
@@ -94,27 +95,48 @@ def frames_to_read(clips: Iterable[Clip], cfg: WrittenConfig) -> list[FrameRef]:
     ]
 
 
-def _lines(found: Iterable[Written], image: np.ndarray) -> Iterator[TextLine]:
-    height, width = image.shape[:2]
-    for each in sorted(found, key=lambda line: (line.top, line.left)):
-        if each.text.strip():
-            yield TextLine(
-                label=" ".join(each.text.split()),
-                time_s=None,
-                left=round(each.left / width, 4),
-                top=round(each.top / height, 4),
-                right=round(each.right / width, 4),
-                bottom=round(each.bottom / height, 4),
-                confidence=round(min(each.confidence, 1.0), 4),
-            )
+class _Part(NamedTuple):
+    """Of a picture, in pixels; half open."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    def touches(self, line: Written) -> bool:
+        """Whether a line lies in it, if only partly."""
+        beside = line.right < self.left or line.left > self.right
+        return not (beside or line.bottom < self.top or line.top > self.bottom)
+
+    def with_line(self, line: Written) -> "_Part":
+        """Large enough for a line as well, with a margin."""
+        return _Part(
+            min(self.left, int(line.left) - _BLOCK_PX),
+            min(self.top, int(line.top) - _BLOCK_PX),
+            max(self.right, int(line.right) + _BLOCK_PX),
+            max(self.bottom, int(line.bottom) + _BLOCK_PX),
+        )
+
+    def within(self, image: np.ndarray) -> "_Part":
+        """As much as lies in the picture."""
+        height, width = image.shape[:2]
+        return _Part(max(0, self.left), max(0, self.top), min(width, self.right), min(height, self.bottom))
 
 
-def _looks_same(one: np.ndarray, other: np.ndarray) -> bool:
-    if one.shape != other.shape:
-        return False
+def _grown(part: _Part, lines: Sequence[Written]) -> _Part:
+    """Until no line lies partly in it."""
+    grown = reduce(_Part.with_line, filter(part.touches, lines), part)
+    return part if grown == part else _grown(grown, lines)
+
+
+def _changed_part(one: np.ndarray, other: np.ndarray) -> _Part | None:
+    """What holds all blocks of a picture that changed, and one around them; None where none did."""
     away = np.abs(one.astype(np.int16) - other.astype(np.int16)).mean(axis=2)
-    rows, columns = (side // _BLOCK_PX * _BLOCK_PX for side in away.shape)
-    if not rows or not columns:
-        return bool(away.max() < _SAME_LEVELS)
-    blocks = away[:rows, :columns].reshape(rows // _BLOCK_PX, _BLOCK_PX, columns // _BLOCK_PX, _BLOCK_PX)
-    return bool(blocks.mean(axis=(1, 3)).max() < _SAME_LEVELS)
+    height, width = away.shape
+    filled = np.pad(away, ((0, -height % _BLOCK_PX), (0, -width % _BLOCK_PX)), mode="edge")
+    blocks = filled.reshape(filled.shape[0] // _BLOCK_PX, _BLOCK_PX, -1, _BLOCK_PX)
+    rows, columns = np.nonzero(blocks.mean(axis=(1, 3)) >= _SAME_LEVELS)
+    if not len(rows):
+        return None
+    corners = columns.min() - 1, rows.min() - 1, columns.max() + 2, rows.max() + 2
+    return _Part(*(int(corner) * _BLOCK_PX for corner in corners))

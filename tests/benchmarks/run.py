@@ -13,6 +13,7 @@ from tests.benchmarks.bench_build import bench_build, bench_long_film
 from tests.benchmarks.bench_busy import bench_busy
 from tests.benchmarks.bench_clients import bench_clients
 from tests.benchmarks.bench_duplicates import bench_duplicates
+from tests.benchmarks.bench_evidence import bench_evidence
 from tests.benchmarks.bench_footage import (
     bench_cuts,
     bench_frames_at,
@@ -45,6 +46,7 @@ BENCHES: tuple[Bench, ...] = (
     bench_workers,
     bench_memory,
     bench_one_film,
+    bench_evidence,
     bench_build,
     bench_long_film,
     bench_policy,

@@ -20,9 +20,10 @@ from reelproof.stages.answers.known_claims import CalibrationConfig, drawn, judg
 from reelproof.stages.answers.known_pictures import SHOWN_BY, known_of_pictures
 from reelproof.stages.answers.known_words import Planted, known_of_speech, known_of_writing
 from reelproof.stages.answers.panel import Panel
+from reelproof.stages.footage.edits import made_up_words
 from reelproof.stages.questions.computed import ComputedConfig, computed_questions
 from reelproof.stages.teachers.embedded import claims as embedded
-from reelproof.stages.written.planted import made_up_words, plant_text
+from reelproof.stages.written.planted import plant_text
 from tests.cases import completion, made_case
 from tests.stages.test_panel import DOG, EXIT, RED, Says, read_at
 from tests.views import made_clip

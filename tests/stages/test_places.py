@@ -17,6 +17,7 @@ from reelproof.stages.answers.places import Around, put_places
 from reelproof.stages.answers.provenance import claims_of_traces, place_verdict
 from reelproof.stages.checks.grounding import GroundingConfig, measure_grounding
 from reelproof.stages.footage.crops import Box, Pictures
+from reelproof.stages.teachers.embedded.signals import SignalsTeacher
 from tests.cases import completion, made_case
 
 WIDTH, HEIGHT = 320, 180
@@ -163,16 +164,16 @@ def test_a_box_among_others_that_look_the_same_has_no_control():
     frames = {"a": flat.getvalue(), "b": flat.getvalue()}
     around = Around(own=["a", "b"], others=[], least_bits=8)
     thing = Boxed("wall", ((40, 30, 120, 110),), 1.0, 0)
-    (put,) = put_places(thing, "a", "a", Pictures(frames), "pixels", around)
-    assert put.own is not None
-    assert put.control is put.elsewhere is None
+    (put,) = put_places(thing, ["a"], "a", Pictures(frames), "pixels", around)
+    assert len(put.own) == 1
+    assert put.control == put.elsewhere == ()
 
 
 def test_another_box_lies_beside_every_one_that_is_named():
     around = Around(own=HASHES, others=[], least_bits=1)
     halves = Boxed("ball", ((0, 0, 160, 180), (160, 0, 320, 180)), 1.0, 0)
-    for put in put_places(halves, HASHES[1], HASHES[1], PICTURES, "pixels", around):
-        assert put.elsewhere is None
+    for put in put_places(halves, [HASHES[1]], HASHES[1], PICTURES, "pixels", around):
+        assert put.elsewhere == ()
 
 
 def test_a_small_part_is_enlarged():
@@ -200,3 +201,44 @@ def test_a_box_holds_only_where_neither_control_does_as_well(belief, control, el
         belief=belief, control_belief=control, elsewhere_belief=elsewhere,
     )  # fmt: skip
     assert place_verdict(place, 0.5) == verdict
+
+
+class SeesMotion:
+    """Believes two parts that differ, where motion is claimed, and nothing else."""
+
+    model = "motion@1"
+
+    def complete(self, requests: list[ChatRequest], frames: Mapping[str, bytes]):
+        for request in requests:
+            images = [part for part in request.messages[0].content if isinstance(part, ImagePart)]
+            said = "unknown"
+            if len(images) == 2 and "from the first to the second" in request.messages[0].content[-1].text:
+                one, other = (np.asarray(Image.open(io.BytesIO(frames[each.sha256]))) for each in images)
+                said = "yes" if np.abs(one.astype(int) - other).mean() > 8 else "no"
+            yield Completion(request_id=request.request_id, model=self.model, text=said, finish_reason="stop")
+
+
+@pytest.mark.parametrize(
+    ("corners", "time_s", "verdict"),
+    [
+        (BALL, 0, ClaimVerdict.GROUNDED),
+        (BALL, 2, ClaimVerdict.UNGROUNDED),  # moved in time
+        ((200, 80, 280, 160), 0, ClaimVerdict.UNGROUNDED),  # moved in place
+    ],
+)
+@pytest.mark.parametrize("verifier", [SeesMotion(), SignalsTeacher()])
+def test_motion_in_a_box_is_judged_by_that_part_of_two_frames(corners, time_s, verdict, verifier):
+    """A ball is there from second 1 on; all else stays as it is."""
+    jpegs = [picture(ball, 1) for ball in (False, True, True, True)]
+    frames = {hashlib.sha256(each + bytes([place])).hexdigest(): each for place, each in enumerate(jpegs)}
+    case = asked(f"There is <obj>motion</obj>{box(*corners)}at<t>{time_s}.0</t>s.")
+    shown_at = tuple(
+        ShownFrame(frame=shown()[0].frame.model_copy(update={"sha256": sha256}), shown_s=float(at))
+        for at, sha256 in enumerate(frames)
+    )
+    case = case._replace(question=case.question.model_copy(update={"frames": shown_at}))
+    (claim,) = verify_claims([case], verifier, ClaimConfig(), frames)
+    (place,) = claim.places
+    assert place_verdict(place, 0.5) is verdict
+    if verdict is ClaimVerdict.GROUNDED:
+        assert (place.belief, place.control_belief, place.elsewhere_belief) == (1, 0, 0)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from reelproof.schemas.answers.evidence import said_places
 from reelproof.schemas.answers.scores import lenient_score, read_completion
 from reelproof.schemas.chat import ChatRequest, Message, Sampling, TextPart
 from reelproof.schemas.footage import Clip, ClipKind, CutKind, FrameRef, Scene
@@ -19,9 +20,11 @@ from reelproof.stages.answers.traces import AdaptiveRolloutConfig, ClipQuestion,
 from reelproof.stages.questions.computed import ComputedConfig, computed_questions
 from reelproof.stages.questions.computed_kinds import MAKERS
 from reelproof.stages.questions.computed_stretches import STRETCHES
+from reelproof.stages.teachers.embedded.measure import WHOLE, Look, Region, moving_part
 from reelproof.stages.teachers.embedded.read import read_request
 from reelproof.stages.teachers.embedded.signals import SignalsTeacher
 from reelproof.stages.teachers.prompts import claim_messages, rollout_messages
+from reelproof.stages.written.protocol import Written
 from tests.films import picture
 
 
@@ -333,3 +336,138 @@ def test_request_is_read_back_as_it_was_asked(text, options, task, times):
     assert [each.time_s for each in read.shown] == [
         None if time is None else pytest.approx(time, abs=0.051) for time in times
     ]
+
+
+class ReadsBySize:
+    """Reads off how light a picture is which words stand in it, in the middle: a reader of known pictures."""
+
+    name = "by-size@1"
+
+    def __init__(self, words: Mapping[int, str]) -> None:
+        self.words = words
+
+    def read(self, image: np.ndarray) -> list[Written]:
+        height, width = image.shape[:2]
+        words = self.words.get(round(float(image.mean())))
+        box = (width * 0.4, height * 0.4, width * 0.6, height * 0.5)
+        return [] if words is None else [Written(words, *box, 0.99)]
+
+
+def plain(level: int) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.full((72, 128, 3), level, np.uint8)).save(file, "JPEG", quality=95)
+    return file.getvalue()
+
+
+LEVELS = {60: "Tomavi Kesudo", 120: "Nubiro Fagehi", 180: "Wotu Nemapi"}
+WORDS = ReadsBySize(LEVELS)
+GREYS = dict(zip(("g0", "g1", "g2"), map(plain, LEVELS), strict=True))
+GREY_SHOWN = [
+    ShownFrame(
+        frame=FrameRef(sha256=sha256, video_id="grey", time_s=1.5 + at, width=128, height=72, phash="0" * 16),
+        shown_s=1.5 + at,
+    )
+    for at, sha256 in enumerate(GREYS)
+]
+
+
+def about_text(text: str, options: Sequence[str], teacher: SignalsTeacher) -> tuple[str, str]:
+    """The thought and the answer to a question about the three grey frames."""
+    question = Question(
+        question_id="q", clip_id="c", video_id="grey", source=QuestionSource.COMPUTED, kind="k",
+        task=Task.MULTIPLE_CHOICE, text=text, options=tuple(options), answer="A", frames=tuple(GREY_SHOWN),
+    )  # fmt: skip
+    messages = rollout_messages(CUTS.clip, question, GREY_SHOWN)
+    request = ChatRequest(model=teacher.model, messages=messages, sampling=Sampling(temperature=0))
+    (completion,) = teacher.complete([request], GREYS)
+    read = read_completion(completion.text)
+    return read.thought, read.answer
+
+
+TIMES = ("the frame at 3.5 s", "the frame at 1.5 s", "the frame at 2.5 s")
+
+
+@pytest.mark.parametrize(
+    ("asks", "options", "answer", "says"),
+    [
+        ('On which of them does it say "Nubiro Fagehi"?', TIMES, "C", '"Nubiro Fagehi"</obj><box>[0.40,0.40'),
+        ('On which of them does it say "Gone Away"?', TIMES, None, "guess"),
+        ("Which of these texts can be read first?", tuple(reversed(LEVELS.values())), "C", "<t>1.5</t>s"),
+        ("Which of these texts can be read first?", ("Tomavi Kesudo", "Gone Away"), None, "guess"),
+    ],
+)
+def test_who_reads_says_what_is_written_where_and_when(asks, options, answer, says):
+    thought, said = about_text(asks, options, SignalsTeacher(reader=WORDS))
+    assert says in thought
+    assert answer in (said, None)
+    without = about_text(asks, options, SignalsTeacher())
+    assert "guess" in without[0]
+    assert SignalsTeacher(reader=WORDS).model == f"{SignalsTeacher().model}+by-size@1"
+
+
+@pytest.mark.parametrize(
+    ("claim", "frame", "verdict"),
+    [
+        ('The text reads "Nubiro Fagehi" at [2.5 s].', 1, "yes"),
+        ('The text reads "Nubiro Fagehi" at [2.5 s].', 0, "no"),  # a control frame
+    ],
+)
+def test_what_is_said_to_be_written_is_read_again(claim, frame, verdict):
+    messages = claim_messages(claim, [GREY_SHOWN[frame]])
+    for reader, expected in ((WORDS, verdict), (None, "unknown")):
+        teacher = SignalsTeacher(reader=reader)
+        request = ChatRequest(model=teacher.model, messages=messages, sampling=Sampling(temperature=0))
+        (completion,) = teacher.complete([request], GREYS)
+        assert read_completion(completion.text).answer == expected
+
+
+def moved(*boxes: tuple[int, int, int, int]) -> list[Look]:
+    """Two looks between which these parts (left, top, right, bottom; in cells) change."""
+    luma = np.full((18, 32), 90, np.float32)
+    other = luma.copy()
+    for left, top, right, bottom in boxes:
+        other[top:bottom, left:right] += 60
+    return [Look(each, np.zeros((18, 32), np.int64)) for each in (luma, other)]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "region", "found"),
+    [
+        ([(8, 3, 16, 9)], WHOLE, Region(8 / 32, 3 / 18, 16 / 32, 9 / 18)),
+        ([(0, 0, 32, 18)], WHOLE, None),  # all of it moves
+        ([(8, 3, 9, 4)], WHOLE, None),  # a speck
+        ([(0, 0, 8, 6), (24, 12, 32, 18)], WHOLE, Region(0, 0, 8 / 32, 6 / 18)),  # two parts: the first
+        ([(8, 3, 16, 9)], Region(0.6, 0.0, 1.0, 1.0), None),  # outside what is looked at
+        ([], WHOLE, None),
+    ],
+)
+def test_where_most_of_the_motion_is_is_told_where_it_is_in_one_place(boxes, region, found):
+    one, other = moved(*boxes)
+    assert moving_part(one, other, region) == found
+
+
+def test_the_box_of_motion_holds_what_moved():
+    """A disc that moves over a plain that stays: the thought boxes it, and a cut is no motion."""
+    (asked,) = questions([LIVELY], "motion_half")
+    jpegs, shown = {}, []
+    for at, x in enumerate((40, 42, 44, 46, 48, 50, 90, 130, 170, 210)):
+        image = np.full((144, 256, 3), 90, np.uint8)
+        rows, columns = np.mgrid[:144, :256]
+        image[(rows - 72) ** 2 + (columns - x) ** 2 < 30**2] = 230
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, "JPEG", quality=90)
+        jpegs[f"d{at}"] = file.getvalue()
+        frame = LIVELY.clip.timeline[at].model_copy(update={"sha256": f"d{at}"})
+        shown.append(ShownFrame(frame=frame, shown_s=frame.time_s))
+    question = asked.question.model_copy(update={"frames": tuple(shown)})
+    teacher = SignalsTeacher()
+    messages = rollout_messages(asked.clip, question, shown)
+    request = ChatRequest(model=teacher.model, messages=messages, sampling=Sampling(temperature=0))
+    (completion,) = teacher.complete([request], jpegs)
+    ((place,),) = said_places(read_completion(completion.text).thought, 256, 144, "pixels")
+    assert place.label == "motion"
+    first = next(at for at, each in enumerate(shown) if each.shown_s == place.time_s)
+    xs = [40, 42, 44, 46, 48, 50, 90, 130, 170, 210][first : first + 2]
+    assert place.left * 256 <= max(xs) + 10
+    assert place.right * 256 >= min(xs) - 10
+    assert place.top < 0.5 < place.bottom

@@ -11,7 +11,8 @@ from reelproof.schemas.question import Task
 from reelproof.schemas.written import FrameText, TextLine
 from reelproof.stages.checks.clip_text import ClipTextConfig, measure_clip_text
 from reelproof.stages.questions.computed import ComputedConfig, computed_questions
-from reelproof.stages.written.read import Written, WrittenConfig, frames_to_read, read_frames
+from reelproof.stages.written.protocol import Written
+from reelproof.stages.written.read import WrittenConfig, frames_to_read, read_frames
 from tests.cases import completion, made_case
 from tests.views import made_clip
 
@@ -52,17 +53,62 @@ def clip_of(pictures: list[bytes]):
 
 
 def test_frames_are_read_once_and_not_again_where_nothing_changed():
-    pictures = [jpeg("Hello", 1), jpeg("Hello", 2), jpeg("Hellp", 3), jpeg("Hellp", 4)]
+    pictures = [jpeg("Hello", 1), jpeg("Hello", 2), scenery(3), jpeg("Hello", 4)]
     clip = clip_of(pictures)
     frames = {hashlib.sha256(each).hexdigest(): each for each in pictures}
     reader = Counting()
-    read = list(read_frames([clip, clip], frames, reader, WrittenConfig(frames="shown")))
-    assert (len(read), reader.asked) == (4, 2)
+    wanted = frames_to_read([clip, clip], WrittenConfig(frames="shown"))
+    read = list(read_frames(wanted, frames, reader))
+    assert (len(read), reader.asked) == (4, 3)
     assert [each.time_s for each in read] == [0, 1, 2, 3]
     assert [[line.label for line in each.lines] for each in read] == [["high up", "?", "low"]] * 4
     assert [line.time_s for line in read[1].lines] == [1, 1, 1]
     assert (read[0].lines[0].right, read[0].lines[0].bottom) == (0.5, 0.25)
     assert [each.time_s for each in frames_to_read([clip], WrittenConfig())] == [0, 1]
+
+
+def scenery(seed: int) -> bytes:
+    """A picture that is nowhere like the others."""
+    coarse = np.random.default_rng(seed).integers(0, 200, (10, 30, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(coarse).resize((480, 160)).save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+def test_only_what_changed_is_read_again():
+    """Of two lines the lower one changes: the upper one is not looked at."""
+    pytest.importorskip("rapidocr_onnxruntime")
+    from reelproof.stages.written.rapid import RapidReader  # it needs the extra `ocr`
+
+    class Watched(RapidReader):
+        def __init__(self) -> None:
+            super().__init__()
+            self.areas: list[int] = []
+
+        def read(self, image):
+            self.areas.append(image.shape[0] * image.shape[1])
+            return super().read(image)
+
+    pictures = [two_lines("Emergency exit", each) for each in ("Good morning", "Good evening")]
+    clip = clip_of(pictures)
+    frames = {hashlib.sha256(each).hexdigest(): each for each in pictures}
+    reader = Watched()
+    first, second = read_frames(frames_to_read([clip], WrittenConfig()), frames, reader)
+    said = [[line.label.replace(" ", "").casefold() for line in each.lines] for each in (first, second)]
+    assert said == [["emergencyexit", "goodmorning"], ["emergencyexit", "goodevening"]]
+    assert first.lines[0].box[:4] == second.lines[0].box[:4]
+    assert abs(second.lines[1].left - first.lines[1].left) < 0.03
+    assert reader.areas[1] < 0.5 * reader.areas[0]
+
+
+def two_lines(upper: str, lower: str) -> bytes:
+    """Black on white, one in the upper half and one in the lower."""
+    image = Image.new("RGB", (640, 360), "white")
+    for words, top in ((upper, 60), (lower, 260)):
+        ImageDraw.Draw(image).text((60, top), words, fill="black", font=ImageFont.load_default(44))
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=92)
+    return file.getvalue()
 
 
 def test_what_is_written_is_read_by_rapidocr():
@@ -71,33 +117,46 @@ def test_what_is_written_is_read_by_rapidocr():
 
     picture = jpeg("Emergency exit")
     clip = clip_of([picture, picture])
-    (read, *_) = read_frames(
-        [clip], {hashlib.sha256(picture).hexdigest(): picture}, RapidReader(), WrittenConfig()
-    )
+    wanted = frames_to_read([clip], WrittenConfig())
+    (read, *_) = read_frames(wanted, {hashlib.sha256(picture).hexdigest(): picture}, RapidReader())
     (line,) = read.lines
     assert line.label.replace(" ", "").casefold() == "emergencyexit"
     assert 0.04 < line.left < 0.12 < 0.5 < line.right < 0.95
     assert read.reader.startswith("rapidocr-onnxruntime@")
 
 
-def test_a_picture_that_shows_no_text_at_a_glance_is_not_enlarged_and_read():
+def test_only_lines_that_are_found_are_read():
     pytest.importorskip("rapidocr_onnxruntime")
     from reelproof.stages.written.rapid import RapidReader  # it needs the extra `ocr`
 
     reader = RapidReader()
     read: list[int] = []
-    whole = reader._ocr
+    recogniser = reader._ocr.text_rec
 
-    def counted(shown, *given):
-        read.append(1)
-        return whole(shown, *given)
+    def counted(lines, *given):
+        read.append(len(lines))
+        return recogniser(lines, *given)
 
-    reader._ocr = counted
+    reader._ocr.text_rec = counted
     coarse = np.random.default_rng(2).integers(0, 256, (6, 9, 3), np.uint8)
     scenery = np.asarray(Image.fromarray(coarse).resize((480, 160), Image.Resampling.BICUBIC))
-    assert (reader.read(scenery), len(read)) == ([], 0)
+    assert (reader.read(scenery), read) == ([], [])
     (line,) = reader.read(np.asarray(Image.open(io.BytesIO(jpeg("Hello there")))))
-    assert (line.text.replace(" ", ""), len(read)) == ("Hellothere", 1)
+    assert (line.text.replace(" ", ""), read) == ("Hellothere", [1])
+
+
+def test_small_parts_and_wide_pictures_are_read_where_they_stand():
+    """Cut out of a frame, as claims of places are judged; boxes are those of the picture as it came."""
+    pytest.importorskip("rapidocr_onnxruntime")
+    from reelproof.stages.written.rapid import RapidReader  # it needs the extra `ocr`
+
+    reader = RapidReader()
+    whole = np.asarray(Image.open(io.BytesIO(jpeg("Emergency exit"))).convert("RGB"))
+    (line,) = reader.read(whole)
+    part = np.ascontiguousarray(whole[40:110, 20:420])
+    (again,) = reader.read(part)
+    assert again.text == line.text
+    assert (again.left + 20, again.top + 40) == pytest.approx((line.left, line.top), abs=8)
 
 
 def written(clip, labels: list[list[str]], **corners: float) -> dict[str, FrameText]:

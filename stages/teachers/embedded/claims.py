@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from reelproof.schemas.answers.writing import is_written
+from reelproof.stages.teachers.embedded.eye import Eye
 from reelproof.stages.teachers.embedded.measure import Differences
 from reelproof.stages.teachers.embedded.read import AskedClaim, Shown
 
@@ -15,22 +17,45 @@ Verdict = Literal["yes", "no", "unknown"]
 
 _SHARP = 28.0
 """Below the threshold of the teacher: a claim that is nearly right is borne out."""
+_MOVES = 14.0
+"""Grey levels, on average of a part: below that of the teacher, too."""
 _SAME = 0.05
 """Above that of the teacher, for the same reason."""
 _TIME = r"\[(\d+(?:\.\d+)?) s\]"
-_CITED = re.compile(_TIME)
+_MOVING_PART = re.compile(r"from the first to the second, this part shows motion")
+_READS = re.compile(r'(?:text reads|this part shows) "([^"]+)"')
 
 
-def verify_claim(asked: AskedClaim, measured: Differences) -> Verdict:
+def verify_claim(asked: AskedClaim, eye: Eye) -> Verdict:
     """`unknown` for a sentence of another kind, or with fewer frames than it cites."""
+    if _MOVING_PART.search(asked.text):
+        return _moves(asked.shown, eye)
+    if written := _READS.search(asked.text):
+        return _is_read(written[1], asked.shown, eye)
     for pattern, is_true in _KINDS:
-        if pattern.search(asked.text):
-            times = [float(time) for time in _CITED.findall(asked.text)]
-            places = _places(times, asked.shown)
+        if said := pattern.search(asked.text):
+            places = _places([float(time) for time in said.groups()], asked.shown)
             if places is None:
                 return "unknown"
-            return "yes" if is_true(measured, places) else "no"
+            return _as_verdict(is_true(eye.compare(asked.shown), places))
     return "unknown"
+
+
+def _moves(shown: Sequence[Shown], eye: Eye) -> Verdict:
+    """Of a part that was cut out of two frames."""
+    if len(shown) < 2:
+        return "unknown"
+    return _as_verdict(bool(eye.compare(shown).motion_steps().max() > _MOVES))
+
+
+def _is_read(words: str, shown: Sequence[Shown], eye: Eye) -> Verdict:
+    if not eye.reads or not shown:
+        return "unknown"
+    return _as_verdict(any(is_written(words, eye.read(each)) for each in shown))
+
+
+def _as_verdict(is_true: bool) -> Verdict:
+    return "yes" if is_true else "no"
 
 
 def _changes_sharply(measured: Differences, places: Sequence[int]) -> bool:

@@ -13,6 +13,14 @@ _SIZE = 32, 18
 _BINS = 8
 _RARE = _BINS**3
 """Colours beyond all bins."""
+_MOVES = 20.0
+"""Grey levels, on average, from which a part surely moves more than others do that move a little."""
+_STRONG = 0.5
+"""What moves so much, as a share of what moves most, is of one with it."""
+_STANDS_OUT = 3.0
+"""It moves so many times as much as the rest, on average."""
+_LEAST_CELLS, _MOST_SHARE = 6, 0.35
+"""Of a `Look`: so many cells at least, and so much of all of them at most."""
 
 
 class Look(NamedTuple):
@@ -43,6 +51,10 @@ class Region(NamedTuple):
             )
         )
         return slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1))
+
+    def holds(self, across: float, down: float) -> bool:
+        """Whether a point lies in it."""
+        return self.left <= across <= self.right and self.top <= down <= self.bottom
 
     @property
     def name(self) -> str:
@@ -101,6 +113,32 @@ def differences(looks: Sequence[Look], region: Region = WHOLE) -> Differences:
     motion = np.stack([np.abs(luma - each).mean(axis=1) for each in luma]).astype(np.float64)
     recoloured = np.stack([np.abs(colours - each).sum(axis=1) for each in colours]) / 2
     return Differences(50 * recoloured + 50 * np.minimum(1.0, motion / 64), motion)
+
+
+def moving_part(one: Look, other: Look, region: Region = WHOLE) -> Region | None:
+    """The box of what differs most between two frames, of what lies together; None where that is little, is
+    spread over much of the picture, or where all else moves nearly as much.
+    """
+    rows, columns = region.pixels
+    moved = np.zeros_like(one.luma)
+    moved[rows, columns] = np.abs(one.luma - other.luma)[rows, columns]
+    strong = (moved >= max(float(moved.max()) * _STRONG, _MOVES)).astype(np.uint8)
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(strong)
+    weights = np.bincount(labels.ravel(), weights=moved.ravel())[1:]
+    if not len(weights):
+        return None
+    left, top, width, height, _ = (int(each) for each in boxes[1 + int(np.argmax(weights))])
+    inside = np.zeros(moved.shape, bool)
+    inside[top : top + height, left : left + width] = True
+    around = np.zeros(moved.shape, bool)
+    around[rows, columns] = True
+    around &= ~inside
+    if not _LEAST_CELLS <= inside.sum() <= _MOST_SHARE * moved.size or not around.any():
+        return None
+    if moved[inside].mean() < max(_MOVES, _STANDS_OUT * float(moved[around].mean())):
+        return None
+    across, down = _SIZE
+    return Region(left / across, top / down, (left + width) / across, (top + height) / down)
 
 
 def _shares(bins: np.ndarray) -> np.ndarray:

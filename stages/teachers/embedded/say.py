@@ -14,6 +14,7 @@ from reelproof.stages.teachers.embedded.named import Run, letters_of, pairs_name
 from reelproof.stages.teachers.embedded.read import AskedQuestion
 from reelproof.stages.teachers.embedded.repeats import frozen_span, same_picture
 from reelproof.stages.teachers.embedded.view import Said, View, said
+from reelproof.stages.teachers.embedded.writing import captioned_frame, first_text
 
 SHARP = 33.0
 """Content difference from which a step counts as a change of scene."""
@@ -104,7 +105,8 @@ def _motion_half(view: View) -> Said | None:
     weak = halves[1 - most][int(np.argmin(moves[halves[1 - most]]))]
     names = [f"{shown[place].label} and {shown[place + 1].label}" for place in (strong, weak)]
     seen = [
-        f"The picture moves more between {names[0]} than between {names[1]}.",
+        f"The picture moves more between {names[0]} than between {names[1]}"
+        f"{_motion_in(view, Run(strong, strong + 1))}.",
         f"Cuts aside, a step is {means[0]:.1f} grey levels on average in the first half, "
         f"{means[1]:.1f} in the second.",
     ]
@@ -127,7 +129,8 @@ def _largest_change(view: View) -> Said | None:
         f"{shown[pair.first].label} and {shown[pair.last].label}" for pair in (found[choice], found[other])
     ]
     seen = [
-        f"The picture changes more between {names[0]} than between {names[1]}.",
+        f"The picture changes more between {names[0]} than between {names[1]}"
+        f"{_motion_in(view, found[choice])}.",
         f"There it changes by {changes[choice]:.1f} of 100, here by {changes[other]:.1f}.",
         f"Of the other options none changes by more than {max(changes[place] for place in others):.1f}.",
     ]
@@ -187,6 +190,8 @@ _SPEAKERS: tuple[tuple[str, Callable[[View], Said | None]], ...] = (
     ("footage of another video", _foreign_span),
     ("exactly the same picture", same_picture),
     ("picture stands still", frozen_span),
+    ("does it say", captioned_frame),
+    ("can be read first", first_text),
 )
 """Words of a question, lower case, and who can speak to it."""
 
@@ -222,6 +227,11 @@ def _guesses(asked: AskedQuestion, draw: int) -> dict[Task, str]:
         Task.ORDERING: ", ".join(turned),
         Task.BOOLEAN: "no" if draw % 2 else "yes",
     }
+
+
+def _motion_in(view: View, pair: Run) -> str:
+    """Where; nothing of a cut."""
+    return view.motion_in(*pair) if view.measured.content[pair] <= view.sharp else ""
 
 
 def _sharp_changes(view: View) -> list[int]:

@@ -13,26 +13,21 @@ import numpy as np
 
 from reelproof.schemas.chat import ChatRequest, Completion
 from reelproof.stages.teachers.embedded.claims import verify_claim
+from reelproof.stages.teachers.embedded.eye import Eye
 from reelproof.stages.teachers.embedded.judge import conclude
-from reelproof.stages.teachers.embedded.measure import (
-    WHOLE,
-    Differences,
-    Look,
-    Region,
-    differences,
-    look_at,
-)
+from reelproof.stages.teachers.embedded.measure import WHOLE, Region
 from reelproof.stages.teachers.embedded.read import (
     AskedClaim,
     AskedObservations,
     AskedQuestion,
-    Shown,
     read_request,
 )
 from reelproof.stages.teachers.embedded.say import SHARP, say
 from reelproof.stages.teachers.embedded.view import View
+from reelproof.stages.written.protocol import Reader
 
-VERSION = 3
+SIGNALS = "signals"
+VERSION = 4
 
 _LEAST_SIDE = 0.25
 """Share of the pictures' width and of their height that is looked at, at least, at temperature 1."""
@@ -43,24 +38,26 @@ _WAVERING = 0.25
 class SignalsTeacher:
     """A `Teacher` that answers questions, and judges claims and observations of the kinds that it makes."""
 
-    def __init__(self, name: str = "signals") -> None:
-        self.model = f"{name}@{VERSION}"
+    def __init__(self, name: str = SIGNALS, reader: Reader | None = None) -> None:
+        """With a reader, it also speaks of what is written in frames."""
+        self.model = model_name(name, reader.name if reader else None)
+        self._reader = reader
 
     def complete(self, requests: Sequence[ChatRequest], frames: Mapping[str, bytes]) -> Iterator[Completion]:
         """One completion per request, in order. Each frame is decoded once a call.
 
         Raises KeyError for a frame that is not in `frames`, ValueError for one that is no picture.
         """
-        eye = _Eye(frames)
+        eye = Eye(frames, self._reader)
         for request in requests:
             yield self._answer(request, eye)
 
-    def _answer(self, request: ChatRequest, eye: "_Eye") -> Completion:
+    def _answer(self, request: ChatRequest, eye: Eye) -> Completion:
         match read_request(request):
             case AskedQuestion() as asked:
                 text = _answer_question(asked, request, eye)
             case AskedClaim() as asked:
-                text = f"<answer>{verify_claim(asked, eye.compare(asked.shown))}</answer>"
+                text = f"<answer>{verify_claim(asked, eye)}</answer>"
             case AskedObservations() as asked:
                 text = f"<answer>{conclude(asked)}</answer>"
             case None:
@@ -83,34 +80,18 @@ class SignalsTeacher:
         )
 
 
-class _Eye:
-    """Looks at frames and compares them, each once."""
-
-    def __init__(self, frames: Mapping[str, bytes]) -> None:
-        self._frames = frames
-        self._looks: dict[str, Look] = {}
-        self._compared: tuple[tuple[tuple[str, ...], Region], Differences] | None = None
-
-    def compare(self, shown: Sequence[Shown], region: Region = WHOLE) -> Differences:
-        """Differences of the frames, in their order. Requests for the same frames mostly come in a row."""
-        key = tuple(each.sha256 for each in shown), region
-        if self._compared is None or self._compared[0] != key:
-            self._compared = key, differences([self._look(each.sha256) for each in shown], region)
-        return self._compared[1]
-
-    def _look(self, sha256: str) -> Look:
-        if sha256 not in self._looks:
-            self._looks[sha256] = look_at(self._frames[sha256])
-        return self._looks[sha256]
+def model_name(name: str, reader: str | None) -> str:
+    """`name@version`, with who reads for it."""
+    return f"{name}@{VERSION}" + (f"+{reader}" if reader else "")
 
 
-def _answer_question(asked: AskedQuestion, request: ChatRequest, eye: _Eye) -> str:
+def _answer_question(asked: AskedQuestion, request: ChatRequest, eye: Eye) -> str:
     rng = _generator(request)
     temperature = request.sampling.temperature
     sharp = SHARP * float(np.exp(rng.normal(0.0, _WAVERING) * temperature))
     region = _region(temperature, rng)
     said = say(
-        View(asked, eye.compare(asked.shown, region), sharp, rng, greedy=temperature == 0, region=region)
+        View(asked, eye, eye.compare(asked.shown, region), sharp, rng, greedy=temperature == 0, region=region)
     )
     return f"<think>{said.thought}</think><answer>{said.answer}</answer>"
 
