@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,6 +17,7 @@ from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.parts.stored_frames import StoredFrames
+from reelproof.pipeline.report.clip_map import thinned
 from reelproof.pipeline.report.rows import ReportRows
 from reelproof.pipeline.teachers.kinds import teacher_identity
 from reelproof.pipeline.workplace import PLAN, RECIPE, Workplace, open_workplace
@@ -93,6 +95,23 @@ class Evidence:
             if held is None:
                 held = self._from_same_clip(row["clip_id"], sha256)
         return held
+
+    def vectors(self) -> dict[str, np.ndarray]:
+        """clip_id -> what it looks like, of clips that are a scene's or a segment's, as many as a map holds;
+        none where the recipe has no `embedding`, or no part is here.
+        """
+        workplace = self._workplace
+        if workplace is None or all(step.name != "embedding" for step in workplace.dag.steps):
+            return {}
+        files = [self._file("embedding", part, workplace) for part in workplace.parts]
+        tables = [self._store.read_table(each, columns=["clip_id", "is_base", "vector"])
+                  for each in files if self._store.exists(each)]  # fmt: skip
+        if not tables:
+            return {}
+        table = pa.concat_tables(tables).filter(pc.field("is_base"))
+        chosen = table.take(thinned(table["clip_id"].to_pylist()))
+        vectors = chosen["vector"].combine_chunks().flatten().to_numpy().reshape(len(chosen), -1)
+        return dict(zip(chosen["clip_id"].to_pylist(), vectors, strict=True))
 
     def _from_part(self, video_id: str, sha256: str) -> bytes | None:
         part = self._part(video_id)

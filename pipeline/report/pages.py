@@ -17,6 +17,7 @@ import jinja2
 from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.dataset.stats_files import known_stats
 from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.report.clip_map import Point, clip_map
 from reelproof.pipeline.report.evidence import Evidence
 from reelproof.pipeline.report.pairs import show_pair
 from reelproof.pipeline.report.query import SETS, Query
@@ -161,8 +162,13 @@ class Report:
         )
 
     def overview(self) -> str:
-        """Counts, the funnel, scores and kinds."""
-        return self._render("overview.html", here="overview", stats=self._stats)
+        """Counts, the funnel, scores, a map of the clips, and kinds."""
+        return self._render("overview.html", here="overview", stats=self._stats, points=self._points)
+
+    @cached_property
+    def _points(self) -> list[Point]:
+        vectors = self.evidence.vectors()
+        return clip_map(vectors, self.rows.clips_of("sft"), self.rows.clips_of("rejected")) if vectors else []
 
     def list(self, query: Query, page: int) -> str:
         """One page of a query's rows; the last one where there are not so many.
@@ -183,7 +189,7 @@ class Report:
     def list_of(self, query: Query, shown: Numbers, view: ListView, columns: Sequence[str]) -> str:
         """A list of given rows."""
         rows = [
-            {"reasons": None, "prediction": None, "thought": None, **row}
+            {"reasons": None, "prediction": None, "thought": None, "clip_id": None, **row}
             for row in self.rows.read(shown, columns)
         ]
         caption = CAPTIONS[query.set]

@@ -25,6 +25,7 @@ from reelproof.schemas.published import Published
 CONFIGS = ("sft", "rejected", "rl", "dpo")
 LIST_COLUMNS = (
     "sample_id",
+    "clip_id",
     "video",
     "frame_sha256",
     "question_kind",
@@ -168,6 +169,11 @@ class ReportRows:
         """Rows of a clip that hold their pictures."""
         found = [self._where(config, pl.col("clip_id") == clip_id) for config in ("sft", "rl", "dpo")]
         return tuple(np.concatenate(found).tolist())
+
+    def clips_of(self, config: str) -> set[str]:
+        """The clips of which a config has rows."""
+        frames = [self._dataset.scan(shard.file, ["clip_id"]) for shard in self._files_of(config)]
+        return set(pl.concat(frames).unique().collect()["clip_id"]) if frames else set()
 
     def _find(self, query: Query) -> Numbers:
         if query.is_everything:

@@ -53,7 +53,7 @@ def _scaled(image: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _framed(image: np.ndarray, margin_px: int) -> np.ndarray:
-    return cv2.copyMakeBorder(image, *[margin_px] * 4, cv2.BORDER_REPLICATE) if margin_px else image
+    return np.pad(image, ((margin_px, margin_px), (margin_px, margin_px), (0, 0)), mode="edge")
 
 
 def _written(found: Any, margin_px: int, scale: float) -> Written:

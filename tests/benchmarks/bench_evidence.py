@@ -14,6 +14,7 @@ from reelproof.schemas.written import FrameText
 from reelproof.stages.embedding.embed import EmbeddingConfig, embed_clips
 from reelproof.stages.footage.crops import Pictures
 from reelproof.stages.footage.edits import made_up_words, with_words
+from reelproof.stages.written.protocol import Reader
 from reelproof.stages.written.read import WrittenConfig, frames_to_read, read_frames, read_picture
 from tests.benchmarks.rows import LeftOut, Rows, at_least, at_most, timed
 from tests.films import FOOTAGE
@@ -93,9 +94,9 @@ def _found_as_enlarged(
                 yield any(fuzz.ratio(plain, each) >= _LEAST_ALIKE for each in said)
 
 
-def _planted_found(wanted: Iterable[FrameRef], jpegs: Mapping[str, bytes], reader: object) -> Iterator[bool]:
+def _planted_found(wanted: Iterable[FrameRef], jpegs: Mapping[str, bytes], reader: Reader) -> Iterator[bool]:
     pictures, rng = Pictures(jpegs, held=1), random.Random(0)
     for frame in wanted:
         words = made_up_words(rng)
         picture = with_words(pictures.image(frame.sha256), words, rng).picture
-        yield is_written(words, read_picture(frame, picture, reader).lines)  # type: ignore[arg-type]
+        yield is_written(words, read_picture(frame, picture, reader).lines)

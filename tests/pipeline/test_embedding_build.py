@@ -1,6 +1,7 @@
 """A build whose clips have vectors: a film and its mirror image go together, and one of them is enough."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import pytest
 
 from reelproof.pipeline.commands.explain import explain
 from reelproof.pipeline.dag import build_dag
+from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.recipe import recipe_for_sources
+from reelproof.pipeline.report.static import ReportConfig, write_report
 from reelproof.pipeline.workplace import open_workplace
 from reelproof.schemas.embedding import ClipEmbedding
 from reelproof.schemas.record import from_table
@@ -142,3 +145,24 @@ def test_a_folder_counts_by_what_it_holds_not_by_where_it_is(tmp_path):
     assert made["one"] == made["other"]
     with pytest.raises(TeacherUnavailable, match=r"embedding\.encoder /nowhere: no such folder"):
         fingerprints("embedding.encoder=/nowhere")
+
+
+def test_the_first_page_has_a_map_that_leads_from_each_clip_to_its_rows(embedded, tmp_path):
+    write_report(Store(str(embedded)), tmp_path / "report", ReportConfig())
+    page = (tmp_path / "report/index.html").read_text()
+    vectors = pl.concat([pl.read_parquet(file) for file in embedded.glob("parts/embedding-*/*.parquet")])
+    base = set(vectors.filter(pl.col("is_base"))["clip_id"])
+    drawn = re.findall(r"<title>clip (\w+): ([a-z ]+)</title>", page)
+    assert {clip for clip, _ in drawn} == base
+    assert len(drawn) == len(base) == 4
+    published = {
+        name: set(pl.read_parquet(embedded / f"dataset/data/{name}/*.parquet")["clip_id"])
+        for name in ("sft", "rejected")
+        if (embedded / f"dataset/data/{name}").exists()
+    }
+    for clip, look in drawn:
+        is_in = [name for name in ("sft", "rejected") if clip in published.get(name, ())]
+        assert look == {"sft": "kept", "rejected": "all rejected", None: "no rows"}[(is_in or [None])[0]]
+        if is_in:
+            assert f'href="{is_in[0]}-1.html#text={clip}"' in page
+            assert clip in (tmp_path / f"report/{is_in[0]}-1.html").read_text()
