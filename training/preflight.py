@@ -180,10 +180,11 @@ def check_length(
             longest, sample = length, example.sample_id
     if longest + room > context:
         more = f" and the answer may take {room} more" if room else ""
+        shorter = "let answers be shorter (sampling.max_tokens; of `sft` test_tokens), " if room else ""
         raise SetupError(
             f"row {sample} takes {longest} tokens{more}, but the context of {model} holds {context}. Show "
-            "fewer frames (prompt.max_frames; of `evaluate` max_frames or frames.count), or choose a longer "
-            "context"
+            f"fewer frames (prompt.max_frames; of `evaluate` max_frames or frames.count), {shorter}or take a "
+            "model with a longer context"
         )
     return longest
 
