@@ -1,4 +1,11 @@
-"""How a build looks at the studies' films, in which small squares step on a ground that stays."""
+"""The studies' films: how they are written, and how a build looks at small squares on a ground that stays."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
 
 LOOKED_AT: dict[str, dict[str, object]] = {
     "footage": {
@@ -17,3 +24,19 @@ LOOKED_AT: dict[str, dict[str, object]] = {
     },
 }
 """Sections of a recipe."""
+
+
+def write_h264(
+    file: Path, pictures: Iterable[npt.NDArray[np.uint8]], size: tuple[int, int], fps: int, **quality: str
+) -> None:
+    """A film of RGB pictures, (height, width, 3) each, of `size` (width, height): the same bytes each time.
+
+    `quality` is x264's, such as `crf="14"`.
+    """
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("libx264", rate=fps, options={**quality, "preset": "veryfast"})
+        stream.codec_context.thread_count = 1  # with more, x264's bytes differ now and then
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import av
 import numpy as np
+
+from reelproof.data_cards.small_films import write_h264
 
 FRAME_PX, CELL_PX, FPS, SHOT_S = 36, 12, 10, 4
 COLOURS = {"red": (220, 30, 30), "green": (30, 190, 50), "blue": (50, 70, 230), "yellow": (225, 205, 40)}
@@ -106,15 +107,8 @@ def draw_frame(shot: Shot, time_s: float) -> np.ndarray:
 def write_film(film: Film, folder: Path) -> Path:
     """Render one film as H.264."""
     file = folder / film.name
-    with av.open(str(file), "w") as container:
-        stream = container.add_stream("libx264", rate=FPS, options={"qp": "0", "preset": "veryfast"})
-        stream.width = stream.height = FRAME_PX
-        stream.pix_fmt = "yuv420p"
-        for shot in film.shots:
-            for number in range(SHOT_S * FPS):
-                frame = av.VideoFrame.from_ndarray(draw_frame(shot, number / FPS), format="rgb24")
-                container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+    pictures = (draw_frame(shot, number / FPS) for shot in film.shots for number in range(SHOT_S * FPS))
+    write_h264(file, pictures, (FRAME_PX, FRAME_PX), FPS, qp="0")
     return file
 
 

@@ -13,6 +13,8 @@ import av
 import cv2
 import numpy as np
 
+from reelproof.data_cards.small_films import write_h264
+
 FRAMES, WIDE, HIGH, FPS = 8, 192, 144, 2
 """A clip shows so many frames of a film, one a second."""
 STEPS_S = (0.1, 0.8)
@@ -106,10 +108,4 @@ def draw_clip(frames: Sequence[np.ndarray], every_s: float, rng: np.random.Gener
 
 
 def _write(clip: np.ndarray, file: Path) -> None:
-    with av.open(str(file), "w") as container:
-        stream = container.add_stream("libx264", rate=FPS, options={"crf": "14", "preset": "veryfast"})
-        stream.width, stream.height, stream.pix_fmt = WIDE, HIGH, "yuv420p"
-        for picture in clip:
-            for _ in range(FPS):
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
+    write_h264(file, np.repeat(clip, FPS, axis=0), (WIDE, HIGH), FPS, crf="14")
