@@ -4,7 +4,7 @@ from typing import Any
 
 from distributed import Client, WorkerPlugin
 
-from reelproof.pipeline.teachers.shared_client import share_out
+from reelproof.pipeline.teachers.own_share import share_out
 
 
 class AskingShare(WorkerPlugin):

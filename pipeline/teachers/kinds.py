@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from reelproof.pipeline.teachers.model_folder import check_model
+from reelproof.pipeline.teachers.own_share import own_share
 from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig, server_key, sharing_gpus
 from reelproof.schemas.install import installing
 from reelproof.schemas.settings import Settings
@@ -65,7 +66,7 @@ def open_teacher(cfg: TeacherConfig) -> Iterator[Teacher]:
             case SignalsTeacherConfig():
                 yield _signals(cfg)
             case ServerTeacherConfig():
-                from reelproof.pipeline.teachers.shared_client import own_share, shared_client
+                from reelproof.pipeline.teachers.shared_client import shared_client
 
                 yield stack.enter_context(shared_client(own_share(cfg)))
             case VllmTeacherConfig():

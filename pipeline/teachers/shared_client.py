@@ -1,8 +1,7 @@
 """Settings of a server -> one client for all of this process: parts side by side fill each other's gaps.
 
 Each part that is worked on asks in a thread of its own. With one client for all of them, the bound on
-requests in flight is the process's own, and as one part drains, the others' requests take its place. Where
-several processes of a cluster ask, each has its share of the bound: the server sees no more of all together.
+requests in flight is the process's own, and as one part drains, the others' requests take its place.
 """
 
 import threading
@@ -26,19 +25,6 @@ class _Client:
 
 _clients: dict[ServerTeacherConfig, _Client] = {}
 """Those in use; the last user closes one."""
-_shared_by = 1
-"""So many processes ask the same servers."""
-
-
-def share_out(processes: int) -> None:
-    """So many processes ask the same servers from now on, this one among them."""
-    global _shared_by
-    _shared_by = processes
-
-
-def own_share(cfg: ServerTeacherConfig) -> ServerTeacherConfig:
-    """As this process may ask servers that others ask, too: with its part of `concurrency`, at least 1."""
-    return cfg.model_copy(update={"concurrency": max(1, cfg.concurrency // _shared_by)})
 
 
 def open_client(cfg: ServerTeacherConfig, broken: Callable[[], str | None] = lambda: None) -> OpenAITeacher:

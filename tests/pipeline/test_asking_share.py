@@ -1,5 +1,8 @@
 """Workers of a cluster that all ask the same server."""
 
+import subprocess
+import sys
+
 import pytest
 
 from tests.server_builds import Worked, recipe_of_films
@@ -16,3 +19,8 @@ def test_workers_share_what_a_server_is_asked_at_once(films, ready, tmp_path):
         worked = Worked(recipe, tmp_path / "out")
     assert worked.traces == 6 * 4 * 8
     assert 3 < server.most_in_flight <= 6
+
+
+def test_a_build_that_asks_no_server_needs_no_client():
+    without = "import sys; sys.modules['aiohttp'] = None; import reelproof.pipeline.work_through"
+    subprocess.run([sys.executable, "-c", without], check=True)
