@@ -17,25 +17,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from reelproof.data_cards.checks_apart.arms import ARMS, WRONG, Choice, choices, draw
-from reelproof.data_cards.checks_apart.intervals import coverage
-from reelproof.data_cards.checks_apart.models import train_base, train_teacher, train_verifier
-from reelproof.data_cards.checks_apart.plan import ASKED_ON, PLAN, sha256_of
-from reelproof.data_cards.checks_apart.report import (
-    MEASURES,
+from reelproof.data_cards.checks_apart.figures import (
     arms_table,
     found_in,
-    gaps_of,
+    gaps_of_pairs,
     gaps_table,
-    mean_and_ends,
     read_arm,
     seeds_with,
+    told_of_arms,
     took,
 )
-from reelproof.data_cards.checks_apart.study import (
+from reelproof.data_cards.checks_apart.models import train_base, train_teacher, train_verifier
+from reelproof.data_cards.checks_apart.plan import ASKED_ON, PLAN, sha256_of
+from reelproof.data_cards.checks_apart.seeds import (
     KINDS,
     Seed,
     build,
@@ -135,28 +132,10 @@ def write_report(out: Path, card: Path) -> None:
         return
     having = {name: seeds_with(out, (name,), seeds)[0] for name in NAMES}
     arms = {name: read_arm(out, name, mine) for name, mine in having.items() if mine}
-    pairs = {
-        f"{one} - {other}": gaps_of(arms[one], arms[other])
-        for one, other in PAIRS
-        if {one, other} <= {*arms} and {*having[one]} & {*having[other]}
-    }
-    films = arms[NAMES[0]].scores["right"].shape[1]
+    pairs = gaps_of_pairs(arms, PAIRS)
     questions = {suffix: _summed(out, seeds, suffix) for suffix in ("", "_on")}
     content = {
-        "plan_sha256": sha256_of(SETTINGS),
-        "plan": SETTINGS,
-        "seeds": seeds,
-        "unfinished_seeds": unfinished,
-        "films": films,
-        "coverage_of_95": coverage(len(seeds), films, 2000, np.random.default_rng(0)),
-        "arms": {
-            name: {
-                "seeds": arm.seeds,
-                "rows": arm.rows,
-                **{each: mean_and_ends(arm.scores[each]) for each in MEASURES},
-            }
-            for name, arm in arms.items()
-        },
+        **told_of_arms(SETTINGS, seeds, unfinished, arms),
         "differences": pairs,
         "questions": questions,
         "took": {seed: took(out / f"seed-{seed}") for seed in seeds},

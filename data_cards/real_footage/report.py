@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from reelproof.data_cards.checks_apart.intervals import coverage
-from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS
-from reelproof.data_cards.checks_apart.report import (
+from reelproof.data_cards.checks_apart.figures import (
     by_film,
     found_in,
     in_words,
@@ -17,6 +15,8 @@ from reelproof.data_cards.checks_apart.report import (
     mean_and_ends,
     took,
 )
+from reelproof.data_cards.checks_apart.intervals import coverage
+from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS
 from reelproof.data_cards.real_footage.footage import film_of
 from reelproof.training.tables import text_table
 

@@ -17,8 +17,7 @@ import torch
 from reelproof.data_cards.checks_apart.arms import ARMS, BALANCED, Choice, Heed, choices, draw
 from reelproof.data_cards.checks_apart.measure import answer_greedily, keep
 from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, sha256_of
-from reelproof.data_cards.checks_apart.server import TEACHER, VERIFIER, Reading, serve
-from reelproof.data_cards.checks_apart.study import (
+from reelproof.data_cards.checks_apart.seeds import (
     load_model,
     means,
     once,
@@ -29,6 +28,7 @@ from reelproof.data_cards.checks_apart.study import (
     told,
     train_arm,
 )
+from reelproof.data_cards.checks_apart.server import TEACHER, VERIFIER, Reading, serve
 from reelproof.data_cards.moving_shapes.arms import Asked, read_asked
 from reelproof.data_cards.real_footage.eye import MEMORY, picture
 from reelproof.data_cards.real_footage.footage import FILMS, FRAMES, WIDE, film_of, films_in, write_clips

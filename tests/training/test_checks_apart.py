@@ -8,10 +8,11 @@ import pytest
 
 from reelproof.data_cards.checks_apart import asked_on, models, world
 from reelproof.data_cards.checks_apart.arms import ARMS, CHECKS, Choice, draw
+from reelproof.data_cards.checks_apart.figures import by_film
 from reelproof.data_cards.checks_apart.intervals import coverage, crossed_interval
 from reelproof.data_cards.checks_apart.measure import Evidence, share_true
 from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, PLAN, BaseStage
-from reelproof.data_cards.checks_apart.report import CORE, by_film, write_report
+from reelproof.data_cards.checks_apart.report import CORE, write_report
 from reelproof.data_cards.moving_shapes.arms import Asked
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.stages.policy import SFT, reason_names
