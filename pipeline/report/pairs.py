@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from reelproof.pipeline.report.view import Piece, cite
+from reelproof.pipeline.report.shown import Piece
+from reelproof.pipeline.report.view import cite
 from reelproof.schemas.answers.reading import read_completion
 
 
