@@ -27,6 +27,7 @@ WRAPPERS = {
     "stages.footage.edits",
     "stages.footage.pictures",
     "stages.footage.sound",
+    "stages.teachers.messages",
     "stages.teachers.prompts",
     "stages.teachers.protocol",
     "stages.written.protocol",

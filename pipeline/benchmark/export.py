@@ -6,7 +6,8 @@ from reelproof.pipeline.benchmark.questions import BenchmarkQuestion, ManifestQu
 from reelproof.pipeline.export.export import new_folder
 from reelproof.pipeline.export.lmms_eval import UTILS, TaskWriter
 from reelproof.schemas.answers.conclusion import Posed
-from reelproof.stages.teachers.prompts import DIRECT, ROLLOUT, Prompt, request_text
+from reelproof.stages.teachers.messages import request_text
+from reelproof.stages.teachers.prompts import DIRECT, ROLLOUT, Prompt
 
 _STRETCH = "This is about the video from {start_s:.1f} s to {end_s:.1f} s."
 

@@ -28,7 +28,8 @@ from reelproof.schemas.source import SourceFile
 from reelproof.schemas.speech import SpeechLine, lines_within
 from reelproof.stages.questions.given import task_of
 from reelproof.stages.speech.film import thinned
-from reelproof.stages.teachers.prompts import DIRECT, ROLLOUT, question_messages
+from reelproof.stages.teachers.messages import question_messages
+from reelproof.stages.teachers.prompts import DIRECT, ROLLOUT
 from reelproof.training.batches import PromptConfig, PromptStyle
 from reelproof.training.shards import Example
 

@@ -19,7 +19,8 @@ from reelproof.schemas.record import from_table
 from reelproof.schemas.source import SourceIdentity
 from reelproof.schemas.speech import ClipSpeech, FilmSpeech, SpeechLine, shown_lines
 from reelproof.schemas.trace import Claim, Trace
-from reelproof.stages.teachers.prompts import ROLLOUTS, rollout_messages
+from reelproof.stages.teachers.messages import rollout_messages
+from reelproof.stages.teachers.prompts import ROLLOUTS
 
 SHOWN_SCENES = 6
 REQUEST_LINES = 40

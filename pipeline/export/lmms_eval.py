@@ -13,7 +13,8 @@ from reelproof.pipeline.export.media import FrameFolder
 from reelproof.pipeline.export.rows import PublishedRow
 from reelproof.schemas.answers.conclusion import Posed
 from reelproof.schemas.sample import ChatMessage
-from reelproof.stages.teachers.prompts import DIRECT, request_text
+from reelproof.stages.teachers.messages import request_text
+from reelproof.stages.teachers.prompts import DIRECT
 
 UTILS = '''\
 """Frames, prompts and scores of the tasks in this folder; `lenient` and `strict` are reelproof's own.

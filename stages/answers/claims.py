@@ -11,20 +11,20 @@ from pydantic import Field
 from reelproof.schemas.answers.placed import BoxUnit, in_plain_words
 from reelproof.schemas.answers.quotes import ClaimedQuote, said_quotes
 from reelproof.schemas.answers.statements import Statement, cited_frames, cited_statements, timed
-from reelproof.schemas.answers.subjects import is_motion, subject_of
+from reelproof.schemas.answers.subjects import subject_of
 from reelproof.schemas.chat import ChatRequest, Sampling
 from reelproof.schemas.draws import hash32
-from reelproof.schemas.footage import FrameRef, Span
+from reelproof.schemas.footage import FrameRef
 from reelproof.schemas.question import Shown, ShownFrame
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import Case, Claim, ClaimedPlace, ClaimKind, ControlKind
 from reelproof.stages.answers.controls import Control, claim_kind, control_frames
 from reelproof.stages.answers.panel import Judged, Matter, Messages, Panel, as_panel, judge
-from reelproof.stages.answers.places import Around, PutPlace, put_places, with_cutouts
+from reelproof.stages.answers.places import Around, PutPlace, put_boxes, with_cutouts
 from reelproof.stages.answers.quoted import judge_speech, judge_writing
 from reelproof.stages.footage.crops import Pictures
-from reelproof.stages.teachers.prompts import claim_messages
+from reelproof.stages.teachers.messages import claim_messages
 from reelproof.stages.teachers.protocol import Teacher
 
 VERSION = 7
@@ -213,7 +213,10 @@ def _put_claims(
                 known = judge_speech(quotes, panel)
                 yield _Put(trace.trace_id, index, statement, known=known, kind=ClaimKind.QUOTE, quotes=quotes)
                 continue
-            placed = _put_places(statement, shown, pictures, around if cfg.controls else None, cfg)
+            boxes = put_boxes(
+                statement.things, shown, pictures, around if cfg.controls else None, cfg.box_unit, near_s
+            )
+            placed = tuple(itertools.islice(boxes, cfg.places_per_claim))
             put = _Put(trace.trace_id, index, statement, places=placed)
             places = cited_frames(statement.cited, shown, near_s, cfg.frames_per_claim)
             if places is None:
@@ -268,36 +271,13 @@ def _put_cited(thought: Thought, pictures: Pictures, cfg: ClaimConfig) -> Iterat
         if quotes := said_quotes(statement.text, statement.cited, thought.lines):
             yield _Put("", 0, statement, known=judge_speech(quotes, Panel(())), quotes=quotes)
             continue
-        put = _Put("", 0, statement, places=_put_places(statement, shown, pictures, None, cfg))
+        boxes = put_boxes(statement.things, shown, pictures, None, cfg.box_unit, cfg.frame_tolerance_s)
+        put = _Put("", 0, statement, places=tuple(itertools.islice(boxes, cfg.places_per_claim)))
         places = cited_frames(statement.cited, shown, cfg.frame_tolerance_s, cfg.frames_per_claim)
         if places is not None:
             cited = [shown[place] for place in places]
             put = put._replace(matter=Matter(([_about_claim(statement, cited)],), subject_of(statement.text)))
         yield put
-
-
-def _put_places(
-    statement: Statement,
-    shown: Sequence[Shown],
-    pictures: Pictures,
-    around: Around | None,
-    cfg: ClaimConfig,
-) -> tuple[PutPlace, ...]:
-    """What a claim boxes, each on the shown frame that stands for its time; motion on the next one, too."""
-    found: list[PutPlace] = []
-    for thing in statement.things if shown else ():
-        at = Span(start_s=thing.time_s or 0.0, end_s=thing.time_s or 0.0)
-        place = cited_frames([at], shown, cfg.frame_tolerance_s, 1) or ()
-        count = 2 if is_motion(thing.label) and len(shown) > 1 else 1
-        frames = [shown[each].sha256 for first in place for each in _from(first, count, len(shown))]
-        found += put_places(thing, frames, shown[0].sha256, pictures, cfg.box_unit, around)
-    return tuple(found[: cfg.places_per_claim])
-
-
-def _from(first: int, count: int, shown: int) -> range:
-    """So many places from one on; at the end, up to it."""
-    start = min(first, shown - count)
-    return range(start, start + count)
 
 
 def _about_claim(statement: Statement, shown: Sequence[Shown]) -> Messages:

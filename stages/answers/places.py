@@ -12,11 +12,15 @@ from typing import NamedTuple
 
 from reelproof.schemas.answers.overlap import box_iou
 from reelproof.schemas.answers.placed import Boxed, BoxUnit, places_of
+from reelproof.schemas.answers.statements import cited_frames
+from reelproof.schemas.answers.subjects import is_motion
+from reelproof.schemas.footage import Span
 from reelproof.schemas.place import Place, PlaceFault
+from reelproof.schemas.question import Shown
 from reelproof.schemas.trace import ClaimedPlace
 from reelproof.stages.answers.panel import Judged, Matter, Messages
 from reelproof.stages.footage.crops import Box, Cutout, Pictures
-from reelproof.stages.teachers.prompts import place_messages
+from reelproof.stages.teachers.messages import place_messages
 
 _GRID = 5
 """So many ways each to move a box across and down."""
@@ -85,6 +89,29 @@ class Around(NamedTuple):
                 for at in range(len(clip) - len(frames) + 1)
             ]
             yield [run for run in runs if not set(run) & set(frames)]
+
+
+def put_boxes(
+    things: Iterable[Boxed],
+    shown: Sequence[Shown],
+    pictures: Pictures,
+    around: Around | None,
+    unit: BoxUnit,
+    near_s: float,
+) -> Iterator[PutPlace]:
+    """What a claim boxes, each on the shown frame that stands for its time; motion on the next one, too."""
+    for thing in things if shown else ():
+        at = Span(start_s=thing.time_s or 0.0, end_s=thing.time_s or 0.0)
+        place = cited_frames([at], shown, near_s, 1) or ()
+        count = 2 if is_motion(thing.label) and len(shown) > 1 else 1
+        frames = [shown[each].sha256 for first in place for each in _from(first, count, len(shown))]
+        yield from put_places(thing, frames, shown[0].sha256, pictures, unit, around)
+
+
+def _from(first: int, count: int, shown: int) -> range:
+    """So many places from one on; at the end, up to it."""
+    start = min(first, shown - count)
+    return range(start, start + count)
 
 
 def put_places(

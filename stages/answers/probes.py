@@ -17,7 +17,7 @@ from reelproof.schemas.intervals import wilson_low
 from reelproof.schemas.question import Question, ShownFrame, Task
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, ProbeResult
-from reelproof.stages.teachers.prompts import rollout_messages
+from reelproof.stages.teachers.messages import rollout_messages
 from reelproof.stages.teachers.protocol import Teacher
 
 VERSION = 5

@@ -10,7 +10,7 @@ from reelproof.schemas.answers.scores import read_completion
 from reelproof.schemas.chat import ChatRequest, Completion, Sampling
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Sufficiency
-from reelproof.stages.teachers.prompts import sufficiency_messages
+from reelproof.stages.teachers.messages import sufficiency_messages
 from reelproof.stages.teachers.protocol import Teacher
 
 VERSION = 4

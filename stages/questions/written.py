@@ -19,7 +19,7 @@ from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Tas
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.speech import SpeechLine, shown_lines
 from reelproof.stages.questions.reply_json import find_items
-from reelproof.stages.teachers.prompts import rollout_messages, writer_messages
+from reelproof.stages.teachers.messages import rollout_messages, writer_messages
 from reelproof.stages.teachers.protocol import Teacher, complete_all
 
 VERSION = 5

@@ -27,7 +27,8 @@ from reelproof.schemas.record import from_table
 from reelproof.schemas.sample import ChatMessage, SftSample
 from reelproof.stages.deciding import decide
 from reelproof.stages.policy import PolicyConfig
-from reelproof.stages.teachers.prompts import ROLLOUT_WHERE, rollout_messages
+from reelproof.stages.teachers.messages import rollout_messages
+from reelproof.stages.teachers.prompts import ROLLOUT_WHERE
 from tests.small_parts import write_part
 from tests.whole_sets import read_measurements, write_dataset
 

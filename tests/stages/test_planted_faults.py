@@ -32,7 +32,7 @@ from reelproof.stages.duplicates.contamination import (
 from reelproof.stages.duplicates.near import DuplicateConfig, duplicate_traces
 from reelproof.stages.policy import PolicyConfig
 from reelproof.stages.teachers.embedded.signals import SignalsTeacher
-from reelproof.stages.teachers.prompts import rollout_messages
+from reelproof.stages.teachers.messages import rollout_messages
 from tests.cases import completion, made_case, made_trace
 from tests.pools import with_pools
 from tests.repeats import repeated_questions

@@ -4,7 +4,8 @@ import pytest
 from reelproof.schemas.chat import ImagePart, Message, TextPart
 from reelproof.schemas.footage import Clip, ClipKind, CutKind, FrameRef, Scene
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
-from reelproof.stages.teachers.prompts import ANSWER_FORMS, CLAIM, ROLLOUT, claim_messages, rollout_messages
+from reelproof.stages.teachers.messages import claim_messages, rollout_messages
+from reelproof.stages.teachers.prompts import ANSWER_FORMS, CLAIM, ROLLOUT
 
 
 def shown(index: int, shown_s: float | None) -> ShownFrame:

@@ -23,7 +23,7 @@ from reelproof.stages.questions.computed_stretches import STRETCHES
 from reelproof.stages.teachers.embedded.measure import WHOLE, Look, Region, moving_part
 from reelproof.stages.teachers.embedded.read import read_request
 from reelproof.stages.teachers.embedded.signals import SignalsTeacher
-from reelproof.stages.teachers.prompts import claim_messages, rollout_messages
+from reelproof.stages.teachers.messages import claim_messages, rollout_messages
 from reelproof.stages.written.protocol import Written
 from tests.films import picture
 
