@@ -3,6 +3,7 @@
 Where a recipe wants it, a question that was answered right as luck would answer it too is answered on.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple, Self
@@ -24,7 +25,7 @@ from reelproof.stages.teachers.messages import rollout_messages, with_sound
 from reelproof.stages.teachers.prompts import ROLLOUT, ROLLOUT_WHERE, Prompt
 from reelproof.stages.teachers.protocol import Teacher, complete_all
 
-VERSION = 6
+VERSION = 7
 
 
 class RolloutConfig(Settings):
@@ -59,9 +60,10 @@ class AdaptiveRolloutConfig(RolloutConfig):
 
     max_rollouts: int | None = Field(default=None, ge=1, le=256)
     """A question with right answers that luck explains is answered on, each time as often again, until luck
-    is excluded or hardly can be, and at most so often; by default none is. What is left to luck is shared
-    among the batches: 8 rollouts and at most 32 are three, of 8, 8 and 16, and each has a third of it. Where
-    the form of a question does not tell how often guesses are right, it is not answered on."""
+    is excluded or hardly can be, for each teacher by its own answers, and at most so often; by default none
+    is. What is left to luck is shared among the batches: 8 rollouts and at most 32 are three, of 8, 8 and 16,
+    and each has a third of it. Where the form of a question does not tell how often guesses are right, it is
+    not answered on."""
     confidence: float = Field(default=0.95, ge=0.5, lt=1)
     """How sure it must be that right answers are no luck, for no more to be asked: `luck_confidence` of the
     policy that is to decide."""
@@ -155,7 +157,7 @@ def ask_rollouts(
     left = every
     for batch, (start, end) in enumerate(pairwise((0, *cfg.batch_ends))):
         _ask_batch(left, range(start, end), batch, teachers, cfg, frames)
-        left = [each for each in left if _is_open(each, cfg)]
+        left = [each for each in left if _is_open(each, teachers, cfg)]
     for each in every:
         yield from each.traces
 
@@ -180,11 +182,18 @@ def _ask_batch(
         traces.append(read_trace(question.question, request, said, cfg.prompt).model_copy(update=came))
 
 
-def _is_open(asked: _Asked, cfg: AdaptiveRolloutConfig) -> bool:
-    question, more = asked.clip_question.question, cfg.most - len(asked.traces)
-    so_far = tally(asked.traces, question, cfg.min_graded_score)
+def _is_open(asked: _Asked, teachers: Sequence[TeacherShare], cfg: AdaptiveRolloutConfig) -> bool:
+    """Whether any teacher's answers leave luck undecided: each is told from luck by its own alone."""
+    question = asked.clip_question.question
     luck = open_guess_rate(question, cfg.min_graded_score)
-    return more > 0 and is_undecided(so_far, luck, more, len(cfg.batch_ends), cfg.confidence)
+    whose = [_whose_turn(question.question_id, turn, teachers, cfg) for turn in range(cfg.most)]
+    ahead = Counter(whose[len(asked.traces) :])
+    for place, more in ahead.items():
+        own = [trace for trace, theirs in zip(asked.traces, whose, strict=False) if theirs == place]
+        so_far = tally(own, question, cfg.min_graded_score)
+        if is_undecided(so_far, luck, more, len(cfg.batch_ends), cfg.confidence):
+            return True
+    return False
 
 
 def read_trace(
@@ -239,16 +248,15 @@ def _rollouts(
     asked: _Asked, turns: Iterable[int], teachers: Sequence[TeacherShare], cfg: RolloutConfig
 ) -> Iterator[_Rollout]:
     clip_question = asked.clip_question
-    for index in turns:
-        dealt = index if cfg.mix == "rollouts" else 0
-        draw = hash32("teacher", cfg.seed, clip_question.question.question_id, dealt) / 2**32
-        place = _whose_turn(draw, teachers)
+    for turn in turns:
+        place = _whose_turn(clip_question.question.question_id, turn, teachers, cfg)
         own = clip_question if teachers[place].listens else clip_question._replace(sound=None)
-        yield _Rollout(asked, place, rollout_request(own, teachers[place].teacher.model, index, cfg))
+        yield _Rollout(asked, place, rollout_request(own, teachers[place].teacher.model, turn, cfg))
 
 
-def _whose_turn(draw: float, teachers: Sequence[TeacherShare]) -> int:
-    """The teacher on whose stretch of [0, 1) a draw falls."""
+def _whose_turn(question_id: str, turn: int, teachers: Sequence[TeacherShare], cfg: RolloutConfig) -> int:
+    """The teacher on whose stretch of [0, 1) the draw for a rollout falls."""
+    draw = hash32("teacher", cfg.seed, question_id, turn if cfg.mix == "rollouts" else 0) / 2**32
     left = draw * sum(each.share for each in teachers)
     for place, each in enumerate(teachers):
         left -= each.share

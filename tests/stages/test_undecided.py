@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
-from reelproof.schemas.answers.tally import Tally
+from reelproof.schemas.answers.tally import Tally, tally
 from reelproof.schemas.chat import ChatRequest, Completion
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.question import Task
@@ -56,11 +56,11 @@ def cases(count: int, luck: float, task: Task = Task.MULTIPLE_CHOICE) -> list[Ca
     ]
 
 
-def answered(every: Sequence[Case], teacher: Guesser, **settings: int | float) -> list[Case]:
+def answered(every: Sequence[Case], *teachers: Guesser, **settings: int | float) -> list[Case]:
     """The same with their traces."""
     cfg = AdaptiveRolloutConfig(**{"rollouts": 8, **settings})
     asked = [ClipQuestion(each.clip, each.question) for each in every]
-    traces = ask_rollouts(asked, [TeacherShare(teacher, 1)], cfg, {})
+    traces = ask_rollouts(asked, [TeacherShare(each, 1) for each in teachers], cfg, {})
     by_question = {name: tuple(group) for name, group in groupby(traces, lambda trace: trace.question_id)}
     return [each._replace(traces=by_question[each.question.question_id]) for each in every]
 
@@ -150,6 +150,20 @@ def test_only_what_luck_may_explain_is_asked_on_and_what_was_asked_first_stays()
         assert {each.batches for each in after.traces} == {3}
         right = sum(each.answer == "A" for each in before.traces)
         assert (len(after.traces) > 8) == (right in (5, 6, 7))  # 8 of 8 is sure, 4 of 8 is given up
+
+
+def test_each_teacher_is_told_from_luck_by_its_own_answers():
+    teachers = (Guesser(0.7, "one@1"), Guesser(0.7, "other@1"))
+    every = answered(cases(120, 0.5), *teachers, rollouts=16, max_rollouts=64)
+    only_together = 0
+    for each in every:
+        first = each.traces[:16]
+        own = [[trace for trace in first if trace.model == teacher.model] for teacher in teachers]
+        tails = [tally(traces, each.question, 0.5).luck_tail(0.5, 3) for traces in (first, *own)]
+        if tails[0] <= 0.05 < min(tails[1:]):
+            only_together += 1
+            assert len(each.traces) > 16
+    assert only_together > 5
 
 
 def test_raising_the_ceiling_asks_only_for_what_was_not_asked_before():
