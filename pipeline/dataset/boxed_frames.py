@@ -36,7 +36,9 @@ def drawn(jpeg: bytes, places: list[JudgedPlace]) -> bytes:
             continue
         colour = _COLOURS.get(each.verdict, _OTHERWISE)
         pen.rectangle((left, top, right, bottom), outline=colour, width=2)
-        pen.text((left + 3, top + 2), each.label, fill=colour, stroke_width=1, stroke_fill="black")
+        _, _, _, height = pen.textbbox((0, 0), each.label)
+        above = top - height - 3 if top > height + 3 else bottom + 2  # what is in the box stays in sight
+        pen.text((left, above), each.label, fill=colour, stroke_width=1, stroke_fill="black")
     file = io.BytesIO()
     image.save(file, "JPEG", quality=90)
     return file.getvalue()

@@ -1,5 +1,6 @@
 """What a row's page shows of it, ready for the page's template."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -120,6 +121,13 @@ class ShownRow(NamedTuple):
     request: ShownRequest | None
     speech: tuple[tuple[Piece, ...], ...] = ()
     """What is said, a line each."""
+
+    @property
+    def opens_on(self) -> int:
+        """The frame that a claim was judged by, or else the first one cited, by its place; or the first."""
+        judged = (place for each in self.claims for place in each.frames)
+        cited = (place for each in self.thought for place in each.frames)
+        return next(itertools.chain(judged, cited), 0)
 
     @property
     def is_right(self) -> bool | None:

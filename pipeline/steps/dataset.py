@@ -238,7 +238,7 @@ def _study(build: _Build) -> Outside:
 
 CARD = WholeStep(
     name="card",
-    version=1,
+    version=2,
     run=tell,
     sections=("card",),
     makes=Left,

@@ -15,6 +15,11 @@ ROW = {
     "options": ["red", "blue"], "reasons": ["wrong_answer", "ungrounded", "over_question_quota"],
     "thought_words": 4, "answer_strict": 0.0, "grounded_share": 0.25, "of_a_new_check": None,
 }  # fmt: skip
+CLAIM = {
+    "text": "Red at [2.0 s].", "cited": [{"start_s": 2.0, "end_s": 2.0}], "kind": "moment",
+    "frame_sha256": ["f2"], "control": "other_clip", "control_sha256": ["elsewhere"], "verifier": "v@1",
+    "cited_belief": 0.9, "control_belief": None, "verdict": "grounded",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -36,6 +41,20 @@ def test_citations_point_at_the_frames_of_their_span(thought, frames):
 
 def test_citation_points_at_nothing_where_nothing_is_shown():
     assert [piece.frames for piece in cite("[1.2 s], Frame 1", [])] == [(), (), ()]
+
+
+@pytest.mark.parametrize(
+    ("thought", "claims", "place"),
+    [
+        ("At [2.0 s] it moves.", [], 2),
+        ("At [2.0 s] it moves.", ["f3"], 3),
+        ("At [2.0 s] it moves.", ["of another row"], 2),
+        ("It moves.", [], 0),
+    ],
+)
+def test_a_row_opens_on_its_evidence(thought, claims, place):
+    judged = [CLAIM | {"frame_sha256": [each]} for each in claims]
+    assert show_row(ROW | {"thought": thought, "claims": judged}, PolicyConfig()).opens_on == place
 
 
 def test_scores_stand_beside_what_they_are_held_against():
@@ -78,12 +97,7 @@ def test_every_threshold_of_the_policy_can_be_told():
      ("control_believed", "control believed", False), ("ungrounded", "ungrounded", False)],
 )  # fmt: skip
 def test_claims_carry_their_verdict_and_the_frames_that_were_put(verdict, told, is_borne_out):
-    claim = {
-        "text": "Red at [2.0 s].", "cited": [{"start_s": 2.0, "end_s": 2.0}], "kind": "moment",
-        "frame_sha256": ["f2"], "control": "other_clip", "control_sha256": ["elsewhere"], "verifier": "v@1",
-        "cited_belief": 0.9, "control_belief": None, "verdict": verdict,
-    }  # fmt: skip
-    shown = show_row(ROW | {"claims": [claim]}, PolicyConfig()).claims[0]
+    shown = show_row(ROW | {"claims": [CLAIM | {"verdict": verdict}]}, PolicyConfig()).claims[0]
     assert (shown.verdict, shown.is_borne_out, shown.cited, shown.control) == (told, is_borne_out, 0.9, None)
     assert ([piece.frames for piece in shown.pieces], shown.frames) == ([(), (2,), ()], (2,))
 

@@ -41,7 +41,9 @@ function drawBoxes() {
   for (const [label, left, top, right, bottom, look] of JSON.parse(frames[shown].dataset.boxes || "[]")) {
     const [x, y] = [left * width, top * height];
     put("rect", { x, y, width: (right - left) * width, height: (bottom - top) * height, class: look });
-    put("text", { x: x + 3, y: y + height / 18, "font-size": height / 20, class: look }).textContent = label;
+    const size = height / 20;
+    const above = y > 1.4 * size ? y - 0.4 * size : bottom * height + size;  // what is in the box stays in sight
+    put("text", { x, y: above, "font-size": size, class: look }).textContent = label;
   }
 }
 
@@ -73,7 +75,7 @@ frames.forEach((frame, place) => frame.addEventListener("click", (event) => {
   event.preventDefault();
   show(place);
 }));
-if (frames.length) show(0);
+if (frames.length) show(Number(one(".stage").dataset.frame));
 
 // A list.
 const cards = all(".card");
