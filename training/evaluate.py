@@ -24,6 +24,8 @@ from reelproof.training.server import BackendConfig, open_sampler
 from reelproof.training.shards import Example, ShardsConfig
 
 SCORED = "scored.jsonl"
+_SHOWN_HERE = "as they are"
+"""How a model in this process is shown frames: an answer to others is another one."""
 _UNASKED = Said("", (), 0, None, False, 0.0)
 
 
@@ -123,7 +125,9 @@ def _setup(asked: QuestionSet, model: str, cfg: AskingConfig, style: PromptStyle
     backend = cfg.backend.model_dump(exclude={"url", "key_variable"})
     drawn = {"batch_rows", "seed"} if not cfg.sampling.temperature else set()
     sampling = cfg.sampling.model_dump(exclude=drawn)
-    return [model_version(model), *asked.setup, style, _prompt(asked, cfg, style), backend, sampling]
+    shown = [_SHOWN_HERE] if cfg.backend.kind == "transformers" else []
+    prompt = _prompt(asked, cfg, style)
+    return [model_version(model), *asked.setup, style, prompt, backend, sampling, *shown]
 
 
 def _prompt(asked: QuestionSet, cfg: AskingConfig, style: PromptStyle) -> PromptConfig:

@@ -111,9 +111,12 @@ def set_images(processor: Any, settings: Mapping[str, Any]) -> Any:
 
 
 def save_processor(processor: Any, folder: Path) -> None:
-    """Write it for the Auto classes, and what `set_images` set for `load_processor`."""
+    """Write it for the Auto classes and for servers, with what `set_images` set as its own settings."""
+    images, settings = processor.image_processor, vars(processor).get("images_kwargs") or {}
+    processor.image_processor = type(images).from_dict(images.to_dict() | settings)
     processor.save_pretrained(folder)
-    if settings := vars(processor).get("images_kwargs"):
+    processor.image_processor = images
+    if settings:
         (folder / IMAGE_SETTINGS).write_text(json.dumps(settings) + "\n")
 
 
@@ -128,11 +131,12 @@ def frame_sizes(shards: Shards) -> set[tuple[int, int]]:
 
 
 def frame_contract(processor: Any, found: Collection[tuple[int, int]], allow_resize: bool) -> FrameContract:
-    """How frames of these sizes are shown.
+    """How frames of these sizes are shown: as they are, where the processor's limits alone are against it.
 
     Raises SetupError where the processor would show other pixels than those that the teacher saw.
     """
     sizes = tuple(sorted(found))
+    _widen_limits(processor, sizes)
     seen, tokens = [], []
     for size in sizes:
         shown, count = _as_shown(processor, size)
@@ -147,6 +151,25 @@ def frame_contract(processor: Any, found: Collection[tuple[int, int]], allow_res
                 "(footage.long_side_px), or set allow_resize"
             )
     return FrameContract(sizes, tuple(seen), tuple(tokens))
+
+
+def _widen_limits(processor: Any, sizes: Collection[tuple[int, int]]) -> None:
+    """Let a processor that takes pictures of all sizes (Qwen-VL's) take these, unless a run sets its limits.
+
+    Published ones scale up what has fewer pixels than a limit (Qwen3-VL: 65,536), and down what has more.
+    """
+    images, own = processor.image_processor, getattr(processor, "images_kwargs", {})
+    if not sizes or not hasattr(images, "merge_size") or own.keys() & {"size", "min_pixels", "max_pixels"}:
+        return
+    unit = images.patch_size * images.merge_size
+    least = min(max(width // unit, 1) * max(height // unit, 1) for width, height in sizes) * unit**2
+    most = max(-(-width // unit) * -(-height // unit) for width, height in sizes) * unit**2
+    limits = {
+        "shortest_edge": min(least, images.size["shortest_edge"]),
+        "longest_edge": max(most, images.size["longest_edge"]),
+    }
+    if limits != {name: images.size[name] for name in limits}:
+        set_images(processor, {"size": limits})
 
 
 def check_length(

@@ -115,10 +115,10 @@ class LocalSampler:
     close = rest
 
     @classmethod
-    def load(cls, model: str, prompt: PromptConfig) -> "LocalSampler":
+    def load(cls, model: str, prompt: PromptConfig, processor: Any = None) -> "LocalSampler":
         """From a model's folder or name, or a run that trained one; on the GPU where there is one."""
         path = model_path(model)
-        processor = load_processor(path, prompt.image_settings)
+        processor = processor or load_processor(path, prompt.image_settings)
         network: Any = AutoModelForImageTextToText.from_pretrained(path)
         return cls(network.to("cuda" if torch.cuda.is_available() else "cpu").eval(), processor, prompt)
 

@@ -151,8 +151,9 @@ def open_sampler(
             f"{model} was trained with prompt.frame_pairs={trained} and would see other pictures than those "
             f"it learned from; set frame_pairs={trained} (of tts, prompt.frame_pairs)"
         )
-    check(load_processor(model_path(model), prompt.image_settings))
-    return LocalSampler.load(model, prompt)
+    processor = load_processor(model_path(model), prompt.image_settings)
+    check(processor)
+    return LocalSampler.load(model, prompt, processor)
 
 
 class Server:

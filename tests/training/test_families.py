@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 from accelerate import Accelerator
+from PIL import Image
 from transformers import AutoModelForImageTextToText
 
 from reelproof.training.batches import PromptConfig, chat_prompt, sft_batch
@@ -15,6 +16,7 @@ from reelproof.training.preflight import (
     FrameContract,
     SetupError,
     check_length,
+    frame_contract,
     load_processor,
     save_processor,
     set_images,
@@ -28,6 +30,7 @@ from reelproof.training.trainer import OptimizerConfig, Trainer
 from reelproof.training.tts import TtsConfig, scale_test_time
 from tests.tiny_families import KINDS, tiny_family
 from tests.tiny_qwen import FAMILIES as QWENS
+from tests.tiny_qwen import tiny_qwen_processor, write_tiny_qwen
 from tests.tiny_training import EvenJudge, sft_row, write_rl, write_sft
 
 FEW = SamplingConfig(max_tokens=4, batch_rows=4)
@@ -176,6 +179,41 @@ def test_image_settings_go_along_with_the_model_and_unknown_ones_are_refused(mod
         load_processor(model, {"do_resize": "maybe"})
     with pytest.raises(SetupError, match=r"cannot be used: .*size"):
         load_processor(model, {"do_resize": True, "size": "abc"})
+
+
+@pytest.mark.parametrize(
+    ("family", "limits"),
+    [
+        ("qwen2_5_vl", (3136, 12_845_056)),  # as published, before an image processor's size had names
+        ("qwen3_vl", (65_536, 16_777_216)),  # as published
+        ("qwen3_vl", (65_536, 65_536)),
+    ],
+)
+def test_frames_are_shown_as_they_are_whatever_limits_a_qwen_is_published_with(family, limits, tmp_path):
+    processor = tiny_qwen_processor(write_tiny_qwen(tmp_path / "model", family=family), family)
+    published = dict(zip(("shortest_edge", "longest_edge"), limits, strict=True))
+    processor.image_processor = type(processor.image_processor).from_dict(
+        processor.image_processor.to_dict() | {"size": published}
+    )
+    sizes = [(160, 112), (193, 144), (512, 218), (40, 400)]
+    contract = frame_contract(processor, sizes, allow_resize=False)
+    unit = 2 * processor.image_processor.patch_size
+    for size, seen, tokens in zip(*contract, strict=True):
+        assert all(abs(one - other) <= unit / 2 for one, other in zip(size, seen, strict=True))
+        assert tokens == seen[0] * seen[1] / unit**2
+    save_processor(processor, tmp_path / "saved")
+    saved = tiny_qwen_processor(tmp_path / "saved", family)  # as a server loads it: without our settings
+    for size, seen in zip(contract.sizes_px, contract.seen_px, strict=True):
+        _, rows, columns = saved.image_processor(Image.new("RGB", size))["image_grid_thw"][0]
+        assert (columns * unit / 2, rows * unit / 2) == seen
+
+
+def test_limits_that_a_run_sets_are_held_to_and_refuse_frames_that_they_scale(tmp_path):
+    processor = tiny_qwen_processor(write_tiny_qwen(tmp_path / "model", family="qwen3_vl"), "qwen3_vl")
+    set_images(processor, {"size": {"shortest_edge": 65_536, "longest_edge": 16_777_216}})
+    with pytest.raises(SetupError, match=r"160x112 px but the processor shows the model 320x224 px"):
+        frame_contract(processor, [(160, 112)], allow_resize=False)
+    assert frame_contract(processor, [(160, 112)], allow_resize=True).seen_px == ((320, 224),)
 
 
 def test_settings_that_are_published_cut_a_frame_into_tiles():
