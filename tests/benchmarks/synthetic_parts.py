@@ -2,9 +2,12 @@
 
 import hashlib
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reelproof.pipeline.dataset.part_files import PartFiles
@@ -39,9 +42,10 @@ def write_synthetic_parts(store: Store, traces: int) -> list[PartFiles]:
 
 
 def write_part_file(store: Store, name: str, table: pa.Table) -> None:
-    """As a step leaves it."""
-    with store.open_write(name) as file:
-        pq.write_table(table, file, compression="zstd", row_group_size=4096)
+    """As a step leaves it, but that nothing waits for the disk."""
+    path = Path(store.path(name))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path, compression="zstd", row_group_size=4096)
 
 
 def synthetic_parts(traces: int, traces_per_video: int = TRACES_PER_VIDEO) -> Iterator[dict[str, pa.Table]]:
@@ -105,7 +109,7 @@ def _part_tables(number: int, traces: int, corpus: np.ndarray) -> dict[str, pa.T
             },
         ),
     }
-    tables[TraceClaims.__name__] = _claims(rng, trace_ids, thought)
+    tables[TraceClaims.__name__] = _claims(trace_ids, thought)
     for record in SCORES:
         columns = {"trace_id": trace_ids} | _scores(rng, right)
         names = arrow_schema(record).names
@@ -142,18 +146,38 @@ def _scores(rng: np.random.Generator, right: np.ndarray) -> dict:
     }
 
 
-def _claims(rng: np.random.Generator, trace_ids: pa.Array, thoughts: pa.Array) -> pa.Table:
+def _claims(trace_ids: pa.Array, thoughts: pa.Array) -> pa.Table:
     """Up to four sentences of each thought, each of one or two of its question's 12 frames."""
+    judged = _judged(len(trace_ids))
+    counts = judged.value_lengths().to_numpy()
+    of_trace = np.repeat(np.arange(len(counts)), counts)
+    place = np.arange(len(of_trace)) - np.repeat(np.cumsum(counts) - counts, counts)
+    told, texts = thoughts.take(pa.array(of_trace)), np.empty(len(of_trace), dtype=object)
+    for first in range(4):
+        texts[place == first] = pc.utf8_slice_codeunits(told, 110 * first, 110 * first + 110).to_numpy(
+            zero_copy_only=False
+        )[place == first]
+    fields = [pc.struct_field(judged.values, field.name) for field in judged.type.value_type]
+    fields[judged.type.value_type.get_field_index("text")] = pa.array(texts, pa.string())
+    claims = pa.StructArray.from_arrays(fields, fields=list(judged.type.value_type))
+    lists = pa.ListArray.from_arrays(judged.offsets, claims, type=judged.type)
+    return _filled(TraceClaims, len(trace_ids), {"trace_id": trace_ids, "claims": lists})
+
+
+@cache
+def _judged(traces: int) -> pa.ListArray:
+    """The claims of so many traces, without words: the same in every part."""
+    rng = np.random.default_rng(2)
     held = []
-    for place, thought in enumerate(thoughts.to_pylist()):
-        shown = [hashlib.sha256(f"{place // ROLLOUTS} {frame}".encode()).hexdigest() for frame in range(12)]
+    for trace in range(traces):
+        shown = [hashlib.sha256(f"{trace // ROLLOUTS} {frame}".encode()).hexdigest() for frame in range(12)]
         claims = []
-        for first in range(0, 110 * int(rng.integers(0, 5)), 110):
+        for _ in range(int(rng.integers(0, 5))):
             frames = sorted(rng.choice(12, int(rng.integers(1, 3)), replace=False).tolist())
             others = sorted(rng.choice(12, len(frames), replace=False).tolist())
             claims.append(
                 JudgedClaim(
-                    text=thought[first : first + 110],
+                    text="",
                     cited=tuple(Span(start_s=0.5 * frame, end_s=0.5 * frame) for frame in frames),
                     kind=ClaimKind.MOMENT if len(frames) == 1 else ClaimKind.CHANGE,
                     frame_sha256=tuple(shown[frame] for frame in frames),
@@ -166,7 +190,7 @@ def _claims(rng: np.random.Generator, trace_ids: pa.Array, thoughts: pa.Array) -
                 ).model_dump()
             )
         held.append(claims)
-    return _filled(TraceClaims, len(trace_ids), {"trace_id": trace_ids, "claims": held})
+    return pa.array(held, arrow_schema(TraceClaims).field("claims").type)
 
 
 def _texts(corpus: np.ndarray, rng: np.random.Generator, lengths: np.ndarray) -> pa.Array:
