@@ -1,5 +1,6 @@
 """What crosses a file or a process: frozen pydantic records, and the Arrow schema that follows from them."""
 
+import functools
 import types
 import typing
 from collections.abc import Iterable, Iterator
@@ -49,6 +50,7 @@ class Record(BaseModel):
 R = TypeVar("R", bound=Record)
 
 
+@functools.cache
 def arrow_schema(record: type[Record]) -> pa.Schema:
     """The Arrow schema of a record type: one column a field, in order; only `X | None` may be null.
 

@@ -11,6 +11,7 @@ from reelproof.pipeline.dataset.card import CardConfig, write_readme
 from reelproof.pipeline.dataset.part_files import PartFiles, measured
 from reelproof.pipeline.dataset.shards import ShardReceipt, ShardsConfig, publish
 from reelproof.pipeline.dataset.stats_files import decided_rows, gone_videos, write_stats
+from reelproof.pipeline.disk.side_by_side import Spread
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts
 from reelproof.schemas.stats import Stats
@@ -51,6 +52,7 @@ def write_dataset(
     cfg: ShardsConfig,
     facts: BuildFacts,
     folder: str = "dataset",
+    spread: Spread | None = None,
 ) -> ShardReceipt:
     """`publish` for tables in memory, which have one row per trace, parts in order."""
     assert verdicts["trace_id"].equals(measurements["trace_id"])
@@ -60,4 +62,4 @@ def write_dataset(
     def of(block: Block) -> pl.DataFrame:
         return verdicts[ends[block.number] : ends[block.number + 1]]
 
-    return publish(store, blocks, of, splits, policy, cfg, facts, folder)
+    return publish(store, blocks, of, splits, policy, cfg, facts, folder, spread)

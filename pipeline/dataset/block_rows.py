@@ -1,6 +1,6 @@
 """Some parts of a block and their verdicts -> published rows, in Arrow columns."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,9 +18,9 @@ from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.answers.forms import AS_ASKED, as_asked
 from reelproof.schemas.question import Task
 
+KEYS = ("trace_id", "clip_id", "video_id")
+"""By which a block's rows are put in order and into splits."""
 _OF_TRACES = ("request_id", "prompt_id", "teacher", "text", "thought", "prediction", "claims")
-
-
 _OF_PAIRS = ("request_id", "teacher", "text", "thought", "prediction")
 _FORM = "answer_form"
 
@@ -29,8 +29,6 @@ class Piece(NamedTuple):
     """Rows of a shard that are read together: they are of one block, and of parts that follow each other."""
 
     block: Block
-    sizes: PartSizes
-    """Of all the block's parts."""
     parts: range
     """Their places in the block."""
     rows: Places
@@ -41,24 +39,50 @@ class Piece(NamedTuple):
     """In `dpo`, the row that each is held against."""
 
 
-def read_rows(store: Store, piece: Piece, config: str, scores: pa.Schema, policy: str) -> Rows:
-    """A piece's rows as a config publishes them; `policy` is its name."""
-    schema = table_schema(config, scores)
+class Words(NamedTuple):
+    """What was read of some parts of a block: all that rows of some configs are made of but frames."""
+
+    traces: pa.Table
+    first: int
+    """The first of the traces, counted from the block's."""
+    questions: pa.Table
+    before: int
+    """The same of the questions."""
+    measured: pa.Table
+    """Scores of all the block's traces."""
+    keys: pl.DataFrame
+    """`KEYS` of the same."""
+
+
+def read_words(
+    store: Store, block: Block, sizes: PartSizes, parts: range, configs: Collection[str], scores: pa.Schema
+) -> Words:
+    """Read what configs need of a block's parts; `sizes` are of all its parts."""
+    schemas = {config: table_schema(config, scores) for config in configs}
+    names = {name for schema in schemas.values() for name in schema.names}
+    traced = {name for config, schema in schemas.items() for name in _wanted(schema, config)}
+    scored = [each for each in scores.names if each in (*names, _FORM)]
     reads: list[Callable[[], Any]] = [
-        lambda: _read_groups(store, piece, piece.block.traces, _wanted(schema, config), piece.sizes.traces),
-        lambda: _read_groups(store, piece, piece.block.questions, _asked(schema), piece.sizes.questions),
-        lambda: read_columns(
-            store, piece.block.measured, [each for each in scores.names if each in (*schema.names, _FORM)]
-        ),
+        lambda: _read_groups(store, block.traces, traced, parts, sizes.traces),
+        lambda: _read_groups(store, block.questions, names.difference(_OF_TRACES), parts, sizes.questions),
+        lambda: read_columns(store, block.measured, (*KEYS, *scored)),
     ]
     (traces, first), (questions, before), measured = side_by_side(store, lambda read: read(), reads)
-    rows = piece.rows - first
-    own = traces["question_place"].to_numpy()[rows] - before
-    columns = _taken(questions, own, schema) | _taken(measured, piece.rows, schema)
+    keys = pl.DataFrame(measured.select(KEYS))
+    return Words(traces, first, questions, before, measured.select(scored), keys)
+
+
+def rows_of(store: Store, words: Words, piece: Piece, config: str, scores: pa.Schema, policy: str) -> Rows:
+    """A piece's rows as a config publishes them; `policy` is its name. Frames are read from the store."""
+    schema = table_schema(config, scores)
+    traces, measured = words.traces, words.measured
+    rows = piece.rows - words.first
+    own = traces["question_place"].to_numpy()[rows] - words.before
+    columns = _taken(words.questions, own, schema) | _taken(measured, piece.rows, schema)
     if config == "rl":
         columns["sample_id"] = columns["question_id"]
     elif piece.chosen is not None:
-        columns |= _pairs(piece.chosen, piece.rows, first, traces, measured, columns)
+        columns |= _pairs(piece.chosen, piece.rows, words, columns)
         columns["pair_reason"] = piece.told["pair_reason"].to_arrow().cast(pa.string())
     else:
         columns |= _taken(traces, rows, schema)
@@ -68,7 +92,7 @@ def read_rows(store: Store, piece: Piece, config: str, scores: pa.Schema, policy
         columns["text"] = pc.if_else(_differs(columns), columns["text"], None)
     columns["policy"] = pa.repeat(pa.scalar(policy), len(rows))
     columns["reasons"] = piece.told["reasons"].to_arrow().cast(pa.list_(pa.string()))
-    frames = None if config == "rejected" else _frames(store, piece, questions, own)
+    frames = None if config == "rejected" else _frames(store, piece, words.questions, own)
     return Rows(pa.table([columns[name] for name in schema.names], schema=schema), frames)
 
 
@@ -82,21 +106,16 @@ def _wanted(schema: pa.Schema, config: str) -> list[str]:
     return ["question_place", *named]
 
 
-def _asked(schema: pa.Schema) -> list[str]:
-    """Columns that the questions file may give; what it does not hold is left out there."""
-    return [name for name in schema.names if name not in _OF_TRACES]
-
-
 def _read_groups(
-    store: Store, piece: Piece, name: str, columns: Sequence[str], counts: Places
+    store: Store, name: str, columns: Collection[str], parts: range, counts: Places
 ) -> tuple[pa.Table, int]:
-    """The row groups that hold the piece's parts, and the number of their first row in the block."""
-    low = piece.parts.start // PARTS_A_GROUP
-    groups = range(low, (piece.parts.stop - 1) // PARTS_A_GROUP + 1)
+    """The row groups that hold the parts, of columns that the file has, and their first row's place in it."""
+    low = parts.start // PARTS_A_GROUP
+    groups = range(low, (parts.stop - 1) // PARTS_A_GROUP + 1)
     rows = np.add.reduceat(counts, np.arange(0, len(counts), PARTS_A_GROUP))
     there = np.cumsum(rows > 0) - 1  # groups without rows are not in the file
     with open_parquet(store, name) as file:
-        held = [each for each in columns if each in file.schema_arrow.names]
+        held = [each for each in file.schema_arrow.names if each in columns]
         table = file.read_row_groups([int(there[each]) for each in groups if rows[each]], columns=held)
     return table.combine_chunks(), int(rows[:low].sum())
 
@@ -115,23 +134,23 @@ def _taken(table: pa.Table, rows: Places, schema: pa.Schema) -> dict[str, pa.Arr
     """Rows of those columns that a schema has."""
     wanted = [name for name in table.column_names if name in schema.names]
     taken = table.select(wanted).take(rows)
-    return {name: taken[name].combine_chunks() for name in wanted}
+    return {name: _in_one_piece(taken[name]) for name in wanted}
+
+
+def _in_one_piece(column: pa.ChunkedArray) -> pa.Array:
+    """A column's values; `combine_chunks` copies them even where there is nothing to combine."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _pairs(
-    chosen: Places,
-    rejected: Places,
-    first: int,
-    traces: pa.Table,
-    measured: pa.Table,
-    asked: Mapping[str, pa.Array],
+    chosen: Places, rejected: Places, words: Words, asked: Mapping[str, pa.Array]
 ) -> dict[str, pa.Array]:
-    """What sets the two traces of each pair apart. `traces` begin with the block's row `first`."""
+    """What sets the two traces of each pair apart."""
     columns: dict[str, pa.Array] = {}
     for side, rows in (("chosen", chosen), ("rejected", rejected)):
-        taken = traces.select(_OF_PAIRS).take(rows - first)
-        trace = {name: taken[name].combine_chunks() for name in _OF_PAIRS}
-        form = measured[_FORM].take(rows).combine_chunks()
+        taken = words.traces.select(_OF_PAIRS).take(rows - words.first)
+        trace = {name: _in_one_piece(taken[name]) for name in _OF_PAIRS}
+        form = _in_one_piece(words.measured[_FORM].take(rows))
         columns[side] = _as_turns(_in_asked_form({**asked, **trace, _FORM: form}))
         columns |= {f"{side}_{name}": trace[name] for name in ("request_id", "teacher", "prediction")}
     ids = (columns["chosen_request_id"], columns["rejected_request_id"])

@@ -1,5 +1,6 @@
 """One part's records -> published rows, in Arrow columns, without a Python object a row."""
 
+import functools
 import hashlib
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -86,6 +87,7 @@ class PartRows(NamedTuple):
     """Of the frames that the part holds."""
 
 
+@functools.cache
 def table_schema(config: str, scores: pa.Schema) -> pa.Schema:
     """Columns of a config's rows but `images`: those of its record, then every score; all may be null.
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from reelproof.pipeline.dataset.block_rows import Piece
+from reelproof.pipeline.dataset.block_rows import KEYS, Piece
 from reelproof.pipeline.dataset.blocks import PARTS_A_BLOCK, Block, PartSizes, read_score_schema, read_sizes
 from reelproof.pipeline.dataset.part_files import read_columns
 from reelproof.pipeline.dataset.prompt_rows import Places
@@ -71,6 +71,12 @@ class Shard(NamedTuple):
     shares: tuple[Share, ...]
     fingerprint: str
 
+    @property
+    def shows_much(self) -> bool:
+        """Whether its parts hold more frames than are read together, which its rows may show."""
+        held = (each.sizes.image_bytes[each.parts.start : each.parts.stop].sum() for each in self.shares)
+        return self.config != "rejected" and sum(held) > READ_AT_ONCE_BYTES
+
 
 class Marks(NamedTuple):
     """What is kept of a block whose rows were looked at."""
@@ -97,12 +103,12 @@ def read_layout(store: Store, blocks: Sequence[Block]) -> Layout:
 def mark_rows(store: Store, share: Share, verdicts: Verdicts, splits: Mapping[str, str]) -> Marks:
     """Look at all rows of a block. Raises ValueError for a video without a split."""
     decided = verdicts(share.block)
-    keys = _read_keys(store, share.block)
+    keys = pl.DataFrame(read_columns(store, share.block.measured, KEYS))
     videos = keys["video_id"].unique(maintain_order=True).to_list()
     if missing := [each for each in videos if splits.get(each) not in SPLITS]:
         raise ValueError(f"{len(missing)} videos have no split, such as {missing[0]}; expected train or test")
     held_out = frozenset(each for each in videos if splits[each] == "test")
-    placed = _Placed(keys, decided, share.sizes, held_out)
+    placed = Placed(keys, decided, share.sizes, held_out)
     reasons = decided["reasons"].list.join(" ")
     pairs = decided.select(pl.concat_str("chosen", "pair_reason", pl.lit(reasons), separator=" "))
     codes = {"rejected": _codes(reasons), "dpo": _codes(pairs.to_series())}
@@ -145,22 +151,16 @@ def part_runs(sizes: _Bytes, limit: float) -> Places:
     return runs
 
 
-def shard_pieces(store: Store, shard: Shard, verdicts: Verdicts) -> Iterator[Piece]:
-    """What of a shard is read together: rows of one block, and of parts whose frames are not too many."""
-    for share in shard.shares:
-        decided = verdicts(share.block)
-        keys = _read_keys(store, share.block)
-        placed = _Placed(keys, decided, share.sizes, share.held_out)
-        rows = placed.rows(shard.config, shard.split)
-        chosen = _chosen_rows(keys, decided, placed.part, rows) if shard.config == "dpo" else None
-        frames = share.sizes.image_bytes * (shard.config != "rejected")
-        for parts in _together(np.unique(placed.part[rows]), frames, share.parts):
-            low, high = np.searchsorted(placed.part[rows], [parts.start, parts.stop])
-            mine = rows[low:high]
-            told = decided.select("reasons", "pair_reason")[mine]
-            yield Piece(
-                share.block, share.sizes, parts, mine, told, None if chosen is None else chosen[low:high]
-            )
+def shard_pieces(share: Share, placed: "Placed", config: str, split: str) -> Iterator[Piece]:
+    """What of a shard's share is taken together: rows of parts whose frames are not too many."""
+    rows = placed.rows(config, split)
+    chosen = _chosen_rows(placed, rows) if config == "dpo" else None
+    frames = share.sizes.image_bytes * (config != "rejected")
+    for parts in _together(np.unique(placed.part[rows]), frames, share.parts):
+        low, high = np.searchsorted(placed.part[rows], [parts.start, parts.stop])
+        mine = rows[low:high]
+        told = placed.verdicts.select("reasons", "pair_reason")[mine]
+        yield Piece(share.block, parts, mine, told, None if chosen is None else chosen[low:high])
 
 
 def _together(parts: Places, frames: Places, inside: range) -> Iterator[range]:
@@ -175,7 +175,7 @@ def _together(parts: Places, frames: Places, inside: range) -> Iterator[range]:
         yield range(held[0], held[-1] + 1)
 
 
-class _Placed:
+class Placed:
     """A block's rows in the order in which shards hold them: a clip's together, within their part."""
 
     def __init__(
@@ -186,6 +186,7 @@ class _Placed:
                 f"a block of parts holds {int(sizes.traces.sum())} traces, but there are {len(keys)} "
                 f"measurements and {len(verdicts)} verdicts; read and decide all parts again"
             )
+        self.keys, self.verdicts = keys, verdicts
         self.starts: Places = np.cumsum([0, *sizes.traces])
         self.part: Places = np.repeat(np.arange(len(sizes.traces)), sizes.traces)
         self.in_test = keys["video_id"].is_in(list(held_out)).to_numpy()
@@ -203,20 +204,17 @@ class _Placed:
         return rows
 
 
-def _chosen_rows(keys: pl.DataFrame, decided: pl.DataFrame, part: Places, rows: Places) -> Places:
+def _chosen_rows(placed: Placed, rows: Places) -> Places:
     """The row of each paired row's chosen trace: that of its own part, where a video was tried again."""
-    every = keys.select("trace_id").with_columns(part=pl.Series(part)).with_row_index("place")
-    wanted = pl.DataFrame({"trace_id": decided["chosen"].gather(rows), "part": part[rows]})
+    part = placed.part
+    every = placed.keys.select("trace_id").with_columns(part=pl.Series(part)).with_row_index("place")
+    wanted = pl.DataFrame({"trace_id": placed.verdicts["chosen"].gather(rows), "part": part[rows]})
     found = wanted.join(
         every.unique(["trace_id", "part"]), on=["trace_id", "part"], how="left", maintain_order="left"
     )["place"]
     if found.has_nulls():
         raise ValueError("verdicts pair a trace with one that its part does not hold; decide again")
     return found.to_numpy().astype(np.int64)
-
-
-def _read_keys(store: Store, block: Block) -> pl.DataFrame:
-    return pl.DataFrame(read_columns(store, block.measured, ("trace_id", "clip_id", "video_id")))
 
 
 def _clips_together(clips: pl.Series, part: Places) -> Places:
@@ -236,7 +234,7 @@ def _codes(told: pl.Series) -> npt.NDArray[np.uint64]:
 
 
 def _digests(
-    placed: _Placed, config: str, split: str, codes: npt.NDArray[np.uint64] | None
+    placed: Placed, config: str, split: str, codes: npt.NDArray[np.uint64] | None
 ) -> Iterator[bytes]:
     """Of each part of a block: which of its rows, counted from its first, are there, and what they tell."""
     rows = placed.rows(config, split)

@@ -2,20 +2,15 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
 from pydantic import Field
 
-from reelproof.pipeline.dataset.block_rows import read_rows
 from reelproof.pipeline.dataset.blocks import Block
 from reelproof.pipeline.dataset.replace import open_staging, read_manifest, replace_files, trusted_files
-from reelproof.pipeline.dataset.rows import table_schema
-from reelproof.pipeline.dataset.shard_files import ShardWriter, WrittenShard
+from reelproof.pipeline.dataset.shard_files import WrittenShard
 from reelproof.pipeline.dataset.shard_plan import (
     Layout,
     Marks,
@@ -24,8 +19,8 @@ from reelproof.pipeline.dataset.shard_plan import (
     mark_rows,
     plan_shards,
     read_layout,
-    shard_pieces,
 )
+from reelproof.pipeline.dataset.shard_writing import Sources, write_shards
 from reelproof.pipeline.disk.side_by_side import Here, Spread, side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts, Manifest, ManifestFile
@@ -62,13 +57,12 @@ def publish(
     """Write each config's `data/{config}/{train,test}-…parquet` and `manifest.json` under the `folder`.
 
     `splits` names each video's split. A shard with the same rows as before is not touched. Shards are written
-    by `spread`, in this process by default: in memory are marks of all parts, and a block's words and up to
-    100 MB of frames for each shard that is being written.
+    by `spread`, each alone, or in this process, those with few frames together: in memory are marks of all
+    parts, two blocks' words for those that are written together, and up to 100 MB of frames for each.
 
     Raises ValueError where blocks and verdicts do not fit each other, DiskFull where there is no room; the
     dataset that was there before is then as it was.
     """
-    spread = spread or Here(store)
     reads: list[Callable[[], Any]] = [
         lambda: read_layout(store, blocks),
         lambda: trusted_files(store, folder, read_manifest(store, folder)),
@@ -80,8 +74,9 @@ def publish(
         (each for each in shards if not _is_held(each, held)), key=lambda each: -len(each.shares)
     )
     with open_staging(store, folder) as staging:
-        write = partial(write_shard, store, layout.scores, verdicts, policy.name, staging)
-        written = dict(zip((each.path for each in changed), spread(write, changed), strict=True))
+        write = partial(write_shards, Sources(store, layout.scores, verdicts, policy.name), staging)
+        runs = [(each,) for each in changed] if spread else _sharing(changed)
+        written = {path: file for done in (spread or Here(store))(write, runs) for path, file in done.items()}
         entries = tuple(_entry(shard, written.get(shard.path), held) for shard in shards)
         moved = {each.path: f"{staging}/{each.path}" for each in entries if _is_new(each, held)}
         manifest = Manifest(
@@ -101,29 +96,16 @@ def dataset_sha256(files: Sequence[ManifestFile]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def write_shard(
-    store: Store, scores: pa.Schema, verdicts: Verdicts, policy: str, staging: str, shard: Shard
-) -> WrittenShard:
-    """Write one shard into the staging folder, from the blocks of its own parts. `policy` is its name."""
-    with _file(store, f"{staging}/{shard.path}") as path:
-        schema = table_schema(shard.config, scores)
-        writer = ShardWriter(path, schema, with_images=shard.config != "rejected")
-        try:
-            for piece in shard_pieces(store, shard, verdicts):
-                writer.add(read_rows(store, piece, shard.config, scores, policy))
-            return writer.close()
-        finally:
-            writer.abandon()
-
-
-@contextmanager
-def _file(store: Store, name: str) -> Iterator[Path]:
-    """A path of this machine; what is written there is the store's file once the block ends well."""
-    if store.is_local:
-        yield Path(store.path(name))
-    else:
-        with store.open_write(name) as stream:
-            yield Path(stream.name)
+def _sharing(shards: Iterable[Shard]) -> list[tuple[Shard, ...]]:
+    """Those with few frames together, so that a block's words are read once; each other one alone."""
+    apart: list[tuple[Shard, ...]] = []
+    together: list[Shard] = []
+    for each in shards:
+        if each.shows_much:
+            apart.append((each,))
+        else:
+            together.append(each)
+    return [tuple(together), *apart] if together else apart
 
 
 def _mark(store: Store, layout: Layout, block: Block, verdicts: Verdicts, splits: Mapping[str, str]) -> Marks:
