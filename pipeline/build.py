@@ -29,7 +29,7 @@ from reelproof.pipeline.steps.whole_set import POLICY
 from reelproof.pipeline.teachers.kinds import TeacherConfig, check_teacher, servers_of_ours
 from reelproof.pipeline.teachers.listener import check_engine
 from reelproof.pipeline.teachers.vllm_settings import sharing_gpus
-from reelproof.pipeline.workplace import Workplace, open_workplace
+from reelproof.pipeline.workplace import Workplace, open_workplace, require_build
 from reelproof.stages.teachers.protocol import TeacherUnavailable
 
 SHOWN_CHANGES = 6
@@ -88,8 +88,10 @@ def refilter(build_dir: str, overrides: Sequence[str]) -> tuple[RunSummary, Reci
     Raises UsageError where there is no build, or where the overrides call for more than deciding.
     """
     started = time.monotonic()
-    with open_workplace(build_dir, overrides).store.lock():
-        workplace = open_workplace(RememberingStore(build_dir), overrides)
+    store = RememberingStore(build_dir)
+    require_build(store)
+    with store.lock():
+        workplace = open_workplace(store, overrides)
         receipts: list[Receipt] = []
 
         def work() -> RunSummary:

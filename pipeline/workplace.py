@@ -86,9 +86,7 @@ class Workplace:
         present = {step.name: names for step, names in zip(steps, listed, strict=True)}
         todos = []
         for part in self.parts:
-            missing = tuple(
-                step for step in self.dag.steps if _name(step.file(part)) not in present[step.name]
-            )
+            missing = tuple(step for step in steps if _name(step.file(part)) not in present[step.name])
             if missing:
                 todos.append(Todo(part, missing))
         return todos
@@ -202,13 +200,16 @@ def open_workplace(build: str | Store, overrides: Sequence[str] = ()) -> Workpla
     try:
         recipe_text, plan, sources, given, subtitles = side_by_side(store, lambda read: read(), reads)
     except (FileNotFoundError, NotADirectoryError):
-        if is_build(store):
-            raise Damaged(store.url, RECIPE, "it is gone") from None
-        raise UsageError(
-            f"{store.url} holds no build (no {RECIPE} there); make one with `reelproof build`"
-        ) from None
+        require_build(store)
+        raise Damaged(store.url, RECIPE, "it is gone") from None
     recipe = recipe_of_build(recipe_text, overrides, where=f"{store.url}/{RECIPE}")
     return Workplace(store, recipe, plan or Plan(), sources, given, subtitles=subtitles)
+
+
+def require_build(store: Store) -> None:
+    """Raises UsageError where no build was planned."""
+    if not is_build(store):
+        raise UsageError(f"{store.url} holds no build (no {RECIPE} there); make one with `reelproof build`")
 
 
 def is_build(store: Store) -> bool:

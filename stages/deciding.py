@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.stages.extra_rules import checked_expression, in_one_line
@@ -206,9 +205,8 @@ def _named(masks: pl.Series, names: tuple[str, ...]) -> pl.Series:
     """Bit masks -> lists of the names of their bits. Each distinct mask is spelled out once."""
     distinct = masks.unique()
     bits = distinct.to_numpy()[:, None] >> np.arange(len(names), dtype=np.uint64) & np.uint64(1)
-    offsets = np.concatenate([[0], np.cumsum(bits.sum(axis=1))])
-    told = pa.array(names, pa.string()).take(pa.array(np.nonzero(bits)[1]))
-    spelled = pl.Series(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), told))
+    told = [[names[bit] for bit in np.flatnonzero(each)] for each in bits]
+    spelled = pl.Series(told, dtype=pl.List(pl.String))
     return spelled.gather(masks.replace_strict(distinct, range(len(distinct)), return_dtype=pl.UInt32))
 
 

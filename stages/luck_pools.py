@@ -28,6 +28,8 @@ LEAST_QUESTIONS = 8
 """With fewer, the spread among questions is not known well enough to bound the pool's mean."""
 _LEAST_WEIGHT, _MOST_WEIGHT = 1.0, 64.0
 
+POOLED = ("question_id", *POOL, "luck_rate", "first_passes", "first_rollouts")
+"""What a pool's sums are made of."""
 _SUMS = ("questions", "passes", "rollouts", "rollouts_squared", "passes_share", "excess", "excess_squared")
 
 

@@ -22,10 +22,7 @@ def measurement_schema() -> pl.Schema:
     columns: dict[str, pl.DataType] = {}
     records: tuple[type[Record], ...] = (Keys, *SCORES, SetMeasurements, PoolMeasurements)
     for record in records:
-        empty = pl.from_arrow(arrow_schema(record).empty_table())
-        if not isinstance(empty, pl.DataFrame):
-            raise TypeError(f"{record.__name__} has no table form")
-        columns.update(empty.schema)
+        columns.update(pl.Schema(arrow_schema(record)))
     return pl.Schema(columns)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import polars as pl
@@ -64,7 +63,7 @@ class PartFiles:
 
 
 def _names(paths: Iterable[str]) -> list[str]:
-    return ["/".join(PurePosixPath(path).parts[-2:]) for path in paths]
+    return ["/".join(path.rsplit("/", 2)[-2:]) for path in paths]
 
 
 class Measured(NamedTuple):

@@ -75,7 +75,7 @@ class Store:
         """Names of the files and folders in a folder, in order; empty where there is none."""
         try:
             if self.is_local:
-                paths = [str(path) for path in Path(self.path(folder)).iterdir()]
+                paths = os.listdir(self.path(folder))  # noqa: PTH208 - folders of parts hold thousands
             else:
                 paths = self.fs.ls(self.path(folder), detail=False)
         except (FileNotFoundError, NotADirectoryError):

@@ -5,6 +5,7 @@ again, and then the later part counts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 
 from pydantic import Field
 
@@ -44,7 +45,7 @@ class Part(Record):
     number: int = Field(ge=0)
     video_ids: tuple[str, ...]
 
-    @property
+    @cached_property
     def name(self) -> str:
         """`part-00007`"""
         return f"part-{self.number:05d}"

@@ -211,7 +211,7 @@ class Step(Generic[K]):
         """Whether it, or a step above it, rests on what a model replied."""
         return bool(self.asks) or any(step.sees_replies for step in self.after)
 
-    @property
+    @cached_property
     def folder(self) -> str:
         """Where its files lie, within the build's folder."""
         return f"parts/{self.name}-{self.fingerprint}"

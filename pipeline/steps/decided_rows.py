@@ -27,7 +27,7 @@ from reelproof.pipeline.steps.scores import REPEATS, SCORES
 from reelproof.pipeline.steps.speech import CLIP_SPEECH
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.stages.deciding import Cuts, decide
-from reelproof.stages.luck_pools import add_sums, pool_figures, pool_sums, with_figures
+from reelproof.stages.luck_pools import POOLED, add_sums, pool_figures, pool_sums, with_figures
 from reelproof.stages.policy import RuleError
 
 BLOCKS_AT_ONCE = 4
@@ -38,7 +38,7 @@ class RowsByBlock(Collection[pl.DataFrame]):
     """Rows of a build, some blocks' at a time and read anew each time: nobody holds all."""
 
     blocks: Sequence[Block]
-    read: Callable[[Block], pl.DataFrame]
+    read: Callable[[Sequence[Block]], pl.DataFrame]
 
     def __len__(self) -> int:
         return -(-len(self.blocks) // BLOCKS_AT_ONCE)
@@ -47,16 +47,20 @@ class RowsByBlock(Collection[pl.DataFrame]):
         return any(each is frame for each in self)
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
-        for start in range(0, len(self.blocks), BLOCKS_AT_ONCE):
-            some = self.blocks[start : start + BLOCKS_AT_ONCE]
-            yield pl.concat([self.read(block) for block in some], how="vertical_relaxed")
+        return map(self.read, some_at_once(self.blocks))
+
+
+def some_at_once(blocks: Sequence[Block]) -> list[Sequence[Block]]:
+    """Blocks in runs that are looked at together: what is asked of each run costs time of its own."""
+    return [blocks[start : start + BLOCKS_AT_ONCE] for start in range(0, len(blocks), BLOCKS_AT_ONCE)]
 
 
 def decided_by_block(run: WholeRun) -> RowsByBlock:
     """Measurements of the rows that count, with `sft` and `rl`."""
     found, told = found_over_all(run), verdicts_by_block(run)
     return RowsByBlock(
-        blocks_in(run), lambda block: decided_rows(measured_in(run.store, found, block), told(block))
+        blocks_in(run),
+        lambda some: decided_rows(measured_in(run.store, found, some), pl.concat(map(told, some))),
     )
 
 
@@ -147,18 +151,18 @@ def found_over_all(run: WholeRun) -> Whole:
 
 
 def _pools(run: WholeRun, block: Block) -> pl.DataFrame:
-    rows = read_measured(run.store, block)
-    return pool_sums(rows.filter(counts_now(rows, parts_of(run, block), block.first)))
+    rows = read_measured(run.store, block, ("part", "video_id", *POOLED))
+    return pool_sums(rows.filter(counts_now(rows, parts_of(run, [block]), block.first)))
 
 
-def parts_of(run: WholeRun, block: Block) -> Sequence[PartInputs]:
-    """The parts of which a block holds what they left."""
-    return run.parts[block.first : block.first + len(block.parts)]
+def parts_of(run: WholeRun, some: Sequence[Block]) -> Sequence[PartInputs]:
+    """The parts of which a run of blocks holds what they left."""
+    return run.parts[some[0].first : some[-1].first + len(some[-1].parts)]
 
 
-def measured_in(store: Store, found: Whole, block: Block) -> pl.DataFrame:
-    """Keys, scores and what was `found` over all parts, one row per trace of a block."""
-    return _with(found, read_measured(store, block))
+def measured_in(store: Store, found: Whole, some: Sequence[Block]) -> pl.DataFrame:
+    """Keys, scores and what was `found` over all parts, one row per trace of a run of blocks."""
+    return _with(found, read_block_measurements(store, some))
 
 
 def measured(run: WholeRun) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """All parts together -> what is repeated, held in evaluation sets, held out, and kept."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -22,6 +22,7 @@ from reelproof.pipeline.steps.decided_rows import (
     found_over_all,
     measured_in,
     parts_of,
+    some_at_once,
     verdicts_of,
 )
 from reelproof.pipeline.steps.embedding import SEMANTIC_DUPLICATES
@@ -161,16 +162,18 @@ def decide_all(run: WholeRun, policy: PolicyConfig) -> Decided:
     blocks = blocks_in(run)
     found = found_over_all(run)
 
-    def counting(block: Block) -> pl.DataFrame:
-        rows = measured_in(run.store, found, block)
-        return rows.filter(counts_now(rows, parts_of(run, block), block.first))
+    def counting(some: Sequence[Block]) -> pl.DataFrame:
+        rows = measured_in(run.store, found, some)
+        return rows.filter(counts_now(rows, parts_of(run, some), some[0].first))
 
     cuts = find_cuts(RowsByBlock(blocks, counting), policy)
 
-    def decide_block(block: Block) -> Decided:
-        rows = measured_in(run.store, found, block)
-        verdicts = verdicts_of(rows, parts_of(run, block), policy, cuts, block.first).select(MEMBERSHIP)
-        run.write_table(f"verdicts-{block.number:05d}", verdicts)
+    def decide_some(some: Sequence[Block]) -> Decided:
+        rows = measured_in(run.store, found, some)
+        verdicts = verdicts_of(rows, parts_of(run, some), policy, cuts, some[0].first).select(MEMBERSHIP)
+        for block in some:
+            own = rows["part"].is_between(block.first, block.first + len(block.parts) - 1)
+            run.write_table(f"verdicts-{block.number:05d}", verdicts.filter(own))
         reasons = Counter(verdicts["reasons"].explode().drop_nulls().to_list())
         return Decided(
             sft=int(verdicts["sft"].sum()),
@@ -178,17 +181,17 @@ def decide_all(run: WholeRun, policy: PolicyConfig) -> Decided:
             dpo=verdicts["chosen"].count(),
             rejected=reasons,
             traces=int(verdicts["published"].sum()),
-            blocks=1,
+            blocks=len(some),
         )
 
-    told = side_by_side(run.store, decide_block, blocks)
+    told = side_by_side(run.store, decide_some, some_at_once(blocks))
     return Decided(
         sft=sum(each.sft for each in told),
         rl=sum(each.rl for each in told),
         dpo=sum(each.dpo for each in told),
         rejected=add_reasons(each.rejected for each in told),
         traces=sum(each.traces for each in told),
-        blocks=len(told),
+        blocks=len(blocks),
     )
 
 
