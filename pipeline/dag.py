@@ -14,7 +14,7 @@ from reelproof.pipeline.steps.clip_sound import CLIP_SOUND
 from reelproof.pipeline.steps.dataset import CARD, CHECKSUMS, CROISSANT, SHARDS, STATISTICS
 from reelproof.pipeline.steps.edited import EDITED
 from reelproof.pipeline.steps.embedding import EMBEDDING, SEMANTIC_DUPLICATES
-from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE, STORYBOARDS
+from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE, STORYBOARDS, TRANSITIONS
 from reelproof.pipeline.steps.questions import ASKED, QUESTIONS
 from reelproof.pipeline.steps.scores import REPEATS, SCORES
 from reelproof.pipeline.steps.speech import CLIP_SPEECH, SPEECH
@@ -25,6 +25,7 @@ from reelproof.stages.teachers.protocol import TeacherNeeds
 
 OVER_PARTS: tuple[PartStep, ...] = (
     FOOTAGE,
+    TRANSITIONS,
     STORYBOARDS,
     CLIPS,
     CLIP_QUALITY,

@@ -12,6 +12,7 @@ from reelproof.pipeline.dataset.shards import ShardsConfig
 from reelproof.pipeline.decoder.process import ChildLimits
 from reelproof.pipeline.inputs.dataset_rows import is_manifest
 from reelproof.pipeline.inputs.evaluation_sets import DecontaminationConfig
+from reelproof.pipeline.inputs.question_sources import QuestionSources
 from reelproof.pipeline.inputs.sources import SourcesConfig
 from reelproof.pipeline.parts.plan import PartsConfig
 from reelproof.pipeline.settings_text import parse_settings, parse_yaml, read_yaml
@@ -30,46 +31,14 @@ from reelproof.stages.answers.traces import AdaptiveRolloutConfig
 from reelproof.stages.checks.registry import CHECKS
 from reelproof.stages.duplicates.near import DuplicateConfig
 from reelproof.stages.footage.clips import ClipConfig
-from reelproof.stages.footage.scan import FootageConfig
+from reelproof.stages.footage.doubt import TransitionConfig
+from reelproof.stages.footage.scan import FootageConfig, PicturedConfig
 from reelproof.stages.footage.storyboard import StoryboardConfig
 from reelproof.stages.policy import checked_policy
-from reelproof.stages.questions.computed import ComputedConfig
-from reelproof.stages.questions.edited import EditedConfig
-from reelproof.stages.questions.given import QuestionsConfig
-from reelproof.stages.questions.written import AskedConfig
 from reelproof.stages.speech.film import SpeechRole
 from reelproof.stages.splits import SplitsConfig
 from reelproof.stages.teachers.protocol import TeacherNeeds
 from reelproof.stages.written.read import WrittenConfig
-
-
-class AskedSource(Settings):
-    """Questions that a teacher writes."""
-
-    writer: TeacherConfig
-    """This model writes the questions."""
-    answerer: TeacherConfig | None = None
-    """This model answers them again without their key; by default the writer does."""
-    wanted: AskedConfig = AskedConfig()
-
-    @property
-    def answers_again(self) -> TeacherConfig:
-        """Who answers them again without their key."""
-        return self.answerer or self.writer
-
-
-class QuestionSources(Settings):
-    """Where questions come from."""
-
-    given: QuestionsConfig = QuestionsConfig()
-    """What is shown with questions that came with the videos."""
-    computed: ComputedConfig = ComputedConfig()
-    """The pipeline asks these questions, and knows their answers because it made them."""
-    edited: EditedConfig | None = None
-    """These are asked about frames that the pipeline edits and stores beside the footage's own: mirrored,
-    upside down, or with shapes pasted over; by default there are none."""
-    asked: AskedSource | None = None
-    """A teacher writes these questions; by default there are none."""
 
 
 class SharedTeacher(Settings):
@@ -138,6 +107,9 @@ class Recipe(Settings):
     parts: PartsConfig = PartsConfig()
     footage: FootageConfig = FootageConfig()
     limits: ChildLimits = ChildLimits()
+    transitions: TransitionConfig | None = None
+    """A network, TransNet V2, looks for changes of scene where the signals leave doubt (extra `transnet`):
+    footage then holds a small picture of each frame. By default none looks."""
     storyboard: StoryboardConfig = StoryboardConfig()
     clips: ClipConfig = ClipConfig()
     text: WrittenConfig | None = None
@@ -182,6 +154,11 @@ class Recipe(Settings):
         if reads_text(self.verifier) and self.text is None:
             raise ValueError("claims.verifier names `text`, and no text is read; say `text: {}` as well")
         return self
+
+    @property
+    def scan(self) -> FootageConfig:
+        """How films are scanned: where a network is to look at their frames, these are kept in small."""
+        return PicturedConfig(**dict(self.footage)) if self.transitions else self.footage
 
     @property
     def longest_sound_s(self) -> float | None:

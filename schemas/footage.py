@@ -89,6 +89,8 @@ class CutKind(StrEnum):
     DISSOLVE = "dissolve"
     FADE = "fade"
     """Through black (or another flat picture)."""
+    NETWORK = "network"
+    """However it goes: a network saw it, and the signals told none."""
 
 
 class Scene(Record):
@@ -162,6 +164,12 @@ class FrameSignals(Record):
     """Mean absolute luma difference against the frame before, 0 … 255."""
     signature: bytes
     """A 16x9 luma thumbnail of each frame, (T, 9, 16) uint8 in C order. For gradual changes and flashes."""
+    pictures: bytes = b""
+    """Each frame at 48x27, (T, 27, 48, 3) uint8 of Y, Cr, Cb. Kept only for a network to look at."""
+
+
+PICTURES = "signals.pictures"
+"""In footage, the column that is not there where no pictures are kept."""
 
 
 class FootagePiece(Record):
@@ -196,12 +204,10 @@ def joined(rows: Sequence[Footage]) -> Footage:
     if len(rows) == 1:
         return rows[0]
     signals = [row.signals for row in rows]
-    series = {
-        name: np.concatenate([getattr(each, name) for each in signals])
-        for name in FrameSignals.model_fields
-        if name != "signature"
-    }
-    whole = FrameSignals(**series, signature=b"".join(each.signature for each in signals))
+    columns = {name: [getattr(each, name) for each in signals] for name in FrameSignals.model_fields}
+    pictures = {name: b"".join(columns.pop(name)) for name in ("signature", "pictures")}
+    series = {name: np.concatenate(column) for name, column in columns.items()}
+    whole = FrameSignals(**series, **pictures)
     candidates = tuple(each for row in rows for each in row.candidates)
     return rows[0].model_copy(update={"signals": whole, "candidates": candidates})
 

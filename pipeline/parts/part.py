@@ -20,7 +20,7 @@ from reelproof.pipeline.parts.stored_frames import StoredFrames
 from reelproof.pipeline.teachers.completions import CompletionLog
 from reelproof.pipeline.teachers.kinds import TeacherConfig, open_teacher, teacher_price
 from reelproof.pipeline.teachers.remembering import RememberingTeacher
-from reelproof.schemas.footage import Footage, Keyframe, Quarantine, joined
+from reelproof.schemas.footage import PICTURES, Footage, Keyframe, Quarantine, joined
 from reelproof.schemas.question import GivenRow
 from reelproof.schemas.record import Record, arrow_schema, from_table, leaf_paths
 from reelproof.schemas.source import SourceIdentity, SubtitleFile
@@ -85,9 +85,18 @@ class PartRun:
         return from_table(self.store.read_table(self.above[step]), record)
 
     def footage(self) -> Iterator[Footage]:
-        """The part's footage, a video at a time, its frames without their JPEG bytes."""
+        """The part's footage, a video at a time, without the bytes of its pictures."""
         with open_parquet(self.store, self.above["footage"]) as file:
-            yield from _read_without_jpegs(file)
+            yield from _read_without_pictures(file)
+
+    def pictures(self, video_id: str) -> Iterator[bytes]:
+        """The small pictures that the scan kept of a film's frames, in pieces that follow each other."""
+        with open_parquet(self.store, self.above["footage"]) as file:
+            for group in range(file.num_row_groups):
+                columns = ["video.video_id", PICTURES]
+                for row in file.read_row_group(group, columns=columns).to_pylist():
+                    if row["video"]["video_id"] == video_id:
+                        yield row["signals"]["pictures"]
 
     def frames(self, wanted: Collection[str]) -> Mapping[str, bytes]:
         """JPEG bytes of the wanted frames of this part, by sha256, which they match. Raises Damaged."""
@@ -123,15 +132,15 @@ class PartRun:
             )
 
 
-def _read_without_jpegs(file: pq.ParquetFile) -> Iterator[Footage]:
+def _read_without_pictures(file: pq.ParquetFile) -> Iterator[Footage]:
     """A film at a time, its rows together."""
-    for _, rows in itertools.groupby(_rows_without_jpegs(file), lambda row: row.video.video_id):
+    for _, rows in itertools.groupby(_rows_without_pictures(file), lambda row: row.video.video_id):
         yield joined(list(rows))
 
 
-def _rows_without_jpegs(file: pq.ParquetFile) -> Iterator[Footage]:
-    jpegs = "candidates.list.element.jpeg"
-    columns = [name for name in leaf_paths(arrow_schema(Footage)) if name != jpegs]
+def _rows_without_pictures(file: pq.ParquetFile) -> Iterator[Footage]:
+    left_out = "candidates.list.element.jpeg", PICTURES
+    columns = [name for name in leaf_paths(arrow_schema(Footage)) if name not in left_out]
     for group in range(file.num_row_groups):
         for row in file.read_row_group(group, columns=columns).to_pylist():
             candidates = tuple(Keyframe.model_validate({**each, "jpeg": b""}) for each in row["candidates"])

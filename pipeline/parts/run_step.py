@@ -131,7 +131,7 @@ def run_ahead(
 def _make(step: Step[PartStep], run: PartRun) -> int:
     """Run the step and leave its files. Returns how many records there were."""
     kind = step.kind.makes
-    schema = arrow_schema(kind)
+    schema = arrow_schema(kind, without=step.kind.leaves_out(*step.settings))
     announce = announced(step.name, run.inputs.part.number, len(run.inputs.sources), run.counter)
     with (
         announce,
@@ -168,6 +168,6 @@ def write_records(
     rows = 0
     waiting = iter(records)
     while batch := list(itertools.islice(waiting, rows_at_once)):
-        writer.write_table(to_table(batch, kind))
+        writer.write_table(to_table(batch, kind, writer.schema))
         rows += len(batch)
     return rows

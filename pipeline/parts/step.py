@@ -72,6 +72,10 @@ def _nothing(_outcome: Any) -> tuple[str, ...]:
     return ()
 
 
+def _none_left_out(*_sections: Any) -> tuple[str, ...]:
+    return ()
+
+
 def _always(_store: Store, _outcome: Any) -> bool:
     return True
 
@@ -110,6 +114,8 @@ class PartStep(StepKind):
     run: Callable[..., Iterator[Record]]
     """(part at work, *sections) -> records."""
     makes: type[Record]
+    leaves_out: Callable[..., tuple[str, ...]] = _none_left_out
+    """(*sections) -> fields of the record that nothing is kept in, and its file has no columns for."""
     asks: Callable[[Any], tuple[Ask, ...]] = _asks_no_one
     """(recipe) -> the models that it puts requests to."""
     calls: Callable[[Any, Expected], int] = _no_calls

@@ -8,11 +8,14 @@ from reelproof.pipeline.decoder.process import ChildLimits
 from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.parts.step import Ahead, PartStep
 from reelproof.pipeline.steps.spans import SpanFiles, joined_ahead, local_video, scan_ahead, survey_ahead
-from reelproof.schemas.footage import Clip, Footage, Quarantine, QuarantineKind, Storyboard
+from reelproof.schemas.footage import PICTURES, Clip, Footage, Quarantine, QuarantineKind, Storyboard
 from reelproof.schemas.source import SourceIdentity
-from reelproof.stages.footage import clips, scan, storyboard
+from reelproof.schemas.transition import SeenTransition
+from reelproof.stages.footage import clips, doubt, scan, storyboard
 from reelproof.stages.footage.clips import ClipConfig, VideoView, cut_clips
-from reelproof.stages.footage.scan import FootageConfig
+from reelproof.stages.footage.cuts import CutConfig
+from reelproof.stages.footage.doubt import TransitionConfig, see_transitions
+from reelproof.stages.footage.scan import FootageConfig, PicturedConfig
 from reelproof.stages.footage.storyboard import StoryboardConfig, cut_scenes
 
 
@@ -62,14 +65,19 @@ class _Counted:
         self._counter.film_of_s = self._of_before_s + of_s
 
 
+def _not_kept(cfg: FootageConfig, _: ChildLimits) -> tuple[str, ...]:
+    return () if isinstance(cfg, PicturedConfig) else (PICTURES,)
+
+
 FOOTAGE = PartStep(
     name="footage",
     heavy=True,
     version=scan.VERSION,
     run=scan_videos,
-    sections=("footage", "limits"),
+    sections=("scan", "limits"),
     aside=("limits",),
     makes=Footage,
+    leaves_out=_not_kept,
     rows_at_once=1,
     ahead=Ahead(plan=survey_ahead, do=scan_ahead),
 )
@@ -90,9 +98,31 @@ def _changed(source: SourceIdentity, error: OSError) -> Quarantine:
     )
 
 
+def look_at_videos(run: PartRun, cfg: TransitionConfig, cuts: CutConfig) -> Iterator[SeenTransition]:
+    """Changes of scene that a network sees where the stored signals leave doubt."""
+    from reelproof.stages.footage.transnet import TransNet  # torch takes a while to load
+
+    network = TransNet()
+    for footage in run.footage():
+        yield from see_transitions(footage, run.pictures(footage.video.video_id), network, cfg, cuts)
+
+
+TRANSITIONS = PartStep(
+    name="transitions",
+    version=doubt.VERSION,
+    run=look_at_videos,
+    sections=("transitions", "storyboard.cuts"),
+    makes=SeenTransition,
+    after=(FOOTAGE,),
+    extra="transnet",
+    heavy=True,
+)
+
+
 def board_videos(run: PartRun, cfg: StoryboardConfig) -> Iterator[Storyboard]:
-    """Cuts, scenes and keyframes from the stored signals."""
-    return cut_scenes(run.footage(), cfg)
+    """Cuts, scenes and keyframes from the stored signals, and from what a network saw where one looked."""
+    seen = run.read(TRANSITIONS.name, SeenTransition) if TRANSITIONS.name in run.above else ()
+    return cut_scenes(run.footage(), cfg, seen)
 
 
 STORYBOARDS = PartStep(
@@ -102,6 +132,7 @@ STORYBOARDS = PartStep(
     sections=("storyboard",),
     makes=Storyboard,
     after=(FOOTAGE,),
+    also=(TRANSITIONS,),
 )
 
 

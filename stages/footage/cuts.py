@@ -17,6 +17,7 @@ from reelproof.schemas.settings import Settings
 _HISTOGRAM_BINS = 128
 _DISSOLVE_LENGTHS = 6
 _WINDOW = 2  # frames on each side that the adaptive detector compares with
+_DOUBT_S = 0.5
 _AT_ONCE = 1 << 12  # frames whose pictures are compared in one go: what is held must not grow with the film
 
 
@@ -102,6 +103,22 @@ def find_transitions(signals: FrameSignals, cfg: CutConfig) -> list[Transition]:
     cuts = [cut for cut in cuts if fading[cut.first] == fading[cut.last]]
     dissolves = _dissolves(film, [*fades, *cuts], cfg)
     return sorted(each for each in [*fades, *cuts, *dissolves] if each.score > 0)
+
+
+def doubtful_frames(signals: FrameSignals, found: Sequence[Transition], cfg: CutConfig) -> np.ndarray:
+    """Whether, around a frame, one picture gives way to another and none of `found` tells how. (T,) bool"""
+    film = _Film(signals)
+    firsts = np.searchsorted(film.times, film.times - _DOUBT_S)
+    lasts = np.minimum(np.searchsorted(film.times, film.times + _DOUBT_S), len(film.times) - 1)
+    told = _steps_within(found, len(film.times))
+    is_untold = told[firsts] == told[lasts]
+    firsts, lasts = firsts[is_untold], lasts[is_untold]
+    doubtful = np.zeros(len(film.times), np.bool_)
+    for start in range(0, len(firsts), _AT_ONCE):
+        ends = firsts[start : start + _AT_ONCE], lasts[start : start + _AT_ONCE]
+        for first, last in _hopeful(film, *ends, cfg):
+            doubtful[first : last + 1] = True
+    return doubtful
 
 
 class _Film:

@@ -12,6 +12,7 @@ from reelproof.stages.footage.decode import TimedFrame
 from reelproof.stages.footage.pictures import small_ycrcb
 
 _THUMBNAIL_SIZE = 16, 9
+_PICTURE_SIZE = 48, 27
 
 
 class Measures(NamedTuple):
@@ -29,7 +30,7 @@ class Measures(NamedTuple):
 class SignalLog:
     """Measures each frame against the one before."""
 
-    def __init__(self, scan_lines: int) -> None:
+    def __init__(self, scan_lines: int, keeps_pictures: bool = False) -> None:
         self.count = 0
         """Frames measured so far."""
         self.last = np.zeros((0, 0, 3), np.uint8)
@@ -39,6 +40,7 @@ class SignalLog:
         self._meter = Meter()
         self._scaler = VideoReformatter()
         self._thumbnails = bytearray()
+        self._keeps_pictures, self._pictures = keeps_pictures, bytearray()
         self._luma_before: np.ndarray | None = None
 
     def measure(self, timed: TimedFrame) -> Measures:
@@ -64,6 +66,8 @@ class SignalLog:
         )
         self._luma_before = luma
         self._thumbnails += cv2.resize(luma, _THUMBNAIL_SIZE, interpolation=cv2.INTER_AREA).tobytes()
+        if self._keeps_pictures:
+            self._pictures += cv2.resize(small, _PICTURE_SIZE, interpolation=cv2.INTER_AREA).tobytes()
         self._rows.append(row)
         self.count += 1
         return row
@@ -72,8 +76,8 @@ class SignalLog:
         """Of the frames since the last call, which are let go."""
         columns = np.asarray(self._rows, dtype=np.float32).reshape(-1, len(Measures._fields)).T
         series = dict(zip(Measures._fields, columns, strict=True))
-        taken = FrameSignals(**series, signature=bytes(self._thumbnails))
-        self._rows, self._thumbnails = [], bytearray()
+        taken = FrameSignals(**series, signature=bytes(self._thumbnails), pictures=bytes(self._pictures))
+        self._rows, self._thumbnails, self._pictures = [], bytearray(), bytearray()
         return taken
 
     def _forget(self) -> None:

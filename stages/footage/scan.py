@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from av.video.frame import VideoFrame
 from pydantic import Field
@@ -61,6 +61,12 @@ class FootageConfig(Settings):
     """Shorter videos are quarantined as too short."""
 
 
+class PicturedConfig(FootageConfig):
+    """The same, where a network is to look at the frames: each is kept in this size as well."""
+
+    picture_px: Literal[48] = 48
+
+
 def scan_footage(
     sources: Iterable[LocalVideo], cfg: FootageConfig, threads: int = 1
 ) -> Iterator[Footage | Quarantine]:
@@ -94,7 +100,7 @@ def scan_in_pieces(source: LocalVideo, cfg: FootageConfig, threads: int = 1) -> 
     What is held in memory does not grow with the film. Raises UnusableVideoError, be it after pieces.
     """
     with Reel(source.path, threads) as reel:
-        log = SignalLog(cfg.scan_lines)
+        log = SignalLog(cfg.scan_lines, keeps_pictures=isinstance(cfg, PicturedConfig))
         picker = CandidatePicker(source.video_id, cfg, reel.pixel_aspect)
         shape: Shape | None = None
         for timed in reel.frames(cfg.exact):

@@ -16,6 +16,7 @@ from reelproof.stages.footage.scan import (
     PIECE_CANDIDATES,
     CandidatePicker,
     FootageConfig,
+    PicturedConfig,
     Shape,
     shape_of,
     video_of,
@@ -44,7 +45,7 @@ def scan_span(
     Raises UnusableVideoError where it cannot be opened.
     """
     with Reel(source.path, threads) as reel:
-        log = SignalLog(cfg.scan_lines)
+        log = SignalLog(cfg.scan_lines, keeps_pictures=isinstance(cfg, PicturedConfig))
         picker = CandidatePicker(source.video_id, cfg, reel.pixel_aspect)
         seen = _Seen()
         for timed in reel.frames_of(survey, cut):

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence, Set
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 from pydantic import Field
@@ -17,6 +17,7 @@ from reelproof.schemas.footage import (
     hash_distance,
     is_within,
 )
+from reelproof.schemas.transition import SeenTransition
 from reelproof.stages.footage.cuts import CutConfig, Transition, find_transitions, frame_times
 
 VERSION = 2
@@ -38,12 +39,28 @@ class StoryboardConfig(CutConfig):
     duplicate_bits: int = Field(default=6, ge=0, le=64)
     """Two keyframes of a scene whose perceptual hashes differ in no more bits are duplicates."""
 
+    @property
+    def cuts(self) -> CutConfig:
+        """What of this says where changes of scene are."""
+        return CutConfig(**{name: getattr(self, name) for name in CutConfig.model_fields})
 
-def cut_scenes(footage: Iterable[Footage], cfg: StoryboardConfig) -> Iterator[Storyboard]:
-    """One storyboard per footage, with no decode. Scenes cover [0, duration_s) without gaps."""
+
+def cut_scenes(
+    footage: Iterable[Footage], cfg: StoryboardConfig, seen: Iterable[SeenTransition] = ()
+) -> Iterator[Storyboard]:
+    """One storyboard per footage, with no decode. Scenes cover [0, duration_s) without gaps.
+
+    `seen` are the changes of scene that a network saw in these films.
+    """
+    by_network = sorted(seen, key=lambda each: each.video_id)
+    of_film = {video: [*some] for video, some in groupby(by_network, lambda each: each.video_id)}
     for each in footage:
         times = frame_times(each.signals)
         found = find_transitions(each.signals, cfg)
+        found += [
+            Transition(one.first, one.at, one.last, CutKind.NETWORK, one.score)
+            for one in of_film.get(each.video.video_id, [])
+        ]
         transitions = [t for t in found if not is_within(float(times[t.at]), each.damaged)]
         scenes = tuple(_scenes(each, _spaced(transitions, times, cfg.min_scene_s), times))
         unclear = _times_in_transition(each.candidates, transitions, times)

@@ -23,6 +23,7 @@ from tests.benchmarks.bench_footage import (
     bench_workers,
 )
 from tests.benchmarks.bench_highlights import bench_highlights
+from tests.benchmarks.bench_network_cuts import bench_network_cuts
 from tests.benchmarks.bench_new_check import bench_new_check
 from tests.benchmarks.bench_refilter import bench_policy, bench_refilter
 from tests.benchmarks.bench_report import bench_report
@@ -42,6 +43,7 @@ from tests.benchmarks.rows import Bench, LeftOut, Rows, machine
 BENCHES: tuple[Bench, ...] = (
     bench_speed,
     bench_cuts,
+    bench_network_cuts,
     bench_frames_at,
     bench_workers,
     bench_memory,

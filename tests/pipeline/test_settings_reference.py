@@ -41,6 +41,7 @@ def test_reference_holds_what_a_recipe_writes_down():
         "sufficiency": {"judge": given},
         "text": {},
         "embedding": {},
+        "transitions": {},
         "calibration": {},
         "speech": {},
     }

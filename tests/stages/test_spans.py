@@ -9,7 +9,7 @@ from reelproof.schemas.record import from_table, to_table
 from reelproof.schemas.span import SpanEnd, SpanRow, Survey
 from reelproof.stages.footage import spans
 from reelproof.stages.footage.decode import LocalVideo
-from reelproof.stages.footage.scan import FootageConfig, rows_of, scan_in_pieces
+from reelproof.stages.footage.scan import FootageConfig, PicturedConfig, rows_of, scan_in_pieces
 from reelproof.stages.footage.span_scan import can_join, join_spans, scan_span, survey_film
 from tests.films import Shot, flip_bits, make_film
 from tests.sound_films import SOUND
@@ -72,6 +72,15 @@ def test_spans_joined_are_one_pass_to_the_byte(name, exact, tmp_path):
     assert can_join(survey, ends_of(found), cfg)
     joined = list(join_spans(ends_of(found), lambda place: found[place], cfg))
     assert to_table(joined, Footage).equals(to_table(in_one_pass(source, cfg), Footage))
+
+
+def test_spans_joined_hold_the_pictures_that_one_pass_keeps(tmp_path):
+    source, cfg = film(SOUND["h264 pyramid"](tmp_path)), PicturedConfig()
+    survey = survey_film(source, cfg)
+    found = span_by_span(source, cfg, survey)
+    joined = list(join_spans(ends_of(found), lambda place: found[place], cfg))
+    assert to_table(joined, Footage).equals(to_table(in_one_pass(source, cfg), Footage))
+    assert all(row.signals.pictures for row in joined)
 
 
 @pytest.mark.parametrize("name", IN_ONE_PASS)
