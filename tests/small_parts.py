@@ -76,12 +76,12 @@ def footage(number: int, candidates: int) -> Footage:
         license="CC-BY-4.0" if number % 2 else "unknown",
     )
     flat = np.zeros(4, dtype=np.float32)
-    names = list(FrameSignals.model_fields)
+    names = [name for name in FrameSignals.model_fields if name not in ("signature", "pictures")]
     return Footage(
         video=video,
         duration_s=10.0,
         frame_count=250,
-        signals=FrameSignals(**(dict.fromkeys(names, flat) | {"signature": bytes(64)})),
+        signals=FrameSignals(**dict.fromkeys(names, flat), signature=bytes(64)),
         candidates=tuple(keyframe(video_id, second, number) for second in range(candidates)),
     )
 

@@ -8,6 +8,7 @@ from multiprocessing import resource_tracker
 from typing import Any
 
 import dask
+import pyarrow as pa
 from distributed import Client, Nanny, Scheduler, SpecCluster
 from distributed.security import Security
 
@@ -36,6 +37,7 @@ def open_cluster(cfg: ClusterConfig, gpus_a_server: int = 0, parts_at_servers: i
             "distributed.admin.tick.interval": "1s",  # every 20 ms, it is most of what idle processes do
             "distributed.comm.timeouts.connect": f"{CONNECT_TIMEOUT_S}s",
             "distributed.scheduler.dashboard.bokeh-application.allow_websocket_origin": _pages_of(cfg),
+            "distributed.nanny.pre-spawn-environ.ARROW_DEFAULT_MEMORY_POOL": _memory_pool(),
         }
     ):
         if cfg.scheduler is not None:
@@ -74,6 +76,13 @@ def _workers_import_nothing_from_here() -> Iterator[None]:
         del os.environ["PYTHONSAFEPATH"]
         if before is not None:
             os.environ["PYTHONSAFEPATH"] = before
+
+
+def _memory_pool() -> str:
+    """Where workers of this machine have Arrow's memory from, where the environment does not say: what gives
+    it back. mimalloc keeps what threads freed that ended, and so workers grow with the longest film.
+    """
+    return "jemalloc" if "jemalloc" in pa.supported_memory_backends() else "system"
 
 
 def _pages_of(cfg: ClusterConfig) -> list[str]:

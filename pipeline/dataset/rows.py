@@ -34,8 +34,8 @@ SAMPLES: dict[str, type[Record]] = {
 OF_QUESTIONS = ("rl", "dpo")
 """Configs whose rows are not one trace each: they have the scores that all rollouts of a question share."""
 
-READ_AT_ONCE = 1024
-"""Frames, shown or not, that are read together: 10 to 25 MB."""
+READ_AT_ONCE = 256
+"""Frames, shown or not, that are read together: 2 to 6 MB. What a shard shows is held beside them."""
 _TRACE_COLUMNS = ("trace_id", "question_id", "prompt_id", "model", "text", "thought", "answer")
 _SPEECH = arrow_schema(SftSample).field("speech").type
 QUOTES = frozenset(score_columns((QuoteScore,)))

@@ -51,7 +51,7 @@ def see_transitions(
     told = np.zeros(len(doubtful), np.bool_)
     for each in found:
         told[each.first : each.last + 1] = True
-    for start, end in _runs((likely >= cfg.threshold) & doubtful):
+    for start, end in _runs(likely >= cfg.threshold):
         first, last = max(start - 1, 0), min(end, len(likely) - 1)
         peak = start + int(np.argmax(likely[start:end]))
         if not told[first : last + 1].any() and peak < len(likely) - 1:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import dask
 import psutil
+import pyarrow as pa
 import pytest
 from distributed import Worker
 
@@ -55,6 +56,17 @@ def test_the_environment_is_as_it_was_once_a_cluster_is_closed(monkeypatch, befo
     with open_cluster(ClusterConfig(workers=1)) as client:
         assert client.submit(lambda: sys.flags.safe_path).result(timeout=60)
     assert os.environ.get("PYTHONSAFEPATH") == before
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("told", "pool"), [(None, "jemalloc"), ("mimalloc", "mimalloc")])
+def test_workers_have_memory_from_what_gives_it_back_unless_told_otherwise(monkeypatch, told, pool):
+    monkeypatch.delenv("ARROW_DEFAULT_MEMORY_POOL", raising=False)
+    if told:
+        monkeypatch.setenv("ARROW_DEFAULT_MEMORY_POOL", told)
+    with open_cluster(ClusterConfig(workers=1)) as client:
+        taken = client.submit(lambda: pa.default_memory_pool().backend_name).result(timeout=60)
+    assert taken == (pool if pool in pa.supported_memory_backends() else "system")
 
 
 def milliseconds_between_ticks(dask_worker: Worker) -> float:

@@ -101,6 +101,16 @@ def test_what_the_signals_tell_of_is_not_told_again():
     assert seen(footage, Oracle(dict.fromkeys(range(100), 1.0))) == []
 
 
+def test_what_a_network_sees_at_the_very_end_of_doubt_is_no_second_cut():
+    textures = [1] * 60 + [1, 2] * 15 + [2] * 2 + [3] * 60
+    footage = footage_of([100] * len(textures), textures)
+    change = np.zeros(len(textures), np.float32)
+    change[92] = 1
+    calm = footage.signals.model_copy(update={"content": 0 * change, "histogram": change})
+    footage = footage.model_copy(update={"signals": calm})
+    assert [each.at for each in seen(footage, Oracle({74: 0.9, 91: 0.9}))] == [75]
+
+
 def test_a_scene_says_that_a_network_saw_it_begin():
     footage = slow_change()
     (board,) = cut_scenes([footage], StoryboardConfig(), seen(footage, Oracle({74: 0.6})))
