@@ -48,7 +48,7 @@ def embedded(tmp_path_factory, ready) -> Path:
     sets = (
         "embedding={}",
         "parts.videos=2",
-        "questions.computed.kinds=[motion_half,same_picture]",
+        "questions.computed.kinds=[frame_order,frozen_span,reversed,same_picture]",
         "probes.probes=[]",
         "rollouts.rollouts=2",
     )
