@@ -46,10 +46,14 @@ class PromptConfig(Settings):
     into tiles. They are kept with the trained model."""
 
 
+Inputs = dict[str, Tensor]
+"""What a model's forward takes, by name."""
+
+
 class Batch(NamedTuple):
     """Right-padded sequences of prompt and completion."""
 
-    inputs: dict[str, Tensor]
+    inputs: Inputs
     """What the model's forward takes: `input_ids`, `attention_mask` (B, T) and the processor's pixels."""
     counted: Tensor
     """(B, T) bool: tokens of the completion, its end included; the loss is over these and no others."""
@@ -179,24 +183,54 @@ def left_to_say(prompt: str, completion: str) -> str:
     return said.lstrip() if opened and said != completion else said
 
 
-def prompt_batch(processor: Any, examples: Sequence[Example], cfg: PromptConfig, tails: Sequence[str]) -> Any:
-    """Left-padded prompts for generation, each followed by its tail: an answer's beginning, or nothing."""
-    short = [limit_frames(example, cfg.max_frames) for example in examples]
-    prompts = [prompt_text(processor, example, cfg) for example in short]
-    texts = [prompt + left_to_say(prompt, tail) for prompt, tail in zip(prompts, tails, strict=True)]
-    # A list a row: some processors (Gemma, SmolVLM, Idefics) take a flat list for the pictures of one row.
-    shown = [list(pictures(example, cfg)) for example in short]
-    images = [[frames[-1] for frames in row] for row in shown]
-    batch = processor(
-        text=texts,
-        images=images if any(images) else None,
-        return_tensors="pt",
-        padding=True,
-        padding_side="left",
-    )
+def read_row(processor: Any, example: Example, cfg: PromptConfig, tail: str = "") -> Inputs:
+    """A row as the model takes it, followed by a tail: an answer's beginning, or nothing."""
+    short = limit_frames(example, cfg.max_frames)
+    prompt = prompt_text(processor, short, cfg)
+    shown = list(pictures(short, cfg))
+    # In lists of lists: some processors (Gemma, SmolVLM, Idefics) take a flat list for those of many rows.
+    images = [[frames[-1] for frames in shown]] if shown else None
+    row = processor(text=[prompt + left_to_say(prompt, tail)], images=images, return_tensors="pt")
     if cfg.frame_pairs:
-        show_pairs(processor, batch, list(itertools.chain.from_iterable(shown)))
-    return batch
+        show_pairs(processor, row, shown)
+    return dict(row)
+
+
+def stack(rows: Sequence[Inputs], pad: int, side: Literal["left", "right"]) -> Inputs:
+    """Rows as one batch: their tokens padded on one side, their pictures behind each other.
+
+    Where a row's pictures are nested (SmolVLM) or cut into tiles, 0 fills up what others have more of, as it
+    does in the batches of their processors.
+    """
+    found = {}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        parts = [row[name] for row in rows if name in row]
+        sizes = [max(several) for several in zip(*(part.shape[1:] for part in parts), strict=True)]
+        is_left = side == "left" and parts[0].shape == rows[0]["input_ids"].shape
+        filler = pad if name == "input_ids" else 0
+        found[name] = torch.cat([_filled_up(part, sizes, filler, is_left) for part in parts])
+    return found
+
+
+def _filled_up(part: Tensor, sizes: Sequence[int], filler: int, is_left: bool) -> Tensor:
+    lacking = [size - has for size, has in zip(sizes, part.shape[1:], strict=True)]
+    widths = itertools.chain.from_iterable((each, 0) if is_left else (0, each) for each in reversed(lacking))
+    return torch.nn.functional.pad(part, list(widths), value=filler)
+
+
+def go_on(inputs: Inputs, ids: Tensor, are_there: Tensor) -> Inputs:
+    """Sequences that go on with ids, (N, T), where they are there.
+
+    Whatever else the processor gives for each token (token types, …) is 0 on these.
+    """
+    more = {"input_ids": ids, "attention_mask": are_there}
+    shape, none = inputs["input_ids"].shape, torch.zeros_like(ids)
+    return {
+        name: torch.cat([value, more.get(name, none).to(value.dtype)], dim=1)
+        if value.shape == shape
+        else value
+        for name, value in inputs.items()
+    }
 
 
 def show_pairs(processor: Any, batch: Any, shown: Sequence[Sequence[Image.Image]]) -> None:
@@ -232,32 +266,14 @@ def pictures(example: Example, cfg: PromptConfig) -> Iterator[list[Image.Image]]
 
 def sft_batch(processor: Any, examples: Sequence[Example], cfg: PromptConfig) -> Batch:
     """Prompts and completions in one sequence each, with the completion's tokens counted."""
-    ends = [_ending(processor, example, cfg) for example in examples]
-    return join(processor, prompt_batch(processor, examples, cfg, [""] * len(examples)), ends)
-
-
-def join(processor: Any, prompts: Any, completions: Sequence[Sequence[int]]) -> Batch:
-    """Left-padded prompts and the ids of their completions -> right-padded sequences.
-
-    Whatever else the processor gives for each token (token types, …) is 0 on the completions.
-    """
-    pad = processor.tokenizer.pad_token_id
-    lengths = prompts["attention_mask"].sum(dim=1).tolist()
-    total = max(length + len(said) for length, said in zip(lengths, completions, strict=True))
-    shape = prompts["input_ids"].shape
-    inputs = dict(prompts)
-    for name in [key for key, value in prompts.items() if isinstance(value, Tensor) and value.shape == shape]:
-        filler = pad if name == "input_ids" else 0
-        inputs[name] = torch.full((shape[0], total), filler, dtype=prompts[name].dtype)
-    counted = torch.zeros((shape[0], total), dtype=torch.bool)
-    for row, (length, said) in enumerate(zip(lengths, completions, strict=True)):
-        for name, value in inputs.items():
-            if value.shape == (shape[0], total) and name in prompts:
-                value[row, :length] = prompts[name][row, shape[1] - length :]
-        inputs["input_ids"][row, length : length + len(said)] = torch.tensor(said, dtype=torch.long)
-        inputs["attention_mask"][row, length : length + len(said)] = 1
-        counted[row, length : length + len(said)] = True
-    return Batch(inputs, counted)
+    rows = []
+    for example in examples:
+        row = read_row(processor, example, cfg)
+        said = torch.tensor([_ending(processor, example, cfg)])
+        counted = torch.cat([torch.zeros_like(row["input_ids"]), torch.ones_like(said)], dim=1)
+        rows.append({**go_on(row, said, torch.ones_like(said)), "counted": counted.bool()})
+    inputs = stack(rows, processor.tokenizer.pad_token_id, "right")
+    return Batch(inputs, inputs.pop("counted"))
 
 
 def _ending(processor: Any, example: Example, cfg: PromptConfig) -> list[int]:

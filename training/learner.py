@@ -15,7 +15,7 @@ from accelerate.utils import gather_object
 from torch import Tensor
 
 from reelproof.schemas.answers.scores import is_right
-from reelproof.training.batches import Batch
+from reelproof.training.batches import Inputs, read_row
 from reelproof.training.curriculum import Curriculum
 from reelproof.training.groups import Group, right_answers, shuffle_frames, teaches
 from reelproof.training.grpo import (
@@ -27,17 +27,16 @@ from reelproof.training.grpo import (
 )
 from reelproof.training.logprobs import (
     Bundle,
-    bundle_batch,
+    apart_logprobs,
     bundle_logprobs,
-    completion_logprobs,
     forbidden_tokens,
-    whole_batch,
+    make_bundle,
 )
 from reelproof.training.networks import Start, shares_prompts
-from reelproof.training.pieces import Piece, as_drawn, check_prompts
+from reelproof.training.pieces import Piece, as_drawn, check_prompt
 from reelproof.training.rewards import Scored, Verifier, score_completions
 from reelproof.training.rl_settings import RlConfig
-from reelproof.training.sampling import Ask, SamplingConfig
+from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
 from reelproof.training.served import PolicySampler, ServedSampler
 from reelproof.training.shards import Example
 from reelproof.training.trainer import Trainer
@@ -59,7 +58,12 @@ class Learner:
     ) -> None:
         self.cfg, self.trainer, self.sampler = cfg, trainer, sampler
         self.start, self.verifier = start, verifier
-        self.forbidden = forbidden_tokens(sampler.processor)
+        self.forbidden, self.pad = (
+            forbidden_tokens(sampler.processor),
+            sampler.processor.tokenizer.pad_token_id,
+        )
+        self.shared = shares_prompts(sampler.network)
+        self._known: dict[str, Inputs] = {}
         self.processes = PartialState()
         self.together = max(1, cfg.batch_rows // cfg.rollouts)
         self._thread = ThreadPoolExecutor(1)
@@ -92,6 +96,7 @@ class Learner:
         if self._coming is not None:
             wait([self._coming[1]])
         self.sampler.publish(version)
+        self._known.clear()
 
     def roll_out(self, examples: Sequence[Example], step: int, again: int) -> list[Group]:
         """Draw, read and reward `rollouts` completions of each question; every process has all of them."""
@@ -122,7 +127,9 @@ class Learner:
     def _draw(self, examples: Sequence[Example], seed: int, progress: float) -> list[Group]:
         cfg, count = self.cfg, self.cfg.rollouts
         sampling = cfg.sampling.model_copy(update={"seed": seed})
-        said = self.sampler.sample([Ask(each) for each in examples for _ in range(count)], sampling)
+        is_here = isinstance(self.sampler, LocalSampler)
+        asks = [Ask(each, read=self._read(each) if is_here else None) for each in examples]
+        said = self.sampler.sample([ask for ask in asks for _ in range(count)], sampling)
         cases = [(examples[place // count], each.text) for place, each in enumerate(said)]
         scored = score_completions(cases, cfg.rewards, self.verifier, progress)
         totals = torch.tensor([each.total for each in scored]).view(-1, count)
@@ -159,6 +166,12 @@ class Learner:
         ]
         return torch.tensor(earned).float().view(-1, count)
 
+    def _read(self, example: Example) -> Inputs:
+        """A question as the network takes it: its frames are decoded once a step."""
+        if example.question_id not in self._known:
+            self._known[example.question_id] = read_row(self.sampler.processor, example, self.cfg.prompt)
+        return self._known[example.question_id]
+
     def gains(self, group: Group) -> list[float]:
         """The advantage of each of its rollouts."""
         return [
@@ -173,10 +186,10 @@ class Learner:
         reference = old
         if self.cfg.updates > 1:
             with torch.no_grad(), self.trainer.accelerator.autocast():
-                old = [self._chances(self.trainer.network, piece.batch) for piece in pieces]
+                old = [self._chances(self.trainer.network, piece.bundle) for piece in pieces]
         if self.start is not None:
             with self.start.network() as network:
-                reference = [self._chances(network, piece.batch) for piece in pieces]
+                reference = [self._chances(network, piece.bundle) for piece in pieces]
         report: dict[str, float] = {}
         for _ in range(self.cfg.updates):
             report = self._update(pieces, old, reference)
@@ -197,35 +210,30 @@ class Learner:
         tokens = max(1, sum(map(sum, learned)))
         starts = range(0, len(groups), self.together)
         index, count = self.processes.process_index, self.processes.num_processes
-        make = bundle_batch if shares_prompts(self.trainer.network) else whole_batch
         pieces = []
         for turn in range(0, len(starts), count):
             is_mine = turn + index < len(starts)
             first = starts[turn + index] if is_mine else 0
             part = slice(first, first + self.together)
             said = [each for group in groups[part] for each in group.said]
-            batch = make(
-                self.sampler.processor,
-                [group.example for group in groups[part]],
-                [each.token_ids for each in said],
-                cfg.prompt,
-                device,
-            )
-            check_prompts(batch, groups[part])
-            mask = batch.counted if isinstance(batch, Bundle) else batch.counted[:, 1:]
-            drawn = as_drawn(said, mask)
+            rows = [self._read(group.example) for group in groups[part]]
+            for row, group in zip(rows, groups[part], strict=True):
+                check_prompt(row, group)
+            if not self.shared:
+                rows = [row for row in rows for _ in range(cfg.rollouts)]
+            bundle = make_bundle(rows, [each.token_ids for each in said], self.pad, device)
+            mask, drawn = bundle.counted, as_drawn(said, bundle.counted)
             if not cfg.grpo.learn_truncated:
                 mask = mask & torch.tensor([each.finished for each in said], device=device).unsqueeze(1)
             # Pieces add up to the loss over all rollouts at once.
             by_token = cfg.grpo.normalise == "token"
             share = float(mask.sum()) / tokens if by_token else len(said) / rewards.numel()
-            pieces.append(Piece(batch, mask, gains[part].flatten(), share if is_mine else 0.0, drawn))
+            pieces.append(Piece(bundle, mask, gains[part].flatten(), share if is_mine else 0.0, drawn))
         return pieces
 
-    def _chances(self, network: Any, batch: Bundle | Batch) -> Tensor:
-        temperature = self.cfg.sampling.temperature or 1.0
-        chances = bundle_logprobs if isinstance(batch, Bundle) else completion_logprobs
-        return chances(network, batch, self.forbidden, temperature)  # type: ignore[arg-type]  # as it is named
+    def _chances(self, network: Any, bundle: Bundle) -> Tensor:
+        chances = bundle_logprobs if self.shared else apart_logprobs
+        return chances(network, bundle, self.forbidden, self.cfg.sampling.temperature or 1.0)
 
     def _update(
         self,
@@ -237,7 +245,7 @@ class Learner:
         sums = torch.zeros(len(PolicyLoss._fields), device=accelerator.device)
         for place, (piece, before, start) in enumerate(zip(pieces, old, reference, strict=True)):
             with self.trainer.part_of_step(last=place == len(pieces) - 1):
-                now = self._chances(self.trainer.network, piece.batch)
+                now = self._chances(self.trainer.network, piece.bundle)
                 before = now.detach() if before is None else before
                 limit = cfg.sampling.max_tokens
                 out = policy_loss(

@@ -8,21 +8,21 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from transformers import Cache
 
-from reelproof.training.batches import Batch, PromptConfig, join, prompt_batch
+from reelproof.training.batches import Batch, Inputs, go_on, stack
 from reelproof.training.heads import Wanted, score
 from reelproof.training.networks import takes
 from reelproof.training.packing import pack
 from reelproof.training.preflight import image_token_id
 from reelproof.training.prompt_cache import AfterPrompt, Prompt
-from reelproof.training.shards import Example
 
 
 class Bundle(NamedTuple):
     """P questions and G completions of each, N = P·G, the completions of a question side by side."""
 
-    prompts: dict[str, Tensor]
+    prompts: Inputs
     """What the model's forward takes for the P prompts, left-padded."""
     ids: Tensor
     """(N, T) of the completions, right-padded."""
@@ -30,22 +30,15 @@ class Bundle(NamedTuple):
     """(N, T) bool: where a completion has a token."""
 
 
-def bundle_batch(
-    processor: Any,
-    examples: Sequence[Example],
-    completions: Sequence[Sequence[int]],
-    cfg: PromptConfig,
-    device: torch.device,
+def make_bundle(
+    rows: Sequence[Inputs], completions: Sequence[Sequence[int]], pad: int, device: torch.device
 ) -> Bundle:
-    """P examples and the ids of their N completions, on the device."""
-    prompts = prompt_batch(processor, examples, cfg, [""] * len(examples)).to(device)
-    longest = max(map(len, completions))
-    ids = torch.full((len(completions), longest), processor.tokenizer.pad_token_id)
-    counted = torch.zeros((len(completions), longest), dtype=torch.bool)
-    for row, said in enumerate(completions):
-        ids[row, : len(said)] = torch.tensor(said, dtype=torch.long)
-        counted[row, : len(said)] = True
-    return Bundle(dict(prompts), ids.to(device), counted.to(device))
+    """P rows and the ids of their N completions, on the device."""
+    prompts = {name: value.to(device) for name, value in stack(rows, pad, "left").items()}
+    said = [torch.tensor(each, dtype=torch.long) for each in completions]
+    ids = pad_sequence(said, batch_first=True, padding_value=pad)
+    counted = pad_sequence([torch.ones_like(each).bool() for each in said], batch_first=True)
+    return Bundle(prompts, ids.to(device), counted.to(device))
 
 
 def bundle_logprobs(network: Any, bundle: Bundle, forbidden: Sequence[int], temperature: float) -> Tensor:
@@ -91,15 +84,18 @@ def _positions(rotating: Sequence[Any], seen: Tensor, count: int) -> dict[str, T
     return {"position_ids": places.expand(3, *places.shape)}
 
 
-def completion_logprobs(
-    network: Any,
-    batch: Batch,
-    forbidden: Sequence[int] = (),
-    temperature: float = 1.0,
-    *,
-    packed: bool = False,
-) -> Tensor:
-    """The same of whole sequences: of each counted token of (B, T), else 0. (B, T − 1)
+def apart_logprobs(network: Any, bundle: Bundle, forbidden: Sequence[int], temperature: float) -> Tensor:
+    """The same, for networks that cannot share prompts: of a bundle with as many prompts as completions."""
+    inputs = go_on(bundle.prompts, bundle.ids, bundle.counted)
+    rows, places = bundle.counted.nonzero(as_tuple=True)
+    before = inputs["input_ids"].shape[1] - bundle.ids.shape[1] - 1
+    wanted = Wanted(rows, before + places, bundle.ids[bundle.counted])
+    found = score(network, inputs, wanted, forbidden, temperature)
+    return torch.zeros(bundle.ids.shape, device=found.device).masked_scatter(bundle.counted, found)
+
+
+def completion_logprobs(network: Any, batch: Batch, *, packed: bool = False) -> Tensor:
+    """Of whole sequences: log-probability of each counted token of (B, T), else 0. (B, T − 1)
 
     `packed`, they go through the network as one, without their padding.
     """
@@ -107,21 +103,8 @@ def completion_logprobs(
     wanted = Wanted.of(counted, inputs["input_ids"][:, 1:])
     if packed:
         inputs, wanted = pack(network, inputs, wanted)
-    found = score(network, inputs, wanted, forbidden, temperature)
+    found = score(network, inputs, wanted)
     return torch.zeros(counted.shape, device=found.device).masked_scatter(counted, found)
-
-
-def whole_batch(
-    processor: Any,
-    examples: Sequence[Example],
-    completions: Sequence[Sequence[int]],
-    cfg: PromptConfig,
-    device: torch.device,
-) -> Batch:
-    """As `bundle_batch`, each completion in a sequence with a prompt of its own."""
-    copies = len(completions) // len(examples)
-    asked = [example for example in examples for _ in range(copies)]
-    return join(processor, prompt_batch(processor, asked, cfg, [""] * len(asked)), completions).to(device)
 
 
 def forbidden_tokens(processor: Any) -> list[int]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from reelproof.training.batches import Batch
+from reelproof.training.batches import Inputs
 from reelproof.training.groups import Group
 from reelproof.training.logprobs import Bundle
 from reelproof.training.preflight import SetupError
@@ -16,7 +16,7 @@ from reelproof.training.sampling import Said
 class Piece(NamedTuple):
     """What goes through one forward pass."""
 
-    batch: Bundle | Batch
+    bundle: Bundle
     learned: Tensor
     """(N, T) bool: the tokens that the loss counts."""
     gains: Tensor
@@ -37,20 +37,14 @@ def as_drawn(said: Sequence[Said], counted: Tensor) -> Tensor | None:
     )
 
 
-def check_prompts(batch: Bundle | Batch, groups: Sequence[Group]) -> None:
+def check_prompt(row: Inputs, group: Group) -> None:
     """Raise SetupError where a server read a question in other tokens than the trainer learns from."""
-    inputs = batch.prompts if isinstance(batch, Bundle) else batch.inputs
-    seen = inputs["attention_mask"].bool()
-    if isinstance(batch, Batch):
-        seen &= ~batch.counted
-    copies = len(seen) // len(groups)
-    for group, row, mask in zip(groups, inputs["input_ids"][::copies], seen[::copies], strict=True):
-        theirs, ours = group.said[0].prompt_ids, tuple(row[mask].tolist())
-        if theirs and theirs != ours:
-            pairs = enumerate(zip(theirs, ours, strict=False))
-            same = next((place for place, (one, other) in pairs if one != other), "the end")
-            raise SetupError(
-                f"the server reads question {group.example.question_id} in {len(theirs)} tokens, the trainer "
-                f"in {len(ours)}, and they differ from place {same} on. Serve the very model that is "
-                "trained, with its chat template and the settings of its image processor"
-            )
+    theirs, ours = group.said[0].prompt_ids, tuple(row["input_ids"][0].tolist())
+    if theirs and theirs != ours:
+        pairs = enumerate(zip(theirs, ours, strict=False))
+        same = next((place for place, (one, other) in pairs if one != other), "the end")
+        raise SetupError(
+            f"the server reads question {group.example.question_id} in {len(theirs)} tokens, the trainer in "
+            f"{len(ours)}, and they differ from place {same} on. Serve the very model that is trained, with "
+            "its chat template and the settings of its image processor"
+        )

@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import AutoModelForImageTextToText, LogitsProcessor
 
 from reelproof.schemas.settings import Settings
-from reelproof.training.batches import PromptConfig, opened_thought, prompt_batch, prompt_text
+from reelproof.training.batches import Inputs, PromptConfig, opened_thought, prompt_text, read_row, stack
 from reelproof.training.heads import token_logprobs, without
 from reelproof.training.logprobs import forbidden_tokens
 from reelproof.training.networks import gather_weights, takes
@@ -41,6 +41,8 @@ class Ask(NamedTuple):
     example: Example
     tail: str = ""
     """The beginning of the completion, to go on from."""
+    read: Inputs | None = None
+    """The example as the model takes it, where that is there already."""
 
 
 class Said(NamedTuple):
@@ -150,8 +152,9 @@ class LocalSampler:
     def _draw(self, bundle: "_Bundle", cfg: SamplingConfig) -> Iterator[Said]:
         began = time.perf_counter()
         asks = bundle.asks
-        examples, tails = [ask.example for ask in asks], [ask.tail for ask in asks]
-        prompts = prompt_batch(self.processor, examples, self.prompt, tails).to(self.network.device)
+        rows = [ask.read or read_row(self.processor, ask.example, self.prompt, ask.tail) for ask in asks]
+        pad = self.processor.tokenizer.pad_token_id
+        prompts = {name: each.to(self.network.device) for name, each in stack(rows, pad, "left").items()}
         drawing = (
             {"do_sample": True, "temperature": cfg.temperature, "top_p": cfg.top_p, "top_k": 0}
             if cfg.temperature
@@ -166,7 +169,7 @@ class LocalSampler:
             num_return_sequences=bundle.copies,
             max_new_tokens=cfg.max_tokens,
             suppress_tokens=forbidden_tokens(self.processor),
-            pad_token_id=self.processor.tokenizer.pad_token_id,
+            pad_token_id=pad,
             logits_processor=[chances],
         )
         drawn = out[:, prompts["input_ids"].shape[1] :]

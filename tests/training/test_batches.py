@@ -12,8 +12,9 @@ from reelproof.training.batches import (
     frame_labels,
     keep_frames,
     limit_frames,
-    prompt_batch,
+    read_row,
     sft_batch,
+    stack,
 )
 from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
 from reelproof.training.shards import example_of
@@ -72,7 +73,8 @@ def test_processors_that_want_pictures_row_by_row_get_them_so(processor):
         image_seq_length=4,
     )
     examples = [example(0, frames=2), example(1, frames=3)]
-    batch = prompt_batch(gemma, examples, PromptConfig(), ["", ""])
+    rows = [read_row(gemma, each, PromptConfig()) for each in examples]
+    batch = stack(rows, tokenizer.pad_token_id, "left")
     assert batch["pixel_values"].shape == (5, 3, 16, 16)
     assert (batch["input_ids"] == tokenizer.image_token_id).sum(dim=1).tolist() == [8, 12]
 
@@ -134,5 +136,5 @@ def test_what_is_sampled_after_an_opened_thought_begins_with_its_tag(tmp_path):
     assert said.text.count("<think>") == 1
     (further,) = sampler.sample([Ask(example(0), said.text + " Wait,")], cfg)
     assert further.text.startswith(said.text + " Wait,")
-    prompts = prompt_batch(sampler.processor, [example(0)], PromptConfig(), [said.text])
-    assert sampler.processor.tokenizer.decode(prompts["input_ids"][0]).count("<think>") == 1
+    row = read_row(sampler.processor, example(0), PromptConfig(), said.text)
+    assert sampler.processor.tokenizer.decode(row["input_ids"][0]).count("<think>") == 1

@@ -1,5 +1,6 @@
 """Models that people train, tiny, through all that trains or asks them."""
 
+import io
 import json
 import math
 
@@ -9,7 +10,14 @@ from accelerate import Accelerator
 from PIL import Image
 from transformers import AutoModelForImageTextToText
 
-from reelproof.training.batches import PromptConfig, chat_prompt, sft_batch
+from reelproof.training.batches import (
+    PromptConfig,
+    chat_prompt,
+    prompt_text,
+    read_row,
+    sft_batch,
+    stack,
+)
 from reelproof.training.evaluate import EvaluateConfig, evaluate_model
 from reelproof.training.logprobs import completion_logprobs
 from reelproof.training.preflight import (
@@ -49,11 +57,16 @@ def ready(request, tmp_path_factory):
     return found
 
 
-def test_loss_equals_a_ten_line_reference(ready):
-    examples = [
+@pytest.fixture
+def examples(ready):
+    """Three rows, of one frame or two."""
+    return [
         example_of(sft_row(number, frames=1 + number % 2, side_px=ready.frame_px).model_dump())
         for number in range(3)
     ]
+
+
+def test_loss_equals_a_ten_line_reference(ready, examples):
     network = AutoModelForImageTextToText.from_pretrained(ready.model, dtype=torch.float32)
     batch = sft_batch(ready.processor, examples, PromptConfig())
     total, tokens = 0.0, 0
@@ -68,11 +81,22 @@ def test_loss_equals_a_ten_line_reference(ready):
     assert trainer.step([batch]).loss == pytest.approx(total / tokens, rel=1e-4)
 
 
-def test_packed_rows_learn_what_they_learn_apart(ready):
-    examples = [
-        example_of(sft_row(number, frames=1 + number % 2, side_px=ready.frame_px).model_dump())
-        for number in range(3)
-    ]
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_rows_are_stacked_as_the_processor_would(ready, examples, side):
+    rows = [read_row(ready.processor, each, PromptConfig()) for each in examples]
+    theirs = ready.processor(
+        text=[prompt_text(ready.processor, each, PromptConfig()) for each in examples],
+        images=[[Image.open(io.BytesIO(jpeg)).convert("RGB") for jpeg in each.images] for each in examples],
+        return_tensors="pt",
+        padding=True,
+        padding_side=side,
+    )
+    ours = stack(rows, ready.processor.tokenizer.pad_token_id, side)
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], each) for name, each in theirs.items())
+
+
+def test_packed_rows_learn_what_they_learn_apart(ready, examples):
     network = AutoModelForImageTextToText.from_pretrained(ready.model, dtype=torch.float32)
     batch = sft_batch(ready.processor, examples, PromptConfig())
     seen, learned = [], []

@@ -10,17 +10,16 @@ from accelerate.state import AcceleratorState
 from transformers import AutoModelForImageTextToText
 
 from reelproof.schemas.rollout import RolloutGroup
-from reelproof.training.batches import PromptConfig, keep_frames
+from reelproof.training.batches import PromptConfig, keep_frames, read_row
 from reelproof.training.curriculum import Curriculum, CurriculumConfig
 from reelproof.training.groups import Group, shuffle_frames
 from reelproof.training.grpo import GrpoConfig, TemporalConfig, group_advantages
 from reelproof.training.learner import Learner
 from reelproof.training.logprobs import (
-    bundle_batch,
+    apart_logprobs,
     bundle_logprobs,
-    completion_logprobs,
     forbidden_tokens,
-    whole_batch,
+    make_bundle,
 )
 from reelproof.training.networks import LoraSettings, Start, checkpoint_layers, load_network
 from reelproof.training.rewards import RewardConfig
@@ -44,6 +43,7 @@ CFG = RlConfig(
     checkpoint_every_steps=1,
     examples_every_steps=2,
 )
+WAYS = [(3, bundle_logprobs), (1, apart_logprobs)]
 JUDGED = CFG.model_copy(update={"rewards": RewardConfig(evidence=1.0), "checkpoint_every_steps": 2})
 
 
@@ -258,15 +258,19 @@ def drawn(request, model, dataset, tmp_path_factory):
     return sampler, examples, sampler.sample(asks, SamplingConfig(temperature=0.7, max_tokens=6))
 
 
-@pytest.mark.parametrize(
-    ("make", "logprobs"), [(bundle_batch, bundle_logprobs), (whole_batch, completion_logprobs)]
-)
-def test_log_probabilities_of_training_are_those_of_sampling(drawn, make, logprobs):
+def bundle(sampler, examples, said, copies):
+    """With each question's prompt once for every so many of its completions."""
+    rows = [read_row(sampler.processor, each, PromptConfig()) for each in examples]
+    rows = [row for row in rows for _ in range(len(said) // len(rows) // copies)]
+    pad = sampler.processor.tokenizer.pad_token_id
+    return make_bundle(rows, [each.token_ids for each in said], pad, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(("copies", "logprobs"), WAYS)
+def test_log_probabilities_of_training_are_those_of_sampling(drawn, copies, logprobs):
     sampler, examples, said = drawn
     forbidden = forbidden_tokens(sampler.processor)
-    ids = [each.token_ids for each in said]
-    piece = make(sampler.processor, examples, ids, PromptConfig(), torch.device("cpu"))
-    chances = logprobs(sampler.network, piece, forbidden, 0.7)
+    chances = logprobs(sampler.network, bundle(sampler, examples, said, copies), forbidden, 0.7)
     for row, each in enumerate(said):
         assert float(chances[row].sum()) / each.tokens == pytest.approx(each.mean_logprob, abs=1e-4)
         assert not set(forbidden) & set(each.token_ids)
@@ -279,12 +283,11 @@ def test_a_shared_prompt_changes_no_gradient(drawn, checkpointing, monkeypatch):
     sampler, examples, said = drawn
     monkeypatch.setattr("reelproof.training.heads.AT_ONCE", 5)
     gains, gradients = torch.randn(12, generator=torch.Generator().manual_seed(0)), []
-    for make, logprobs in ((bundle_batch, bundle_logprobs), (whole_batch, completion_logprobs)):
+    for copies, logprobs in WAYS:
         sampler.network.zero_grad()
         if checkpointing:
             checkpoint_layers(sampler.network.train())
-        ids = [each.token_ids for each in said]
-        piece = make(sampler.processor, examples, ids, PromptConfig(), torch.device("cpu"))
+        piece = bundle(sampler, examples, said, copies)
         (logprobs(sampler.network, piece, [], 1.0).sum(dim=1) * gains).sum().backward()
         gradients.append({name: each.grad.clone() for name, each in sampler.network.named_parameters()
                           if each.grad is not None})  # fmt: skip
