@@ -4,7 +4,7 @@ Questions are paired, and drawn again a film at a time: those about one film sta
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -15,7 +15,7 @@ from reelproof.schemas.errors import UsageError
 from reelproof.schemas.evaluation import EvaluatedAnswer
 from reelproof.schemas.intervals import Interval, binomial_tail
 from reelproof.training.evaluate import SCORED
-from reelproof.training.evaluation_tables import ALL
+from reelproof.training.evaluation_tables import by_task
 from reelproof.training.tables import text_table
 
 Scoring = Literal["strict", "lenient"]
@@ -85,9 +85,9 @@ def compare_runs(before: Path, after: Path, scoring: Scoring) -> Comparison:
         )
     styles = list(dict.fromkeys(style for style, _ in both))
     reports = [
-        report
+        _report(style, task, pairs, scoring)
         for style in styles
-        for report in _reports(style, [(ours[key], theirs[key]) for key in both if key[0] == style], scoring)
+        for task, pairs in by_task([(ours[key], theirs[key]) for key in both if key[0] == style], _task)
     ]
     return Comparison(scoring, tuple(reports), _only(ours, theirs, styles), _only(theirs, ours, styles))
 
@@ -113,14 +113,8 @@ def _only(
     return sum(key not in theirs for key in ours if key[0] in styles)
 
 
-def _reports(
-    style: str, pairs: Sequence[tuple[EvaluatedAnswer, EvaluatedAnswer]], scoring: Scoring
-) -> Iterator[PairedReport]:
-    tasks = sorted({str(before.task) for before, _ in pairs})
-    for task in tasks:
-        yield _report(style, task, [pair for pair in pairs if pair[0].task == task], scoring)
-    if len(tasks) > 1:
-        yield _report(style, ALL, pairs, scoring)
+def _task(pair: tuple[EvaluatedAnswer, EvaluatedAnswer]) -> str:
+    return str(pair[0].task)
 
 
 def _report(

@@ -26,7 +26,6 @@ from reelproof.training.shards import Example, ShardsConfig
 SCORED = "scored.jsonl"
 _SHOWN_HERE = "as they are"
 """How a model in this process is shown frames: an answer to others is another one."""
-_UNASKED = Said("", (), 0, None, False, 0.0)
 
 
 class AskingConfig(Settings):
@@ -154,11 +153,11 @@ def _read(
     verifier: Verifier | None,
 ) -> Iterator[EvaluatedAnswer]:
     weights = RewardConfig(evidence=1.0 if verifier is not None else 0.0)
-    cases = [(example, (said or _UNASKED).text) for example, _, said in rows]
+    cases = [(example, (said or Said()).text) for example, _, said in rows]
     scored = score_completions(cases, weights, verifier)
     most = asked.prompt(style).max_frames
     for (example, request_id, answered), each in zip(rows, scored, strict=True):
-        said, times_s = answered or _UNASKED, example.frame_times_s
+        said, times_s = answered or Said(), example.frame_times_s
         reading = read_answer(said.text, style)
         gold = (example.answer, example.options, example.tolerance)
         yield EvaluatedAnswer(

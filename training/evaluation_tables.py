@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from reelproof.schemas.answers.scores import strict_score
 from reelproof.schemas.evaluation import EvaluatedAnswer
@@ -11,6 +11,7 @@ from reelproof.training.shards import Example
 from reelproof.training.tables import text_table
 
 ALL, TASK = "all", "task"
+A = TypeVar("A")
 
 
 class GroupReport(NamedTuple):
@@ -52,21 +53,25 @@ def group_reports(answers: Sequence[EvaluatedAnswer]) -> Iterator[GroupReport]:
     """Style by style: each task, all where there are several, and each value of a label that differs."""
     for style in dict.fromkeys(each.style for each in answers):
         mine = [each for each in answers if each.style == style]
-        tasks = list(_grouped(mine, lambda each: str(each.task)))
-        yield from (_report(style, TASK, task, group) for task, group in tasks)
-        if len(tasks) > 1:
-            yield _report(style, ALL, ALL, mine)
+        for task, group in by_task(mine, lambda each: str(each.task)):
+            yield _report(style, ALL if task == ALL else TASK, task, group)
         for label in sorted({name for each in mine for name in each.labels}):
             groups = list(_grouped(mine, lambda each, name=label: each.labels.get(name, "none")))  # type: ignore[misc]
             if len(groups) > 1:
                 yield from (_report(style, label, value, group) for value, group in groups)
 
 
-def _grouped(
-    answers: Sequence[EvaluatedAnswer], key: Callable[[EvaluatedAnswer], str]
-) -> Iterator[tuple[str, list[EvaluatedAnswer]]]:
-    for value in sorted(set(map(key, answers))):
-        yield value, [each for each in answers if key(each) == value]
+def by_task(items: Sequence[A], task: Callable[[A], str]) -> Iterator[tuple[str, Sequence[A]]]:
+    """Those of each task, and `all` where there are several tasks."""
+    groups = list(_grouped(items, task))
+    yield from groups
+    if len(groups) > 1:
+        yield ALL, items
+
+
+def _grouped(items: Sequence[A], key: Callable[[A], str]) -> Iterator[tuple[str, Sequence[A]]]:
+    for value in sorted(set(map(key, items))):
+        yield value, [each for each in items if key(each) == value]
 
 
 def _report(style: str, by: str, group: str, answers: Sequence[EvaluatedAnswer]) -> GroupReport:

@@ -174,9 +174,8 @@ class Learner:
 
     def gains(self, group: Group) -> list[float]:
         """The advantage of each of its rollouts."""
-        return [
-            float(each) for each in group_advantages(torch.tensor([group.rewards]), self.cfg.grpo.scale)[0]
-        ]
+        found: list[float] = group_advantages(torch.tensor([group.rewards]), self.cfg.grpo.scale)[0].tolist()
+        return found
 
     def learn(self, groups: Sequence[Group]) -> dict[str, float]:
         """Optimizer steps on the groups' rollouts, all of them in each."""
@@ -200,36 +199,35 @@ class Learner:
 
         As many groups go through one forward pass as hold `batch_rows` rollouts, at least one.
         """
-        cfg, device = self.cfg, self.trainer.accelerator.device
-        rewards = torch.tensor([group.rewards for group in groups])
-        gains = group_advantages(rewards, cfg.grpo.scale).to(device)
-        learned = [
-            [said.finished or cfg.grpo.learn_truncated for said in group.said for _ in said.token_ids]
-            for group in groups
-        ]
-        tokens = max(1, sum(map(sum, learned)))
-        starts = range(0, len(groups), self.together)
+        grpo, size = self.cfg.grpo, self.together
+        gains = group_advantages(torch.tensor([group.rewards for group in groups]), grpo.scale)
+        total = gains.numel()
+        if grpo.normalise == "token":
+            said = [each for group in groups for each in group.said]
+            total = max(1, sum(each.tokens for each in said if each.finished or grpo.learn_truncated))
+        lots = [slice(first, first + size) for first in range(0, len(groups), size)]
         index, count = self.processes.process_index, self.processes.num_processes
-        pieces = []
-        for turn in range(0, len(starts), count):
-            is_mine = turn + index < len(starts)
-            first = starts[turn + index] if is_mine else 0
-            part = slice(first, first + self.together)
-            said = [each for group in groups[part] for each in group.said]
-            rows = [self._read(group.example) for group in groups[part]]
-            for row, group in zip(rows, groups[part], strict=True):
-                check_prompt(row, group)
-            if not self.shared:
-                rows = [row for row in rows for _ in range(cfg.rollouts)]
-            bundle = make_bundle(rows, [each.token_ids for each in said], self.pad, device)
-            mask, drawn = bundle.counted, as_drawn(said, bundle.counted)
-            if not cfg.grpo.learn_truncated:
-                mask = mask & torch.tensor([each.finished for each in said], device=device).unsqueeze(1)
-            # Pieces add up to the loss over all rollouts at once.
-            by_token = cfg.grpo.normalise == "token"
-            share = float(mask.sum()) / tokens if by_token else len(said) / rewards.numel()
-            pieces.append(Piece(bundle, mask, gains[part].flatten(), share if is_mine else 0.0, drawn))
+        pieces = [self._piece(groups[lot], gains[lot], total) for lot in lots[index::count]]
+        if len(pieces) < math.ceil(len(lots) / count):
+            pieces.append(self._piece(groups[lots[0]], gains[lots[0]], total)._replace(share=0.0))
         return pieces
+
+    def _piece(self, groups: Sequence[Group], gains: Tensor, total: int) -> Piece:
+        """Its share of the loss is its part of `total` tokens, or rollouts: pieces add up to that of all."""
+        device = self.trainer.accelerator.device
+        said = [each for group in groups for each in group.said]
+        rows = [self._read(group.example) for group in groups]
+        for row, group in zip(rows, groups, strict=True):
+            check_prompt(row, group)
+        if not self.shared:
+            rows = [row for row in rows for _ in range(self.cfg.rollouts)]
+        bundle = make_bundle(rows, [each.token_ids for each in said], self.pad, device)
+        learned = bundle.counted
+        if not self.cfg.grpo.learn_truncated:
+            learned = learned & torch.tensor([each.finished for each in said], device=device).unsqueeze(1)
+        counts = int(learned.sum()) if self.cfg.grpo.normalise == "token" else len(said)
+        drawn = as_drawn(said, bundle.counted)
+        return Piece(bundle, learned, gains.flatten().to(device), counts / total, drawn)
 
     def _chances(self, network: Any, bundle: Bundle) -> Tensor:
         chances = bundle_logprobs if self.shared else apart_logprobs
@@ -255,8 +253,7 @@ class Learner:
                 accelerator.backward(out.loss * piece.share * self.processes.num_processes)
             sums += torch.stack([each.detach() for each in out]) * piece.share
         loss, clipped, kl, mismatch, importance = accelerator.reduce(sums, "sum").tolist()
-        update = self.trainer.apply()
-        told = {"loss": loss, "clipped_share": clipped, "kl": kl}
+        told = {**self.trainer.apply(), "loss": loss, "clipped_share": clipped, "kl": kl}
         if isinstance(self.sampler, ServedSampler):
             told |= {"rollouts/logprob_mismatch": mismatch, "rollouts/importance": importance}
-        return {**told, "grad_norm": update.grad_norm, "learning_rate": update.learning_rate}
+        return told

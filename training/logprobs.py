@@ -14,7 +14,6 @@ from transformers import Cache
 from reelproof.training.batches import Batch, Inputs, go_on, stack
 from reelproof.training.heads import Wanted, score
 from reelproof.training.networks import takes
-from reelproof.training.packing import pack
 from reelproof.training.preflight import image_token_id
 from reelproof.training.prompt_cache import AfterPrompt, Prompt
 
@@ -102,9 +101,40 @@ def completion_logprobs(network: Any, batch: Batch, *, packed: bool = False) -> 
     counted, inputs = batch.counted[:, 1:], batch.inputs
     wanted = Wanted.of(counted, inputs["input_ids"][:, 1:])
     if packed:
-        inputs, wanted = pack(network, inputs, wanted)
+        inputs, wanted = _pack(network, inputs, wanted)
     found = score(network, inputs, wanted)
     return torch.zeros(counted.shape, device=found.device).masked_scatter(counted, found)
+
+
+def _pack(network: Any, inputs: Inputs, wanted: Wanted) -> tuple[Inputs, Wanted]:
+    """What the model's forward takes for B rows, as one; and where the wanted tokens are foretold there.
+
+    Positions begin anew with each row: from that, transformers masks rows from each other, or tells a varlen
+    kernel (`flash_attention_2`) where they end.
+    """
+    seen = inputs["attention_mask"].bool()
+    packed = {
+        name: value[seen].unsqueeze(0) if value.shape == seen.shape else value
+        for name, value in inputs.items()
+    }
+    del packed["attention_mask"]
+    if "pixel_attention_mask" in packed:  # pictures come nested in their rows (SmolVLM, Idefics)
+        for name in ("pixel_values", "pixel_attention_mask"):
+            packed[name] = packed[name].flatten(0, 1).unsqueeze(0)
+    packed["position_ids"] = _packed_positions(network, inputs, seen)[..., seen].unsqueeze(-2)
+    places = (seen.flatten().cumsum(0) - 1).view(seen.shape)[wanted.rows, wanted.places]
+    return packed, Wanted(torch.zeros_like(places), places, wanted.ids)
+
+
+def _packed_positions(network: Any, inputs: Inputs, seen: Tensor) -> Tensor:
+    """(B, T); for M-RoPE (4, B, T): in the text, then the three of a picture's patches."""
+    places = seen.cumsum(1) - 1
+    rotating = [module for module in network.modules() if hasattr(module, "get_rope_index")]
+    if not rotating or "image_grid_thw" not in inputs:
+        return places
+    named = ("input_ids", "mm_token_type_ids", "image_grid_thw", "attention_mask")
+    of_patches, _ = rotating[0].get_rope_index(**{name: inputs[name] for name in named})
+    return torch.cat([places.unsqueeze(0), of_patches.to(places.device)])
 
 
 def forbidden_tokens(processor: Any) -> list[int]:

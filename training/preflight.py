@@ -192,7 +192,7 @@ def check_length(
         )
     context = _context_tokens(processor, model)
     longest, sample = 0, ""
-    most_text = heapq.nlargest(LONGEST_CHECKED, rows, key=lambda row: sum(map(len, map(_texts, _turns(row)))))
+    most_text = heapq.nlargest(LONGEST_CHECKED, rows, key=_letters)
     for example in most_text:
         short = limit_frames(example, prompt.max_frames)
         text = prompt_text(processor, short, prompt)
@@ -212,8 +212,8 @@ def check_length(
     return longest
 
 
-def _turns(row: Example) -> Iterable[Iterable[ChatMessage] | None]:
-    return row.prompt, row.completion, row.rejected
+def _letters(row: Example) -> int:
+    return sum(len(_texts(turns)) for turns in (row.prompt, row.completion, row.rejected))
 
 
 def _texts(turns: Iterable[ChatMessage] | None) -> str:

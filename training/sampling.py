@@ -46,19 +46,19 @@ class Ask(NamedTuple):
 
 
 class Said(NamedTuple):
-    """One completion."""
+    """One completion; by default one where nothing was said."""
 
-    text: str
+    text: str = ""
     """With the tail that it went on from, or the opening tag of the thought that the prompt ends with."""
-    token_ids: tuple[int, ...]
+    token_ids: tuple[int, ...] = ()
     """Of what was drawn; empty from a server."""
-    tokens: int
+    tokens: int = 0
     """How many were drawn."""
-    mean_logprob: float | None
+    mean_logprob: float | None = None
     """Of the tokens drawn, at the temperature they were drawn at; null where the server gives none."""
-    finished: bool
+    finished: bool = False
     """It ended by itself."""
-    seconds: float
+    seconds: float = 0.0
     """Its share of its batch's time."""
     refused: str = ""
     """Why the server would not answer this one request, where it would not."""

@@ -124,7 +124,6 @@ class ServerSampler:
             return self._server.ended(f"what cannot be read: {error}")
         return Said(
             text=tail + choice.text,
-            token_ids=(),
             tokens=tokens_in(reply)[1] or len(choice.logprobs),
             mean_logprob=choice.mean_logprob,
             finished=choice.finish_reason == "stop",
@@ -133,7 +132,7 @@ class ServerSampler:
         )
 
     def _refused(self, why: str) -> Said:
-        return Said("", (), 0, None, False, 0.0, refused=self._server.without_key(why))
+        return Said(refused=self._server.without_key(why))
 
 
 def open_sampler(

@@ -94,8 +94,8 @@ class RowTraining(Training):
         """Each takes the next rows; a process has its share of them."""
         batches = self.batches(done)
         while batch := list(islice(batches, self.cfg.accumulate)):
-            update = self.trainer.step(batch)
-            yield update.figures(), update.tokens
+            figures = self.trainer.step(batch)
+            yield figures, int(figures["tokens"])
 
     def batches(self, done: int) -> Iterator[Batch]:
         """What goes through one forward pass of this process after another, made ahead by the workers."""

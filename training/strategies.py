@@ -30,7 +30,6 @@ class Choice(NamedTuple):
 
 
 _NOTHING = Choice(None, 0, 0, 0, 0.0)
-_UNSAID = Said("", (), 0, None, False, 0.0)
 
 
 class Pool(NamedTuple):
@@ -80,22 +79,14 @@ def _voted(pool: Pool, weights: Sequence[float]) -> Vote:
     return vote(pool.example, pool.answers[:count], weights), pool.said[:count]
 
 
-def _one_sample(pool: Pool, _: TtsConfig) -> Vote:
-    return pool.answers[0], pool.said[:1]
-
-
-def _majority(pool: Pool, cfg: TtsConfig) -> Vote:
-    return _voted(pool, [1.0] * cfg.samples)
-
-
-def _weighted_logprob(pool: Pool, _: TtsConfig) -> Vote:
-    told = [each.mean_logprob for each in pool.said]
-    return _voted(pool, [math.exp(each) if each is not None else 0.0 for each in told])
-
-
 def _weighted_evidence(pool: Pool, cfg: TtsConfig) -> Vote:
     held = [each.components for each in pool.scored]
     return _voted(pool, [each["evidence"] ** cfg.evidence_power * each["agreement"] for each in held])
+
+
+def _likelihood(said: Said) -> float:
+    """The mean probability of its tokens; 0 where a server tells none."""
+    return math.exp(said.mean_logprob) if said.mean_logprob is not None else 0.0
 
 
 def _best_of_n(pool: Pool, _: TtsConfig) -> Vote:
@@ -119,8 +110,8 @@ def _early_stop(pool: Pool, cfg: TtsConfig) -> Vote:
 
 def _confidence_exit(pool: Pool, cfg: TtsConfig) -> Vote:
     """Answer, and think only where the answer is unsure. Source: arXiv 2601.05175 (VideoAuto-R1)."""
-    first = pool.at_once or _UNSAID
-    if first.mean_logprob is not None and math.exp(first.mean_logprob) >= cfg.sure:
+    first = pool.at_once or Said()
+    if _likelihood(first) >= cfg.sure:
         said = read_answer(first.text, "direct").said(strictly=cfg.rewards.scoring == "strict")
         return said, [first]
     return pool.answers[0], [first, pool.said[0]]
@@ -194,9 +185,9 @@ def _look(example: Example, shown: int, cfg: TtsConfig, films: Films | None) -> 
 
 
 FROM_POOL: dict[str, Callable[[Pool, TtsConfig], Vote]] = {
-    "one_sample": _one_sample,
-    "majority": _majority,
-    "weighted_logprob": _weighted_logprob,
+    "one_sample": lambda pool, _: (pool.answers[0], pool.said[:1]),
+    "majority": lambda pool, cfg: _voted(pool, [1.0] * cfg.samples),
+    "weighted_logprob": lambda pool, _: _voted(pool, [_likelihood(each) for each in pool.said]),
     "weighted_evidence": _weighted_evidence,
     "best_of_n": _best_of_n,
     "early_stop": _early_stop,

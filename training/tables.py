@@ -22,18 +22,13 @@ class Point(NamedTuple):
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table, its columns aligned for reading as text."""
-    widths = [max(len(str(row[column])) for row in (head, *rows)) for column in range(len(head))]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     lines = [
-        " | ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True))
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |\n"
         for row in (head, *rows)
     ]
-    rule = "|".join("-" * (width + 2) for width in widths)
-    return (
-        "\n".join(
-            f"| {lines[0]} |\n|{rule}|" if not place else f"| {line} |" for place, line in enumerate(lines)
-        )
-        + "\n"
-    )
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|\n")
+    return "".join(lines)
 
 
 def plot_points(points: Sequence[Point], file: Path, cost_name: str, value_name: str) -> None:

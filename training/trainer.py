@@ -5,8 +5,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
@@ -41,30 +40,6 @@ class OptimizerConfig(Settings):
     """AdamW's decoupled decay of the weights."""
     max_grad_norm: float = Field(default=1.0, gt=0)
     """Longer gradients are scaled down to this norm."""
-
-
-class Update(NamedTuple):
-    """What one optimizer step did."""
-
-    loss: float
-    """Mean over the counted tokens, or the pairs, of all devices."""
-    learning_rate: float
-    grad_norm: float
-    tokens: int
-    more: Mapping[str, float] = MappingProxyType({})
-    """What an objective tells beside its loss."""
-
-    def figures(self) -> dict[str, float]:
-        """All of it, by name."""
-        told = self._asdict()
-        return {**told.pop("more"), **told}
-
-
-class Applied(NamedTuple):
-    """The rate and the gradient's norm, before clipping, of one step."""
-
-    learning_rate: float
-    grad_norm: float
 
 
 class Trainer:
@@ -102,7 +77,7 @@ class Trainer:
         self.kept: list[Stateful] = [self.schedule]
         """What a checkpoint holds beside weights, optimizer and random states: as JSON, not pickled."""
 
-    def step(self, batches: list[Batch]) -> Update:
+    def step(self, batches: list[Batch]) -> dict[str, float]:
         """One optimizer step on the mean loss over all that counts of all batches and devices."""
         device = self.accelerator.device
         counted = torch.tensor(sum(map(self.units, batches)), device=device)
@@ -116,11 +91,12 @@ class Trainer:
                 total += loss.detach()
         applied = self.apply()
         tokens = sum(int(batch.inputs["attention_mask"].sum()) for batch in batches)
-        loss_everywhere = float(self.accelerator.reduce(total, "sum"))
-        tokens *= self.accelerator.num_processes
-        return Update(
-            loss_everywhere, applied.learning_rate, applied.grad_norm, tokens, self.told(everywhere)
-        )
+        return {
+            **self.told(everywhere),
+            "loss": float(self.accelerator.reduce(total, "sum")),
+            **applied,
+            "tokens": tokens * self.accelerator.num_processes,
+        }
 
     @contextmanager
     def part_of_step(self, *, last: bool) -> Iterator[None]:
@@ -141,19 +117,19 @@ class Trainer:
         """Further figures of the step, whose batches had so many units on all devices."""
         return {}
 
-    def apply(self) -> Applied:
-        """Clip the gradients that lie ready, step, and clear them."""
+    def apply(self) -> dict[str, float]:
+        """Clip the gradients that lie ready, step, and clear them: the rate, and their norm before that."""
         if self.accelerator.is_fsdp2:
             for weight in self.network.parameters():
                 # Checkpoints of shares want an optimizer's state of each, also of weights that feed no loss.
                 if weight.requires_grad and weight.grad is None:
                     weight.grad = torch.zeros_like(weight)
         norm: Any = self.accelerator.clip_grad_norm_(self.network.parameters(), self.max_grad_norm)
-        rate = self.schedule.get_last_lr()[0]
+        rate = float(self.schedule.get_last_lr()[0])
         self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad()
-        return Applied(float(rate), float(norm or 0.0))
+        return {"learning_rate": rate, "grad_norm": float(norm or 0.0)}
 
     def checkpoint(self, run: RunFolder, step: int) -> None:
         """Save weights, optimizer, schedule and random states."""

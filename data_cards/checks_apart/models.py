@@ -131,7 +131,7 @@ def fit(tiny: TinyModel, batches: Sequence[Sequence[Example]], steps: int, rate:
     trainer = Trainer(accelerator, tiny.model.train(), optimizer, steps)
     ready = [sft_batch(tiny.processor, rows, PROMPT) for rows in batches]
     for step in range(steps):
-        loss = trainer.step([ready[step % len(ready)]]).loss
+        loss = trainer.step([ready[step % len(ready)]])["loss"]
         if step % 50 == 49:
             print(f"step {step + 1} of {steps}: loss {loss:.3f}", flush=True)  # noqa: T201
     return accelerator.unwrap_model(trainer.network)

@@ -81,7 +81,7 @@ def _attempt(seed: int) -> tuple[TinyModel, float]:
         losses: list[float] = []
         while len(losses) < stage.steps or (loss > stage.until and len(losses) < 3 * stage.steps):
             batch = sft_batch(tiny.processor, [_scene(rng, stage.frames) for _ in range(stage.rows)], PROMPT)
-            losses.append(trainer.step([batch]).loss)
+            losses.append(trainer.step([batch])["loss"])
             loss = sum(losses[-25:]) / len(losses[-25:])
             if len(losses) % 50 == 0:
                 print(f"base, {stage.frames} frame(s), step {len(losses)}: loss {loss:.4f}", flush=True)  # noqa: T201

@@ -221,7 +221,7 @@ def _grpo(size: Size, frames: int, shared: bool) -> dict[str, Any]:
             new = completion_logprobs(trainer.network, whole, [IMAGE])[:, -size.completion :]
         loss = policy_loss(new, new.detach(), gains, counted, GrpoConfig(), size.completion).loss
         trainer.accelerator.backward(loss)
-        norms.append(trainer.apply().grad_norm)
+        norms.append(trainer.apply()["grad_norm"])
 
     seconds = _timed(update, max(1, size.steps // 2))
     return {

@@ -78,7 +78,7 @@ def test_loss_equals_a_ten_line_reference(ready, examples):
         tokens += len(places)
         assert len(places) == int(batch.counted[row].sum())
     trainer = Trainer(Accelerator(cpu=True), network, OptimizerConfig(), 1)
-    assert trainer.step([batch]).loss == pytest.approx(total / tokens, rel=1e-4)
+    assert trainer.step([batch])["loss"] == pytest.approx(total / tokens, rel=1e-4)
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
