@@ -21,7 +21,8 @@ from reelproof.training.preflight import SetupError
 from reelproof.training.rewards import Verifier, check_rewards
 from reelproof.training.rl_settings import RlConfig as RlConfig
 from reelproof.training.runs import Tell
-from reelproof.training.served import PolicySampler, open_rollouts
+from reelproof.training.served import PolicySampler, ServedSampler
+from reelproof.training.server import check_sendable
 from reelproof.training.shards import stream_in_order
 from reelproof.training.trainer import Trainer
 
@@ -62,6 +63,8 @@ class RolloutTraining(Training):
         self, build_dir: Path, model: str, cfg: RlConfig, verifier: Verifier | None, serve: Serve | None
     ) -> None:
         """Raises SetupError also for rewards that these questions cannot give."""
+        if cfg.backend.kind != "transformers":
+            check_sendable(cfg.prompt)
         answers = cfg.sampling.model_copy(update={"temperature": 0.0})
         super().__init__(build_dir, model, cfg, answers, room=cfg.sampling.max_tokens)
         self.verifier, self.serve = verifier, serve
@@ -83,10 +86,13 @@ class RolloutTraining(Training):
     def make_sampler(self, policy: Any, opened: ExitStack) -> PolicySampler:
         """The policy itself, or a server that is handed its weights."""
         backend = self.cfg.backend
+        if backend.kind == "transformers":
+            return super().make_sampler(policy, opened)
         if self.serve is not None and backend.kind == "vllm" and PartialState().is_main_process:
             url = opened.enter_context(self.serve(self.cfg, self.model))
             backend = backend.model_copy(update={"url": url})
-        return open_rollouts(policy, self.processor, self.cfg.prompt, backend, self.run.folder / "served")
+        folder = Path(backend.handover or self.run.folder / "served")
+        return ServedSampler(policy, self.processor, self.cfg.prompt, backend, folder)
 
     def steps(self, done: int) -> Iterator[tuple[Mapping[str, float], int]]:
         """Each draws groups, rewards them and learns from those that teach something."""

@@ -24,7 +24,7 @@ from peft import PeftModel
 from pydantic import Field, JsonValue, model_validator
 from transformers.utils.logging import disable_progress_bar
 
-from reelproof.schemas.openai_reply import Choice, choices_in, token_ids_in
+from reelproof.schemas.openai_reply import choices_in, token_ids_in
 from reelproof.training.batches import PromptConfig, opened_thought, prompt_text
 from reelproof.training.logprobs import forbidden_tokens
 from reelproof.training.networks import gathered_state
@@ -195,20 +195,20 @@ class ServedSampler:
                 f"log-probabilities: rollouts are drawn by vLLM from 0.11 on; {_STARTED}"
             )
         opened = opened_thought(prompt_text(self.processor, ask.example, self.prompt))
-        return [self._said(each, opened, prompt_ids, seconds / count) for each in choices]
-
-    def _said(self, choice: Choice, opened: str, prompt_ids: tuple[int, ...], seconds: float) -> Said:
-        return Said(
-            text=opened + self._words.decode(choice.token_ids, skip_special_tokens=True),
-            token_ids=choice.token_ids,
-            tokens=len(choice.token_ids),
-            mean_logprob=choice.mean_logprob,
-            finished=choice.finish_reason == "stop",
-            seconds=seconds,
-            logprobs=choice.logprobs,
-            prompt_ids=prompt_ids,
-            version=self.version,
-        )
+        return [
+            Said(
+                text=opened + self._words.decode(each.token_ids, skip_special_tokens=True),
+                token_ids=each.token_ids,
+                tokens=len(each.token_ids),
+                mean_logprob=each.mean_logprob,
+                finished=each.finish_reason == "stop",
+                seconds=seconds / count,
+                logprobs=each.logprobs,
+                prompt_ids=prompt_ids,
+                version=self.version,
+            )
+            for each in choices
+        ]
 
     def _hand_over(self) -> None:
         """Have the server take what lies in the folder."""
@@ -269,12 +269,3 @@ PolicySampler = LocalSampler | ServedSampler
 def _is_away(error: APIConnectionError | APIStatusError) -> bool:
     """Whether it may be that the server ended, or began anew without what it was handed."""
     return not isinstance(error, APIStatusError) or error.status_code == 404 or error.status_code >= 500
-
-
-def open_rollouts(
-    policy: Any, processor: Any, prompt: PromptConfig, backend: RolloutConfig, folder: Path
-) -> PolicySampler:
-    """What draws for a policy: itself, or a server, which is handed its weights in `folder`."""
-    if backend.kind == "transformers":
-        return LocalSampler(policy, processor, prompt)
-    return ServedSampler(policy, processor, prompt, backend, Path(backend.handover or folder))

@@ -155,13 +155,21 @@ def open_sampler(
     return LocalSampler.load(model, prompt, processor)
 
 
+def check_sendable(prompt: PromptConfig) -> None:
+    """Raise SetupError for pictures that a server cannot be sent.
+
+    A pair as a video of two frames, which vLLM takes, has other tokens, and in Qwen3-VL a time of its own.
+    """
+    if prompt.frame_pairs:
+        raise SetupError("frame_pairs: a server takes frames one by one; leave it out, or use no server")
+
+
 class Server:
     """One address with its key, and what its faults are called here."""
 
     def __init__(self, backend: ServerAddress, prompt: PromptConfig) -> None:
         """Raises SetupError for a prompt that cannot be sent."""
-        if prompt.frame_pairs:
-            raise SetupError("frame_pairs: a server takes frames one by one; leave it out, or use no server")
+        check_sendable(prompt)
         self._backend, self._prompt = backend, prompt
         self._key = os.environ.get(backend.key_variable, "").strip() or _NO_KEY
         self.client = OpenAI(base_url=backend.url, api_key=self._key, max_retries=4)

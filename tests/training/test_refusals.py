@@ -26,6 +26,7 @@ from reelproof.training.preflight import (
 from reelproof.training.rewards import RewardConfig
 from reelproof.training.rl import RlConfig, train_rl
 from reelproof.training.sampling import SamplingConfig
+from reelproof.training.served import RolloutConfig
 from reelproof.training.sft import SftConfig, learned_rows, train_sft
 from reelproof.training.shards import ShardsConfig, open_shards
 from reelproof.training.tts import scale_test_time
@@ -147,6 +148,15 @@ def test_rewards_that_the_tasks_cannot_give_are_refused(changes, message, unload
     data = write_dataset(tmp_path / "data", "rl", rows, RlSample)
     with pytest.raises(SetupError, match=message):
         train_rl(data, unloadable, tmp_path / "run", RL.model_copy(update=changes))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("kind", ["server", "vllm"])
+def test_pairs_for_a_server_are_refused_before_one_is_asked_or_started(kind, unloadable, tmp_path):
+    changes = {"prompt": PromptConfig(frame_pairs=True), "backend": RolloutConfig(kind=kind)}
+    message = "frame_pairs: a server takes frames one by one; leave it out, or use no server"
+    with pytest.raises(SetupError, match=message):
+        train_rl(dataset("rl", tmp_path), unloadable, tmp_path / "run", RL.model_copy(update=changes))
     assert not (tmp_path / "run").exists()
 
 
