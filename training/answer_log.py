@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,13 @@ class AnswerLog:
     def _keep(self, batch: Sequence[Example], said: Sequence[Said | None]) -> dict[str, Said]:
         """Write the answers to a batch; what was refused only goes back."""
         new = {each.sample_id: one for each, one in zip(batch, said, strict=True) if one is not None}
-        self._append({sample_id: one for sample_id, one in new.items() if not one.refused})
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        with self._file.open("a") as file:
+            for sample_id, one in new.items():
+                told = {name: value for name, value in one._asdict().items() if name not in OF_ROLLOUTS}
+                if not one.refused:
+                    row = {"setup": self._setup, "sample_id": sample_id, **told}
+                    file.write(json.dumps(row) + "\n")
         return new
 
     def _read(self) -> dict[str, Said]:
@@ -89,14 +95,6 @@ class AnswerLog:
             if setup == self._setup:
                 found[sample_id] = Said(**row, token_ids=tuple(ids))
         return found
-
-    def _append(self, answers: Mapping[str, Said]) -> None:
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        with self._file.open("a") as file:
-            for sample_id, said in answers.items():
-                told = {name: value for name, value in said._asdict().items() if name not in OF_ROLLOUTS}
-                row = {"setup": self._setup, "sample_id": sample_id, **told}
-                file.write(json.dumps(row) + "\n")
 
 
 def _with_frames(

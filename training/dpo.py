@@ -75,13 +75,8 @@ class PairTraining(RowTraining):
         return PairTrainer(accelerator, network, self.cfg, self.path)
 
 
-def implicit_rewards(policy: Tensor, reference: Tensor, beta: float) -> Tensor:
-    """β log(π(y) / π_ref(y)) of each completion, from log-probabilities of whole completions."""
-    return beta * (policy - reference)
-
-
 def preference_loss(rewards: Tensor) -> Tensor:
-    """−log σ(r_chosen − r_rejected) of each pair. (2 P,) -> (P,)
+    """−log σ(r_chosen − r_rejected) of each pair, where r is β log(π / π_ref). (2 P,) -> (P,)
 
     Source: arXiv 2305.18290, eq. 7; TRL calls it `sigmoid`.
     """
@@ -106,7 +101,7 @@ class PairTrainer(Trainer):
     def loss(self, batch: Batch) -> Tensor:
         """Sum of the pairs' losses."""
         said = self.chances(self.network, batch).sum(dim=1)
-        rewards = implicit_rewards(said, self.reference(batch), self.beta)
+        rewards = self.beta * (said - self.reference(batch))
         chosen, rejected = rewards.detach().chunk(2)
         self._sums += torch.stack([(chosen > rejected).sum(), chosen.sum(), rejected.sum()])
         return preference_loss(rewards).sum()

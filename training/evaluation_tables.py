@@ -76,7 +76,6 @@ def _grouped(items: Sequence[A], key: Callable[[A], str]) -> Iterator[tuple[str,
 
 def _report(style: str, by: str, group: str, answers: Sequence[EvaluatedAnswer]) -> GroupReport:
     count = len(answers)
-    judged = [each.evidence for each in answers if each.evidence is not None]
     return GroupReport(
         style=style,
         by=by,
@@ -86,7 +85,7 @@ def _report(style: str, by: str, group: str, answers: Sequence[EvaluatedAnswer])
         lenient=wilson(sum(each.lenient for each in answers), count),
         constant=constant_baseline(answers),
         agreement=sum(each.agreement for each in answers) / count,
-        evidence=sum(judged) / count if judged else None,
+        evidence=_mean([each.evidence for each in answers]),
         key_time=_mean([each.key_time for each in answers]),
         key_place=_mean([each.key_place for each in answers]),
         thought_words=sum(len(each.thought.split()) for each in answers) / count,

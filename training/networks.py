@@ -32,8 +32,6 @@ class LoraSettings(Settings):
     """The additions have this rank."""
     alpha: int = Field(default=32, ge=1)
     """The additions are scaled by this over their rank."""
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    """This share of what goes into the additions is dropped while training."""
     base: Literal["float32", "bf16", "4bit"] = "float32"
     """The weights below them, which do not change, are held like this: `4bit` is QLoRA (arXiv 2305.14314), by
     bitsandbytes. The model that a run leaves has the additions merged into the weights as they were."""
@@ -81,7 +79,6 @@ def load_network(
             LoraConfig(
                 r=lora.rank,
                 lora_alpha=lora.alpha,
-                lora_dropout=lora.dropout,
                 target_modules=modules if isinstance(modules, str) else list(modules),
             ),
         )

@@ -60,21 +60,11 @@ class DatasetQuestions:
     ) -> None:
         """Without `speech`, rows are asked without what is said. Raises DatasetError as `open_shards`."""
         shards = open_shards(folder, cfg)
-        self._sha256 = shards.dataset_sha256
         rows = stream_in_order(shards)
         self._examples = list(rows) if speech else [without_speech(row) for row in rows]
-        self._left_out = [] if speech else ["speech"]
         self._max_frames = max_frames
-
-    @property
-    def sha256(self) -> str:
-        """The dataset's."""
-        return self._sha256
-
-    @property
-    def setup(self) -> Sequence[Any]:
-        """The dataset, and whether what is said in it is left out."""
-        return [self._sha256, *self._left_out]
+        self.sha256 = shards.dataset_sha256
+        self.setup = [self.sha256] if speech else [self.sha256, "speech"]
 
     def examples(self, style: PromptStyle) -> Sequence[Example]:  # noqa: ARG002 — it is the prompt that differs
         """Every row."""

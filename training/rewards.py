@@ -32,7 +32,7 @@ from reelproof.schemas.answers.thought import cited_near_frames, repetition, tho
 from reelproof.schemas.question import Task
 from reelproof.schemas.settings import Settings
 from reelproof.training.batches import label_times
-from reelproof.training.preflight import SetupError
+from reelproof.training.preflight import NEAR_S, SetupError
 from reelproof.training.shards import Example
 
 SCORERS = {"strict": strict_score, "lenient": lenient_score, "partial": partial_score}
@@ -61,19 +61,15 @@ class RewardConfig(Settings):
     agreement: float = Field(default=0.0, ge=0)
     """The weight of a thought that concludes the answer."""
     grounding: float = Field(default=0.0, ge=0)
-    """The weight of the share of cited times near a shown frame; where a span is asked for, of the IoU of the
-    cited ones with it."""
-    near_s: float = Field(default=0.5, gt=0)
-    """A cited time is near a frame that is no further away, in seconds."""
+    """The weight of the share of cited times within half a second of a shown frame; where a span is asked
+    for, of the IoU of the cited ones with it."""
     key_time: float = Field(default=0.0, ge=0)
     """The weight of cited times near those of the boxes that came with the question; where a span is asked
-    for, of the share of them inside it."""
+    for, of the share of them inside it. One a second away earns 0.61; as a run begins, one four seconds away,
+    which comes down to that at three quarters of its steps."""
     key_place: float = Field(default=0.0, ge=0)
     """The weight of the IoU of the thought's boxes with those that came with the question, at nearly the same
     time."""
-    key_sigma_s: float = Field(default=1.0, gt=0)
-    """A cited time this many seconds from a given one earns 0.61. A run begins with four times as many, and
-    has come down to this at three quarters of its steps."""
     box_unit: BoxUnit = "pixels"
     """Corners of boxes in thoughts are `pixels` of the frames, or `thousandths` of their sides."""
     repetition: float = Field(default=0.0, ge=0)
@@ -126,12 +122,9 @@ def score_completions(
 ) -> list[Scored]:
     """One reward for each example and completion; `progress` is the share of a run that is done."""
     read = [(example, read_completion(text)) for example, text in cases]
-    asked = verifier is not None and (cfg.evidence > 0 or cfg.gate_accuracy)
-    shares = (
-        verifier.evidence([(example, said.thought) for example, said in read])
-        if verifier is not None and asked
-        else [None] * len(read)
-    )
+    shares: Sequence[float | None] = [None] * len(read)
+    if verifier is not None and (cfg.evidence > 0 or cfg.gate_accuracy):
+        shares = verifier.evidence([(example, said.thought) for example, said in read])
     return [
         _score(_Case(example, said, cfg, share, progress))
         for (example, said), share in zip(read, shares, strict=True)
@@ -214,7 +207,7 @@ def _grounding(case: _Case) -> float:
         return max(
             (lenient_score(case.example.task, each, case.example.answer) for each in said), default=0.0
         )
-    return cited_near_frames(cited, shown, case.cfg.near_s) or 0.0
+    return cited_near_frames(cited, shown, NEAR_S) or 0.0
 
 
 def _key_time(case: _Case) -> float:
@@ -223,7 +216,7 @@ def _key_time(case: _Case) -> float:
     example = case.example
     if example.task is Task.TEMPORAL_GROUNDING and not example.key_places:
         return share_within_spans(cited, lenient_spans(example.answer) or ())
-    sigma_s = case.cfg.key_sigma_s * max(1.0, 4 * (1 - case.progress))
+    sigma_s = max(1.0, 4 * (1 - case.progress))
     return key_time_score(
         cited, [each.time_s for each in example.key_places if each.time_s is not None], sigma_s
     )

@@ -74,13 +74,6 @@ OF_ROLLOUTS = ("logprobs", "prompt_ids", "version")
 """Fields of `Said` that training alone looks at."""
 
 
-class _Bundle(NamedTuple):
-    """Distinct asks, each wanted `copies` times."""
-
-    asks: Sequence[Ask]
-    copies: int
-
-
 class CutOff(SetupError):  # noqa: N818 - says what happened, as BuildFailed does
     """No more can be asked; some of the asks were answered before."""
 
@@ -131,27 +124,26 @@ class LocalSampler:
         self.network.eval()
         with torch.random.fork_rng(devices=list(range(torch.cuda.device_count()))):
             torch.manual_seed(cfg.seed)
-            for bundle in self._bundles(asks, cfg):
-                said += self._draw(bundle, cfg)
+            for lot, copies in self._lots(asks, cfg):
+                said += self._draw(lot, copies, cfg)
         return said
 
-    def _bundles(self, asks: Sequence[Ask], cfg: SamplingConfig) -> Iterator["_Bundle"]:
-        """Neighbours that are alike share their prompt, where the model expands pictures with their row."""
-        runs = [(ask, len(list(same))) for ask, same in itertools.groupby(asks)]
-        copies = {count for _, count in runs}
-        size = min(copies, default=1)
-        if len(copies) != 1 or size > cfg.batch_rows or not cfg.temperature:
-            size = 1
-        if not takes(self.network, "mm_encoder_outputs"):
-            size = 1
-        distinct = asks[::size]
-        rows = cfg.batch_rows // size
-        for first in range(0, len(distinct), rows):
-            yield _Bundle(distinct[first : first + rows], size)
+    def _lots(self, asks: Sequence[Ask], cfg: SamplingConfig) -> Iterator[tuple[Sequence[Ask], int]]:
+        """What is drawn at a time: unlike asks, each so often.
 
-    def _draw(self, bundle: "_Bundle", cfg: SamplingConfig) -> Iterator[Said]:
+        Neighbours that are alike share their prompt, where the model expands pictures with their row.
+        """
+        counts = {len(list(same)) for _, same in itertools.groupby(asks)}
+        copies = min(counts, default=1)
+        is_even = len(counts) == 1 and copies <= cfg.batch_rows and cfg.temperature
+        if not is_even or not takes(self.network, "mm_encoder_outputs"):
+            copies = 1
+        distinct, rows = asks[::copies], cfg.batch_rows // copies
+        for first in range(0, len(distinct), rows):
+            yield distinct[first : first + rows], copies
+
+    def _draw(self, asks: Sequence[Ask], copies: int, cfg: SamplingConfig) -> Iterator[Said]:
         began = time.perf_counter()
-        asks = bundle.asks
         rows = [ask.read or read_row(self.processor, ask.example, self.prompt, ask.tail) for ask in asks]
         pad = self.processor.tokenizer.pad_token_id
         prompts = {name: each.to(self.network.device) for name, each in stack(rows, pad, "left").items()}
@@ -166,7 +158,7 @@ class LocalSampler:
             **drawing,
             synced_gpus=False,  # the weights are all here
             repetition_penalty=1.0,  # a model's own would draw from what is not trained
-            num_return_sequences=bundle.copies,
+            num_return_sequences=copies,
             max_new_tokens=cfg.max_tokens,
             suppress_tokens=forbidden_tokens(self.processor),
             pad_token_id=pad,
@@ -174,7 +166,8 @@ class LocalSampler:
         )
         drawn = out[:, prompts["input_ids"].shape[1] :]
         share = (time.perf_counter() - began) / len(drawn)
-        ends = set(_as_list(self.network.generation_config.eos_token_id))
+        ends = self.network.generation_config.eos_token_id
+        ends = {ends} if isinstance(ends, int) else {*(ends or ())}
         told = [
             ask.tail or opened_thought(prompt_text(self.processor, ask.example, self.prompt)) for ask in asks
         ]
@@ -183,7 +176,7 @@ class LocalSampler:
             text = self.processor.tokenizer.decode(ids[:length], skip_special_tokens=True)
             finished = ids[length - 1] in ends
             mean = sum(logprobs[:length]) / length
-            whole = told[place // bundle.copies] + text
+            whole = told[place // copies] + text
             yield Said(whole, tuple(ids[:length]), length, mean, finished, share, version=self.version)
 
 
@@ -218,7 +211,3 @@ def not_all_refused(said: list[Said]) -> list[Said]:
     if said and all(each.refused for each in said):
         raise SetupError(f"the server refuses every request: {said[0].refused}")
     return said
-
-
-def _as_list(ids: int | list[int] | None) -> list[int]:
-    return [] if ids is None else [ids] if isinstance(ids, int) else list(ids)

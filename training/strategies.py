@@ -16,6 +16,9 @@ from reelproof.training.tts_settings import TtsConfig
 
 AT_ONCE = "<think></think><answer>"
 """What a completion goes on from that is to answer without a thought."""
+WAIT = " Wait,"
+AGREED_SHARE = 0.75
+"""Where so many of the votes are for one answer, more frames are not looked at."""
 NEEDS_VERIFIER = ("weighted_evidence", "best_of_n")
 
 
@@ -120,14 +123,14 @@ def _confidence_exit(pool: Pool, cfg: TtsConfig) -> Vote:
 def _greedy(
     sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig, _films: Films | None, waits: int = 0
 ) -> list[Choice]:
-    """Where the thought would end, go on so often with `wait`. Source: arXiv 2501.19393."""
+    """Where the thought would end, go on so often with `WAIT`. Source: arXiv 2501.19393."""
     sampling = cfg.sampling.model_copy(update={"temperature": 0.0})
     tails = [""] * len(examples)
     spent = [_NOTHING] * len(examples)
     for _ in range(waits + 1):
         said = sampler.sample([Ask(*each) for each in zip(examples, tails, strict=True)], sampling)
         spent = [_add(old, [each], 0) for old, each in zip(spent, said, strict=True)]
-        tails = [each.text.partition("</think>")[0] + cfg.wait for each in said]
+        tails = [each.text.partition("</think>")[0] + WAIT for each in said]
     shown = (len(limit_frames(example, cfg.prompt.max_frames).images) for example in examples)
     return [
         cost._replace(answer=_answer(each.text, cfg), frames=frames)
@@ -162,7 +165,7 @@ def _more_frames(
             answers = [_answer(each.text, cfg) for each in part]
             answer = vote(examples[place], answers, [1.0] * len(part))
             agreed = leading_share(examples[place], answers, answer)
-            if agreed >= cfg.agreed_share or looks[place].is_last:
+            if agreed >= AGREED_SHARE or looks[place].is_last:
                 done[place] = spent[place]._replace(answer=answer)
         shown *= 2
     return [done[place] for place in range(len(examples))]

@@ -137,7 +137,8 @@ def write_outcomes(outcomes: Sequence[Outcome], out: Path) -> None:
     ]
     head = ["strategy", "accuracy", "95 %", "samples", "tokens", "frames", "seconds"]
     write_whole(out / "tts.md", text_table(head, rows))
-    write_whole(out / "tts.json", _as_json(outcomes))
+    plain = [{**each._asdict(), "accuracy": each.accuracy._asdict()} for each in outcomes]
+    write_whole(out / "tts.json", json.dumps(plain, indent=1) + "\n")
     points = [
         Point(each.strategy, each.tokens, each.accuracy, tuple(at[1:] for at in each.curve))
         for each in outcomes
@@ -154,8 +155,3 @@ def _outcome(name: str, examples: Sequence[Example], choices: Sequence[Choice], 
     costs = zip(*((each.samples, each.tokens, each.frames, each.seconds) for each in choices), strict=True)
     samples, tokens, frames, seconds = (sum(each) / len(right) for each in costs)
     return Outcome(name, wilson(sum(right), len(right)), samples, tokens, frames, seconds, right)
-
-
-def _as_json(outcomes: Sequence[Outcome]) -> str:
-    plain = [{**each._asdict(), "accuracy": each.accuracy._asdict()} for each in outcomes]
-    return json.dumps(plain, indent=1) + "\n"

@@ -45,17 +45,13 @@ class TtsConfig(Settings):
     """`confidence_exit` answers at once where the mean probability of that answer's tokens is at least this,
     and thinks where it is not."""
     waits: int = Field(default=1, ge=1, le=8)
-    """`budget_forcing` goes on thinking this often."""
-    wait: str = " Wait,"
-    """A thought that would end is made to go on with these words."""
+    """`budget_forcing` has a thought that would end go on with “Wait,” this often."""
     first_frames: int = Field(default=2, ge=1, le=1024)
-    """The strategy `more_frames` begins with so many frames, and doubles them."""
+    """The strategy `more_frames` begins with so many frames, and doubles them until the leader has three
+    quarters of the votes, or all are shown."""
     most_frames: int = Field(default=64, ge=1, le=1024)
     """The strategy `more_frames` goes on to so many, of the film itself, once all frames of the row are
     shown; only where `--videos` names the films' folder."""
-    agreed_share: float = Field(default=0.75, gt=0, le=1)
-    """The strategy `more_frames` ends once the leader has this share of the votes, or all frames are
-    shown."""
     evidence_power: float = Field(default=1.0, gt=0, le=64)
     """The evidence has this power in a weighted vote: above 1, a thought with one false claim counts for
     less."""

@@ -109,7 +109,7 @@ def test_votes_have_the_curve_of_what_they_cost():
 
 def test_budget_forcing_goes_on_where_the_thought_would_end():
     sampler = Scripted("AB")
-    cfg = TtsConfig(strategies=("budget_forcing",), waits=1, wait=" Wait,")
+    cfg = TtsConfig(strategies=("budget_forcing",), waits=1)
     result = try_strategies(sampler, [EXAMPLE], cfg)[0]
     assert sampler.tails == ["", "<think>So red. Wait,"]
     assert (result.samples, result.tokens, result.right) == (2, 10, (1,))
