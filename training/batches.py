@@ -5,9 +5,8 @@ Every image is decoded from the JPEG bytes that the teacher saw and handed to th
 
 import io
 import itertools
-import re
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -15,18 +14,15 @@ from PIL import Image
 from pydantic import Field, JsonValue
 from torch import Tensor
 
-from reelproof.schemas.answers.reading import cited_spans, read_completion
+from reelproof.schemas.answers.reading import read_completion
 from reelproof.schemas.sample import ChatMessage, ChatPart
 from reelproof.schemas.settings import Settings
-from reelproof.schemas.speech import SPEECH_NOTE
+from reelproof.training.frames import is_shown, limit_frames
 from reelproof.training.shards import Example
 
 PromptStyle = Literal["published", "brief", "direct"]
-BRIEF_REQUEST = " Think, then answer."
-DIRECT_REQUEST = " Answer at once."
 OPENING = "<think>"
 SOME_ANSWER = "(an answer)"
-_LABEL = re.compile(r"\[\d+(?:\.\d+)? s\]|Frame \d+")
 
 
 class PromptConfig(Settings):
@@ -99,70 +95,6 @@ def _size_px(jpeg: bytes) -> tuple[int, int]:
     return Image.open(io.BytesIO(jpeg)).size if jpeg else (0, 0)
 
 
-def limit_frames(example: Example, most: int | None) -> Example:
-    """Keep at most so many frames, evenly spread; a dropped frame takes its label along."""
-    kept = kept_places(len(example.images), most)
-    return example if len(kept) == len(example.images) else keep_frames(example, kept)
-
-
-def kept_places(count: int, most: int | None) -> Sequence[int]:
-    """Which of so many frames stay where there may be at most so many."""
-    if most is None or count <= most:
-        return range(count)
-    return [round(place * (count - 1) / (most - 1)) for place in range(most)] if most > 1 else [count // 2]
-
-
-def keep_frames(example: Example, places: Sequence[int]) -> Example:
-    """The same row with only the frames at `places`."""
-    kept = set(places)
-    seen = -1
-    turns = []
-    for turn in example.prompt:
-        parts: list[ChatPart] = []
-        for part in turn.content:
-            if part.type != "image":
-                parts.append(part)
-                continue
-            seen += 1
-            if seen in kept:
-                parts.append(part)
-            elif parts and is_label(parts[-1].text):
-                parts.pop()
-        turns.append(turn.model_copy(update={"content": tuple(parts)}))
-    images = tuple(image for place, image in enumerate(example.images) if place in kept)
-    return example._replace(prompt=tuple(turns), images=images)
-
-
-def without_speech(example: Example) -> Example:
-    """The same row as who hears nothing sees it: without the lines among its frames."""
-    told = {line.told for line in example.speech}
-    turns = []
-    for turn in example.prompt:
-        parts = (
-            part.model_copy(update={"text": part.text.removeprefix(SPEECH_NOTE)}) if part.text else part
-            for part in turn.content
-            if part.text not in told
-        )
-        turns.append(turn.model_copy(update={"content": tuple(parts)}))
-    return example._replace(prompt=tuple(turns), speech=())
-
-
-def frame_labels(example: Example) -> list[str]:
-    """The text right before each image: `[12.4 s]` or `Frame 1`; empty where there is none."""
-    labels, before = [], ""
-    for turn in example.prompt:
-        for part in turn.content:
-            if part.type == "image":
-                labels.append(before if is_label(before) else "")
-            before = part.text or ""
-    return labels
-
-
-def label_times(example: Example) -> list[float]:
-    """The times that its frames are shown under, in seconds."""
-    return [span.start_s for label in frame_labels(example) for span in cited_spans(label)]
-
-
 def completion_text(example: Example, style: PromptStyle) -> str:
     """What the model learns to say: the kept completion, or for `direct` its answer block alone."""
     if example.completion is None:
@@ -187,7 +119,10 @@ def read_row(processor: Any, example: Example, cfg: PromptConfig, tail: str = ""
     """A row as the model takes it, followed by a tail: an answer's beginning, or nothing."""
     short = limit_frames(example, cfg.max_frames)
     prompt = prompt_text(processor, short, cfg)
-    shown = list(pictures(short, cfg))
+    shown = [
+        [Image.open(io.BytesIO(short.images[place])).convert("RGB") for place in places]
+        for places in pictured(short, cfg)
+    ]
     # In lists of lists: some processors (Gemma, SmolVLM, Idefics) take a flat list for those of many rows.
     images = [[frames[-1] for frames in shown]] if shown else None
     row = processor(text=[prompt + left_to_say(prompt, tail)], images=images, return_tensors="pt")
@@ -258,12 +193,6 @@ def prompt_text(processor: Any, example: Example, cfg: PromptConfig) -> str:
     return str(text)
 
 
-def pictures(example: Example, cfg: PromptConfig) -> Iterator[list[Image.Image]]:
-    """The frames, in RGB, that each of the row's pictures shows."""
-    for places in pictured(example, cfg):
-        yield [Image.open(io.BytesIO(example.images[place])).convert("RGB") for place in places]
-
-
 def sft_batch(processor: Any, examples: Sequence[Example], cfg: PromptConfig) -> Batch:
     """Prompts and completions in one sequence each, with the completion's tokens counted."""
     rows = []
@@ -304,17 +233,7 @@ def _short_turn(example: Example, style: PromptStyle) -> ChatMessage:
     options = "".join(
         f" {letter}. {text}" for letter, text in zip(string.ascii_uppercase, example.options, strict=False)
     )
-    request = DIRECT_REQUEST if style == "direct" else BRIEF_REQUEST
-    shown = [part for turn in example.prompt for part in turn.content if _is_shown(part, example)]
+    request = " Answer at once." if style == "direct" else " Think, then answer."
+    shown = [part for turn in example.prompt for part in turn.content if is_shown(part, example)]
     asked = ChatPart(type="text", text=example.question + options + request)
     return ChatMessage(role="user", content=(asked, *shown))
-
-
-def _is_shown(part: ChatPart, example: Example) -> bool:
-    """Whether it is a frame, what stands before one, or what is said."""
-    return part.type == "image" or is_label(part.text) or part.text in {line.told for line in example.speech}
-
-
-def is_label(text: str | None) -> bool:
-    """Whether it is what stands before a frame: its time or its place."""
-    return _LABEL.fullmatch(text or "") is not None

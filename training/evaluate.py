@@ -13,8 +13,9 @@ from reelproof.schemas.answers.scores import lenient_score, strict_score
 from reelproof.schemas.evaluation import EvaluatedAnswer
 from reelproof.schemas.settings import Settings
 from reelproof.training.answer_log import AnswerLog, model_version
-from reelproof.training.batches import PromptConfig, PromptStyle, kept_places
+from reelproof.training.batches import PromptConfig, PromptStyle
 from reelproof.training.evaluation_tables import GroupReport, group_reports, table_of
+from reelproof.training.frames import kept_places
 from reelproof.training.preflight import check_length, frame_contract
 from reelproof.training.questions import DatasetQuestions, QuestionSet
 from reelproof.training.rewards import RewardConfig, Verifier, score_completions

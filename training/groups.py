@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from reelproof.schemas.rollout import Rollout, RolloutGroup, ShownFrame
-from reelproof.training.batches import frame_labels
+from reelproof.training.frames import frame_labels
 from reelproof.training.grpo import has_variance
 from reelproof.training.rewards import Scored
 from reelproof.training.sampling import Said

@@ -21,7 +21,8 @@ from reelproof.schemas.errors import UsageError
 from reelproof.schemas.hub import go_offline_without_hub
 from reelproof.schemas.install import installing
 from reelproof.schemas.sample import ChatMessage
-from reelproof.training.batches import PromptConfig, label_times, limit_frames, pictured, prompt_text
+from reelproof.training.batches import PromptConfig, pictured, prompt_text
+from reelproof.training.frames import label_times, limit_frames
 from reelproof.training.shards import Example, Shards, example_of
 
 LONGEST_CHECKED = 16

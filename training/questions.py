@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from PIL import Image
 
-from reelproof.training.batches import PromptConfig, PromptStyle, without_speech
+from reelproof.training.batches import PromptConfig, PromptStyle
+from reelproof.training.frames import without_speech
 from reelproof.training.shards import Example, ShardsConfig, open_shards, stream_in_order
 
 

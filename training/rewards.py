@@ -31,7 +31,7 @@ from reelproof.schemas.answers.scores import (
 from reelproof.schemas.answers.thought import cited_near_frames, repetition, thought_words
 from reelproof.schemas.question import Task
 from reelproof.schemas.settings import Settings
-from reelproof.training.batches import label_times
+from reelproof.training.frames import label_times
 from reelproof.training.preflight import NEAR_S, SetupError
 from reelproof.training.shards import Example
 

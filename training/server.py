@@ -13,7 +13,8 @@ from pydantic import Field
 from reelproof.schemas.openai_frames import data_uri
 from reelproof.schemas.openai_reply import choices_in, fault_in, tokens_in
 from reelproof.schemas.settings import Settings
-from reelproof.training.batches import PromptConfig, chat_prompt, limit_frames
+from reelproof.training.batches import PromptConfig, chat_prompt
+from reelproof.training.frames import limit_frames
 from reelproof.training.preflight import SetupError, load_processor
 from reelproof.training.runs import model_path, trained_with
 from reelproof.training.sampling import Ask, CutOff, LocalSampler, Said, Sampler, SamplingConfig

@@ -7,8 +7,7 @@ from typing import NamedTuple
 from reelproof.schemas.answers.reading import read_answer
 from reelproof.schemas.answers.scores import read_completion
 from reelproof.schemas.answers.votes import cannot_be_caught, count_votes, leading_share, vote
-from reelproof.training.batches import limit_frames
-from reelproof.training.films import Films, shows_its_film, with_frames
+from reelproof.training.frames import Films, limit_frames, shows_its_film, with_frames
 from reelproof.training.rewards import Scored, Verifier, score_completions
 from reelproof.training.sampling import Ask, Said, Sampler, not_all_refused
 from reelproof.training.shards import Example

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from reelproof.schemas.answers.scores import lenient_score, strict_score
 from reelproof.schemas.intervals import Interval, wilson
-from reelproof.training.films import Films
+from reelproof.training.frames import Films
 from reelproof.training.groups import Group, logged
 from reelproof.training.preflight import SetupError, check_length, frame_contract, frame_sizes
 from reelproof.training.rewards import Verifier
@@ -29,7 +29,7 @@ from reelproof.training.strategies import (
     choose,
     draw_pools,
 )
-from reelproof.training.tables import Point, plot_points, text_table
+from reelproof.training.tables import new_figure, text_table
 from reelproof.training.tts_settings import TtsConfig as TtsConfig
 
 _KEPT = 100
@@ -139,11 +139,24 @@ def write_outcomes(outcomes: Sequence[Outcome], out: Path) -> None:
     write_whole(out / "tts.md", text_table(head, rows))
     plain = [{**each._asdict(), "accuracy": each.accuracy._asdict()} for each in outcomes]
     write_whole(out / "tts.json", json.dumps(plain, indent=1) + "\n")
-    points = [
-        Point(each.strategy, each.tokens, each.accuracy, tuple(at[1:] for at in each.curve))
-        for each in outcomes
-    ]
-    plot_points(points, out / "tts.png", "drawn tokens per question", "accuracy")
+    _plot(outcomes, out / "tts.png")
+
+
+def _plot(outcomes: Sequence[Outcome], file: Path) -> None:
+    """On a logarithmic axis of costs; with the curve of each that has one."""
+    figure, axes = new_figure(7, 4.5)
+    for each in outcomes:
+        value, low, high = each.accuracy
+        drawn = axes.errorbar(each.tokens, value, [[value - low], [high - value]], fmt="o", capsize=3)
+        if each.curve:
+            turned = sorted(at[1:] for at in each.curve)
+            axes.plot(*zip(*turned, strict=True), "-", alpha=0.6, color=drawn.lines[0].get_color())
+        axes.annotate(each.strategy, (each.tokens, value), xytext=(6, 4), textcoords="offset points")
+    axes.set_xscale("log")
+    axes.set_xlabel("drawn tokens per question")
+    axes.set_ylabel("accuracy")
+    axes.grid(alpha=0.3)
+    figure.savefig(file, dpi=110, metadata={"Software": None})
 
 
 def _outcome(name: str, examples: Sequence[Example], choices: Sequence[Choice], cfg: TtsConfig) -> Outcome:

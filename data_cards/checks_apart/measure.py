@@ -14,7 +14,7 @@ from reelproof.data_cards.moving_shapes.arms import Asked, example
 from reelproof.schemas.answers.conclusion import Conclusions, Posed, agreement
 from reelproof.schemas.answers.scores import read_completion, strict_score
 from reelproof.schemas.question import Question
-from reelproof.training.batches import frame_labels
+from reelproof.training.frames import frame_labels
 from reelproof.training.rewards import RewardConfig
 from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
 from reelproof.training.shards import Example

@@ -11,7 +11,8 @@ from teacher import find_squares
 from world import cell_name
 
 from reelproof.schemas.answers.scores import read_completion, strict_score
-from reelproof.training.batches import PromptConfig, PromptStyle, frame_labels
+from reelproof.training.batches import PromptConfig, PromptStyle
+from reelproof.training.frames import frame_labels
 from reelproof.training.preflight import load_processor
 from reelproof.training.rewards import RewardConfig
 from reelproof.training.runs import model_path

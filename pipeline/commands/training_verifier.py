@@ -13,7 +13,7 @@ from reelproof.schemas.question import ShownPicture
 from reelproof.stages.answers.claims import ClaimConfig, Thought, verify
 from reelproof.stages.answers.panel import Panel
 from reelproof.stages.teachers.protocol import Teacher
-from reelproof.training.batches import frame_labels
+from reelproof.training.frames import frame_labels
 from reelproof.training.shards import Example
 
 

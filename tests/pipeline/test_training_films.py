@@ -10,7 +10,7 @@ from PIL import Image
 from reelproof.pipeline.commands.training_films import FolderOfFilms
 from reelproof.pipeline.errors import UsageError
 from reelproof.stages.footage.random_access import frames_by_scanning
-from reelproof.training.films import with_frames
+from reelproof.training.frames import with_frames
 from reelproof.training.shards import example_of
 from tests.films import Shot, make_film
 from tests.tiny_training import rl_row

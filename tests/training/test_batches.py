@@ -5,17 +5,8 @@ import torch
 from transformers import AutoProcessor, Gemma3ImageProcessorPil, Gemma3Processor
 
 from reelproof.data_cards.tiny_model import CHAT_TEMPLATE
-from reelproof.training.batches import (
-    PromptConfig,
-    chat_prompt,
-    completion_text,
-    frame_labels,
-    keep_frames,
-    limit_frames,
-    read_row,
-    sft_batch,
-    stack,
-)
+from reelproof.training.batches import PromptConfig, chat_prompt, completion_text, read_row, sft_batch, stack
+from reelproof.training.frames import frame_labels, keep_frames, limit_frames
 from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
 from reelproof.training.shards import example_of
 from tests.tiny_training import sft_row, write_model

@@ -10,8 +10,9 @@ from accelerate.state import AcceleratorState
 from transformers import AutoModelForImageTextToText
 
 from reelproof.schemas.rollout import RolloutGroup
-from reelproof.training.batches import PromptConfig, keep_frames, read_row
+from reelproof.training.batches import PromptConfig, read_row
 from reelproof.training.curriculum import Curriculum, CurriculumConfig
+from reelproof.training.frames import keep_frames
 from reelproof.training.groups import Group, shuffle_frames
 from reelproof.training.grpo import GrpoConfig, TemporalConfig, group_advantages
 from reelproof.training.learner import Learner

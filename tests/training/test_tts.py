@@ -5,10 +5,10 @@ import pytest
 from reelproof.schemas.answers.votes import count_votes, vote
 from reelproof.schemas.question import Task
 from reelproof.schemas.rollout import RolloutGroup
-from reelproof.training.batches import PromptConfig, frame_labels
+from reelproof.training.batches import PromptConfig
 from reelproof.training.evaluate import EvaluateConfig, evaluate_model
 from reelproof.training.evaluation_tables import constant_baseline
-from reelproof.training.films import with_frames
+from reelproof.training.frames import frame_labels, with_frames
 from reelproof.training.preflight import SetupError
 from reelproof.training.sampling import Said, SamplingConfig
 from reelproof.training.shards import example_of
