@@ -4,9 +4,9 @@ Questions are paired, and drawn again a film at a time: those about one film sta
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from pydantic import ValidationError
@@ -89,7 +89,11 @@ def compare_runs(before: Path, after: Path, scoring: Scoring) -> Comparison:
         for style in styles
         for task, pairs in by_task([(ours[key], theirs[key]) for key in both if key[0] == style], _task)
     ]
-    return Comparison(scoring, tuple(reports), _only(ours, theirs, styles), _only(theirs, ours, styles))
+    only = [
+        sum(key not in others for key in own if key[0] in styles)
+        for own, others in ((ours, theirs), (theirs, ours))
+    ]
+    return Comparison(scoring, tuple(reports), *only)
 
 
 def _answers(run: Path) -> dict[tuple[str, str], EvaluatedAnswer]:
@@ -105,12 +109,6 @@ def _answers(run: Path) -> dict[tuple[str, str], EvaluatedAnswer]:
     except (ValidationError, ValueError):
         raise UsageError(f"{file} is not as `reelproof evaluate` writes it; run that again") from None
     return {(each.style, each.question_id): each for each in found}
-
-
-def _only(
-    ours: Mapping[tuple[str, str], Any], theirs: Mapping[tuple[str, str], Any], styles: Sequence[str]
-) -> int:
-    return sum(key not in theirs for key in ours if key[0] in styles)
 
 
 def _task(pair: tuple[EvaluatedAnswer, EvaluatedAnswer]) -> str:

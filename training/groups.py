@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -57,12 +58,24 @@ def teaches(group: Group) -> bool:
     return bool(has_variance(torch.tensor([group.rewards]))[0])
 
 
-def logged(step: int, group: Group, gains: Sequence[float] | None = None) -> RolloutGroup:
-    """A line of rollouts.jsonl; `gains` are the advantages that the policy learns from."""
+def keep_rollouts(
+    folder: Path, step: int, groups: Sequence[Group], gains: Sequence[Sequence[float | None]]
+) -> None:
+    """Append to a folder's rollouts.jsonl what was said, with advantages, and put the frames beside it."""
+    (folder / "frames").mkdir(exist_ok=True)
+    for jpeg in {jpeg for group in groups for jpeg in group.example.images}:
+        file = folder / "frames" / f"{hashlib.sha256(jpeg).hexdigest()}.jpg"
+        if not file.exists():
+            file.write_bytes(jpeg)
+    with (folder / "rollouts.jsonl").open("a") as log:
+        for group, learned in zip(groups, gains, strict=True):
+            log.write(_logged(step, group, learned).model_dump_json() + "\n")
+
+
+def _logged(step: int, group: Group, gains: Sequence[float | None]) -> RolloutGroup:
     example = group.example
     shas = (hashlib.sha256(jpeg).hexdigest() for jpeg in example.images)
-    learned = gains or (None,) * len(group.said)
-    said = zip(group.said, group.scored, group.rewards, learned, strict=True)
+    said = zip(group.said, group.scored, group.rewards, gains, strict=True)
     return RolloutGroup(
         step=step,
         question_id=example.question_id,
@@ -86,8 +99,3 @@ def logged(step: int, group: Group, gains: Sequence[float] | None = None) -> Rol
             for each, scored, reward, gain in said
         ),
     )
-
-
-def right_answers(scored: Sequence[Scored], count: int) -> torch.Tensor:
-    """Which answers are right, whatever the gates. (P, count) of 0 or 1"""
-    return torch.tensor([each.is_right for each in scored]).float().view(-1, count)

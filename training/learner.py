@@ -14,10 +14,9 @@ from accelerate import PartialState
 from accelerate.utils import gather_object
 from torch import Tensor
 
-from reelproof.schemas.answers.scores import is_right
 from reelproof.training.batches import Inputs, read_row
 from reelproof.training.curriculum import Curriculum
-from reelproof.training.groups import Group, right_answers, shuffle_frames, teaches
+from reelproof.training.groups import Group, shuffle_frames, teaches
 from reelproof.training.grpo import (
     PolicyLoss,
     group_advantages,
@@ -34,9 +33,9 @@ from reelproof.training.logprobs import (
 )
 from reelproof.training.networks import Start, shares_prompts
 from reelproof.training.pieces import Piece, as_drawn, check_prompt
-from reelproof.training.rewards import Scored, Verifier, score_completions
+from reelproof.training.rewards import Verifier, score_completions
 from reelproof.training.rl_settings import RlConfig
-from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
+from reelproof.training.sampling import Ask, SamplingConfig
 from reelproof.training.served import PolicySampler, ServedSampler
 from reelproof.training.shards import Example
 from reelproof.training.trainer import Trainer
@@ -62,7 +61,7 @@ class Learner:
             forbidden_tokens(sampler.processor),
             sampler.processor.tokenizer.pad_token_id,
         )
-        self.shared = shares_prompts(sampler.network)
+        self.shared, self.is_served = shares_prompts(sampler.network), isinstance(sampler, ServedSampler)
         self._known: dict[str, Inputs] = {}
         self.processes = PartialState()
         self.together = max(1, cfg.batch_rows // cfg.rollouts)
@@ -105,15 +104,14 @@ class Learner:
     def _share(self, examples: Sequence[Example], step: int, again: int) -> _Drawn:
         """What this process draws of them. A server is given all of it at once."""
         seed = self.cfg.sampling.seed + 1_000_003 * step + 101 * again
-        is_served = isinstance(self.sampler, ServedSampler)
         lot = self.cfg.sampling.batch_rows // self.cfg.rollouts
-        if is_served:
+        if self.is_served:
             lot = math.ceil(len(examples) / self.processes.num_processes)
         starts = range(0, len(examples), max(1, lot))
         mine: _Drawn = []
         for first in starts[self.processes.process_index :: self.processes.num_processes]:
             part = examples[first : first + starts.step]
-            groups = self._draw(part, seed + first * (not is_served), step / self.cfg.steps)
+            groups = self._draw(part, seed + first * (not self.is_served), step / self.cfg.steps)
             # The others have the questions already, frames and all.
             mine += [
                 (first + place, (each.said, each.scored, each.rewards)) for place, each in enumerate(groups)
@@ -127,8 +125,7 @@ class Learner:
     def _draw(self, examples: Sequence[Example], seed: int, progress: float) -> list[Group]:
         cfg, count = self.cfg, self.cfg.rollouts
         sampling = cfg.sampling.model_copy(update={"seed": seed})
-        is_here = isinstance(self.sampler, LocalSampler)
-        asks = [Ask(each, read=self._read(each) if is_here else None) for each in examples]
+        asks = [Ask(each, read=None if self.is_served else self._read(each)) for each in examples]
         said = self.sampler.sample([ask for ask in asks for _ in range(count)], sampling)
         cases = [(examples[place // count], each.text) for place, each in enumerate(said)]
         scored = score_completions(cases, cfg.rewards, self.verifier, progress)
@@ -137,7 +134,8 @@ class Learner:
         totals += overlong_penalty(tokens, sampling.max_tokens, cfg.grpo.overlong_tokens)
         if cfg.temporal is not None:
             shuffled = self._shuffled(examples, sampling, seed)
-            right, earned = right_answers(scored, count), self._earned(cases, scored, count)
+            right = _flags([each.is_right for each in scored], count)
+            earned = _flags([each.is_earned for each in scored], count)
             totals += temporal_bonus(right, shuffled, earned, cfg.temporal.bonus, cfg.temporal.share)
         return [
             Group(
@@ -155,16 +153,8 @@ class Learner:
         asks = [Ask(shuffle_frames(each, seed)) for each in examples for _ in range(count)]
         said = self.sampler.sample(asks, sampling)
         cases = [(asks[place].example, each.text) for place, each in enumerate(said)]
-        return right_answers(score_completions(cases, self.cfg.rewards), count)
-
-    def _earned(self, cases: Sequence[tuple[Example, str]], scored: Sequence[Scored], count: int) -> Tensor:
-        """Which answers are right and past the gates. (P, count) of 0 or 1"""
-        enough = self.cfg.rewards.min_graded_score
-        earned = [
-            is_right(example.task, each.components["accuracy"], enough)
-            for (example, _), each in zip(cases, scored, strict=True)
-        ]
-        return torch.tensor(earned).float().view(-1, count)
+        scored = score_completions(cases, self.cfg.rewards)
+        return _flags([each.is_right for each in scored], count)
 
     def _read(self, example: Example) -> Inputs:
         """A question as the network takes it: its frames are decoded once a step."""
@@ -254,6 +244,11 @@ class Learner:
             sums += torch.stack([each.detach() for each in out]) * piece.share
         loss, clipped, kl, mismatch, importance = accelerator.reduce(sums, "sum").tolist()
         told = {**self.trainer.apply(), "loss": loss, "clipped_share": clipped, "kl": kl}
-        if isinstance(self.sampler, ServedSampler):
+        if self.is_served:
             told |= {"rollouts/logprob_mismatch": mismatch, "rollouts/importance": importance}
         return told
+
+
+def _flags(values: Sequence[bool], count: int) -> Tensor:
+    """Of P questions with so many rollouts each. (P, count) of 0 or 1"""
+    return torch.tensor(values).float().view(-1, count)

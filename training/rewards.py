@@ -104,6 +104,8 @@ class Scored(NamedTuple):
     """Whether that counts as right."""
     components: Mapping[str, float]
     """By name, before weights."""
+    is_earned: bool
+    """Whether it counts as right past the gates."""
 
 
 class _Case(NamedTuple):
@@ -165,7 +167,11 @@ def _score(case: _Case) -> Scored:
     components = {name: component(case) for name, component in COMPONENTS.items()}
     total = sum(getattr(case.cfg, name) * value for name, value in components.items())
     right = _right(case)
-    return Scored(total, right, is_right(case.example.task, right, case.cfg.min_graded_score), components)
+    counts, earned = (
+        is_right(case.example.task, score, case.cfg.min_graded_score)
+        for score in (right, components["accuracy"])
+    )
+    return Scored(total, right, counts, components, earned)
 
 
 def _right(case: _Case) -> float:

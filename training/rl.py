@@ -13,7 +13,7 @@ from typing import Any
 from accelerate import Accelerator, PartialState
 
 from reelproof.training.curriculum import Curriculum
-from reelproof.training.groups import components, logged, teaches
+from reelproof.training.groups import components, keep_rollouts, teaches
 from reelproof.training.learner import Learner
 from reelproof.training.loop import Training, TrainSummary, Watch
 from reelproof.training.networks import Start
@@ -109,11 +109,9 @@ class RolloutTraining(Training):
                 learner.go_ahead(curriculum, shards, step + 1)
             self.sampler.rest()
             taught = learner.learn(kept) if kept else {}
-            if step % cfg.examples_every_steps == 0 or step == 1:
-                self.run.keep_rollouts(
-                    [logged(step, each, learner.gains(each)) for each in groups[:4]],
-                    {jpeg for each in groups[:4] for jpeg in each.example.images},
-                )
+            is_due = step % cfg.examples_every_steps == 0 or step == 1
+            if is_due and trainer.accelerator.is_main_process:
+                keep_rollouts(self.run.folder, step, groups[:4], [learner.gains(each) for each in groups[:4]])
             said = [each for group in groups for each in group.said]
             counts = {
                 "groups": len(groups),

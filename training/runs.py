@@ -7,17 +7,15 @@ RUN/checkpoints/step-…  the last one, written whole or not at all
 RUN/model               the result, for the Auto classes
 """
 
-import hashlib
 import importlib.metadata
 import json
 import platform
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
-from reelproof.schemas.rollout import RolloutGroup
 from reelproof.training.preflight import SetupError
 
 LIBRARIES = ("reelproof", "torch", "transformers", "accelerate", "peft", "trl", "datasets", "pyarrow")
@@ -103,11 +101,6 @@ class RunFolder:
         self._first = self._first or (step, now_s)
         self._tell(f"step {step}/{steps}: {', '.join(told)}")
 
-    def keep_rollouts(self, groups: Sequence[RolloutGroup], jpegs: Set[bytes]) -> None:
-        """Append what was said, with its frames."""
-        if self._writes:
-            keep_rollouts(self.folder, groups, jpegs)
-
     def forget_after(self, step: int) -> None:
         """Drop what a killed process left: lines of later steps, and checkpoints but the last whole one."""
         if not self._writes:
@@ -157,17 +150,6 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[name] = "absent"
     return found
-
-
-def keep_rollouts(folder: Path, groups: Sequence[RolloutGroup], jpegs: Set[bytes]) -> None:
-    """Append to a folder's rollouts.jsonl what was said, and put the frames beside it."""
-    (folder / "frames").mkdir(exist_ok=True)
-    for jpeg in jpegs:
-        file = folder / "frames" / f"{hashlib.sha256(jpeg).hexdigest()}.jpg"
-        if not file.exists():
-            file.write_bytes(jpeg)
-    with (folder / "rollouts.jsonl").open("a") as log:
-        log.writelines(each.model_dump_json() + "\n" for each in groups)
 
 
 def write_whole(file: Path, text: str) -> None:

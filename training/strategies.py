@@ -137,12 +137,6 @@ def _greedy(
     ]
 
 
-def _budget_forcing(
-    sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig, films: Films | None
-) -> list[Choice]:
-    return _greedy(sampler, examples, cfg, films, cfg.waits)
-
-
 def _more_frames(
     sampler: Sampler, examples: Sequence[Example], cfg: TtsConfig, films: Films | None
 ) -> list[Choice]:
@@ -197,7 +191,7 @@ FROM_POOL: dict[str, Callable[[Pool, TtsConfig], Vote]] = {
 }
 FROM_SAMPLER: dict[str, Callable[[Sampler, Sequence[Example], TtsConfig, Films | None], list[Choice]]] = {
     "greedy": _greedy,
-    "budget_forcing": _budget_forcing,
+    "budget_forcing": lambda sampler, examples, cfg, films: _greedy(sampler, examples, cfg, films, cfg.waits),
     "more_frames": _more_frames,
 }
 

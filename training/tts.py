@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 from reelproof.schemas.answers.scores import lenient_score, strict_score
 from reelproof.schemas.intervals import Interval, wilson
 from reelproof.training.frames import Films
-from reelproof.training.groups import Group, logged
+from reelproof.training.groups import Group, keep_rollouts
 from reelproof.training.preflight import SetupError, check_length, frame_contract, frame_sizes
 from reelproof.training.rewards import Verifier
-from reelproof.training.runs import keep_rollouts, model_path, write_whole
+from reelproof.training.runs import model_path, write_whole
 from reelproof.training.sampling import Sampler
 from reelproof.training.server import open_sampler
 from reelproof.training.shards import Example, open_shards, stream_in_order
@@ -88,8 +88,7 @@ def _keep(out: Path, pools: Sequence[Pool]) -> None:
         Group(each.example, each.said, each.scored, tuple(one.right for one in each.scored))
         for each in pools[:_KEPT]
     ]
-    jpegs = {jpeg for each in groups for jpeg in each.example.images}
-    keep_rollouts(out, [logged(0, each) for each in groups], jpegs)
+    keep_rollouts(out, 0, groups, [[None] * len(each.said) for each in groups])
 
 
 def try_strategies(
