@@ -7,6 +7,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from PIL.JpegImagePlugin import JpegImageFile
 from transformers import AutoModelForImageTextToText
 
 from reelproof.schemas.rollout import RolloutGroup
@@ -156,6 +157,16 @@ def test_components_dropped_groups_and_rollouts_are_logged_apart(model, dataset,
     for each in group.frames:
         kept = (tmp_path / "frames" / f"{each.sha256}.jpg").read_bytes()
         assert hashlib.sha256(kept).hexdigest() == each.sha256
+
+
+def test_frames_of_a_question_are_decoded_once_a_step(model, dataset, tmp_path, monkeypatch):
+    """For its rollouts, however many, and for what is learned from them."""
+    decoded, convert = [], JpegImageFile.convert
+    monkeypatch.setattr(JpegImageFile, "convert", lambda each, mode: decoded.append(1) or convert(each, mode))
+    train_rl(dataset, model, tmp_path, JUDGED.model_copy(update={"steps": 2}), EvenJudge())
+    assert all(line["grad_norm"] > 0 for line in lines(tmp_path))
+    steps, questions, frames = 2, 2, 2
+    assert len(decoded) == steps * questions * frames
 
 
 def test_groups_without_variance_teach_nothing_and_are_counted(model, dataset, tmp_path):
