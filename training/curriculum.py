@@ -4,7 +4,7 @@ The teacher's pass counts are only where it starts: each question's rate follows
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -30,19 +30,16 @@ class CurriculumConfig(Settings):
 class Curriculum:
     """Pass rates of all questions. Accelerate saves and loads it with a checkpoint."""
 
-    def __init__(self, ids: Sequence[str], rates: np.ndarray, cfg: CurriculumConfig, seed: int) -> None:
-        self.ids, self.rates, self.cfg, self.seed = list(ids), rates, cfg, seed
-        self._place = {question_id: place for place, question_id in enumerate(self.ids)}
-
-    @classmethod
-    def of(cls, examples: Iterable[Example], cfg: CurriculumConfig, seed: int) -> Self:
-        """From the rows as they lie; a row without counts starts at one half."""
-        ids, rates = [], []
+    def __init__(self, examples: Iterable[Example], cfg: CurriculumConfig, seed: int) -> None:
+        """From the rows as they lie, with or without frames; one without counts starts at one half."""
+        self.cfg, self.seed = cfg, seed
+        self.ids, rates = [], []
         for example in examples:
             passes, rollouts = example.scores.get("pass_count"), example.scores.get("rollout_count")
-            ids.append(example.question_id)
+            self.ids.append(example.question_id)
             rates.append(passes / rollouts if passes is not None and rollouts else 0.5)
-        return cls(ids, np.array(rates, dtype=np.float64), cfg, seed)
+        self.rates = np.array(rates, dtype=np.float64)
+        self._place = {question_id: place for place, question_id in enumerate(self.ids)}
 
     def weights(self, step: int) -> np.ndarray:
         """Chance of each question at a step. (Q,), sums to 1"""

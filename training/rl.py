@@ -17,13 +17,12 @@ from reelproof.training.groups import components, keep_rollouts, teaches
 from reelproof.training.learner import Learner
 from reelproof.training.loop import Training, TrainSummary, Watch
 from reelproof.training.networks import Start
-from reelproof.training.preflight import SetupError
+from reelproof.training.preflight import SetupError, rows_without_images
 from reelproof.training.rewards import Verifier, check_rewards
 from reelproof.training.rl_settings import RlConfig as RlConfig
 from reelproof.training.runs import Tell
 from reelproof.training.served import PolicySampler, ServedSampler
 from reelproof.training.server import check_sendable
-from reelproof.training.shards import stream_in_order
 from reelproof.training.trainer import Trainer
 
 Serve = Callable[[RlConfig, str], AbstractContextManager[str]]
@@ -68,7 +67,7 @@ class RolloutTraining(Training):
         answers = cfg.sampling.model_copy(update={"temperature": 0.0})
         super().__init__(build_dir, model, cfg, answers, room=cfg.sampling.max_tokens)
         self.verifier, self.serve = verifier, serve
-        self.curriculum = Curriculum.of(stream_in_order(self.shards), cfg.curriculum, cfg.seed)
+        self.curriculum = Curriculum(rows_without_images(self.shards), cfg.curriculum, cfg.seed)
         examples = self.curriculum.sample_examples(self.shards)
         check_rewards(cfg.rewards, examples, verifier)
         if cfg.temporal is not None and all(len(example.images) < 2 for example in examples):

@@ -395,9 +395,9 @@ def test_curriculum_asks_for_what_is_half_right_and_follows_the_policy(dataset):
     counts = [
         example._replace(scores={"pass_count": n, "rollout_count": 8}) for n, example in enumerate(examples)
     ]
-    half = Curriculum.of(counts, CurriculumConfig(order="half_right", floor=0.01), seed=0)
+    half = Curriculum(counts, CurriculumConfig(order="half_right", floor=0.01), seed=0)
     assert half.weights(0).argmax() == 4
-    easy = Curriculum.of(counts, CurriculumConfig(order="easy_first", steps=10, floor=0.01), seed=0)
+    easy = Curriculum(counts, CurriculumConfig(order="easy_first", steps=10, floor=0.01), seed=0)
     assert easy.weights(0).argmax() == 7
     assert easy.weights(10).argmax() == 0
     others = half.draw(shards, 8, 1, 1, seen=[examples[0].question_id])
@@ -413,10 +413,10 @@ def test_curriculum_asks_for_what_is_half_right_and_follows_the_policy(dataset):
 
     half.refresh([Rolled()])
     assert half.rates[4] == 0.75
-    forgetful = Curriculum.of(counts, CurriculumConfig(memory=0.25), seed=0)
+    forgetful = Curriculum(counts, CurriculumConfig(memory=0.25), seed=0)
     forgetful.refresh([Rolled()])
     assert forgetful.rates[4] == 0.25 * 0.5 + 0.75
     assert forgetful.rates[5] == 5 / 8
-    again = Curriculum.of(counts, CurriculumConfig(), seed=0)
+    again = Curriculum(counts, CurriculumConfig(), seed=0)
     again.load_state_dict(half.state_dict())
     assert again.rates.tolist() == half.rates.tolist()
