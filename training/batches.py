@@ -195,17 +195,22 @@ def prompt_text(processor: Any, example: Example, cfg: PromptConfig) -> str:
 
 def sft_batch(processor: Any, examples: Sequence[Example], cfg: PromptConfig) -> Batch:
     """Prompts and completions in one sequence each, with the completion's tokens counted."""
-    rows = []
-    for example in examples:
-        row = read_row(processor, example, cfg)
-        said = torch.tensor([_ending(processor, example, cfg)])
+    rows = [read_row(processor, each, cfg) for each in examples]
+    return join(processor, rows, [ending(processor, each, cfg) for each in examples])
+
+
+def join(processor: Any, rows: Sequence[Inputs], completions: Sequence[Sequence[int]]) -> Batch:
+    """Rows and the ids of their completions -> right-padded sequences."""
+    joined = []
+    for row, ids in zip(rows, completions, strict=True):
+        said = torch.tensor([ids])
         counted = torch.cat([torch.zeros_like(row["input_ids"]), torch.ones_like(said)], dim=1)
-        rows.append({**go_on(row, said, torch.ones_like(said)), "counted": counted.bool()})
-    inputs = stack(rows, processor.tokenizer.pad_token_id, "right")
+        joined.append({**go_on(row, said, torch.ones_like(said)), "counted": counted.bool()})
+    inputs = stack(joined, processor.tokenizer.pad_token_id, "right")
     return Batch(inputs, inputs.pop("counted"))
 
 
-def _ending(processor: Any, example: Example, cfg: PromptConfig) -> list[int]:
+def ending(processor: Any, example: Example, cfg: PromptConfig) -> list[int]:
     """Ids of the completion and of what the chat template puts after it.
 
     The completion goes in by hand: some templates open its thought in the prompt, some drop thoughts.

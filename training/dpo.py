@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from pydantic import Field
 from torch import Tensor
 
-from reelproof.training.batches import Batch, PromptConfig, sft_batch
+from reelproof.training.batches import Batch, PromptConfig, ending, join, read_row
 from reelproof.training.loop import TrainSummary, Watch
 from reelproof.training.networks import Start
 from reelproof.training.preflight import SetupError
@@ -59,8 +59,9 @@ def train_dpo(
 
 def pair_batch(processor: Any, examples: Sequence[Example], cfg: PromptConfig) -> Batch:
     """P pairs -> 2 P sequences: those with the chosen completions, then those with the rejected ones."""
-    rejected = [pair._replace(completion=pair.rejected) for pair in examples]
-    return sft_batch(processor, [*examples, *rejected], cfg)
+    rows = [read_row(processor, pair, cfg) for pair in examples]
+    sides = [*examples, *(pair._replace(completion=pair.rejected) for pair in examples)]
+    return join(processor, [*rows, *rows], [ending(processor, each, cfg) for each in sides])
 
 
 class PairTraining(RowTraining):

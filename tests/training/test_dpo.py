@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from accelerate import Accelerator
+from PIL.JpegImagePlugin import JpegImageFile
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from reelproof.training.batches import PromptConfig
@@ -49,6 +50,13 @@ def batches(model):
     processor = AutoProcessor.from_pretrained(model)
     examples = [example_of(dpo_row(number, frames=1 + number % 3).model_dump()) for number in range(5)]
     return [pair_batch(processor, part, PromptConfig()) for part in (examples[:2], examples[2:])]
+
+
+def test_frames_of_a_pair_are_decoded_once(model, monkeypatch):
+    decoded, convert = [], JpegImageFile.convert
+    monkeypatch.setattr(JpegImageFile, "convert", lambda each, mode: decoded.append(1) or convert(each, mode))
+    shown = [len(batch.inputs["pixel_values"]) for batch in batches(model)]
+    assert sum(shown) == 2 * len(decoded) == 2 * (1 + 2 + 3 + 1 + 2)
 
 
 def moved(model):
