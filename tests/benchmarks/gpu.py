@@ -21,9 +21,9 @@ import transformers
 from accelerate import Accelerator
 from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
-from reelproof.training.batches import Batch
+from reelproof.training.batches import Batch, stack
 from reelproof.training.grpo import GrpoConfig, group_advantages, policy_loss
-from reelproof.training.logprobs import Bundle, bundle_logprobs, completion_logprobs
+from reelproof.training.logprobs import Bundle, apart_logprobs, bundle_logprobs
 from reelproof.training.networks import checkpoint_layers
 from reelproof.training.trainer import OptimizerConfig, Trainer
 
@@ -210,15 +210,13 @@ def _grpo(size: Size, frames: int, shared: bool) -> dict[str, Any]:
     said = torch.randint(FIRST_WORD, size.text["vocab_size"], (size.rollouts, size.completion), device=device)
     counted = torch.ones_like(said, dtype=torch.bool)
     gains = group_advantages(torch.rand(1, size.rollouts, device=device)).flatten()
-    whole = _joined(prompt, said)
+    prompts = prompt if shared else stack([prompt] * size.rollouts, PAD, "left")
+    logprobs = bundle_logprobs if shared else apart_logprobs
 
     norms = []
 
     def update() -> None:
-        if shared:
-            new = bundle_logprobs(trainer.network, Bundle(prompt, said, counted), [IMAGE], 1.0)
-        else:
-            new = completion_logprobs(trainer.network, whole, [IMAGE])[:, -size.completion :]
+        new = logprobs(trainer.network, Bundle(prompts, said, counted), [IMAGE], 1.0)
         loss = policy_loss(new, new.detach(), gains, counted, GrpoConfig(), size.completion).loss
         trainer.accelerator.backward(loss)
         norms.append(trainer.apply()["grad_norm"])
