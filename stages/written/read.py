@@ -131,11 +131,12 @@ def _grown(part: _Part, lines: Sequence[Written]) -> _Part:
 
 def _changed_part(one: np.ndarray, other: np.ndarray) -> _Part | None:
     """What holds all blocks of a picture that changed, and one around them; None where none did."""
-    away = np.abs(one.astype(np.int16) - other.astype(np.int16)).mean(axis=2)
-    height, width = away.shape
-    filled = np.pad(away, ((0, -height % _BLOCK_PX), (0, -width % _BLOCK_PX)), mode="edge")
-    blocks = filled.reshape(filled.shape[0] // _BLOCK_PX, _BLOCK_PX, -1, _BLOCK_PX)
-    rows, columns = np.nonzero(blocks.mean(axis=(1, 3)) >= _SAME_LEVELS)
+    away = np.maximum(one, other) - np.minimum(one, other)
+    height, width = away.shape[:2]
+    filled = np.pad(away, ((0, -height % _BLOCK_PX), (0, -width % _BLOCK_PX), (0, 0)), mode="edge")
+    down = filled.reshape(filled.shape[0] // _BLOCK_PX, _BLOCK_PX, -1).sum(axis=1, dtype=np.uint16)
+    blocks = down.reshape(len(down), -1, _BLOCK_PX * 3).sum(axis=2, dtype=np.uint32)
+    rows, columns = np.nonzero(blocks >= _SAME_LEVELS * 3 * _BLOCK_PX**2)
     if not len(rows):
         return None
     corners = columns.min() - 1, rows.min() - 1, columns.max() + 2, rows.max() + 2
