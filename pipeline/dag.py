@@ -13,7 +13,7 @@ from reelproof.pipeline.steps.clip_quality import CLIP_QUALITY
 from reelproof.pipeline.steps.clip_sound import CLIP_SOUND
 from reelproof.pipeline.steps.dataset import CARD, CHECKSUMS, CROISSANT, SHARDS, STATISTICS
 from reelproof.pipeline.steps.edited import EDITED
-from reelproof.pipeline.steps.embedding import EMBEDDING, SEMANTIC_DUPLICATES
+from reelproof.pipeline.steps.embedding import EMBEDDING, QUESTION_EMBEDDING, SEMANTIC_DUPLICATES
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE, STORYBOARDS, TRANSITIONS
 from reelproof.pipeline.steps.questions import ASKED, QUESTIONS
 from reelproof.pipeline.steps.scores import REPEATS, SCORES
@@ -37,6 +37,7 @@ OVER_PARTS: tuple[PartStep, ...] = (
     CLIP_SOUND,
     ASKED,
     QUESTIONS,
+    QUESTION_EMBEDDING,
     TRACES,
     PROBES,
     KNOWN_CLAIMS,

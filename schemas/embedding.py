@@ -1,4 +1,4 @@
-"""What a clip shows, as a point: near ones show much the same, whatever became of the pictures in between."""
+"""What a clip shows, or a question asks, as a point: near ones are much the same, however shown or worded."""
 
 from reelproof.schemas.record import Record, Series
 
@@ -16,3 +16,13 @@ class ClipEmbedding(Record):
     """`name@revision` of the network."""
     vector: Series
     """Of length 1: the cosine of two clips is their product. (D,) float32"""
+
+
+class QuestionEmbedding(Record):
+    """Of one question, from its wording."""
+
+    question_id: str
+    encoder: str
+    """`name@revision` of the network."""
+    vector: Series
+    """Of length 1: the cosine of two questions is their product. (D,) float32"""

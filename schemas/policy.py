@@ -121,6 +121,9 @@ class PolicyConfig(Settings):
     max_cosine: float = Field(default=1.0, ge=-1, le=1)
     """Largest cosine of the vectors of a clip and of an earlier one, where the recipe embeds clips: lower it,
     and what is kept is more diverse."""
+    max_question_cosine: float = Field(default=0.8, ge=-1, le=1)
+    """Largest cosine of the vectors of a question and of an earlier one that can be the same in other words,
+    where the recipe embeds questions."""
     max_damaged_share: float = Field(default=0.5, ge=0, le=1)
     """Largest share of a clip that may be damaged in the film; no question rests on that part either way."""
     keep_hdr: bool = True

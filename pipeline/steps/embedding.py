@@ -1,4 +1,4 @@
-"""Clips -> a vector each, part by part; all parts' vectors -> clips and videos that show much the same."""
+"""Clips, questions -> a vector each, part by part; all clips' -> clips and videos that show much the same."""
 
 from collections.abc import Iterator
 
@@ -7,9 +7,16 @@ from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.parts.step import PartStep, WholeStep
 from reelproof.pipeline.parts.whole import WholeRun
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
-from reelproof.pipeline.teachers.encoders import EmbeddingRole, open_encoder
-from reelproof.schemas.embedding import ClipEmbedding
+from reelproof.pipeline.steps.questions import QUESTIONS
+from reelproof.pipeline.teachers.encoders import (
+    EmbeddingRole,
+    QuestionEmbeddingRole,
+    open_encoder,
+    open_text_encoder,
+)
+from reelproof.schemas.embedding import ClipEmbedding, QuestionEmbedding
 from reelproof.schemas.footage import Clip
+from reelproof.schemas.question import Question
 from reelproof.schemas.record import Record
 from reelproof.stages.duplicates import semantic
 from reelproof.stages.duplicates.semantic import (
@@ -19,7 +26,9 @@ from reelproof.stages.duplicates.semantic import (
     nearest_clips,
 )
 from reelproof.stages.embedding import embed
+from reelproof.stages.embedding import questions as embedded_questions
 from reelproof.stages.embedding.embed import embed_clips, frames_to_embed
+from reelproof.stages.embedding.questions import embed_questions
 
 
 def embed_part(run: PartRun, cfg: EmbeddingRole, _: object) -> Iterator[ClipEmbedding]:
@@ -38,6 +47,24 @@ EMBEDDING = PartStep(
     makes=ClipEmbedding,
     after=(FOOTAGE, CLIPS),
     extra="embed",
+    heavy=True,
+)
+
+
+def embed_asked(run: PartRun, cfg: QuestionEmbeddingRole, _: object) -> Iterator[QuestionEmbedding]:
+    """A vector of each question that is given or asked."""
+    yield from embed_questions(run.read("questions", Question), open_text_encoder(cfg))
+
+
+QUESTION_EMBEDDING = PartStep(
+    name="question_embedding",
+    version=embedded_questions.VERSION,
+    run=embed_asked,
+    sections=("questions.embedding", "questions.embedding.seen"),
+    aside=("questions.embedding",),
+    makes=QuestionEmbedding,
+    after=(QUESTIONS,),
+    extra="paraphrase",
     heavy=True,
 )
 

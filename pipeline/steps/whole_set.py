@@ -25,7 +25,7 @@ from reelproof.pipeline.steps.decided_rows import (
     some_at_once,
     verdicts_of,
 )
-from reelproof.pipeline.steps.embedding import SEMANTIC_DUPLICATES
+from reelproof.pipeline.steps.embedding import QUESTION_EMBEDDING, SEMANTIC_DUPLICATES
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.questions import QUESTIONS
 from reelproof.pipeline.steps.scores import REPEATS, SCORES
@@ -33,7 +33,7 @@ from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.record import Record
 from reelproof.stages import deciding, luck_pools, splits
 from reelproof.stages.deciding import find_cuts
-from reelproof.stages.duplicates import contamination, near
+from reelproof.stages.duplicates import contamination, meaning, near
 from reelproof.stages.duplicates.contamination import ContaminationConfig
 from reelproof.stages.duplicates.near import DuplicateConfig
 from reelproof.stages.splits import SplitsConfig, assign_splits
@@ -43,13 +43,13 @@ class Repeats(Record):
     """What comparing all parts came to."""
 
     questions: int
-    """That ask what an earlier one asks."""
+    """That ask what an earlier one asks, in nearly its words."""
     videos: int
     """That show what another shows."""
 
 
 def compare_parts(run: WholeRun, cfg: DuplicateConfig) -> Repeats:
-    """Leave `questions` (question_id, question_duplicate_of) and `videos` (video_id, group)."""
+    """Leave `questions` (see `NearDuplicates`) and `videos` (video_id, group)."""
     found = find_near_duplicates(run.store, current_parts(run), cfg, alike=_alike(run))
     run.write_table("questions", found.questions)
     run.write_table("videos", found.videos)
@@ -66,13 +66,13 @@ def _alike(run: WholeRun) -> Alike | None:
 NEAR_DUPLICATES = WholeStep(
     name="near-duplicates",
     version=VERSION,
-    versions=(near.VERSION,),
+    versions=(near.VERSION, meaning.VERSION),
     run=compare_parts,
     sections=("duplicates",),
     makes=Repeats,
     leaves=lambda _: ("questions", "videos"),
     after=(FOOTAGE, CLIPS, QUESTIONS),
-    also=(SEMANTIC_DUPLICATES,),
+    also=(QUESTION_EMBEDDING, SEMANTIC_DUPLICATES),
 )
 
 

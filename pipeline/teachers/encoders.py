@@ -1,4 +1,4 @@
-"""Settings -> the network that looks at keyframes, opened once a process."""
+"""Settings -> the network that looks at keyframes, or reads questions, opened once a process."""
 
 from functools import lru_cache
 
@@ -7,6 +7,7 @@ from pydantic import Field
 from reelproof.pipeline.teachers.kinds import model_identity
 from reelproof.stages.duplicates.semantic import NEAR
 from reelproof.stages.embedding.embed import PACKAGED, EmbeddingConfig, Encoder
+from reelproof.stages.embedding.questions import PACKAGED_TEXT, QuestionEmbeddingConfig, TextEncoder
 
 
 class EmbeddingRole(EmbeddingConfig):
@@ -20,6 +21,15 @@ class EmbeddingRole(EmbeddingConfig):
     def seen(self) -> tuple[str, int]:
         """What decides the vectors. Reads a model folder; raises TeacherUnavailable where it is not there."""
         return _identity(self.encoder, self.revision), self.frames
+
+
+class QuestionEmbeddingRole(QuestionEmbeddingConfig):
+    """A vector for each question that is given or asked."""
+
+    @property
+    def seen(self) -> str:
+        """What decides the vectors. Reads a model folder; raises TeacherUnavailable where it is not there."""
+        return _text_identity(self.encoder, self.revision)
 
 
 def open_encoder(cfg: EmbeddingConfig) -> Encoder:
@@ -40,3 +50,24 @@ def _opened(encoder: str, revision: str | None) -> Encoder:
 
 def _identity(encoder: str, revision: str | None) -> str:
     return encoder if encoder == PACKAGED else model_identity(encoder, revision, "embedding.encoder")
+
+
+def open_text_encoder(cfg: QuestionEmbeddingConfig) -> TextEncoder:
+    """The network. Raises TeacherUnavailable where it cannot be loaded."""
+    return _opened_text(cfg.encoder, cfg.revision)
+
+
+@lru_cache(maxsize=1)
+def _opened_text(encoder: str, revision: str | None) -> TextEncoder:
+    if encoder == PACKAGED_TEXT:
+        from reelproof.stages.embedding.minilm import open_minilm
+
+        return open_minilm()
+    from reelproof.stages.embedding.text_encoder import TransformersTextEncoder
+
+    return TransformersTextEncoder(encoder, revision, _text_identity(encoder, revision))
+
+
+def _text_identity(encoder: str, revision: str | None) -> str:
+    packaged = encoder == PACKAGED_TEXT
+    return encoder if packaged else model_identity(encoder, revision, "questions.embedding.encoder")

@@ -63,23 +63,32 @@ def duplicate_traces(traces: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame
     return _duplicates(grouped, "trace_id", "group", TRACE_RUN_WORDS, cfg.trace_similarity)
 
 
+def by_what_is_shown(questions: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame:
+    """Questions with a column `group`: those of one group show nearly the same of nearly the same clip.
+
+    Args:
+        questions: Columns `clip` (the group of its clip, or the clip that has none), `proof` (what must be
+            equal: the answer, where it follows from what is shown), `view` (hashes of the frames that it
+            shows, as numbers, in their order; null where it shows none).
+        cfg: What counts as nearly the same.
+    """
+    grouped = questions.with_columns(pl.concat_str("clip", "proof", separator="\x00").alias("group"))
+    views = same_views(grouped, cfg.frame_bits, cfg.shown_share)
+    return grouped.with_columns(pl.concat_str("group", views.alias("view"), separator="\x00"))
+
+
 def duplicate_questions(questions: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame:
     """Which earlier question asks nearly the same, and shows nearly the same of nearly the same clip.
 
     Args:
-        questions: Columns `question_id`, `clip` (the group of its clip, or the clip that has none), `text`
-            (with its options), `proof` (what must be equal: the answer, where it follows from what is shown),
-            `view` (hashes of the frames that it shows, as numbers, in their order; null where it shows none),
-            in the order that makes one earlier. Only questions of one `clip` are compared.
+        questions: Columns `question_id`, `group` (see `by_what_is_shown`) and `text` (with its options), in
+            the order that makes one earlier. Only questions of one group are compared.
         cfg: What counts as nearly the same.
 
     Returns:
         Columns `question_id`, `duplicate_of` (null for the first of its kind), in the order of `questions`.
     """
-    grouped = questions.with_columns(pl.concat_str("clip", "proof", separator="\x00").alias("group"))
-    views = same_views(grouped, cfg.frame_bits, cfg.shown_share)
-    grouped = grouped.with_columns(pl.concat_str("group", views.alias("view"), separator="\x00"))
-    return _duplicates(grouped, "question_id", "group", QUESTION_RUN_WORDS, cfg.question_similarity)
+    return _duplicates(questions, "question_id", "group", QUESTION_RUN_WORDS, cfg.question_similarity)
 
 
 def duplicate_clips_and_videos(

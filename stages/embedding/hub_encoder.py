@@ -28,7 +28,7 @@ class HubEncoder:
             self._processor = _PROCESSORS.from_pretrained(model, **pinned)
             network, told = _MODELS.from_pretrained(model, output_loading_info=True, **pinned)
             self._network = network.to(self._place).float().eval()
-            self._pools = _has_a_pooler(told["missing_keys"])
+            self._pools = has_a_pooler(told["missing_keys"])
             self._look_twice()
         except (OSError, ValueError, ImportError, RuntimeError, TypeError, AttributeError) as error:
             raise TeacherUnavailable(
@@ -51,7 +51,7 @@ class HubEncoder:
             raise ValueError("it makes another vector of the same picture each time")
 
 
-def _has_a_pooler(missing: Iterable[str]) -> bool:
+def has_a_pooler(missing: Iterable[str]) -> bool:
     """False where a checkpoint lacks only that, as a classifier's does; ValueError where it lacks more."""
     if lacking := sorted(name for name in missing if "pooler" not in name.split(".")):
         raise ValueError(f"its file has no weights for {', '.join(lacking[:3])}, which would be random")

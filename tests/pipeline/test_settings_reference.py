@@ -37,7 +37,7 @@ def test_reference_holds_what_a_recipe_writes_down():
     """Every place in a recipe with all its sections, and no other."""
     given = {"kind": "server", "model": "m", "urls": ["http://127.0.0.1:1/v1"], "price": {}}
     asked = {
-        "questions": {"asked": {"writer": {"kind": "signals"}}, "edited": {}},
+        "questions": {"asked": {"writer": {"kind": "signals"}}, "edited": {}, "embedding": {}},
         "sufficiency": {"judge": given},
         "text": {},
         "embedding": {},
