@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from reelproof.pipeline.audit.source import SourceRow
+from reelproof.schemas.answers.normalise import plain_option
 from reelproof.schemas.answers.places import strict_spans
 from reelproof.schemas.answers.scores import GRADED_TASKS, lenient_score, strict_score
 from reelproof.schemas.question import Task
@@ -36,8 +37,8 @@ class AskedRow(NamedTuple):
 def equal_options(rows: Iterable[SourceRow]) -> Iterator[Finding]:
     """Rows two of whose options are the same to a reader: one of them may be the answer, or one too few."""
     for row in rows:
-        counts = Counter(map(_plain, row.given.options))
-        twice = [option for option in row.given.options if counts[_plain(option)] > 1]
+        counts = Counter(map(plain_option, row.given.options))
+        twice = [option for option in row.given.options if counts[plain_option(option)] > 1]
         if twice:
             yield Finding("equal_options", row.number, f"{twice[0]!r} is an option {len(twice)} times")
 
@@ -90,8 +91,8 @@ def conflicting_rows(rows: Iterable[SourceRow]) -> Iterator[Finding]:
     alike = defaultdict[tuple[object, ...], list[SourceRow]](list)
     for row in rows:
         given = row.given
-        options = tuple(sorted(map(_plain, given.options)))
-        alike[given.video_id, given.start_s, given.end_s, _plain(given.question), options].append(row)
+        options = tuple(sorted(map(plain_option, given.options)))
+        alike[given.video_id, given.start_s, given.end_s, plain_option(given.question), options].append(row)
     for group in alike.values():
         distinct = {_said(row): row for row in reversed(group)}
         for row in group if len(distinct) > 1 else ():
@@ -106,7 +107,7 @@ def _said(row: SourceRow) -> str:
     texts = {chr(ord("A") + place): option for place, option in enumerate(row.given.options)}
     if task_of(row.given) is not Task.MULTIPLE_CHOICE:
         return row.given.answer
-    return ", ".join(sorted(_plain(texts.get(letter, letter)) for letter in letters))
+    return ", ".join(sorted(plain_option(texts.get(letter, letter)) for letter in letters))
 
 
 def _excludes(one: SourceRow, other: SourceRow) -> bool:
@@ -142,7 +143,3 @@ def _told_end_s(row: SourceRow) -> float | None:
     if row.duration_s is not None and end_s is not None:
         return end_s if abs(end_s - start_s - row.duration_s) <= ROUNDING_S else row.duration_s
     return row.duration_s
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split()).casefold().rstrip(".")

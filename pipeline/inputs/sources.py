@@ -13,6 +13,8 @@ from reelproof.pipeline.inputs.questions_file import ListedRow, ListProblem, Vid
 from reelproof.pipeline.inputs.row_file import file_or_reason, problem_text, refusal
 from reelproof.pipeline.inputs.shapes import PLAIN_COLUMNS, SHAPE_NAMES
 from reelproof.pipeline.inputs.unread_columns import told_unread
+from reelproof.schemas.answers.letters import strict_letters
+from reelproof.schemas.answers.normalise import plain_option
 from reelproof.schemas.question import GivenQuestion, GivenRow
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.source import SourceFile, SourceIdentity
@@ -189,7 +191,7 @@ def _read_list(cfg: SourcesConfig) -> SourceList:
     url, manifest, rows, _ = read_manifest(cfg)
     found = find_files(rows, cfg, url, manifest.unit)
     files = {file.url: file for file in found.files.values()}
-    problems = sorted((*manifest.problems, *found.problems))
+    problems = sorted((*manifest.problems, *found.problems, *_twin_answers(rows)))
     if problems and cfg.on_error == "fail":
         raise SourceError(problem_text(url, manifest.unit, problems))
     if not files:
@@ -208,6 +210,23 @@ def _read_list(cfg: SourcesConfig) -> SourceList:
         skipped={**manifest.skipped, **({"bad_row": len(bad)} if bad else {})},
         notes=tuple(notes),
     )
+
+
+def _twin_answers(rows: Iterable[ListedRow]) -> Iterator[ListProblem]:
+    """Rows with two right options, one of which would count as wrong."""
+    for row in rows:
+        if row.question and (twin := _twin(row.question)):
+            reason = f"the options say {twin!r} more than once, and the answer is only one of them"
+            yield ListProblem(row.number, reason, "equal_options")
+
+
+def _twin(given: GivenQuestion) -> str | None:
+    """An option that says what a right one says, under a letter that is not right."""
+    letters = strict_letters(given.answer, given.options) or ()
+    marked = [(chr(ord("A") + place) in letters, option) for place, option in enumerate(given.options)]
+    right = {plain_option(option) for is_right, option in marked if is_right}
+    others = (option for is_right, option in marked if not is_right)
+    return next((option for option in others if plain_option(option) in right), None)
 
 
 class FoundFiles(NamedTuple):

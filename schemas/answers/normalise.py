@@ -172,11 +172,13 @@ def _is_order(items: Sequence[str] | None) -> bool:
     return len(places) > 2 and places == sorted(str(place) for place in range(1, len(places) + 1))
 
 
-def _same(one: str, other: str) -> bool:
-    def plain(text: str) -> str:
-        return " ".join(text.split()).casefold().rstrip(".")
+def plain_option(text: str) -> str:
+    """What two options have in common that are the same to a reader."""
+    return " ".join(text.split()).casefold().rstrip(".")
 
-    return plain(one) == plain(other)
+
+def _same(one: str, other: str) -> bool:
+    return plain_option(one) == plain_option(other)
 
 
 def _letter(index: int) -> str:

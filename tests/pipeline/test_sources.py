@@ -311,6 +311,10 @@ BROKEN = {
         '{"video": "a.mp4", "question": "Q?", "options": ["red", "blue"], "answer": "green"}',
         "'green' is not among the options A. red, B. blue",
     ),
+    "right option twice": (
+        '{"video": "a.mp4", "question": "Q?", "options": ["red", "blue", "Blue "], "answer": "B"}',
+        "say 'Blue' more than once",
+    ),
     "unknown task": (
         '{"video": "a.mp4", "question": "Q?", "answer": "1", "task": "guess"}',
         "unknown task 'guess'",
@@ -346,6 +350,15 @@ def test_broken_line_is_named_with_its_number(tmp_path, line, message):
     assert skipping.skipped == {"bad_row": 1}
     assert len(skipping.files) == 1
     assert message in skipping.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "answer"), [(["red", "blue", "blue"], "A"), (["red", "blue", "blue"], "B, C"), ([], "red")]
+)
+def test_options_that_are_alike_do_no_harm_where_the_answer_leaves_none_out(tmp_path, options, answer):
+    row = {"video": "a.mp4", "question": "Q?", "options": options, "answer": answer}
+    fill(tmp_path, {"a.mp4": MP4, "m.jsonl": json.dumps(row).encode()})
+    assert len(list_sources(SourcesConfig(manifest=str(tmp_path / "m.jsonl"))).questions) == 1
 
 
 def test_many_broken_lines_are_counted_and_the_first_ten_shown(tmp_path):
