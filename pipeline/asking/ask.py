@@ -19,6 +19,7 @@ from reelproof.schemas.footage import Clip, ClipKind, FrameRef, Span
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
 from reelproof.schemas.trace import Case, JudgedClaim, Trace
 from reelproof.stages.answers.traces import ClipQuestion
+from reelproof.stages.checks.guess import declares_guess
 from reelproof.stages.footage.nearer import closer_times, even_times, gaps_around, nearer_times
 from reelproof.stages.teachers.protocol import Teacher
 
@@ -137,10 +138,11 @@ def _times(span: Span, before: _Look | None, count: int) -> list[float]:
 
 
 def _holds(look: _Look, cfg: AskConfig) -> bool:
-    """Whether enough votes agree, and the frames bear out what is claimed for it."""
+    """Whether enough votes agree, on no declared guess, and the frames bear out what is claimed for it."""
     return (
-        look.seen.answer is not None
+        look.speaker is not None
         and look.seen.agreed_share >= cfg.agreed_share
+        and not declares_guess(look.speaker.thought)
         and are_borne_out(look.claims)
     )
 

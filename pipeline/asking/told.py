@@ -42,7 +42,8 @@ def told(found: Answered) -> Iterator[str]:
     votes = f"{round(last.agreed_share * len(last.votes))} of {len(last.votes)} votes say so"
     settled = "settled" if found.is_settled else "not settled"
     counts = " + ".join(str(len(each.times_s)) for each in found.looks)
-    yield f"{votes}; {settled} after {len(found.looks)} looks ({counts} frames)"
+    looks = f"{len(found.looks)} look{'s' if len(found.looks) > 1 else ''}"
+    yield f"{votes}; {settled} after {looks} ({counts} frames)"
     cited = ", ".join(f"{each:.1f} s" for each in found.cited)
     yield f"cites {cited}" if cited else "cites no frame"
     yield f"{found.model}: {_worth(found)}"

@@ -33,8 +33,8 @@ class Scripted:
 
     model = "scripted@1"
 
-    def __init__(self, *answers: str, believes: bool = True) -> None:
-        self.answers, self.shown, self.believes = list(answers), [], believes
+    def __init__(self, *answers: str, believes: bool = True, thought: str = "It moves at [2.2 s].") -> None:
+        self.answers, self.shown, self.believes, self.thought = list(answers), [], believes, thought
         self.judged_after: set[int] = set()
         """Of so many votes."""
 
@@ -47,7 +47,7 @@ class Scripted:
                 self.judged_after.add(len(self.shown))
             else:
                 self.shown.append(len(each.images))
-            text = f"<think>It moves at [2.2 s].</think><answer>{answer}</answer>"
+            text = f"<think>{self.thought}</think><answer>{answer}</answer>"
             yield Completion(
                 request_id=each.request_id,
                 model=self.model,
@@ -59,9 +59,9 @@ class Scripted:
 
 
 def asked(
-    film: Path, *answers: str, task: Task = Task.BOOLEAN, believes: bool = True, **cfg: object
+    film: Path, *answers: str, task: Task = Task.BOOLEAN, scripted: Scripted | None = None, **cfg: object
 ) -> tuple[Answered, Scripted]:
-    teacher, settings = Scripted(*answers, believes=believes), AskConfig(**cfg)
+    teacher, settings = scripted or Scripted(*answers), AskConfig(**cfg)
     found = ask_film(
         AskedFilm(film, 0.0, None, settings),
         film.name,
@@ -91,10 +91,18 @@ def test_more_frames_lie_next_to_what_was_cited(film):
 
 
 def test_frames_are_added_until_they_bear_out_what_is_claimed(film):
-    found, teacher = asked(film, *["yes"] * 8, first_frames=10, most_frames=15, believes=False)
+    doubter = Scripted(*["yes"] * 8, believes=False)
+    found, teacher = asked(film, scripted=doubter, first_frames=10, most_frames=15)
     assert teacher.shown == [10] * 4 + [15] * 4
     assert [each.verdict for each in found.claims] == ["ungrounded"]
     assert not found.is_settled
+
+
+def test_votes_that_agree_on_a_declared_guess_settle_nothing(film):
+    guesser = Scripted(*["yes"] * 8, thought="It moves at [2.2 s]. So this is a guess.")
+    found, teacher = asked(film, scripted=guesser, first_frames=10, most_frames=15)
+    assert teacher.shown == [10] * 4 + [15] * 4
+    assert (found.answer, found.is_settled) == ("yes", False)
 
 
 @pytest.mark.parametrize(
