@@ -42,7 +42,9 @@ class Built(NamedTuple):
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     folder, films = tmp_path_factory.mktemp("panel"), tmp_path_factory.mktemp("panel films")
     for number in range(6):
-        shots = [Shot(100 * number + 7 * shot, 4.0 + shot % 2, motion_px=4 * (shot % 2)) for shot in range(5)]
+        shots = [
+            Shot(100 * number + 7 * shot, 11.0 + shot % 2, motion_px=4 * (shot % 2)) for shot in range(2)
+        ]
         make_film(films / f"film {number}.mp4", shots, fps=10, size=(320, 180))
     with StubServer(fault=believes) as stub, one_worker() as scheduler:
         server = {"kind": "server", "model": "stub", "urls": [stub.url], "timeout_s": 30}
@@ -50,7 +52,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
             "parts": {"videos": 6},
             "questions": {"computed": {"kinds": ["scene_count", "odd_frame"]}},
             "claims": {"verifier": [{"kind": "signals"}, server]},
-            "calibration": {"claims": 30},
+            "calibration": {"claims": 60},
             "card": {"plots": False},
         }
         recipe = recipe_of_films(folder, films, scheduler, {"kind": "signals"}, **sections)
