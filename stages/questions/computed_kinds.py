@@ -182,7 +182,7 @@ MAKERS: Mapping[str, Maker] = {
     "motion_half": Maker(_motion_half, "which half holds more motion", (ClaimKind.STRETCH,)),
     "largest_change": Maker(
         _largest_change,
-        "between which neighbours the picture changes most",
+        "between which neighbours the picture changes most by its hashes: an eye may hold another one for it",
         (ClaimKind.CHANGE,),
         drawn=True,
         usual=False,
