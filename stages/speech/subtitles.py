@@ -25,7 +25,7 @@ _NOT_LATIN = [
     "big5", "cp932", "cp949", "euc_jp", "gb18030", "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp874",
 ]
 # fmt: on
-_CENTRAL_EUROPEAN = re.compile(r"[^\W\d_][³¹¿¶¼¾]|[³¹¿¶¼¾][^\W\d_]")
+_CENTRAL_EUROPEAN = re.compile(r"[^\W\d_][³¹¿¶¼¾]|[³¹¶¼¾][^\W\d_]")
 """What Polish looks like where it is read as Western European."""
 _BLANK = re.compile(r"(?:\\N[ \t]*){2,}")
 _GAP_S = 0.05
@@ -149,4 +149,6 @@ def _guessed(content: bytes, likely: Sequence[str]) -> str:
         western = content.decode("cp1252")
     except UnicodeError:
         return content.decode("cp1250", errors="replace")
-    return content.decode("cp1250", errors="replace") if _CENTRAL_EUROPEAN.search(western) else western
+    if _CENTRAL_EUROPEAN.search(western) or western.count("¿") > western.count("?"):  # ż; Spanish closes a ¿
+        return content.decode("cp1250", errors="replace")
+    return western

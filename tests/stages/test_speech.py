@@ -41,6 +41,7 @@ SENTENCES = {
     "fr": "Il a été là où ça commence – « déjà » la fête.",
     "ru": "Привет, как твои дела сегодня?",
     "pl": "Zażółć gęślą jaźń, proszę pana.",
+    "es": "¿Cómo estás, señor? Mañana será otro día, ¿no?",
     "zh": "你好，今天我们去哪里吃面？这是一个很好的地方",
     "ja": "こんにちは、今日はどこへ行きますか？",
     "ko": "안녕하세요, 오늘 어디 가요?",
@@ -49,8 +50,9 @@ SENTENCES = {
 # fmt: off
 ENCODED = [
     *(("de", f"utf-{each}") for each in ("8", "8-sig", "16", "16-le", "16-be", "32")),
-    ("de", "cp1252"), ("fr", "cp1252"), ("ru", "cp1251"), ("ru", "koi8_r"), ("pl", "cp1250"),
-    ("zh", "gb18030"), ("ja", "shift_jis"), ("ja", "euc_jp"), ("ko", "euc_kr"), ("el", "cp1253"),
+    ("de", "cp1252"), ("fr", "cp1252"), ("es", "cp1252"), ("ru", "cp1251"), ("ru", "koi8_r"),
+    ("pl", "cp1250"), ("zh", "gb18030"), ("ja", "shift_jis"), ("ja", "euc_jp"), ("ko", "euc_kr"),
+    ("el", "cp1253"),
 ]
 # fmt: on
 
@@ -67,6 +69,14 @@ def test_subtitles_are_decoded_whatever_their_encoding(language, encoding, is_kn
     content = srt(lines).encode(encoding)
     assert parse_subtitles(content, language if is_known else None)[0].text == SENTENCES[language]
     assert parse_subtitles(content, encoding=encoding)[0].text == SENTENCES[language]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"), [("Mama, żona, żart. Co?", "cp1250"), ("Señor, ¿quién es?", "cp1252")]
+)
+def test_a_letter_of_polish_and_a_mark_of_spanish_are_one_byte_and_told_apart(text, encoding):
+    lines = [SpeechLine(start_s=n, end_s=n + 0.9, text=text) for n in range(1, 20)]
+    assert parse_subtitles(srt(lines).encode(encoding))[0].text == text
 
 
 @pytest.mark.parametrize(
