@@ -1,7 +1,7 @@
 """Pictures -> vectors by any image encoder that transformers loads: a folder, or a name on the Hub."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,8 +11,29 @@ from transformers import AutoImageProcessor, AutoModel
 from reelproof.schemas.hub import go_offline_without_hub
 from reelproof.stages.teachers.protocol import TeacherUnavailable
 
-_PROCESSORS: Any = AutoImageProcessor
+UNLOADABLE = (OSError, ValueError, ImportError, RuntimeError, TypeError, AttributeError)
+"""What transformers raises where it cannot load a model, or that is none of the kind that is wanted."""
 _MODELS: Any = AutoModel
+
+
+class Loaded(NamedTuple):
+    """A network to look or read with."""
+
+    reads: Any
+    """What makes its input: a processor of pictures, or a tokenizer."""
+    network: Any
+    pools: bool
+    """Whether its file has weights for its pooler."""
+
+
+def loaded(model: str, revision: str | None, kind: Any) -> Loaded:
+    """The network, on the GPU where there is one, and its part of that Auto class. Raises `UNLOADABLE`."""
+    pinned = {} if revision is None else {"revision": revision}
+    go_offline_without_hub(model, constants)
+    reads = kind.from_pretrained(model, **pinned)
+    network, told = _MODELS.from_pretrained(model, output_loading_info=True, **pinned)
+    network = network.to("cuda" if torch.cuda.is_available() else "cpu").float().eval()
+    return Loaded(reads, network, _has_a_pooler(told["missing_keys"]))
 
 
 class HubEncoder:
@@ -21,16 +42,10 @@ class HubEncoder:
     def __init__(self, model: str, revision: str | None, name: str) -> None:
         """`name` is `name@revision`. Raises TeacherUnavailable where it cannot be loaded."""
         self.name = name
-        self._place = "cuda" if torch.cuda.is_available() else "cpu"
-        pinned = {} if revision is None else {"revision": revision}
-        go_offline_without_hub(model, constants)
         try:
-            self._processor = _PROCESSORS.from_pretrained(model, **pinned)
-            network, told = _MODELS.from_pretrained(model, output_loading_info=True, **pinned)
-            self._network = network.to(self._place).float().eval()
-            self._pools = has_a_pooler(told["missing_keys"])
+            self._processor, self._network, self._pools = loaded(model, revision, AutoImageProcessor)
             self._look_twice()
-        except (OSError, ValueError, ImportError, RuntimeError, TypeError, AttributeError) as error:
+        except UNLOADABLE as error:
             raise TeacherUnavailable(
                 f"embedding.encoder {model}: transformers cannot load it: {' '.join(str(error).split())}; "
                 "expected a folder or a Hub name of an image encoder, with its preprocessor_config.json"
@@ -38,7 +53,7 @@ class HubEncoder:
 
     def encode(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """(H, W, 3) uint8 RGB each -> (N, D) float32."""
-        shown = self._processor(images=list(images), return_tensors="pt").to(self._place)
+        shown = self._processor(images=list(images), return_tensors="pt").to(self._network.device)
         sees = getattr(self._network, "get_image_features", self._network)
         with torch.inference_mode():
             vectors: np.ndarray = _pooled(sees(**shown), self._pools).float().cpu().numpy()
@@ -51,7 +66,7 @@ class HubEncoder:
             raise ValueError("it makes another vector of the same picture each time")
 
 
-def has_a_pooler(missing: Iterable[str]) -> bool:
+def _has_a_pooler(missing: Iterable[str]) -> bool:
     """False where a checkpoint lacks only that, as a classifier's does; ValueError where it lacks more."""
     if lacking := sorted(name for name in missing if "pooler" not in name.split(".")):
         raise ValueError(f"its file has no weights for {', '.join(lacking[:3])}, which would be random")

@@ -1,19 +1,13 @@
 """Texts -> vectors by any text encoder that transformers loads: a folder, or a name on the Hub."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
-from huggingface_hub import constants
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoTokenizer
 
-from reelproof.schemas.hub import go_offline_without_hub
-from reelproof.stages.embedding.hub_encoder import has_a_pooler
+from reelproof.stages.embedding.hub_encoder import UNLOADABLE, loaded
 from reelproof.stages.teachers.protocol import TeacherUnavailable
-
-_TOKENIZERS: Any = AutoTokenizer
-_MODELS: Any = AutoModel
 
 
 class TransformersTextEncoder:
@@ -22,16 +16,10 @@ class TransformersTextEncoder:
     def __init__(self, model: str, revision: str | None, name: str) -> None:
         """`name` is `name@revision`. Raises TeacherUnavailable where it cannot be loaded."""
         self.name = name
-        self._place = "cuda" if torch.cuda.is_available() else "cpu"
-        pinned = {} if revision is None else {"revision": revision}
-        go_offline_without_hub(model, constants)
         try:
-            self._tokenizer = _TOKENIZERS.from_pretrained(model, **pinned)
-            network, told = _MODELS.from_pretrained(model, output_loading_info=True, **pinned)
-            self._network = network.to(self._place).float().eval()
-            has_a_pooler(told["missing_keys"])  # it is not asked, but all else must be there
+            self._tokenizer, self._network, _ = loaded(model, revision, AutoTokenizer)
             self.encode(["Is it read?"])
-        except (OSError, ValueError, ImportError, RuntimeError, TypeError, AttributeError) as error:
+        except UNLOADABLE as error:
             raise TeacherUnavailable(
                 f"questions.embedding.encoder {model}: transformers cannot load it: "
                 f"{' '.join(str(error).split())}; expected a folder or a Hub name of a text encoder, with "
@@ -43,7 +31,7 @@ class TransformersTextEncoder:
         return np.stack([self._read(text) for text in texts])
 
     def _read(self, text: str) -> np.ndarray:
-        tokens = self._tokenizer(text, truncation=True, return_tensors="pt").to(self._place)
+        tokens = self._tokenizer(text, truncation=True, return_tensors="pt").to(self._network.device)
         with torch.inference_mode():
             seen = self._network(**tokens).last_hidden_state[0]
         vector: np.ndarray = seen.mean(dim=0).float().cpu().numpy()
