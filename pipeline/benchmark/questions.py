@@ -104,10 +104,9 @@ class ManifestQuestions:
             return example
         question = self._by_id[example.question_id]
         times_s = [time_s for time_s in example.frame_times_s if time_s is not None]
+        film = self._films[question.place].url
         try:
-            return example._replace(
-                images=jpegs_of(self._films[question.place].url, times_s, self._cfg.frames)
-            )
+            return example._replace(images=jpegs_of(film, times_s, self._cfg.frames))
         except CannotBeShown as error:
             self._lose(
                 {each.question_id: str(error) for each in self.questions if each.place == question.place}
