@@ -22,7 +22,11 @@ class SetMeasurements(Record):
     """What only all parts together can tell of a trace."""
 
     question_duplicate_of: str | None
-    """An earlier question that asks nearly the same of nearly the same clip; null where there is none."""
+    """An earlier question that asks nearly the same of nearly the same clip; null where there is none, or
+    another contradicts this one."""
+    contradicted_by: str | None
+    """A question that asks the same of nearly the same frames, with the same options, and whose answer
+    excludes this one's: nobody says which is right. Null where there is none."""
     semantic_duplicate_of: str | None
     """The earlier question about nearly the same frames that asks most nearly the same in other words; null
     where none can, or questions have no vectors."""

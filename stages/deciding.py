@@ -21,7 +21,7 @@ from reelproof.stages.task_quotas import (
     open_bins,
 )
 
-VERSION = 4
+VERSION = 5
 
 Masks = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]

@@ -8,7 +8,8 @@ from reelproof.schemas.policy import PolicyConfig
 from reelproof.stages.checks.check import Rule
 from reelproof.stages.checks.registry import CHECKS
 from reelproof.stages.extra_rules import checked_expression
-from reelproof.stages.rates import BLIND_PASS_RATE, PASS_RATE, above_luck, is_lucky
+from reelproof.stages.question_rules import question_rules
+from reelproof.stages.rates import PASS_RATE, is_lucky
 
 
 def sft_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
@@ -150,7 +151,7 @@ def _reply_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
             _below("sufficient", policy.min_sufficiency),
             "min_sufficiency",
         ),
-        *_shared_rules(policy, is_lucky(policy, "teacher_passes", "teacher_rollouts", "luck_tail")),
+        *question_rules(policy, is_lucky(policy, "teacher_passes", "teacher_rollouts", "luck_tail")),
         Rule(
             "too_hard",
             "the question is answered right too seldom",
@@ -202,86 +203,12 @@ def rl_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
             policy.rl_max_pass_rate < PASS_RATE,
             "rl_max_pass_rate",
         ),
-        *_shared_rules(policy, is_lucky(policy, "pass_count", "rollout_count", "question_luck_tail")),
+        *question_rules(policy, is_lucky(policy, "pass_count", "rollout_count", "question_luck_tail")),
         *(rule for check in CHECKS if check.of_question for rule in check.rules(policy)),
         Rule(
             "another_rollout",
             "another rollout stands for the same question",
             ~pl.col("question_id").is_first_distinct(),
-        ),
-    )
-
-
-def _shared_rules(policy: PolicyConfig, lucky: pl.Expr) -> tuple[Rule, ...]:
-    ordered = pl.col("task").is_in(policy.order_tasks)
-    return (
-        Rule(
-            "probes_unknown",
-            "nobody was asked to answer it without its frames",
-            BLIND_PASS_RATE.is_null() & policy.require_probes,
-            "require_probes",
-        ),
-        Rule(
-            "answered_blind",
-            "it is answered right without a frame, more often than luck explains",
-            above_luck(policy, "blind"),
-            "max_blind_pass_rate",
-        ),
-        Rule(
-            "answered_from_speech",
-            "it is answered right from what is said, without a frame",
-            above_luck(policy, "speech"),
-            "max_speech_pass_rate",
-        ),
-        Rule(
-            "answered_from_one_frame",
-            "it is answered right from one frame",
-            above_luck(policy, "single") & ordered,
-            "max_single_pass_rate",
-        ),
-        Rule(
-            "answered_shuffled",
-            "it is answered right with its frames in another order",
-            above_luck(policy, "shuffled") & ordered,
-            "max_shuffled_pass_rate",
-        ),
-        Rule("lucky", "its right answers are no more than luck gives", lucky, "luck_confidence"),
-        Rule(
-            "key_disputed",
-            "answers without its key seldom agree with its key",
-            _below("key_agreement", policy.min_key_agreement),
-            "min_key_agreement",
-        ),
-        Rule(
-            "duplicate_question",
-            "it asks nearly what an earlier row asks of nearly the same frames",
-            pl.col("question_duplicate_of").is_not_null() & (not policy.keep_duplicates),
-            "keep_duplicates",
-        ),
-        Rule(
-            "asked_in_other_words",
-            "it asks in other words what an earlier row asks of nearly the same frames",
-            (pl.col("semantic_cosine") > policy.max_question_cosine) & (not policy.keep_duplicates),
-            "max_question_cosine",
-        ),
-        Rule(
-            "like_another_clip",
-            "its clip shows much the same as an earlier one",
-            pl.col("nearest_cosine") > policy.max_cosine,
-            "max_cosine",
-        ),
-        Rule("contaminated", "a named evaluation set holds it", pl.col("contaminated")),
-        Rule(
-            "damaged",
-            "its film is damaged in the part that it asks about",
-            pl.col("damaged_share") > policy.max_damaged_share,
-            "max_damaged_share",
-        ),
-        Rule(
-            "hdr",
-            "its film has a high dynamic range, and its frames were tone-mapped",
-            pl.col("hdr").is_not_null() & (not policy.keep_hdr),
-            "keep_hdr",
         ),
     )
 

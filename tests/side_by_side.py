@@ -19,6 +19,7 @@ TOGETHER = {
         "tests/pipeline/test_listening.py",
         "tests/pipeline/test_new_check.py",
         "tests/pipeline/test_paraphrase_build.py",
+        "tests/pipeline/test_contradicted_build.py",
         "tests/pipeline/test_slow_store.py",
         "tests/pipeline/test_speech_build.py",
         "tests/pipeline/test_status.py",

@@ -10,13 +10,12 @@ from reelproof.pipeline.audit.kinds import KINDS, OF_QUESTION, OF_THOUGHT, Need
 from reelproof.pipeline.audit.row_faults import (
     AskedRow,
     Finding,
-    conflicting_rows,
     equal_options,
     misread_answers,
     repeated_rows,
     stretches_outside,
 )
-from reelproof.pipeline.audit.source import Source
+from reelproof.pipeline.audit.source import Source, SourceRow
 from reelproof.pipeline.audit.steps import read_decided
 from reelproof.pipeline.dataset.part_files import read_columns
 from reelproof.pipeline.inputs.evaluation_sets import read_evaluation_sets
@@ -31,7 +30,8 @@ from reelproof.schemas.record import from_table
 from reelproof.schemas.trace import Trace
 from reelproof.stages.answers.given_traces import PROMPT_ID
 from reelproof.stages.duplicates.contamination import find_contamination
-from reelproof.stages.questions.given import given_questions
+from reelproof.stages.duplicates.paraphrases import Posed
+from reelproof.stages.questions.given import given_questions, task_of
 
 
 class Looked(NamedTuple):
@@ -58,7 +58,6 @@ def look_through(workplace: Workplace, source: Source) -> Looked:
         *(Finding(each.kind, each.number, each.reason) for each in source.problems),
         *equal_options(written),
         *misread_answers(rows, workplace.recipe.policy.min_graded_score),
-        *conflicting_rows(written),
         *repeated_rows(rows),
         *stretches_outside(written, _lengths_s(workplace)),
         *_unusable_videos(workplace, source),
@@ -86,8 +85,7 @@ def _told_once(found: Iterable[Finding], among: Mapping[Need, frozenset[int]]) -
     told = [
         each
         for each in first.values()
-        if each.kind != "duplicate_question"
-        or not {("conflicting_answer", each.number), ("duplicate_row", each.number)} & first.keys()
+        if each.kind != "duplicate_question" or ("duplicate_row", each.number) not in first
     ]
     return tuple(sorted(told, key=lambda each: (order[each.kind], each.number)))
 
@@ -159,7 +157,7 @@ def _of_questions(
 ) -> Iterator[Finding]:
     """Reasons that policy has against questions, of which `measured` has a row each."""
     facts = {row["question_id"]: row for row in measured.iter_rows(named=True)}
-    first = {each.question_id: each.row.number for each in reversed(rows)}
+    first = {each.question_id: each.row for each in reversed(rows)}
     held = _held_by(
         workplace, [each for each in rows if "contaminated" in facts[each.question_id]["rl_reasons"]]
     )
@@ -170,13 +168,21 @@ def _of_questions(
                 yield Finding(name, each.row.number, _why(name, fact, first, held))
 
 
-def _why(name: str, fact: Mapping[str, Any], first: Mapping[str, int], held: Mapping[str, str]) -> str:
+def _why(name: str, fact: Mapping[str, Any], first: Mapping[str, SourceRow], held: Mapping[str, str]) -> str:
     def right(what: str) -> str:
         return f"{fact[f'{what}_passes']} of {fact[f'{what}_rollouts']} right"
 
     match name:
+        case "conflicting_answer":
+            other = first.get(fact["contradicted_by"])
+            return (
+                f"row {other.number} has {_right(other)!r}"
+                if other
+                else "a question of a teacher's has another"
+            )
         case "duplicate_question":
-            return f"as row {first.get(fact['question_duplicate_of'], '?')}"
+            earlier = first.get(fact["question_duplicate_of"])
+            return f"as row {earlier.number if earlier else '?'}"
         case "contaminated":
             return held.get(fact["question_id"], "its frames are those of a named set")
         case "damaged":
@@ -189,6 +195,11 @@ def _why(name: str, fact: Mapping[str, Any], first: Mapping[str, int], held: Map
             return right(
                 {"answered_blind": "blind", "answered_from_one_frame": "single"}.get(name, "shuffled")
             )
+
+
+def _right(row: SourceRow) -> str:
+    given = row.given
+    return ", ".join(Posed(given.question, task_of(given), given.options, given.answer).right_texts())
 
 
 def _held_by(workplace: Workplace, rows: Iterable[AskedRow]) -> dict[str, str]:

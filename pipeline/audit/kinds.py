@@ -53,7 +53,7 @@ KINDS = (
     Kind("unreadable_answer", "its answer is missing, is none of its options, or no scorer can read it"),
     Kind("equal_options", "two of its options are the same"),
     Kind("misread_answer", "its answer is right to a person, and not in the form that a strict scorer reads"),
-    Kind("conflicting_answer", "another row asks the same of the same video, and has another answer"),
+    _reason("conflicting_answer"),
     Kind("duplicate_row", "it repeats an earlier row"),
     _reason("duplicate_question"),
     Kind(
@@ -87,8 +87,8 @@ KINDS = (
 """In the order in which they are told."""
 
 OF_QUESTION = (
-    *("duplicate_question", "contaminated", "damaged", "answered_blind", "answered_from_one_frame"),
-    *("answered_shuffled", "lucky"),
+    *("conflicting_answer", "duplicate_question", "contaminated", "damaged"),
+    *("answered_blind", "answered_from_one_frame", "answered_shuffled", "lucky"),
 )
 """Reasons of the policy's that hold for a question, whoever answered it."""
 OF_THOUGHT = tuple(

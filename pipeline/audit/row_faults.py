@@ -84,42 +84,6 @@ def repeated_rows(rows: Sequence[AskedRow]) -> Iterator[Finding]:
             yield Finding("duplicate_row", each.row.number, f"as row {earlier}")
 
 
-def conflicting_rows(rows: Iterable[SourceRow]) -> Iterator[Finding]:
-    """Rows that ask the same of the same stretch, with the same options, and have answers that exclude each
-    other: each of them, as nobody says which is right.
-    """
-    alike = defaultdict[tuple[object, ...], list[SourceRow]](list)
-    for row in rows:
-        given = row.given
-        options = tuple(sorted(map(plain_option, given.options)))
-        alike[given.video_id, given.start_s, given.end_s, plain_option(given.question), options].append(row)
-    for group in alike.values():
-        distinct = {_said(row): row for row in reversed(group)}
-        for row in group if len(distinct) > 1 else ():
-            others = (each for said, each in distinct.items() if said != _said(row))
-            if other := next((each for each in others if _excludes(row, each)), None):
-                yield Finding("conflicting_answer", row.number, f"row {other.number} has {_said(other)!r}")
-
-
-def _said(row: SourceRow) -> str:
-    """The answer in words: options may come in another order."""
-    letters = [each.strip() for each in row.given.answer.split(",")]
-    texts = {chr(ord("A") + place): option for place, option in enumerate(row.given.options)}
-    if task_of(row.given) is not Task.MULTIPLE_CHOICE:
-        return row.given.answer
-    return ", ".join(sorted(plain_option(texts.get(letter, letter)) for letter in letters))
-
-
-def _excludes(one: SourceRow, other: SourceRow) -> bool:
-    """Whether both cannot be right. Free texts, numbers of a degree and boxes may say the same otherwise."""
-    task = task_of(one.given)
-    if task is not task_of(other.given):
-        return False
-    if task is Task.TEMPORAL_GROUNDING:
-        return lenient_score(task, one.given.answer, other.given.answer) == 0
-    return task not in GRADED_TASKS
-
-
 def stretches_outside(rows: Iterable[SourceRow], lengths_s: Mapping[str, float]) -> Iterator[Finding]:
     """Rows whose stretch, or whose answer's, ends later than the film, by more than its length is rounded.
 

@@ -9,14 +9,21 @@ import pyarrow.compute as pc
 
 from reelproof.pipeline.dataset.part_files import read_columns
 from reelproof.pipeline.disk.store import Store
-from reelproof.schemas.question import WHEN
+from reelproof.schemas.question import WHEN, Task
 
 _QUESTION_COLUMNS = (
     *("question_id", "clip_id", "video_id", "source", "kind", "task", "text", "options", "answer"),
 )
-_SHOWN = "frames.list.element.frame.phash"
+_COMPARED = ("question_id", "clip_id", "video_id", "task", "options", "answer", "proof", "first_s", "last_s")
+_SHOWN = tuple(f"frames.list.element.frame.{field}" for field in ("phash", "time_s"))
 _ASKED = pl.col("text").str.strip_prefix(WHEN)
 """Without what all sentences of a grounding set are asked with: it would make them alike."""
+_OPTIONS = (
+    pl.when(pl.col("task") == Task.MULTIPLE_CHOICE)
+    .then(pl.col("options").list.eval(pl.element().str.to_lowercase()).list.sort())
+    .otherwise("options")
+)
+"""In an order of their own, since a question asks the same whichever of them comes first."""
 _LETTERS = pl.DataFrame({"answer": list(string.ascii_uppercase), "place": range(26)})
 
 
@@ -35,22 +42,26 @@ class CurrentPart(NamedTuple):
 def read_asked(store: Store, part: CurrentPart) -> pl.DataFrame:
     """What questions are compared by.
 
-    Columns: `question_id`, `clip_id`, `text` (with its options), `proof` (see `_with_proof`) and `view`
-    (hashes of the frames that it shows, as numbers, in their order; null where it shows none); where
-    questions have vectors also what `asked_again` compares.
+    Columns: `question_id`, `clip_id`, `video_id`, `text` (with its options), `asked` (without), `task`,
+    `options`, `answer`, `proof` (see `_with_proof`), `view` (hashes of the frames that it shows, as numbers,
+    in their order; null where it shows none), `first_s` and `last_s` (times of the first and the last of
+    them); where questions have vectors also `vector`.
     """
-    table = read_columns(store, part.questions, (*_QUESTION_COLUMNS, _SHOWN))
-    shown = pl.Series(_phashes(table["frames"].combine_chunks()), dtype=pl.List(pl.String))
+    table = read_columns(store, part.questions, (*_QUESTION_COLUMNS, *_SHOWN))
+    frames = table["frames"].combine_chunks()
+    shown = pl.Series(_of_shown(frames, "phash"), dtype=pl.List(pl.String))
     view = shown.list.eval(pl.element().str.to_integer(base=16, dtype=pl.UInt64))
-    rows = pl.DataFrame(table.drop_columns(["frames"])).with_columns(view.alias("view"))
-    text = pl.concat_str(_ASKED, pl.col("options").list.join(" "), separator=" ")
+    times_s = pl.Series(_of_shown(frames, "time_s"), dtype=pl.List(pl.Float64))
+    rows = pl.DataFrame(table.drop_columns(["frames"])).with_columns(
+        view.alias("view"), first_s=times_s.list.first(), last_s=times_s.list.last()
+    )
+    text = pl.concat_str(_ASKED, _OPTIONS.list.join(" "), separator=" ")
     view_or_none = pl.when(pl.col("view").list.len() > 0).then("view")
-    meant: tuple[pl.Expr | str, ...] = ()
+    wanted = [text, _ASKED.alias("asked"), view_or_none, *map(pl.col, _COMPARED)]
     if part.meanings is not None:
         vectors = pl.DataFrame(read_columns(store, part.meanings, ("question_id", "vector")))
         rows = rows.join(vectors, on="question_id", how="left", maintain_order="left")
-        meant = (_ASKED.alias("asked"), "task", "options", "answer", "vector")
-    wanted = ("question_id", "clip_id", text, "proof", view_or_none, *meant)
+        wanted.append(pl.col("vector"))
     return _current(_with_proof(rows), part).select(*wanted)
 
 
@@ -88,12 +99,12 @@ def _with_proof(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _phashes(frames: pa.ListArray) -> pa.ListArray:
-    """Lists of shown frames -> lists of their perceptual hashes."""
+def _of_shown(frames: pa.ListArray, field: str) -> pa.ListArray:
+    """Lists of shown frames -> lists of one field of those frames."""
     lengths = pc.fill_null(pc.list_value_length(frames), 0)
     offsets = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths.cast(pa.int64()))])
-    phash = pc.struct_field(pc.list_flatten(frames), ["frame", "phash"])
-    return pa.LargeListArray.from_arrays(offsets, phash)
+    values = pc.struct_field(pc.list_flatten(frames), ["frame", field])
+    return pa.LargeListArray.from_arrays(offsets, values)
 
 
 def _current(rows: pl.DataFrame, part: CurrentPart) -> pl.DataFrame:

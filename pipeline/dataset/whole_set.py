@@ -16,6 +16,7 @@ from reelproof.stages.duplicates.contamination import (
     EvaluationSet,
     find_contamination,
 )
+from reelproof.stages.duplicates.contradictions import contradictions
 from reelproof.stages.duplicates.frames import Owned, as_bits
 from reelproof.stages.duplicates.meaning import asked_again
 from reelproof.stages.duplicates.near import (
@@ -26,11 +27,16 @@ from reelproof.stages.duplicates.near import (
 )
 from reelproof.stages.duplicates.semantic import merged
 
-VERSION = 3
+VERSION = 4
 
 QUESTIONS_AT_ONCE = 50_000
 _NOT_REPEATED = pl.DataFrame(
-    schema={"place": pl.UInt32, "question_id": pl.String, "question_duplicate_of": pl.String}
+    schema={
+        "place": pl.UInt32,
+        "question_id": pl.String,
+        "question_duplicate_of": pl.String,
+        "contradicted_by": pl.String,
+    }
 )
 
 
@@ -39,8 +45,8 @@ class NearDuplicates:
     """What was found over all parts. Ids that are not listed have no near-duplicate."""
 
     questions: pl.DataFrame
-    """`question_id`, `question_duplicate_of` (an earlier question, or null); where questions have
-    vectors also `semantic_duplicate_of`, `semantic_cosine`."""
+    """`question_id`, `question_duplicate_of` (an earlier question, or null), `contradicted_by` (another
+    question, or null); where questions have vectors also `semantic_duplicate_of`, `semantic_cosine`."""
     videos: pl.DataFrame
     """`video_id`, `group`: the first video of those that show nearly the same."""
 
@@ -78,9 +84,13 @@ def find_near_duplicates(
 
 
 def _repeated(questions: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame:
-    """Which ask nearly the same in nearly the same words and, where they have vectors, in others."""
+    """Which ask nearly the same in nearly the same words and, where they have vectors, in others; and which
+    contradict each other, and so repeat nothing.
+    """
     grouped = by_what_is_shown(questions, cfg)
-    found = duplicate_questions(grouped, cfg).rename({"duplicate_of": "question_duplicate_of"})
+    contradicted = contradictions(grouped)["contradicted_by"]
+    duplicate_of = duplicate_questions(grouped, cfg)["duplicate_of"].set(contradicted.is_not_null(), None)
+    found = grouped.select("question_id", question_duplicate_of=duplicate_of, contradicted_by=contradicted)
     if "vector" in grouped.columns:
         found = found.hstack(asked_again(grouped).drop("question_id"))
     return _by_themselves(found)

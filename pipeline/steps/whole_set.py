@@ -33,7 +33,7 @@ from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.record import Record
 from reelproof.stages import deciding, luck_pools, splits
 from reelproof.stages.deciding import find_cuts
-from reelproof.stages.duplicates import contamination, meaning, near
+from reelproof.stages.duplicates import contamination, contradictions, meaning, near
 from reelproof.stages.duplicates.contamination import ContaminationConfig
 from reelproof.stages.duplicates.near import DuplicateConfig
 from reelproof.stages.splits import SplitsConfig, assign_splits
@@ -66,7 +66,7 @@ def _alike(run: WholeRun) -> Alike | None:
 NEAR_DUPLICATES = WholeStep(
     name="near-duplicates",
     version=VERSION,
-    versions=(near.VERSION, meaning.VERSION),
+    versions=(near.VERSION, contradictions.VERSION, meaning.VERSION),
     run=compare_parts,
     sections=("duplicates",),
     makes=Repeats,

@@ -71,16 +71,24 @@ class Posed(NamedTuple):
     answer: str
     """In the strict form of its task."""
 
+    def right_texts(self) -> Sequence[str]:
+        """The answer as anybody would give it: the text of each right option, or the answer itself."""
+        if self.task is not Task.MULTIPLE_CHOICE:
+            return (self.answer,)
+        letters = strict_letters(self.answer, self.options) or ()
+        return [self.options[ord(letter) - ord("A")] for letter in sorted(letters)]
+
 
 def can_ask_the_same(one: Posed, other: Posed) -> bool:
     """Whether nothing in their words or answers shows that they ask different things."""
     mine, theirs = _words_that_tell(one.text), _words_that_tell(other.text)
+    said = ", ".join(one.right_texts())
     return (
         not _is_one_thing_changed(mine, theirs)
         and _numbers(one.text) == _numbers(other.text)
         and _is_denied(one.text) == _is_denied(other.text)
         and not any(_are_opposed(mine, theirs, *sides) for sides in _OPPOSED)
-        and lenient_score(other.task, _said(one), other.answer, other.options) >= _SAME_ANSWER
+        and lenient_score(other.task, said, other.answer, other.options) >= _SAME_ANSWER
     )
 
 
@@ -110,11 +118,3 @@ def _is_denied(text: str) -> bool:
 def _are_opposed(one: list[str], other: list[str], side: frozenset[str], opposite: frozenset[str]) -> bool:
     mine, theirs = {*one} - {*other}, {*other} - {*one}
     return bool((mine & side and theirs & opposite) or (mine & opposite and theirs & side))
-
-
-def _said(posed: Posed) -> str:
-    """The answer as anybody would give it: of options their text."""
-    if posed.task is not Task.MULTIPLE_CHOICE:
-        return posed.answer
-    letters = strict_letters(posed.answer, posed.options) or ()
-    return ", ".join(posed.options[ord(letter) - ord("A")] for letter in sorted(letters))

@@ -78,7 +78,9 @@ def write_part(store: Store, number: int) -> None:
     store.write_table(
         name(number, "clips"), pa.table({"clip_id": clip, "video_id": video, "keyframes": frames})
     )
-    shown = [[{"frame": each} for each in few[::4]] for few in frames]
+    shown = [
+        [{"frame": each | {"time_s": float(place)}} for place, each in enumerate(few[::4])] for few in frames
+    ]
     asked = [(place, turn) for place in range(clips) for turn in range(QUESTIONS_A_CLIP)]
     rows = {
         "question_id": [f"{clip[place]}/{turn}" for place, turn in asked],
@@ -86,6 +88,7 @@ def write_part(store: Store, number: int) -> None:
         "video_id": [video[place] for place, _ in asked],
         "source": ["asked"] * len(asked),
         "kind": [""] * len(asked),
+        "task": ["multiple_choice"] * len(asked),
         "text": [" ".join(words[place][12 * turn : 12 * turn + 12]) for place, turn in asked],
         "options": [["a man", "a dog", "a car", "a door"]] * len(asked),
         "answer": ["A"] * len(asked),

@@ -39,7 +39,7 @@ SOUND: dict[str, Any] = {
     "shuffled_passes": 1, "shuffled_rollouts": 4,
     "judged_claims": 2, "claims_unjudged": 0, "testable_claims": 2, "grounded_share": 1.0,
     "best_margin": 0.6, "worst_margin": 0.3,
-    "duplicate_of": None, "question_duplicate_of": None, "contaminated": False,
+    "duplicate_of": None, "question_duplicate_of": None, "contradicted_by": None, "contaminated": False,
     "damaged_share": 0.0, "hdr": None,
 }  # fmt: skip
 """A row that every preset keeps."""
@@ -117,6 +117,7 @@ def test_sound_row_is_kept_by_every_preset(preset):
         ({"blind_passes": 0, "blind_rollouts": 0}, []),
         ({"duplicate_of": "t9"}, ["duplicate"]),
         ({"question_duplicate_of": "q9"}, ["duplicate_question"]),
+        ({"contradicted_by": "q9"}, ["conflicting_answer"]),
         ({"key_agreement": 0.49}, ["key_disputed"]),
         ({"key_agreement": 0.5}, []),
         ({"key_agreement": None}, []),  # nobody wrote the question, or nobody tried it
