@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -71,46 +70,49 @@ def pairs_alike(hashes: Hashes, most_bits: int) -> Iterator[npt.NDArray[np.uint6
 
 def pairs_in_band(hashes: Hashes, band: Band, most_bits: int) -> Iterator[npt.NDArray[np.uint64]]:
     """Those pairs whose first blocks in common are this band's. Bands share nothing, and run in any order."""
-    arranged = _sorted(_arranged(hashes, band))
+    arranged = _sorted(hashes, band)
     differ = np.uint64(1) << np.uint64(64 - band.bits)
     for first in range(0, len(arranged), _AT_ONCE):
         some = arranged[first : first + _AT_ONCE + _WINDOW]
-        for at, offset, apart in _neighbours(some, min(_AT_ONCE, len(some)), differ):
-            near = np.flatnonzero(np.bitwise_count(apart) <= most_bits)
-            near = near[_meets_here_first(_restored(apart[near], band), band)]
-            found = np.stack([some[at[near]], some[at[near] + offset]], axis=1)
-            yield np.sort(_restored(found, band), axis=1)
+        near = _near_neighbours(some, min(_AT_ONCE, len(some)), differ, most_bits)
+        near = near[_meets_here_first(_restored(near[:, 0] ^ near[:, 1], band), band)]
+        yield np.sort(_restored(near, band), axis=1)
 
 
-def _neighbours(
-    some: Hashes, count: int, differ: np.uint64
-) -> Iterator[tuple[npt.NDArray[np.int64], int, Hashes]]:
-    """Of the first `count` of sorted hashes, those that agree with what follows them in all above `differ`.
+def _near_neighbours(some: Hashes, count: int, differ: np.uint64, most_bits: int) -> npt.NDArray[np.uint64]:
+    """Pairs of the first `count` of sorted hashes with those that follow: alike in all above `differ`, and
+    apart in at most `most_bits`. (P, 2)
 
-    Yields where they are, how far off what they agree with, and in which bits the two are apart. While many
-    agree, all are compared: reading one after the other is a third of the time of picking some.
+    While many agree with what follows them, all are compared: reading one after the other is a third of the
+    time of picking some.
     """
-    at, picked = np.arange(count), False
+    at: npt.NDArray[np.int64] | None = None
+    found = [np.zeros((0, 2), np.uint64)]
     for offset in range(1, min(_WINDOW, len(some) - 1) + 1):
-        at = at[: np.searchsorted(at, len(some) - offset)]
-        if picked:
-            apart = some[at] ^ some[at + offset]
+        if at is None:
+            one = some[: min(count, len(some) - offset)]
+            other = some[offset : offset + len(one)]
         else:
-            at = np.arange(min(count, len(some) - offset))
-            apart = some[: len(at)] ^ some[offset : offset + len(at)]
-        same = np.flatnonzero(apart < differ)
-        picked = picked or len(same) < len(at) // _MANY
-        at, apart = at[same], apart[same]
-        if not len(at):
-            return
-        yield at, offset, apart
+            at = at[: np.searchsorted(at, len(some) - offset)]
+            one, other = some[at], some[at + offset]
+        apart = one ^ other
+        same = apart < differ
+        near = np.flatnonzero(same & (np.bitwise_count(apart) <= most_bits))
+        found.append(np.stack([one[near], other[near]], axis=1))
+        if at is not None:
+            at = at[same]
+        elif np.count_nonzero(same) < len(one) // _MANY:
+            at = np.flatnonzero(same)
+        if at is not None and not len(at):
+            break
+    return np.concatenate(found)
 
 
 def which_are_near(hashes: Hashes, known: Hashes, most_bits: int) -> npt.NDArray[np.bool_]:
     """Which of some hashes differ from one of those known in at most `most_bits` bits. (N,), (M,) -> (N,)"""
     found = np.isin(hashes, known)
     for band in bands(most_bits, len(known)) if most_bits and len(known) else ():
-        among = _sorted(_arranged(known, band))
+        among = _sorted(known, band)
         rest = np.flatnonzero(~found)
         for first in range(0, len(rest), _AT_ONCE):
             at = rest[first : first + _AT_ONCE]
@@ -131,9 +133,13 @@ def _near_in_band(asked: Hashes, among: Hashes, band: Band, most_bits: int) -> n
     return near
 
 
-def _sorted(hashes: Hashes) -> Hashes:
-    """As numpy would, in half the time."""
-    return pl.Series(hashes).sort().to_numpy()
+def _sorted(hashes: Hashes, band: Band) -> Hashes:
+    """All hashes as `_arranged` has them, ascending."""
+    arranged = np.empty_like(hashes)
+    for first in range(0, len(hashes), _AT_ONCE):
+        arranged[first : first + _AT_ONCE] = _arranged(hashes[first : first + _AT_ONCE], band)
+    arranged.sort()
+    return arranged
 
 
 def _arranged(hashes: Hashes, band: Band) -> Hashes:
@@ -141,9 +147,7 @@ def _arranged(hashes: Hashes, band: Band) -> Hashes:
     result, top = np.zeros_like(hashes), 64
     for low, width in _spans(band):
         top -= width
-        moved = _cut(hashes, low, width)
-        moved <<= np.uint64(top)
-        result |= moved
+        result |= _moved(hashes, low, width, top)
     return result
 
 
@@ -152,9 +156,7 @@ def _restored(arranged: Hashes, band: Band) -> Hashes:
     result, top = np.zeros_like(arranged), 64
     for low, width in _spans(band):
         top -= width
-        moved = _cut(arranged, top, width)
-        moved <<= np.uint64(low)
-        result |= moved
+        result |= _moved(arranged, top, width, low)
     return result
 
 
@@ -162,10 +164,11 @@ def _meets_here_first(apart: Hashes, band: Band) -> npt.NDArray[np.bool_]:
     """Whether the first blocks in which nothing differs are the band's. (P,) -> (P,)"""
     here = np.ones(len(apart), bool)
     for block in set(range(band.chosen[-1])) - set(band.chosen):
-        here &= _cut(apart, band.lows[block], band.widths[block]) != 0
+        here &= apart & _mask(band.lows[block], band.widths[block]) != 0
     return here
 
 
+@lru_cache(maxsize=1024)
 def _spans(band: Band) -> tuple[tuple[int, int], ...]:
     """(lowest bit, width) of what is moved, the band's blocks first; blocks side by side move as one."""
     spans: list[tuple[int, int]] = []
@@ -179,7 +182,15 @@ def _spans(band: Band) -> tuple[tuple[int, int], ...]:
     return tuple(spans)
 
 
-def _cut(hashes: Hashes, low: int, width: int) -> Hashes:
-    cut = hashes >> np.uint64(low)
-    cut &= np.uint64((1 << width) - 1)
-    return cut
+def _moved(hashes: Hashes, low: int, width: int, target: int) -> Hashes:
+    """So many bits from the `low`est on, moved to where `target` is the lowest; nothing else."""
+    moved = hashes & _mask(low, width)
+    if target > low:
+        moved <<= np.uint64(target - low)
+    else:
+        moved >>= np.uint64(low - target)
+    return moved
+
+
+def _mask(low: int, width: int) -> np.uint64:
+    return np.uint64(((1 << width) - 1) << low)

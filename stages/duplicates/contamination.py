@@ -138,10 +138,14 @@ def _by_words(texts: pl.Series, held: EvaluationSet, cfg: ContaminationConfig) -
 
 
 def _by_video(questions: pl.DataFrame, held: EvaluationSet) -> npt.NDArray[np.float64]:
-    pairs = zip(questions["video_id"], questions["video"].fill_null(""), strict=True)
-    return np.array(
-        [float(bool({video_stem(each) for each in pair} & held.videos)) for pair in pairs], np.float64
-    )
+    """1 where the set holds the question's video, by its id or by its file's name. (N,) -> (N,)"""
+    names = ("video_id", "video")
+    videos = questions.select(names).unique()
+    known = [any(video_stem(each) in held.videos for each in row if each) for row in videos.iter_rows()]
+    told = videos.with_columns(pl.Series("held", known, dtype=pl.Float64))
+    return questions.join(told, on=names, how="left", nulls_equal=True, maintain_order="left")[
+        "held"
+    ].to_numpy()
 
 
 def _by_frames(

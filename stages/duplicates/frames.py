@@ -65,7 +65,10 @@ def tells_something(hashes: Hashes) -> npt.NDArray[np.bool_]:
 
 def compare_looks(hashes: Hashes, most_bits: int) -> Looks:
     """Frames' hashes, (F,) -> distinct looks that tell something, and which of them are alike."""
-    distinct = np.unique(hashes[tells_something(hashes)])
+    told = hashes[tells_something(hashes)]
+    told.sort()
+    distinct = _distinct(told)
+    del told
     found = [np.zeros((0, 2), np.uint32)]
     found += [
         np.searchsorted(distinct, pairs).astype(np.uint32) for pairs in pairs_alike(distinct, most_bits)
@@ -80,8 +83,9 @@ def _looks_of(hashes: Hashes, distinct: Hashes) -> npt.NDArray[np.uint32]:
     found = np.full(len(hashes), _NO_LOOK)
     for first in range(0, len(hashes), _AT_ONCE):
         some = hashes[first : first + _AT_ONCE]
-        told = tells_something(some)
-        found[first : first + _AT_ONCE][told] = np.searchsorted(distinct, some[told])
+        told = np.flatnonzero(tells_something(some))
+        told = told[np.argsort(some[told])]  # looked up in order, each lies beside the one before
+        found[first + told] = np.searchsorted(distinct, some[told])
     return found
 
 

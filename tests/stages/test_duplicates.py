@@ -160,6 +160,12 @@ def test_hashes_alike_are_those_of_a_plain_loop(hashes, most_bits, rng):
     assert near.tolist() == [any((a ^ b).bit_count() <= most_bits for b in others) for a in hashes]
 
 
+def test_hashes_alike_are_found_across_the_border_of_what_is_compared_at_once():
+    """The first is left out, so that 65,536 and 65,537 come last and first of what is held near by."""
+    found = np.concatenate([*pairs_alike(np.arange(1, 70_000, dtype=np.uint64), 1)])
+    assert found.tolist().count([65_536, 65_537]) == 1
+
+
 def numbers(values: list[int]) -> np.ndarray:
     return np.array(values, np.uint64)
 
