@@ -1,5 +1,6 @@
 """YAML and `--set a.b=c` -> a pydantic model, or one message that names every wrong field."""
 
+import copy
 import difflib
 import re
 import typing
@@ -46,13 +47,13 @@ def parse_settings(model: type[M], settings: Mapping[str, Any], overrides: Seque
     which need not be the section's own class's. Raises UsageError naming every wrong field, what it got and
     what it may be.
     """
-    merged = dict(settings)
+    merged = copy.deepcopy(dict(settings))
     for override in overrides:
         _apply(merged, override, model)
     try:
         return model.model_validate(_over_defaults(merged, model))
     except ValidationError as error:
-        lines = "\n".join(f"  {line}" for line in _explained(error, model))
+        lines = "\n".join(f"  {line}" for line in _explained(error, model, overrides))
         raise UsageError(f"{where} cannot be used:\n{lines}") from None
 
 
@@ -187,11 +188,24 @@ def _index(place: list[Any], text: str, key: str) -> int:
     return int(text)
 
 
-def _explained(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """A line a mistake: a container is not blamed for what is wrong with its parts."""
+def _explained(error: ValidationError, model: type[BaseModel], overrides: Sequence[str]) -> Iterator[str]:
+    """A line a mistake: a container is not blamed for what is wrong with its parts.
+
+    What an override set, the override is named with: the file does not hold it.
+    """
     errors = error.errors(include_url=False)
     blamed = {each["loc"][:depth] for each in errors for depth in range(len(each["loc"]))}
-    return [_explain(each, model) for each in errors if each["loc"] not in blamed]
+    keys = [override.partition("=")[0] for override in overrides]  # never their values: one may be a secret
+    for each in errors:
+        if each["loc"] not in blamed:
+            by = next((key for key in keys if _lies_in(each["loc"], key)), None)
+            yield _explain(each, model) + (f" (of --set {by})" if by else "")
+
+
+def _lies_in(loc: tuple[int | str, ...], key: str) -> bool:
+    """Whether a place is that of a key or below it; a place also names the kinds of sections on its way."""
+    parts = iter(map(str, loc))
+    return all(name in parts for name in key.split("."))
 
 
 def _explain(error: Any, model: type[BaseModel]) -> str:
@@ -203,6 +217,10 @@ def _explain(error: Any, model: type[BaseModel]) -> str:
     if error["type"] == "missing":
         return f"{field}: missing{_meaning(error['loc'], model)}"
     told = _USER.sub("//…@", error["msg"].removeprefix("Value error, ").replace("tuple", "list"))
+    if error["type"] == "value_error" and isinstance(error["input"], Mapping):
+        return (
+            f"{field}: {told}{_meaning(error['loc'], model)}"  # of a section, whose fields the message names
+        )
     got = _kind(error["input"]) if error["type"] in _WANTS_A_SECTION else _shown(error["input"])
     return f"{field}: got {got}; {told}{_meaning(error['loc'], model)}"
 

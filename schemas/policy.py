@@ -189,7 +189,7 @@ class PolicyConfig(Settings):
     def _holds_together(self) -> Self:
         for low, high in BANDS:
             if getattr(self, low) > getattr(self, high):
-                raise ValueError(f"policy: {low}={getattr(self, low)} is above {high}={getattr(self, high)}")
+                raise ValueError(f"{low}={getattr(self, low)} is above {high}={getattr(self, high)}")
         return self
 
 

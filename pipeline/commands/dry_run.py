@@ -28,6 +28,7 @@ _CHANGED, _NEW = "settings or what is above changed", "not done yet"
 def dry_run(recipe: Recipe, out: str, again: Again, console: Console) -> None:
     """Print what would run. Raises UsageError and SourceError, as the build itself would."""
     store = Store(out)
+    store.require_free()
     recipe = going_on(store, recipe)
     workplace = ingest(store, recipe, list_sources(recipe.sources), again, console.print).workplace
     todos = workplace.todos()

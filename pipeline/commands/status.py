@@ -78,7 +78,7 @@ def build_status(workplace: Workplace) -> BuildStatus:
         damaged_s=stats.build.damaged_s if stats else None,
         left_out_s=stats.build.left_out_s if stats else None,
         last_run=last,
-        running=progress is not None and progress.runs(time.time()),
+        running=progress is not None and progress.runs(time.time()) and not store.is_deserted(),
         progress=progress,
     )
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import socket
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+import psutil
 import pyarrow as pa
 from filelock import FileLock, Timeout
 from fsspec.core import url_to_fs
@@ -29,6 +31,7 @@ from reelproof.pipeline.errors import BuildFailed, UsageError
 
 MARKER = ".reelproof/about"
 _LOCK, _OWNER = ".reelproof/lock", ".reelproof/owner"
+_OWNED_BY = re.compile(r"process (?P<pid>\d+) on (?P<host>.*)")
 ABOUT = b"reelproof keeps this folder; see recipe.yaml for what it holds.\n"
 _NO_MARK = frozenset(("lock", "owner"))
 _MAY_BE_THERE = frozenset((".reelproof", "lost+found", ".DS_Store"))
@@ -178,10 +181,14 @@ class Store:
         Raises UsageError where it holds something else, is a file, or cannot be written.
         """
         with self._refusals_explained():
-            if self.exists(MARKER) and self.read_bytes(MARKER) == ABOUT:
-                return
-            if not _NO_MARK.issuperset(self.names(".reelproof")):  # its mark alone is not as it was
+            if not (self.exists(MARKER) and self.read_bytes(MARKER) == ABOUT):
+                self.require_free()
                 self.write_bytes(MARKER, ABOUT)
+
+    def require_free(self) -> None:
+        """Raises UsageError where the folder holds something that is not ours, or is a file."""
+        with self._refusals_explained():
+            if not _NO_MARK.issuperset(self.names(".reelproof")):  # ours, be its mark as it was or not
                 return
             others = [name for name in self.names("") if name not in _MAY_BE_THERE]
             if others or (self.is_local and Path(self.path("")).is_file()):
@@ -190,7 +197,11 @@ class Store:
                     f"{self.url} is no build of reelproof's and not empty ({shown}); "
                     "name a new or an empty folder, so that nothing of yours is touched"
                 )
-            self.write_bytes(MARKER, ABOUT)
+
+    def is_deserted(self) -> bool:
+        """Whether the process that held it last was one of this machine, and is gone."""
+        found = _OWNED_BY.fullmatch(self._owner()) if self.is_local else None
+        return found is not None and found["host"] == _host and not psutil.pid_exists(int(found["pid"]))
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ from reelproof.schemas.record import Record
 
 PROGRESS = "progress.json"
 GONE_AFTER_S = 60.0
-"""A build that has not written for so long does not run any more."""
+"""A build that has not written for so long does not run any more, on whatever machine it was."""
 
 
 class RunProgress(Record):

@@ -54,6 +54,17 @@ def test_of_several_mistakes_each_is_a_line_and_their_section_is_none():
     ]
 
 
+def test_what_an_override_set_is_told_with_its_key_and_what_the_file_holds_without():
+    given = {"teachers": [{"teacher": SERVER}], "policy": {"max_blind_pass_rate": 7}}
+    lines = told(given, f"teachers.0.teacher.key_variable=[{SECRET}]", "claims.votes=-1")
+    assert [line.rpartition(" (of --set ")[2] for line in lines if "(of --set " in line] == [
+        "teachers.0.teacher.key_variable)",
+        "claims.votes)",
+    ]
+    assert len(lines) == 3
+    assert SECRET not in "".join(lines)
+
+
 def test_a_section_that_is_wrong_as_a_whole_is_told():
     assert told({"teachers": []}) == [
         "  teachers: got a list; Tuple should have at least 1 item after validation, not 0 "

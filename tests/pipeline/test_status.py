@@ -2,8 +2,12 @@
 
 import io
 import json
+import os
 import re
 import shutil
+import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -37,11 +41,32 @@ def test_status_says_whether_a_build_is_at_it(build_copy, updated_ago_s, ended, 
         figures=use_figures(use, (), in_flight=2, seconds_left=90),
     )
     (build_copy / PROGRESS).write_text(progress.model_dump_json())
+    (build_copy / ".reelproof/owner").write_text(f"process {os.getpid()} on {socket.gethostname()}")
     screen = io.StringIO()
     print_status(build_status(open_workplace(str(build_copy))), PlainConsole(file=screen, width=300))
     assert f"{told}, 5 min after it began" in screen.getvalue()
     assert "80 tokens in, 20 out, 2.0 out a second; 2 requests in flight" in screen.getvalue()
     assert ("about 90 s left" in screen.getvalue()) == (told == "build at work")
+
+
+@pytest.mark.real
+def test_a_build_whose_process_is_gone_is_not_at_work(build_copy):
+    now_s = time.time()
+    progress = RunProgress(started_s=now_s - 300, updated_s=now_s)
+    (build_copy / PROGRESS).write_text(progress.model_dump_json())
+    gone = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
+    )
+    running = {}
+    for pid, host in (
+        (os.getpid(), socket.gethostname()),
+        (int(gone.stdout), socket.gethostname()),
+        (int(gone.stdout), "another"),
+    ):
+        (build_copy / ".reelproof/owner").write_text(f"process {pid} on {host}")
+        running[pid == os.getpid(), host] = build_status(open_workplace(str(build_copy))).running
+    here = socket.gethostname()
+    assert running == {(True, here): True, (False, here): False, (False, "another"): True}
 
 
 @pytest.mark.real
