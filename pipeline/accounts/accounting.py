@@ -1,5 +1,6 @@
 """Completions -> what they cost: calls, reuse, tokens, tokens per second, time left, money."""
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
@@ -97,6 +98,13 @@ class UseCounter:
     """… of so many that those begun declare."""
     teachers: list[CountsInFlight] = field(default_factory=list)
     """Those that are asked, where they stand behind servers."""
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    """Several teachers answer side by side."""
+
+    def expect(self, completions: int) -> None:
+        """So many more are asked for."""
+        with self._one_at_a_time:
+            self.waiting += completions
 
     def watch(self, teacher: Teacher) -> None:
         """Have what it has in flight counted as well."""
@@ -105,8 +113,7 @@ class UseCounter:
 
     def count_reused(self, completion: Completion) -> None:
         """The use of a completion that was in the log: nothing was asked."""
-        self.failures += completion.error is not None
-        self.use += TeacherUse(reused=1)
+        self._add(completion, TeacherUse(reused=1))
 
     def count_answer(
         self,
@@ -116,8 +123,7 @@ class UseCounter:
         price: TeacherPrice | None = None,
     ) -> None:
         """One call's answer, with the Unix times of asking and answering."""
-        self.failures += completion.error is not None
-        self.use += TeacherUse(
+        use = TeacherUse(
             calls=1,
             failed=completion.error is not None,
             retries=completion.retries,
@@ -128,6 +134,13 @@ class UseCounter:
             asked_from_s=asked_at_s,
             asked_until_s=answered_at_s,
         )
+        self.expect(-1)
+        self._add(completion, use)
+
+    def _add(self, completion: Completion, use: TeacherUse) -> None:
+        with self._one_at_a_time:
+            self.failures += completion.error is not None
+            self.use += use
 
 
 def total_use(uses: Iterable[TeacherUse]) -> TeacherUse:

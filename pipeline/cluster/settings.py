@@ -17,7 +17,7 @@ class ClusterConfig(Settings):
     visible."""
     teacher_slots: int | None = Field(default=None, ge=1)
     """So many parts may be at servers at once; one process of this machine asks for all of them. By default
-    as many as want half as many requests again as the servers take at once, from 8 to 64."""
+    as many as keep the servers' queues full while each waits for its slowest answers, from 8 to 256."""
     parts_ahead: int = Field(default=3, ge=1)
     """So many parts are in the works for each slot of the cluster: it bounds memory and the scheduler's
     queue."""

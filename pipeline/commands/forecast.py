@@ -30,10 +30,11 @@ PARTS_AT_ONCE = 4
 """Before any is known."""
 
 
-_QUEUED = 1.5
-"""Servers are asked for so many times what they take at once: one answer is followed by the next."""
-_PARTS_AT_SERVERS = range(8, 65)
-"""So few or many, whatever that comes to: a part's questions are put one step after the other."""
+_QUEUED = 12
+"""Parts at servers want so many times what these take at once: of a part, most is answered or not asked yet
+while its slowest answer, and what follows from that, are waited for."""
+_PARTS_AT_SERVERS = range(8, 257)
+"""So few or many, whatever that comes to: each takes a thread."""
 
 
 class StepForecast(Record):

@@ -19,6 +19,7 @@ from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, ProbeResult
 from reelproof.stages.teachers.messages import rollout_messages
 from reelproof.stages.teachers.protocol import Teacher
+from reelproof.stages.teachers.rounds import ask_rounds
 
 VERSION = 5
 
@@ -69,15 +70,6 @@ ORDER_TASKS = (Task.ORDERING, Task.TEMPORAL_GROUNDING)
 _LUCK_MARGIN = 0.1
 
 
-class _Open(NamedTuple):
-    """A probe of a question, and the scores that came so far; failures come as None."""
-
-    question: Question
-    probe: Probe
-    ask: Callable[[int], ChatRequest]
-    scores: list[float | None]
-
-
 class _Count(NamedTuple):
     passes: int | None
     rollouts: int | None
@@ -99,18 +91,61 @@ def probe_questions(
     """
     cases = list(cases)
     probes = [each for case in cases for each in _probes_of(case, teacher.model, cfg)]
-    left = probes
-    for asked in range(0, max(cfg.rollouts, cfg.max_rollouts), cfg.rollouts):
-        _ask(left, range(asked, asked + cfg.rollouts), teacher, frames)
-        left = [each for each in left if _is_open(each, cfg)]
-        if not left:
-            break
-    counts = {(each.question.question_id, each.probe): _count(each, cfg) for each in probes}
+    ask_rounds(teacher, probes, frames)
+    counts = {(each.question.question_id, each.probe): each.count for each in probes}
     for case in cases:
         yield _result(case.question, counts, teacher.model)
 
 
-def _probes_of(case: Case, model: str, cfg: ProbeConfig) -> Iterator[_Open]:
+class _Asked:
+    """A probe of a question, asked until it is sure enough."""
+
+    def __init__(
+        self, question: Question, probe: Probe, ask: Callable[[int], ChatRequest], cfg: ProbeConfig
+    ) -> None:
+        """`ask` makes the request of a rollout."""
+        self.question, self.probe = question, probe
+        self._ask, self._cfg = ask, cfg
+        self._scores: list[float | None] = []
+        """Those that came so far; failures come as None."""
+
+    def following(self) -> list[ChatRequest]:
+        """So many rollouts more; none where they would tell nothing."""
+        asked = len(self._scores)
+        if asked and not self._is_open():
+            return []
+        return [self._ask(turn) for turn in range(asked, asked + self._cfg.rollouts)]
+
+    def take(self, completions: Sequence[Completion]) -> None:
+        """What was said to them."""
+        self._scores += [_score(self.question, each) for each in completions]
+
+    @property
+    def count(self) -> _Count:
+        """Of the answers that came so far."""
+        scores = [each for each in self._scores if each is not None]
+        right = (is_right(self.question.task, each, self._cfg.min_graded_score) for each in scores)
+        return _Count(sum(right), len(scores))
+
+    def _is_open(self) -> bool:
+        """Whether so many are right that it may be above a limit, and so few that it is not sure.
+
+        Most questions are closed at once: their first answers are wrong, or all right. So few answers cannot
+        tell one of two options from luck. Wald (1945) stops a test like this; here the interval is the one
+        that policy compares.
+        """
+        cfg, (passes, rollouts) = self._cfg, self.count
+        if self.probe not in (Probe.BLIND, Probe.SPEECH) and self.question.task not in ORDER_TASKS:
+            return False
+        if not passes or not rollouts or len(self._scores) + cfg.rollouts > cfg.max_rollouts:
+            return False
+        share, quantile = passes / rollouts, NormalDist().inv_cdf(cfg.confidence)
+        luck = min(1.0, (open_guess_rate(self.question, cfg.min_graded_score) or 0.0) + _LUCK_MARGIN)
+        limits = [max(limit, luck) for limit in cfg.limits]
+        return any(share > limit >= wilson_low(share, float(rollouts), quantile) for limit in limits)
+
+
+def _probes_of(case: Case, model: str, cfg: ProbeConfig) -> Iterator[_Asked]:
     sampling = Sampling(
         temperature=cfg.temperature,
         top_p=cfg.top_p,
@@ -124,45 +159,11 @@ def _probes_of(case: Case, model: str, cfg: ProbeConfig) -> Iterator[_Open]:
             lines = () if probe is Probe.BLIND else case.lines
             messages = rollout_messages(case.clip, case.question, shown, lines)
             ask = partial(_request, model, messages, sampling)
-            yield _Open(case.question, probe, ask, [])
+            yield _Asked(case.question, probe, ask, cfg)
 
 
 def _request(model: str, messages: tuple[Message, ...], sampling: Sampling, index: int) -> ChatRequest:
     return ChatRequest(model=model, messages=messages, sampling=sampling, sample_index=index)
-
-
-def _ask(
-    probes: Sequence[_Open], turns: Iterable[int], teacher: Teacher, frames: Mapping[str, bytes]
-) -> None:
-    """Put the next requests of each probe, all together, and add what was answered to its scores."""
-    requests = [[each.ask(turn) for turn in turns] for each in probes]
-    flat = [request for group in requests for request in group]
-    completions = {each.request_id: each for each in teacher.complete(flat, frames)}
-    if missing := sum(each.request_id not in completions for each in flat):
-        raise RuntimeError(
-            f"teacher {teacher.model} left {missing} of {len(flat)} probes unanswered; expected one "
-            "completion each"
-        )
-    for probe, group in zip(probes, requests, strict=True):
-        probe.scores.extend(_score(probe.question, completions[each.request_id]) for each in group)
-
-
-def _is_open(probe: _Open, cfg: ProbeConfig) -> bool:
-    """Whether so many are right that it may be above a limit, and so few that it is not sure.
-
-    Most questions are closed at once: their first answers are wrong, or all right. So few answers cannot tell
-    one of two options from luck. Wald (1945) stops a test like this; here the interval is the one that policy
-    compares.
-    """
-    if probe.probe not in (Probe.BLIND, Probe.SPEECH) and probe.question.task not in ORDER_TASKS:
-        return False
-    passes, rollouts = _count(probe, cfg)
-    if not passes or not rollouts or len(probe.scores) + cfg.rollouts > cfg.max_rollouts:
-        return False
-    share, quantile = passes / rollouts, NormalDist().inv_cdf(cfg.confidence)
-    luck = min(1.0, (open_guess_rate(probe.question, cfg.min_graded_score) or 0.0) + _LUCK_MARGIN)
-    limits = [max(limit, luck) for limit in cfg.limits]
-    return any(share > limit >= wilson_low(share, float(rollouts), quantile) for limit in limits)
 
 
 def shown_instead(probe: Probe, question: Question, seed: int) -> tuple[ShownFrame, ...] | None:
@@ -218,10 +219,3 @@ def _score(question: Question, completion: Completion) -> float | None:
         return None
     said = read_completion(completion.text).stated
     return lenient_score(question.task, said, question.answer, question.options, question.tolerance)
-
-
-def _count(probe: _Open, cfg: ProbeConfig) -> _Count:
-    scores = [each for each in probe.scores if each is not None]
-    return _Count(
-        sum(is_right(probe.question.task, each, cfg.min_graded_score) for each in scores), len(scores)
-    )

@@ -3,8 +3,8 @@
 Where a recipe wants it, a question that was answered right as luck would answer it too is answered on.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Literal, NamedTuple, Self
 
@@ -23,9 +23,10 @@ from reelproof.schemas.trace import Trace
 from reelproof.stages.answers.undecided import is_undecided
 from reelproof.stages.teachers.messages import rollout_messages, with_sound
 from reelproof.stages.teachers.prompts import ROLLOUT, ROLLOUT_WHERE, Prompt
-from reelproof.stages.teachers.protocol import Teacher, complete_all
+from reelproof.stages.teachers.protocol import Teacher
+from reelproof.stages.teachers.rounds import ask_rounds
 
-VERSION = 7
+VERSION = 8
 
 
 class RolloutConfig(Settings):
@@ -117,19 +118,6 @@ class TeacherShare(NamedTuple):
     """It is handed the clip's sound."""
 
 
-class _Asked(NamedTuple):
-    """A question, and its rollouts so far."""
-
-    clip_question: ClipQuestion
-    traces: list[Trace]
-
-
-class _Rollout(NamedTuple):
-    question: _Asked
-    teacher: int
-    request: ChatRequest
-
-
 def ask_rollouts(
     asked: Iterable[ClipQuestion],
     teachers: Sequence[TeacherShare],
@@ -153,47 +141,65 @@ def ask_rollouts(
     """
     if not any(each.share > 0 for each in teachers) or any(each.share < 0 for each in teachers):
         raise ValueError(f"teachers need shares of 0 or more, one above 0; got {[t.share for t in teachers]}")
-    every = [_Asked(each, []) for each in _clip_by_clip(asked)]
-    left = every
-    for batch, (start, end) in enumerate(pairwise((0, *cfg.batch_ends))):
-        _ask_batch(left, range(start, end), batch, teachers, cfg, frames)
-        left = [each for each in left if _is_open(each, teachers, cfg)]
-    for each in every:
-        yield from each.traces
+    clip_by_clip = list(_clip_by_clip(asked))
+    own = [[_Own(each, place, teachers, cfg) for each in clip_by_clip] for place in range(len(teachers))]
+    with ThreadPoolExecutor(len(teachers), "rollouts") as side_by_side:
+        work = [
+            side_by_side.submit(ask_rounds, each.teacher, mine, frames)
+            for each, mine in zip(teachers, own, strict=True)
+        ]
+    for each in work:
+        each.result()
+    for of_each in zip(*own, strict=True):
+        traces = (trace for mine in of_each for trace in mine.traces)
+        yield from sorted(traces, key=lambda trace: trace.sample_index)
 
 
-def _ask_batch(
-    every: Sequence[_Asked],
-    turns: Sequence[int],
-    batch: int,
-    teachers: Sequence[TeacherShare],
-    cfg: AdaptiveRolloutConfig,
-    frames: Mapping[str, bytes],
-) -> None:
-    """Put the next requests of each question, all together, and add what was answered to its traces."""
-    rollouts = [rollout for each in every for rollout in _rollouts(each, turns, teachers, cfg)]
-    completions: dict[str, Completion] = {}
-    for place, each in enumerate(teachers):
-        requests = [rollout.request for rollout in rollouts if rollout.teacher == place]
-        completions |= complete_all(each.teacher, requests, frames) if requests else {}
-    came = {"batch": batch, "batches": len(cfg.batch_ends)}
-    for (question, traces), _, request in rollouts:
-        said = completions[request.request_id]
-        traces.append(read_trace(question.question, request, said, cfg.prompt).model_copy(update=came))
+class _Own:
+    """What one teacher is asked of a question: a batch of its rollouts, and more where luck explains them."""
 
+    def __init__(
+        self,
+        asked: ClipQuestion,
+        place: int,
+        teachers: Sequence[TeacherShare],
+        cfg: AdaptiveRolloutConfig,
+    ) -> None:
+        """`place` is the teacher's own among all."""
+        self._asked = asked if teachers[place].listens else asked._replace(sound=None)
+        self._model, self._cfg = teachers[place].teacher.model, cfg
+        question_id = asked.question.question_id
+        turns = [turn for turn in range(cfg.most) if _whose_turn(question_id, turn, teachers, cfg) == place]
+        edges = pairwise((0, *cfg.batch_ends))
+        batches = [[turn for turn in turns if start <= turn < end] for start, end in edges]
+        self._batches = [(number, each) for number, each in enumerate(batches) if each]
+        self.traces: list[Trace] = []
+        """Those that came so far."""
 
-def _is_open(asked: _Asked, teachers: Sequence[TeacherShare], cfg: AdaptiveRolloutConfig) -> bool:
-    """Whether any teacher's answers leave luck undecided: each is told from luck by its own alone."""
-    question = asked.clip_question.question
-    luck = open_guess_rate(question, cfg.min_graded_score)
-    whose = [_whose_turn(question.question_id, turn, teachers, cfg) for turn in range(cfg.most)]
-    ahead = Counter(whose[len(asked.traces) :])
-    for place, more in ahead.items():
-        own = [trace for trace, theirs in zip(asked.traces, whose, strict=False) if theirs == place]
-        so_far = tally(own, question, cfg.min_graded_score)
-        if is_undecided(so_far, luck, more, len(cfg.batch_ends), cfg.confidence):
-            return True
-    return False
+    def following(self) -> list[ChatRequest]:
+        """The next batch; none where there is none, or where it would tell nothing of luck."""
+        is_first = not self.traces and self._batches and self._batches[0][0] == 0
+        if not self._batches or not (is_first or self._is_undecided()):
+            return []
+        model, cfg = self._model, self._cfg
+        return [rollout_request(self._asked, model, turn, cfg) for turn in self._batches[0][1]]
+
+    def take(self, completions: Sequence[Completion]) -> None:
+        """What was said to the batch."""
+        (batch, turns), *self._batches = self._batches
+        came = {"batch": batch, "batches": len(self._cfg.batch_ends)}
+        for turn, completion in zip(turns, completions, strict=True):
+            request = rollout_request(self._asked, self._model, turn, self._cfg)
+            trace = read_trace(self._asked.question, request, completion, self._cfg.prompt)
+            self.traces.append(trace.model_copy(update=came))
+
+    def _is_undecided(self) -> bool:
+        """Whether luck explains the teacher's own answers, and more of them may well exclude it."""
+        question, cfg = self._asked.question, self._cfg
+        luck = open_guess_rate(question, cfg.min_graded_score)
+        so_far = tally(self.traces, question, cfg.min_graded_score)
+        more = sum(len(turns) for _, turns in self._batches)
+        return is_undecided(so_far, luck, more, len(cfg.batch_ends), cfg.confidence)
 
 
 def read_trace(
@@ -242,16 +248,6 @@ def rollout_request(asked: ClipQuestion, model: str, sample_index: int, cfg: Rol
     if asked.sound:
         messages = with_sound(messages, asked.sound)
     return ChatRequest(model=model, messages=messages, sampling=sampling, sample_index=sample_index)
-
-
-def _rollouts(
-    asked: _Asked, turns: Iterable[int], teachers: Sequence[TeacherShare], cfg: RolloutConfig
-) -> Iterator[_Rollout]:
-    clip_question = asked.clip_question
-    for turn in turns:
-        place = _whose_turn(clip_question.question.question_id, turn, teachers, cfg)
-        own = clip_question if teachers[place].listens else clip_question._replace(sound=None)
-        yield _Rollout(asked, place, rollout_request(own, teachers[place].teacher.model, turn, cfg))
 
 
 def _whose_turn(question_id: str, turn: int, teachers: Sequence[TeacherShare], cfg: RolloutConfig) -> int:

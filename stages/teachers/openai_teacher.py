@@ -28,7 +28,12 @@ from reelproof.stages.teachers.openai_server import (
     PassingError,
     read_key,
 )
-from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherUnavailable
+from reelproof.stages.teachers.protocol import (
+    More,
+    ServerTeacherConfig,
+    TeacherUnavailable,
+    nothing_more,
+)
 
 MOST_REFUSED = 32
 """Requests that may be refused for good with no answer between them, before no more are sent."""
@@ -42,23 +47,11 @@ class _Job:
     """Smaller goes first."""
     frames: Mapping[str, bytes]
     sending: Sending
-    open: int
-    """Groups without an answer yet."""
-    results: queue.SimpleQueue[list[Completion] | BaseException | None] = field(
-        default_factory=queue.SimpleQueue
-    )
-    """What there is to tell the caller; None is the end."""
+    results: queue.SimpleQueue[list[Completion] | BaseException] = field(default_factory=queue.SimpleQueue)
+    """What there is to tell the caller."""
     ended: bool = False
     """Nothing of it is to be asked any more."""
     started_s: float = field(default_factory=time.monotonic)
-
-    def settle(self, completions: list[Completion]) -> None:
-        """One group is through."""
-        self.results.put(completions)
-        self.open -= 1
-        if not self.open:
-            self.ended = True
-            self.results.put(None)
 
     def fail(self, error: BaseException) -> None:
         """The whole call ends with this error."""
@@ -133,17 +126,27 @@ class OpenAITeacher:
         is a completion with an error. Raises TeacherUnavailable where no server answers for longer than the
         patience, or none of them can ever answer; KeyError for a frame that is missing.
         """
-        groups = group_rollouts(requests)
-        if not groups:
+        return self.complete_on(requests, frames, nothing_more)
+
+    def complete_on(
+        self, requests: Sequence[ChatRequest], frames: Mapping[str, bytes], more: More
+    ) -> Iterator[Completion]:
+        """The same of the requests and of what `more` adds, which goes before the requests still waiting."""
+        if not requests:
             return
         with self._sends() as sending:
-            job = _Job(next(self._numbers), frames, sending, open=len(groups))
-            self._loop.call_soon_threadsafe(self._begin, job, groups)
+            job, unanswered = _Job(next(self._numbers), frames, sending), len(requests)
+            self._loop.call_soon_threadsafe(self._begin, job, group_rollouts(requests))
             try:
-                while (said := job.results.get()) is not None:
+                while unanswered:
+                    said = job.results.get()
                     if isinstance(said, BaseException):
                         raise said
-                    yield from said
+                    for completion in said:
+                        if following := more(completion):
+                            self._loop.call_soon_threadsafe(self._begin, job, group_rollouts(following))
+                        unanswered += len(following) - 1
+                        yield completion
             finally:
                 job.ended = True
                 self._jobs.discard(job)
@@ -197,7 +200,6 @@ class OpenAITeacher:
         """Ask for the members of a group one by one instead."""
         for group in ask.group.alone():
             self._waiting.put_nowait(_Ask(ask.job, group, ask.place, tries=ask.tries, split=True))
-        ask.job.open += len(ask.group.requests) - 1
 
     async def _attempt(self, server: OpenAIServer, ask: _Ask) -> None:
         ask.answers_before = server.answers
@@ -221,7 +223,7 @@ class OpenAITeacher:
         """One request is refused for good; where all are, it is the server or the recipe that is wrong."""
         self._refused_in_a_row += 1
         if self._refused_in_a_row < MOST_REFUSED:
-            ask.job.settle(self._failures(ask, what))
+            ask.job.results.put(self._failures(ask, what))
             return
         raise TeacherUnavailable(
             f"teacher {self.model}: the server at {server.url} refused {self._refused_in_a_row} requests one "
@@ -234,8 +236,7 @@ class OpenAITeacher:
         self._takes_n = self._takes_n and not left and not (ask.split and len(ask.group.requests) == 1)
         for request in left:
             self._waiting.put_nowait(_Ask(ask.job, Rollouts((request,)), ask.place, split=True))
-        ask.job.open += len(left)
-        ask.job.settle(completions)
+        ask.job.results.put(completions)
 
     async def _asked(self, server: OpenAIServer, ask: _Ask) -> list[Completion]:
         body = chat_body(ask.group, self._cfg.model, ask.job.frames, ask.job.sending)
@@ -261,7 +262,7 @@ class OpenAITeacher:
                 pauses = True
         if ask.blame >= self._cfg.attempts:
             failures = self._failures(ask, f"failed {ask.tries} times while other requests did not: {fault}")
-            ask.job.settle(failures)
+            ask.job.results.put(failures)
             return
         silent_s = time.monotonic() - max(ask.job.started_s, self._last_answer_s)
         reason = self._broken()

@@ -1,7 +1,7 @@
 """Requests -> completions: the protocol behind which every model stands, and how each kind is set."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, Self, runtime_checkable
 from urllib.parse import urlsplit
 
@@ -30,11 +30,49 @@ class Teacher(Protocol):
         ...
 
 
+More = Callable[[Completion], Sequence[ChatRequest]]
+"""An answer -> what is to be asked because of it, if anything: requests that were not asked yet."""
+
+
+@runtime_checkable
+class TakesMore(Protocol):
+    """A teacher that takes further requests while others are open."""
+
+    def complete_on(
+        self, requests: Sequence[ChatRequest], frames: Mapping[str, bytes], more: More
+    ) -> Iterator[Completion]:
+        """As `complete`, for the requests and for all that `more` adds, which is asked at once."""
+        ...
+
+
 @runtime_checkable
 class CountsInFlight(Protocol):
     """A teacher that asks servers and knows how many requests they have not answered yet."""
 
     in_flight: int
+
+
+def complete_on(
+    teacher: Teacher, requests: Sequence[ChatRequest], frames: Mapping[str, bytes], more: More
+) -> Iterator[Completion]:
+    """Completions of the requests, and of all that `more` asks because of one of them.
+
+    A teacher that cannot be asked while it answers gets what was added as its next call.
+    """
+    if isinstance(teacher, TakesMore):
+        yield from teacher.complete_on(requests, frames, more)
+        return
+    while requests:
+        following: list[ChatRequest] = []
+        for completion in teacher.complete(requests, frames):
+            following += more(completion)
+            yield completion
+        requests = following
+
+
+def nothing_more(_: Completion) -> Sequence[ChatRequest]:
+    """What `complete` asks because of an answer."""
+    return ()
 
 
 def complete_all(

@@ -231,6 +231,34 @@ def test_a_remembering_teacher_asks_only_for_what_the_log_lacks_and_all_at_once(
     assert (counter.use.prompt_tokens, counter.use.completion_tokens) == (21, 9)
 
 
+def on_and_on(questions):
+    """Each answer to a question but the last asks the next one."""
+    following = dict(zip((each.request_id for each in questions), questions[1:], strict=False))
+    return lambda answer: [following[answer.request_id]] if answer.request_id in following else []
+
+
+def test_what_follows_from_an_answer_is_taken_from_the_log_as_far_as_that_goes(tmp_path):
+    questions = [request(f"q{index}") for index in range(5)]
+    inner, counter = CountingTeacher(), UseCounter()
+    teacher = remembering(inner, tmp_path, counter)
+    assert len(list(teacher.complete(questions[:3], {}))) == 3
+    said = list(teacher.complete_on(questions[:1], {}, on_and_on(questions)))
+    assert [each.text for each in said] == [f"q{index}" for index in range(5)]
+    assert inner.asked[1:] == [[questions[3].request_id], [questions[4].request_id]]
+    assert (counter.use.calls, counter.use.reused, counter.waiting) == (5, 3, 0)
+
+
+def test_a_sequel_that_the_log_holds_without_its_cause_is_not_paid_again(tmp_path):
+    questions = [request(f"q{index}") for index in range(4)]
+    with CompletionLog(LOCAL, str(tmp_path)) as log:
+        log.append(completion(questions[1].request_id, text="held"))
+        log.append(completion(questions[2].request_id, text="held"))
+    inner = CountingTeacher()
+    said = list(remembering(inner, tmp_path).complete_on(questions[:1], {}, on_and_on(questions)))
+    assert sorted(each.text for each in said) == ["held", "held", "q0", "q3"]
+    assert inner.asked == [[questions[0].request_id], [questions[3].request_id]]
+
+
 def test_a_teacher_that_dies_half_way_is_asked_only_for_the_rest(tmp_path):
     requests = [request(str(index)) for index in range(10)]
     with pytest.raises(ConnectionError):

@@ -362,7 +362,7 @@ GOLDEN_CHECKS = {
     "sufficiency": (3, "30dc9bdd5289dbae"),
 }
 GOLDEN_STAGES = (
-    (traces, made_traces, 7, "8bba421b6feaf0c5"),
+    (traces, made_traces, 8, "8bba421b6feaf0c5"),
     (given_traces, made_given, 6, "7f939d7815ce1dbc"),
     (probes, made_probes, 5, "72180a46c0e08fa3"),
     (claims, made_claims, 7, "ca5bed89f331034b"),

@@ -157,7 +157,7 @@ def test_an_unanswered_probe_is_an_error():
         def complete(self, requests, frames):
             return super().complete(requests[1:], frames)
 
-    with pytest.raises(RuntimeError, match="left 1 of 12 probes unanswered"):
+    with pytest.raises(RuntimeError, match="left 1 of its requests unanswered"):
         list(probe_questions(cases(1), Silent(), ProbeConfig(), {}))
 
 
