@@ -17,9 +17,9 @@ from reelproof.schemas.intervals import wilson_low
 from reelproof.schemas.question import Question, ShownFrame, Task
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, ProbeResult
+from reelproof.stages.answers.rounds import ask_rounds
 from reelproof.stages.teachers.messages import rollout_messages
 from reelproof.stages.teachers.protocol import Teacher
-from reelproof.stages.teachers.rounds import ask_rounds
 
 VERSION = 5
 

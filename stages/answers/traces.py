@@ -20,11 +20,11 @@ from reelproof.schemas.question import Question
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import Trace
+from reelproof.stages.answers.rounds import ask_rounds
 from reelproof.stages.answers.undecided import is_undecided
 from reelproof.stages.teachers.messages import rollout_messages, with_sound
 from reelproof.stages.teachers.prompts import ROLLOUT, ROLLOUT_WHERE, Prompt
 from reelproof.stages.teachers.protocol import Teacher
-from reelproof.stages.teachers.rounds import ask_rounds
 
 VERSION = 8
 

@@ -6,10 +6,10 @@ from threading import Barrier
 import pytest
 
 from reelproof.schemas.chat import ChatRequest, Completion, Message, Sampling, TextPart
+from reelproof.stages.answers.rounds import ask_rounds
 from reelproof.stages.answers.traces import AdaptiveRolloutConfig, ClipQuestion, TeacherShare, ask_rollouts
 from reelproof.stages.teachers.openai_teacher import OpenAITeacher
 from reelproof.stages.teachers.protocol import ServerTeacherConfig
-from reelproof.stages.teachers.rounds import ask_rounds
 from tests.cases import made_case
 from tests.stub_server import Hang, StubServer, last_text
 from tests.views import made_clip
