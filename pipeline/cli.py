@@ -87,7 +87,9 @@ def build(
 def refilter(build_dir: str, overrides: tuple[str, ...], as_json: bool) -> int:
     """Decide anew which rows are kept, from the scores that DIR holds: no decoding, no teacher."""
     from reelproof.pipeline.build import refilter as run
+    from reelproof.pipeline.disk.arrow_setup import set_up_arrow
 
+    set_up_arrow()
     summary, recipe = run(build_dir, overrides)
     return _report(summary, build_dir, recipe, as_json)
 

@@ -62,7 +62,8 @@ def release_of(dataset_sha256: str, before: Release | None, kept: Callable[[], I
     if before and before.kept is None:
         version = bump_version(before.version, went=True, came=True)
     elif before and before.kept is not None:
-        went, came = np.setdiff1d(before.kept, now), np.setdiff1d(now, before.kept)
+        went = np.setdiff1d(before.kept, now, assume_unique=True)
+        came = np.setdiff1d(now, before.kept, assume_unique=True)
         version = bump_version(before.version, went=len(went) > 0, came=len(came) > 0)
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     return Release(version, today, dataset_sha256, now)
