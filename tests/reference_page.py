@@ -9,6 +9,7 @@ import click
 
 from reelproof.pipeline.cli import cli
 from reelproof.pipeline.columns_reference import published_columns
+from reelproof.pipeline.dataset.columns import measured_over_all
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.settings_reference import Setting, settings_of
 from reelproof.schemas.policy import PolicyConfig
@@ -24,11 +25,19 @@ def reference_page() -> str:
     lines = ["# Reference", "", "Written by `make reference` from what the code says of itself."]
     lines += ["", "## Commands", "", *_commands(cli, "reelproof")]
     lines += ["", "## Columns", "", "Of a dataset's configs; its features say what nested values hold."]
+    lines += ["What a step measures is there where the recipe has that step."]
     lines += ["", "| column | configs | type | what it holds |", "|---|---|---|---|"]
     lines += [
         f"| `{name}` | {', '.join(configs)} | {column.kind} | {_cell(column.says)} |"
         for name, (column, configs) in published_columns().items()
     ]
+    lines += [
+        "",
+        "What only all parts together can tell is in no config, or shards would be written anew as a",
+    ]
+    lines += ["set grows; rules use it, and `reelproof explain` tells it.", ""]
+    lines += ["| measurement | type | what it is |", "|---|---|---|"]
+    lines += [f"| `{each.name}` | {each.kind} | {_cell(each.says)} |" for each in measured_over_all()]
     lines += ["", "## Reasons", "", "Why a row is not kept, in the policy's order."]
     lines += ["", "| reason | what it says of a row |", "|---|---|"]
     lines += [f"| `{name}` | {says} |" for name, says in meanings(PolicyConfig()).items()]

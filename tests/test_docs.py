@@ -61,6 +61,7 @@ def test_columns_and_reasons_are_told_by_name():
     of_rl = explain_columns(["rl"])
     assert "frame_sha256: list of string; in sft, rl, dpo, rejected\n    SHA-256 of" in of_rl
     assert "chosen_teacher" not in of_rl
+    assert explain_columns(["pool_weight"]).startswith("pool_weight: double; in no config: rules use it")
     with pytest.raises(UsageError, match="no config, column or reason luckily"):
         explain_columns(["luckily"])
 

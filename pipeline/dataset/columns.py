@@ -1,4 +1,4 @@
-"""The records of published rows and of measurements -> every column of a config, with what it holds."""
+"""The records of published rows and of measurements -> every column, with what it holds."""
 
 import functools
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from reelproof.schemas.record import Record, arrow_schema
 from reelproof.schemas.settings import captions
 from reelproof.stages.measurements import SCORES
 
-_MEASURED: tuple[type[Record], ...] = (*SCORES, SetMeasurements, PoolMeasurements)
+_OVER_ALL: tuple[type[Record], ...] = (SetMeasurements, PoolMeasurements)
 
 
 class Column(NamedTuple):
@@ -27,12 +27,23 @@ class Column(NamedTuple):
 
 
 def columns_of(config: str) -> tuple[Column, ...]:
-    """Every column of a config, in the order of its files."""
+    """Every column that a config may have, in the order of its files; those of a step are there with it."""
     says = column_captions(config)
-    measured = [field for record in _MEASURED for field in arrow_schema(record) if field.name != "trace_id"]
+    measured = [field for record in SCORES for field in arrow_schema(record) if field.name != "trace_id"]
     has_frames = "images" in SAMPLES[config].model_fields
     fields = file_schema(table_schema(config, pa.schema(measured)), has_frames)
     return tuple(Column(field.name, _told(field.type), says[field.name]) for field in fields)
+
+
+def measured_over_all() -> tuple[Column, ...]:
+    """What policies know of a trace beside these, from all parts together. It is in no shard: each of them
+    would be written anew whenever the set grows.
+    """
+    return tuple(
+        Column(field.name, _told(field.type), captions(record)[field.name])
+        for record in _OVER_ALL
+        for field in arrow_schema(record)
+    )
 
 
 def _told(kind: pa.DataType) -> str:
@@ -45,5 +56,5 @@ def _told(kind: pa.DataType) -> str:
 @functools.cache
 def column_captions(config: str) -> Mapping[str, str]:
     """Column -> what it holds, in a sentence."""
-    measured = {name: says for record in _MEASURED for name, says in captions(record).items()}
+    measured = {name: says for record in SCORES for name, says in captions(record).items()}
     return {**measured, **captions(SAMPLES[config])}
