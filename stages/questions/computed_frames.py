@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
@@ -43,6 +44,29 @@ def are_told_apart(frames: Sequence[FrameRef], places: Iterable[int]) -> bool:
     """Whether each of these places has a time of its own, as times are printed: two may both be `3.0 s`."""
     printed = Counter(f"{frame.time_s:.1f}" for frame in frames)
     return all(printed[f"{frames[place].time_s:.1f}"] == 1 for place in places)
+
+
+def scenes_shown(clip: Clip) -> list[int]:
+    """Of each frame of the timeline, the place of its scene among the clip's."""
+    starts_s = [scene.start_s for scene in clip.scenes]
+    return [max(0, bisect_right(starts_s, frame.time_s) - 1) for frame in clip.timeline]
+
+
+def look_broken_into(frames: Sequence[FrameRef], shots: Sequence[int], bits: int) -> bool:
+    """Whether a shot comes back after another that is unlike it by so many bits, as around what is foreign.
+
+    Args:
+        frames: In their order.
+        shots: Of each frame, the number of its shot.
+        bits: From which two frames are unlike.
+    """
+    hashes = np.array([int(frame.phash, 16) for frame in frames], np.uint64)
+    apart, shot = np.bitwise_count(hashes[:, None] ^ hashes), np.asarray(shots)
+    alike, unlike = apart < bits, (apart >= bits) & (shot[:, None] != shot)
+    return any(
+        bool((alike[:at, at + 1 :] & np.outer(unlike[:at, at], unlike[at, at + 1 :])).any())
+        for at in range(1, len(frames) - 1)
+    )
 
 
 def foreign_run(

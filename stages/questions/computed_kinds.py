@@ -1,7 +1,9 @@
 """Clips -> the kinds of questions whose answers are known, because the pipeline made what is shown."""
 
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,7 +14,9 @@ from reelproof.stages.questions.computed_frames import (
     all_differ,
     are_told_apart,
     foreign_run,
+    look_broken_into,
     replaced,
+    scenes_shown,
     spread,
     timed,
 )
@@ -97,46 +101,69 @@ def _motion_half(table: Table) -> Draft | None:
 
 
 def _largest_change(table: Table) -> Draft | None:
-    """Between neighbours of the timeline, some of them drawn; only where one pair differs clearly the
-    most.
+    """Between neighbours of the timeline: one pair is on both sides of a cut beyond doubt, all others lie in
+    one scene each that hides none, and their frames' hashes differ clearly less.
     """
-    shown, cfg = table.clip.timeline, table.cfg
-    steps = list(range(len(shown) - 1))
-    if len(steps) < 3:
+    clip, shown, cfg = table.clip, table.clip.timeline, table.cfg
+    steps = list(enumerate(pairwise(scenes_shown(clip))))
+    cuts = [step for step, (a, b) in steps if b - a == 1 and _is_sure(clip.scenes[b], cfg)]
+    inner = [step for step, (a, b) in steps if a == b and _is_calm(table, a)]
+    if not cuts or len(inner) < 2:
         return None
-    drawn = sorted(table.rng.sample(steps, min(cfg.change_options, len(steps))))
-    changed = [hash_distance(shown[step], shown[step + 1]) for step in drawn]
-    if max(changed) < sorted(changed)[-2] + cfg.largest_change_bits:
+    others = table.rng.sample(inner, min(len(inner), cfg.change_options - 1))
+    cut = table.rng.choice(cuts)
+    changed = {step: hash_distance(shown[step], shown[step + 1]) for step in (cut, *others)}
+    if changed[cut] < max(changed[step] for step in others) + cfg.largest_change_bits:
         return None
-    if not are_told_apart(shown, {place for step in drawn for place in (step, step + 1)}):
+    if not are_told_apart(shown, {place for step in changed for place in (step, step + 1)}):
         return None
+    drawn = sorted(changed)
     options = [f"from {shown[step].time_s:.1f} s to {shown[step + 1].time_s:.1f} s" for step in drawn]
     text = "Between which two of these moments does the picture change the most?"
-    return choice(table, text, options, changed.index(max(changed)), timed(shown))
+    return choice(table, text, options, drawn.index(cut), timed(shown))
 
 
 def _odd_frame(table: Table) -> Draft | None:
-    """One frame of the timeline is taken from another video of the part."""
-    own, count = list(table.clip.timeline), table.cfg.odd_options
+    """One frame of the timeline is taken from another video of the part. All other options are shown beside
+    another frame of their scene: who is the only one of it looks as foreign.
+    """
+    clip, own, count = table.clip, list(table.clip.timeline), table.cfg.odd_options
     foreign = _foreign(table, 1) if len(own) >= max(count, 4) else None
-    if foreign is None:
+    scenes = scenes_shown(clip)
+    shown = Counter(scenes)
+    places = [place for place, scene in enumerate(scenes) if shown[scene] > 1 and _is_calm(table, scene)]
+    if foreign is None or not places:
         return None
-    candidates = table.rng.sample(range(len(own)), count)
+    odd = table.rng.choice(places)
+    shown[scenes[odd]] -= 1
+    others = [place for place in places if place != odd and shown[scenes[place]] > 1]
+    if len(others) < count - 1:
+        return None
+    candidates = [odd, *table.rng.sample(others, count - 1)]
     if not are_told_apart(own, candidates):
         return None
     options = [f"the frame at {own[place].time_s:.1f} s" for place in candidates]
-    frames = replaced(own, candidates[0], foreign)
     text = "One of the frames comes from another video. Which one?"
-    return choice(table, text, options, 0, frames)
+    return choice(table, text, options, 0, replaced(own, odd, foreign))
 
 
 def _foreign_span(table: Table) -> Draft | None:
-    """A run of the timeline, two frames or more and less than half of it, is taken from another video."""
-    own = list(table.clip.timeline)
-    if len(own) < 6:
+    """A run of the timeline, two frames or more and less than half of it, is taken from another video.
+
+    It breaks into a scene that goes on after it, and nothing of the clip's own does: a scene of its own that
+    stands between two others looks as foreign.
+    """
+    own, scenes = list(table.clip.timeline), scenes_shown(table.clip)
+    runs = {
+        length: firsts
+        for length in range(2, (len(own) - 1) // 2 + 1)
+        if (firsts := _inside_scenes(table, scenes, length))
+    }
+    shots = [scene if _is_calm(table, scene) else -1 - place for place, scene in enumerate(scenes)]
+    if len(own) < 6 or not runs or look_broken_into(own, shots, table.cfg.foreign_bits):
         return None
-    length = table.rng.randint(2, (len(own) - 1) // 2)
-    first = table.rng.randint(0, len(own) - length)
+    length = table.rng.choice(list(runs))
+    first = table.rng.choice(runs[length])
     foreign = _foreign(table, length)
     if foreign is None or not are_told_apart(own, (first, first + length - 1)):
         return None
@@ -148,6 +175,12 @@ def _foreign_span(table: Table) -> Draft | None:
     return Draft(Task.TEMPORAL_GROUNDING, text, answer, replaced(own, first, foreign))
 
 
+def _inside_scenes(table: Table, scenes: Sequence[int], length: int) -> list[int]:
+    """Where a run of so many frames may begin that has frames of one calm scene on both sides."""
+    firsts = range(1, len(scenes) - length)
+    return [f for f in firsts if scenes[f - 1] == scenes[f + length] and _is_calm(table, scenes[f - 1])]
+
+
 def _is_sure(scene: Scene, cfg: MakerConfig) -> bool:
     """Whether it begins with a hard cut beyond doubt."""
     return scene.cut_kind is CutKind.CUT and scene.cut_score >= cfg.sure_cut
@@ -156,6 +189,12 @@ def _is_sure(scene: Scene, cfg: MakerConfig) -> bool:
 def _are_calm(clip: Clip, scenes: int, cfg: MakerConfig) -> bool:
     """Whether no cut can have been missed in so many scenes from the first on."""
     return len(clip.unrest) >= scenes and bool((clip.unrest[:scenes] < cfg.calm_scene).all())
+
+
+def _is_calm(table: Table, scene: int) -> bool:
+    """Whether no cut can have been missed in it."""
+    unrest = table.clip.unrest
+    return scene < len(unrest) and bool(unrest[scene] < table.cfg.calm_scene)
 
 
 def _count_in(clip: Clip, start_s: float, end_s: float) -> int:
@@ -182,7 +221,7 @@ MAKERS: Mapping[str, Maker] = {
     "motion_half": Maker(_motion_half, "which half holds more motion", (ClaimKind.STRETCH,)),
     "largest_change": Maker(
         _largest_change,
-        "between which neighbours the picture changes most by its hashes: an eye may hold another one for it",
+        "between which neighbours the picture changes most: one pair is cut apart, no other is",
         (ClaimKind.CHANGE,),
         drawn=True,
         usual=False,

@@ -55,9 +55,12 @@ def reelproof_here(*arguments: str | Path) -> Ran:
 
 
 def film(folder: Path, number: int) -> Path:
-    """A film of three shots whose looks no other number shares."""
+    """A film of three shots whose looks no other number shares; the last is long enough for another film's
+    frames to be told in it.
+    """
     looks = [
-        Shot(100 * number + shot, 1.6 + 0.4 * ((number + shot) % 3), motion_px=shot) for shot in range(3)
+        Shot(100 * number + shot, (1.6 + 0.4 * ((number + shot) % 3)) * (1, 1, 3)[shot], motion_px=shot)
+        for shot in range(3)
     ]
     return make_film(folder / f"film {number}.mp4", looks, fps=10, size=(320, 180))
 

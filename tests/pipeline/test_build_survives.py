@@ -92,7 +92,8 @@ def test_what_is_tried_again_is_tried_once_although_a_damaged_file_is_met(tmp_pa
     assert reelproof_here(*command, "--json").summary["quarantined"] == 1
     (traces,) = out.glob("parts/traces-*/part-00000.parquet")
     content = bytearray(traces.read_bytes())
-    content[len(content) // 2] ^= 1
+    for place in range(4, len(content), 64):  # whichever of its columns is read
+        content[place] ^= 1
     traces.write_bytes(content)
     again = reelproof_here(*command, "--retry-quarantined", "--json")
     assert "damaged and made again" in again.err

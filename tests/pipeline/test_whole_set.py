@@ -16,7 +16,7 @@ from reelproof.stages.questions.computed import ComputedConfig, computed_questio
 from tests.small_parts import footage
 from tests.views import made_clip
 
-CLIPS = [made_clip(name, 24.0, [7.0, 15.0]) for name in ("one", "other")]
+CLIPS = [made_clip(name, 24.0, [11.0]) for name in ("one", "other")]
 
 
 def examined(

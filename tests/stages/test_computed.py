@@ -13,10 +13,10 @@ from reelproof.schemas.question import Question, Task
 from reelproof.stages.questions.computed import ComputedConfig, computed_questions
 from reelproof.stages.questions.computed_kinds import MAKERS
 from reelproof.stages.questions.computed_stretches import STRETCHES
-from tests.views import made_clip
+from tests.views import as_scenes_look, made_clip
 
 FREE = {"changed_bits": 0, "foreign_bits": 10, "lone_scene_share": 1.0, "largest_change_bits": 1}
-"""Made-up frames have random hashes: those of one video are as unlike as foreign ones."""
+"""Made-up frames have random hashes: those of other scenes are as unlike as foreign ones."""
 
 
 def ask(clips: Sequence[Clip], *kinds: str, **settings: object) -> list[Question]:
@@ -31,7 +31,8 @@ def many_clips(count: int) -> list[Clip]:
     for film in range(count):
         cuts = sorted(rng.sample(range(3, 18, 3), rng.randint(0, 4)))
         clip = made_clip(f"film{film}", 20.0, [float(cut) for cut in cuts])
-        clips.append(clip.model_copy(update={"motion": clip.motion[:: rng.choice([-1, 1])] * 4}))
+        lively = clip.model_copy(update={"motion": clip.motion[:: rng.choice([-1, 1])] * 4})
+        clips.append(as_scenes_look(lively))
     return clips
 
 
@@ -232,7 +233,7 @@ def test_still_footage_is_not_asked_when_it_stands_still():
     ],
 )
 def test_no_time_is_named_that_two_frames_carry(kind):
-    clip, other = made_clip("v", 20.0), made_clip("w", 20.0)
+    clip, other = (as_scenes_look(made_clip(film, 20.0, [10.0])) for film in "vw")
     beside = clip.timeline[3].model_copy(update={"time_s": clip.timeline[3].time_s + 0.04})
     timeline = (*clip.timeline[:4], beside, *clip.timeline[4:])
     assert f"{beside.time_s:.1f}" == f"{timeline[3].time_s:.1f}"
@@ -241,6 +242,35 @@ def test_no_time_is_named_that_two_frames_carry(kind):
     assert len(asked) >= 5
     for question in asked:
         assert f"{beside.time_s:.1f}" not in re.findall(r"\d+\.\d", f"{question.options} {question.answer}")
+
+
+def test_largest_change_is_a_sure_cut_among_pairs_of_one_calm_scene_each(asked):
+    by_id = {clip.clip_id: clip for clip in FILMS}
+    for question in asked["largest_change"]:
+        cuts_s = [scene.start_s for scene in by_id[question.clip_id].scenes[1:]]
+        at_s = {f"{shown.shown_s:.1f}": shown.frame.time_s for shown in question.frames}
+        pairs = [[at_s[time] for time in re.findall(r"\d+\.\d", option)] for option in question.options]
+        held = [sum(a < cut_s <= b for cut_s in cuts_s) for a, b in pairs]
+        right = "ABCD".index(question.answer)
+        assert held == [int(place == right) for place in range(4)]
+
+
+CUT = as_scenes_look(made_clip("v", 20.0, [8.0]))
+
+
+@pytest.mark.parametrize(
+    ("clip", "asked"),
+    [
+        (CUT, 1),
+        (as_scenes_look(made_clip("v", 20.0)), 0),  # no pair changes surely more than others
+        (as_scenes_look(made_clip("v", 20.0, [8.0], cut_score=1.1)), 0),
+        (CUT.model_copy(update={"unrest": np.array([0.9, 0.9])}), 0),
+        (CUT.model_copy(update={"unrest": np.array([0.9, 0.1])}), 1),
+        (made_clip("v", 20.0, [8.0]), 0),  # hashes of one scene differ as much as those on both sides
+    ],
+)
+def test_largest_change_is_asked_only_where_no_eye_can_dispute_it(clip, asked):
+    assert len(ask([clip], "largest_change", largest_change_bits=20)) == asked
 
 
 def test_reversed_is_yes_where_time_runs_back(asked):

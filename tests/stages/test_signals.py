@@ -17,6 +17,7 @@ from reelproof.schemas.footage import Clip, ClipKind, CutKind, FrameRef, Scene
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
 from reelproof.schemas.trace import Trace
 from reelproof.stages.answers.traces import AdaptiveRolloutConfig, ClipQuestion, TeacherShare, ask_rollouts
+from reelproof.stages.footage.keyframes import perceptual_hash
 from reelproof.stages.questions.computed import ComputedConfig, computed_questions
 from reelproof.stages.questions.computed_kinds import MAKERS
 from reelproof.stages.questions.computed_stretches import STRETCHES
@@ -39,11 +40,17 @@ def film(video_id: str, looks: Sequence[int], shifts_px: Sequence[float] | None 
     jpegs, timeline = {}, []
     for second, (look, shift) in enumerate(zip(looks, shifts, strict=True)):
         file = io.BytesIO()
-        Image.fromarray(picture(look, 256, 144, shift)).save(file, "JPEG", quality=85)
+        pixels = picture(look, 256, 144, shift)
+        Image.fromarray(pixels).save(file, "JPEG", quality=85)
         sha256 = hashlib.sha256(file.getvalue() + video_id.encode()).hexdigest()
         jpegs[sha256] = file.getvalue()
         frame = FrameRef(
-            sha256=sha256, video_id=video_id, time_s=second + 0.5, width=256, height=144, phash=sha256[:16]
+            sha256=sha256,
+            video_id=video_id,
+            time_s=second + 0.5,
+            width=256,
+            height=144,
+            phash=perceptual_hash(pixels),
         )
         timeline.append(frame)
     edges = [0, *(i for i in range(1, len(looks)) if looks[i] != looks[i - 1]), len(looks)]
@@ -76,7 +83,8 @@ def film(video_id: str, looks: Sequence[int], shifts_px: Sequence[float] | None 
 CUTS = film("cuts", [1] * 3 + [2] * 4 + [3] * 3)
 CALM = film("calm", [11] * 10)
 LIVELY = film("lively", [5] * 10, [0, 1, 2, 3, 4, 24, 54, 84, 114, 144])
-JPEGS = CUTS.jpegs | CALM.jpegs | LIVELY.jpegs
+MOVING = film("moving", [5] * 10, range(0, 300, 30))
+JPEGS = CUTS.jpegs | CALM.jpegs | LIVELY.jpegs | MOVING.jpegs
 
 
 def questions(films: Sequence[Film], *kinds: str, seed: int = 0) -> list[ClipQuestion]:
@@ -126,11 +134,12 @@ def is_right(asked: ClipQuestion, trace: Trace) -> bool:
         ([CUTS], "scene_count"),
         ([CALM], "scene_count"),
         ([CUTS], "first_cut"),
+        ([CUTS], "largest_change"),
         ([CALM, LIVELY], "odd_frame"),
         ([CALM, LIVELY], "foreign_span"),
         ([LIVELY], "motion_half"),
         ([LIVELY], "same_picture"),
-        ([LIVELY], "frozen_span"),
+        ([MOVING], "frozen_span"),
     ],
 )
 def test_clear_pictures_are_answered_right(films, kind):
