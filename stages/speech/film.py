@@ -12,7 +12,7 @@ from reelproof.schemas.settings import Settings
 from reelproof.schemas.speech import ClipSpeech, FilmSpeech, SpeechLine, lines_within
 from reelproof.stages.speech.engines import EngineConfig
 
-VERSION = 2
+VERSION = 3
 _CHARACTERS_A_WORD = 10
 """A word, and its share of a line's times: lines have about six words."""
 

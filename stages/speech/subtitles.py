@@ -27,6 +27,13 @@ _NOT_LATIN = [
 # fmt: on
 _CENTRAL_EUROPEAN = re.compile(r"[^\W\d_][³¹¿¶¼¾]|[³¹¶¼¾][^\W\d_]")
 """What Polish looks like where it is read as Western European."""
+_RUN = re.compile(rb"[\x80-\xff]+")
+_ACCENT = re.compile(
+    rb"(?<=[A-Za-z])[\x80-\xff]{1,2}(?![\x80-\xff])|(?<![\x80-\xff])[\x80-\xff]{1,2}(?=[A-Za-z])"
+)
+"""One or two letters beyond ASCII beside one within: what Latin scripts have, and no other has often."""
+_NO_LETTER = re.compile(rb"[\x81\x83\x86-\x89\x90\x98\x99\xa2\xa4\xa6-\xa8\xac\xae\xb2\xb5\xb8\xbd\xd7\xf7]")
+"""Neither a letter nor a mark of sentences in any European encoding of Latin script."""
 _BLANK = re.compile(r"(?:\\N[ \t]*){2,}")
 _GAP_S = 0.05
 """Cues that follow so closely may roll: the second repeats what is still shown of the first."""
@@ -135,6 +142,12 @@ def _wide(content: bytes) -> str | None:
     return "utf-16-le" if start[1::2].count(0) > start[::2].count(0) else "utf-16-be"
 
 
+def _is_latin(content: bytes) -> bool:
+    """Whether most of what lies beyond ASCII are accents in words: a few lines tell, whatever they say."""
+    accents, runs = len(_ACCENT.findall(content)), len(_RUN.findall(content))
+    return 2 * accents >= runs and not _NO_LETTER.search(content)
+
+
 def _guessed(content: bytes, likely: Sequence[str]) -> str:
     """Among those that its language had, or by what the letters look like.
 
@@ -142,9 +155,10 @@ def _guessed(content: bytes, likely: Sequence[str]) -> str:
     """
     if len(likely) == 1:
         return content.decode(likely[0], errors="replace")
-    found = from_bytes(content, cp_isolation=list(likely) or [*_NOT_LATIN, "cp1252"]).best()
-    if found is not None and found.encoding != "cp1252":
-        return str(found)
+    if likely or not _is_latin(content):
+        found = from_bytes(content, cp_isolation=list(likely) or [*_NOT_LATIN, "cp1252"]).best()
+        if found is not None and found.encoding != "cp1252":
+            return str(found)
     try:
         western = content.decode("cp1252")
     except UnicodeError:

@@ -80,6 +80,31 @@ def test_a_letter_of_polish_and_a_mark_of_spanish_are_one_byte_and_told_apart(te
 
 
 @pytest.mark.parametrize(
+    ("said", "encoding"),
+    [
+        (("Été à Paris.", "Où ça ?"), "cp1252"),
+        (("Déjà là ?", "« Très bien… »", "Oui."), "cp1252"),
+        (("Ça va ?", "À demain."), "iso-8859-1"),
+        (("Mañana.", "¿Qué pasó?"), "cp1252"),
+        (("Schöne Grüße.", "Für Elise."), "iso-8859-1"),
+        (("Åh, vad är det här?",), "cp1252"),
+        (("Hyvää päivää.", "Missä äiti on?"), "iso-8859-1"),
+        (("Não é possível.", "Está bem, então."), "cp1252"),
+        (("Mama, żona, żart. Co?",), "cp1250"),
+        (("Я! Ты?", "Да, я в доме."), "cp1251"),
+        (("Γεια σου.", "Τι κάνεις;"), "cp1253"),
+        (("مرحبا.", "كيف حالك؟"), "cp1256"),
+        (("你好，我們去哪裡？", "謝謝你的幫助。"), "big5"),
+        (("こんにちは。", "どこへ行きますか？"), "cp932"),
+        (("안녕하세요.", "어디 가요?"), "cp949"),
+    ],
+)
+def test_a_few_short_lines_are_decoded_whatever_their_encoding(said, encoding):
+    lines = [SpeechLine(start_s=n, end_s=n + 0.9, text=text) for n, text in enumerate(said)]
+    assert [each.text for each in parse_subtitles(srt(lines).encode(encoding))] == list(said)
+
+
+@pytest.mark.parametrize(
     ("content", "why"),
     [
         (b"no subtitles at all", "no SubRip, WebVTT or SubStation"),
