@@ -1,6 +1,7 @@
 """An extra -> what it brings, and the line that installs it, wherever reelproof came from."""
 
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "core": ("dask", "distributed", "pyarrow", "polars", "av", "decord", "scenedetect-headless"),
@@ -26,6 +27,14 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
 IN_CHECKOUT = "pip install -e '.[{extra}]'"
 OF_WHEEL = "pip install 'WHEEL[{extra}]'"
 """No package index has reelproof: it comes from its repository, or from the wheel that is built there."""
+
+
+def version_of(package: str) -> str | None:
+    """Which version of a package is installed; None where none is."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def installing(extra: str) -> str:

@@ -22,7 +22,7 @@ Url = Callable[[str, bytes], str]
 """(sha256, JPEG bytes) -> the address that a server finds the frame at."""
 
 
-def data_uri(_sha256: str, jpeg: bytes) -> str:
+def data_uri(jpeg: bytes) -> str:
     """The frame itself."""
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +53,13 @@ class AnswerLog:
         """
         known = self._read()
         size = cfg.batch_rows
-        spans = [(first, examples[first : first + size]) for first in range(0, len(examples), size)]
-        left = [(first, [each for each in batch if each.sample_id not in known]) for first, batch in spans]
-        left = [(first, batch) for first, batch in left if batch]
+        left = {}
+        for first in range(0, len(examples), size):
+            batch = [each for each in examples[first : first + size] if each.sample_id not in known]
+            if batch:
+                left[first] = batch
         sampler = open_sampler() if left else None
-        for (first, _), batch in zip(left, _with_frames([batch for _, batch in left], shown), strict=True):
+        for first, batch in zip(left, _with_frames(list(left.values()), shown), strict=True):
             if sampler is None or not batch:
                 continue
             seeded = cfg.model_copy(update={"seed": cfg.seed + first})
@@ -101,18 +103,12 @@ def _with_frames(
     batches: Sequence[Sequence[Example]], shown: Callable[[Example], Example | None]
 ) -> Iterator[list[Example]]:
     """Each batch's rows that can be shown; those of the next are fetched while one is answered."""
+    waiting = iter(batches)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        waiting: list[list[Future[Example | None]]] = []
-        for batch in batches:
-            waiting.append([pool.submit(shown, each) for each in batch])
-            if len(waiting) > 1:
-                yield _those_shown(waiting.pop(0))
-        for each in waiting:
-            yield _those_shown(each)
-
-
-def _those_shown(coming: Sequence["Future[Example | None]"]) -> list[Example]:
-    return [found for each in coming if (found := each.result()) is not None]
+        coming = pool.map(shown, next(waiting, ()))
+        for _ in batches:
+            now, coming = coming, pool.map(shown, next(waiting, ()))
+            yield [found for found in now if found is not None]
 
 
 def model_version(model: str) -> list[Any]:

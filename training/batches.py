@@ -17,7 +17,7 @@ from torch import Tensor
 from reelproof.schemas.answers.reading import read_completion
 from reelproof.schemas.sample import ChatMessage, ChatPart
 from reelproof.schemas.settings import Settings
-from reelproof.training.frames import is_shown, limit_frames
+from reelproof.training.frames import is_shown, limit_frames, size_px
 from reelproof.training.shards import Example
 
 PromptStyle = Literal["published", "brief", "direct"]
@@ -81,18 +81,13 @@ def chat_prompt(example: Example, cfg: PromptConfig) -> list[dict[str, Any]]:
 def pictured(example: Example, cfg: PromptConfig) -> list[list[int]]:
     """The places of the frames that each picture shows: one, or of a pair two."""
     found: list[list[int]] = []
-    sizes = [_size_px(jpeg) if cfg.frame_pairs else None for jpeg in example.images]
+    sizes = [size_px(jpeg) if cfg.frame_pairs else None for jpeg in example.images]
     for place, size in enumerate(sizes):
         if cfg.frame_pairs and found and len(found[-1]) == 1 and sizes[found[-1][0]] == size:
             found[-1].append(place)
         else:
             found.append([place])
     return found
-
-
-def _size_px(jpeg: bytes) -> tuple[int, int]:
-    """Rows that are read without their frames hold empty ones, which count as alike."""
-    return Image.open(io.BytesIO(jpeg)).size if jpeg else (0, 0)
 
 
 def completion_text(example: Example, style: PromptStyle) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-from pydantic import ValidationError
 
 from reelproof.schemas.errors import UsageError
 from reelproof.schemas.evaluation import EvaluatedAnswer
@@ -106,7 +105,7 @@ def _answers(run: Path) -> dict[tuple[str, str], EvaluatedAnswer]:
             f"{run} is no folder of an evaluation: {file} cannot be read ({error.strerror}); name an `--out` "
             "of `reelproof evaluate`"
         ) from None
-    except (ValidationError, ValueError):
+    except ValueError:
         raise UsageError(f"{file} is not as `reelproof evaluate` writes it; run that again") from None
     return {(each.style, each.question_id): each for each in found}
 

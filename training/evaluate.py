@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -12,15 +11,15 @@ from reelproof.schemas.answers.reading import read_answer
 from reelproof.schemas.answers.scores import lenient_score, strict_score
 from reelproof.schemas.evaluation import EvaluatedAnswer
 from reelproof.schemas.settings import Settings
+from reelproof.schemas.thinning import thinned_to_ends
 from reelproof.training.answer_log import AnswerLog, model_version
-from reelproof.training.batches import PromptConfig, PromptStyle
+from reelproof.training.batches import PromptStyle
 from reelproof.training.evaluation_tables import GroupReport, group_reports, table_of
-from reelproof.training.frames import kept_places
 from reelproof.training.preflight import check_length, frame_contract
 from reelproof.training.questions import DatasetQuestions, QuestionSet
 from reelproof.training.rewards import RewardConfig, Verifier, score_completions
 from reelproof.training.runs import model_path, write_whole
-from reelproof.training.sampling import Said, Sampler, SamplingConfig
+from reelproof.training.sampling import Said, SamplingConfig
 from reelproof.training.server import BackendConfig, open_sampler
 from reelproof.training.shards import Example, ShardsConfig
 
@@ -98,17 +97,8 @@ def evaluate_questions(
     """
     answers: list[EvaluatedAnswer] = []
     for style in cfg.styles:
-        examples = asked.examples(style)[: cfg.max_rows]
-        log = AnswerLog(out / "answers.jsonl", _setup(asked, model, cfg, style))
-        said = log.ask(
-            partial(_open_sampler, asked, model, cfg, style),
-            examples,
-            cfg.sampling,
-            asked.shown,
-            partial(_told, tell, style, len(examples)),
-        )
-        requests = [log.request_id(example) for example in examples]
-        answers += _read(asked, style, list(zip(examples, requests, said, strict=True)), verifier)
+        rows = _ask(asked, model, out, cfg, style, tell)
+        answers += _read(asked, style, rows, verifier)
     lost = {each.question_id: each.lost for each in answers if each.lost}
     kept = tuple(each for each in answers if not (each.lost and asked.leaves_out_lost))
     found = Evaluation(kept, tuple(group_reports(kept)), lost)
@@ -116,42 +106,45 @@ def evaluate_questions(
     return found
 
 
-def _told(tell: Callable[[str], None], style: str, wanted: int, answered: int) -> None:
-    tell(f"{style}: {answered} of {wanted} answered")
+_Row = tuple[Example, str, Said | None]
+"""A question, the id of its request, and what came of that."""
 
 
-def _setup(asked: QuestionSet, model: str, cfg: AskingConfig, style: PromptStyle) -> list[Any]:
-    """What decides an answer beside the row. Where a server stands, and who pays, is none of it."""
-    backend = cfg.backend.model_dump(exclude={"url", "key_variable"})
-    drawn = {"batch_rows", "seed"} if not cfg.sampling.temperature else set()
-    sampling = cfg.sampling.model_dump(exclude=drawn)
-    shown = [_SHOWN_HERE] if cfg.backend.kind == "transformers" else []
-    prompt = _prompt(asked, cfg, style)
-    return [model_version(model), *asked.setup, style, prompt, backend, sampling, *shown]
-
-
-def _prompt(asked: QuestionSet, cfg: AskingConfig, style: PromptStyle) -> PromptConfig:
+def _ask(
+    asked: QuestionSet,
+    model: str,
+    out: Path,
+    cfg: AskingConfig,
+    style: PromptStyle,
+    tell: Callable[[str], None],
+) -> list[_Row]:
+    """Every question in one style, of the server's model or of the one here once it is known to take them."""
+    examples = asked.examples(style)[: cfg.max_rows]
     given = {"image_settings": cfg.image_settings, "frame_pairs": cfg.frame_pairs}
-    return asked.prompt(style).model_copy(update=given)
-
-
-def _open_sampler(asked: QuestionSet, model: str, cfg: AskingConfig, style: PromptStyle) -> Sampler:
-    """The server's model, or the one here once it is known that it takes the questions."""
-    prompt, path = _prompt(asked, cfg, style), model_path(model)
+    prompt = asked.prompt(style).model_copy(update=given)
 
     def check(processor: Any) -> None:
         frames = frame_contract(processor, asked.frame_sizes(), allow_resize=True)
-        examples = asked.examples(style)[: cfg.max_rows]
-        check_length(processor, path, examples, prompt, frames, cfg.sampling.max_tokens)
+        check_length(processor, model_path(model), examples, prompt, frames, cfg.sampling.max_tokens)
 
-    return open_sampler(model, cfg.backend, prompt, check)
+    # What decides an answer beside the row: where a server stands, and who pays, is none of it.
+    backend = cfg.backend.model_dump(exclude={"url", "key_variable"})
+    sampling = cfg.sampling.model_dump(exclude=set() if cfg.sampling.temperature else {"batch_rows", "seed"})
+    shown = [_SHOWN_HERE] if cfg.backend.kind == "transformers" else []
+    setup = [model_version(model), *asked.setup, style, prompt, backend, sampling, *shown]
+    log = AnswerLog(out / "answers.jsonl", setup)
+    said = log.ask(
+        lambda: open_sampler(model, cfg.backend, prompt, check),
+        examples,
+        cfg.sampling,
+        asked.shown,
+        lambda answered: tell(f"{style}: {answered} of {len(examples)} answered"),
+    )
+    return list(zip(examples, map(log.request_id, examples), said, strict=True))
 
 
 def _read(
-    asked: QuestionSet,
-    style: PromptStyle,
-    rows: Sequence[tuple[Example, str, Said | None]],
-    verifier: Verifier | None,
+    asked: QuestionSet, style: PromptStyle, rows: Sequence[_Row], verifier: Verifier | None
 ) -> Iterator[EvaluatedAnswer]:
     weights = RewardConfig(evidence=1.0 if verifier is not None else 0.0)
     cases = [(example, (said or Said()).text) for example, _, said in rows]
@@ -172,7 +165,7 @@ def _read(
             options=example.options,
             answer=example.answer,
             tolerance=example.tolerance,
-            frame_times_s=tuple(times_s[place] for place in kept_places(len(times_s), most)),
+            frame_times_s=tuple(thinned_to_ends(times_s, most or len(times_s))),
             completion=said.text,
             thought=reading.thought,
             stated=reading.stated,

@@ -3,17 +3,26 @@
 What stands before a frame, its time or its place, comes and goes with it.
 """
 
+import io
 import itertools
 import re
 from collections.abc import Sequence
 from typing import Protocol
 
+from PIL import Image
+
 from reelproof.schemas.answers.reading import cited_spans
 from reelproof.schemas.sample import ChatMessage, ChatPart
 from reelproof.schemas.speech import SPEECH_NOTE, frames_before
+from reelproof.schemas.thinning import thinned_to_ends
 from reelproof.training.shards import Example
 
 _LABEL = re.compile(r"\[\d+(?:\.\d+)? s\]|Frame \d+")
+
+
+def size_px(jpeg: bytes) -> tuple[int, int]:
+    """(width, height). Rows that are read without their frames hold empty ones, which count as alike."""
+    return Image.open(io.BytesIO(jpeg)).size if jpeg else (0, 0)
 
 
 def is_label(text: str | None) -> bool:
@@ -28,15 +37,9 @@ def is_shown(part: ChatPart, example: Example) -> bool:
 
 def limit_frames(example: Example, most: int | None) -> Example:
     """Keep at most so many frames, evenly spread; a dropped frame takes its label along."""
-    kept = kept_places(len(example.images), most)
-    return example if len(kept) == len(example.images) else keep_frames(example, kept)
-
-
-def kept_places(count: int, most: int | None) -> Sequence[int]:
-    """Which of so many frames stay where there may be at most so many."""
-    if most is None or count <= most:
-        return range(count)
-    return [round(place * (count - 1) / (most - 1)) for place in range(most)] if most > 1 else [count // 2]
+    if most is None or len(example.images) <= most:
+        return example
+    return keep_frames(example, thinned_to_ends(range(len(example.images)), most))
 
 
 def keep_frames(example: Example, places: Sequence[int]) -> Example:

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 
 from reelproof.schemas.rollout import Rollout, RolloutGroup, ShownFrame
+from reelproof.training.batches import Inputs
 from reelproof.training.frames import frame_labels
 from reelproof.training.grpo import has_variance
+from reelproof.training.preflight import SetupError
 from reelproof.training.rewards import Scored
 from reelproof.training.sampling import Said
 from reelproof.training.shards import Example
@@ -56,6 +58,19 @@ def shuffle_frames(example: Example, seed: int) -> Example:
 def teaches(group: Group) -> bool:
     """Whether the rollouts' rewards differ: otherwise the group teaches nothing."""
     return bool(has_variance(torch.tensor([group.rewards]))[0])
+
+
+def check_prompt(row: Inputs, group: Group) -> None:
+    """Raise SetupError where a server read a question in other tokens than the trainer learns from."""
+    theirs, ours = group.said[0].prompt_ids, tuple(row["input_ids"][0].tolist())
+    if theirs and theirs != ours:
+        pairs = enumerate(zip(theirs, ours, strict=False))
+        same = next((place for place, (one, other) in pairs if one != other), "the end")
+        raise SetupError(
+            f"the server reads question {group.example.question_id} in {len(theirs)} tokens, the trainer in "
+            f"{len(ours)}, and they differ from place {same} on. Serve the very model that is trained, with "
+            "its chat template and the settings of its image processor"
+        )
 
 
 def keep_rollouts(

@@ -7,7 +7,7 @@ piece of the kept groups; lots and pieces do not depend on how many processes th
 import math
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from accelerate import PartialState
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from reelproof.training.batches import Inputs, read_row
 from reelproof.training.curriculum import Curriculum
-from reelproof.training.groups import Group, shuffle_frames, teaches
+from reelproof.training.groups import Group, check_prompt, shuffle_frames, teaches
 from reelproof.training.grpo import (
     PolicyLoss,
     group_advantages,
@@ -32,7 +32,6 @@ from reelproof.training.logprobs import (
     make_bundle,
 )
 from reelproof.training.networks import Start, shares_prompts
-from reelproof.training.pieces import Piece, as_drawn, check_prompt
 from reelproof.training.rewards import Verifier, score_completions
 from reelproof.training.rl_settings import RlConfig
 from reelproof.training.sampling import Ask, SamplingConfig
@@ -42,6 +41,20 @@ from reelproof.training.trainer import Trainer
 
 _Drawn = list[tuple[int, tuple[Any, ...]]]
 """Places of questions, with what a group has beside its question."""
+
+
+class Piece(NamedTuple):
+    """Rollouts as they go through one forward pass."""
+
+    bundle: Bundle
+    learned: Tensor
+    """(N, T) bool: the tokens that the loss counts."""
+    gains: Tensor
+    """(N,) advantages."""
+    share: float
+    """Of the step's loss."""
+    drawn: Tensor | None
+    """(N, T) log-probabilities of a server that drew them."""
 
 
 class Learner:
@@ -57,10 +70,8 @@ class Learner:
     ) -> None:
         self.cfg, self.trainer, self.sampler = cfg, trainer, sampler
         self.start, self.verifier = start, verifier
-        self.forbidden, self.pad = (
-            forbidden_tokens(sampler.processor),
-            sampler.processor.tokenizer.pad_token_id,
-        )
+        self.forbidden = forbidden_tokens(sampler.processor)
+        self.pad = sampler.processor.tokenizer.pad_token_id
         self.shared, self.is_served = shares_prompts(sampler.network), isinstance(sampler, ServedSampler)
         self._known: dict[str, Inputs] = {}
         self.processes = PartialState()
@@ -216,7 +227,10 @@ class Learner:
         if not self.cfg.grpo.learn_truncated:
             learned = learned & torch.tensor([each.finished for each in said], device=device).unsqueeze(1)
         counts = int(learned.sum()) if self.cfg.grpo.normalise == "token" else len(said)
-        drawn = as_drawn(said, bundle.counted)
+        drawn = None
+        if told := [each for one in said for each in one.logprobs]:
+            told_here = torch.tensor(told, device=device)
+            drawn = torch.zeros(learned.shape, device=device).masked_scatter(bundle.counted, told_here)
         return Piece(bundle, learned, gains.flatten().to(device), counts / total, drawn)
 
     def _chances(self, network: Any, bundle: Bundle) -> Tensor:
@@ -231,19 +245,19 @@ class Learner:
     ) -> dict[str, float]:
         cfg, accelerator = self.cfg, self.trainer.accelerator
         sums = torch.zeros(len(PolicyLoss._fields), device=accelerator.device)
-        for place, (piece, before, start) in enumerate(zip(pieces, old, reference, strict=True)):
-            with self.trainer.part_of_step(last=place == len(pieces) - 1):
-                now = self._chances(self.trainer.network, piece.bundle)
-                before = now.detach() if before is None else before
-                limit = cfg.sampling.max_tokens
-                out = policy_loss(
-                    now, before, piece.gains, piece.learned, cfg.grpo, limit, start, piece.drawn
-                )
-                # Devices' gradients are averaged, the loss is a sum over devices.
-                accelerator.backward(out.loss * piece.share * self.processes.num_processes)
-            sums += torch.stack([each.detach() for each in out]) * piece.share
-        loss, clipped, kl, mismatch, importance = accelerator.reduce(sums, "sum").tolist()
-        told = {**self.trainer.apply(), "loss": loss, "clipped_share": clipped, "kl": kl}
+
+        def loss(part: tuple[Piece, Tensor | None, Tensor | None]) -> Tensor:
+            piece, before, start = part
+            now = self._chances(self.trainer.network, piece.bundle)
+            before = now.detach() if before is None else before
+            limit = cfg.sampling.max_tokens
+            out = policy_loss(now, before, piece.gains, piece.learned, cfg.grpo, limit, start, piece.drawn)
+            sums.add_(torch.stack([each.detach() for each in out]) * piece.share)
+            return out.loss * piece.share
+
+        self.trainer.accumulate(list(zip(pieces, old, reference, strict=True)), loss)
+        mean, clipped, kl, mismatch, importance = accelerator.reduce(sums, "sum").tolist()
+        told = {**self.trainer.apply(), "loss": mean, "clipped_share": clipped, "kl": kl}
         if self.is_served:
             told |= {"rollouts/logprob_mismatch": mismatch, "rollouts/importance": importance}
         return told

@@ -9,13 +9,44 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from transformers import Cache
+from transformers.cache_utils import Cache, DynamicLayer
 
 from reelproof.training.batches import Batch, Inputs, go_on, stack
 from reelproof.training.heads import Wanted, score
 from reelproof.training.networks import takes
 from reelproof.training.preflight import image_token_id
-from reelproof.training.prompt_cache import AfterPrompt, Prompt
+
+
+# Neither kind of layer changes once it is filled: layers that are computed again on the way back (gradient
+# checkpointing) find what they found at first.
+class Prompt(DynamicLayer):  # type: ignore[no-untyped-call]  # transformers' is untyped
+    """Keys and values of a prompt: (P, heads, T, width), kept when they first come."""
+
+    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        """The same: nothing came before a prompt."""
+        if not self.is_initialized:
+            self.keys, self.values, self.is_initialized = key_states, value_states, True
+        return key_states, value_states
+
+    def get_seq_length(self) -> int:
+        """Before the prompt there is nothing."""
+        return 0
+
+
+class AfterPrompt(DynamicLayer):  # type: ignore[no-untyped-call]
+    """A prompt's keys and values, each row for `copies` completions, which are kept nowhere."""
+
+    def __init__(self, prompt: Any, copies: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.keys, self.values, self.copies = prompt.keys, prompt.values, copies
+        self.is_initialized = prompt.is_initialized
+
+    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        """The prompt's, then these."""
+        return self._before(self.keys, key_states), self._before(self.values, value_states)
+
+    def _before(self, prompt: Any, states: Tensor) -> Tensor:
+        return torch.cat([prompt.repeat_interleave(self.copies, dim=0), states], dim=-2)
 
 
 class Bundle(NamedTuple):
@@ -139,8 +170,5 @@ def _packed_positions(network: Any, inputs: Inputs, seen: Tensor) -> Tensor:
 
 def forbidden_tokens(processor: Any) -> list[int]:
     """Ids that no completion may hold: images and padding."""
-    tokenizer = processor.tokenizer
-    found = {image_token_id(processor)}
-    if tokenizer.pad_token_id != tokenizer.eos_token_id:
-        found.add(tokenizer.pad_token_id)
-    return sorted(found)
+    padding = {processor.tokenizer.pad_token_id} - {processor.tokenizer.eos_token_id}
+    return sorted({image_token_id(processor)} | padding)

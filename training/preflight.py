@@ -1,7 +1,6 @@
 """A model's folder and a dataset -> why they cannot be trained together, before weights are loaded."""
 
 import heapq
-import io
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -22,7 +21,7 @@ from reelproof.schemas.hub import go_offline_without_hub
 from reelproof.schemas.install import installing
 from reelproof.schemas.sample import ChatMessage
 from reelproof.training.batches import PromptConfig, pictured, prompt_text
-from reelproof.training.frames import label_times, limit_frames
+from reelproof.training.frames import label_times, limit_frames, size_px
 from reelproof.training.shards import Example, Shards, example_of
 
 LONGEST_CHECKED = 16
@@ -127,7 +126,7 @@ def frame_sizes(shards: Shards) -> set[tuple[int, int]]:
     for shard in shards.files:
         with shards.published.open(shard) as file:
             for images in file.read_row_group(0, columns=["images"])["images"].to_pylist():
-                found |= {Image.open(io.BytesIO(image["bytes"])).size for image in images}
+                found |= {size_px(image["bytes"]) for image in images}
     return found
 
 
@@ -138,13 +137,15 @@ def frame_contract(processor: Any, found: Collection[tuple[int, int]], allow_res
     """
     sizes = tuple(sorted(found))
     _widen_limits(processor, sizes)
+    images = processor.image_processor
+    # Processors that keep the aspect round each side to whole patches.
+    rounding = images.patch_size * images.merge_size - 1 if hasattr(images, "merge_size") else 0
     seen, tokens = [], []
     for size in sizes:
         shown, count = _as_shown(processor, size)
         seen.append(shown)
         tokens.append(count)
-        # Processors that keep the aspect round each side to whole patches.
-        if max(abs(shown[0] - size[0]), abs(shown[1] - size[1])) > _rounding(processor) and not allow_resize:
+        if max(abs(shown[0] - size[0]), abs(shown[1] - size[1])) > rounding and not allow_resize:
             raise SetupError(
                 f"the frames are {size[0]}x{size[1]} px but the processor shows the model "
                 f"{shown[0]}x{shown[1]} px: it would not see the pixels that the teacher saw. Change the "
@@ -191,9 +192,16 @@ def check_length(
             f"frame_pairs: {type(processor).__name__} has no pictures of two frames, as Qwen-VL has them; "
             "leave it out"
         )
-    context = _context_tokens(processor, model)
+    text_config = AutoConfig.from_pretrained(model).get_text_config()
+    context = min(
+        getattr(text_config, "max_position_embeddings", 1 << 30), processor.tokenizer.model_max_length
+    )
     longest, sample = 0, ""
-    most_text = heapq.nlargest(LONGEST_CHECKED, rows, key=_letters)
+    most_text = heapq.nlargest(
+        LONGEST_CHECKED,
+        rows,
+        key=lambda row: sum(map(len, map(_texts, (row.prompt, row.completion, row.rejected)))),
+    )
     for example in most_text:
         short = limit_frames(example, prompt.max_frames)
         text = prompt_text(processor, short, prompt)
@@ -213,21 +221,8 @@ def check_length(
     return longest
 
 
-def _letters(row: Example) -> int:
-    return sum(len(_texts(turns)) for turns in (row.prompt, row.completion, row.rejected))
-
-
 def _texts(turns: Iterable[ChatMessage] | None) -> str:
     return "".join(part.text or "" for turn in turns or () for part in turn.content)
-
-
-def _context_tokens(processor: Any, model: str) -> int:
-    config = AutoConfig.from_pretrained(model)
-    text = getattr(config, "text_config", config)
-    return min(
-        int(getattr(text, "max_position_embeddings", 1 << 30)),
-        int(processor.tokenizer.model_max_length),
-    )
 
 
 def _as_shown(processor: Any, size: tuple[int, int]) -> tuple[tuple[int, int], int]:
@@ -241,13 +236,6 @@ def _as_shown(processor: Any, size: tuple[int, int]) -> tuple[tuple[int, int], i
         return (columns * patch, rows * patch), tokens
     height, width = out["pixel_values"].shape[-2:]
     return (int(width), int(height)), tokens
-
-
-def _rounding(processor: Any) -> int:
-    images = processor.image_processor
-    if not hasattr(images, "merge_size"):
-        return 0
-    return int(images.patch_size) * int(images.merge_size) - 1
 
 
 def image_token_id(processor: Any) -> int:

@@ -3,11 +3,9 @@
 Answers and thoughts are read and measured by `schemas/`, by the very functions that the filter uses.
 """
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
-from PIL import Image
 from pydantic import Field
 
 from reelproof.schemas.answers.conclusion import Conclusions, Posed, agreement
@@ -31,7 +29,7 @@ from reelproof.schemas.answers.scores import (
 from reelproof.schemas.answers.thought import cited_near_frames, repetition, thought_words
 from reelproof.schemas.question import Task
 from reelproof.schemas.settings import Settings
-from reelproof.training.frames import label_times
+from reelproof.training.frames import label_times, size_px
 from reelproof.training.preflight import NEAR_S, SetupError
 from reelproof.training.shards import Example
 
@@ -231,9 +229,8 @@ def _key_time(case: _Case) -> float:
 def _key_place(case: _Case) -> float:
     if not case.example.key_places or not case.example.images:
         return 0.0
-    with Image.open(io.BytesIO(case.example.images[0])) as image:
-        size = image.size
-    return key_place_score(said_places(case.said.thought, *size, case.cfg.box_unit), case.example.key_places)
+    said = said_places(case.said.thought, *size_px(case.example.images[0]), case.cfg.box_unit)
+    return key_place_score(said, case.example.key_places)
 
 
 COMPONENTS: dict[str, Callable[[_Case], float]] = {

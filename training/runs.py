@@ -7,15 +7,16 @@ RUN/checkpoints/step-…  the last one, written whole or not at all
 RUN/model               the result, for the Auto classes
 """
 
-import importlib.metadata
 import json
 import platform
 import shutil
 import time
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from reelproof.schemas.install import version_of
 from reelproof.training.preflight import SetupError
 
 LIBRARIES = ("reelproof", "torch", "transformers", "accelerate", "peft", "trl", "datasets", "pyarrow")
@@ -116,18 +117,16 @@ class RunFolder:
         found = sorted(self.folder.glob("checkpoints/step-*[0-9]"))
         return found[-1] if found else None
 
-    def begin_checkpoint(self, step: int) -> Path:
-        """A folder to fill before `finish_checkpoint`."""
-        return self.folder / "checkpoints" / f"step-{step:08d}.partial"
-
-    def finish_checkpoint(self, partial: Path) -> None:
-        """Make a filled folder the latest checkpoint, then drop those before it."""
-        if not self._writes:
-            return
-        done = partial.with_suffix("")
-        shutil.rmtree(done, ignore_errors=True)
-        partial.rename(done)
-        self._drop_checkpoints(but=done)
+    @contextmanager
+    def checkpoint(self, step: int) -> Iterator[Path]:
+        """A folder to fill, which then is the latest checkpoint; those before it are dropped."""
+        partial = self.folder / "checkpoints" / f"step-{step:08d}.partial"
+        yield partial
+        if self._writes:
+            done = partial.with_suffix("")
+            shutil.rmtree(done, ignore_errors=True)
+            partial.rename(done)
+            self._drop_checkpoints(but=done)
 
     def _drop_checkpoints(self, but: Path | None) -> None:
         for old in (self.folder / "checkpoints").glob("step-*"):
@@ -143,13 +142,8 @@ class RunFolder:
 
 def versions() -> dict[str, str]:
     """Of Python and of the libraries that decide the result."""
-    found = {"python": platform.python_version()}
-    for name in LIBRARIES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "absent"
-    return found
+    found = {name: version_of(name) or "absent" for name in LIBRARIES}
+    return {"python": platform.python_version(), **found}
 
 
 def write_whole(file: Path, text: str) -> None:
@@ -200,16 +194,19 @@ def _step_of(line: str) -> int:
         return 1 << 62
 
 
-def _differences(
-    old: Mapping[str, Any], new: Mapping[str, Any], may_change: Set[str], prefix: str = ""
-) -> list[str]:
-    names = []
-    for name in sorted({*old, *new}):
-        before, after = old.get(name), new.get(name)
-        if prefix + name in may_change:
-            continue
-        if isinstance(before, dict) and isinstance(after, dict):
-            names += _differences(before, after, may_change, f"{prefix}{name}.")
-        elif before != after:
-            names.append(f"{prefix}{name} ({before!r} there, {after!r} now)")
-    return names
+def flat(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Each setting under its dotted name."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{before}{name}.")
+        else:
+            yield before + name, value
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], may_change: Set[str]) -> list[str]:
+    before, after = dict(flat(old)), dict(flat(new))
+    return [
+        f"{name} ({before.get(name)!r} there, {after.get(name)!r} now)"
+        for name in sorted({*before, *after} - may_change)
+        if before.get(name) != after.get(name)
+    ]

@@ -159,7 +159,9 @@ class ServedSampler:
         try:
             reply = self._ask(ask, count, cfg)
         except (APIConnectionError, APIStatusError) as error:
-            if tries == 1 or not _is_away(error):
+            status = getattr(error, "status_code", 500)
+            is_away = status == 404 or status >= 500  # or it began anew without what it was handed
+            if tries == 1 or not is_away:
                 raise self._server.named(error) from None
             self._bring_back()
             return self._draw(ask, count, cfg, tries - 1)
@@ -226,7 +228,8 @@ class ServedSampler:
         try:
             if self._is_adapter:
                 return self._name in self._server.models()
-            return bool(self._server.get("weight_info")["weight_version"] == self._name)
+            held = json.loads(self._server.beside.get("weight_info", cast_to=bytes))
+            return bool(held["weight_version"] == self._name)
         except (SetupError, APIConnectionError, APIStatusError):
             return False
 
@@ -250,11 +253,9 @@ class ServedSampler:
 
     def _post(self, path: str, body: dict[str, Any]) -> None:
         try:
-            self._server.post(path, body)
-        except APIConnectionError as error:
-            raise self._server.named(error) from None
-        except APIStatusError as error:
-            if error.status_code == 404:
+            self._server.beside.post(path, body=body, cast_to=bytes)
+        except (APIConnectionError, APIStatusError) as error:
+            if getattr(error, "status_code", None) == 404:
                 raise SetupError(
                     f"the server at {self._backend.url} takes no weights while it runs (it has no {path}); "
                     + (_STARTED if self._is_adapter else _STARTED_WHOLE)
@@ -264,8 +265,3 @@ class ServedSampler:
 
 PolicySampler = LocalSampler | ServedSampler
 """Whoever draws what a policy in training says."""
-
-
-def _is_away(error: APIConnectionError | APIStatusError) -> bool:
-    """Whether it may be that the server ended, or began anew without what it was handed."""
-    return not isinstance(error, APIStatusError) or error.status_code == 404 or error.status_code >= 500

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
@@ -54,8 +54,9 @@ class ServerSampler:
         """Fields of a request that the service forbids, as it told."""
         served = self._server.models()
         if served and model not in served:
+            listed = ", ".join(map(repr, served[:8])) + ", …" * (len(served) > 8)
             raise SetupError(
-                f"the server at {backend.url} does not serve {model!r}; it serves {_listed(served)}; "
+                f"the server at {backend.url} does not serve {model!r}; it serves {listed}; "
                 "name one of these as --model"
             )
 
@@ -74,29 +75,22 @@ class ServerSampler:
 
     def _answer(self, ask: Ask, place: int, cfg: SamplingConfig) -> Said | SetupError:
         """What one request brings; one that is too long, say, must not cost the answers to all others."""
+        left_out = self._left_out  # others may learn of more while this one is under way
         try:
-            return self._ask(ask, place, cfg)
-        except APIStatusError as error:
-            forbidden = self._forbidden(error)
-            if forbidden - self._left_out:
-                self._left_out |= forbidden
-                return self._answer(ask, place, cfg)
-            if error.status_code in REFUSALS:
-                return self._refused(str(error))
-            return self._server.named(error)
+            return self._ask(ask, place, cfg, left_out)
         except APIConnectionError as error:
             return self._server.named(error)
+        except APIStatusError as error:
+            if error.status_code not in REFUSALS:
+                return self._server.named(error)
+            named = str(getattr(error, "param", None) or error.message)
+            forbidden = {name for name in _MAY_GO if name in named} - left_out
+            if not forbidden:
+                return self._refused(str(error))
+            self._left_out |= forbidden
+            return self._answer(ask, place, cfg)
 
-    def _forbidden(self, error: APIStatusError) -> frozenset[str]:
-        """The fields that a refusal names as its reason."""
-        named = str(getattr(error, "param", None) or error.message)
-        return (
-            frozenset(name for name in _MAY_GO if name in named)
-            if error.status_code in REFUSALS
-            else frozenset()
-        )
-
-    def _ask(self, ask: Ask, place: int, cfg: SamplingConfig) -> Said | SetupError:
+    def _ask(self, ask: Ask, place: int, cfg: SamplingConfig, left_out: Set[str]) -> Said | SetupError:
         began = time.perf_counter()
         fields = {
             "temperature": cfg.temperature,
@@ -105,8 +99,8 @@ class ServerSampler:
             "seed": cfg.seed + place,
             "logprobs": True,
         }
-        sent: dict[str, Any] = {name: fields[name] for name in fields if name not in self._left_out}
-        if "max_tokens" in self._left_out:
+        sent: dict[str, Any] = {name: fields[name] for name in fields if name not in left_out}
+        if "max_tokens" in left_out:
             sent["max_completion_tokens"] = cfg.max_tokens
         if ask.tail:  # vLLM's way of going on from a given beginning
             sent["extra_body"] = {"add_generation_prompt": False, "continue_final_message": True}
@@ -174,26 +168,21 @@ class Server:
         self._backend, self._prompt = backend, prompt
         self._key = os.environ.get(backend.key_variable, "").strip() or _NO_KEY
         self.client = OpenAI(base_url=backend.url, api_key=self._key, max_retries=4)
-        self._root = backend.url.rstrip("/").removesuffix("/v1")
+        root = backend.url.rstrip("/").removesuffix("/v1")
+        self.beside = self.client.with_options(base_url=root, max_retries=0)
+        """For what it does beside the OpenAI protocol."""
 
     def chat(self, model: str, ask: Ask, sent: dict[str, Any]) -> bytes:
         """Its reply to a question; fields of the request beside that are `sent`."""
         example = limit_frames(ask.example, self._prompt.max_frames)
-        messages: Any = with_data_urls(chat_prompt(example, self._prompt), example.images)
+        messages: Any = chat_prompt(example, self._prompt)
+        images = iter(example.images)
+        for part in (each for turn in messages for each in turn["content"] if each["type"] == "image"):
+            part |= {"type": "image_url", "image_url": {"url": data_uri(next(images))}}
         if ask.tail:
             messages.append({"role": "assistant", "content": ask.tail})
         chat = self.client.chat.completions.with_raw_response
         return chat.create(model=model, messages=messages, **sent).content
-
-    def get(self, path: str) -> Any:
-        """What it says beside the OpenAI protocol."""
-        client = self.client.with_options(max_retries=0)
-        return json.loads(client.get(f"{self._root}/{path}", cast_to=bytes))
-
-    def post(self, path: str, body: dict[str, Any]) -> None:
-        """Have it do something beside that."""
-        client = self.client.with_options(max_retries=0)
-        client.post(f"{self._root}/{path}", body=body, cast_to=bytes)
 
     def models(self) -> list[str]:
         """The models that it lists; none where it has no such list, as some do not. Raises SetupError."""
@@ -231,19 +220,3 @@ class Server:
     def without_key(self, text: str) -> str:
         """A message of the server's, as it may be shown."""
         return (text if self._key == _NO_KEY else text.replace(self._key, "…"))[:500]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(repr, names[:8])) + ", …" * (len(names) > 8)
-
-
-def with_data_urls(turns: list[dict[str, Any]], images: Sequence[bytes]) -> list[dict[str, Any]]:
-    """Chat turns with each image in its place, as the OpenAI protocol takes them."""
-    left = iter(images)
-
-    def part(each: dict[str, Any]) -> dict[str, Any]:
-        if each["type"] != "image":
-            return each
-        return {"type": "image_url", "image_url": {"url": data_uri("", next(left))}}
-
-    return [{"role": turn["role"], "content": [part(each) for each in turn["content"]]} for turn in turns]

@@ -13,6 +13,7 @@ from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
 from accelerate.utils import LoggerType
 
 from reelproof.training.preflight import SetupError
+from reelproof.training.runs import flat
 
 PROJECT = "reelproof"
 """What trackers file runs under."""
@@ -34,7 +35,9 @@ def check_trackers(names: Sequence[str]) -> None:
 @contextmanager
 def tracking(accelerator: Accelerator, run: Path, setup: Mapping[str, Any], done: int) -> Iterator[None]:
     """Within, `accelerator.log` reaches its trackers, for a run that goes on after step `done`."""
-    name, settings = run.absolute().name, dict(_flat(setup))
+    name = run.absolute().name
+    # All trackers take these.
+    settings = {key: value if isinstance(value, int | float) else str(value) for key, value in flat(setup)}
     same = hashlib.sha256(f"{run.absolute()} {settings}".encode()).hexdigest()[:16]
     given = {
         "tensorboard": {"purge_step": done + 1},
@@ -57,12 +60,3 @@ def memory_gb() -> float:
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e9
     return float(psutil.Process().memory_info().rss) / 1e9
-
-
-def _flat(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str | float]]:
-    """Each under its dotted name, as all trackers take them."""
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{before}{name}.")
-        else:
-            yield before + name, value if isinstance(value, int | float) else str(value)

@@ -2,10 +2,10 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from accelerate import Accelerator
@@ -23,6 +23,7 @@ from reelproof.training.preflight import SetupError
 from reelproof.training.runs import RunFolder
 from reelproof.training.weights_only import weights_only
 
+P = TypeVar("P")
 KEPT = "kept.json"
 """In a checkpoint, beside what accelerate saves."""
 
@@ -66,9 +67,8 @@ class Trainer:
         optimizer = torch.optim.AdamW(trained, lr=cfg.learning_rate, weight_decay=cfg.weight_decay)
         if accelerator.is_fsdp2:  # by itself it looks for layers that the model might have, and fails
             accelerator.state.fsdp_plugin.transformer_cls_names_to_wrap = layer_kinds(network)
-        if (
-            accelerator.distributed_type == DistributedType.DEEPSPEED
-        ):  # it clips by itself, and counts no rows
+        if accelerator.distributed_type == DistributedType.DEEPSPEED:
+            # It clips by itself, and counts no rows.
             asked = {"train_micro_batch_size_per_gpu": 1, "gradient_clipping": cfg.max_grad_norm}
             accelerator.state.deepspeed_plugin.deepspeed_config.update(asked)
         self.network, self.optimizer = accelerator.prepare(network, optimizer)
@@ -82,13 +82,7 @@ class Trainer:
         device = self.accelerator.device
         counted = torch.tensor(sum(map(self.units, batches)), device=device)
         everywhere = int(self.accelerator.reduce(counted, "sum"))
-        total = torch.zeros((), device=device)
-        for place, batch in enumerate(batches):
-            with self.part_of_step(last=place == len(batches) - 1):
-                loss = self.loss(batch.to(device)) / everywhere
-                # Devices' gradients are averaged, the loss is a sum over devices.
-                self.accelerator.backward(loss * self.accelerator.num_processes)
-                total += loss.detach()
+        total = self.accumulate(batches, lambda batch: self.loss(batch.to(device)) / everywhere)
         applied = self.apply()
         tokens = sum(int(batch.inputs["attention_mask"].sum()) for batch in batches)
         return {
@@ -98,12 +92,18 @@ class Trainer:
             "tokens": tokens * self.accelerator.num_processes,
         }
 
-    @contextmanager
-    def part_of_step(self, *, last: bool) -> Iterator[None]:
-        """A forward and a backward pass; in the last of a step, devices put their gradients together."""
-        self.accelerator.gradient_state._set_sync_gradients(last)  # where it is true, DeepSpeed steps
-        with nullcontext() if last else self.accelerator.no_sync(self.network):
-            yield
+    def accumulate(self, parts: Sequence[P], loss: Callable[[P], Tensor]) -> Tensor:
+        """The sum of the parts' losses, and the gradients of that sum over all devices."""
+        total = torch.zeros((), device=self.accelerator.device)
+        for place, part in enumerate(parts):
+            is_last = place == len(parts) - 1  # then devices put their gradients together
+            self.accelerator.gradient_state._set_sync_gradients(is_last)  # where it is true, DeepSpeed steps
+            with nullcontext() if is_last else self.accelerator.no_sync(self.network):
+                found = loss(part)
+                # Devices' gradients are averaged, the loss is a sum over devices.
+                self.accelerator.backward(found * self.accelerator.num_processes)
+                total += found.detach()
+        return total
 
     def units(self, batch: Batch) -> int:
         """How many losses a batch sums up: one a counted token."""
@@ -133,12 +133,11 @@ class Trainer:
 
     def checkpoint(self, run: RunFolder, step: int) -> None:
         """Save weights, optimizer, schedule and random states."""
-        partial = run.begin_checkpoint(step)
-        self.accelerator.save_state(str(partial))
-        if self.accelerator.is_main_process:
-            (partial / KEPT).write_text(json.dumps([each.state_dict() for each in self.kept]))
-        self.accelerator.wait_for_everyone()
-        run.finish_checkpoint(partial)
+        with run.checkpoint(step) as folder:
+            self.accelerator.save_state(str(folder))
+            if self.accelerator.is_main_process:
+                (folder / KEPT).write_text(json.dumps([each.state_dict() for each in self.kept]))
+            self.accelerator.wait_for_everyone()
 
     def resume(self, run: RunFolder) -> int:
         """Steps already done: those of the last checkpoint, now loaded; 0 without one."""

@@ -1,15 +1,12 @@
 """A manifest -> every question that it holds, as rows to ask a model, whose frames are fetched when due."""
 
 import hashlib
-import io
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, NamedTuple
-
-from PIL import Image
 
 from reelproof.pipeline.benchmark.films import CannotBeShown, jpegs_of, length_s, times_of
 from reelproof.pipeline.benchmark.settings import USUAL_LABELS, BenchmarkConfig
@@ -31,6 +28,8 @@ from reelproof.stages.speech.film import thinned
 from reelproof.stages.teachers.messages import question_messages
 from reelproof.stages.teachers.prompts import DIRECT, ROLLOUT
 from reelproof.training.batches import PromptConfig, PromptStyle
+from reelproof.training.frames import size_px
+from reelproof.training.questions import QuestionSet
 from reelproof.training.shards import Example
 
 _TOLD, _TRIED = 5, 8
@@ -57,7 +56,7 @@ class _Film(NamedTuple):
     lines: tuple[SpeechLine, ...]
 
 
-class ManifestQuestions:
+class ManifestQuestions(QuestionSet):
     """Every question of a manifest; of its videos, only lengths are known until a row is shown."""
 
     def __init__(self, cfg: BenchmarkConfig) -> None:
@@ -65,27 +64,14 @@ class ManifestQuestions:
         self._cfg = cfg
         self._listed = read_manifest(cfg.sources)
         self.questions, self.notes = read_questions(cfg, self._listed)
+        self.sha256 = _sha256([each.question_id for each in self.questions])
+        self.leaves_out_lost = cfg.missing_videos == "left_out"
         self._lost: dict[str, str] = {}
         self._films: dict[str, _Film] = {}
         self._made: dict[PromptStyle, tuple[Example, ...]] = {}
         self._by_id = {each.question_id: each for each in self.questions}
         if not self._is_blind or cfg.speech:
             self._find_films()
-
-    @property
-    def sha256(self) -> str:
-        """Of all its questions."""
-        return _sha256([each.question_id for each in self.questions])
-
-    @property
-    def setup(self) -> Sequence[Any]:
-        """Nothing: each row's `sample_id` holds all that decides its answer."""
-        return ()
-
-    @property
-    def leaves_out_lost(self) -> bool:
-        """As the settings have it."""
-        return self._cfg.missing_videos == "left_out"
 
     def examples(self, style: PromptStyle) -> Sequence[Example]:
         """Every question, its frames still to come."""
@@ -131,7 +117,7 @@ class ManifestQuestions:
         for example in self.examples("published")[:_TRIED]:
             shown = self.shown(example)
             if shown is not None:
-                return {Image.open(io.BytesIO(jpeg)).size for jpeg in shown.images}
+                return {size_px(jpeg) for jpeg in shown.images}
         return ()
 
     def prompt(self, style: PromptStyle) -> PromptConfig:

@@ -4,7 +4,6 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -28,7 +27,7 @@ from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.teachers.gpu_claims import visible_gpus
 from reelproof.pipeline.teachers.kinds import check_teacher, gpus_a_server
 from reelproof.schemas.footage import Footage
-from reelproof.schemas.install import EXTRAS, installing
+from reelproof.schemas.install import EXTRAS, installing, version_of
 from reelproof.stages.footage.scan import FootageConfig
 from reelproof.stages.teachers.protocol import TeacherUnavailable
 
@@ -93,7 +92,7 @@ def _python() -> Finding:
 
 def _packages() -> Iterator[Finding]:
     for extra, packages in EXTRAS.items():
-        have = {package: _version(package) for package in packages}
+        have = {package: version_of(package) for package in packages}
         missing = [package for package, found in have.items() if found is None]
         if not missing:
             yield Finding(extra, "ok", ", ".join(f"{package} {found}" for package, found in have.items()))
@@ -101,13 +100,6 @@ def _packages() -> Iterator[Finding]:
             yield Finding(extra, "problem", f"missing: {', '.join(missing)}; install reelproof again")
         else:
             yield Finding(extra, "note", f"without {', '.join(missing)}; {installing(extra)}")
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _cores_and_memory() -> Finding:

@@ -12,6 +12,7 @@ from reelproof.pipeline.disk.files import find_videos, video_id_of
 from reelproof.pipeline.errors import UsageError
 from reelproof.stages.footage.opening import UnusableVideoError
 from reelproof.stages.footage.random_access import frames_at
+from reelproof.training.frames import size_px
 from reelproof.training.shards import Example
 
 _QUALITY = 85
@@ -31,7 +32,7 @@ class FolderOfFilms:
 
     def frames(self, example: Example, times_s: Sequence[float]) -> list[bytes] | None:
         """JPEGs of the film at these times, as large as the row's; None where the very film is not here."""
-        side_px = max(Image.open(io.BytesIO(example.images[0])).size)
+        side_px = max(size_px(example.images[0]))
         for path in self._by_name.get(example.video, ()):
             if self._video_id(path) == example.video_id:
                 try:

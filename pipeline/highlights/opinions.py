@@ -7,7 +7,7 @@ from reelproof.pipeline.watching.judge import Window, judge_window
 from reelproof.pipeline.watching.settings import QuestionConfig, WatchConfig
 from reelproof.schemas.footage import Footage, FrameRef
 from reelproof.schemas.highlights import Moment, Opinion
-from reelproof.stages.footage.shown_frames import thinned
+from reelproof.schemas.thinning import thinned
 from reelproof.stages.highlights.scoring import scored
 from reelproof.stages.teachers.protocol import Teacher
 

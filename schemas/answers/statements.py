@@ -13,6 +13,7 @@ from reelproof.schemas.answers.quotes import QUOTED
 from reelproof.schemas.answers.reading import cited_spans
 from reelproof.schemas.footage import Span
 from reelproof.schemas.question import Shown
+from reelproof.schemas.thinning import thinned_to_ends
 
 _SENTENCE_END = re.compile(r"(?<=[.!?;。！？])\s+|(?<=[。！？])|\n+")
 _NAME = re.compile(r"<obj>[^<>]{0,200}</obj>")
@@ -89,19 +90,10 @@ def cited_frames(
             places.add(away_s.index(nearest_s))
         else:
             places.update(place for place, each_s in enumerate(away_s) if each_s <= nearest_s)
-    return _thinned(sorted(places), most)
+    return thinned_to_ends(sorted(places), most)
 
 
 def _distance_s(shown: Shown, span: Span) -> float:
     """Seconds from a frame to a span; 0 inside."""
     time_s = shown.shown_s or 0.0
     return max(span.start_s - time_s, time_s - span.end_s, 0.0)
-
-
-def _thinned(places: Sequence[int], most: int) -> list[int]:
-    """At most so many, the first and the last among them."""
-    if len(places) <= most:
-        return list(places)
-    if most == 1:
-        return [places[len(places) // 2]]
-    return [places[round(i * (len(places) - 1) / (most - 1))] for i in range(most)]

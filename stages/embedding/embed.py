@@ -8,8 +8,9 @@ import numpy as np
 from pydantic import Field
 
 from reelproof.schemas.embedding import ClipEmbedding
-from reelproof.schemas.footage import Clip, ClipKind, FrameRef
+from reelproof.schemas.footage import Clip, ClipKind
 from reelproof.schemas.settings import Settings
+from reelproof.schemas.thinning import thinned
 from reelproof.stages.footage.crops import Pictures
 
 VERSION = 1
@@ -53,7 +54,7 @@ def embed_clips(
     """
     known = dict(_encoded(frames_to_embed(clips, cfg), frames, encoder))
     for clip in clips:
-        if chosen := _spread(clip.keyframes, cfg.frames):
+        if chosen := thinned(clip.keyframes, cfg.frames):
             vector = _unit(np.mean([known[frame.sha256] for frame in chosen], axis=0))
             yield ClipEmbedding(
                 clip_id=clip.clip_id,
@@ -68,7 +69,7 @@ def embed_clips(
 
 def frames_to_embed(clips: Iterable[Clip], cfg: EmbeddingConfig) -> list[str]:
     """sha256 of each frame that stands for a clip, once."""
-    every = (frame.sha256 for clip in clips for frame in _spread(clip.keyframes, cfg.frames))
+    every = (frame.sha256 for clip in clips for frame in thinned(clip.keyframes, cfg.frames))
     return list(dict.fromkeys(every))
 
 
@@ -80,12 +81,6 @@ def _encoded(
     while batch := list(islice(rest, _FRAMES_AT_ONCE)):
         vectors = encoder.encode([pictures.image(sha256) for sha256 in batch])
         yield from zip(batch, map(_unit, vectors), strict=True)
-
-
-def _spread(frames: Sequence[FrameRef], most: int) -> list[FrameRef]:
-    """Of many, so many, evenly: the middle of each of as many equal runs."""
-    count = min(most, len(frames))
-    return [frames[(2 * place + 1) * len(frames) // (2 * count)] for place in range(count)]
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:

@@ -12,13 +12,13 @@ from pydantic import Field, model_validator
 
 from reelproof.schemas.footage import Clip, ClipKind, Footage, FrameRef, Scene, Span, Storyboard, share_within
 from reelproof.schemas.settings import Settings
+from reelproof.schemas.thinning import thinned
 from reelproof.stages.footage.shown_frames import (
     inside,
     pick_keyframes,
     pick_timeline,
     scenes_in,
     span_of,
-    thinned,
 )
 
 VERSION = 4

@@ -2,13 +2,11 @@
 
 import bisect
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
 
 import numpy as np
 
 from reelproof.schemas.footage import FrameRef, Scene, Span, Storyboard
-
-T = TypeVar("T")
+from reelproof.schemas.thinning import thinned
 
 
 def span_of(scene: Scene) -> Span:
@@ -70,13 +68,6 @@ def _farthest(candidates: Sequence[FrameRef], chosen: Sequence[FrameRef]) -> Fra
     taken = {frame.time_s for frame in chosen}
     free = [frame for frame in candidates if frame.time_s not in taken]
     return max(free, key=lambda frame: min((abs(frame.time_s - c.time_s) for c in chosen), default=0.0))
-
-
-def thinned(items: Sequence[T], count: int) -> list[T]:
-    """At most `count` of the items, evenly spaced."""
-    if len(items) <= count:
-        return list(items)
-    return [items[int((i + 0.5) * len(items) / count)] for i in range(count)]
 
 
 def scenes_in(scenes: Sequence[Scene], span: Span) -> Iterator[Scene]:

@@ -9,6 +9,7 @@ from reelproof.schemas.answers.normalise import infer_task
 from reelproof.schemas.footage import Clip, FrameRef, Span
 from reelproof.schemas.question import GivenQuestion, GivenRow, Question, QuestionSource, ShownFrame, Task
 from reelproof.schemas.settings import Settings
+from reelproof.schemas.thinning import thinned
 
 VERSION = 4
 
@@ -112,17 +113,10 @@ def _key_frames(row: GivenRow, clips: Sequence[Clip]) -> list[FrameRef]:
 def _shown(frames: Sequence[FrameRef], keys: Sequence[FrameRef], cfg: QuestionsConfig) -> list[FrameRef]:
     """The key frames, as far as there is room, and the others thinned to what is left; in order of time."""
     if not keys:
-        return _thinned(frames, cfg.max_frames)
+        return thinned(frames, cfg.max_frames)
     held = {
-        frame.time_s: frame for frame in _thinned(sorted(keys, key=lambda each: each.time_s), cfg.max_frames)
+        frame.time_s: frame for frame in thinned(sorted(keys, key=lambda each: each.time_s), cfg.max_frames)
     }
     others = [frame for frame in frames if frame.time_s not in held]
-    held |= {frame.time_s: frame for frame in _thinned(others, cfg.max_frames - len(held))}
+    held |= {frame.time_s: frame for frame in thinned(others, cfg.max_frames - len(held))}
     return [held[time_s] for time_s in sorted(held)]
-
-
-def _thinned(frames: Sequence[FrameRef], most: int) -> list[FrameRef]:
-    """At most so many, evenly chosen."""
-    if len(frames) <= most:
-        return list(frames)
-    return [frames[int((i + 0.5) * len(frames) / most)] for i in range(most)]

@@ -109,6 +109,17 @@ def test_odd_replies_are_read_for_what_they_say(reply, read, asks):
     assert (said.text, said.tokens, said.mean_logprob, said.refused) == read
 
 
+def test_requests_under_way_as_a_field_is_found_forbidden_are_asked_again_without_it(asks):
+    def forbid(_: int, body: dict[str, Any]) -> Reply | None:
+        return refusal(400, "seed is not supported") if "seed" in body else Reply(200, replied())
+
+    with StubServer(fault=forbid, model="m", slots=1, latency_s=0.05) as stub:  # one refusal after the other
+        sampler = ServerSampler(BackendConfig(kind="server", url=stub.url), "m", PromptConfig())
+        said = sampler.sample(asks, SamplingConfig(batch_rows=2))
+    assert [each.text for each in said] == ["B", "B"]
+    assert sorted("seed" in body for body in stub.bodies) == [False, False, True, True]
+
+
 NO_REPLIES = {
     "an error of the server": ({"error": {"code": 502, "message": "no upstream"}}, "says no upstream; "),
     "no choices": ({"choices": []}, "without choices"),
