@@ -1,4 +1,4 @@
-"""A command's process -> pyarrow in it takes memory as writing shards does best, and does without pandas."""
+"""A process of ours -> pyarrow in it takes memory from what suits us, and does without pandas."""
 
 import os
 import sys
@@ -7,18 +7,25 @@ from contextlib import contextmanager
 
 import pyarrow as pa
 
-_POOL = "jemalloc"
-"""It uses freed pages again; pyarrow's own choice gives them back, and the kernel clears each anew."""
+
+def memory_pool() -> str:
+    """What Arrow takes memory from, where the environment does not say: what gives it back, and not too soon.
+
+    mimalloc keeps what threads freed that ended, and so workers grow with the longest film; and of what it
+    gives back, which it soon takes again, the kernel clears each page: a sixth of the time of writing shards.
+    """
+    return "jemalloc" if "jemalloc" in pa.supported_memory_backends() else "system"
 
 
 def set_up_arrow() -> None:
-    """Choose pyarrow's allocator, where ARROW_DEFAULT_MEMORY_POOL does not, and keep it from loading pandas.
+    """Choose `memory_pool` in this process, and keep pyarrow from loading pandas.
 
     At its first array pyarrow loads pandas, where that is installed, to know its types should some come:
     a quarter of a second. What finds none here is asked for again by all that needs it, such as `to_pandas`.
     """
-    if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ and _POOL in pa.supported_memory_backends():
-        pa.set_memory_pool(pa.jemalloc_memory_pool())
+    if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ:
+        pools = {"jemalloc": pa.jemalloc_memory_pool, "system": pa.system_memory_pool}
+        pa.set_memory_pool(pools[memory_pool()]())
     if "pandas" not in sys.modules:
         with _unfindable("pandas"):
             pa.array([0])

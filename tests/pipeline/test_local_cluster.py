@@ -69,6 +69,18 @@ def test_workers_have_memory_from_what_gives_it_back_unless_told_otherwise(monke
     assert taken == (pool if pool in pa.supported_memory_backends() else "system")
 
 
+@pytest.mark.real
+def test_workers_make_arrays_without_pandas():
+    with open_cluster(ClusterConfig(workers=1)) as client:
+        assert client.submit(array_without_pandas).result(timeout=60) == [1]
+
+
+def array_without_pandas() -> list[int]:
+    made = pa.array([1]).to_pylist()
+    assert "pandas" not in sys.modules
+    return made
+
+
 def milliseconds_between_ticks(dask_worker: Worker) -> float:
     return dask_worker.periodic_callbacks["tick"].callback_time
 
