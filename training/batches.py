@@ -6,7 +6,7 @@ Every image is decoded from the JPEG bytes that the teacher saw and handed to th
 import io
 import itertools
 import string
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -94,8 +94,13 @@ def completion_text(example: Example, style: PromptStyle) -> str:
     """What the model learns to say: the kept completion, or for `direct` its answer block alone."""
     if example.completion is None:
         raise ValueError(f"row {example.sample_id} has no completion to learn from; train on subset `sft`")
-    text = "".join(part.text or "" for turn in example.completion for part in turn.content)
+    text = text_of(example.completion)
     return f"<answer>{read_completion(text).answer}</answer>" if style == "direct" else text
+
+
+def text_of(turns: Iterable[ChatMessage] | None) -> str:
+    """All text of chat turns; empty where there are none."""
+    return "".join(part.text or "" for turn in turns or () for part in turn.content)
 
 
 def opened_thought(prompt: str) -> str:

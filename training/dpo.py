@@ -53,7 +53,6 @@ def train_dpo(
             f"train dpo learns from pairs of thoughts; got shards.subset={cfg.shards.subset} and "
             f"prompt.style={cfg.prompt.style}, expected dpo and a style that asks for thoughts"
         )
-
     return PairTraining(build_dir, model, cfg).train(out, watch, tell)
 
 

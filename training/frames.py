@@ -127,10 +127,11 @@ def with_frames(example: Example, count: int, films: Films) -> Example | None:
     before, turn, after = turns
     said = list(zip(frames_before(example.speech, times_s), example.speech, strict=True))
     shown: list[ChatPart] = []
-    for place, time_s in enumerate(times_s):
+    for place in range(count + 1):
         shown += [ChatPart(type="text", text=line.told) for before, line in said if before == place]
-        shown += [ChatPart(type="text", text=f"[{time_s:.1f} s]"), ChatPart(type="image", text=None)]
-    shown += [ChatPart(type="text", text=line.told) for before, line in said if before == count]
+        if place < count:
+            label = ChatPart(type="text", text=f"[{times_s[place]:.1f} s]")
+            shown += [label, ChatPart(type="image", text=None)]
     shown_turn = turn.model_copy(update={"content": (*before, *shown, *after)})
     prompt = tuple(shown_turn if each is turn else each for each in example.prompt)
     return example._replace(

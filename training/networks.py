@@ -73,14 +73,9 @@ def load_network(
         given["device_map"] = PartialState().device
     network: Any = AutoModelForImageTextToText.from_pretrained(model, **given)
     if lora is not None:
-        modules = lora.target_modules
+        modules = lora.target_modules if isinstance(lora.target_modules, str) else list(lora.target_modules)
         network = get_peft_model(
-            network,
-            LoraConfig(
-                r=lora.rank,
-                lora_alpha=lora.alpha,
-                target_modules=modules if isinstance(modules, str) else list(modules),
-            ),
+            network, LoraConfig(r=lora.rank, lora_alpha=lora.alpha, target_modules=modules)
         )
     if gradient_checkpointing:
         checkpoint_layers(network)

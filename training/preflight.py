@@ -19,8 +19,7 @@ from reelproof.schemas.answers.thought import cited_near_frames
 from reelproof.schemas.errors import UsageError
 from reelproof.schemas.hub import go_offline_without_hub
 from reelproof.schemas.install import installing
-from reelproof.schemas.sample import ChatMessage
-from reelproof.training.batches import PromptConfig, pictured, prompt_text
+from reelproof.training.batches import PromptConfig, pictured, prompt_text, text_of
 from reelproof.training.frames import label_times, limit_frames, size_px
 from reelproof.training.shards import Example, Shards, example_of
 
@@ -200,12 +199,12 @@ def check_length(
     most_text = heapq.nlargest(
         LONGEST_CHECKED,
         rows,
-        key=lambda row: sum(map(len, map(_texts, (row.prompt, row.completion, row.rejected)))),
+        key=lambda row: sum(map(len, map(text_of, (row.prompt, row.completion, row.rejected)))),
     )
     for example in most_text:
         short = limit_frames(example, prompt.max_frames)
         text = prompt_text(processor, short, prompt)
-        said = max(_texts(example.completion), _texts(example.rejected), key=len)
+        said = max(text_of(example.completion), text_of(example.rejected), key=len)
         ids = processor.tokenizer(text + said, add_special_tokens=False)["input_ids"]
         length = len(ids) + len(pictured(short, prompt)) * (max(frames.tokens, default=1) - 1)
         if length > longest:
@@ -219,10 +218,6 @@ def check_length(
             "model with a longer context"
         )
     return longest
-
-
-def _texts(turns: Iterable[ChatMessage] | None) -> str:
-    return "".join(part.text or "" for turn in turns or () for part in turn.content)
 
 
 def _as_shown(processor: Any, size: tuple[int, int]) -> tuple[tuple[int, int], int]:
@@ -261,7 +256,7 @@ def rows_citing_dropped_frames(shards: Shards, prompt: PromptConfig) -> set[str]
 
 
 def _cites_dropped(example: Example, most: int) -> bool:
-    said = _texts(example.completion)
+    said = text_of(example.completion)
     shown, left = (label_times(each) for each in (example, limit_frames(example, most)))
     return any(
         cited_near_frames([span], shown, NEAR_S) and not cited_near_frames([span], left, NEAR_S)

@@ -13,7 +13,7 @@ from accelerate import Accelerator, PartialState
 from pydantic import Field
 from torch.utils.data import DataLoader, Dataset
 
-from reelproof.training.batches import Batch, sft_batch
+from reelproof.training.batches import Batch, sft_batch, text_of
 from reelproof.training.loop import TrainConfig, Training, TrainSummary, Watch
 from reelproof.training.preflight import rows_citing_dropped_frames
 from reelproof.training.runs import Tell
@@ -134,8 +134,7 @@ class _AsGiven(Dataset[Example]):
 
 def about_length(row: Example) -> tuple[int, int]:
     """What a row's length goes by: its frames, then its words."""
-    turns = (*row.prompt, *(row.completion or ()))
-    return len(row.images), sum(len(part.text or "") for turn in turns for part in turn.content)
+    return len(row.images), len(text_of(row.prompt)) + len(text_of(row.completion))
 
 
 def learned_rows(shards: Shards, cfg: ShardsConfig, start: int, left_out: Set[str]) -> Iterator[Example]:
