@@ -32,7 +32,6 @@ WRAPPERS = {
     "stages.teachers.protocol",
     "stages.written.protocol",
 }
-READS_ITS_KEY = {"stages.teachers.openai_server", "stages.speech.server_engine"}
 REGISTRIES = {"stages.checks.registry"}
 LIBRARIES_OF_SCHEMAS = {"numpy", "polars", "pyarrow", "pydantic", "pydantic_core", "rapidfuzz"}
 NOT_FOR_STAGES = {
@@ -230,9 +229,7 @@ def test_stages_of_different_folders_do_not_import_each_other_save_the_wrappers(
 
 def test_stages_know_no_paths_processes_or_clusters():
     stages = [
-        each
-        for each in all_imports()
-        if package(each.module) == "stages" and each.module not in WRAPPERS | READS_ITS_KEY
+        each for each in all_imports() if package(each.module) == "stages" and each.module not in WRAPPERS
     ]
     assert told([each for each in stages if package(each.imported) in NOT_FOR_STAGES]) == []
 

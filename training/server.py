@@ -1,7 +1,6 @@
 """Examples -> completions, from a model behind an OpenAI-compatible server: vLLM, llama.cpp, a hosted one."""
 
 import json
-import os
 import time
 from collections.abc import Callable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from pydantic import Field
 
 from reelproof.schemas.openai_frames import data_uri
 from reelproof.schemas.openai_reply import choices_in, fault_in, tokens_in
+from reelproof.schemas.server_key import ServerKey
 from reelproof.schemas.settings import Settings
 from reelproof.training.batches import PromptConfig, chat_prompt
 from reelproof.training.frames import limit_frames
@@ -21,7 +21,6 @@ from reelproof.training.sampling import Ask, CutOff, LocalSampler, Said, Sampler
 
 REFUSALS = (400, 413, 422)
 """HTTP states that blame one request, not the server or its key."""
-_NO_KEY = "none"
 _KEPT = "every answer so far is kept, and the same command goes on"
 _MAY_GO = ("logprobs", "seed", "temperature", "top_p", "max_tokens")
 """Fields that some services forbid; without them an answer is less well described, or less repeatable."""
@@ -127,7 +126,7 @@ class ServerSampler:
         )
 
     def _refused(self, why: str) -> Said:
-        return Said(refused=self._server.without_key(why))
+        return Said(refused=self._server.key.hidden_in(why))
 
 
 def open_sampler(
@@ -163,11 +162,11 @@ class Server:
     """One address with its key, and what its faults are called here."""
 
     def __init__(self, backend: ServerAddress, prompt: PromptConfig) -> None:
-        """Raises SetupError for a prompt that cannot be sent."""
+        """Raises SetupError for a prompt that cannot be sent, and UsageError for what can be no key."""
         check_sendable(prompt)
         self._backend, self._prompt = backend, prompt
-        self._key = os.environ.get(backend.key_variable, "").strip() or _NO_KEY
-        self.client = OpenAI(base_url=backend.url, api_key=self._key, max_retries=4)
+        self.key = ServerKey.read(backend.key_variable)
+        self.client = OpenAI(base_url=backend.url, api_key=self.key.value, max_retries=4)
         root = backend.url.rstrip("/").removesuffix("/v1")
         self.beside = self.client.with_options(base_url=root, max_retries=0)
         """For what it does beside the OpenAI protocol."""
@@ -200,23 +199,15 @@ class Server:
 
     def named(self, error: APIStatusError | APIConnectionError) -> SetupError:
         """A fault that ends the asking, in words."""
-        where, variable = f"the server at {self._backend.url}", self._backend.key_variable
+        where = f"the server at {self._backend.url}"
         if isinstance(error, APIConnectionError):
             return SetupError(
                 f"{where} does not answer ({error.message}); start it, or mend its address; {_KEPT}"
             )
         if error.status_code == 401:  # its message is not quoted: some servers put a part of the key there
-            state = "holds none" if self._key == _NO_KEY else "holds another"
-            return SetupError(
-                f"{where} wants a valid key (HTTP 401) and the environment variable {variable} {state}; "
-                f"set {variable}"
-            )
+            return SetupError(f"{where} {self.key.refused()}")
         return self.ended(error.message)
 
     def ended(self, said: str) -> SetupError:
         """What it said, where no more can be asked after that."""
-        return SetupError(f"the server at {self._backend.url} says {self.without_key(said)}; {_KEPT}")
-
-    def without_key(self, text: str) -> str:
-        """A message of the server's, as it may be shown."""
-        return (text if self._key == _NO_KEY else text.replace(self._key, "…"))[:500]
+        return SetupError(f"the server at {self._backend.url} says {self.key.hidden_in(said)}; {_KEPT}")

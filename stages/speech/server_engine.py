@@ -1,9 +1,9 @@
 """Sound -> what a server with the OpenAI protocol hears."""
 
-import os
-
 import openai
 
+from reelproof.schemas.errors import UsageError
+from reelproof.schemas.server_key import ServerKey
 from reelproof.stages.footage.sound import RATE
 from reelproof.stages.speech.engines import ServerEngineConfig
 from reelproof.stages.speech.listening import Heard, Samples, wav_of
@@ -16,13 +16,18 @@ class ServerEngine:
     """An `Engine` behind `/v1/audio/transcriptions`."""
 
     def __init__(self, cfg: ServerEngineConfig, language: str | None) -> None:
+        """Raises TeacherUnavailable where the environment holds what can be no key."""
         self.model = cfg.identity
         self._cfg = cfg
         self._language = {"language": language} if language else {}
         self._tells_times = True
+        try:
+            key = ServerKey.read(cfg.key_variable)
+        except UsageError as error:
+            raise TeacherUnavailable(f"speech engine {self.model}: {error}") from None
         self._client = openai.OpenAI(
             base_url=cfg.url,
-            api_key=os.environ.get(cfg.key_variable, "").strip() or "none",
+            api_key=key.value,
             timeout=cfg.timeout_s,
             max_retries=cfg.attempts - 1,
         )

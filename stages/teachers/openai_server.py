@@ -3,7 +3,6 @@
 import asyncio
 import json
 import math
-import os
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -23,10 +22,12 @@ from openai import (
     OpenAIError,
 )
 
+from reelproof.schemas.errors import UsageError
 from reelproof.schemas.openai_body import Body
 from reelproof.schemas.openai_chat import Rollouts, chat_body
 from reelproof.schemas.openai_frames import Sending
 from reelproof.schemas.openai_reply import ReplyFault, fault_in, read_choices
+from reelproof.schemas.server_key import ServerKey
 from reelproof.stages.teachers.plain_request import BLANK, blank_jpeg, plainest_request
 from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherUnavailable
 from reelproof.stages.teachers.request_fields import adapted, refused_field, told_fields
@@ -38,22 +39,14 @@ LONGEST_PAUSE_S = 600.0
 LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
 KEEP_ALIVE_S = 3.0
 """Shorter than servers' own 5 s, so that none closes a connection just as it is used again."""
-NO_KEY = "none"
-"""What is sent where the environment holds no key."""
 
 
-def read_key(cfg: ServerTeacherConfig) -> str:
-    """The key that the environment holds, without blanks around it; NO_KEY where there is none.
-
-    Raises TeacherUnavailable for what no request's header can carry; it is not quoted.
-    """
-    key = os.environ.get(cfg.key_variable, "").strip()
-    if not (key.isascii() and key.isprintable()):
-        raise TeacherUnavailable(
-            f"teacher {cfg.identity}: the environment variable {cfg.key_variable} holds characters that "
-            f"no key has; set {cfg.key_variable} to the key alone"
-        )
-    return key or NO_KEY
+def read_key(cfg: ServerTeacherConfig) -> ServerKey:
+    """The key that the environment holds. Raises TeacherUnavailable for what can be none."""
+    try:
+        return ServerKey.read(cfg.key_variable)
+    except UsageError as error:
+        raise TeacherUnavailable(f"teacher {cfg.identity}: {error}") from None
 
 
 class PassingError(Exception):
@@ -82,7 +75,7 @@ class OpenAIServer:
     def __init__(
         self,
         url: str,
-        key: str,
+        key: ServerKey,
         cfg: ServerTeacherConfig,
         sends: Callable[[], AbstractContextManager[Sending]],
     ) -> None:
@@ -103,7 +96,7 @@ class OpenAIServer:
             verify=_certificates(),
             trust_env=urlsplit(url).hostname not in LOOPBACK,  # no proxy stands between us and ourselves
         )
-        self._client = AsyncOpenAI(base_url=url, api_key=key, max_retries=0, http_client=http)
+        self._client = AsyncOpenAI(base_url=url, api_key=key.value, max_retries=0, http_client=http)
         self._fields = {each.name: each for each in cfg.fields}
         self._faults_in_a_row = 0
         self._paused_until_s = 0.0
@@ -235,19 +228,16 @@ class OpenAIServer:
     def _told_with_200(self, fault: ReplyFault, response: httpx2.Response) -> Exception:
         """An error in a reply that says it is none: treated as the status that it names."""
         if fault.status is None:
-            return PassingError(f"HTTP 200 with an error: {self._without_key(fault.message)}", blame=1)
+            return PassingError(f"HTTP 200 with an error: {self._key.hidden_in(fault.message)}", blame=1)
         return self._named_status(fault.status, fault.code, fault.message, response)
 
     def _named_status(
         self, status: int, code: str | None, message: str, response: httpx2.Response
     ) -> Exception:
-        what = f"HTTP {status}: {self._without_key(message)}"
+        what = f"HTTP {status}: {self._key.hidden_in(message)}"
         if status == 401:  # its message is not quoted: some servers put a part of the key there
-            variable = self._cfg.key_variable
-            state = "holds none" if self._key == NO_KEY else "holds another"
             return TeacherUnavailable(
-                f"teacher {self._cfg.identity}: the server at {self.url} wants a valid key (HTTP 401) and "
-                f"the environment variable {variable} {state}; set {variable}"
+                f"teacher {self._cfg.identity}: the server at {self.url} {self._key.refused()}"
             )
         if status == 402 or code == "insufficient_quota":
             return TeacherUnavailable(
@@ -264,10 +254,6 @@ class OpenAIServer:
         if status >= 500 or status in (408, 409, 425):
             return PassingError(what, blame=1)
         return LastingError(what)
-
-    def _without_key(self, text: str) -> str:
-        text = text if self._key == NO_KEY else text.replace(self._key, "…")
-        return text if len(text) <= 500 else text[:499] + "…"
 
 
 @lru_cache

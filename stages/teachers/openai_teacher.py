@@ -20,6 +20,7 @@ from typing import Self
 from reelproof.schemas.chat import ChatRequest, Completion
 from reelproof.schemas.openai_chat import Rollouts, chat_body, group_rollouts, read_chat_reply
 from reelproof.schemas.openai_frames import AS_THEY_ARE, Sending
+from reelproof.schemas.server_key import ServerKey
 from reelproof.stages.teachers.openai_server import (
     FIRST_WAIT_S,
     LONGEST_WAIT_S,
@@ -151,7 +152,7 @@ class OpenAITeacher:
                 job.ended = True
                 self._jobs.discard(job)
 
-    async def _connect(self, key: str) -> None:
+    async def _connect(self, key: ServerKey) -> None:
         self._servers = [OpenAIServer(url, key, self._cfg, self._sends) for url in self._cfg.urls]
         self._workers = [
             asyncio.create_task(self._work(server))

@@ -14,7 +14,7 @@ from reelproof.pipeline.decoder.process import ChildLimits
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.parts.part import PartInputs, PartRun
 from reelproof.pipeline.parts.plan import Part
-from reelproof.pipeline.teachers.listener import Listener
+from reelproof.pipeline.teachers.listener import Listener, open_engine
 from reelproof.schemas.speech import SpeechLine
 from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.sound import RATE
@@ -119,6 +119,12 @@ def listener_of(tmp_path, server, **more) -> Listener:
         Store(str(tmp_path / "store")), PartInputs(part=Part(number=0, video_ids=()), sources=()), {}
     )
     return Listener(run, cfg, "en")
+
+
+def test_a_key_that_no_header_can_carry_is_told_before_anything_is_sent(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-gehéim")
+    with pytest.raises(TeacherUnavailable, match=r"speech engine whisper.*holds characters that no key has"):
+        open_engine(ServerEngineConfig(model="whisper", url="http://127.0.0.1:1/v1"), "en")
 
 
 @pytest.mark.parametrize("tells_times", [True, False])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from reelproof.schemas.answers.reading import read_answer
+from reelproof.schemas.errors import UsageError
 from reelproof.training.batches import PromptConfig
 from reelproof.training.evaluate import EvaluateConfig, evaluate_model
 from reelproof.training.preflight import SetupError
@@ -118,6 +119,14 @@ def test_requests_under_way_as_a_field_is_found_forbidden_are_asked_again_withou
         said = sampler.sample(asks, SamplingConfig(batch_rows=2))
     assert [each.text for each in said] == ["B", "B"]
     assert sorted("seed" in body for body in stub.bodies) == [False, False, True, True]
+
+
+@pytest.mark.parametrize("key", ["sk-gehéim", "sk-one\nsk-two"])
+def test_a_key_that_no_header_can_carry_is_told_and_not_quoted(monkeypatch, key):
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(UsageError, match="OPENAI_API_KEY holds characters that no key has") as told:
+        ServerSampler(BackendConfig(kind="server"), "m", PromptConfig())
+    assert "sk-" not in str(told.value)
 
 
 NO_REPLIES = {
