@@ -9,10 +9,10 @@ import pyarrow as pa
 
 
 def memory_pool() -> str:
-    """What Arrow takes memory from, where the environment does not say: what gives it back, and not too soon.
+    """What Arrow takes memory from, where the environment does not say: what gives it back.
 
-    mimalloc keeps what threads freed that ended, and so workers grow with the longest film; and of what it
-    gives back, which it soon takes again, the kernel clears each page: a sixth of the time of writing shards.
+    mimalloc keeps what threads freed that ended: workers grow with the longest film, and a refilter of a
+    million traces has a peak of 1,000 MB instead of 850.
     """
     return "jemalloc" if "jemalloc" in pa.supported_memory_backends() else "system"
 
