@@ -14,7 +14,8 @@ from reelproof.stages.duplicates.near import (
 def repeated_questions(
     questions: pl.DataFrame, frames: pl.DataFrame, shown: pl.DataFrame, cfg: DuplicateConfig
 ) -> pl.DataFrame:
-    """`duplicate_questions` of columns `question_id`, `clip_id`, `text`, `proof`; frames are hex digits.
+    """`duplicate_questions` of columns `question_id`, `clip_id`, `text`, `proof`, and `right` where answers
+    count; frames are hex digits.
 
     `frames` has `clip_id` and `phash`, `shown` has `question_id` and `phash`, one row a frame, in order.
     """
@@ -23,7 +24,8 @@ def repeated_questions(
     seen = questions.join(duplicate_clips(frames, cfg), on="clip_id", how="left", maintain_order="left").join(
         views, on="question_id", how="left", maintain_order="left"
     )
-    placed = seen.with_columns(pl.coalesce("group", "clip_id").alias("clip"))
+    right = pl.col("right") if "right" in seen.columns else pl.lit("")
+    placed = seen.with_columns(pl.coalesce("group", "clip_id").alias("clip"), right.alias("right"))
     return duplicate_questions(by_what_is_shown(placed, cfg), cfg)
 
 

@@ -9,12 +9,16 @@ import pyarrow.compute as pc
 
 from reelproof.pipeline.dataset.part_files import read_columns
 from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.answers.scores import GRADED_TASKS
 from reelproof.schemas.question import WHEN, Task
 
 _QUESTION_COLUMNS = (
     *("question_id", "clip_id", "video_id", "source", "kind", "task", "text", "options", "answer"),
 )
-_COMPARED = ("question_id", "clip_id", "video_id", "task", "options", "answer", "proof", "first_s", "last_s")
+_COMPARED = (
+    *("question_id", "clip_id", "video_id", "task", "options", "answer", "proof", "right"),
+    *("first_s", "last_s"),
+)
 _SHOWN = tuple(f"frames.list.element.frame.{field}" for field in ("phash", "time_s"))
 _ASKED = pl.col("text").str.strip_prefix(WHEN)
 """Without what all sentences of a grounding set are asked with: it would make them alike."""
@@ -43,9 +47,9 @@ def read_asked(store: Store, part: CurrentPart) -> pl.DataFrame:
     """What questions are compared by.
 
     Columns: `question_id`, `clip_id`, `video_id`, `text` (with its options), `asked` (without), `task`,
-    `options`, `answer`, `proof` (see `_with_proof`), `view` (hashes of the frames that it shows, as numbers,
-    in their order; null where it shows none), `first_s` and `last_s` (times of the first and the last of
-    them); where questions have vectors also `vector`.
+    `options`, `answer`, `proof` and `right` (see `_with_proof`), `view` (hashes of the frames that it shows,
+    as numbers, in their order; null where it shows none), `first_s` and `last_s` (times of the first and the
+    last of them); where questions have vectors also `vector`.
     """
     table = read_columns(store, part.questions, (*_QUESTION_COLUMNS, *_SHOWN))
     frames = table["frames"].combine_chunks()
@@ -91,11 +95,21 @@ def read_frames(store: Store, part: CurrentPart) -> pl.DataFrame:
 
 
 def _with_proof(rows: pl.DataFrame) -> pl.DataFrame:
-    """A computed answer follows from what is shown: where it is another, so is what is shown."""
-    right = pl.col("options").list.get(pl.col("place"), null_on_oob=True)
-    computed = pl.concat_str("kind", pl.coalesce(right, "answer"), separator="\x00")
+    """Two columns of what two questions must have in common to ask the same.
+
+    `proof`: a computed answer follows from what is shown: where it is another, so is what is shown. `right`:
+    the answer as anybody would give it, empty where that is a degree, and two may say the same otherwise.
+    """
+    right = pl.coalesce(pl.col("options").list.get(pl.col("place"), null_on_oob=True), "answer")
+    number = pl.col("answer").cast(pl.Float64, strict=False).cast(pl.String)
+    plain = pl.coalesce(pl.when(pl.col("task") == Task.NUMERICAL).then(number), right)
     return rows.join(_LETTERS, on="answer", how="left", maintain_order="left").with_columns(
-        proof=pl.when(pl.col("source") == "computed").then(computed).otherwise(pl.lit(""))
+        proof=pl.when(pl.col("source") == "computed")
+        .then(pl.concat_str("kind", right, separator="\x00"))
+        .otherwise(pl.lit("")),
+        right=pl.when(pl.col("task").is_in(GRADED_TASKS))
+        .then(pl.lit(""))
+        .otherwise(plain.str.strip_chars().str.to_lowercase()),
     )
 
 

@@ -1,6 +1,7 @@
 """A server's settings -> nothing, or the one reason why a build against it would fail."""
 
 import asyncio
+import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -12,12 +13,20 @@ from reelproof.schemas.chat import ChatRequest, ImagePart, Message, Sampling, Te
 from reelproof.schemas.openai_body import Body
 from reelproof.schemas.openai_chat import Rollouts, chat_body
 from reelproof.schemas.openai_frames import Sending
-from reelproof.stages.teachers.openai_server import LastingError, OpenAIServer, PassingError, read_key
+from reelproof.stages.teachers.openai_server import (
+    FIRST_WAIT_S,
+    LastingError,
+    OpenAIServer,
+    PassingError,
+    read_key,
+)
 from reelproof.stages.teachers.plain_request import BLANK, blank_jpeg
 from reelproof.stages.teachers.prompts import FRAME_AT_TIME
 from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherNeeds, TeacherUnavailable
 
 CHECK_TIMEOUT_S = 120.0
+AGAIN_FOR_S = 3.0
+"""One error may pass; a server that errs for so long is told."""
 
 
 def check_server(cfg: ServerTeacherConfig, needs: TeacherNeeds) -> str:
@@ -127,11 +136,16 @@ async def _listed(server: OpenAIServer, where: str) -> list[dict[str, Any]]:
 
 
 async def _try(server: OpenAIServer, body: Body, where: str, problem: str, remedy: str = "") -> Any:
-    try:
-        return await server.chat(body)
-    except (LastingError, PassingError) as error:
-        what_to_do = f"; {remedy}" if remedy else ""
-        raise TeacherUnavailable(f"{where} {problem}: {error}{what_to_do}") from None
+    """Its answer; what may pass is tried again for a moment, as a build does. Raises TeacherUnavailable."""
+    began_s = time.monotonic()
+    while True:
+        try:
+            return await server.chat(body)
+        except (LastingError, PassingError) as error:
+            if isinstance(error, LastingError) or time.monotonic() - began_s > AGAIN_FOR_S:
+                what_to_do = f"; {remedy}" if remedy else ""
+                raise TeacherUnavailable(f"{where} {problem}: {error}{what_to_do}") from None
+        await asyncio.sleep(FIRST_WAIT_S)
 
 
 def _check_context(reply: Any, models: list[dict[str, Any]], needs: TeacherNeeds, where: str) -> None:

@@ -11,14 +11,25 @@ import polars as pl
 
 from reelproof.schemas.answers.normalise import plain_option
 from reelproof.schemas.answers.scores import GRADED_TASKS, lenient_score
+from reelproof.schemas.answers.wording import words
 from reelproof.schemas.question import Task
 from reelproof.stages.duplicates.paraphrases import Posed
 
-VERSION = 1
+VERSION = 2
 
 _COLUMNS = ("video_id", "first_s", "last_s", "asked", "task", "options", "answer")
-_SAID = pl.col("asked").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars("?？.。! ")
+_SAID = (
+    pl.col("asked")
+    .str.to_lowercase()
+    .str.replace_all(r"[‘’ʼ`´]", "'")
+    .str.replace_all(r"[“”„«»]", '"')
+    .str.replace_all(r"\s+", " ")
+    .str.strip_chars("?？.。! ")
+)
 """What is the same to a reader of a question."""
+
+
+_MAY_SAY_THE_SAME = frozenset(GRADED_TASKS) - {Task.OCR, Task.REGRESSION, Task.TEMPORAL_GROUNDING}
 
 
 class _Held(NamedTuple):
@@ -78,13 +89,15 @@ def _show_the_same(one: _Held, other: _Held) -> bool:
 def _exclude_each_other(one: Posed, other: Posed) -> bool:
     """Whether of two that ask the same with the same options only one can be right.
 
-    Free texts, numbers of a degree and boxes may say the same otherwise; stretches exclude each other where
-    they have nothing in common.
+    Free texts and boxes may say the same otherwise, and what is read where it has a word in common; stretches
+    exclude each other where they have nothing in common, numbers of a degree where neither is near the other.
     """
     if one.task is Task.MULTIPLE_CHOICE:
         return _right(one) != _right(other)
-    if one.task in GRADED_TASKS and one.task is not Task.TEMPORAL_GROUNDING:
+    if one.task in _MAY_SAY_THE_SAME:
         return False
+    if one.task is Task.OCR:
+        return {*words(one.answer)}.isdisjoint(words(other.answer))
     return lenient_score(one.task, one.answer, other.answer) == 0
 
 

@@ -20,7 +20,7 @@ from reelproof.stages.duplicates.text import (
     word_hashes,
 )
 
-VERSION = 3
+VERSION = 4
 
 TRACE_RUN_WORDS, QUESTION_RUN_WORDS = 3, 2
 """Thoughts, and questions, are compared by their runs of so many words."""
@@ -80,15 +80,20 @@ def by_what_is_shown(questions: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFr
 def duplicate_questions(questions: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame:
     """Which earlier question asks nearly the same, and shows nearly the same of nearly the same clip.
 
+    A word makes another question of one (`left`, `right`), and its answer tells: whose answers differ, ask
+    different things, or contradict each other.
+
     Args:
-        questions: Columns `question_id`, `group` (see `by_what_is_shown`) and `text` (with its options), in
-            the order that makes one earlier. Only questions of one group are compared.
+        questions: Columns `question_id`, `group` (see `by_what_is_shown`), `right` (the answer, as far as it
+            must be equal) and `text` (with its options), in the order that makes one earlier. Only questions
+            of one group and of one answer are compared.
         cfg: What counts as nearly the same.
 
     Returns:
         Columns `question_id`, `duplicate_of` (null for the first of its kind), in the order of `questions`.
     """
-    return _duplicates(questions, "question_id", "group", QUESTION_RUN_WORDS, cfg.question_similarity)
+    answered = questions.with_columns(pl.concat_str("group", "right", separator="\x00").alias("group"))
+    return _duplicates(answered, "question_id", "group", QUESTION_RUN_WORDS, cfg.question_similarity)
 
 
 def duplicate_clips_and_videos(

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.real
 LOOKS = [Shot(shot, 1.6 + 0.4 * shot, motion_px=shot) for shot in range(3)]
 THOUGHT = "At [0.2 s] there is a pattern, and at [4.8 s] it is another one, so it is the {right}."
 COUNT, LOOK = "How many patterns are there in all?", "What does the first pattern look like?"
+SIDE = "Of all the patterns in the clip, how many are seen to the {} of the middle when the clip ends?"
 ROWS = {
     "three": ("one.mp4", COUNT, ("three", "four", "many"), "A"),
     "four, in another order": ("one.mp4", COUNT + " ", ("four", "many", "three"), "A"),
@@ -23,6 +24,8 @@ ROWS = {
     "squares": ("one.mp4", LOOK, ("squares", "stripes", "rings"), "A"),
     "squares, in another order": ("one.mp4", LOOK, ("rings", "squares", "stripes"), "B"),
     "squares, of the other file": ("again.mp4", LOOK, ("squares", "stripes", "rings"), "A"),
+    "left": ("one.mp4", SIDE.format("left"), ("three", "four", "many"), "A"),
+    "right": ("one.mp4", SIDE.format("right"), ("three", "four", "many"), "B"),
 }
 
 
@@ -45,7 +48,7 @@ def test_rows_that_contradict_each_other_are_all_rejected_and_a_mere_repeat_is_k
     )
     out = tmp_path / "out"
     kept = reelproof_here("build", tmp_path / "recipe.yaml", "--out", out, *ready, "--json").summary["kept"]
-    assert kept["sft"] == 1
+    assert kept["sft"] == 3  # one of the squares, and both sides, whose wording differs in a word
     names = {(video, question.strip(), options): name for name, (video, question, options, _) in ROWS.items()}
     rejected = pl.read_parquet(out / "dataset/data/rejected/*.parquet").to_dicts()
     reasons = {
@@ -65,4 +68,4 @@ def test_rows_that_contradict_each_other_are_all_rejected_and_a_mere_repeat_is_k
         assert other in contradicted - {question}
         assert "conflicting_answer: another row asks the same" in told
     again = reelproof_here("refilter", out, "--set", "policy.keep_duplicates=true", "--json").summary
-    assert again["kept"]["sft"] == 3
+    assert again["kept"]["sft"] == 5

@@ -119,6 +119,12 @@ def test_a_server_that_cannot_serve_the_build_is_told_in_one_message(settings, t
     assert "\n" not in str(error.value)
 
 
+def test_an_error_that_passes_does_not_end_the_build_before_it_began():
+    with StubServer(fault=lambda number, body: refusal(500, "busy") if number == 0 else None) as server:
+        check(server)
+    assert len(server.bodies) > 1
+
+
 def test_a_server_that_is_not_there_is_told_with_its_address():
     with StubServer() as server:
         pass

@@ -371,7 +371,7 @@ GOLDEN_STAGES = (
     (signals, made_judgements, 4, "afd51e3e955fc5e8"),
     (balance, made_balance, 1, "82b7ca6936ace1e8"),
     (duplicates_evaluation, made_contamination, 2, "7c211581f091ae93"),
-    (duplicates, made_duplicates, 3, "76976300b006d656"),
+    (duplicates, made_duplicates, 4, "76976300b006d656"),
 )
 
 

@@ -74,7 +74,15 @@ FIRST = asked(CAR, CHOICE, "A", COLOURS)
             False,
         ),
         (asked("What?", Task.OPEN_ENDED, "a man runs"), asked("What?", Task.OPEN_ENDED, "nobody"), False),
-        (asked("How far?", Task.REGRESSION, "3"), asked("How far?", Task.REGRESSION, "9"), False),
+        (asked("How far?", Task.REGRESSION, "3"), asked("How far?", Task.REGRESSION, "9"), True),
+        (asked("How far?", Task.REGRESSION, "3"), asked("How far?", Task.REGRESSION, "4"), False),
+        (asked("What stands there?", Task.OCR, "STOP"), asked("What stands there?", Task.OCR, "Exit"), True),
+        (
+            asked("What stands there?", Task.OCR, "STOP"),
+            asked("What stands there?", Task.OCR, "a stop sign"),
+            False,
+        ),
+        (asked("What’s “it”?", NUMBER, "3"), asked('What\'s "it"?', NUMBER, "4"), True),
     ],
 )
 def test_only_what_asks_the_same_of_the_same_frames_and_cannot_both_be_right_contradicts(one, other, do):
