@@ -173,6 +173,8 @@ class _Own:
         edges = pairwise((0, *cfg.batch_ends))
         batches = [[turn for turn in turns if start <= turn < end] for start, end in edges]
         self._batches = [(number, each) for number, each in enumerate(batches) if each]
+        self._open: list[ChatRequest] = []
+        """The batch that is asked now."""
         self.traces: list[Trace] = []
         """Those that came so far."""
 
@@ -181,15 +183,15 @@ class _Own:
         is_first = not self.traces and self._batches and self._batches[0][0] == 0
         if not self._batches or not (is_first or self._is_undecided()):
             return []
-        model, cfg = self._model, self._cfg
-        return [rollout_request(self._asked, model, turn, cfg) for turn in self._batches[0][1]]
+        turns = self._batches[0][1]
+        self._open = [rollout_request(self._asked, self._model, turn, self._cfg) for turn in turns]
+        return self._open
 
     def take(self, completions: Sequence[Completion]) -> None:
         """What was said to the batch."""
-        (batch, turns), *self._batches = self._batches
+        (batch, _), *self._batches = self._batches
         came = {"batch": batch, "batches": len(self._cfg.batch_ends)}
-        for turn, completion in zip(turns, completions, strict=True):
-            request = rollout_request(self._asked, self._model, turn, self._cfg)
+        for request, completion in zip(self._open, completions, strict=True):
             trace = read_trace(self._asked.question, request, completion, self._cfg.prompt)
             self.traces.append(trace.model_copy(update=came))
 
