@@ -61,6 +61,10 @@ class PoolMeasurements(Record):
     """The same from the rollouts of all teachers."""
 
 
+OVER_ALL: tuple[type[Record], ...] = (SetMeasurements, PoolMeasurements)
+"""What no part tells by itself."""
+
+
 def score_columns(records: Iterable[type[Record]]) -> tuple[str, ...]:
     """Names of the records' fields in order, without `trace_id`."""
     return tuple(name for record in records for name in record.model_fields if name != "trace_id")

@@ -4,7 +4,7 @@ import functools
 
 import polars as pl
 
-from reelproof.schemas.measurements import Keys, PoolMeasurements, SetMeasurements
+from reelproof.schemas.measurements import OVER_ALL, Keys
 from reelproof.schemas.record import Record, arrow_schema
 from reelproof.schemas.scores import RepeatScore
 from reelproof.stages.checks.registry import CHECKS
@@ -20,7 +20,7 @@ QUESTION_SCORES: tuple[type[Record], ...] = tuple(check.score for check in CHECK
 def measurement_schema() -> pl.Schema:
     """Name -> polars type of every column that policy may look at, in order."""
     columns: dict[str, pl.DataType] = {}
-    records: tuple[type[Record], ...] = (Keys, *SCORES, SetMeasurements, PoolMeasurements)
+    records: tuple[type[Record], ...] = (Keys, *SCORES, *OVER_ALL)
     for record in records:
         columns.update(pl.Schema(arrow_schema(record)))
     return pl.Schema(columns)

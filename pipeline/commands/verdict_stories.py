@@ -8,13 +8,12 @@ import polars as pl
 from reelproof.pipeline.curate import decide_all
 from reelproof.pipeline.parts.part import PartInputs
 from reelproof.pipeline.workplace import Workplace
-from reelproof.schemas.measurements import PoolMeasurements, SetMeasurements, score_columns
+from reelproof.schemas.measurements import OVER_ALL, score_columns
 from reelproof.schemas.trace import Trace
 from reelproof.stages.measurements import QUESTION_SCORES, SCORES
 from reelproof.stages.policy import RL, SFT, PolicyConfig, RuleSet, meanings, reason_names
 
 NOT_PUBLISHED = "not published: its video is no longer among the sources, or was tried again in a later part"
-_OVER_ALL = (*SetMeasurements.model_fields, *PoolMeasurements.model_fields)
 _UNDECIDED = "not decided yet: the build is not finished"
 
 
@@ -30,7 +29,7 @@ def tell_trace_verdict(workplace: Workplace, part: PartInputs, trace: Trace) -> 
         return
     rollouts = _rollouts(workplace, part, trace.question_id)
     mine = next(each for each in rollouts if each.verdict["trace_id"] == trace.trace_id)
-    yield from _tell_scores(mine, (*score_columns(SCORES), *_OVER_ALL))
+    yield from _tell_scores(mine, score_columns((*SCORES, *OVER_ALL)))
     if not mine.verdict["published"]:
         yield NOT_PUBLISHED
         return
@@ -54,7 +53,7 @@ def tell_question_verdict(workplace: Workplace, part: PartInputs, question_id: s
     if not rollouts:
         yield "in no set: nobody answered it"
         return
-    yield from _tell_scores(rollouts[0], (*score_columns(QUESTION_SCORES), *_OVER_ALL))
+    yield from _tell_scores(rollouts[0], score_columns((*QUESTION_SCORES, *OVER_ALL)))
     if not rollouts[0].verdict["published"]:
         yield NOT_PUBLISHED
         return

@@ -8,12 +8,10 @@ import pyarrow as pa
 
 from reelproof.pipeline.dataset.rows import SAMPLES, table_schema
 from reelproof.pipeline.dataset.shard_files import file_schema
-from reelproof.schemas.measurements import PoolMeasurements, SetMeasurements
-from reelproof.schemas.record import Record, arrow_schema
+from reelproof.schemas.measurements import OVER_ALL
+from reelproof.schemas.record import arrow_schema
 from reelproof.schemas.settings import captions
 from reelproof.stages.measurements import SCORES
-
-_OVER_ALL: tuple[type[Record], ...] = (SetMeasurements, PoolMeasurements)
 
 
 class Column(NamedTuple):
@@ -41,7 +39,7 @@ def measured_over_all() -> tuple[Column, ...]:
     """
     return tuple(
         Column(field.name, _told(field.type), captions(record)[field.name])
-        for record in _OVER_ALL
+        for record in OVER_ALL
         for field in arrow_schema(record)
     )
 
