@@ -114,6 +114,10 @@ class Scene(Record):
         return self
 
 
+FLAT_HASH = "0" * 16
+"""The perceptual hash of a picture that is nearly of one grey. No other picture has it."""
+
+
 class FrameRef(Record):
     """A frame by the hash of its JPEG bytes, and where in its video it was."""
 
@@ -123,7 +127,12 @@ class FrameRef(Record):
     width: int = Field(ge=1)
     height: int = Field(ge=1)
     phash: str
-    """64-bit perceptual hash, 16 hex digits."""
+    """64-bit perceptual hash, 16 hex digits; `FLAT_HASH` of a picture that shows next to nothing."""
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether the picture is nearly of one grey, so that whom it belongs to cannot be seen."""
+        return self.phash == FLAT_HASH
 
 
 def hash_distance(a: FrameRef, b: FrameRef) -> int:

@@ -27,7 +27,7 @@ from reelproof.stages.footage.keyframes import make_keyframe
 from reelproof.stages.footage.opening import UnusableVideoError
 from reelproof.stages.footage.pictures import RgbConverter, Turn, turn_of
 
-VERSION = 4
+VERSION = 5
 
 PIECE_CANDIDATES = 256
 """About four minutes and 6 MB of JPEG."""

@@ -79,14 +79,15 @@ def foreign_run(
     """Consecutive frames of one of the other timelines, drawn at random; None where none was found that fits.
 
     They have the size of the clip's own, for another shape would tell itself, and their perceptual hashes
-    differ from those of all its frames in `bits` or more: they are no copy of it.
+    differ from those of all its frames in `bits` or more: they are no copy of it. None is flat: a black frame
+    may be of either film.
     """
     long_enough = [each for each in others if len(each) >= length and _have_one_size((*own, *each))]
     for _ in range(_TRIES if long_enough else 0):
         frames = rng.choice(long_enough)
         first = rng.randint(0, len(frames) - length)
         run = frames[first : first + length]
-        if all(hash_distance(a, b) >= bits for a in run for b in own):
+        if all(not a.is_flat and hash_distance(a, b) >= bits for a in run for b in own):
             return list(run)
     return None
 

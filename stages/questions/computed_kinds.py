@@ -125,13 +125,17 @@ def _largest_change(table: Table) -> Draft | None:
 
 def _odd_frame(table: Table) -> Draft | None:
     """One frame of the timeline is taken from another video of the part. All other options are shown beside
-    another frame of their scene: who is the only one of it looks as foreign.
+    another frame of their scene: who is the only one of it looks as foreign, and so does one that is flat.
     """
     clip, own, count = table.clip, list(table.clip.timeline), table.cfg.odd_options
     foreign = _foreign(table, 1) if len(own) >= max(count, 4) else None
     scenes = scenes_shown(clip)
     shown = Counter(scenes)
-    places = [place for place, scene in enumerate(scenes) if shown[scene] > 1 and _is_calm(table, scene)]
+    places = [
+        place
+        for place, scene in enumerate(scenes)
+        if shown[scene] > 1 and _is_calm(table, scene) and not own[place].is_flat
+    ]
     if foreign is None or not places:
         return None
     odd = table.rng.choice(places)
@@ -151,7 +155,7 @@ def _foreign_span(table: Table) -> Draft | None:
     """A run of the timeline, two frames or more and less than half of it, is taken from another video.
 
     It breaks into a scene that goes on after it, and nothing of the clip's own does: a scene of its own that
-    stands between two others looks as foreign.
+    stands between two others looks as foreign, and so does a flat frame.
     """
     own, scenes = list(table.clip.timeline), scenes_shown(table.clip)
     runs = {
@@ -160,7 +164,9 @@ def _foreign_span(table: Table) -> Draft | None:
         if (firsts := _inside_scenes(table, scenes, length))
     }
     shots = [scene if _is_calm(table, scene) else -1 - place for place, scene in enumerate(scenes)]
-    if len(own) < 6 or not runs or look_broken_into(own, shots, table.cfg.foreign_bits):
+    if len(own) < 6 or not runs or any(frame.is_flat for frame in own):
+        return None
+    if look_broken_into(own, shots, table.cfg.foreign_bits):
         return None
     length = table.rng.choice(list(runs))
     first = table.rng.choice(runs[length])

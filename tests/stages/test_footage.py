@@ -8,7 +8,7 @@ from PIL import Image
 from scenedetect.common import FrameTimecode
 from scenedetect.detectors import ContentDetector
 
-from reelproof.schemas.footage import Footage, joined
+from reelproof.schemas.footage import FLAT_HASH, Footage, joined
 from reelproof.stages.footage.cuts import Meter
 from reelproof.stages.footage.decode import LocalVideo, Reel
 from reelproof.stages.footage.keyframes import perceptual_hash
@@ -125,6 +125,15 @@ def test_perceptual_hash_outlives_jpeg_and_scale_but_not_another_picture(tmp_pat
     distance = lambda a, b: (int(a, 16) ^ int(b, 16)).bit_count()  # noqa: E731
     assert distance(one.frame.phash, perceptual_hash(smaller)) <= 4
     assert distance(one.frame.phash, two.frame.phash) >= 16
+    assert not one.frame.is_flat
+
+
+@pytest.mark.parametrize("level", [3, 128, 250])
+def test_noise_on_one_grey_is_a_flat_picture_and_what_can_be_seen_is_none(level):
+    noise = np.random.default_rng(level).normal(level, 6, (360, 640, 3))
+    assert perceptual_hash(noise.clip(0, 255).astype(np.uint8)) == FLAT_HASH
+    noise[100:260, 200:440] += 20 if level < 200 else -20
+    assert perceptual_hash(noise.clip(0, 255).astype(np.uint8)) != FLAT_HASH
 
 
 @pytest.mark.real

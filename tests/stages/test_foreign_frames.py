@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from reelproof.schemas.footage import Clip, FrameRef
+from reelproof.schemas.footage import FLAT_HASH, Clip, FrameRef
 from reelproof.schemas.question import Question
 from reelproof.stages.questions.computed import ComputedConfig, computed_questions
 from reelproof.stages.questions.computed_frames import look_broken_into
@@ -98,6 +98,35 @@ def test_film_whose_own_shots_come_back_is_not_asked_where_another_breaks_in():
     onwards = looking(clip, {0: one, 1: between, 2: third})
     asked = [ask([each, other], "foreign_span", repeats=8) for each in (there_and_back, onwards)]
     assert [sum(question.video_id == "v" for question in each) > 0 for each in asked] == [False, True]
+
+
+def faded_in(clip: Clip, frames: int) -> Clip:
+    """The film with so many black frames at its beginning."""
+    black = (each.model_copy(update={"phash": FLAT_HASH}) for each in clip.timeline[:frames])
+    return clip.model_copy(update={"timeline": (*black, *clip.timeline[frames:])})
+
+
+@pytest.mark.parametrize("kind", ["odd_frame", "foreign_span"])
+def test_no_black_frame_is_the_foreign_one(kind):
+    black = faded_in(made_clip("w"), len(made_clip("w").timeline) - 6)
+    asked = [each for each in ask([made_clip("v"), black], kind, repeats=24) if each.video_id == "v"]
+    assert len(asked) > 10
+    foreign = [each.frame for question in asked for each in question.frames if each.frame.video_id == "w"]
+    assert foreign
+    assert not any(frame.is_flat for frame in foreign)
+
+
+def test_a_black_frame_of_the_film_is_no_option():
+    clip = faded_in(made_clip("v", 20.0), 3)
+    asked = [each for each in ask([clip, made_clip("w")], "odd_frame", repeats=24) if each.video_id == "v"]
+    black = {f"the frame at {frame.time_s:.1f} s" for frame in clip.timeline if frame.is_flat}
+    assert len(asked) > 10
+    assert not any(black & set(question.options) for question in asked)
+
+
+def test_no_span_is_asked_of_a_film_that_shows_black_frames():
+    asked = ask([faded_in(made_clip("v"), 1), made_clip("w")], "foreign_span", repeats=8)
+    assert {question.video_id for question in asked} == {"w"}
 
 
 def test_a_shot_is_no_other_for_what_moves_in_it():
