@@ -10,7 +10,9 @@ from reelproof.pipeline.asking.known import known_accuracy
 from reelproof.pipeline.asking.settings import AskConfig
 from reelproof.pipeline.asking.told import SIGNALS, draw_evidence
 from reelproof.pipeline.asking.wording import task_asked
+from reelproof.pipeline.disk.own_files import replace_own_files
 from reelproof.pipeline.disk.renaming import written_then_renamed
+from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.settings_text import read_settings
 from reelproof.pipeline.teachers.kinds import check_teacher, named_teacher, open_teacher
@@ -65,11 +67,12 @@ def answer_question(
 
 
 def write_evidence(found: Answered, jpegs: Mapping[str, bytes], out: Path) -> None:
-    """All of an answer, and the frames that it cites on a sheet."""
+    """All of an answer, and the frames that it cites on a sheet, into a folder of ours."""
     with written_then_renamed(out / ANSWER) as stream:
         stream.write(found.model_dump_json(indent=1).encode() + b"\n")
     with written_then_renamed(out / SHEET) as stream:
         stream.write(draw_evidence(found, jpegs))
+    replace_own_files(Store(str(out)), (), (ANSWER, SHEET))
 
 
 def _posed(wanted: Wanted) -> Posed:

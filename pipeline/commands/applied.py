@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reelproof.pipeline.commands.options import ANSWERER, OVERRIDES, SERVER, Seconds
+from reelproof.pipeline.commands.options import ANSWERER, INTO_USED, OVERRIDES, SERVER, Seconds
 from reelproof.pipeline.commands.run_options import CONFIG, Explained
 from reelproof.schemas.text import shown_text
 
@@ -27,6 +27,7 @@ from reelproof.schemas.text import shown_text
     "By default nobody: scenes are scored by their frames' signals alone.",
 )
 @SERVER
+@INTO_USED
 @CONFIG
 @OVERRIDES
 @click.option("--json", "as_json", is_flag=True, help="Print what highlights.json holds.")
@@ -36,6 +37,7 @@ def highlights(
     out: Path,
     model: str | None,
     server: str | None,
+    into_used: bool,
     config: Path | None,
     overrides: tuple[str, ...],
     as_json: bool,
@@ -65,7 +67,7 @@ def highlights(
             side_px, tokens = cfg.footage.long_side_px, cfg.votes.max_tokens
             check_teacher(named, TeacherNeeds(cfg.frames, side_px, side_px, max_tokens=tokens))
             asked = stack.enter_context(open_teacher(named))
-        found = make_highlights(video, seconds, out, cfg, asked, say)
+        found = make_highlights(video, seconds, out, cfg, asked, say, into_used)
     click.echo(found.model_dump_json(indent=1) if as_json else shown_text(told(found)))
     say(shown_text(f"{out / 'reel.mp4'}"))
 
@@ -90,6 +92,7 @@ def highlights(
     help="The --out of an evaluation of this model; by default one that lies beside its run.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="A folder for answer.json and sheet.png.")
+@INTO_USED
 @CONFIG
 @OVERRIDES
 @click.option("--json", "as_json", is_flag=True, help="Print what answer.json holds.")
@@ -104,6 +107,7 @@ def ask(
     end_s: float | None,
     measured: Path | None,
     out: Path | None,
+    into_used: bool,
     config: Path | None,
     overrides: tuple[str, ...],
     as_json: bool,
@@ -116,11 +120,12 @@ def ask(
     """
     from reelproof.pipeline.asking.run import Wanted, answer_question, write_evidence
     from reelproof.pipeline.asking.told import told
-    from reelproof.pipeline.disk.files import make_folder
+    from reelproof.pipeline.disk.own_files import own_files
+    from reelproof.pipeline.disk.store import Store
 
     wanted = Wanted(video, question, options, task, start_s, end_s, model, server)
     if out is not None:
-        make_folder(out)  # before anything is paid for
+        own_files(Store(str(out)), into_used)  # before anything is paid for
     found, jpegs = answer_question(wanted, measured, config, overrides, partial(click.echo, err=True))
     for line in [found.model_dump_json(indent=1)] if as_json else map(shown_text, told(found)):
         click.echo(line)

@@ -47,14 +47,21 @@ def refuse_used(place: str, held: Collection[str], into_used: bool) -> None:
         )
 
 
-def own_files(store: Store, into_used: bool) -> frozenset[str]:
-    """Names of what is ours in a folder; from now on it is known as ours.
+def listed_files(store: Store, into_used: bool) -> frozenset[str] | None:
+    """Names of what is ours in a folder; None of one that is new to us.
 
     Raises UsageError where it holds something of others.
     """
     before = read_listing(store.read_bytes(LISTING)) if store.exists(LISTING) else None
     if before is None:
         refuse_used(store.url, store.names(""), into_used)
+    return before
+
+
+def own_files(store: Store, into_used: bool) -> frozenset[str]:
+    """As `listed_files`, and from now on the folder is known as ours."""
+    before = listed_files(store, into_used)
+    if before is None:
         store.write_bytes(LISTING, listing(()))
     return before or frozenset()
 

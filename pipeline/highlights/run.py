@@ -9,8 +9,10 @@ from PIL import Image
 
 from reelproof.pipeline.commands.contact_sheet import Tile, draw_frames
 from reelproof.pipeline.decoder.child import scan_in_child
-from reelproof.pipeline.disk.files import make_folder, stat_file, video_id_of
+from reelproof.pipeline.disk.files import stat_file, video_id_of
+from reelproof.pipeline.disk.own_files import listed_files, own_files, replace_own_files
 from reelproof.pipeline.disk.renaming import temporary_name, written_then_renamed
+from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.highlights.edit_lists import chapter_list, edit_list, told_time
 from reelproof.pipeline.highlights.opinions import with_opinions
@@ -49,8 +51,13 @@ def make_highlights(
     cfg: HighlightsConfig,
     teacher: Teacher | None,
     tell: Callable[[str], None],
+    into_used: bool = False,
 ) -> Highlights:
-    """Leaves all of it in a folder. Raises UsageError for a film of which nothing can be shown."""
+    """Leaves all of it in a folder. Raises UsageError for a film of which nothing can be shown, and for a folder
+    that holds something of others, unless `into_used`.
+    """
+    folder = Store(str(out))
+    listed_files(folder, into_used)
     scanned = scan(video, cfg)
     footage = scanned.footage
     moments = find_moments(footage, scanned.board, seconds, cfg.score)
@@ -60,7 +67,7 @@ def make_highlights(
     picks = picks_of(moments, pick_moments(moments, seconds, cfg.score))
     if not picks:
         raise UsageError(f"{video}: {_why_nothing(moments, seconds)}")
-    make_folder(out)
+    before = own_files(folder, into_used)
     joined = _write_reel(video, picks, out)
     found = Highlights(
         video=footage.video.name,
@@ -74,7 +81,7 @@ def make_highlights(
         picks=picks,
         moments=tuple(moments),
     )
-    _write_beside(found, video, footage, out, tell)
+    replace_own_files(folder, before, {REEL, *_write_beside(found, video, footage, out, tell)})
     return found
 
 
@@ -116,7 +123,8 @@ def _write_reel(video: Path, picks: tuple[Pick, ...], out: Path) -> Joined:
 
 def _write_beside(
     found: Highlights, video: Path, footage: Footage, out: Path, tell: Callable[[str], None]
-) -> None:
+) -> tuple[str, ...]:
+    """The names of what was written."""
     fps = footage.video.fps or _USUAL_FPS
     texts = {
         FOUND: found.model_dump_json(indent=1) + "\n",
@@ -129,13 +137,13 @@ def _write_beside(
 
         texts[OTIO] = timeline_json(found, video, fps)
     else:
-        (out / OTIO).unlink(missing_ok=True)
         tell(f"no {OTIO} without OpenTimelineIO: {installing('edit')} brings it")
     for name, text in texts.items():
         with written_then_renamed(out / name) as stream:
             stream.write(text.encode())
     with written_then_renamed(out / SHEET) as stream:
         stream.write(_sheet(found, video))
+    return (*texts, SHEET)
 
 
 def told(found: Highlights) -> str:

@@ -225,6 +225,18 @@ def test_accuracy_is_found_beside_the_run_that_was_measured(tmp_path):
     assert known_accuracy("signals", Task.BOOLEAN, None) is None
 
 
+def test_evidence_goes_beside_others_files_only_where_that_is_said(film, tmp_path):
+    (tmp_path / "answer.json").write_text("{}")
+    ran = reelproof_here("ask", film, SCENES, "--out", tmp_path)
+    assert (ran.code, "answer.json, which reelproof did not put there" in ran.err) == (2, True)
+    assert (tmp_path / "answer.json").read_text() == "{}"
+    ran = reelproof_here("ask", film, SCENES, "--out", tmp_path, "--into-used")
+    assert ran.code == 0, ran.err
+    assert json.loads((tmp_path / "answer.json").read_text())["question"] == SCENES
+    ran = reelproof_here("ask", film, SCENES, "--out", tmp_path)
+    assert ran.code == 0, ran.err
+
+
 def test_wrong_values_are_one_message(film, tmp_path):
     evaluation(tmp_path / "eval", tmp_path / "another", 4)
     for words, said in (
@@ -237,7 +249,7 @@ def test_wrong_values_are_one_message(film, tmp_path):
         ([film, "Why?", "--from", "50"], "it is 45.00 s long"),
         ([film, "Why?", "--set", "first_frames=99"], "above most_frames"),
         ([film, "Why?", "--from", "nan"], "is not a number"),
-        ([film, "Why?", "--out", film], "File exists; name another --out"),
+        ([film, "Why?", "--out", film], "a file is in the way: name a folder"),
         ([film, "Why?", "--measured", tmp_path], "no evaluation"),
         ([film, "Why?", "--measured", tmp_path / "eval"], "signals is asked here"),
         ([film, "Why?", "--model", "./nowhere"], "no such folder"),

@@ -171,6 +171,17 @@ def test_nothing_to_show_and_wrong_values_are_one_message(tmp_path, film):
     assert not (tmp_path / "reel").exists()
 
 
+def test_what_lies_in_the_folder_is_nobody_elses(made, film, tmp_path):
+    (tmp_path / "chapters.txt").write_text("my own")
+    ran = reelproof_here("highlights", film, "--out", tmp_path)
+    assert (ran.code, "chapters.txt, which reelproof did not put there" in ran.err) == (2, True)
+    assert [each.name for each in tmp_path.iterdir()] == ["chapters.txt"]
+    assert (tmp_path / "chapters.txt").read_text() == "my own"
+    again = reelproof_here("highlights", film, "--seconds", "10", "--out", made)
+    assert again.code == 0, again.err
+    assert (made / "reel.mp4").is_file()
+
+
 class Fond:
     """Would show what begins at 24 s to 27 s, and nothing else."""
 
