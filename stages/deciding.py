@@ -76,6 +76,19 @@ def count_kept(
     return np.array(kept, dtype=np.int64).reshape(-1, len(SETS))
 
 
+def count_reasons(
+    measurements: pl.DataFrame, policies: Collection[PolicyConfig]
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """How many reasons each policy has against each row in `sft`, (N,); raises what `decide` raises.
+
+    A rule that policies share is tried once.
+    """
+    frame, known = complete(measurements), dict[bytes, pl.Series]()
+    for policy in policies:
+        cuts = find_cuts([frame], policy)
+        yield np.bitwise_count(_broken_rules(frame, policy, SFT, cuts[SFT.name], known).to_numpy())
+
+
 def find_cuts(parts: Collection[pl.DataFrame], policy: PolicyConfig) -> Cuts:
     """Where the quotas over all parts end: the same for any parts that hold the same traces."""
     found: dict[str, Mapping[str, Cutoff]] = {}

@@ -4,12 +4,14 @@ import json
 import shlex
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from reelproof.pipeline.curate import decide_all
 from reelproof.pipeline.workplace import Workplace
 from reelproof.schemas.policy import PolicyConfig
-from reelproof.stages.deciding import decide
+from reelproof.stages.deciding import count_reasons
 
 _REASONS_TOLD, _COMMANDS_TOLD = 5, 3
 _LOOSEST = PolicyConfig(preset="permissive")
@@ -65,7 +67,9 @@ def _loosen(rows: pl.DataFrame, policy: PolicyConfig) -> tuple[list[str], list[_
     open_ = {name for name in names if getattr(policy, name) != getattr(_LOOSEST, name)}
     loosened: list[str] = []
     while open_:
-        tried = [_try(rows, policy, name) for name in sorted(open_)]
+        names = sorted(open_)
+        against = count_reasons(rows, [_loosened(policy, name) for name in names])
+        tried = [_tried(name, counts) for name, counts in zip(names, against, strict=True)]
         if kept := [each for each in tried if each.kept]:
             return loosened, kept
         best = min(tried, key=lambda each: (each.fewest, -each.near))
@@ -75,11 +79,10 @@ def _loosen(rows: pl.DataFrame, policy: PolicyConfig) -> tuple[list[str], list[_
     return [], []
 
 
-def _try(rows: pl.DataFrame, policy: PolicyConfig, setting: str) -> _Tried:
-    verdicts = decide(rows, _loosened(policy, setting))
-    against = verdicts["reasons"].list.len()
-    fewest = int(against.min() or 0)  # type: ignore[arg-type]
-    return _Tried(setting, int(verdicts["sft"].sum()), fewest, int((against == fewest).sum()))
+def _tried(setting: str, against: npt.NDArray[np.uint8]) -> _Tried:
+    """By how many reasons stand against each row, (N,)."""
+    fewest = int(against.min())
+    return _Tried(setting, int((against == 0).sum()), fewest, int((against == fewest).sum()))
 
 
 def _loosened(policy: PolicyConfig, setting: str) -> PolicyConfig:
