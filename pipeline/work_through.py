@@ -42,7 +42,8 @@ def work_through(
             client.register_plugin(AskingShare(asking_workers(client)))
         for plugin in teacher_plugins(teachers):
             client.register_plugin(plugin)
-        console.print(f"dashboard: {client.dashboard_link}")
+        if cluster.scheduler is not None or cluster.dashboard is not None:
+            console.print(f"dashboard: {client.dashboard_link}")
 
         def take(outcomes: Iterable[Receipt | ScannedAhead | StepFailed]) -> None:
             for outcome in outcomes:

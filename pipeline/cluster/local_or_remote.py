@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from multiprocessing import resource_tracker
 from typing import Any
 
@@ -15,6 +16,7 @@ from reelproof.pipeline.cluster.settings import ClusterConfig
 from reelproof.pipeline.disk.arrow_setup import memory_pool, set_up_arrow
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.teachers.gpu_claims import visible_gpus
+from reelproof.schemas.install import installing
 
 CONNECT_TIMEOUT_S = 10
 LOOPBACK = "127.0.0.1"
@@ -90,7 +92,7 @@ class _ArrowSetUp(WorkerPlugin):
 
 def _pages_of(cfg: ClusterConfig) -> list[str]:
     """The hosts whose pages may show the dashboard: this machine's, unless it is to be seen from others."""
-    local = cfg.dashboard.rpartition(":")[0] in (LOOPBACK, "localhost")
+    local = cfg.dashboard is None or cfg.dashboard.rpartition(":")[0] in (LOOPBACK, "localhost")
     return [LOOPBACK, "localhost"] if local else ["*"]
 
 
@@ -110,6 +112,8 @@ def _connect(address: str) -> Client:
 
 
 def _local_cluster(cfg: ClusterConfig, gpus_a_server: int, parts_at_servers: int) -> SpecCluster:
+    if cfg.dashboard is not None and find_spec("bokeh") is None:
+        raise UsageError(f"cluster.dashboard needs bokeh, not installed here; {installing('dashboard')}")
     servers = local_servers(cfg, gpus_a_server)
     count = max(cfg.workers or os.cpu_count() or 1, servers)
     gpus = [gpus_a_server] * servers + [0] * (count - servers)
@@ -123,7 +127,11 @@ def _local_cluster(cfg: ClusterConfig, gpus_a_server: int, parts_at_servers: int
         workers={place: _local_worker(each, private) for place, each in enumerate(resources)},
         scheduler={
             "cls": Scheduler,
-            "options": {**private, "dashboard": True, "dashboard_address": cfg.dashboard},
+            "options": {
+                **private,
+                "dashboard": cfg.dashboard is not None,  # its library takes half a second to load
+                "dashboard_address": cfg.dashboard or f"{LOOPBACK}:0",  # its scheduler's health at least
+            },
         },
         security=private["security"],
         silence_logs="ERROR",

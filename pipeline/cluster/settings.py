@@ -21,5 +21,6 @@ class ClusterConfig(Settings):
     parts_ahead: int = Field(default=3, ge=1)
     """So many parts are in the works for each slot of the cluster: it bounds memory and the scheduler's
     queue."""
-    dashboard: str = "127.0.0.1:0"
-    """Dask's dashboard listens here; port 0 takes a free one."""
+    dashboard: str | None = None
+    """Dask's dashboard listens here, such as 127.0.0.1:8787 (extra `dashboard`); port 0 takes a free one, null
+    leaves it out."""

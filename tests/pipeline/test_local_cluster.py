@@ -46,6 +46,13 @@ def test_too_few_gpus_are_told(monkeypatch, asked):
         local_servers(ClusterConfig(gpus=asked), 2)
 
 
+def test_a_dashboard_that_cannot_be_shown_is_told_with_its_extra(monkeypatch):
+    monkeypatch.setattr(cluster, "find_spec", lambda name: None)
+    told = pytest.raises(UsageError, match=r"cluster\.dashboard needs bokeh.*\[dashboard\]")
+    with told, open_cluster(ClusterConfig(workers=1, dashboard="127.0.0.1:0")):
+        pass
+
+
 @pytest.mark.real
 @pytest.mark.parametrize("before", [None, ""])
 def test_the_environment_is_as_it_was_once_a_cluster_is_closed(monkeypatch, before):
