@@ -22,5 +22,5 @@ class ClusterConfig(Settings):
     """So many parts are in the works for each slot of the cluster: it bounds memory and the scheduler's
     queue."""
     dashboard: str | None = None
-    """Dask's dashboard listens here, such as 127.0.0.1:8787 (extra `dashboard`); port 0 takes a free one, null
-    leaves it out."""
+    """Dask's dashboard listens here, such as 127.0.0.1:8787 (extra `dashboard`); port 0 takes a free one, and
+    null leaves it out."""

@@ -53,8 +53,10 @@ def make_highlights(
     tell: Callable[[str], None],
     into_used: bool = False,
 ) -> Highlights:
-    """Leaves all of it in a folder. Raises UsageError for a film of which nothing can be shown, and for a folder
-    that holds something of others, unless `into_used`.
+    """Leaves all of it in a folder.
+
+    Raises UsageError for a film of which nothing can be shown, and for a folder that holds something of
+    others, unless `into_used`.
     """
     folder = Store(str(out))
     listed_files(folder, into_used)

@@ -38,9 +38,9 @@ def as_jpeg(image: np.ndarray, jpeg_quality: int) -> bytes:
 def perceptual_hash(image: np.ndarray) -> str:
     """64 bits as 16 hex digits: which low DCT frequencies lie above their median. (H, W, 3) uint8 RGB.
 
-    Source: phash.org's DCT hash, as in the ImageHash library: 32x32 grey, 8x8 lowest frequencies. Of a picture
-    that is nearly of one grey, such as the first frames of a fade-in, the frequencies are those of its noise,
-    and would make it unlike all others: its hash is `FLAT_HASH`.
+    Source: phash.org's DCT hash, as in the ImageHash library: 32x32 grey, 8x8 lowest frequencies. Of a
+    picture that is nearly of one grey, such as the first frames of a fade-in, the frequencies are those of
+    its noise, and would make it unlike all others: its hash is `FLAT_HASH`.
     """
     grey = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (32, 32), interpolation=cv2.INTER_AREA)
     if grey.std() < _FLAT_LEVELS:
