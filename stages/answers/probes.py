@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
+from itertools import pairwise
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -17,11 +18,11 @@ from reelproof.schemas.intervals import wilson_low
 from reelproof.schemas.question import Question, ShownFrame, Task
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, ProbeResult
-from reelproof.stages.answers.rounds import ask_rounds
+from reelproof.stages.answers.rounds import ask_rounds, round_ends
 from reelproof.stages.teachers.messages import rollout_messages
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 5
+VERSION = 6
 
 
 class Probe(StrEnum):
@@ -44,9 +45,9 @@ class ProbeConfig(Settings):
     """These probes are asked; an empty list switches them off. Where a question shows what is said, `blind`
     goes along with `speech`: the lines without any frame."""
     rollouts: int = Field(default=4, ge=1, le=256)
-    """Each question is answered so often under each probe, and so many more answers are asked for at a time
-    where the first leave it open whether it can be answered without its evidence: blind, and for tasks about
-    order from one frame or shuffled as well."""
+    """Each question is answered so often under each probe, and each time as often again where the answers so
+    far leave it open whether it can be answered without its evidence: blind, and for tasks about order from
+    one frame or shuffled as well."""
     max_rollouts: int = Field(default=16, ge=1, le=256)
     """No question is answered more often than this under one probe."""
     limits: tuple[float, ...] = (0.25, 0.5)
@@ -106,15 +107,15 @@ class _Asked:
         """`ask` makes the request of a rollout."""
         self.question, self.probe = question, probe
         self._ask, self._cfg = ask, cfg
+        self._rounds = pairwise((0, *round_ends(cfg.rollouts, cfg.max_rollouts)))
         self._scores: list[float | None] = []
         """Those that came so far; failures come as None."""
 
     def following(self) -> list[ChatRequest]:
-        """So many rollouts more; none where they would tell nothing."""
-        asked = len(self._scores)
-        if asked and not self._is_open():
+        """The next round's rollouts; none where there is none, or where they would tell nothing."""
+        if self._scores and not self._is_open():
             return []
-        return [self._ask(turn) for turn in range(asked, asked + self._cfg.rollouts)]
+        return [self._ask(turn) for turn in range(*next(self._rounds, (0, 0)))]
 
     def take(self, completions: Sequence[Completion]) -> None:
         """What was said to them."""
@@ -137,7 +138,7 @@ class _Asked:
         cfg, (passes, rollouts) = self._cfg, self.count
         if self.probe not in (Probe.BLIND, Probe.SPEECH) and self.question.task not in ORDER_TASKS:
             return False
-        if not passes or not rollouts or len(self._scores) + cfg.rollouts > cfg.max_rollouts:
+        if not passes or not rollouts:
             return False
         share, quantile = passes / rollouts, NormalDist().inv_cdf(cfg.confidence)
         luck = min(1.0, (open_guess_rate(self.question, cfg.min_graded_score) or 0.0) + _LUCK_MARGIN)

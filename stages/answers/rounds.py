@@ -21,6 +21,18 @@ class Rounds(Protocol):
         ...
 
 
+def round_ends(first: int, most: int) -> tuple[int, ...]:
+    """How often something was asked after its first round, after its second, …, each as large as all before.
+
+    Rounds that double are few where much is asked, and ask little in vain where little is enough. The last
+    ends at `most`, or with the first where that is more.
+    """
+    ends = [first]
+    while ends[-1] < most:
+        ends.append(min(2 * ends[-1], most))
+    return tuple(ends)
+
+
 @dataclass
 class _Round:
     of: Rounds

@@ -20,7 +20,7 @@ from reelproof.schemas.question import Question
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import Trace
-from reelproof.stages.answers.rounds import ask_rounds
+from reelproof.stages.answers.rounds import ask_rounds, round_ends
 from reelproof.stages.answers.undecided import is_undecided
 from reelproof.stages.teachers.messages import rollout_messages, with_sound
 from reelproof.stages.teachers.prompts import ROLLOUT, ROLLOUT_WHERE, Prompt
@@ -87,10 +87,7 @@ class AdaptiveRolloutConfig(RolloutConfig):
     @property
     def batch_ends(self) -> tuple[int, ...]:
         """Rollouts of a question after its first batch, after its second, …, as far as it may go."""
-        ends = [self.rollouts]
-        while self.max_rollouts and ends[-1] < self.max_rollouts:
-            ends.append(min(2 * ends[-1], self.max_rollouts))
-        return tuple(ends)
+        return round_ends(self.rollouts, self.max_rollouts or self.rollouts)
 
     @property
     def most(self) -> int:

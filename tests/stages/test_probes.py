@@ -61,9 +61,10 @@ class Tossing:
 
     def __init__(self, share: float) -> None:
         self.share = share
-        self.calls = 0
+        self.calls = self.rounds = 0
 
     def complete(self, requests: Sequence[ChatRequest], frames: Mapping[str, bytes]) -> Iterator[Completion]:
+        self.rounds += 1
         for request in requests:
             self.calls += 1
             right = random.Random(request.request_id).random() < self.share
@@ -106,6 +107,26 @@ def test_more_is_asked_only_where_the_first_answers_leave_it_open():
         if each.blind_rollouts == 4:
             assert each.blind_passes <= 2  # 0.5 is within what luck gets
         assert each.shuffled_rollouts == 4
+
+
+def test_rounds_double_so_that_few_follow_each_other_and_little_more_is_asked():
+    """6.76 blind answers a question is what rounds of four come to, over these shares, exactly."""
+    asked = []
+    for share in (0, 0.1, 0.25, 0.35, 0.5, 0.6, 0.75, 0.9, 1):
+        teacher = Tossing(share)
+        asked += [each.blind_rollouts for each in probe_questions(yes_or_no(100), teacher, ProbeConfig(), {})]
+        assert teacher.rounds <= 3
+    assert set(asked) == {4, 8, 16}
+    assert sum(asked) / len(asked) <= 6.76 * 1.1  # the other two probes are asked once: 3 % more in all
+
+
+@pytest.mark.parametrize(
+    ("first", "most", "ends"), [(4, 16, {4, 8, 16}), (4, 10, {4, 8, 10}), (12, 16, {12, 16}), (20, 16, {20})]
+)
+def test_a_question_is_asked_on_up_to_the_most_and_its_first_round_is_whole(first, most, ends):
+    cfg = ProbeConfig(rollouts=first, max_rollouts=most)
+    results = probe_questions(yes_or_no(300), Tossing(0.75), cfg, {})
+    assert {each.blind_rollouts for each in results} == ends
 
 
 def test_tasks_about_order_are_asked_on_without_their_order_as_well():
