@@ -4,6 +4,7 @@ from typing import Any
 
 from distributed import Client, WorkerPlugin
 
+from reelproof.pipeline.cluster.local_or_remote import told_workers
 from reelproof.pipeline.teachers.own_share import share_out
 
 
@@ -26,6 +27,6 @@ class AskingShare(WorkerPlugin):
 
 def asking_workers(client: Client) -> int:
     """How many workers take tasks that wait for a server: those that declare it, or all where none does."""
-    workers: dict[str, dict[str, Any]] = client.scheduler_info(n_workers=-1)["workers"]
+    workers = told_workers(client)
     declare = sum("TEACHER" in each["resources"] for each in workers.values())
     return declare or len(workers)

@@ -103,7 +103,7 @@ def _connect(address: str) -> Client:
         raise UsageError(
             f"no Dask scheduler answers at {address} ({error}); start one with `dask scheduler`"
         ) from None
-    if not client.scheduler_info()["workers"]:
+    if not told_workers(client):
         client.close()
         raise UsageError(
             f"the scheduler at {address} has no workers; start some with `dask worker {address}`"
@@ -167,11 +167,28 @@ def _local_worker(resources: Mapping[str, int], private: Mapping[str, Any]) -> d
     }
 
 
+def told_cluster(client: Client, workers: int = -1) -> dict[str, Any]:
+    """What the scheduler tells now, of so many workers, -1 for all. Waits for no one.
+
+    `Client.scheduler_info` returns what was told last to any thread of ours, and one that watches the build
+    asks for a single worker. Raises RuntimeError where the client is closed.
+    """
+    if client.scheduler is None:
+        raise RuntimeError("the cluster's client is closed")
+    told: dict[str, Any] = client.sync(client.scheduler.identity, n_workers=workers)
+    return told
+
+
+def told_workers(client: Client) -> dict[str, dict[str, Any]]:
+    """Address -> what that worker of the cluster says of itself."""
+    workers: dict[str, dict[str, Any]] = told_cluster(client)["workers"]
+    return workers
+
+
 def declared_resources(client: Client) -> dict[str, float]:
-    """What the cluster's workers declare in all: resource name -> how much. Waits for no one."""
+    """What the cluster's workers declare in all: resource name -> how much."""
     totals: dict[str, float] = {}
-    workers: dict[str, dict[str, Any]] = client.scheduler_info(n_workers=-1)["workers"]
-    for worker in workers.values():
+    for worker in told_workers(client).values():
         for name, amount in worker["resources"].items():
             totals[name] = totals.get(name, 0) + amount
     return totals

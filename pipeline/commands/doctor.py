@@ -12,7 +12,12 @@ import psutil
 from rich.console import Console
 from rich.text import Text
 
-from reelproof.pipeline.cluster.local_or_remote import declared_resources, local_servers, open_cluster
+from reelproof.pipeline.cluster.local_or_remote import (
+    declared_resources,
+    local_servers,
+    open_cluster,
+    told_workers,
+)
 from reelproof.pipeline.dag import build_dag
 from reelproof.pipeline.decoder.child import scan_in_child
 from reelproof.pipeline.decoder.process import ChildLimits
@@ -170,7 +175,7 @@ def _cluster(recipe: Recipe) -> Finding:
             )
         with open_cluster(recipe.cluster) as client:
             resources = declared_resources(client)
-            workers = len(client.scheduler_info(n_workers=-1)["workers"])
+            workers = len(told_workers(client))
     except UsageError as error:
         return Finding("cluster", "problem", str(error))
     if gpus and "GPU" not in resources:

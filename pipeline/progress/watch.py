@@ -14,6 +14,7 @@ from reelproof.pipeline.accounts.accounting import StepUse, by_step, total_use
 from reelproof.pipeline.accounts.at_work import AtWork, at_work
 from reelproof.pipeline.accounts.server_load import LoadWatch, ServerLoad
 from reelproof.pipeline.accounts.use_figures import seconds_left, use_figures
+from reelproof.pipeline.cluster.local_or_remote import told_cluster
 from reelproof.pipeline.disk.sealed import sealed_json
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.parts.run_step import Receipt
@@ -96,8 +97,8 @@ class ProgressWatch:
         for url, watch in self._watches.items():
             watch.look(url)
         with contextlib.suppress(OSError, TimeoutError, RuntimeError, ValueError):  # a worker went away
-            cluster = self._client.scheduler_info(n_workers=1)
-            self._absence.look(len(cluster["workers"]), cluster["address"])
+            cluster = told_cluster(self._client, workers=1)
+            self._absence.look(cluster["n_workers"], cluster["address"])
             found = self._client.run(_look_at_worker, on_error="ignore").values()
             self._seen = _together(work for work, _ in found)
             self._servers = tuple(load for _, loads in found for load in loads)

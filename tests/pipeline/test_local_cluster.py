@@ -2,13 +2,15 @@
 
 import os
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dask
 import psutil
 import pyarrow as pa
 import pytest
-from distributed import Worker
+from distributed import Client, LocalCluster, Worker
 
 from reelproof.pipeline.cluster import local_or_remote as cluster
 from reelproof.pipeline.cluster.local_or_remote import (
@@ -101,6 +103,29 @@ def test_only_as_many_workers_as_there_are_servers_declare_gpus():
         assert sorted(each["resources"].get("GPU", 0) for each in workers) == [0, 1]
         shares = [each["nthreads"] for each in workers if "GPU" in each["resources"]]
         assert shares == [1 + 1 + cluster.PARTS_A_GPU]
+
+
+@pytest.mark.real
+def test_all_workers_are_counted_while_another_thread_looks_at_one():
+    """As the one that watches a build does: what only some declare would be asked of any."""
+    with (
+        LocalCluster(n_workers=3, processes=False, resources={"CPU": 1}, dashboard_address=":0") as started,
+        Client(started) as client,
+        ThreadPoolExecutor(1) as other,
+    ):
+        ended = threading.Event()
+
+        def look() -> None:
+            while not ended.is_set():
+                client.scheduler_info(n_workers=1)
+
+        looking = other.submit(look)
+        try:
+            found = [declared_resources(client)["CPU"] for _ in range(100)]
+        finally:
+            ended.set()
+        looking.result()
+    assert set(found) == {3}
 
 
 @pytest.mark.real
