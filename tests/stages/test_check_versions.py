@@ -364,7 +364,7 @@ GOLDEN_CHECKS = {
 GOLDEN_STAGES = (
     (traces, made_traces, 8, "8bba421b6feaf0c5"),
     (given_traces, made_given, 6, "7f939d7815ce1dbc"),
-    (probes, made_probes, 5, "72180a46c0e08fa3"),
+    (probes, made_probes, 6, "72180a46c0e08fa3"),
     (claims, made_claims, 7, "ca5bed89f331034b"),
     (provenance, made_provenance, 3, "20cce7588ad1bc3b"),
     (sufficiency, made_sufficiencies, 4, "7ccf0660985b019d"),
