@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, Self
 
@@ -58,12 +58,33 @@ class RunningStep(Record):
         return StepUse(step=self.step, seconds=self.seconds, use=self.use)
 
 
+class OwingServer(Record):
+    """A server that was asked and has not answered yet."""
+
+    url: str
+    seconds: float
+    """Since its last answer, or since it was first asked."""
+
+
 class AtWork(Record):
     """The steps that one process, or several together, work on now."""
 
     steps: tuple[RunningStep, ...] = ()
     in_flight: int = 0
     """Requests at servers that have not been answered."""
+    owing: tuple[OwingServer, ...] = ()
+    """Where they are; of a server that several processes ask, by its latest answer to one of them."""
+
+    @classmethod
+    def together(cls, works: Iterable[Self]) -> Self:
+        """What several processes work on."""
+        found = list(works)
+        steps = sorted(
+            (step for each in found for step in each.steps),
+            key=lambda step: (step.part is None, step.part or 0, step.step),
+        )
+        owing = latest(each for work in found for each in work.owing)
+        return cls(steps=tuple(steps), in_flight=sum(each.in_flight for each in found), owing=owing)
 
     def by_step(self) -> dict[str, RunningStep]:
         """What each step is at, of whichever parts."""
@@ -103,6 +124,9 @@ def at_work() -> AtWork:
     with _lock:
         begun = list(_begun.values())
     teachers = {id(each): each for one in begun for each in one.counter.teachers}
+    owing = [
+        OwingServer(url=url, seconds=s) for each in teachers.values() for url, s in each.owing_s().items()
+    ]
     now_s = time.monotonic()
     steps = tuple(
         RunningStep(
@@ -117,4 +141,11 @@ def at_work() -> AtWork:
         )
         for each in begun
     )
-    return AtWork(steps=steps, in_flight=sum(each.in_flight for each in teachers.values()))
+    in_flight = sum(each.in_flight for each in teachers.values())
+    return AtWork(steps=steps, in_flight=in_flight, owing=latest(each for each in owing if each.seconds))
+
+
+def latest(owing: Iterable[OwingServer]) -> tuple[OwingServer, ...]:
+    """One a server: whoever heard of it last knows best."""
+    longest_first = sorted(owing, key=lambda each: -each.seconds)
+    return tuple({each.url: each for each in longest_first}.values())

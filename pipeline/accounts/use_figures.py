@@ -29,13 +29,14 @@ class UseFigures(Record):
     cost: float | None = None
     """In the price's currency; None where no teacher has a price."""
     seconds_left: float | None = None
-    """Until every step of every part is done, at the rates so far; None where they are not known yet."""
+    """Until every step of every part is done, at the rates so far; None where they are not known yet, and
+    where what is left has taken longer than what went before."""
 
     @property
     def told_left(self) -> str:
         """The same in words."""
         if self.seconds_left is None:
-            return "time left: not known yet"
+            return "time left: not known"
         return f"about {tell_seconds(self.seconds_left)} left"
 
 
@@ -77,7 +78,8 @@ def seconds_left(
     """Until so many videos of each step are through, at the rate and with as many tasks at once as so far.
 
     `videos_left` counts those of running tasks, whose seconds so far are taken off. A step that no part of
-    this build is through goes by earlier builds; None where those do not know it either.
+    this build is through goes by earlier builds; None where those do not know it either, and where all that
+    is left runs already and has taken longer than what went before.
     """
     rates = {
         each.step: each.seconds_a_video for each in (*earlier, *finished) if each.seconds_a_video is not None
@@ -92,7 +94,7 @@ def seconds_left(
     for each in running:
         spent_s[each.step] += each.seconds
     ahead_s = sum(max(0.0, count * rates[step] - spent_s[step]) for step, count in left.items())
-    return ahead_s * elapsed_s / worked_s
+    return ahead_s * elapsed_s / worked_s or None
 
 
 def tell_use(use: TeacherUse, figures: UseFigures) -> str:

@@ -148,4 +148,4 @@ def _tell_progress(status: BuildStatus) -> Iterator[str]:
         where = "all parts" if each.part is None else f"part {each.part}"
         yield f"  {where}: {each.step} for {tell_seconds(each.seconds)}{each.told and f', {each.told}'}"
     if status.running:
-        yield progress.figures.told_left
+        yield progress.told_left

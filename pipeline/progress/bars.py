@@ -71,7 +71,7 @@ def _bars(totals: Counter[str], console: Console) -> Iterator[Shown]:
                 progress.update(bars[step], note="; ".join(filter(None, (done(step), told))))
             if totals:
                 passed = tell_seconds(now.updated_s - now.started_s)
-                progress.update(bars[_TOGETHER], note=f"{passed}, {now.figures.told_left}")
+                progress.update(bars[_TOGETHER], note=f"{passed}, {now.told_left}")
 
         yield Shown(advance, look)
 
@@ -103,6 +103,6 @@ def _plain_lines(totals: Counter[str], console: Console) -> Shown:
     def look(now: RunProgress) -> None:
         told = [f"{step}: {each.told}" for step, each in now.at_work.by_step().items() if each.told]
         if told and is_time():
-            console.print(f"{'; '.join(told)}; {now.figures.told_left}", highlight=False)
+            console.print(f"{'; '.join(told)}; {now.told_left}", highlight=False)
 
     return Shown(advance, look)

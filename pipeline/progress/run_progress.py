@@ -6,7 +6,7 @@
 from reelproof.pipeline.accounts.accounting import StepUse, TeacherUse
 from reelproof.pipeline.accounts.at_work import AtWork
 from reelproof.pipeline.accounts.server_load import ServerLoad
-from reelproof.pipeline.accounts.use_figures import UseFigures
+from reelproof.pipeline.accounts.use_figures import UseFigures, tell_seconds
 from reelproof.pipeline.disk.sealed import read_record
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import Damaged
@@ -15,6 +15,10 @@ from reelproof.schemas.record import Record
 PROGRESS = "progress.json"
 GONE_AFTER_S = 60.0
 """A build that has not written for so long does not run any more, on whatever machine it was."""
+
+
+SILENT_AFTER_S = 30.0
+"""A server that answers nothing for so long is told."""
 
 
 class RunProgress(Record):
@@ -37,6 +41,16 @@ class RunProgress(Record):
     """Seconds of film scanned in this build."""
     tasks_at_once: float = 0
     """On average in this build."""
+
+    @property
+    def told_left(self) -> str:
+        """The time left in words, and which servers are waited for that have long been silent."""
+        silent = [each for each in self.at_work.owing if each.seconds >= SILENT_AFTER_S]
+        if not silent:
+            return self.figures.told_left
+        told = [f"{each.url}, no answer since {tell_seconds(each.seconds)}" for each in silent]
+        waiting = f"waiting for {' and for '.join(told)}"
+        return f"{self.figures.told_left}; {waiting}" if self.figures.seconds_left else waiting
 
     def runs(self, now_s: float) -> bool:
         """Whether the build is still at it, as far as can be told."""

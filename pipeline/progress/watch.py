@@ -100,7 +100,7 @@ class ProgressWatch:
             cluster = told_cluster(self._client, workers=1)
             self._absence.look(cluster["n_workers"], cluster["address"])
             found = self._client.run(_look_at_worker, on_error="ignore").values()
-            self._seen = _together(work for work, _ in found)
+            self._seen = AtWork.together(work for work, _ in found)
             self._servers = tuple(load for _, loads in found for load in loads)
 
     def _write(self, ended: bool) -> RunProgress:
@@ -123,7 +123,7 @@ class ProgressWatch:
             ended=ended,
             use=use,
             figures=use_figures(use, servers, seen.in_flight, left_s),
-            at_work=AtWork(steps=tuple(running), in_flight=seen.in_flight),
+            at_work=seen.model_copy(update={"steps": tuple(running)}),
             servers=servers,
             steps=by_step((*self._before, *finished)),
             film_s=film_s,
@@ -164,12 +164,3 @@ def watched_progress(
 
 def _look_at_worker(dask_worker: Any) -> tuple[AtWork, list[ServerLoad]]:
     return at_work(), server_loads(dask_worker)
-
-
-def _together(works: Iterable[AtWork]) -> AtWork:
-    found = list(works)
-    steps = sorted(
-        (step for each in found for step in each.steps),
-        key=lambda step: (step.part is None, step.part or 0, step.step),
-    )
-    return AtWork(steps=tuple(steps), in_flight=sum(each.in_flight for each in found))

@@ -14,12 +14,12 @@ from reelproof.schemas.openai_body import Body
 from reelproof.schemas.openai_chat import Rollouts, chat_body
 from reelproof.schemas.openai_frames import Sending
 from reelproof.stages.teachers.openai_server import (
-    FIRST_WAIT_S,
     LastingError,
     OpenAIServer,
     PassingError,
     read_key,
 )
+from reelproof.stages.teachers.pauses import FIRST_WAIT_S
 from reelproof.stages.teachers.plain_request import BLANK, blank_jpeg
 from reelproof.stages.teachers.prompts import FRAME_AT_TIME
 from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherNeeds, TeacherUnavailable

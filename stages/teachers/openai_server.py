@@ -2,12 +2,10 @@
 
 import asyncio
 import json
-import math
 import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,14 +26,12 @@ from reelproof.schemas.openai_chat import Rollouts, chat_body
 from reelproof.schemas.openai_frames import Sending
 from reelproof.schemas.openai_reply import ReplyFault, fault_in, read_choices
 from reelproof.schemas.server_key import ServerKey
+from reelproof.stages.teachers.owing import Owing
+from reelproof.stages.teachers.pauses import doubled_wait_s, retry_after_s
 from reelproof.stages.teachers.plain_request import BLANK, blank_jpeg, plainest_request
 from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherUnavailable
 from reelproof.stages.teachers.request_fields import adapted, refused_field, told_fields
 
-FIRST_WAIT_S = 0.5
-LONGEST_WAIT_S = 30.0
-LONGEST_PAUSE_S = 600.0
-"""Whatever a server asks for."""
 LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
 KEEP_ALIVE_S = 3.0
 """Shorter than servers' own 5 s, so that none closes a connection just as it is used again."""
@@ -83,6 +79,7 @@ class OpenAIServer:
         self._sends = sends
         self.answers = 0
         """Whole ones that it gave so far."""
+        self.owing = Owing()
         self._cfg = cfg
         self._key = key
         limits = httpx2.Limits(
@@ -112,6 +109,11 @@ class OpenAIServer:
         return told_fields(each for each in self._fields.values() if each not in self._cfg.fields)
 
     @property
+    def owing_s(self) -> float:
+        """For how long it has been asked and answered nothing; 0 where it owes nothing."""
+        return self.owing.seconds(left_alone=self.pause_left_s > 0)
+
+    @property
     def pause_left_s(self) -> float:
         """How long to ask nothing of it; not above 0 when it may be asked."""
         return self._paused_until_s - time.monotonic()
@@ -121,7 +123,7 @@ class OpenAIServer:
         if seconds is None:
             if self.pause_left_s > 0:
                 return
-            seconds = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**self._faults_in_a_row)
+            seconds = doubled_wait_s(self._faults_in_a_row)
             self._faults_in_a_row += 1
         self._paused_until_s = max(self._paused_until_s, time.monotonic() + seconds)
 
@@ -142,8 +144,12 @@ class OpenAIServer:
         """The same, but for a 403. Fields that the service refuses are left out from here on."""
         while True:
             try:
-                return await self._post_as(adapted(body, self._fields.values()))
+                with self.owing.asked():
+                    reply = await self._post_as(adapted(body, self._fields.values()))
+                self.owing.answered()
+                return reply
             except LastingError as fault:
+                self.owing.answered()
                 refused = refused_field(str(fault), self._fields)
                 if refused is None:
                     raise
@@ -250,7 +256,8 @@ class OpenAIServer:
         if status == 404:
             return TeacherUnavailable(f"teacher {self._cfg.identity}: the server at {self.url} says {what}")
         if status in (429, 503):
-            return PassingError(what, blame=0, pauses=True, pause_s=_retry_after_s(response))
+            wait_s = retry_after_s(response.headers.get("retry-after"))
+            return PassingError(what, blame=0, pauses=True, pause_s=wait_s)
         if status >= 500 or status in (408, 409, 425):
             return PassingError(what, blame=1)
         return LastingError(what)
@@ -267,18 +274,3 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__
-
-
-def _retry_after_s(response: httpx2.Response) -> float | None:
-    """What `Retry-After` says, as seconds or as a date, at most ten minutes; None where it names no wait."""
-    said: str | None = response.headers.get("retry-after")
-    if said is None:
-        return None
-    try:
-        seconds = float(said)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(said).timestamp() - time.time()
-        except (ValueError, OverflowError):
-            return None
-    return min(seconds, LONGEST_PAUSE_S) if math.isfinite(seconds) and seconds > 0 else None

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from random import Random
 from types import TracebackType
 from typing import Self
 
@@ -22,13 +21,12 @@ from reelproof.schemas.openai_chat import Rollouts, chat_body, group_rollouts, r
 from reelproof.schemas.openai_frames import AS_THEY_ARE, Sending
 from reelproof.schemas.server_key import ServerKey
 from reelproof.stages.teachers.openai_server import (
-    FIRST_WAIT_S,
-    LONGEST_WAIT_S,
     LastingError,
     OpenAIServer,
     PassingError,
     read_key,
 )
+from reelproof.stages.teachers.pauses import spread_wait_s
 from reelproof.stages.teachers.protocol import (
     More,
     ServerTeacherConfig,
@@ -120,6 +118,10 @@ class OpenAITeacher:
         self._thread.join()
         self._loop.close()
 
+    def owing_s(self) -> Mapping[str, float]:
+        """Address of each server -> for how many seconds it has been asked and answered nothing."""
+        return {server.url: server.owing_s for server in self._servers}
+
     def complete(self, requests: Sequence[ChatRequest], frames: Mapping[str, bytes]) -> Iterator[Completion]:
         """Completions as they arrive, `concurrency` requests in flight at each server.
 
@@ -156,8 +158,8 @@ class OpenAITeacher:
         self._servers = [OpenAIServer(url, key, self._cfg, self._sends) for url in self._cfg.urls]
         self._workers = [
             asyncio.create_task(self._work(server))
-            for server in self._servers
             for _ in range(self._cfg.concurrency)
+            for server in self._servers  # in turn: those that wait for work longest get it first
         ]
 
     async def _disconnect(self) -> None:
@@ -277,7 +279,8 @@ class OpenAITeacher:
             server.pause(fault.pause_s)
             self._waiting.put_nowait(ask)
         else:
-            asyncio.get_running_loop().call_later(_wait_s(ask), self._waiting.put_nowait, ask)
+            wait_s = spread_wait_s(ask.tries, ask.group.first.request_id)
+            asyncio.get_running_loop().call_later(wait_s, self._waiting.put_nowait, ask)
 
     def _failures(self, ask: _Ask, error: str) -> list[Completion]:
         return [
@@ -291,10 +294,3 @@ class OpenAITeacher:
             )
             for request in ask.group.requests
         ]
-
-
-def _wait_s(ask: _Ask) -> float:
-    """Twice as long after each try, spread by a quarter so that not all come back at once."""
-    spread = Random(f"{ask.group.first.request_id} {ask.tries}").uniform(0.75, 1.25)  # noqa: S311 - no secret
-    wait_s: float = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (ask.tries - 1))
-    return spread * wait_s

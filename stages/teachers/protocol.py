@@ -51,6 +51,10 @@ class CountsInFlight(Protocol):
 
     in_flight: int
 
+    def owing_s(self) -> Mapping[str, float]:
+        """Address of each server -> for how many seconds it has been asked and answered nothing."""
+        ...
+
 
 def complete_on(
     teacher: Teacher, requests: Sequence[ChatRequest], frames: Mapping[str, bytes], more: More

@@ -7,7 +7,7 @@ import pytest
 from reelproof.pipeline.curate import decide_all
 from reelproof.pipeline.ingest import Again
 from reelproof.pipeline.progress.run_summary import RunSummary
-from reelproof.stages.teachers import openai_server, openai_teacher
+from reelproof.stages.teachers import pauses
 from tests.pipeline.conftest import film
 from tests.server_builds import VIDEOS, Worked, one_worker, recipe_of_films
 from tests.stub_server import StubServer, refusal
@@ -24,9 +24,8 @@ CHECKS = 4
 
 @pytest.fixture
 def recipe_of(tmp_path, monkeypatch):
-    for module in (openai_server, openai_teacher):
-        monkeypatch.setattr(module, "FIRST_WAIT_S", 0.01)
-        monkeypatch.setattr(module, "LONGEST_WAIT_S", 0.1)
+    monkeypatch.setattr(pauses, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(pauses, "LONGEST_WAIT_S", 0.1)
     films = tmp_path / "films"
     films.mkdir()
     for number in range(VIDEOS):

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from reelproof.pipeline.accounts.accounting import TeacherUse
-from reelproof.pipeline.accounts.at_work import AtWork, RunningStep
+from reelproof.pipeline.accounts.at_work import AtWork, OwingServer, RunningStep
 from reelproof.pipeline.accounts.use_figures import UseFigures
 from reelproof.pipeline.progress import bars
 from reelproof.pipeline.progress.run_progress import RunProgress
@@ -47,6 +47,42 @@ def test_how_far_steps_are_inside_their_parts_is_shown(terminal, monkeypatch):
     assert "150 s of 600 s of film" in told
     assert "1,234 completions, 38 to come" in told
     assert "about 4 min left" in told
+
+
+@pytest.mark.parametrize(
+    ("left_s", "owing", "told"),
+    [
+        (240.0, (("http://a/v1", 3.0),), "about 4 min left"),
+        (240.0, (("http://a/v1", 40.0), ("http://b/v1", 3.0)),
+         "about 4 min left; waiting for http://a/v1, no answer since 40 s"),
+        (None, (("http://a/v1", 40.0), ("http://b/v1", 300.0)),
+         "waiting for http://a/v1, no answer since 40 s and for http://b/v1, no answer since 5 min"),
+        (None, (), "time left: not known"),
+    ],
+)  # fmt: skip
+def test_servers_that_are_silent_are_told_beside_the_time_left(left_s, owing, told):
+    servers = tuple(OwingServer(url=url, seconds=seconds) for url, seconds in owing)
+    now = RunProgress(
+        started_s=0,
+        updated_s=30,
+        figures=UseFigures(seconds_left=left_s),
+        at_work=AtWork(steps=NOW.at_work.steps, owing=servers),
+    )
+    assert now.told_left == told
+    shown = io.StringIO()
+    with bars.show_progress([Work()], Console(file=shown, force_terminal=True, width=300)) as to:
+        to.look(now)
+    assert told in shown.getvalue()
+
+
+def test_of_a_server_that_several_processes_ask_the_latest_answer_counts():
+    works = [
+        AtWork(in_flight=1, owing=(OwingServer(url=url, seconds=seconds),))
+        for url, seconds in (("http://a/v1", 40), ("http://a/v1", 2), ("http://b/v1", 9))
+    ]
+    together = AtWork.together(works)
+    assert together.in_flight == 3
+    assert {each.url: each.seconds for each in together.owing} == {"http://a/v1": 2, "http://b/v1": 9}
 
 
 def test_lines_for_a_log_come_now_and_then():

@@ -33,7 +33,7 @@ from reelproof.pipeline.progress.run_summary import RunSummary
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.teachers import vllm_server
 from reelproof.pipeline.workplace import open_workplace
-from reelproof.stages.teachers import openai_server, openai_teacher
+from reelproof.stages.teachers import pauses
 from tests.pipeline.conftest import film
 from tests.pipeline.test_vllm_server import serving, wait_until
 from tests.server_builds import VIDEOS, Worked, one_worker, recipe_of_films
@@ -64,9 +64,8 @@ def scheduler() -> Iterator[str]:
 def _short_waits(monkeypatch):
     monkeypatch.setattr(watch, "LOOK_EVERY_S", 0.1)
     monkeypatch.setattr(vllm_server, "LOOK_EVERY_S", 0.05)
-    for module in (openai_server, openai_teacher):
-        monkeypatch.setattr(module, "FIRST_WAIT_S", 0.01)
-        monkeypatch.setattr(module, "LONGEST_WAIT_S", 0.1)
+    monkeypatch.setattr(pauses, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(pauses, "LONGEST_WAIT_S", 0.1)
 
 
 @pytest.fixture
@@ -114,6 +113,7 @@ def test_a_build_is_accounted_for_before_it_runs_while_it_runs_and_after(recipe_
     assert progress.figures.completion_tokens_per_s > 0
     waiting = sum(step.waiting for step in progress.at_work.steps)
     assert waiting >= 4 * ROLLOUTS  # what is in flight waits as well
+    assert [each.url for each in progress.at_work.owing] == [stub.url]
     figures = progress.figures
     assert figures.gpu_idle_share is not None
     assert (figures.prefix_hit_share, figures.image_hit_share) == (0.25, 0.9)

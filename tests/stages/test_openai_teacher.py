@@ -6,8 +6,9 @@ import time
 import pytest
 
 from reelproof.schemas.chat import ChatRequest, Completion, ImagePart, Message, Sampling, TextPart
-from reelproof.stages.teachers import openai_server, openai_teacher
+from reelproof.stages.teachers import pauses
 from reelproof.stages.teachers.openai_teacher import OpenAITeacher
+from reelproof.stages.teachers.owing import Owing
 from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherUnavailable
 from tests.stub_server import (
     Drop,
@@ -25,9 +26,8 @@ SECRET = "sk-test-0123456789abcdef"
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch):
-    for module in (openai_server, openai_teacher):
-        monkeypatch.setattr(module, "FIRST_WAIT_S", 0.01)
-        monkeypatch.setattr(module, "LONGEST_WAIT_S", 0.05)
+    monkeypatch.setattr(pauses, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(pauses, "LONGEST_WAIT_S", 0.05)
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
 
 
@@ -221,8 +221,8 @@ def test_a_reply_that_is_none_is_asked_again(body):
 
 @pytest.mark.parametrize("said", ["0", "nan", "-3", "inf", "Thu, 01 Jan 1970 00:00:00 GMT", "soon"])
 def test_a_wait_that_is_none_is_backed_off_from_all_the_same(said, monkeypatch):
-    monkeypatch.setattr(openai_server, "FIRST_WAIT_S", 0.2)
-    monkeypatch.setattr(openai_server, "LONGEST_WAIT_S", 0.2)
+    monkeypatch.setattr(pauses, "FIRST_WAIT_S", 0.2)
+    monkeypatch.setattr(pauses, "LONGEST_WAIT_S", 0.2)
     begun = time.monotonic()
     with StubServer(fault=lambda n, _: refusal(429, "x", retry_after=said) if n == 0 else None) as server:
         ask([request()], server)
@@ -232,7 +232,7 @@ def test_a_wait_that_is_none_is_backed_off_from_all_the_same(said, monkeypatch):
 
 @pytest.mark.parametrize("said", ["86400", "Fri, 01 Jan 2100 00:00:00 GMT"])
 def test_a_server_that_wants_a_wait_of_days_is_asked_again_sooner(said, monkeypatch):
-    monkeypatch.setattr(openai_server, "LONGEST_PAUSE_S", 0.2)
+    monkeypatch.setattr(pauses, "LONGEST_PAUSE_S", 0.2)
     begun = time.monotonic()
     with StubServer(fault=lambda n, _: refusal(429, "x", retry_after=said) if n == 0 else None) as server:
         (answer,) = ask([request()], server).values()
@@ -355,6 +355,49 @@ def test_of_two_servers_both_are_used_and_a_dead_one_is_done_without():
     with StubServer() as alive:
         said = ask(requests, one, alive)
     assert all(each.error is None for each in said.values())
+
+
+def test_two_idle_servers_share_what_is_fewer_than_one_could_take():
+    requests = [request(str(index)) for index in range(8)]
+    with StubServer(latency_s=0.05) as one, StubServer(latency_s=0.05) as other:
+        ask(requests, one, other, concurrency=16)
+    assert (len(one.bodies), len(other.bodies)) == (4, 4)
+
+
+def test_a_server_that_hangs_is_known_beside_one_that_answers():
+    with (
+        StubServer(latency_s=0.02) as well,
+        StubServer(fault=lambda number, body: Hang()) as hung,
+        OpenAITeacher(config(well, hung, concurrency=2, timeout_s=60)) as teacher,
+    ):
+        assert set(teacher.owing_s().values()) == {0}
+        started_s = time.monotonic()
+        answers = teacher.complete([request(str(index)) for index in range(12)], {})
+        for _ in range(10):  # two are with the server that hangs
+            next(answers)
+        owing_s, waited_s = teacher.owing_s(), time.monotonic() - started_s
+        assert owing_s[well.url] < owing_s[hung.url] <= waited_s
+        assert owing_s[hung.url] > waited_s / 2
+
+
+def test_what_a_server_owes_counts_from_its_last_answer_or_from_the_first_request():
+    now_s = 0.0
+    owing = Owing(now=lambda: now_s)
+    assert owing.seconds(left_alone=False) == 0
+    with owing.asked():
+        now_s = 3.0
+        with owing.asked():
+            now_s = 5.0
+            assert owing.seconds(left_alone=False) == 5
+        owing.answered()
+        now_s = 6.0
+        assert owing.seconds(left_alone=False) == 1
+    assert (owing.seconds(left_alone=False), owing.seconds(left_alone=True)) == (0, 1)  # it failed
+    now_s = 9.0
+    with owing.asked():
+        assert owing.seconds(left_alone=False) == 4
+    owing.answered()
+    assert owing.seconds(left_alone=True) == 0
 
 
 def test_of_two_servers_one_that_only_errs_costs_no_request():
