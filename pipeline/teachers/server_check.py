@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -23,6 +23,8 @@ from reelproof.stages.teachers.pauses import FIRST_WAIT_S
 from reelproof.stages.teachers.plain_request import BLANK, blank_jpeg
 from reelproof.stages.teachers.prompts import FRAME_AT_TIME
 from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherNeeds, TeacherUnavailable
+
+T = TypeVar("T")
 
 CHECK_TIMEOUT_S = 120.0
 AGAIN_FOR_S = 3.0
@@ -66,17 +68,28 @@ async def _names_at(cfg: ServerTeacherConfig) -> list[str]:
 
 async def _check_all(cfg: ServerTeacherConfig, needs: TeacherNeeds) -> str:
     key = read_key(cfg)
-    told: dict[str, None] = {}
-    for url in cfg.urls:
-        server = OpenAIServer(url, key, cfg, partial(sent_by, cfg))
-        try:
-            with sent_by(cfg) as sending:
-                await _check(server, cfg, sending, needs)
-        finally:
-            await server.close()
-        if server.told_fields:
-            told[f"teacher {cfg.identity}: the service is sent {server.told_fields}"] = None
-    return "; ".join(told)
+    told = await _all_of(
+        _check_one(OpenAIServer(url, key, cfg, partial(sent_by, cfg)), cfg, needs) for url in cfg.urls
+    )
+    return "; ".join(dict.fromkeys(filter(None, told)))
+
+
+async def _check_one(server: OpenAIServer, cfg: ServerTeacherConfig, needs: TeacherNeeds) -> str:
+    try:
+        with sent_by(cfg) as sending:
+            await _check(server, cfg, sending, needs)
+    finally:
+        await server.close()
+    fields = server.told_fields
+    return f"teacher {cfg.identity}: the service is sent {fields}" if fields else ""
+
+
+async def _all_of(work: Iterable[Awaitable[T]]) -> list[T]:
+    """What each comes to, side by side; of several errors, the first in their order is raised."""
+    found = await asyncio.gather(*work, return_exceptions=True)
+    if errors := [each for each in found if isinstance(each, BaseException)]:
+        raise errors[0]
+    return cast("list[T]", found)
 
 
 async def _check(
@@ -90,9 +103,10 @@ async def _check(
             f"{where} does not serve {cfg.model!r}; it serves {', '.join(map(repr, names[:8]))}; "
             "set the teacher's `model` to one of these"
         )
-    await _try(
+    await _try(  # alone: what it refuses of the usual fields, the others leave out
         server, _request(cfg, sending, 0, needs, short=True), where, "does not answer a plain question"
     )
+    tries = []
     if needs.images:
         problem = "takes no images"
         remedy = "serve a model that sees"
@@ -100,9 +114,9 @@ async def _check(
             remedy += f", and let it read {cfg.frames_folder} (vLLM: --allowed-local-media-path)"
         if cfg.frames_as_video:
             remedy += ", and let requests say when frames were (vLLM: --trust-request-mm-kwargs)"
-        await _try(server, _request(cfg, sending, 1, needs, short=True), where, problem, remedy)
-    for largest in _largest(needs):
-        reply = await _try(
+        tries.append(_try(server, _request(cfg, sending, 1, needs, short=True), where, problem, remedy))
+    tries += [
+        _try(
             server,
             _request(cfg, sending, needs.images, largest, short=False),
             where,
@@ -110,6 +124,9 @@ async def _check(
             f"{largest.image_height_px} px and {needs.prompt_characters} characters",
             "give it a longer context or more images per request, or show fewer or smaller frames",
         )
+        for largest in _largest(needs)
+    ]
+    for reply in await _all_of(tries):
         _check_context(reply, [each for each in listed if each.get("id") == cfg.model], needs, where)
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import time
 
 import pytest
 from PIL import Image
@@ -138,7 +139,31 @@ def test_a_server_that_is_not_there_is_told_with_its_address():
 def test_a_server_that_can_serve_the_build_passes(models):
     with StubServer(models=models) as server:
         check(server)
-    assert [images_in(body) for body in server.bodies] == [0, 1, 4, 4]
+    assert [images_in(body) for body in server.bodies[:1]] == [0]
+    assert sorted(images_in(body) for body in server.bodies) == [0, 1, 4, 4]
+
+
+def test_servers_are_tried_side_by_side_and_each_with_its_largest_requests_at_once():
+    with StubServer(latency_s=0.2) as one, StubServer(latency_s=0.2) as other:
+        started_s = time.monotonic()
+        urls = (one.url, other.url)
+        check_teacher(ServerTeacherConfig(model="stub", urls=urls, timeout_s=5), NEEDS)
+        took_s = time.monotonic() - started_s
+    assert (one.most_in_flight, other.most_in_flight) == (3, 3)
+    assert took_s < 8 * 0.2  # one after the other
+
+
+def test_of_two_servers_that_fail_the_first_is_told():
+    def fails_late(number: int, body: dict) -> Reply:
+        time.sleep(0.1)
+        return refusal(400, "late")
+
+    with (
+        StubServer(fault=fails_late) as one,
+        StubServer(fault=lambda number, body: refusal(400, "soon")) as other,
+        pytest.raises(TeacherUnavailable, match=f"{one.url} does not answer a plain question.*late"),
+    ):
+        check_teacher(ServerTeacherConfig(model="stub", urls=(one.url, other.url), timeout_s=5), NEEDS)
 
 
 @pytest.mark.parametrize("shape", [(448, 448), (448, 252)], ids=["square", "wide"])
