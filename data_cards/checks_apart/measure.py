@@ -9,7 +9,7 @@ from typing import NamedTuple
 from reelproof.data_cards.checks_apart.models import PROMPT, Verifier, load_verifier
 from reelproof.data_cards.checks_apart.plan import PLAN
 from reelproof.data_cards.checks_apart.server import MAX_TOKENS
-from reelproof.data_cards.checks_apart.world import SHOT_S, Film, true_places
+from reelproof.data_cards.checks_apart.world import ANY_COLOUR, SHOT_S, Film, true_places
 from reelproof.data_cards.moving_shapes.arms import Asked, example
 from reelproof.schemas.answers.conclusion import Conclusions, Posed, agreement
 from reelproof.schemas.answers.scores import read_completion, strict_score
@@ -26,7 +26,7 @@ Places = Mapping[str, Mapping[tuple[int, str], str]]
 Truly = Callable[[Asked, str], float]
 """A question and a thought -> the share of its claims that are true."""
 STRATEGIES: tuple[Strategy, ...] = ("greedy", "one_sample", "majority", "weighted_evidence", "best_of_n")
-_CLAIM = re.compile(r"\[(\d+)\.0 s\] (red|orange|green|blue) ([a-c] [1-3])\.")
+_CLAIM = re.compile(rf"\[(\d+)\.0 s\] ({ANY_COLOUR}) ([a-c] [1-3])\.")
 _ABOUT = re.compile(r"the (\w+) square")
 
 

@@ -107,7 +107,7 @@ def _votes(out: Path, name: str, seeds: Sequence[int]) -> dict[str, Any]:
 
 
 def _traces(out: Path, seeds: Sequence[int]) -> dict[str, Any]:
-    """Shares of the teacher's traces: by kind, and how many of those that a filter keeps are all true."""
+    """How many of the teacher's traces a filter keeps, and how many of those are all true."""
     files = (out / f"seed-{seed}" / "traces.json" for seed in seeds)
     return kept_by([each for file in files for each in json.loads(file.read_text())])
 

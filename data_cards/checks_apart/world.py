@@ -24,6 +24,8 @@ WAYS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 OPTIONS = tuple(WAYS)
 FAVOURITES = dict(zip(COLOURS, OPTIONS, strict=True))
 """The way that a colour takes more often than others where there are shortcuts."""
+ANY_COLOUR = "|".join(COLOURS)
+"""In a regular expression."""
 MIDDLE = (1, 1)
 BACKGROUNDS = (20, 95, 170)
 """A film's shots have one each, so that the pipeline finds its cuts."""

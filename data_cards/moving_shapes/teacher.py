@@ -16,6 +16,8 @@ import numpy as np
 from PIL import Image
 from world import CELL_PX, COLOURS, OPTIONS, WAYS, cell_name
 
+from reelproof.data_cards.small_server import Shown
+
 _ASKED = re.compile(r"Which way does the (\w+) square go\?")
 _CLAIM = re.compile(r"\b(red|green|blue|yellow) ([a-c][1-3])\b")
 _LABEL = re.compile(r"\[(\d+\.\d) s\]")
@@ -34,14 +36,6 @@ class Faults(NamedTuple):
 
 
 RANDOM_ONLY = Faults(other_square=0.0, wrong_cells=0.25, disagree=0.25, malformed=0.05)
-
-
-class Shown(NamedTuple):
-    """What a request shows: labels before frames, the frames, and the text after them."""
-
-    labels: tuple[str, ...]
-    frames: tuple[bytes, ...]
-    text: str
 
 
 def answer(shown: Shown, draw_key: str, faults: Faults) -> str:
