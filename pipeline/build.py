@@ -1,7 +1,8 @@
 """A recipe and a folder -> a dataset: plan the parts, do what is missing, decide, publish."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from reelproof.pipeline.curate import curate, curated
 from reelproof.pipeline.dag import Dag
 from reelproof.pipeline.disk.remembering import RememberingStore
 from reelproof.pipeline.disk.sealed import sealed_json
+from reelproof.pipeline.disk.side_by_side import begun
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BuildFailed, UsageError
 from reelproof.pipeline.health import find_faults, mended, take_away
@@ -51,11 +53,8 @@ def build(recipe: Recipe, out: str, again: Again, console: Console, check: bool 
     receipts: list[Receipt] = []
 
     def work() -> RunSummary:
-        nonlocal again
         ingested = ingest(store, recipe, listed, again, console.print)
-        if changed := list(changed_settings(store, recipe)):
-            more = f"; … and {len(changed) - SHOWN_CHANGES} more" if len(changed) > SHOWN_CHANGES else ""
-            console.print("changed since the last build: " + "; ".join(changed[:SHOWN_CHANGES]) + more)
+        _tell_changes(list(changed_settings(store, recipe)), console)
         if not ingested.workplace.parts:
             told = "; ".join(f"{each.name}: {each.detail}" for each in ingested.lost[:SHOWN_FAILURES])
             raise BuildFailed(f"none of the sources could be read ({told}); mend them, and build again")
@@ -65,14 +64,23 @@ def build(recipe: Recipe, out: str, again: Again, console: Console, check: bool 
             check_extras(todos)
         if todos and recipe.speech and recipe.speech.engine:
             check_engine(recipe.speech.engine)
-        for told in check_teachers(workplace.dag, teachers_of(todos)):
-            console.print(told)
-        save_ingested(ingested)
-        again = Again()  # it is planned, should all this begin anew
+        checked = begun(partial(check_teachers, workplace.dag, teachers_of(todos)))
+
+        def begin() -> None:
+            nonlocal again
+            for told in checked.result():
+                console.print(told)
+            save_ingested(ingested)
+            again = Again()  # it is planned, should all this begin anew
+
         if todos:
             from reelproof.pipeline.work_through import work_through  # half a second that only work is worth
 
-            work_through(workplace, todos, console, receipts)
+            if checked.done():
+                checked.result()  # what is known to fail opens no cluster
+            work_through(workplace, todos, console, receipts, begin)
+        else:
+            begin()
         receipts.extend(curate(workplace))  # what no cluster was opened for
         return summarise("build", started, workplace, receipts)
 
@@ -80,6 +88,12 @@ def build(recipe: Recipe, out: str, again: Again, console: Console, check: bool 
         if check:
             take_away(store, find_faults(store), console.print)
         return mended(store, work, console.print)
+
+
+def _tell_changes(changed: Sequence[str], console: Console) -> None:
+    if changed:
+        more = f"; … and {len(changed) - SHOWN_CHANGES} more" if len(changed) > SHOWN_CHANGES else ""
+        console.print("changed since the last build: " + "; ".join(changed[:SHOWN_CHANGES]) + more)
 
 
 def refilter(build_dir: str, overrides: Sequence[str]) -> tuple[RunSummary, Recipe]:
@@ -104,16 +118,15 @@ def refilter(build_dir: str, overrides: Sequence[str]) -> tuple[RunSummary, Reci
         return mended(workplace.store, work), workplace.recipe
 
 
-def check_teachers(dag: Dag, asked: Iterable[TeacherConfig]) -> Iterator[str]:
-    """Ask those of its teachers for a sign of life, before a video is decoded, and tell what is worth it.
+def check_teachers(dag: Dag, asked: Iterable[TeacherConfig]) -> list[str]:
+    """Ask those of its teachers for a sign of life, before a video is decoded; returns what is worth telling.
 
     Raises UsageError.
     """
     try:
         sharing_gpus(servers_of_ours(cfgs := list(asked)))
-        for cfg in cfgs:
-            if told := check_teacher(cfg, dag.needs_of(cfg)):
-                yield told
+        checked = [begun(partial(check_teacher, cfg, dag.needs_of(cfg))) for cfg in cfgs]
+        return [told for each in checked if (told := each.result())]
     except TeacherUnavailable as error:
         raise UsageError(str(error)) from None
 

@@ -1,7 +1,8 @@
 """Parts with steps to do -> receipts: a cluster is opened, and every step that is missing is done on it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from distributed import Client
 from rich.console import Console
 
 from reelproof.pipeline.cluster.asking_share import AskingShare, asking_workers
@@ -23,17 +24,37 @@ SHOWN_FAILURES = 5
 
 
 def work_through(
-    workplace: Workplace, todos: Sequence[Todo], console: Console, receipts: list[Receipt]
+    workplace: Workplace,
+    todos: Sequence[Todo],
+    console: Console,
+    receipts: list[Receipt],
+    begin: Callable[[], None] = lambda: None,
 ) -> None:
     """Do every step that is missing, on the recipe's cluster, those over all parts last; add the receipts.
 
-    Raises BuildFailed, the others being done, and Damaged where files could not be read.
+    `begin` is called once the cluster is there, before anything is done. Raises BuildFailed, the others being
+    done, and Damaged where files could not be read.
     """
+    teachers = teachers_of(todos)
+    at_servers = parts_at_servers(workplace.recipe, todos)
+    with open_cluster(workplace.recipe.cluster, gpus_a_server(teachers), at_servers) as client:
+        begin()
+        failures = _work_with(client, workplace, todos, console, receipts)
+    _raise_if_any(failures)
+
+
+def _work_with(
+    client: Client,
+    workplace: Workplace,
+    todos: Sequence[Todo],
+    console: Console,
+    receipts: list[Receipt],
+) -> list[StepFailed]:
+    """Returns the steps that failed, and those that rest on them were not tried."""
     cluster, store = workplace.recipe.cluster, workplace.store
     failures: list[StepFailed] = []
     teachers = teachers_of(todos)
     with (
-        open_cluster(cluster, gpus_a_server(teachers), parts_at_servers(workplace.recipe, todos)) as client,
         show_progress(todos, console) as shown,
         watched_progress(store, client, todos, server_urls(teachers), shown.look, console.print) as progress,
     ):
@@ -62,7 +83,7 @@ def work_through(
         if not failures:
             whole = undone(store, workplace.whole_tasks())
             take(run_whole_tasks(client, whole, workplace.parts, url))
-    _raise_if_any(failures)
+    return failures
 
 
 def _raise_if_any(failures: Sequence[StepFailed]) -> None:

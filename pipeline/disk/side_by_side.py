@@ -1,8 +1,9 @@
 """Work that waits for a disk or an object store -> done side by side, results in order."""
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -47,3 +48,17 @@ def side_by_side(
         return [work(each) for each in waiting]
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(work, waiting))
+
+
+def begun(work: Callable[[], A]) -> Future[A]:
+    """What the work comes to, which a thread does meanwhile; a process that ends does not wait for it."""
+    outcome: Future[A] = Future()
+
+    def do() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=do, name="begun", daemon=True).start()
+    return outcome

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,9 @@ from typing import Any
 
 import pytest
 
+from reelproof.pipeline import work_through as through
 from reelproof.pipeline.build import build, check_teachers
+from reelproof.pipeline.cluster.local_or_remote import open_cluster
 from reelproof.pipeline.commands.doctor import examine
 from reelproof.pipeline.commands.dry_run import forecast_of, tell_forecast
 from reelproof.pipeline.commands.forecast import TEXT_TOKENS, TOKEN_SIDE_PX, parts_at_servers
@@ -351,6 +354,22 @@ def test_what_a_server_cannot_is_told_before_any_video_is_decoded(
     (message,) = said
     assert told in message
     assert "\n" not in message
+
+
+def test_a_cluster_is_opened_while_servers_are_tried(recipe_of, tmp_path, monkeypatch):
+    gate = asyncio.Event()
+    with StubServer(reasons=True, gate=gate) as stub:
+
+        @contextmanager
+        def opened(*settings):
+            with open_cluster(*settings) as client:
+                stub.open_gate()  # no server answers before
+                yield client
+
+        monkeypatch.setattr(through, "open_cluster", opened)
+        recipe = recipe_of(server(stub, timeout_s=20, attempts=1))
+        done = build(recipe, str(tmp_path / "out"), Again(), PlainConsole(file=io.StringIO()))
+    assert done.teacher_calls == 4 * VIDEOS * ROLLOUTS
 
 
 def test_a_judge_needs_no_eyes_and_each_model_only_what_it_is_asked_for(recipe_of, three_films):
