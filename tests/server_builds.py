@@ -75,6 +75,7 @@ def recipe_of_films(
         "claims": {"verifier": {"kind": "signals"}},
         "policy": {"preset": "permissive", "max_blind_pass_rate": 1, "keep_duplicates": True},
         "cluster": {"scheduler": scheduler},
+        "card": {"plots": False},
     }
     path = folder / "recipe.yaml"
     path.write_text(yaml.safe_dump(settings | sections))

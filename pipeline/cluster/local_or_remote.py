@@ -20,6 +20,15 @@ from reelproof.schemas.install import installing
 
 CONNECT_TIMEOUT_S = 10
 LOOPBACK = "127.0.0.1"
+MEMORY = {
+    "ARROW_DEFAULT_MEMORY_POOL": memory_pool(),
+    # Dask would have glibc give each picture back as it is freed, and clear its pages for the next one: half
+    # of what steps that read and crop frames did.
+    "MALLOC_TRIM_THRESHOLD_": 32 * 2**20,
+    "MALLOC_MMAP_THRESHOLD_": 8 * 2**20,
+    "MALLOC_ARENA_MAX": 2,
+}
+"""How workers of this machine take memory, where the environment does not say otherwise."""
 PARTS_A_GPU = 4
 """Parts that share a GPU's server: its queue does not run dry between them."""
 
@@ -39,7 +48,7 @@ def open_cluster(cfg: ClusterConfig, gpus_a_server: int = 0, parts_at_servers: i
             "distributed.admin.tick.interval": "1s",  # every 20 ms, it is most of what idle processes do
             "distributed.comm.timeouts.connect": f"{CONNECT_TIMEOUT_S}s",
             "distributed.scheduler.dashboard.bokeh-application.allow_websocket_origin": _pages_of(cfg),
-            "distributed.nanny.pre-spawn-environ.ARROW_DEFAULT_MEMORY_POOL": memory_pool(),
+            **{f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in MEMORY.items()},
         }
     ):
         if cfg.scheduler is not None:

@@ -17,6 +17,7 @@ from distributed import LocalCluster
 from filelock import FileLock
 
 from reelproof.pipeline.cli import main
+from reelproof.pipeline.cluster.local_or_remote import MEMORY
 from tests.films import Shot, make_film
 
 COMMAND = Path(sys.executable).with_name("reelproof")
@@ -116,8 +117,9 @@ def ready() -> Iterator[tuple[str, ...]]:
     They start once, and load their libraries once, where a build's own would for each build. Plots are left
     out.
     """
+    memory = {f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in MEMORY.items()}
     with (
-        dask.config.set({"distributed.worker.daemon": False}),  # they start decoders
+        dask.config.set({"distributed.worker.daemon": False, **memory}),  # they start decoders
         LocalCluster(
             n_workers=2,
             threads_per_worker=3,

@@ -1,12 +1,15 @@
 """The cluster on this machine: workers that declare its GPUs, and a build whose teacher we start."""
 
 import os
+import platform
+import resource
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dask
+import numpy as np
 import psutil
 import pyarrow as pa
 import pytest
@@ -76,6 +79,26 @@ def test_workers_have_memory_from_what_gives_it_back_unless_told_otherwise(monke
     with open_cluster(ClusterConfig(workers=1)) as client:
         taken = client.submit(lambda: pa.default_memory_pool().backend_name).result(timeout=60)
     assert taken == (pool if pool in pa.supported_memory_backends() else "system")
+
+
+@pytest.mark.real
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries give memory back otherwise")
+@pytest.mark.parametrize(("told", "keeps"), [(None, True), ("65536", False)])
+def test_workers_keep_the_room_of_one_picture_for_the_next_unless_told_otherwise(monkeypatch, told, keeps):
+    for name in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"):
+        monkeypatch.delenv(name, raising=False)
+        if told:
+            monkeypatch.setenv(name, told)
+    with open_cluster(ClusterConfig(workers=1)) as client:
+        assert (client.submit(faults_of_pictures, 100).result(timeout=60) < 2_000) == keeps
+
+
+def faults_of_pictures(count: int) -> int:
+    """How many pages of memory were cleared for so many pictures of 256 pages, one after the other."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(count):
+        np.ones(2**20, np.uint8)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
 @pytest.mark.real
