@@ -32,7 +32,8 @@ class VllmTeacherConfig(ShowingConfig):
 
     kind: Literal["vllm"] = "vllm"
     concurrency: int = Field(default=512, ge=1, le=4096)
-    """Requests in flight: twice what vLLM by default works on at once, so that its queue does not run dry."""
+    """Requests in flight, each for up to 16 answers to a question: twice the number of answers that vLLM by
+    default works on at once, so that its queue does not run dry."""
     model: str = Field(min_length=1)
     """The model is a folder, or a name on the Hub."""
     revision: str | None = Field(default=None, min_length=1)

@@ -126,7 +126,9 @@ class AskingConfig(Settings):
     """How a server is asked, and at what price. Nothing here changes what it answers."""
 
     concurrency: int = Field(default=128, ge=1, le=4096)
-    """Requests in flight at one server at once, from all processes of a build together."""
+    """Requests in flight at one server at once, from all processes of a build together. One asks for up to 16
+    answers to a question, and ends with the slowest of them: as many requests as a server works on answers at
+    once (vLLM: `max_num_seqs`) keep it busy, and what is more waits in its queue."""
     timeout_s: float = Field(default=600, gt=0, le=86_400)
     """A request without an answer for so long is asked again."""
     attempts: int = Field(default=5, ge=1, le=100)

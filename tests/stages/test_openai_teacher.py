@@ -357,6 +357,16 @@ def test_of_two_servers_both_are_used_and_a_dead_one_is_done_without():
     assert all(each.error is None for each in said.values())
 
 
+def test_a_server_is_busy_though_each_request_waits_for_the_slowest_of_its_answers():
+    """With answers counted in place of requests, 0.6 of its places would be taken."""
+    requests = [request(f"question {index // 4}", index % 4, temperature=0.8) for index in range(240)]
+    with StubServer(slots=6, latency_s=0.05) as server:
+        said = ask(requests, server, concurrency=6, timeout_s=60)
+    assert len(said) == len(requests)
+    assert {body["n"] for body in server.bodies} == {4}
+    assert server.busy_s / 6 / (server.busy_to - server.busy_from) > 0.85
+
+
 def test_two_idle_servers_share_what_is_fewer_than_one_could_take():
     requests = [request(str(index)) for index in range(8)]
     with StubServer(latency_s=0.05) as one, StubServer(latency_s=0.05) as other:
