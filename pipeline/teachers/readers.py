@@ -1,8 +1,9 @@
-"""Who reads what is written in pictures: RapidOCR, opened once a process."""
+"""Who reads what is written in pictures: RapidOCR, opened once a process, each picture read once."""
 
 from functools import lru_cache
 
 from reelproof.stages.written.protocol import Reader
+from reelproof.stages.written.remembered import RememberedReader
 
 
 @lru_cache(maxsize=1)
@@ -10,4 +11,4 @@ def open_reader() -> Reader:
     """The reader. Raises ImportError without the extra `ocr`."""
     from reelproof.stages.written.rapid import RapidReader
 
-    return RapidReader()
+    return RememberedReader(RapidReader())

@@ -11,8 +11,10 @@ from reelproof.schemas.question import Task
 from reelproof.schemas.written import FrameText, TextLine
 from reelproof.stages.checks.clip_text import ClipTextConfig, measure_clip_text
 from reelproof.stages.questions.computed import ComputedConfig, computed_questions
+from reelproof.stages.written import remembered
 from reelproof.stages.written.protocol import Written
 from reelproof.stages.written.read import WrittenConfig, frames_to_read, read_frames
+from reelproof.stages.written.remembered import RememberedReader
 from tests.cases import completion, made_case
 from tests.views import made_clip
 
@@ -99,6 +101,39 @@ def test_only_what_changed_is_read_again():
     assert first.lines[0].box[:4] == second.lines[0].box[:4]
     assert abs(second.lines[1].left - first.lines[1].left) < 0.03
     assert reader.areas[1] < 0.5 * reader.areas[0]
+
+
+class BrightnessReader:
+    """Reads how bright a picture is, and counts what it is shown."""
+
+    name = "counting@1"
+
+    def __init__(self) -> None:
+        self.shown = 0
+
+    def read(self, image):
+        self.shown += 1
+        return [Written(str(image.mean()), 0, 0, 1, 1, 1.0)]
+
+
+def test_a_picture_that_is_shown_again_is_read_once(monkeypatch):
+    monkeypatch.setattr(remembered, "_HELD", 2)
+    counting = BrightnessReader()
+    reader = RememberedReader(counting)
+    dark, light, wide = (
+        np.zeros((4, 6, 3), np.uint8),
+        np.full((4, 6, 3), 9, np.uint8),
+        np.zeros((6, 4, 3), np.uint8),
+    )
+    assert reader.name == counting.name
+    assert [reader.read(each)[0].text for each in (dark, light, dark, light)] == ["0.0", "9.0"] * 2
+    assert counting.shown == 2
+    reader.read(wide)  # of the same bytes, in another shape; the dark one is forgotten for it
+    assert counting.shown == 3
+    assert reader.read(np.asfortranarray(light))[0].text == "9.0"
+    assert counting.shown == 3
+    reader.read(dark)
+    assert counting.shown == 4
 
 
 def two_lines(upper: str, lower: str) -> bytes:
