@@ -6,6 +6,7 @@ from distributed import Client
 from rich.console import Console
 
 from reelproof.pipeline.cluster.asking_share import AskingShare, asking_workers
+from reelproof.pipeline.cluster.loading import load_ahead
 from reelproof.pipeline.cluster.local_or_remote import open_cluster
 from reelproof.pipeline.cluster.same_code import refuse_strangers
 from reelproof.pipeline.cluster.schedule import StepFailed, run_todos, run_whole_tasks
@@ -38,6 +39,8 @@ def work_through(
     teachers = teachers_of(todos)
     at_servers = parts_at_servers(workplace.recipe, todos)
     with open_cluster(workplace.recipe.cluster, gpus_a_server(teachers), at_servers) as client:
+        if client.cluster:
+            load_ahead(client, todos)
         begin()
         failures = _work_with(client, workplace, todos, console, receipts)
     _raise_if_any(failures)

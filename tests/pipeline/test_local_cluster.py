@@ -16,13 +16,19 @@ import pytest
 from distributed import Client, LocalCluster, Worker
 
 from reelproof.pipeline.cluster import local_or_remote as cluster
+from reelproof.pipeline.cluster.loading import load_ahead
 from reelproof.pipeline.cluster.local_or_remote import (
     ClusterConfig,
     declared_resources,
     local_servers,
     open_cluster,
 )
+from reelproof.pipeline.dag import build_dag
 from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.parts.part import PartInputs
+from reelproof.pipeline.parts.plan import Part
+from reelproof.pipeline.parts.todo import Todo
+from reelproof.pipeline.recipe import Recipe
 from tests.pipeline.conftest import SMALL, reelproof, reelproof_here
 
 ROOT = Path(__file__).parents[2]
@@ -149,6 +155,30 @@ def test_all_workers_are_counted_while_another_thread_looks_at_one():
             ended.set()
         looking.result()
     assert set(found) == {3}
+
+
+@pytest.mark.real
+def test_workers_load_ahead_what_they_will_need_and_who_asks_a_client(tmp_path):
+    recipe = Recipe.model_validate(
+        {
+            "sources": {"videos": str(tmp_path)},
+            "teachers": [{"teacher": {"kind": "server", "model": "m", "urls": ["http://127.0.0.1:9/v1"]}}],
+            "claims": {"verifier": {"kind": "signals"}},
+        }
+    )
+    todo = Todo(PartInputs(part=Part(number=0, video_ids=("v",)), sources=()), build_dag(recipe).steps)
+
+    def loaded(dask_worker):  # sent by value: this file loads all of it
+        names = ("pipeline.steps.footage", "stages.teachers.openai_teacher")
+        asks = "TEACHER" in dask_worker.state.total_resources
+        return (asks, *(f"reelproof.{each}" in sys.modules for each in names))
+
+    with open_cluster(ClusterConfig(workers=1), parts_at_servers=2) as client:
+        before = set(client.run(loaded).values())
+        load_ahead(client, [todo])
+        after = set(client.run(loaded).values())
+    assert before == {(False, False, False), (True, False, False)}
+    assert after == {(False, True, False), (True, True, True)}
 
 
 @pytest.mark.real
