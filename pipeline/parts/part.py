@@ -16,13 +16,14 @@ from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import Damaged
 from reelproof.pipeline.parts.frame_shelf import FrameShelf
 from reelproof.pipeline.parts.plan import Part
+from reelproof.pipeline.parts.step_records import step_records
 from reelproof.pipeline.parts.stored_frames import StoredFrames
 from reelproof.pipeline.teachers.completions import CompletionLog
 from reelproof.pipeline.teachers.kinds import TeacherConfig, open_teacher, teacher_price
 from reelproof.pipeline.teachers.remembering import RememberingTeacher
 from reelproof.schemas.footage import PICTURES, Footage, Keyframe, Quarantine, joined
 from reelproof.schemas.question import GivenRow
-from reelproof.schemas.record import Record, arrow_schema, from_table, leaf_paths
+from reelproof.schemas.record import Record, arrow_schema, leaf_paths
 from reelproof.schemas.source import SourceIdentity, SubtitleFile
 from reelproof.stages.teachers.protocol import Teacher
 
@@ -82,7 +83,7 @@ class PartRun:
 
     def read(self, step: str, record: type[R]) -> Iterator[R]:
         """The records that a step above left for this part."""
-        return from_table(self.store.read_table(self.above[step]), record)
+        return step_records(self.store, self.above[step], record)
 
     def footage(self) -> Iterator[Footage]:
         """The part's footage, a video at a time, without the bytes of its pictures."""

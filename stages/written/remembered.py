@@ -3,6 +3,7 @@
 import numpy as np
 import xxhash
 
+from reelproof.schemas.latest import Latest
 from reelproof.stages.written.protocol import Reader, Written
 
 _HELD = 4096
@@ -16,15 +17,9 @@ class RememberedReader:
         """`reader` says the same of the same pixels, whenever it is asked."""
         self.name = reader.name
         self._reader = reader
-        self._lines: dict[tuple[tuple[int, ...], bytes], list[Written]] = {}
+        self._lines = Latest[tuple[tuple[int, ...], bytes], list[Written]](_HELD)
 
     def read(self, image: np.ndarray) -> list[Written]:
         """The lines of a picture. (H, W, 3) uint8 RGB. Safe to call from several threads if the reader is."""
-        seen = image.shape, xxhash.xxh3_128_digest(np.ascontiguousarray(image).data)
-        lines = self._lines.pop(seen, None)
-        if lines is None:
-            lines = self._reader.read(image)
-        self._lines[seen] = lines
-        while len(self._lines) > _HELD:
-            self._lines.pop(next(iter(self._lines)), None)
-        return lines
+        pixels = xxhash.xxh3_128_digest(np.ascontiguousarray(image).data)
+        return self._lines.get((image.shape, pixels), lambda: self._reader.read(image))

@@ -162,19 +162,19 @@ def test_questions_that_luck_may_explain_are_asked_on_and_no_completion_is_paid_
 ):
     with StubServer(reasons=True) as stub:
         recipes = {
-            most: recipe_of(server(stub), 8, rollouts={"rollouts": 4, "max_rollouts": most})
-            for most in (4, 16, 64)
+            most: recipe_of(server(stub), 4, rollouts={"rollouts": 4, "max_rollouts": most})
+            for most in (4, 8, 32)
         }
-        worked = {most: Worked(recipes[most], tmp_path / "out") for most in (4, 64, 16)}
-        alone = Worked(recipes[64], tmp_path / "alone")
-    log = {each.request_id for each in worked[16].logged}
-    assert worked[4].use.calls == 4 * 8 * VIDEOS
-    assert worked[4].use.calls + sum(worked[most].use.calls for most in (16, 64)) == len(log)
-    assert 4 * 8 * VIDEOS < alone.use.calls == alone.traces < 64 * 8 * VIDEOS
+        worked = {most: Worked(recipes[most], tmp_path / "out") for most in (4, 32, 8)}
+        alone = Worked(recipes[32], tmp_path / "alone")
+    log = {each.request_id for each in worked[8].logged}
+    assert worked[4].use.calls == 4 * 4 * VIDEOS
+    assert worked[4].use.calls + sum(worked[most].use.calls for most in (8, 32)) == len(log)
+    assert 4 * 4 * VIDEOS < alone.use.calls == alone.traces < 32 * 4 * VIDEOS
     assert {each.request_id for each in alone.logged} <= log
-    workplace = replace(alone.workplace, recipe=recipes[16])
+    workplace = replace(alone.workplace, recipe=recipes[8])
     (traces,) = [each for each in forecast_of(workplace, workplace.todos()).steps if each.step == "traces"]
-    assert (traces.calls, traces.at_most) == (16 * 8 * VIDEOS, True)
+    assert (traces.calls, traces.at_most) == (8 * 4 * VIDEOS, True)
 
 
 def test_a_forecast_of_a_first_build_is_a_bound_from_the_recipe(recipe_of, tmp_path):

@@ -1,0 +1,27 @@
+"""What was made last -> kept for whoever asks for the same again."""
+
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Latest(Generic[K, V]):
+    """The `most` things that were asked for last. Safe to ask from several threads, if making is."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: dict[K, V] = {}
+
+    def get(self, key: K, make: Callable[[], V], is_kept: Callable[[V], bool] = lambda _: True) -> V:
+        """What is held by that key, or else what `make` gives, which is held from now on if `is_kept`."""
+        try:
+            value = self._held.pop(key)
+        except KeyError:
+            value = make()
+        if is_kept(value):
+            self._held[key] = value
+        while len(self._held) > self._most:
+            self._held.pop(next(iter(self._held), key), None)
+        return value
