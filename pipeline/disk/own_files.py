@@ -6,6 +6,7 @@ are written.
 """
 
 from collections.abc import Collection, Iterable
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -50,8 +51,10 @@ def refuse_used(place: str, held: Collection[str], into_used: bool) -> None:
 def listed_files(store: Store, into_used: bool) -> frozenset[str] | None:
     """Names of what is ours in a folder; None of one that is new to us.
 
-    Raises UsageError where it holds something of others.
+    Raises UsageError where it holds something of others, or is a file.
     """
+    if store.is_local and Path(store.path(".")).is_file():
+        raise UsageError(f"{store.url} is a file; name a folder")
     before = read_listing(store.read_bytes(LISTING)) if store.exists(LISTING) else None
     if before is None:
         refuse_used(store.url, store.names(""), into_used)

@@ -101,7 +101,7 @@ SLIPS = [
     ("watch films/a.mp4 --out out --watch nowhere.yaml", "nowhere.yaml cannot be read"),
     ("watch films/a.mp4 --out file", "file holds other things and no watch"),
     ("highlights nowhere.mp4 --out out", "nowhere.mp4: No such file or directory"),
-    ("highlights films/a.mp4 --out file", "file cannot be a folder: File exists; name another --out"),
+    ("highlights films/a.mp4 --out file", "file is a file; name a folder"),
     ("highlights films/a.mp4 --out out --model /no/model", "/no/model: no such folder"),
     ("recipe polcy", "there is no setting polcy; the sections are"),
     ("recipe --example nope", "there is no example nope; it may be one of: cluster, demo"),

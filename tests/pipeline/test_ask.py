@@ -249,7 +249,7 @@ def test_wrong_values_are_one_message(film, tmp_path):
         ([film, "Why?", "--from", "50"], "it is 45.00 s long"),
         ([film, "Why?", "--set", "first_frames=99"], "above most_frames"),
         ([film, "Why?", "--from", "nan"], "is not a number"),
-        ([film, "Why?", "--out", film], "a file is in the way: name a folder"),
+        ([film, "Why?", "--out", film], "is a file; name a folder"),
         ([film, "Why?", "--measured", tmp_path], "no evaluation"),
         ([film, "Why?", "--measured", tmp_path / "eval"], "signals is asked here"),
         ([film, "Why?", "--model", "./nowhere"], "no such folder"),
