@@ -61,7 +61,7 @@ study: .venv/.test
 study-quick: .venv/.test
 	OMP_NUM_THREADS=1 $(BIN)/python -m reelproof.data_cards.checks_apart.study --out build/study --seeds 0
 
-# Whether luck still costs answers there where undecided questions are asked on; goes on where it stopped.
+# All checks against the right answer alone at an equal teacher budget, a base model for each seed; goes on where it stopped.
 study-asked-on: .venv/.test
 	OMP_NUM_THREADS=1 $(BIN)/python -m reelproof.data_cards.checks_apart.asked_on --out build/study-asked-on
 

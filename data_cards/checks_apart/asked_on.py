@@ -1,20 +1,22 @@
-"""Does the check for luck still cost answers where undecided questions are asked on?
+"""Does a filter by all checks teach more than one by the right answer, at an equal teacher budget?
 
     python -m reelproof.data_cards.checks_apart.asked_on --out build/study-asked-on --seeds 0 1 2 3
 
-A plan of its own beside that of `study.py`, in the same world. Each seed's build is gone on with by
-`rollouts.max_rollouts`, so that the first rollouts of a question are the same ones; arms called `…_on` draw
-from all of them. A filter by the right answer gets the same completions (equal teacher budget), and all arms
-have equal rows and steps.
+A plan of its own beside that of `study.py`, in the same world. Each seed begins with a base model of its own,
+so that intervals over seeds are over bases too. Its build is gone on with by `rollouts.max_rollouts`, so that
+the first rollouts of a question are the same ones; arms called `…_on` draw from all of them. A filter by the
+right answer gets the same completions, and all arms have equal rows and steps.
 """
 
 import argparse
+import itertools
 import json
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import torch
@@ -30,6 +32,7 @@ from reelproof.data_cards.checks_apart.figures import (
     told_of_arms,
     took,
 )
+from reelproof.data_cards.checks_apart.measure import answer_greedily, places_of, told_truly
 from reelproof.data_cards.checks_apart.models import train_base, train_teacher, train_verifier
 from reelproof.data_cards.checks_apart.plan import ASKED_ON, PLAN, sha256_of
 from reelproof.data_cards.checks_apart.seeds import (
@@ -37,32 +40,33 @@ from reelproof.data_cards.checks_apart.seeds import (
     Seed,
     build,
     build_held_out,
+    held_out_films,
     load_model,
     once,
     same_plan,
     train_films,
 )
 from reelproof.data_cards.checks_apart.world import Film
+from reelproof.data_cards.moving_shapes.arms import Asked
 from reelproof.training.tables import text_table
 
 HERE = Path(__file__).parent
-FILTERS = ("sft_curated", "sft_right", "sft_without_luck")
-NAMES = tuple(f"{name}{suffix}" for name in FILTERS for suffix in ("", "_on"))
+NAMES = ("sft_curated_on", "sft_right_on", "sft_without_luck_on", "sft_curated", "sft_right")
+FIRST = NAMES[:2]
+"""Trained with each seed; the others when all seeds have these, so that what is finished has many seeds."""
 PAIRS = (
+    ("sft_curated_on", "sft_right_on"),
+    ("sft_curated", "sft_right"),
     ("sft_curated_on", "sft_curated"),
     ("sft_right_on", "sft_right"),
-    ("sft_curated", "sft_right"),
-    ("sft_curated_on", "sft_right"),
-    ("sft_curated_on", "sft_right_on"),
-    ("sft_curated", "sft_without_luck"),
     ("sft_curated_on", "sft_without_luck_on"),
-    ("sft_curated_on", "sft_without_luck"),
+    ("sft_without_luck_on", "sft_right_on"),
 )
 SETTINGS: Mapping[str, Any] = {**PLAN._asdict(), **ASKED_ON._asdict()}
 
 
 def main() -> None:
-    """The model that sees and the held-out films once, then every seed, then the report."""
+    """Every seed with a base of its own, and the held-out films once; then the report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, default=Path("build/study-asked-on"))
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(8)))
@@ -73,25 +77,62 @@ def main() -> None:
     torch.set_num_threads(1)
     same_plan(out / "plan.json", {"sha256": sha256_of(SETTINGS), **SETTINGS})
     if not args.report_only:
-        base = out / "base"
-        once(base / "done", lambda: train_base(base))
-        held_out = build_held_out(out, base)
-        seeds = [Seed(out, seed, base, held_out) for seed in args.seeds]
-        for name in FILTERS:  # each of all seeds, so that what is finished has as many as there are
+        seeds = []
+        for seed in each_seed(out, args.seeds):
+            run_arms(seed, FIRST)
+            seeds.append(seed)
+        for name in NAMES[len(FIRST) :]:
             for seed in seeds:
-                run_filter(seed, name)
+                run_arms(seed, (name,))
     write_report(out, HERE)
 
 
-def run_filter(seed: Seed, name: str) -> None:
-    """Teacher, verifier and both builds where they are not there, and an arm of the filter on each."""
+def each_seed(out: Path, numbers: Sequence[int]) -> Iterator[Seed]:
+    """One after the other, with its base model. The held-out build's teacher is not heard: any base does."""
+    held_out = build_held_out(out, train_round(out / f"seed-{numbers[0]}", numbers[0], 1))
+    for number in numbers:
+        yield Seed(out, number, own_base(out / f"seed-{number}", number, held_out), held_out)
+
+
+def own_base(folder: Path, seed: int, held_out: Sequence[Asked]) -> Path:
+    """The model that a seed's teacher and students begin as: trained until it names enough cells."""
+    asked = [each for each in held_out if each.film.startswith("dev-")]
+    rounds = (train_round(folder, seed, number) for number in itertools.count(1))
+    return next(base for base in rounds if cells_named(base, asked) >= ASKED_ON.least_cells)
+
+
+def cells_named(base: Path, asked: Sequence[Asked]) -> float:
+    """The share of the frames asked about whose cell a base names right."""
+
+    def share() -> float:
+        return mean(answer_greedily(base, asked, told_truly(places_of(held_out_films()))).cited)
+
+    named: float = once(base.with_name(f"{base.name}-cells.json"), share)
+    return named
+
+
+def train_round(folder: Path, seed: int, number: int) -> Path:
+    """A seed's base model after so many rounds of its stages; each goes on from the round before."""
+    base, before = folder / f"base-{number}", folder / f"base-{number - 1}"
+    drawn = ASKED_ON.base_seeds_from * number + seed
+    marker = folder / f"{base.name}.json"
+    once(marker, lambda: train_base(base, drawn, load_model(before) if number > 1 else None))
+    return base
+
+
+def run_arms(seed: Seed, names: Sequence[str]) -> None:
+    """Teacher, verifier and builds where they are not there, and those arms."""
     folder, films = seed.folder, train_films(seed.number)
     once(folder / "teacher.json", lambda: train_teacher(load_model(seed.base), seed.teacher, seed.number))
     once(folder / "verifier.json", lambda: train_verifier(seed.verifier, seed.number)._asdict())
-    for suffix, every in (("", seed.build("build", films, seed.teacher)), ("_on", go_on(seed, films))):
+    builds = {"": seed.build("build", films, seed.teacher), "_on": go_on(seed, films)}
+    for suffix, every in builds.items():
         once(folder / f"questions{suffix}.json", partial(questions_told, every))
-        rows = draw([each for each in every if ARMS[name](each)], PLAN.rows, seed.number)
-        seed.arm(f"{name}{suffix}", f"{name}{suffix}", rows, films)
+    for name in names:
+        heed = ARMS[name.removesuffix("_on")]
+        every = builds["_on" if name.endswith("_on") else ""]
+        rows = draw([each for each in every if heed(each)], PLAN.rows, seed.number)
+        seed.arm(name, name, rows, films)
 
 
 def go_on(seed: Seed, films: Sequence[Film]) -> list[Choice]:
@@ -125,8 +166,8 @@ def questions_told(every: Sequence[Choice]) -> dict[str, dict[str, int]]:
 
 
 def write_report(out: Path, card: Path) -> None:
-    """`asked_on.json` and `asked_on.md`, of the seeds that have the first filter's arms."""
-    seeds, unfinished = seeds_with(out, NAMES[:2])
+    """`asked_on.json` and `asked_on.md`, of the seeds that have the first arms."""
+    seeds, unfinished = seeds_with(out, FIRST)
     if not seeds:
         print("no seed is finished: no report")  # noqa: T201
         return
@@ -138,12 +179,19 @@ def write_report(out: Path, card: Path) -> None:
         **told_of_arms(SETTINGS, seeds, unfinished, arms),
         "differences": pairs,
         "questions": questions,
+        "cells_named_by_base": {seed: _cells(out / f"seed-{seed}") for seed in seeds},
         "took": {seed: took(out / f"seed-{seed}") for seed in seeds},
     }
     (card / "asked_on.json").write_text(json.dumps(content, indent=1) + "\n")
     (card / "asked_on.md").write_text(
         "\n".join([arms_table(arms), gaps_table(pairs), _questions_table(questions)])
     )
+
+
+def _cells(folder: Path) -> list[float]:
+    """Share of them, on development films, after each round of the base's stages."""
+    rounds = range(1, len([*folder.glob("base-*-cells.json")]) + 1)
+    return [round(found_in(folder / f"base-{each}-cells.json"), 4) for each in rounds]
 
 
 def _summed(out: Path, seeds: Sequence[int], suffix: str) -> dict[str, dict[str, int]]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from reelproof.data_cards.checks_apart.arms import WRONG
+from reelproof.data_cards.checks_apart.arms import BLIND, WRONG
 from reelproof.data_cards.checks_apart.intervals import coverage, crossed_interval
 from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, sha256_of
 from reelproof.schemas.intervals import Interval
@@ -96,7 +96,7 @@ def told_of_arms(
             name: {
                 "seeds": arm.seeds,
                 "rows": arm.rows,
-                **{each: mean_and_ends(arm.scores[each]) for each in MEASURES},
+                **{each: _told(arm.scores[each]) for each in MEASURES},
             }
             for name, arm in arms.items()
         },
@@ -125,11 +125,12 @@ def gaps_of(one: Arm, other: Arm) -> dict[str, Any]:
     def scores(arm: Arm, measure: str) -> np.ndarray:
         return arm.scores[measure][[arm.seeds.index(seed) for seed in both]]
 
-    gaps = {each: scores(one, each) - scores(other, each) for each in MEASURES}
-    told = {
-        each: {**mean_and_ends(gap), "by_seed": gap.mean(1).round(4).tolist()} for each, gap in gaps.items()
-    }
-    return {"seeds": both, **told}
+    return {"seeds": both, **{each: _told(scores(one, each) - scores(other, each)) for each in MEASURES}}
+
+
+def _told(scores: np.ndarray) -> dict[str, Any]:
+    """The mean of (seeds, films), its ends, and each seed's own."""
+    return {**mean_and_ends(scores), "by_seed": scores.mean(1).round(4).tolist()}
 
 
 def kept_by(traces: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -138,7 +139,7 @@ def kept_by(traces: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     kept = {
         "all": traces,
         "right": right,
-        "right_seen": [each for each in right if "answered_blind" not in each["balanced"]],
+        "right_seen": [each for each in right if not BLIND & {*each["balanced"]}],
         "balanced": [each for each in traces if not each["balanced"]],
         "strict": [each for each in traces if not each["strict"]],
     }

@@ -97,10 +97,14 @@ def labelled_films(seed: int) -> list[Film]:
     return draw_films("labelled", PLAN.labelled_films, seed, PLAN.shortcut, 0.0)
 
 
-def train_base(folder: Path) -> None:
-    """A fresh model that names the cell of a square in each of three frames, and can conclude a little."""
-    rng = np.random.default_rng(PLAN.base_seed)
-    tiny = build_tiny_model(_texts(), TinyModelConfig(image_px=FRAME_PX, vocabulary=420, seed=PLAN.base_seed))
+def train_base(folder: Path, seed: int, begun: TinyModel | None = None) -> None:
+    """A model that names the cell of a square in each of three frames, and can conclude a little.
+
+    It is a fresh one, or one that has `begun` to learn that.
+    """
+    rng = np.random.default_rng(seed)
+    fresh = TinyModelConfig(image_px=FRAME_PX, vocabulary=420, seed=seed)
+    tiny = build_tiny_model(_texts(), fresh) if begun is None else begun
     network = tiny.model.train()
     for stage in PLAN.base_stages:
         lessons = [[_lesson(rng, stage) for _ in range(stage.rows)] for _ in range(PLAN.base_batches)]

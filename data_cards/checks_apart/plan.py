@@ -62,6 +62,10 @@ class AskedOnPlan(NamedTuple):
 
     most_rollouts: int = 64
     """Of a question that luck may explain."""
+    base_seeds_from: int = 1000
+    """A seed's base model is drawn from this plus its number; `base_seed` is that of `study.py` alone."""
+    least_cells: float = 0.5
+    """A base that names fewer cells of development films, as a share, goes through its stages once more."""
 
 
 PLAN, ASKED_ON = Plan(), AskedOnPlan()

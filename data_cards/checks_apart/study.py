@@ -60,7 +60,7 @@ def main() -> None:
     same_plan(out / "plan.json", {"sha256": sha256_of(PLAN._asdict()), **PLAN._asdict()})
     if not args.report_only:
         base = out / "base"
-        once(base / "done", lambda: train_base(base))
+        once(base / "done", lambda: train_base(base, PLAN.base_seed))
         held_out = build_held_out(out, base)
         for seed in args.seeds:
             run_seed(Seed(out, seed, base, held_out))

@@ -2,13 +2,14 @@
 
 import itertools
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from reelproof.data_cards.checks_apart import asked_on, models, world
 from reelproof.data_cards.checks_apart.arms import ARMS, CHECKS, Choice, draw
-from reelproof.data_cards.checks_apart.figures import by_film
+from reelproof.data_cards.checks_apart.figures import by_film, kept_by
 from reelproof.data_cards.checks_apart.intervals import coverage, crossed_interval
 from reelproof.data_cards.checks_apart.measure import Evidence, share_true
 from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, PLAN, BaseStage
@@ -191,6 +192,21 @@ def test_an_arm_is_told_of_by_the_seeds_that_have_it_and_pairs_by_those_that_hav
     assert "sft_right_round_3" in (tmp_path / "study.md").read_text()
 
 
+def test_what_a_filter_keeps_is_what_its_arm_takes():
+    reasons = ((), ("wrong_answer",), ("probes_unknown",), ("answered_blind",), ("disagrees",))
+    traces = [{"kind": "way", "true": 1, "balanced": list(each), "strict": ["lucky"]} for each in reasons]
+    takers = {
+        "right": "sft_right",
+        "right_seen": "sft_right_seen",
+        "balanced": "sft_curated",
+        "all": "sft_raw",
+    }
+    kept = kept_by(traces)["kept"]
+    for name, arm in takers.items():
+        assert kept[name]["traces"] == sum(ARMS[arm](choice(0, balanced=each)) for each in reasons)
+    assert kept["strict"] == {"traces": 0, "true": None}
+
+
 def of_kind(each, kind):
     question = each.asked.question.model_copy(update={"kind": kind})
     return each._replace(asked=each.asked._replace(question=question))
@@ -210,6 +226,39 @@ def test_questions_are_told_by_what_luck_leaves_of_their_right_answers():
     assert told["coin"] == {"questions": 1, "completions": 1, "right": 0, "not_luck": 0}
 
 
+def test_base_models_of_two_seeds_are_two_models(tmp_path, monkeypatch):
+    few = PLAN._replace(base_stages=(BaseStage(1, 2, 1),), base_batches=1)
+    monkeypatch.setattr(models, "PLAN", few)
+    for seed in (0, 1):
+        models.train_base(tmp_path / str(seed), seed)
+    weights = [(tmp_path / each / "model.safetensors").read_bytes() for each in ("0", "1")]
+    assert weights[0] != weights[1]
+
+
+def test_each_seed_has_a_base_model_of_its_own_trained_until_it_names_enough_cells(tmp_path, monkeypatch):
+    cells = {"seed-0": [0.1, 0.3, 0.6], "seed-1": [0.9]}
+    trained = []
+
+    def answers(base, asked, truly):
+        return SimpleNamespace(cited=[cells[base.parent.name][int(base.name[-1]) - 1]])
+
+    monkeypatch.setattr(asked_on, "train_base", lambda *given: trained.append(given))
+    monkeypatch.setattr(asked_on, "load_model", lambda base: base)
+    monkeypatch.setattr(asked_on, "answer_greedily", answers)
+    monkeypatch.setattr(asked_on, "held_out_films", list)
+    first, second = tmp_path / "seed-0", tmp_path / "seed-1"
+    for _ in range(2):  # and once only
+        bases = [asked_on.own_base(folder, seed, []) for seed, folder in ((0, first), (1, second))]
+        assert bases == [first / "base-3", second / "base-1"]
+    assert trained == [
+        (first / "base-1", 1000, None),
+        (first / "base-2", 2000, first / "base-1"),
+        (first / "base-3", 3000, first / "base-2"),
+        (second / "base-1", 1001, None),
+    ]
+    assert asked_on._cells(first) == cells["seed-0"]
+
+
 def test_what_asking_on_does_is_told_of_seeds_with_all_arms_and_of_no_development_seed(tmp_path):
     questions = {
         kind: {"questions": 2, "completions": 9, "right": 1, "not_luck": 1} for kind in asked_on.KINDS
@@ -217,16 +266,18 @@ def test_what_asking_on_does_is_told_of_seeds_with_all_arms_and_of_no_developmen
     for seed in (0, 1, 2, DEVELOPMENT_SEEDS):
         right = {name: (1.0, float(name.endswith("_on"))) for name in asked_on.NAMES}
         finished_seed(tmp_path / "out", seed, right)
-        for suffix in ("", "_on"):
-            file = tmp_path / "out" / f"seed-{seed}" / f"questions{suffix}.json"
-            file.write_text(json.dumps({"found": questions, **TOOK}))
-    finished_seed(tmp_path / "out", 3, {"sft_right": (1.0, 0.0)})
-    (tmp_path / "out" / "seed-1" / "arm-sft_right_on.json").unlink()
+        for name, found in (("questions", questions), ("questions_on", questions), ("base-1-cells", 0.75)):
+            file = tmp_path / "out" / f"seed-{seed}" / f"{name}.json"
+            file.write_text(json.dumps({"found": found, **TOOK}))
+    finished_seed(tmp_path / "out", 3, {"sft_right_on": (1.0, 0.0)})
+    (tmp_path / "out" / "seed-1" / "arm-sft_right.json").unlink()
     asked_on.write_report(tmp_path / "out", tmp_path)
     told = json.loads((tmp_path / "asked_on.json").read_text())
     assert (told["seeds"], told["unfinished_seeds"]) == ([0, 1, 2], [3])
     assert told["differences"]["sft_curated_on - sft_curated"]["right"]["value"] == 0.5
-    assert told["differences"]["sft_curated_on - sft_right_on"]["seeds"] == [0, 2]
+    assert told["differences"]["sft_curated - sft_right"]["seeds"] == [0, 2]
+    assert told["arms"]["sft_right_on"]["right"]["by_seed"] == [1.0, 1.0, 1.0]
+    assert told["cells_named_by_base"] == {"0": [0.75], "1": [0.75], "2": [0.75]}
     assert told["questions"]["_on"]["coin"]["completions"] == 27
     lines = (tmp_path / "asked_on.md").read_text().splitlines()
     (coins,) = [each for each in lines if each.startswith("| 8 rollouts") and "coin" in each]
