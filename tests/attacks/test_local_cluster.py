@@ -14,6 +14,7 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture(scope="module")
 def cluster():
+    pytest.importorskip("bokeh")
     with open_cluster(ClusterConfig(workers=1, dashboard="127.0.0.1:0")) as client:
         yield client
 
