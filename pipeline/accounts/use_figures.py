@@ -30,7 +30,7 @@ class UseFigures(Record):
     """In the price's currency; None where no teacher has a price."""
     seconds_left: float | None = None
     """Until every step of every part is done, at the rates so far; None where they are not known yet, and
-    where what is left has taken longer than what went before."""
+    where what is left of a step has taken longer than what went before."""
 
     @property
     def told_left(self) -> str:
@@ -79,7 +79,7 @@ def seconds_left(
 
     `videos_left` counts those of running tasks, whose seconds so far are taken off. A step that no part of
     this build is through goes by earlier builds; None where those do not know it either, and where all that
-    is left runs already and has taken longer than what went before.
+    is left of a step runs already and has taken longer than what went before.
     """
     rates = {
         each.step: each.seconds_a_video for each in (*earlier, *finished) if each.seconds_a_video is not None
@@ -93,8 +93,10 @@ def seconds_left(
     spent_s: defaultdict[str, float] = defaultdict(float)
     for each in running:
         spent_s[each.step] += each.seconds
-    ahead_s = sum(max(0.0, count * rates[step] - spent_s[step]) for step, count in left.items())
-    return ahead_s * elapsed_s / worked_s or None
+    ahead_s = {step: count * rates[step] - spent_s[step] for step, count in left.items()}
+    if any(spent_s[step] and seconds <= 0 for step, seconds in ahead_s.items()):
+        return None
+    return sum(ahead_s.values()) * elapsed_s / worked_s
 
 
 def tell_use(use: TeacherUse, figures: UseFigures) -> str:

@@ -54,6 +54,7 @@ def test_figures_are_told_in_one_line():
         ({"footage": 1, "traces": 6}, [], [], (1 * 5 + 6 * 10) / 2),
         ({"traces": 6}, [("traces", 30)], [], (6 * 10 - 30) / ((50 + 30) / 25)),
         ({"traces": 1}, [("traces", 30)], [], None),  # longer than the others took
+        ({"footage": 1, "traces": 1}, [("traces", 30)], [], None),
         ({"probes": 2}, [], [], None),
         ({"probes": 2}, [], [("probes", 4, 20.0)], 2 * 5 / 2),
         ({"traces": 6}, [], [("traces", 1, 99.0)], 6 * 10 / 2),  # this build's own rate counts
