@@ -51,7 +51,8 @@ class PoolMeasurements(Record):
     pool_weight: float | None
     """Rollouts that this share is worth beside a question's own: the less questions differ, the more."""
     pool_excess: float | None
-    """Mean over the questions of the share that is right minus the share that luck gets right."""
+    """Mean over the questions of the share that is right minus the share that luck gets right, also that of
+    who says yes as often as the teacher, whatever is asked."""
     pool_excess_error: float | None
     """Its standard error, from how much questions differ; null for fewer than 8."""
     pool_luck_tail: float | None

@@ -10,7 +10,9 @@ sums of parts add up.
 
 What the questions themselves are the units of shows whether the pool as a whole beats luck: an answer that
 is always the same is right in all rollouts of some questions, and no count of rollouts tells it from
-knowledge.
+knowledge. Where more of the right answers are yes than no, who mostly says yes is right more often than one
+in two: luck is as often right as such answers would be if the questions were dealt out to them anew (as in
+Cohen's kappa, 1960).
 
 A pool is told from the first batch of each question's rollouts: further ones go to questions that the first
 left undecided, and end where it went well, so that shares of all rollouts would lie above those of luck.
@@ -20,7 +22,7 @@ import polars as pl
 
 from reelproof.schemas.intervals import beta_below
 
-VERSION = 2
+VERSION = 3
 
 POOL = ("kind", "task", "model")
 """What questions must have in common."""
@@ -28,9 +30,10 @@ LEAST_QUESTIONS = 8
 """With fewer, the spread among questions is not known well enough to bound the pool's mean."""
 _LEAST_WEIGHT, _MOST_WEIGHT = 1.0, 64.0
 
-POOLED = ("question_id", *POOL, "luck_rate", "first_passes", "first_rollouts")
+POOLED = ("question_id", *POOL, "luck_rate", "first_passes", "first_rollouts", "is_yes_right")
 """What a pool's sums are made of."""
 _SUMS = ("questions", "passes", "rollouts", "rollouts_squared", "passes_share", "excess", "excess_squared")
+_YES_SUMS = ("yes_or_no", "right_yes", "said_yes")
 
 
 def pool_sums(measurements: pl.DataFrame) -> pl.DataFrame:
@@ -44,6 +47,8 @@ def pool_sums(measurements: pl.DataFrame) -> pl.DataFrame:
     )
     passes, rollouts = pl.col("first_passes"), pl.col("first_rollouts")
     excess = passes / rollouts - pl.col("luck_rate")
+    yes = pl.col("is_yes_right").cast(pl.Boolean)
+    said = pl.when(yes).then(passes / rollouts).otherwise(1 - passes / rollouts)
     return asked.group_by(POOL, maintain_order=True).agg(
         questions=pl.len().cast(pl.Int64),
         passes=passes.sum(),
@@ -52,12 +57,15 @@ def pool_sums(measurements: pl.DataFrame) -> pl.DataFrame:
         passes_share=(passes**2 / rollouts).sum(),
         excess=excess.sum(),
         excess_squared=(excess**2).sum(),
+        yes_or_no=yes.count().cast(pl.Int64),
+        right_yes=yes.sum().cast(pl.Int64),
+        said_yes=said.filter(yes.is_not_null()).sum(),
     )
 
 
 def add_sums(parts: pl.DataFrame) -> pl.DataFrame:
     """Rows of several parts' `pool_sums`, one under the other -> one row a pool."""
-    return parts.group_by(POOL, maintain_order=True).agg(pl.col(_SUMS).sum())
+    return parts.group_by(POOL, maintain_order=True).agg(pl.col(*_SUMS, *_YES_SUMS).sum())
 
 
 def pool_figures(sums: pl.DataFrame) -> pl.DataFrame:
@@ -74,6 +82,8 @@ def pool_figures(sums: pl.DataFrame) -> pl.DataFrame:
     most = pl.min_horizontal(total.cast(pl.Float64), pl.lit(_MOST_WEIGHT))
     excess = pl.col("excess") / count
     variance = (pl.col("excess_squared") - count * excess**2).clip(0.0) / (count - 1)
+    said, right = pl.col("said_yes") / count, pl.col("right_yes") / count
+    alike = pl.when(pl.col("yes_or_no") == count).then(said * right + (1 - said) * (1 - right)).otherwise(0.5)
     return sums.select(
         *POOL,
         pool_questions=count,
@@ -83,7 +93,7 @@ def pool_figures(sums: pl.DataFrame) -> pl.DataFrame:
         .when(told)
         .then(pl.min_horizontal(weight, most))
         .otherwise(most),
-        pool_excess=excess,
+        pool_excess=excess - (alike - 0.5).clip(0.0),
         pool_excess_error=pl.when(count >= LEAST_QUESTIONS).then((variance / count).sqrt()),
     )
 

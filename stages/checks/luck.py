@@ -8,12 +8,13 @@ from pydantic import Field
 
 from reelproof.schemas.answers.chance import open_guess_rate
 from reelproof.schemas.answers.tally import tally
+from reelproof.schemas.answers.truths import lenient_truth
 from reelproof.schemas.question import Question, Task
 from reelproof.schemas.scores import LuckScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, ProbeResult, Trace
 
-VERSION = 3
+VERSION = 4
 
 _PRIOR_ROLLOUTS = 2
 """As many blind answers as the guess rate of the question's form is worth where it is not exact."""
@@ -42,6 +43,7 @@ def measure_luck(cases: Iterable[Case], cfg: LuckConfig) -> Iterator[LuckScore]:
         first = {
             model: count(each for each in traces if not each.batch) for model, traces in by_teacher.items()
         }
+        is_yes_right = lenient_truth(case.question.answer) if case.question.task is Task.BOOLEAN else None
         question_tail = count(case.traces).luck_tail(rate, batches)
         for trace in case.traces:
             mine, mine_first = tallies[trace.model], first[trace.model]
@@ -52,6 +54,7 @@ def measure_luck(cases: Iterable[Case], cfg: LuckConfig) -> Iterator[LuckScore]:
                 teacher_rollouts=mine.rollouts,
                 first_passes=mine_first.passes,
                 first_rollouts=mine_first.rollouts,
+                is_yes_right=is_yes_right,
                 luck_tail=mine.luck_tail(rate, batches),
                 question_luck_tail=question_tail,
             )

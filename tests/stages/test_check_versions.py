@@ -151,6 +151,10 @@ def cases_for(check: Any) -> tuple[Case, ...]:
     more = {
         "form": (made_case([""], clip=CLIP, name="more", finish_reason="error"),),
         "guess": (made_case(said, clip=CLIP, name="more"),),
+        "luck": tuple(
+            made_case([completion("It is so.", "yes")], clip=CLIP, name=each, task=Task.BOOLEAN, answer=each)
+            for each in ("yes", "no")
+        ),
         "citations": (made_case(said, clip=CLIP, name="more", timed=False),),
         "key": (made_case(said, clip=CLIP, name="more")._replace(key_agreement=0.75),),
         "film": (made_case([completion("It is 3.", "3")], clip=lossy, name="more"),),
@@ -344,7 +348,7 @@ GOLDEN_CHECKS = {
     "form": (4, "6e8fbe102b182e13"),
     "answer": (4, "0a87290060902299"),
     "difficulty": (4, "56af54763aecb941"),
-    "luck": (3, "7435a43ce8bfce4c"),
+    "luck": (4, "e9a994f8b4d6aa55"),
     "text": (2, "0cbc3d585080580a"),
     "guess": (1, "6ea05b2e007032d7"),
     "agreement": (5, "9c4365d69905ec8f"),

@@ -118,16 +118,18 @@ def test_blind_answers_raise_what_the_range_gives_and_do_not_lower_it():
     assert rates[4] == pytest.approx((4 + 2 * by_range) / 6)
 
 
-def measured(kind: str, passes: list[int], rate: float = 0.5, rollouts: int = 8) -> pl.DataFrame:
-    """A question a row group: each has `rollouts` rows, all alike."""
+def measured(
+    kind: str, passes: list[int], rate: float = 0.5, rollouts: int = 8, yes: list[bool] | None = None
+) -> pl.DataFrame:
+    """A question a row group: each has `rollouts` rows, all alike; of which `yes` is right."""
     rows = [
         {"question_id": f"{kind}{i}", "kind": kind, "task": "boolean", "model": "m@1", "luck_rate": rate,
          "teacher_passes": right, "teacher_rollouts": rollouts,
-         "first_passes": right, "first_rollouts": rollouts,
+         "first_passes": right, "first_rollouts": rollouts, "is_yes_right": None if yes is None else yes[i],
          "pass_count": right, "rollout_count": rollouts}
         for i, right in enumerate(passes) for _ in range(rollouts)
     ]  # fmt: skip
-    return pl.DataFrame(rows)
+    return pl.DataFrame(rows, schema_overrides={"is_yes_right": pl.Boolean})
 
 
 def drawn(shares: list[float], seed: int, rollouts: int = 8) -> list[int]:
@@ -161,6 +163,27 @@ def test_pools_mean_excess_is_bounded_with_questions_as_units():
     assert always_yes["pool_excess"] == pytest.approx(0)
     assert always_yes["pool_excess_error"] == pytest.approx(0.5 / math.sqrt(39), rel=0.02)
     assert figures(measured("few", [8, 0, 8]))["pool_excess_error"] is None
+
+
+@pytest.mark.parametrize(("says_yes", "right_yes"), [(1.0, 0.7), (0.8, 0.62), (0.3, 0.3)])
+def test_who_says_what_is_mostly_right_does_no_better_than_luck(says_yes, right_yes):
+    """Answers that hang on nothing: with such rates of yes, more than one in two is right."""
+    rng = random.Random(4)
+    yes = [rng.random() < right_yes for _ in range(400)]
+    passes = [sum((rng.random() < says_yes) == each for _ in range(8)) for each in yes]
+    pool = figures(measured("biased", passes, yes=yes))
+    assert pool["pool_pass_rate"] > 0.54
+    assert abs(pool["pool_excess"]) < 2 * pool["pool_excess_error"]
+    unaware = figures(measured("biased", passes))
+    assert unaware["pool_excess"] > 2 * unaware["pool_excess_error"]
+
+
+def test_who_knows_beats_luck_however_often_yes_is_right():
+    for right_yes in (0.5, 0.8, 0.95):
+        rng = random.Random(5)
+        yes = [rng.random() < right_yes for _ in range(400)]
+        pool = figures(measured("known", [sum(rng.random() < 0.9 for _ in range(8)) for _ in yes], yes=yes))
+        assert pool["pool_excess"] > 4 * pool["pool_excess_error"]
 
 
 def test_sums_of_parts_add_up_to_those_of_the_whole():

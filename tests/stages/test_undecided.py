@@ -93,6 +93,7 @@ def rolled(count: int, luck: float, share: float, cfg: AdaptiveRolloutConfig) ->
             "question_id": f"q{number}", "kind": "k", "task": "t", "model": "m", "luck_rate": luck,
             "teacher_passes": passes, "teacher_rollouts": end, "pass_count": passes, "rollout_count": end,
             "first_passes": first.passes, "first_rollouts": first.rollouts, "luck_tail": tail,
+            "is_yes_right": None,
         })  # fmt: skip
     return with_pools(pl.DataFrame(rows))
 
