@@ -14,20 +14,14 @@ from distributed.security import Security
 
 from reelproof.pipeline.cluster.settings import ClusterConfig
 from reelproof.pipeline.disk.arrow_setup import memory_pool, set_up_arrow
+from reelproof.pipeline.disk.malloc import MALLOC
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.teachers.gpu_claims import visible_gpus
 from reelproof.schemas.install import installing
 
 CONNECT_TIMEOUT_S = 10
 LOOPBACK = "127.0.0.1"
-MEMORY = {
-    "ARROW_DEFAULT_MEMORY_POOL": memory_pool(),
-    # Dask would have glibc give each picture back as it is freed, and clear its pages for the next one: half
-    # of what steps that read and crop frames did.
-    "MALLOC_TRIM_THRESHOLD_": 32 * 2**20,
-    "MALLOC_MMAP_THRESHOLD_": 8 * 2**20,
-    "MALLOC_ARENA_MAX": 2,
-}
+MEMORY = {"ARROW_DEFAULT_MEMORY_POOL": memory_pool(), **MALLOC}
 """How workers of this machine take memory, where the environment does not say otherwise."""
 PARTS_A_GPU = 4
 """Parts that share a GPU's server: its queue does not run dry between them."""

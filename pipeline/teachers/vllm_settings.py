@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from reelproof.pipeline.disk.malloc import without_ours
 from reelproof.pipeline.teachers.orphans import MARK
 from reelproof.stages.teachers.protocol import AskingConfig, ShowingConfig, TeacherUnavailable
 
@@ -124,12 +125,13 @@ def sets_model_itself(cfg: VllmTeacherConfig) -> bool:
 def vllm_environment(
     devices: Sequence[str], mark: str, more: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, str]:
-    """Ours, with the devices to use, no usage reports, the mark that its processes are known by, and `more`.
+    """Ours, with the devices to use, no usage reports, the mark that its processes are known by, and `more`;
+    without how our workers take memory.
 
     Without the key that another server may want: with it, this one would want it of us.
     """
     ours = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", MARK: mark, **more}
-    environment = dict(os.environ) | NOTHING_FROM_THE_WORKING_FOLDER | ours
+    environment = without_ours(os.environ) | NOTHING_FROM_THE_WORKING_FOLDER | ours
     for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):  # the server's Python is another one
         environment.pop(name, None)
     environment.pop("VLLM_API_KEY", None)

@@ -5,6 +5,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from reelproof.pipeline.disk.malloc import MALLOC
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.recipe import recipe_for_sources
 from reelproof.pipeline.teachers.kinds import teacher_identity, teacher_plugins
@@ -24,6 +25,15 @@ def test_a_key_in_the_environment_is_kept_from_our_own_server(monkeypatch):
     environment = vllm_environment(("0",), "mark")
     assert "hush" not in environment.values()
     assert environment["VLLM_LOGGING_LEVEL"] == "DEBUG"
+
+
+def test_our_own_server_takes_memory_as_it_is_used_to(monkeypatch):
+    """What a worker was given is not for what it starts; what its user said is."""
+    for name, value in MALLOC.items():
+        monkeypatch.setenv(name, value)
+    assert not MALLOC.keys() & vllm_environment(("0",), "mark").keys()
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "4")
+    assert vllm_environment(("0",), "mark")["MALLOC_ARENA_MAX"] == "4"
 
 
 @pytest.mark.parametrize(
