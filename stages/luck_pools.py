@@ -32,8 +32,10 @@ _LEAST_WEIGHT, _MOST_WEIGHT = 1.0, 64.0
 
 POOLED = ("question_id", *POOL, "luck_rate", "first_passes", "first_rollouts", "is_yes_right")
 """What a pool's sums are made of."""
-_SUMS = ("questions", "passes", "rollouts", "rollouts_squared", "passes_share", "excess", "excess_squared")
-_YES_SUMS = ("yes_or_no", "right_yes", "said_yes")
+_SUMS = (
+    *("questions", "passes", "rollouts", "rollouts_squared", "passes_share", "excess", "excess_squared"),
+    *("yes_or_no", "right_yes", "said_yes"),
+)
 
 
 def pool_sums(measurements: pl.DataFrame) -> pl.DataFrame:
@@ -48,6 +50,7 @@ def pool_sums(measurements: pl.DataFrame) -> pl.DataFrame:
     passes, rollouts = pl.col("first_passes"), pl.col("first_rollouts")
     excess = passes / rollouts - pl.col("luck_rate")
     yes = pl.col("is_yes_right").cast(pl.Boolean)
+    # what is not right counts as the other answer
     said = pl.when(yes).then(passes / rollouts).otherwise(1 - passes / rollouts)
     return asked.group_by(POOL, maintain_order=True).agg(
         questions=pl.len().cast(pl.Int64),
@@ -65,7 +68,7 @@ def pool_sums(measurements: pl.DataFrame) -> pl.DataFrame:
 
 def add_sums(parts: pl.DataFrame) -> pl.DataFrame:
     """Rows of several parts' `pool_sums`, one under the other -> one row a pool."""
-    return parts.group_by(POOL, maintain_order=True).agg(pl.col(*_SUMS, *_YES_SUMS).sum())
+    return parts.group_by(POOL, maintain_order=True).agg(pl.col(_SUMS).sum())
 
 
 def pool_figures(sums: pl.DataFrame) -> pl.DataFrame:
