@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from pydantic import Field
-
+from reelproof.pipeline.benchmark.films import FramesConfig
 from reelproof.pipeline.inputs.sources import SourcesConfig
-from reelproof.schemas.settings import Settings
 from reelproof.stages.speech.film import SpeechConfig
 from reelproof.training.evaluate import AskingConfig
 
@@ -15,22 +13,6 @@ USUAL_LABELS = (
     *("topic_category", "question_type", "qsemtype", "type", "area", "level", "difficulty"),
 )
 """Columns by which public sets sort their questions."""
-
-
-class FramesConfig(Settings):
-    """Which frames of its video, or of the stretch that it asks about, a question shows."""
-
-    count: int = Field(default=32, ge=0, le=4096)
-    """The question shows so many frames, each of the middle of its share; with 0 it is asked blind, and no
-    video is needed."""
-    fps: float | None = Field(default=None, gt=0, le=240)
-    """The question shows so many frames a second instead, and `most` of them at most."""
-    most: int = Field(default=256, ge=1, le=4096)
-    """With `fps`, a question shows at most so many frames, spread evenly."""
-    long_side_px: int = Field(default=512, ge=16, le=4096)
-    """Frames are shrunk so that their longer side is at most this."""
-    jpeg_quality: int = Field(default=85, ge=20, le=100)
-    """Frames are shown as JPEGs of this quality, as a build's are."""
 
 
 class BenchmarkConfig(AskingConfig):
