@@ -10,7 +10,7 @@ from reelproof.pipeline.asking.known import known_accuracy
 from reelproof.pipeline.asking.settings import AskConfig
 from reelproof.pipeline.asking.told import SIGNALS, draw_evidence
 from reelproof.pipeline.asking.wording import task_asked
-from reelproof.pipeline.disk.own_files import replace_own_files
+from reelproof.pipeline.disk.own_files import ASK, replace_own_files
 from reelproof.pipeline.disk.renaming import written_then_renamed
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
@@ -72,7 +72,7 @@ def write_evidence(found: Answered, jpegs: Mapping[str, bytes], out: Path) -> No
         stream.write(found.model_dump_json(indent=1).encode() + b"\n")
     with written_then_renamed(out / SHEET) as stream:
         stream.write(draw_evidence(found, jpegs))
-    replace_own_files(Store(str(out)), (), (ANSWER, SHEET))
+    replace_own_files(ASK, Store(str(out)), (), (ANSWER, SHEET))
 
 
 def _posed(wanted: Wanted) -> Posed:

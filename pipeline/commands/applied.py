@@ -120,12 +120,12 @@ def ask(
     """
     from reelproof.pipeline.asking.run import Wanted, answer_question, write_evidence
     from reelproof.pipeline.asking.told import told
-    from reelproof.pipeline.disk.own_files import own_files
+    from reelproof.pipeline.disk.own_files import ASK, own_files
     from reelproof.pipeline.disk.store import Store
 
     wanted = Wanted(video, question, options, task, start_s, end_s, model, server)
     if out is not None:
-        own_files(Store(str(out)), into_used)  # before anything is paid for
+        own_files(ASK, Store(str(out)), into_used)  # before anything is paid for
     found, jpegs = answer_question(wanted, measured, config, overrides, partial(click.echo, err=True))
     for line in [found.model_dump_json(indent=1)] if as_json else map(shown_text, told(found)):
         click.echo(line)

@@ -106,6 +106,7 @@ def publish_folder(
     from reelproof.pipeline.publish.model import is_run, list_model_files, write_model_card
     from reelproof.pipeline.publish.publish import (
         FolderTarget,
+        Kind,
         Target,
         publish,
         publish_files,
@@ -113,10 +114,11 @@ def publish_folder(
     )
 
     of_run = is_run(Path(build_dir))
+    kind: Kind = "model" if of_run else "dataset"
     if (dataset or evaluations) and not of_run:
         raise UsageError(f"--dataset and --evaluation go with a training run; {build_dir} is none")
     if "://" in target or target.startswith((".", "/", "~")) or Path(target).exists():
-        place: Target = FolderTarget(target)
+        place: Target = FolderTarget(target, kind)
     elif "/" not in target:
         raise UsageError(f"{target} is no folder here; say ./{target} for one, or user/name for the Hub")
     else:
@@ -124,7 +126,7 @@ def publish_folder(
             from reelproof.pipeline.publish.hub import HubTarget
         except ImportError as error:
             raise UsageError(f"publishing to the Hub needs {installing('publish')} ({error})") from error
-        place = HubTarget(target, public=public, kind="model" if of_run else "dataset")
+        place = HubTarget(target, public=public, kind=kind)
     if of_run:
         write_model_card(Path(build_dir), Path(target).name, dataset, evaluations)
         published = publish_files(list_model_files(Path(build_dir)), place, dry_run, into_used)

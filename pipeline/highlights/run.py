@@ -10,7 +10,7 @@ from PIL import Image
 from reelproof.pipeline.commands.contact_sheet import Tile, draw_frames
 from reelproof.pipeline.decoder.child import scan_in_child
 from reelproof.pipeline.disk.files import stat_file, video_id_of
-from reelproof.pipeline.disk.own_files import listed_files, own_files, replace_own_files
+from reelproof.pipeline.disk.own_files import HIGHLIGHTS, listed_files, own_files, replace_own_files
 from reelproof.pipeline.disk.renaming import temporary_name, written_then_renamed
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
@@ -59,7 +59,7 @@ def make_highlights(
     others, unless `into_used`.
     """
     folder = Store(str(out))
-    listed_files(folder, into_used)
+    listed_files(HIGHLIGHTS, folder, into_used)
     scanned = scan(video, cfg)
     footage = scanned.footage
     moments = find_moments(footage, scanned.board, seconds, cfg.score)
@@ -69,7 +69,7 @@ def make_highlights(
     picks = picks_of(moments, pick_moments(moments, seconds, cfg.score))
     if not picks:
         raise UsageError(f"{video}: {_why_nothing(moments, seconds)}")
-    before = own_files(folder, into_used)
+    before = own_files(HIGHLIGHTS, folder, into_used)
     joined = _write_reel(video, picks, out)
     found = Highlights(
         video=footage.video.name,
@@ -83,7 +83,8 @@ def make_highlights(
         picks=picks,
         moments=tuple(moments),
     )
-    replace_own_files(folder, before, {REEL, *_write_beside(found, video, footage, out, tell)})
+    written = {REEL, *_write_beside(found, video, footage, out, tell)}
+    replace_own_files(HIGHLIGHTS, folder, before, written)
     return found
 
 

@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
 from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: httpx's or httpx2's
@@ -24,9 +23,9 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError:
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
-from reelproof.pipeline.disk.own_files import LISTING, listing, refuse_used
+from reelproof.pipeline.disk.own_files import LISTING, PUBLISH, listing, refuse_used
 from reelproof.pipeline.errors import BuildFailed, UsageError
-from reelproof.pipeline.publish.publish import SentFile, known_files
+from reelproof.pipeline.publish.publish import Kind, SentFile, known_files
 from reelproof.schemas.published import MANIFEST
 
 _REFUSED = (401, 403)
@@ -45,7 +44,7 @@ class HubTarget:
         repository: str,
         public: bool = False,
         endpoint: str | None = None,
-        kind: Literal["dataset", "model"] = "dataset",
+        kind: Kind = "dataset",
     ) -> None:
         self._repository, self._public, self._kind = repository, public, kind
         self._api = HfApi(endpoint=endpoint)
@@ -63,15 +62,18 @@ class HubTarget:
 
     def own(self, into_used: bool) -> frozenset[str]:
         """By the list that lies there, or by a manifest of ours from before there were lists."""
-        before = known_files(*(self.read(n) if n in self._held else None for n in (LISTING, MANIFEST)))
+        told = (self.read(n) if n in self._held else None for n in (LISTING, MANIFEST))
+        before = known_files(self._kind, *told)
         if before is None:
-            refuse_used(self._repository, self._held, into_used)
+            refuse_used(PUBLISH[self._kind], self._repository, self._held, into_used)
         return frozenset(before or ()) & self._held.keys()
 
     def send(self, files: Sequence[SentFile], stale: Sequence[str], own: Collection[str]) -> None:
         """In one commit, which makes the repository if need be."""
         added = [CommitOperationAdd(path_in_repo=each.name, path_or_fileobj=each.path) for each in files]
-        added.append(CommitOperationAdd(path_in_repo=LISTING, path_or_fileobj=listing(own)))
+        added.append(
+            CommitOperationAdd(path_in_repo=LISTING, path_or_fileobj=listing(PUBLISH[self._kind], own))
+        )
         removed = [CommitOperationDelete(path_in_repo=name) for name in stale]
         with self._told():
             if self._is_public is None:

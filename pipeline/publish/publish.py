@@ -5,14 +5,23 @@ import re
 import shutil
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from reelproof.pipeline.dataset.reading import open_dataset
-from reelproof.pipeline.disk.own_files import LISTING, listing, read_listing, refuse_used, replace_own_files
+from reelproof.pipeline.disk.own_files import (
+    LISTING,
+    PUBLISH,
+    listing,
+    read_listing,
+    refuse_used,
+    replace_own_files,
+)
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BuildFailed, UsageError
 from reelproof.schemas.published import MANIFEST, DatasetError, read_contents
 
+Kind = Literal["dataset", "model"]
+"""What is published."""
 _SAYS_WHICH = {
     "README.md": re.compile(r"^Data sha256 `([0-9a-f]{64})`", re.MULTILINE),
     "croissant.json": re.compile(r"version \S+, sha256 ([0-9a-f]{64})"),
@@ -135,8 +144,8 @@ def _size(size_bytes: int) -> str:
 class FolderTarget:
     """A folder or any fsspec URL; what it holds is known by its content."""
 
-    def __init__(self, url: str) -> None:
-        self._store = Store(url)
+    def __init__(self, url: str, kind: Kind = "dataset") -> None:
+        self._store, self._kind = Store(url), kind
 
     def missing(self, files: Sequence[SentFile]) -> list[SentFile]:
         """The files that the target lacks or holds otherwise, told by size, then by hash."""
@@ -145,19 +154,20 @@ class FolderTarget:
     def own(self, into_used: bool) -> frozenset[str]:
         """By the list that lies there, or by a manifest of ours from before there were lists."""
         held = self._store.names("")
-        before = known_files(*(self._store.read_bytes(n) if n in held else None for n in (LISTING, MANIFEST)))
+        told = (self._store.read_bytes(n) if n in held else None for n in (LISTING, MANIFEST))
+        before = known_files(self._kind, *told)
         if before is None:
-            refuse_used(self._store.url, held, into_used)
+            refuse_used(PUBLISH[self._kind], self._store.url, held, into_used)
         return frozenset(name for name in before or () if self._store.exists(name))
 
     def send(self, files: Sequence[SentFile], stale: Sequence[str], own: Collection[str]) -> None:
         """One by one, each written whole or not at all; a list of all that may be ours goes first."""
-        self._store.write_bytes(LISTING, listing({*own, *stale}))
+        self._store.write_bytes(LISTING, listing(PUBLISH[self._kind], {*own, *stale}))
         self._store.remove_leftovers()
         for each in files:
             with each.path.open("rb") as source, self._store.open_write(each.name) as target:
                 shutil.copyfileobj(source, target)
-        replace_own_files(self._store, stale, own)
+        replace_own_files(PUBLISH[self._kind], self._store, stale, own)
 
     def read(self, name: str) -> bytes:
         """A file's bytes as they lie in the target."""
@@ -171,10 +181,10 @@ class FolderTarget:
             return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256  # type: ignore[arg-type]
 
 
-def known_files(listed: bytes | None, manifest: bytes | None) -> frozenset[str] | None:
+def known_files(kind: Kind, listed: bytes | None, manifest: bytes | None) -> frozenset[str] | None:
     """What a place says was published there; None where it says nothing that we wrote."""
-    names = read_listing(listed)
-    if names is not None or manifest is None:
+    names = read_listing(PUBLISH[kind], listed)
+    if names is not None or manifest is None or kind == "model":
         return names
     try:
         return frozenset(each.path for each in read_contents(manifest, MANIFEST).shards)

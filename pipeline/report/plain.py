@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import jinja2
 
-from reelproof.pipeline.disk.own_files import own_files, replace_own_files
+from reelproof.pipeline.disk.own_files import BROWSE, own_files, replace_own_files
 from reelproof.pipeline.disk.store import Store
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -95,7 +95,7 @@ def write_pages(
 ) -> None:
     """The pages of so many entries of a kind, and copies of `folder`'s `files` that they show."""
     target = Store(str(out))
-    before = own_files(target, into_used)
+    before = own_files(BROWSE, target, into_used)
     copied = [str(path.relative_to(folder)) for path in files]
     for name in copied:
         (out / name).parent.mkdir(parents=True, exist_ok=True)
@@ -103,4 +103,4 @@ def write_pages(
     names = [_page_name(kind, number) for number in range(1, _pages_of(total) + 1)]
     for number, name in enumerate(names, 1):
         (out / name).write_text(page(number), encoding="utf-8")
-    replace_own_files(target, before, {*names, *copied})
+    replace_own_files(BROWSE, target, before, {*names, *copied})

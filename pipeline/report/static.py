@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from pydantic import Field
 
-from reelproof.pipeline.disk.own_files import own_files, replace_own_files
+from reelproof.pipeline.disk.own_files import BROWSE, own_files, replace_own_files
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.report.pages import ListView, Place, Report
 from reelproof.pipeline.report.query import Query
@@ -73,11 +73,11 @@ def write_report(store: Store, out: Path, cfg: ReportConfig, into_used: bool = F
     """
     report = Report(store, StaticLinks(out), cfg.rows_a_page)
     folder = Store(str(out))
-    before = own_files(folder, into_used)
+    before = own_files(BROWSE, folder, into_used)
     pages = _Pages(out, set())
     pages.write("index.html", report.overview())
     rows = sum(_write_set(report, config, pages, cfg) for config in CONFIGS)
-    replace_own_files(folder, before, pages.written)
+    replace_own_files(BROWSE, folder, before, pages.written)
     return rows
 
 

@@ -1,6 +1,7 @@
 """Commands are pointed at folders and repositories of others: what lies there is as it was afterwards."""
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -81,6 +82,18 @@ def test_folder_of_others_is_refused_and_untouched(command, foreign, build, repo
     with pytest.raises((UsageError, SetupError), match=r"theirs"):
         WRITERS[command](build, report, folder)
     assert held(folder) == FOREIGN[foreign]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [pair for pair in itertools.permutations(WRITERS, 2) if pair[0] != "build"]
+)
+def test_folder_of_another_command_is_refused_and_untouched(first, second, build, report, tmp_path):
+    folder = tmp_path / "results"
+    WRITERS[first](build, report, folder)
+    before = held(folder)
+    with pytest.raises((UsageError, SetupError), match=r"results"):
+        WRITERS[second](build, report, folder)
+    assert held(folder) == before
 
 
 @pytest.mark.parametrize("command", WRITERS)

@@ -228,7 +228,7 @@ def test_accuracy_is_found_beside_the_run_that_was_measured(tmp_path):
 def test_evidence_goes_beside_others_files_only_where_that_is_said(film, tmp_path):
     (tmp_path / "answer.json").write_text("{}")
     ran = reelproof_here("ask", film, SCENES, "--out", tmp_path)
-    assert (ran.code, "answer.json, which reelproof did not put there" in ran.err) == (2, True)
+    assert (ran.code, "answer.json, which reelproof's ask did not put there" in ran.err) == (2, True)
     assert (tmp_path / "answer.json").read_text() == "{}"
     ran = reelproof_here("ask", film, SCENES, "--out", tmp_path, "--into-used")
     assert ran.code == 0, ran.err

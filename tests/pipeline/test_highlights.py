@@ -174,9 +174,13 @@ def test_nothing_to_show_and_wrong_values_are_one_message(tmp_path, film):
 def test_what_lies_in_the_folder_is_nobody_elses(made, film, tmp_path):
     (tmp_path / "chapters.txt").write_text("my own")
     ran = reelproof_here("highlights", film, "--out", tmp_path)
-    assert (ran.code, "chapters.txt, which reelproof did not put there" in ran.err) == (2, True)
+    assert (ran.code, "chapters.txt, which reelproof's highlights did not put there" in ran.err) == (2, True)
     assert [each.name for each in tmp_path.iterdir()] == ["chapters.txt"]
     assert (tmp_path / "chapters.txt").read_text() == "my own"
+    before = {each: each.read_bytes() for each in made.iterdir()}
+    ran = reelproof_here("ask", film, "How many scenes does it consist of?", "--out", made)
+    assert (ran.code, "chapters.txt, highlights.json, highlights.md" in ran.err) == (2, True)
+    assert {each: each.read_bytes() for each in made.iterdir()} == before
     again = reelproof_here("highlights", film, "--seconds", "10", "--out", made)
     assert again.code == 0, again.err
     assert (made / "reel.mp4").is_file()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reelproof.pipeline.disk.own_files import LISTING, listing
+from reelproof.pipeline.disk.own_files import LISTING, PUBLISH, listing
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BuildFailed, UsageError
 from reelproof.pipeline.publish.hub import HubTarget
@@ -68,7 +68,7 @@ def test_only_what_changed_goes_and_what_went_is_removed(hub, tmp_path):
     held = hub.repositories[NAME].files
     larger = "data/sft/train-00001.parquet"
     held[larger] = held["data/sft/train-00000.parquet"]
-    listed = listing({*before, larger})
+    listed = listing(PUBLISH["dataset"], {*before, larger})
     held[LISTING] = Held(len(listed), "0" * 40, None, listed)
     held["notes.md"] = held["manifest.json"]
     again = publish(store, HubTarget(NAME, endpoint=hub.url))

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from reelproof.pipeline.dataset.reading import open_dataset
-from reelproof.pipeline.disk.own_files import LISTING, listing
+from reelproof.pipeline.disk.own_files import LISTING, PUBLISH, listing
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BuildFailed, UsageError
 from reelproof.pipeline.publish.publish import FolderTarget, list_files, publish, tell_published
@@ -41,7 +41,7 @@ def test_only_what_changed_goes(tmp_path):
     larger = tmp_path / "there/data/sft/train-00001.parquet"
     larger.write_bytes(b"from a larger dataset that we published")
     names = {*content(tmp_path / "there"), "data/sft/train-00001.parquet"}
-    (tmp_path / "there" / LISTING).write_bytes(listing(names))
+    (tmp_path / "there" / LISTING).write_bytes(listing(PUBLISH["dataset"], names))
     again = publish(store, target)
     assert "data/rl/train-00000.parquet" not in {each.name for each in again.sent}
     assert "data/sft/train-00000.parquet" in {each.name for each in again.sent}
