@@ -13,9 +13,10 @@ from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.workplace import open_workplace
 from reelproof.schemas.published import Published
 
-CONFIGS = ("sft", "rl", "dpo")
+KEPT = ("sft", "rl", "dpo")
 NOT_THERE = "not_there"
-"""Why a row is missing that the other dataset does not even hold as rejected."""
+"""Why a row is missing that the other dataset does not even hold as rejected: its film, its question or its
+thought was not there."""
 BOTH_KEPT, PAIRED_OTHERWISE = "rejected_is_kept", "paired_otherwise"
 """Why a pair is missing whose chosen trace the other dataset keeps: it keeps the rejected one as well, or has
 another pair of that question."""
@@ -38,7 +39,8 @@ class ConfigDiff(NamedTuple):
     after: int
     rows: pl.DataFrame
     """Rows that came or went: `change` (`came`, `went`), `sample_id`, `video_id`, `task`, and `why`: the
-    reasons of the dataset that rejects it, null where they are not known."""
+    reasons of the dataset that rejects it, null where they are not known. Of `rejected`, only rows that the
+    other dataset does not hold: those that it keeps are told with what is kept."""
 
     def tally(self, change: str) -> dict[str, int]:
         """Reason -> rows that came, or went; a row counts for each of its reasons."""
@@ -74,13 +76,14 @@ def diff_datasets(before: Store, after: Store) -> Diff:
     """
     a, b = open_dataset(before), open_dataset(after)
     configs = []
-    for config in CONFIGS:
+    for config in KEPT:
         old, new = (_read(each, config, ("sample_id", "video_id", "task")) for each in (a, b))
         went = _missing(old, new, "went", _Rejecting(after, b, config))
         came = _missing(new, old, "came", _Rejecting(before, a, config))
         configs.append(
             ConfigDiff(config, len(old), len(new), pl.concat([came, went]).sort("change", "sample_id"))
         )
+    configs.append(_rejected(a, b))
     same = a.contents.dataset_sha256 == b.contents.dataset_sha256
     return Diff(same, tuple(_changes(a.contents.policy, b.contents.policy)), tuple(configs))
 
@@ -93,12 +96,28 @@ def tell_diff(diff: Diff) -> Iterator[str]:
         yield f"policy.{change.setting}: {change.before} -> {change.after}"
     for each in diff.configs:
         yield f"{each.config}: {each.before:,} -> {each.after:,} rows"
-        for change_kind, told in (("came", "rejected before for"), ("went", "rejected now for")):
+        for change_kind, then in (("came", "before"), ("went", "now")):
             rows = each.rows.filter(pl.col("change") == change_kind)
             if len(rows):
-                causes = ", ".join(f"{name} ({count:,})" for name, count in each.tally(change_kind).items())
+                causes = each.tally(change_kind)
+                absent = causes.pop(NOT_THERE, 0)
+                reasons = ", ".join(f"{name} ({count:,})" for name, count in causes.items())
+                told = f"; rejected {then} for {reasons}" * bool(reasons)
+                told += f"; not there {then} ({absent:,})" * bool(absent)
                 unknown = UNKNOWN if rows["why"].has_nulls() else ""
-                yield f"  {len(rows):,} {change_kind}" + (f"; {told} {causes}" if causes else unknown)
+                yield f"  {len(rows):,} {change_kind}{told or unknown}"
+
+
+def _rejected(before: Published, after: Published) -> ConfigDiff:
+    columns = ("sample_id", "video_id", "task")
+    old, new = (_read(each, "rejected", columns) for each in (before, after))
+    changed = [
+        rows.join(_read(other, "sft", columns), on="sample_id", how="anti")
+        .join(_read(other, "rejected", columns), on="sample_id", how="anti")
+        .select(pl.lit(change).alias("change"), pl.all(), why=pl.lit([NOT_THERE]))
+        for change, rows, other in (("came", new, before), ("went", old, after))
+    ]
+    return ConfigDiff("rejected", len(old), len(new), pl.concat(changed).sort("change", "sample_id"))
 
 
 def _reasons(rejecting: _Rejecting) -> pl.DataFrame | None:

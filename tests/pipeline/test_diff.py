@@ -46,6 +46,21 @@ def test_diff_names_each_row_that_came_or_went_with_the_reasons(tmp_path):
     assert "policy.min_grounded_share: 0.0 -> 0.9" in lines
 
 
+def test_diff_tells_rejected_rows_that_only_one_of_both_holds(tmp_path):
+    few, old = built(tmp_path / "a", 2, LOOSE)
+    many, new = built(tmp_path / "b", 3, TIGHT)
+    for before, after, change, then in ((few, many, "came", "before"), (many, few, "went", "now")):
+        diff = diff_datasets(before, after)
+        only = new.filter(~pl.col("sft"), ~pl.col("trace_id").is_in(old["trace_id"].implode()))
+        rejected = diff.configs[3]
+        assert rejected.config == "rejected"
+        assert set(rejected.rows["sample_id"]) == set(only["trace_id"]) != set()
+        assert set(rejected.rows["change"]) == {change}
+        lines = list(tell_diff(diff))
+        assert lines[-1] == f"  {len(only)} {change}; not there {then} ({len(only)})"
+        assert not any(NOT_THERE in line for line in lines)
+
+
 def test_diff_tells_why_a_pair_is_missing(tmp_path):
     before, _ = built(tmp_path / "a", 2, LOOSE)
     after, new = built(tmp_path / "b", 2, TIGHT)
