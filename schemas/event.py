@@ -3,8 +3,9 @@
 Times ending in `_s` are seconds of the stream, whose first frame is at 0; `*_at` are seconds since 1970.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from types import MappingProxyType
 
 from pydantic import Field
 
@@ -15,6 +16,20 @@ from reelproof.schemas.trace import JudgedClaim
 
 UNUSUAL = "unusual"
 """In place of a question: unlike what this camera showed before, and nothing more."""
+MEASURES: Mapping[str, str] = MappingProxyType(
+    {
+        "motion": "how much moves",
+        "jolt": "the largest change from one frame to the next",
+        "unrest": "how unsteadily things move",
+        "luminance": "how bright it is",
+        "contrast": "how far light and dark lie apart",
+        "sharpness": "how much fine detail there is",
+        "picture": "how unlike every earlier picture it is",
+        "direction": "which way the picture as a whole moves",
+        "reversal": "which way things move, as if played backwards",
+    }
+)
+"""By which of these an `unusual` event stands out most, in words."""
 
 
 class TickMeasures(Record):

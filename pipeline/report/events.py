@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from reelproof.pipeline.inputs.events_folder import WATCH, read_events, read_verdicts
 from reelproof.pipeline.report.plain import Page, PlainTemplate, write_pages
-from reelproof.schemas.event import UNUSUAL, Choice, Event
+from reelproof.schemas.event import MEASURES, UNUSUAL, Choice, Event
 from reelproof.schemas.intervals import Interval, wilson
 
 UNJUDGED = "unjudged"
@@ -59,6 +59,7 @@ class EventPages:
             is_served=bool(self._token),
             token=self._token,
             choices=list(Choice),
+            measures=MEASURES,
             status=_json(self.folder / "status.json"),
             watch=_json(self.folder / WATCH),
             precision=precision(verdicts),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from reelproof.pipeline.watching.seen import Seen
 from reelproof.pipeline.watching.settings import WatchConfig
 from reelproof.schemas.event import (
+    MEASURES,
     UNUSUAL,
     Event,
     Evidence,
@@ -76,7 +77,8 @@ def event_of(
 def told(event: Event, is_open: bool = False) -> str:
     """An event in a line, for a person."""
     what = (
-        f"unlike what was shown before ({event.answer}, {event.margin + 1:.1f} times the usual spread)"
+        f"unlike what was shown before in {MEASURES.get(event.answer, 'what is measured')} "
+        f"({event.answer}, {event.margin + 1:.1f} times the usual spread)"
         if event.question == UNUSUAL
         else f"{event.question} {event.answer} ({event.belief:.0%} of {len(event.votes)} votes, "
         f"{accuracy(event.measured)})"

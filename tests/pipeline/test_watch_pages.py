@@ -144,7 +144,10 @@ def test_written_out_the_pages_stand_alone(folder, tmp_path):
     assert ran.code == 0, ran.err
     assert (out / f"frames/{'ab' * 32}.jpg").read_bytes() == JPEG
     assert "<form" not in (out / "index.html").read_text()
-    assert f'id="{0:016x}"' in max(out.glob("events-*.html")).read_text()
+    last = max(out.glob("events-*.html")).read_text()
+    assert f'id="{0:016x}"' in last
+    assert "<b>motion</b>, how much moves, is 1.5 times" in last
+    assert "`" not in last.partition("<footer")[2]
 
 
 def test_precision_counts_what_was_judged_right_or_wrong():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelproof.schemas.event import UNUSUAL, Tick, TickAnswer, TickMeasures
+from reelproof.schemas.event import MEASURES, UNUSUAL, Tick, TickAnswer, TickMeasures
 from reelproof.stages.footage.watched import motion_of
 from reelproof.stages.watching.folding import Fold
 from reelproof.stages.watching.gate import Gate, GateConfig
@@ -103,6 +103,7 @@ def test_what_is_unlike_the_past_stands_out_for_its_reason(changed, because):
     gate, random = taught(150)
     standing = gate.look(measures(random, **changed), 1.0)
     assert standing.because == because
+    assert MEASURES[because]
     assert standing.stands_out > 2
     assert standing.is_asked
 
@@ -113,6 +114,7 @@ def test_lanes_that_go_backwards_stand_out_and_empty_ones_do_not(share, stands_o
     standing = gate.look(measures(random, moves=moves(random, backwards=True, share=share)), 1.0)
     assert (standing.stands_out > 2) == stands_out
     assert standing.because == "reversal" or not stands_out
+    assert MEASURES["reversal"]
 
 
 def test_ticks_of_a_version_that_measured_less_teach_nothing_and_the_rest_is_learned_anew():
