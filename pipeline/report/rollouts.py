@@ -40,6 +40,11 @@ class Card(NamedTuple):
         return [Said(each, read_answer(each.text, self.style)) for each in ranked]
 
     @property
+    def has_advantages(self) -> bool:
+        """Whether any was learned from; an evaluation's are not."""
+        return any(each.advantage is not None for each in self.group.rollouts)
+
+    @property
     def kind(self) -> str:
         """Whether all of it is right, some or none."""
         rights = [each.right >= 1 for each in self.group.rollouts]

@@ -18,8 +18,10 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.report.rollouts import write_rollouts
 from reelproof.pipeline.report.static import ReportConfig, write_report
 from tests.hostile import HOSTILE_TEXTS
+from tests.pipeline.test_browse_rollouts import group, write_run
 from tests.reports import PATIENCE_S, Site, served, small_dataset
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -153,6 +155,19 @@ def test_pages_are_legible_and_named_and_stay_at_home(look, browser, site):
         assert held <= shown
         assert browser.picture(f"{name}, {look}").startswith(b"\x89PNG")
     assert browser.requested(site.url) == Requested([], [])
+
+
+def test_what_a_model_said_is_there_at_every_width(browser, tmp_path):
+    write_rollouts(write_run(tmp_path / "run", [group(1, [1.0, 0.0])]), tmp_path / "pages", into_used=False)
+    for look, (width, *rest) in LOOKS.items():
+        browser.looks(width, *rest)
+        browser.open((tmp_path / "pages/index.html").as_uri())
+        cells = browser.all(".rollouts td")
+        assert len(cells) == 10
+        assert all(each.rect["x"] + each.rect["width"] <= width for each in cells)
+        assert max(each.rect["height"] for each in cells) < 120  # none is squeezed into a column of letters
+        assert broken_rules(browser.driver) == []
+        browser.picture(f"rollouts, {look}")
 
 
 def test_keys_lead_through_lists_and_rows(browser, site):

@@ -121,7 +121,8 @@ def test_an_evaluation_shows_its_answers_with_the_style_they_were_asked_in(tmp_p
     }  # fmt: skip
     (tmp_path / "scored.jsonl").write_text(EvaluatedAnswer.model_validate(answer).model_dump_json() + "\n")
     html = RolloutPages(tmp_path).page("right", 1)
-    assert Page(html).cells == ["1.00", "–", "B", "B", "lenient1.00agreement0.00"]
+    assert Page(html).cells == ["1.00", "B", "B", "lenient1.00agreement0.00"]
+    assert "Advantage" not in html
     assert '<span class="chip">direct</span>' in html
 
 
