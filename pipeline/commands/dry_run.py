@@ -96,7 +96,8 @@ def tell_forecast(found: Forecast) -> Iterator[str]:
         tokens = f"{each.prompt_tokens:,} tokens in, {each.completion_tokens:,} out"
         bound = "as in earlier builds" if each.measured else "at most"
         cost = "" if each.cost is None else f", cost {tell_cost(each.cost)}"
-        calls = f"{'at most ' * each.at_most}{each.calls:,} completions"
+        how = "at most " if each.at_most else "" if each.counted else "about "
+        calls = f"{how}{each.calls:,} completions"
         yield f"to ask, {each.step}: {calls}; {bound} {tokens}{cost}"
     if found.steps:
         prompt, completion = found.tokens

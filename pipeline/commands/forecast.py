@@ -45,6 +45,8 @@ class StepForecast(Record):
     """Completions, those in the logs among them."""
     at_most: bool
     """Whether there may well be fewer."""
+    counted: bool
+    """Whether it follows from questions that are there; else from what other films had, or may have."""
     prompt_tokens: int
     completion_tokens: int
     seconds: float | None
@@ -91,13 +93,18 @@ class KnownQuestions:
     videos: int
     """In those parts."""
 
+    def are_known(self, part: PartInputs, recipe: Recipe) -> bool:
+        """Whether a part's questions are counted, or none are made beside those that came with its videos."""
+        return part.name in self.counted or not _most_made(part, recipe)
+
     def of(self, part: PartInputs, recipe: Recipe) -> int:
-        """Counted, by the other parts' average, or by the recipe."""
+        """Counted, as they came, by the other parts' average, or by the recipe."""
         if part.name in self.counted:
             return self.counted[part.name]
-        if self.videos:
+        made = _most_made(part, recipe)
+        if made and self.videos:
             return round(len(part.sources) * sum(self.counted.values()) / self.videos)
-        return len(part.given) + len(part.sources) * CLIPS_A_VIDEO * _questions_a_clip(recipe)
+        return len(part.given) + made
 
 
 def forecast(
@@ -155,6 +162,7 @@ def _step_forecast(
         step=step.name,
         calls=calls,
         at_most=rate is None and (step.kind.varies or step.kind.bound(recipe)),
+        counted=rate is None and all(questions.are_known(part, recipe) for part in parts),
         prompt_tokens=round(calls * prompt),
         completion_tokens=round(calls * completion),
         seconds=_seconds(calls, videos, earlier),
@@ -201,10 +209,15 @@ def _mean_price(asks: Sequence[Ask]) -> TeacherPrice | None:
     )
 
 
-def _questions_a_clip(recipe: Recipe) -> int:
-    """The most that the recipe makes."""
-    asked = recipe.questions.asked
-    written = len(asked.wanted.tasks) * asked.wanted.per_task if asked else 0
-    computed, edited = recipe.questions.computed, recipe.questions.edited
-    written += len(edited.kinds) * edited.repeats if edited else 0
-    return written + len(USUAL if computed.kinds is None else computed.kinds) * computed.repeats
+def _most_made(part: PartInputs, recipe: Recipe) -> int:
+    """The most questions that the recipe makes of a part's clips, beside those that came with its videos."""
+    asked, computed, edited = recipe.questions.asked, recipe.questions.computed, recipe.questions.edited
+    a_clip = len(asked.wanted.tasks) * asked.wanted.per_task if asked else 0
+    a_clip += len(edited.kinds) * edited.repeats if edited else 0
+    with_own = {row.video_id for row in part.given}
+    made = 0
+    for each in part.sources:
+        usual = () if each.video_id in with_own else USUAL
+        kinds = usual if computed.kinds is None else computed.kinds
+        made += CLIPS_A_VIDEO * (a_clip + len(kinds) * computed.repeats)
+    return made

@@ -46,6 +46,7 @@ pytestmark = pytest.mark.real
 
 ROOT = Path(__file__).parents[2]
 ROLLOUTS = 2
+ONE_KIND = {"kinds": ["scene_count"]}
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +203,19 @@ def test_a_forecast_of_a_first_build_is_a_bound_from_the_recipe(recipe_of, tmp_p
     more = replace(workplace, recipe=recipe_of(cfg, 3, rollouts={"rollouts": 5, "max_rollouts": 20}))
     told = list(tell_forecast(forecast_of(more, more.todos())))
     assert f"to ask, traces: at most {VIDEOS * 3 * 20} completions" in told[0]
+
+
+@pytest.mark.parametrize(("computed", "made", "how"), [({}, 0, ""), (ONE_KIND, 1, "about ")])
+def test_a_forecast_counts_what_came_with_films_and_guesses_at_what_is_made(
+    computed, made, how, recipe_of, tmp_path
+):
+    cfg = {"kind": "server", "model": "stub", "urls": ["http://127.0.0.1:9/v1"]}
+    recipe = recipe_of(cfg, 3, questions={"computed": computed})
+    workplace = ingest(
+        Store(str(tmp_path / "out")), recipe, list_sources(recipe.sources), Again(), lambda line: None
+    ).workplace
+    told = list(tell_forecast(forecast_of(workplace, workplace.todos())))
+    assert told[0].startswith(f"to ask, traces: {how}{VIDEOS * (3 + made) * ROLLOUTS} completions; ")
 
 
 @pytest.mark.parametrize(
