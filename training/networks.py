@@ -94,7 +94,11 @@ def is_layer(module: Any) -> bool:
 
 def checkpoint_layers(network: Any) -> None:
     """Have activations computed again on the way back. A layer keeps its cache: ours does not change then."""
-    network.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    how = {"use_reentrant": False}
+    if hasattr(network, "activation_checkpointing_enable"):  # what newer versions call it
+        network.activation_checkpointing_enable(activation_checkpointing_kwargs=how)
+    else:
+        network.gradient_checkpointing_enable(gradient_checkpointing_kwargs=how)
     for layer in network.modules():
         if is_layer(layer):
             setattr(layer, KEEPS_CACHE, True)
@@ -206,7 +210,8 @@ def shares_prompts(network: Any) -> bool:
 
     Where layers are computed again on the way back, they must leave that to the cache (transformers ≥ 5.20).
     """
-    kept = not bare(network).is_gradient_checkpointing or hasattr(GradientCheckpointingLayer, KEEPS_CACHE)
+    # In this order: versions that leave it to the cache call the property deprecated.
+    kept = hasattr(GradientCheckpointingLayer, KEEPS_CACHE) or not bare(network).is_gradient_checkpointing
     return kept and attends(network)
 
 

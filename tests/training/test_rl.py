@@ -2,6 +2,7 @@ import hashlib
 import json
 import math
 import signal
+import warnings
 
 import pytest
 import torch
@@ -23,7 +24,7 @@ from reelproof.training.logprobs import (
     forbidden_tokens,
     make_bundle,
 )
-from reelproof.training.networks import LoraSettings, Start, checkpoint_layers, load_network
+from reelproof.training.networks import LoraSettings, Start, checkpoint_layers, load_network, shares_prompts
 from reelproof.training.rewards import RewardConfig
 from reelproof.training.rl import RlConfig, train_rl
 from reelproof.training.sampling import Ask, LocalSampler, Said, SamplingConfig
@@ -308,6 +309,13 @@ def test_a_shared_prompt_changes_no_gradient(drawn, checkpointing, monkeypatch):
     assert any("vision" in name or "visual" in name for name in gradients[0])
     for name, gradient in gradients[0].items():
         assert torch.allclose(gradient, gradients[1][name], atol=1e-4), name
+
+
+def test_layers_are_checkpointed_and_prompts_shared_without_what_is_deprecated(model):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        network = load_network(model, None, gradient_checkpointing=True)
+        assert shares_prompts(network)
 
 
 def test_checkpointed_layers_change_no_loss(model, dataset, tmp_path):
