@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reelproof.pipeline.commands.applied import ask, highlights
+from reelproof.pipeline.commands.applied import ask, highlights, look
 from reelproof.pipeline.commands.audit import audit
 from reelproof.pipeline.commands.endings import UNFINISHED, tell_ending
 from reelproof.pipeline.commands.evaluate import compare, evaluate, tts
-from reelproof.pipeline.commands.options import BUILD_DIR, JSON, OVERRIDES, TRUST_RECIPE, Seconds
+from reelproof.pipeline.commands.options import BUILD_DIR, JSON, OVERRIDES, TRUST_RECIPE
 from reelproof.pipeline.commands.sharing import browse, card, export_dataset, publish_folder
 from reelproof.pipeline.commands.train import train
 from reelproof.pipeline.commands.watch import watch
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from reelproof.pipeline.progress.run_summary import RunSummary
     from reelproof.pipeline.recipe import Recipe
-    from reelproof.stages.footage.random_access import Reader
 
 # Every command imports what it needs when it runs, so that `--help` answers at once.
 
@@ -61,8 +60,9 @@ def build(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Build a dataset from RECIPE: a YAML file, or a folder, glob or manifest of videos.
+    """Build a dataset from a recipe, or from a folder of videos.
 
+    RECIPE is a YAML file, or a folder, glob or manifest of videos.
     Run it again after any change: only what the change calls for is done.
     """
     from reelproof.pipeline.build import build as run
@@ -85,7 +85,11 @@ def build(
 @OVERRIDES
 @JSON
 def refilter(build_dir: str, overrides: tuple[str, ...], as_json: bool) -> int:
-    """Decide anew which rows are kept, from the scores that DIR holds: no decoding, no teacher."""
+    """Decide anew which rows are kept, from the scores in DIR.
+
+    No film is decoded and no teacher asked. What was set before stays in force; a preset (`--set
+    policy.preset=balanced`) sets all of the policy anew.
+    """
     from reelproof.pipeline.build import refilter as run
     from reelproof.pipeline.disk.arrow_setup import set_up_arrow
 
@@ -98,7 +102,10 @@ def refilter(build_dir: str, overrides: tuple[str, ...], as_json: bool) -> int:
 @BUILD_DIR
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def status(build_dir: str, as_json: bool) -> None:
-    """How far the build in DIR is, what is in quarantine, and what its dataset holds."""
+    """Say how far the build in DIR is, and what its dataset holds.
+
+    Steps by part, videos in quarantine, tokens, rates, cost and time left, also while it runs.
+    """
     from reelproof.pipeline.commands.status import build_status, print_status
     from reelproof.pipeline.workplace import open_workplace
 
@@ -113,8 +120,9 @@ def status(build_dir: str, as_json: bool) -> None:
 @BUILD_DIR
 @click.argument("subject", metavar="ID")
 def explain(build_dir: str, subject: str) -> None:
-    """Tell the whole story of ID: a sample, question, clip or video, by the start of its id or a file name;
-    or a step, by its name.
+    """Tell the whole story of a row, a question, a clip or a video.
+
+    ID is the start of its id, or a video's file name; or a step's name.
 
     For a video, a contact sheet is drawn: scenes, the curve of change, and the keyframes with their times.
     """
@@ -126,43 +134,13 @@ def explain(build_dir: str, subject: str) -> None:
 
 
 @cli.command()
-@click.argument("video", type=click.Path(path_type=Path))
-@click.option("--from", "start_s", type=Seconds(0), default=0.0, help="Seconds; by default 0.")
-@click.option("--to", "end_s", type=Seconds(0), help="Seconds; by default the film's end.")
-@click.option("--frames", "count", type=click.IntRange(1, 4096), default=16, help="By default 16.")
-@click.option(
-    "--box", help="LEFT,TOP,RIGHT,BOTTOM as shares of width and height: that part of each, at full size."
-)
-@click.option("--long-side", type=click.IntRange(16), help="Shrink to so many pixels.")
-@click.option(
-    "--reader",
-    type=click.Choice(["exact", "decord"]),
-    default="exact",
-    help="`exact` is the scan's pixels; `decord` differs from them at edges of colours.",
-)
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="A folder for the JPEGs.")
-def look(
-    video: Path,
-    start_s: float,
-    end_s: float | None,
-    count: int,
-    box: str | None,
-    long_side: int | None,
-    reader: "Reader",
-    out: Path,
-) -> None:
-    """Fetch frames of VIDEO that no build kept: more of a stretch, or a part of the picture as filmed."""
-    from reelproof.pipeline.commands.look import Wanted, write_frames
-
-    for path in write_frames(video, Wanted(start_s, end_s, count, box, long_side, reader), out):
-        click.echo(shown_text(str(path)))
-
-
-@cli.command()
 @click.argument("before", metavar="DIR_A")
 @click.argument("after", metavar="DIR_B")
 def diff(before: str, after: str) -> None:
-    """What came, what went and why, between the datasets of two builds."""
+    """Say what came, what went and why, between two datasets.
+
+    DIR_A and DIR_B are builds, or copies of one; what they keep and what they reject is compared.
+    """
     from reelproof.pipeline.commands.diff import diff_datasets, tell_diff
     from reelproof.pipeline.disk.store import Store
 
@@ -176,9 +154,9 @@ def diff(before: str, after: str) -> None:
 @click.argument("values")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="By default DIR/sweep.png.")
 def sweep(build_dir: str, setting: str, values: str, plot: Path | None) -> None:
-    """How many rows each of VALUES (0:1:0.1, or 1,2,4) of a policy setting would keep, as table and picture.
+    """Count the rows that each of VALUES of a policy setting keeps.
 
-    The dataset stays as it is.
+    VALUES are 0:1:0.1, or 1,2,4. As table and picture; the dataset stays as it is.
     """
     from reelproof.pipeline.commands.sweep import parse_values, tell_sweep, write_sweep_plot
     from reelproof.pipeline.curate import decide_all
@@ -199,8 +177,10 @@ def sweep(build_dir: str, setting: str, values: str, plot: Path | None) -> None:
 @OVERRIDES
 @TRUST_RECIPE
 def doctor(subject: str | None, overrides: tuple[str, ...], trust_recipe: bool) -> int:
-    """Check this machine, and what RECIPE asks for: sources, teachers, cluster. Or read every file of the
-    build or dataset in DIR, and tell which are damaged or gone, and what mends them.
+    """Check this machine and a recipe, or every file of a build.
+
+    Of RECIPE its sources, teachers and cluster; of the build or dataset in DIR which files are damaged or
+    gone, and what mends them.
     """
     from reelproof.pipeline.commands.doctor import examine, examine_folder, is_folder_of_ours, report
     from reelproof.pipeline.commands.named_recipe import named_recipe
@@ -218,7 +198,10 @@ def doctor(subject: str | None, overrides: tuple[str, ...], trust_recipe: bool) 
 @click.option("--json-schema", "told", flag_value="schema", help="As a JSON schema, for editors.")
 @click.option("--example", metavar="NAME", help="Print a recipe to begin with; a wrong name lists them.")
 def recipe(sections: tuple[str, ...], told: str, example: str | None) -> None:
-    """Say what a recipe may set: path, type, default and meaning of each setting, or of each SECTION's."""
+    """Say what a recipe, or a SECTION of it, may set.
+
+    Path, type, default and meaning of each setting.
+    """
     import json
 
     from reelproof.pipeline.settings_reference import example_recipe
@@ -240,7 +223,10 @@ def recipe(sections: tuple[str, ...], told: str, example: str | None) -> None:
 @cli.command()
 @click.argument("names", metavar="[CONFIG | COLUMN | REASON]…", nargs=-1)
 def columns(names: tuple[str, ...]) -> None:
-    """Say what the columns of a published dataset hold, and what the reasons of its rejected rows mean."""
+    """Say what the columns of a dataset hold.
+
+    And what the reasons of its rejected rows mean.
+    """
     from reelproof.pipeline.columns_reference import explain_columns
 
     click.echo(explain_columns(names))
@@ -248,7 +234,7 @@ def columns(names: tuple[str, ...]) -> None:
 
 for command in (
     *(audit, browse, publish_folder, export_dataset, card, train, tts, evaluate, compare),
-    *(watch, highlights, ask),
+    *(watch, highlights, ask, look),
 ):
     cli.add_command(command)
 

@@ -11,6 +11,7 @@ from reelproof.pipeline.asking.settings import AskConfig
 from reelproof.pipeline.benchmark.settings import BenchmarkConfig
 from reelproof.pipeline.cli import cli
 from reelproof.pipeline.columns_reference import explain_columns
+from reelproof.pipeline.commands.run_options import Explained
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.highlights.settings import HighlightsConfig
 from reelproof.pipeline.recipe import Recipe, load_recipe
@@ -49,6 +50,26 @@ PAGES = sorted((ROOT / "pipeline/recipes").glob("*.md"))
 def shown_lines(text: str = README) -> list[str]:
     """Every `reelproof …` in a text."""
     return sorted(set(re.findall(r"(?:^|`|which )reelproof\)? ([^`#\n>]+)", text, re.MULTILINE)))
+
+
+def test_list_of_commands_says_each_in_one_whole_line():
+    for group in (cli, cli.commands["train"]):
+        with click.Context(group, terminal_width=80) as context:
+            listed = group.get_help(context).partition("Commands:\n")[2].splitlines()
+        assert len(listed) == len(group.commands)
+        assert not [line for line in listed if line.endswith("...")]
+
+
+@pytest.mark.parametrize(
+    "words", [words for words in commands(cli) if isinstance(commands(cli)[words], Explained)]
+)
+def test_help_names_options_that_there_are(words):
+    command = commands(cli)[words]
+    told = command.get_help(click.Context(command))
+    assert set(re.findall(r"for --set and (--\w+)", told)) <= {
+        name for each in command.params for name in each.opts
+    }
+    assert "for --set and --" in told
 
 
 def test_reference_page_is_what_the_code_says():

@@ -1,14 +1,21 @@
-"""`reelproof highlights` and `reelproof ask`: a film in; its reel, or an answer with its evidence, out."""
+"""`reelproof highlights`, `ask` and `look`: a film in; its reel, an answer with its evidence, or frames."""
 
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from reelproof.pipeline.commands.options import ANSWERER, INTO_USED, OVERRIDES, SERVER, Seconds
 from reelproof.pipeline.commands.run_options import CONFIG, Explained
 from reelproof.schemas.text import shown_text
+
+if TYPE_CHECKING:
+    from reelproof.stages.footage.random_access import Reader
+
+FROM = click.option("--from", "start_s", type=Seconds(0), default=0.0, help="Seconds; by default 0.")
+TO = click.option("--to", "end_s", type=Seconds(0), help="Seconds; by default the film's end.")
 
 
 @click.command(cls=Explained, settings="reelproof.pipeline.highlights.settings:HighlightsConfig")
@@ -42,10 +49,11 @@ def highlights(
     overrides: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Cut the best of VIDEO into a reel of --seconds, on the borders of its scenes.
+    """Cut the best of VIDEO into a reel of --seconds.
 
-    Leaves in --out: reel.mp4 with chapters and sound, chapters.txt, reel.edl and reel.otio for editors,
-    sheet.png, and in highlights.md and highlights.json why each scene is in.
+    It is cut on the borders of scenes. Leaves in --out: reel.mp4 with chapters and sound, chapters.txt,
+    reel.edl and reel.otio for editors, sheet.png, and in highlights.md and highlights.json why each scene is
+    in.
     """
     from reelproof.pipeline.highlights.run import make_highlights, told
     from reelproof.pipeline.highlights.settings import HighlightsConfig
@@ -83,8 +91,8 @@ def highlights(
     metavar="KIND",
     help="What answer is wanted: numerical, boolean, open_ended, …; by default as the question begins.",
 )
-@click.option("--from", "start_s", type=Seconds(0), default=0.0, help="Seconds; by default 0.")
-@click.option("--to", "end_s", type=Seconds(0), help="Seconds; by default the film's end.")
+@FROM
+@TO
 @click.option(
     "--measured",
     type=click.Path(path_type=Path),
@@ -112,7 +120,9 @@ def ask(
     overrides: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Ask a model a QUESTION about VIDEO: one answer with its thought, votes, cited frames and cost.
+    """Ask a model a QUESTION about VIDEO.
+
+    One answer comes, with its thought, votes, cited frames and cost.
 
     Few frames are shown first, and then more of those stretches that its thought cites, until the votes agree
     and stay so. What the thought claims is held to the frames that it cites. The answer says how often the
@@ -133,3 +143,39 @@ def ask(
         write_evidence(found, jpegs, out)
     if not as_json:
         click.echo(shown_text(f"frames: {out / 'sheet.png'}") if out else "frames: --out FOLDER draws them")
+
+
+@click.command()
+@click.argument("video", type=click.Path(path_type=Path))
+@FROM
+@TO
+@click.option("--frames", "count", type=click.IntRange(1, 4096), default=16, help="By default 16.")
+@click.option(
+    "--box", help="LEFT,TOP,RIGHT,BOTTOM as shares of width and height: that part of each, at full size."
+)
+@click.option("--long-side", type=click.IntRange(16), help="Shrink to so many pixels.")
+@click.option(
+    "--reader",
+    type=click.Choice(["exact", "decord"]),
+    default="exact",
+    help="`exact` is the scan's pixels; `decord` differs from them at edges of colours.",
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="A folder for the JPEGs.")
+def look(
+    video: Path,
+    start_s: float,
+    end_s: float | None,
+    count: int,
+    box: str | None,
+    long_side: int | None,
+    reader: "Reader",
+    out: Path,
+) -> None:
+    """Fetch frames of VIDEO that no build kept.
+
+    More of a stretch, or a part of the picture as filmed.
+    """
+    from reelproof.pipeline.commands.look import Wanted, write_frames
+
+    for path in write_frames(video, Wanted(start_s, end_s, count, box, long_side, reader), out):
+        click.echo(shown_text(str(path)))

@@ -38,10 +38,10 @@ def audit(
     trust_recipe: bool,
     as_json: bool,
 ) -> None:
-    """Say what is wrong with SOURCE: questions, answers and thoughts about videos, in any shape that `build`
-    reads, or a recipe that names them; with their videos or without.
+    """Say what is wrong with questions, answers and thoughts.
 
-    Nothing of SOURCE is changed. With --out, the same command goes on where it was.
+    SOURCE has them in any shape that `build` reads, or is a recipe that names them; with their videos or
+    without. Nothing of SOURCE is changed. With --out, the same command goes on where it was.
     """
     from reelproof.pipeline.audit.audit import Asked, Named, audit_source, overrides_of
     from reelproof.pipeline.audit.report import tell_report

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 @SERVER
 @verified_command
 def tts(typed: Typed, verifier: "Verifier | None", videos: Path | None, server: str | None) -> None:
-    """Try test-time scaling on the held-out questions of DIR: accuracy against cost for each strategy."""
+    """Try test-time scaling on the held-out questions of DIR.
+
+    Accuracy against cost for each strategy.
+    """
     from reelproof.pipeline.commands.training_films import FolderOfFilms
     from reelproof.training.tts import TtsConfig, scale_test_time
 
@@ -66,7 +69,7 @@ def evaluate(
     as_json: bool,
     trust_recipe: bool,
 ) -> None:
-    """Ask a model every question of MANIFEST, or the held-out ones of the dataset in DIR.
+    """Ask a model the held-out questions of DIR, or all of MANIFEST.
 
     Accuracy by task and category, with intervals and baselines; every answer in OUT/scored.jsonl. The same
     command goes on where it was stopped. With `--set frames.count=0` a manifest is asked without any frame.
@@ -135,9 +138,10 @@ def _evaluate_dataset(typed: Typed, videos: str | None, trusted: bool) -> None:
 @click.option("--strict", is_flag=True, help="By the strict score; by default by the lenient one.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def compare(one: Path, other: Path, strict: bool, as_json: bool) -> None:
-    """Compare two evaluations question by question: what the second gained and lost, with intervals.
+    """Compare two evaluations question by question.
 
-    RUN_A and RUN_B are `--out` folders of `evaluate`, by task and for every style.
+    What the second gained and lost, with intervals, by task and for every style. RUN_A and RUN_B are `--out`
+    folders of `evaluate`.
     """
     from reelproof.training.compare import compare_runs
 

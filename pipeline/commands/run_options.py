@@ -38,16 +38,19 @@ class Explained(click.Command):
         self.settings = {"": settings} if isinstance(settings, str) else settings
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's own signature
-        """Every setting: path, type, default and meaning."""
+        """Every setting: path, type, default and meaning; and the option that names a file of them."""
         from reelproof.pipeline.settings_reference import explain_settings
 
+        file = next(
+            each.opts[0] for each in self.params if isinstance(each, click.Option) and each.metavar == "YAML"
+        )
         for purpose, place in self.settings.items():
             module, _, name = place.partition(":")
             try:
                 told = explain_settings(getattr(import_module(module), name))
             except ModuleNotFoundError as missing:
                 told = told_missing(missing) or str(missing)
-            formatter.write(f"\nSettings{purpose}, for --set and --config:\n{indent(told, '  ')}\n")
+            formatter.write(f"\nSettings{purpose}, for --set and {file}:\n{indent(told, '  ')}\n")
 
 
 class Typed(NamedTuple):

@@ -23,11 +23,12 @@ from reelproof.schemas.text import shown_text
 @click.option("--rows", type=click.IntRange(1), help="With --static: rows of each set; by default 500.")
 @INTO_USED
 def browse(build_dir: str, port: int, folder: Path | None, rows: int | None, into_used: bool) -> None:
-    """Search and leaf through the dataset of DIR in a browser, at an address that only this machine sees.
+    """Search and leaf through the dataset of DIR in a browser.
 
-    Kept and rejected rows with their frames, thoughts, claims, scores, reasons and requests; of a watch its
-    events with clips and frames, and whether each was right is asked; of a run of `train rl`, `tts` or
-    `evaluate` what its model said, with frames, thoughts, rewards and advantages. Ctrl-C ends it.
+    At an address that only this machine sees: kept and rejected rows with their frames, thoughts, claims,
+    scores, reasons and requests; of a watch its events with clips and frames, and whether each was right is
+    asked; of a run of `train rl`, `tts` or `evaluate` what its model said, with frames, thoughts, rewards and
+    advantages. Ctrl-C ends it.
     """
     from reelproof.pipeline.inputs.events_folder import is_events_folder
     from reelproof.pipeline.report.rollouts import is_rollouts_folder
@@ -94,11 +95,12 @@ def publish_folder(
     dataset: str | None,
     evaluations: tuple[Path, ...],
 ) -> None:
-    """Send the dataset of DIR, or the model of a training run DIR, to TARGET; only what changed.
+    """Send a dataset, or the model of a training run, to TARGET.
 
-    TARGET is user/name on the Hub, a folder, or an fsspec URL; what lies here under that name is meant as
-    that folder. A model goes with a card: what it was trained on, its curve, its evaluations. A login is
-    taken from the environment (HF_TOKEN) or the Hub's own command.
+    DIR is that of the build or the run; only what changed goes. TARGET is user/name on the Hub, a folder, or
+    an fsspec URL; what lies here under that name is meant as that folder. A model goes with a card: what it
+    was trained on, its curve, its evaluations. A login is taken from the environment (HF_TOKEN) or the Hub's
+    own command.
     """
     from reelproof.pipeline.dataset.reading import open_dataset
     from reelproof.pipeline.disk.store import Store
@@ -150,9 +152,10 @@ def publish_folder(
 def export_dataset(
     subject: str, layout: str, out: Path, videos: str | None, overrides: tuple[str, ...]
 ) -> None:
-    """Write the dataset of DIR as another project takes it: trl, llama-factory, ms-swift, verl, lmms-eval, …
+    """Write the dataset of DIR as another project takes it.
 
-    A MANIFEST's questions become a task folder of lmms-eval; `--set` as for `evaluate`.
+    As trl, llama-factory, ms-swift, verl, lmms-eval, … do. A MANIFEST's questions become a task folder of
+    lmms-eval; `--set` as for `evaluate`.
     """
     from reelproof.pipeline.export.export import export
     from reelproof.pipeline.inputs.dataset_rows import is_manifest
@@ -194,7 +197,7 @@ def _export_manifest(
 @click.command()
 @BUILD_DIR
 def card(build_dir: str) -> None:
-    """Write the dataset's card, statistics and plots anew, from what DIR holds."""
+    """Write card, statistics and plots anew, from what DIR holds."""
     from reelproof.pipeline.curate import rewrite_card
     from reelproof.pipeline.workplace import open_workplace
 

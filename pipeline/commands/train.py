@@ -33,7 +33,7 @@ def _spread(*ways: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
 @click.group()
 def train() -> None:
-    """Train a model on the shards of a build: `sft`, then `dpo` or `rl`."""
+    """Train a model on a build's rows: `sft`, then `dpo` or `rl`."""
 
 
 @train.command(cls=Explained, settings="reelproof.training.sft:SftConfig")
@@ -52,7 +52,10 @@ def sft(typed: Typed) -> None:
 @_spread("fsdp", "ddp", "zero3")
 @typed_command
 def dpo(typed: Typed) -> None:
-    """Teach a model to prefer kept thoughts of DIR over wrong, ungrounded or lucky ones (DPO)."""
+    """Teach a model to prefer kept thoughts over others (DPO).
+
+    The others of DIR's pairs are wrong, ungrounded or lucky.
+    """
     from reelproof.pipeline.commands.trained import train_and_tell
     from reelproof.training.dpo import DpoConfig, train_dpo
 
@@ -64,7 +67,10 @@ def dpo(typed: Typed) -> None:
 @_spread("ddp", "fsdp")
 @verified_command
 def rl(typed: Typed, verifier: "Verifier | None") -> None:
-    """Reward a model for right and grounded answers to the questions of DIR (GRPO)."""
+    """Reward a model for right and grounded answers (GRPO).
+
+    To the questions of DIR.
+    """
     from reelproof.pipeline.commands.trained import train_and_tell
     from reelproof.pipeline.teachers.rollout_server import rollout_server
     from reelproof.training.rl import RlConfig, train_rl

@@ -37,9 +37,9 @@ def watch(
     overrides: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Watch SOURCE and log what happens: a file, a folder that grows, an RTSP or HTTP stream, a camera's
-    device, or - for standard input.
+    """Watch a film, a folder or a stream, and log what happens.
 
+    SOURCE is a file, a folder that grows, an RTSP or HTTP stream, a camera's device, or - for standard input.
     Without questions it tells what is unlike what the camera showed before. The same command goes on where it
     was stopped; `reelproof browse OUT` shows the events and takes verdicts.
     """
