@@ -262,7 +262,8 @@ def _report(summary: "RunSummary", out: str, recipe: "Recipe", as_json: bool) ->
     from reelproof.pipeline.workplace import open_workplace
 
     click.echo(summary.model_dump_json(indent=2) if as_json else summary.told())
-    for line in tell_next(out) if summary.kept.sft else tell_kept_nothing(open_workplace(out)):
+    kept, preset = summary.kept.sft, recipe.policy.preset
+    for line in tell_next(out, preset) if kept else tell_kept_nothing(open_workplace(out)):
         click.echo(shown_text(line), err=True)
     allowed = recipe.max_quarantined_share * summary.videos
     if summary.quarantined > allowed:

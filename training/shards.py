@@ -110,10 +110,11 @@ def open_shards(folder: Path, cfg: ShardsConfig) -> Shards:
     published = open_folder(folder)
     files = published.contents.shards_of(cfg.subset, split=cfg.split)
     if not files:
+        held = {f"{file.config} {file.split}": None for file in published.contents.shards if file.rows}
         raise DatasetError(
-            f"{published.place} has no rows in subset {cfg.subset}, split {cfg.split}; subsets with rows: "
-            f"{', '.join(published.contents.configs) or 'none'}. Choose another split, or a policy that "
-            "keeps more"
+            f"{published.place} has no rows in subset {cfg.subset}, split {cfg.split}; it has some in "
+            f"{', '.join(held) or 'none'}. Choose one of these (shards.subset, shards.split), or `reelproof "
+            "refilter` with a policy that keeps more or splits that hold out less (splits.test_share)"
         )
     for shard in files:
         published.check(shard)

@@ -124,6 +124,14 @@ def _told(use: TeacherUse, figures: UseFigures) -> Iterator[str]:
         yield f"cost {tell_cost(figures.cost)}"
 
 
+def tell_size(size_bytes: int) -> str:
+    """`25.0 kB`, `3.7 MB`, `12.5 GB`"""
+    for unit, bytes_each in (("GB", 1e9), ("MB", 1e6)):
+        if size_bytes >= 0.1 * bytes_each:
+            return f"{size_bytes / bytes_each:,.1f} {unit}"
+    return f"{size_bytes / 1e3:.1f} kB"
+
+
 def tell_seconds(seconds: float) -> str:
     """`40 s`, `12 min`, `3.5 h`"""
     if seconds < 120:

@@ -12,6 +12,7 @@ import psutil
 from rich.console import Console
 from rich.text import Text
 
+from reelproof.pipeline.accounts.use_figures import tell_size
 from reelproof.pipeline.cluster.local_or_remote import (
     declared_resources,
     local_servers,
@@ -147,10 +148,8 @@ def _sources(recipe: Recipe) -> Finding:
         listed = list_sources(recipe.sources)
     except SourceError as error:
         return Finding("sources", "problem", str(error))
-    size_gb = sum(file.size_bytes for file in listed.files) / 1e9
-    return Finding(
-        "sources", "ok", f"{len(listed.files)} files, {size_gb:.2f} GB, {len(listed.questions)} questions"
-    )
+    size = tell_size(sum(file.size_bytes for file in listed.files))
+    return Finding("sources", "ok", f"{len(listed.files)} files, {size}, {len(listed.questions)} questions")
 
 
 def _teachers(recipe: Recipe) -> Iterator[Finding]:

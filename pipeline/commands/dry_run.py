@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from reelproof.pipeline.accounts.use_figures import tell_cost, tell_seconds
+from reelproof.pipeline.accounts.use_figures import tell_cost, tell_seconds, tell_size
 from reelproof.pipeline.commands.forecast import Forecast, KnownQuestions, forecast
 from reelproof.pipeline.dataset.part_files import read_metadata
 from reelproof.pipeline.disk.store import Store
@@ -23,6 +23,7 @@ from reelproof.pipeline.teachers.completions import CompletionLog
 from reelproof.pipeline.workplace import Workplace
 
 _CHANGED, _NEW = "settings or what is above changed", "not done yet"
+_BESIDE = "questions, subtitles or retries changed"
 
 
 def dry_run(recipe: Recipe, out: str, again: Again, console: Console) -> None:
@@ -46,11 +47,11 @@ def dry_run(recipe: Recipe, out: str, again: Again, console: Console) -> None:
 
 
 def _table(workplace: Workplace, todos: Sequence[Todo], whole: Sequence[WholeTask]) -> Table:
-    known = {step.name: _parts_known(workplace, step) for step in workplace.dag.steps}
     table = Table("step", "parts to do", "because", box=None, pad_edge=False)
     for step in workplace.dag.steps:
         mine = [todo.inputs.name for todo in todos if step in todo.steps]
-        reasons = Counter(_CHANGED if name in known[step.name] else _NEW for name in mine)
+        known = _parts_known(workplace, step)
+        reasons = Counter(known.get(name, _NEW) for name in mine)
         if mine:
             because = ", ".join(f"{reason} ({count})" for reason, count in reasons.items())
             table.add_row(step.name, f"{len(mine)} of {len(workplace.parts)}", because)
@@ -61,18 +62,22 @@ def _table(workplace: Workplace, todos: Sequence[Todo], whole: Sequence[WholeTas
     return table
 
 
-def _parts_known(workplace: Workplace, step: Step[PartStep]) -> set[str]:
-    """Names of parts that the step did before, with whatever settings."""
+def _parts_known(workplace: Workplace, step: Step[PartStep]) -> dict[str, str]:
+    """Names of parts that the step did before -> why that counts no more."""
     store = workplace.store
-    folders = [name for name in store.names("parts") if name.rpartition("-")[0] == step.name]
-    files = (name for folder in folders for name in store.names(f"parts/{folder}"))
-    return {"-".join(name.removesuffix(".parquet").split("-")[:2]) for name in files}
+    folders = [f"parts/{name}" for name in store.names("parts") if name.rpartition("-")[0] == step.name]
+    found = {}
+    for folder in sorted(folders, key=lambda each: each == step.folder):  # its own last
+        for file in store.names(folder):
+            name = "-".join(file.removesuffix(".parquet").split("-")[:2])
+            found[name] = _BESIDE if folder == step.folder else _CHANGED
+    return found
 
 
 def _decode_text(workplace: Workplace, todos: Sequence[Todo]) -> str:
     parts = [todo.inputs for todo in todos if workplace.dag.footage in todo.steps]
     sizes = [source.file.size_bytes for part in parts for source in part.sources]
-    return f"{len(sizes)} videos, {sum(sizes) / 1e6:,.1f} MB"
+    return f"{len(sizes)} videos, {tell_size(sum(sizes))}" if sizes else "nothing"
 
 
 def forecast_of(workplace: Workplace, todos: Sequence[Todo]) -> Forecast:

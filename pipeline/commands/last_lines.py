@@ -18,13 +18,13 @@ _LOOSEST = PolicyConfig(preset="permissive")
 _NO_THRESHOLD = frozenset(("preset", "name", "extra_rules"))
 
 
-def tell_next(out: str) -> list[str]:
-    """Where the dataset of a build is, and commands that people go on with."""
-    folder = shlex.quote(out)
+def tell_next(out: str, preset: str) -> list[str]:
+    """Where the dataset of a build is, and commands that people go on with: another preset among them."""
+    folder, other = shlex.quote(out), "balanced" if preset == "strict" else "strict"
     return [
         f"dataset: {out.rstrip('/')}/dataset (README.md there is its card)",
         f"  reelproof browse {folder}",
-        f"  reelproof refilter {folder} --set policy.preset=strict",
+        f"  reelproof refilter {folder} --set policy.preset={other}",
         f"  reelproof train sft {folder} --model MODEL --out RUN",
     ]
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
+from reelproof.pipeline.accounts.use_figures import tell_size
 from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.disk.own_files import (
     LISTING,
@@ -131,14 +132,10 @@ def _said_of(path: Path, dataset_sha256: str) -> bool:
 def tell_published(published: Published, dry_run: bool) -> Iterator[str]:
     """What was published, in lines for a person."""
     for each in published.sent:
-        yield f"{'would send' if dry_run else 'sent'} {each.name} ({_size(each.size_bytes)})"
+        yield f"{'would send' if dry_run else 'sent'} {each.name} ({tell_size(each.size_bytes)})"
     for name in published.removed:
         yield f"{'would remove' if dry_run else 'removed'} {name}"
-    yield f"{len(published.sent)} files, {_size(published.size_bytes)}; {published.unchanged} unchanged"
-
-
-def _size(size_bytes: int) -> str:
-    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes / 1e3:.1f} kB"
+    yield f"{len(published.sent)} files, {tell_size(published.size_bytes)}; {published.unchanged} unchanged"
 
 
 class FolderTarget:

@@ -4,7 +4,13 @@ import pytest
 
 from reelproof.pipeline.accounts.accounting import StepUse, TeacherUse
 from reelproof.pipeline.accounts.server_load import ServerLoad
-from reelproof.pipeline.accounts.use_figures import seconds_left, tell_seconds, tell_use, use_figures
+from reelproof.pipeline.accounts.use_figures import (
+    seconds_left,
+    tell_seconds,
+    tell_size,
+    tell_use,
+    use_figures,
+)
 
 USE = TeacherUse(
     calls=30,
@@ -77,6 +83,14 @@ def test_time_left_is_what_is_left_at_the_rate_so_far(videos_left, running, earl
 
 def test_nothing_is_promised_before_anything_is_through():
     assert seconds_left({"footage": 3}, [], [], elapsed_s=5) is None
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "told"),
+    [(0, "0.0 kB"), (99_000, "99.0 kB"), (3_700_000, "3.7 MB"), (2_500_000_000_000, "2,500.0 GB")],
+)
+def test_room_is_told_in_a_unit_that_fits(size_bytes, told):
+    assert tell_size(size_bytes) == told
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(40, "40 s"), (720, "12 min"), (12_600, "3.5 h")])

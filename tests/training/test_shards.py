@@ -76,7 +76,7 @@ def test_missing_shard_missing_manifest_and_empty_split_are_refused(tmp_path):
     with pytest.raises(DatasetError, match="no rows in subset sft, split train"):
         open_shards(dataset, ShardsConfig())
     whole = write_sft(tmp_path / "whole")
-    with pytest.raises(DatasetError, match=r"no rows in subset rl.*subsets with rows: sft"):
+    with pytest.raises(DatasetError, match=r"no rows in subset rl.*it has some in sft train\. Choose one"):
         open_shards(whole, ShardsConfig(subset="rl"))
     next(whole.glob("data/sft/*.parquet")).unlink()
     with pytest.raises(DatasetError, match="missing"):
