@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from rapidfuzz.distance import LCSseq, Levenshtein
 
+from reelproof.schemas.answers.amounts import spelt_as_digits
 from reelproof.schemas.answers.places import Box, Interval
 from reelproof.schemas.answers.wording import words
 
@@ -15,7 +16,12 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _MONTH = rf"({'|'.join(_MONTHS)})[a-z]{{0,6}}"
 _DATE = re.compile(rf"\b(?:{_MONTH}\.? (\d{{1,2}}),? (\d{{4}})|(\d{{1,2}}) {_MONTH}\.?,? (\d{{4}}))\b")
 _SPELLINGS = {"grey": "gray", "colour": "color", "tv": "television", "theatre": "theater", "centre": "center"}
-_NEGATIONS = frozenset(("no", "not", "never", "nobody", "nothing", "none", "without", "cannot"))
+_NEGATIONS = frozenset(
+    (
+        *("no", "not", "never", "nobody", "nothing", "none", "without", "cannot", "nicht", "kein", "keine"),
+        *("nie", "ne", "pas", "jamais", "nunca", "sin", "sem", "não", "не", "нет", "不", "没", "未"),
+    )
+)
 _MOST_STEMS = 512
 _ARTICLES = frozenset(("a", "an", "the"))
 _MOST_WORDS = 4096
@@ -143,7 +149,7 @@ def _content(text: str) -> list[str]:
 
 def _stems(text: str) -> list[str]:
     """Content words, dates as one form, endings and spellings that mean the same aside."""
-    plain = _DATE.sub(_iso_date, text.casefold().replace("n't", " not"))
+    plain = spelt_as_digits(_DATE.sub(_iso_date, text.casefold().replace("n't", " not")))
     return [_SPELLINGS.get(word, stem(word)) for word in _content(plain)][:_MOST_STEMS]
 
 

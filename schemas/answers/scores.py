@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from reelproof.schemas.answers.amounts import Amount, lenient_amount, strict_amount
 from reelproof.schemas.answers.letters import lenient_letters, strict_letters
+from reelproof.schemas.answers.opposites import are_other_numbers, cannot_mean
 from reelproof.schemas.answers.orders import lenient_order, strict_order
 from reelproof.schemas.answers.overlap import (
     box_match,
@@ -186,13 +187,17 @@ def _comparable(said: Amount, gold: Amount) -> list[tuple[float, float]]:
 
 
 def _open_ended(asked: _Comparison) -> float:
-    return statement_f1(asked.said, asked.gold)
+    return 0.0 if cannot_mean(asked.said, asked.gold) else statement_f1(asked.said, asked.gold)
 
 
 def _ocr(asked: _Comparison) -> float:
+    """The share of the words; with another number than is written, less than half."""
+    said, gold = asked.said, asked.gold
+    if are_other_numbers(said, gold):
+        return word_accuracy(said.casefold().split(), gold.casefold().split()) / 2
     if asked.strict:
-        return word_accuracy(asked.said.split(), asked.gold.split())
-    return line_accuracy(words(asked.said), words(asked.gold))
+        return word_accuracy(said.split(), gold.split())
+    return line_accuracy(words(said), words(gold))
 
 
 def _spans(asked: _Comparison) -> float:

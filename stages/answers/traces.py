@@ -26,7 +26,7 @@ from reelproof.stages.teachers.messages import rollout_messages, with_sound
 from reelproof.stages.teachers.prompts import ROLLOUT, ROLLOUT_WHERE, Prompt
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 8
+VERSION = 9
 
 
 class RolloutConfig(Settings):

@@ -15,7 +15,7 @@ from reelproof.schemas.scores import AnswerScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Trace
 
-VERSION = 4
+VERSION = 5
 
 
 class AnswerConfig(Settings):

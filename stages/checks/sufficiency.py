@@ -7,7 +7,7 @@ from reelproof.schemas.scores import SufficiencyScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
 
-VERSION = 3
+VERSION = 4
 
 
 class SufficiencyScoreConfig(Settings):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from reelproof.schemas.answers.amounts import spelt_as_digits
 from reelproof.schemas.answers.letters import strict_letters
+from reelproof.schemas.answers.opposites import OPPOSED
 from reelproof.schemas.answers.overlap import stem
 from reelproof.schemas.answers.scores import lenient_score
 from reelproof.schemas.answers.wording import words
@@ -29,37 +30,6 @@ _EMPTY = frozenset(
 """Words that come and go with the form of a question."""
 _NUMBER = re.compile(r"\d+(?:[.:]\d+)*|\b(?:second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth)\b")
 _DENIED = re.compile(r"\b(?:not|no|never|nor|neither|none|nobody|nothing|without|except)\b|n['’]t\b")
-_OPPOSED = tuple(
-    (frozenset(map(stem, one.split())), frozenset(map(stem, other.split())))
-    for one, other in (
-        ("first start begin beginning initial initially", "last end ending final finally"),
-        ("before prior earlier", "after afterwards once following later"),
-        ("left", "right"),
-        ("up upper upwards above over top", "down lower downwards below under beneath bottom"),
-        ("more most", "less least fewer fewest"),
-        ("on onto", "off"),
-        ("in into inside enter", "out outside leave exit"),
-        ("open opened", "close closed shut"),
-        ("front", "back behind"),
-        ("start starts", "stop stops"),
-        ("give gives gave", "take takes took get gets got"),
-        ("buy buys bought", "sell sells sold"),
-        ("win wins won", "lose loses lost"),
-        ("push", "pull"),
-        ("throw throws thrown", "catch catches caught"),
-        ("big bigger biggest large larger largest", "small smaller smallest little"),
-        ("long longer longest tall taller tallest", "short shorter shortest"),
-        ("fast faster fastest", "slow slower slowest"),
-        ("old older oldest", "new newer newest young younger youngest"),
-        ("full", "empty"),
-        ("heavy heavier heaviest", "light lighter lightest"),
-        ("high higher highest", "low lower lowest"),
-        ("near nearest close closest", "far farther farthest"),
-        ("hot warm", "cold"),
-        ("same", "different other"),
-        ("man men boy boys he his", "woman women girl girls she her"),
-    )
-)
 
 
 class Posed(NamedTuple):
@@ -87,7 +57,7 @@ def can_ask_the_same(one: Posed, other: Posed) -> bool:
         not _is_one_thing_changed(mine, theirs)
         and _numbers(one.text) == _numbers(other.text)
         and _is_denied(one.text) == _is_denied(other.text)
-        and not any(_are_opposed(mine, theirs, *sides) for sides in _OPPOSED)
+        and not any(_are_opposed(mine, theirs, *sides) for sides in OPPOSED)
         and lenient_score(other.task, said, other.answer, other.options) >= _SAME_ANSWER
     )
 
