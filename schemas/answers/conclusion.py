@@ -8,38 +8,37 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from reelproof.schemas.answers.concluding import explicit_tail, tails
+from reelproof.schemas.answers.letters import denied_letters, lenient_letters
+from reelproof.schemas.answers.opposites import cannot_mean
 from reelproof.schemas.answers.prose import spoken_for
 from reelproof.schemas.answers.scores import GRADED_TASKS, lenient_score, unread
+from reelproof.schemas.answers.truths import asserted_truth
 from reelproof.schemas.answers.wording import DENIAL, sentences, words
 from reelproof.schemas.question import Task
 
-_BE = r"(?:is|must be|should be|would be)\b(?!\s?n['’]t)"
-_ANSWER_IS = rf"(?:answer|option|choice)\s?(?:{_BE}|:|=)"
-_FITS_IS = (
-    r"(?:the|a)\s(?:most|least|best|only|(?:in)?correct|right|wrong|false)\s[^.,;:]{1,90}?"
-    rf"\s(?:{_BE}|(?:seems|appears) to be\b)"
-)
-"""The most plausible explanation is …: it need not say what is asked for, unless a letter follows."""
-_CONCLUDES = re.compile(
-    rf"\b(?:{_ANSWER_IS}|{_FITS_IS})"
-    r"|\b(?:so|therefore|thus|hence|consequently|accordingly|in conclusion|to conclude|i conclude(?: that)?"
-    r"|(?:this|which|that) means(?: that)?|in total|altogether|in all|overall)\b",
-    re.IGNORECASE,
-)
-_MAY_CONCLUDE = re.compile(
-    r"\b(?:makes?|gives?|leaves?|yields?|count|choose|pick|select|go with|there (?:are|is|were|must be))\b",
-    re.IGNORECASE,
-)
-_EXPLICIT = re.compile(rf"\b(?:{_ANSWER_IS}|{_FITS_IS}(?=\s\(?[A-Z]\b))\s?", re.IGNORECASE)
 _CITATION = re.compile(r"\[([^\[\]]{0,40}?)\s?s\]|\[(\d{1,3}:[\d:.]{1,12})\]")
 _NAMES_A_LETTER = re.compile(
     r"(?:options?\s)?(?:\(?[A-Z]\)?)(?:\s?[.,:)]|\s?$|\s(?:and|or|is|because|since)\b)"
-    r"|.{0,80}\b(?:is|be|choose|pick|select)\s\(?[A-Z]\)?$"
+    r"|.{0,80}\b(?:is|be|choose|pick|select|leaving|to|for|with)\s\(?[A-Z]\)?"
+    r"(?:$|\s(?:instead|then|after all)\b|,\s(?:and )?not\b)"
 )
 _OPTION_LETTER = re.compile(r"\b(?:[Oo]ption|[Cc]hoice)\s\(?([A-Z])\b(?!['’])|\(([A-Z])\)")
+_TRUTH = {True: "yes", False: "no"}
+_BEGINS_WITH_TRUTH = re.compile(r"(?:yes|no)[,.!]", re.IGNORECASE)
 _HAS_A_WORD = re.compile(r"[^\W\d_]{3,}|[぀-ヿ㐀-䶿一-鿿]")
 _ASKS_FOR_THE_ODD_ONE = re.compile(r"\b(?:not|false|wrong|incorrect|except|least)\b|n['’]t\b", re.IGNORECASE)
-_NUMBER_LIST = re.compile(r"\d{1,4}(?:\s?(?:, and|, then|,|;|->|→|>|then|and)\s?\d{1,4}){1,40}")
+_NUMBER_LIST = re.compile(r"\d{1,4}(?:\s?(?:, and|, then|[,，、;>→-]|->|then|and)\s?\d{1,4}){1,40}")
+_CLAUSE_END = re.compile(
+    r"[,;]\s(?=(?:but|he|she|it|they|this|that|so|rather|instead)\b)|\sbut\b", re.IGNORECASE
+)
+_NO_DENIAL = re.compile(
+    r"\b(?:only|just|merely|simply|until|because|when|whether|if|unless)\b", re.IGNORECASE
+)
+"""What is beside one of these is not denied."""
+_RETRACTS = re.compile(
+    r"(?:but\s|hmm,?\s|oh,?\s)?(?:wait|hold on|actually|no,|on second thought|correction)\b", re.IGNORECASE
+)
 
 
 class Posed(NamedTuple):
@@ -82,10 +81,27 @@ def agreement(thought: str, answer: str | None, question: Posed, how: Conclusion
     spoken = _option_spoken_for(thought, question)
     if spoken is not None and _is_same(answer, spoken, question, how):
         return True
-    if concluded is None or _ASKS_FOR_THE_ODD_ONE.search(question.text):
+    if _ASKS_FOR_THE_ODD_ONE.search(question.text):
         return None
+    if concluded is None:
+        return False if _is_denied(thought, answer, question) else None
     # Words for another option are no proof: they contradict only where the conclusion says the same.
     return None if spoken and not _is_same(spoken, concluded.text, question, how) else False
+
+
+def _is_denied(thought: str, answer: str, question: Posed) -> bool:
+    """Whether the last sentence says that the very option that is answered is not right."""
+    chosen = lenient_letters(answer, question.options)
+    for sentence in _last_sentences(thought, 1):
+        letters = {denied_letters(tail.text) for tail in tails(sentence, question.text)}
+        clauses = (_CLAUSE_END.split(sentence[each.end() :])[0] for each in DENIAL.finditer(sentence))
+        texts = {
+            frozenset(_option_named(each, question.options) or ())
+            for each in clauses
+            if not _NO_DENIAL.search(each)
+        }
+        return chosen in letters | texts
+    return False
 
 
 def _is_same(answer: str, conclusion: str, question: Posed, how: Conclusions) -> bool:
@@ -123,13 +139,26 @@ def conclude(thought: str, question: Posed, sentences: int) -> str | None:
 
 
 def _last_conclusion(thought: str, question: Posed, sentences: int) -> _Concluded | None:
-    for sentence in reversed(_last_sentences(thought, sentences)):
-        explicit = _EXPLICIT.search(sentence) is not None
-        for tail in _tails(sentence, question):
-            for text in _spellings(tail, question):
+    """None also where a later sentence takes back what was concluded, and concludes nothing that is read."""
+    last = _last_sentences(thought, sentences)
+    if question.task is Task.BOOLEAN and last and (truth := _told_at_last(last[-1], question)):
+        return _Concluded(truth, explicit=True)
+    for sentence in reversed(last):
+        for tail in tails(sentence, question.text):
+            for text in _spellings(tail.text, question):
                 if not unread(question.task, text, question.options):
-                    return _Concluded(text, explicit)
+                    return _Concluded(text, tail.is_explicit)
+        if _RETRACTS.match(sentence):
+            return None
     return None
+
+
+def _told_at_last(sentence: str, question: Posed) -> str | None:
+    """`Yes, it stops.`, or what is asked as a statement: the last sentence needs no word to conclude."""
+    if _BEGINS_WITH_TRUTH.match(sentence):
+        return None if unread(Task.BOOLEAN, sentence) else sentence
+    truth = asserted_truth(_CITATION.sub(" ", sentence), question.text)
+    return None if truth is None else _TRUTH[truth]
 
 
 def _last_sentences(thought: str, count: int) -> list[str]:
@@ -137,32 +166,12 @@ def _last_sentences(thought: str, count: int) -> list[str]:
     return sentences(thought[-4000:])[-count:]
 
 
-def _tails(sentence: str, question: Posed) -> Iterator[str]:
-    """What follows the concluding words of a sentence, the last of them first.
-
-    Words that need not conclude ("there are …") do where what follows is short or speaks of what is asked.
-    """
-    found = [(each.end(), True) for each in _CONCLUDES.finditer(sentence)]
-    found += [(each.end(), False) for each in _MAY_CONCLUDE.finditer(sentence)]
-    for end, surely in sorted(found, reverse=True)[:8]:
-        tail = sentence[end:].strip(" ,:;.")
-        if surely or _is_asked_for(tail, question):
-            yield tail
-
-
-def _is_asked_for(tail: str, question: Posed) -> bool:
-    said = words(tail)
-    asked = {word for word in words(question.text) if len(word) > 3}
-    return len(said) <= 2 or not asked.isdisjoint(said)
-
-
 def _spellings(tail: str, question: Posed) -> Iterator[str]:
     """Ways to read a tail: without citations, with them as plain times, by the part that has the form."""
     bare = " ".join(_CITATION.sub(" ", tail).split()).strip(" ,:;.")
     plain = _CITATION.sub(lambda found: _as_plain(found), tail)
     if question.task is Task.ORDERING:
-        lists = _NUMBER_LIST.findall(re.sub(r"\bframe\s", "", bare, flags=re.IGNORECASE))
-        yield from reversed(lists)
+        yield from reversed(list(_lists(re.sub(r"\bframe\s", "", bare, flags=re.IGNORECASE))))
     elif question.task is Task.MULTIPLE_CHOICE:
         if _NAMES_A_LETTER.match(bare) or len(words(bare)) <= 3:
             yield bare
@@ -174,6 +183,17 @@ def _spellings(tail: str, question: Posed) -> Iterator[str]:
     else:
         yield bare
         yield plain
+        if question.task is Task.BOOLEAN and (truth := asserted_truth(bare, question.text)) is not None:
+            yield _TRUTH[truth]
+
+
+def _lists(tail: str) -> Iterator[str]:
+    """Lists of numbers that nothing between the one before and them denies."""
+    start = 0
+    for found in _NUMBER_LIST.finditer(tail):
+        if not DENIAL.search(tail, start, found.start()):
+            yield found[0]
+        start = found.end()
 
 
 def _as_plain(found: re.Match[str]) -> str:
@@ -190,10 +210,18 @@ def _letters_named(tail: str) -> Iterator[str]:
 
 
 def _options_named(tail: str, options: Sequence[str]) -> Iterator[str]:
-    """The letter of the only option whose text occurs in the tail, unless words before it deny it.
+    """The letter of the only option whose text occurs in the tail, unless words before it, in its clause,
+    deny it.
 
     An option that is a part of another's text (`O(n)` of `O(n^2)`) is not meant by that.
     """
+    for part in (tail, *reversed(_CLAUSE_END.split(tail))):
+        if (letter := _option_named(part, options)) is not None:
+            yield letter
+            return
+
+
+def _option_named(tail: str, options: Sequence[str]) -> str | None:
     said = f" {' '.join(words(tail))} "
     texts = [f" {' '.join(words(option))} " for option in options]
     held = [text for text in texts if text in said]
@@ -204,19 +232,33 @@ def _options_named(tail: str, options: Sequence[str]) -> Iterator[str]:
         and not any(text != other and text in other for other in held)
         and (_HAS_A_WORD.search(options[place]) or text == said)
     ]
-    if len(named) == 1 and not DENIAL.search(said[: named[0][1]]):
-        yield chr(ord("A") + named[0][0])
+    if len(named) != 1 or DENIAL.search(said[: named[0][1]]):
+        return None
+    return chr(ord("A") + named[0][0])
 
 
 def _words_agree(thought: str, answer: str, question: Posed, how: Conclusions) -> bool | None:
-    """Free text agrees where the conclusion holds the answer's words; only an explicit one can disagree."""
+    """Free text agrees where the conclusion holds the answer's words, and disagrees where it holds half of
+    them and means something else; of other words only an explicit conclusion can disagree.
+    """
     said = words(answer)
     for sentence in reversed(_last_sentences(thought, how.sentences)):
-        for tail in _tails(sentence, question):
-            concluded = words(tail)
+        for tail in tails(sentence, question.text):
+            concluded = words(tail.text)
             if said and set(said) <= set(concluded):
-                return True
-        explicit = list(_EXPLICIT.finditer(sentence))
-        if explicit:
-            return lenient_score(Task.OPEN_ENDED, answer, sentence[explicit[-1].end() :]) >= 0.5
+                return None if _denies_first(tail.text, said) else True
+            if (
+                said
+                and 2 * len(set(said) & set(concluded)) >= len(set(said))
+                and cannot_mean(answer, tail.text)
+            ):
+                return False
+        if (told := explicit_tail(sentence)) is not None:
+            return lenient_score(Task.OPEN_ENDED, answer, told) >= 0.5
     return None
+
+
+def _denies_first(tail: str, said: Sequence[str]) -> bool:
+    """Whether a denial stands before the first of these words."""
+    before = f" {' '.join(words(tail))} ".partition(f" {said[0]} ")[0]
+    return DENIAL.search(before) is not None

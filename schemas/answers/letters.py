@@ -29,6 +29,7 @@ _DENIED = re.compile(
     r"|(?<![A-Za-z0-9'])[\[(]?([A-Z])[\])]?\s(?:is|was|seems|looks)\s"
     r"(?:wrong|incorrect|false|not\s\w+|ruled out)\b"
 )
+_SHORT_NOT = re.compile(r"n['’]t\b(?:\sbe\b)?")
 _HEDGE = re.compile(r"\b(?:or|either|maybe|perhaps|possibly|might be|could be)\b", re.IGNORECASE)
 _REASON = re.compile(r"\b(?:because|since|as)\b", re.IGNORECASE)
 _ARTICLE = re.compile(r"(?:A|I)\s(?!(?:or|and|nor|but|is|was|as|because|since)\b)[a-z]")
@@ -176,6 +177,11 @@ def _joined(sentence: str, letters: set[str]) -> bool:
         bool(re.fullmatch(r"(?:only|(?:are|is) (?:both )?(?:all )?(?:correct|right|true))?", rest))
         and len(letters) > 1
     )
+
+
+def denied_letters(text: str) -> frozenset[str]:
+    """`not B`, `B is wrong`, `it isn't A`: the letters of which a text says that they are not meant."""
+    return frozenset(_denied(_SHORT_NOT.sub(" not", text)))
 
 
 def _denied(sentence: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import re
 
+from reelproof.schemas.answers.overlap import stem
 from reelproof.schemas.answers.wording import LONGEST_VALUE, tidy, words
 
 _NOT = re.compile(r"\s?n't\b", re.IGNORECASE)
@@ -56,6 +57,35 @@ _WHOLE = {
 """Of languages without spaces between words, whole answers."""
 _STANDING_NO = re.compile(r"\bno\b(?=\s*(?:$|[.,;:!?)]))", re.IGNORECASE)
 
+_CLAUSE_END = re.compile(r"[,;:]|\b(?:and|but)\b")
+_DENIALS = frozenset(("not", "no", "never", "nobody", "nothing", "none", "neither", "nor"))
+_EMPTY = frozenset(
+    (
+        *("is", "are", "was", "were", "do", "does", "did", "has", "have", "had", "can", "will"),
+        *("the", "a", "an", "there", "any", "this", "that", "in", "of", "clip", "video", "film", "it", "be"),
+    )
+)
+"""Words of questions that answers do without."""
+_SUPPOSED = frozenset(
+    (
+        *(
+            "whether",
+            "if",
+            "may",
+            "might",
+            "could",
+            "would",
+            "should",
+            "almost",
+            "nearly",
+            "hardly",
+            "barely",
+        ),
+        *("fail", "refuse", "try", "trie", "want", "about", "unclear", "unsure", "seem", "until", "only"),
+    )
+)
+"""Stems of words beside which nothing is asserted."""
+
 
 def strict_truth(text: str) -> bool | None:
     """`yes`, `no`, `true` or `false`, in lower case."""
@@ -99,3 +129,22 @@ def _opened(said: list[str]) -> bool | None:
     if said[0] == "no" and len(said) > 1 and rest[0] in ("way", "one", "idea", "evidence", "answer"):
         return None
     return None if taken_back else first
+
+
+def asserted_truth(statement: str, question: str) -> bool | None:
+    """Whether a statement says that what a question asks is so: `the car does not
+    stop`, to `Does the car stop?`
+
+    None where no clause of it has the question's words in their order, where that supposes or denies twice,
+    and for questions of fewer than two words, that deny, or that ask which of two it is.
+    """
+    asked = [stem(word) for word in words(question) if word not in _EMPTY]
+    if len(asked) < 2 or (_DENIALS | {"or"}) & {*asked}:
+        return None
+    for clause in reversed(_CLAUSE_END.split(_NOT.sub(" not", statement))):
+        said = [stem(word) for word in words(clause)]
+        if not {*asked} <= {*said} or [each for each in said if each in asked] != asked:
+            continue
+        denials = sum(word in _DENIALS for word in said)
+        return None if denials > 1 or _SUPPOSED & {*said} else not denials
+    return None

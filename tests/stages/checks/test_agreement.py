@@ -35,11 +35,11 @@ CASES = [
     (MC, "Thus it is either red or blue.", "A", None),
     (MC, "Option B fits best, so I choose it.", "B", True),
     (MC, "So the answer is A and C.", "A, C", True),
-    (MC, "The answer isn't A since the car is no longer there. It must be B.", "B", None),
+    (MC, "The answer isn't A since the car is no longer there. It must be B.", "B", True),
     (MC, "The answer isn’t A. So it must be B.", "B", True),
-    (MC, "So the answer isn't A. It must be B.", "B", None),
-    (MC, "So it isn't blue. It must be B.", "B", None),
-    (MC, "So it is not blue. It must be B.", "B", None),
+    (MC, "So the answer isn't A. It must be B.", "B", True),
+    (MC, "So it isn't blue. It must be B.", "B", True),
+    (MC, "So it is not blue. It must be B.", "B", True),
     (MC, "So the car is red and does not move.", "B", True),
     (ORDER, "So the order is 2, 1, 3.", "2, 1, 3", True),
     (ORDER, "So the order is Frame 2, Frame 1, Frame 3.", "2, 1, 3", True),
@@ -119,7 +119,7 @@ def test_prose_speaks_for_an_option_in_its_words_and_only_what_is_said_outright_
     [
         ("Full moon, full moon, and full moon again. What comes is the waning gibbous.", "C", True),
         ("Full moon, full moon, and full moon again. What comes is the waning gibbous.", "B", None),
-        ("It waxes and waxes. What comes is not the full moon.", "B", None),
+        ("It waxes and waxes. What comes is not the full moon.", "B", False),
         ("It wanes. The next is a waning gibbous moon phase.", "D", None),
     ],
 )
@@ -153,6 +153,87 @@ def test_the_odd_one_is_the_one_that_is_denied(thought, answer, agrees):
     case = made_case([completion(thought, answer)], task=MC, text="What is NOT shown here?", options=CELLS)
     (score,) = measure_agreement([case], AgreementConfig())
     assert score.agrees is agrees
+
+
+SAID_OUTRIGHT = [
+    (MC, "At [3.0 s] I see a red car. That corresponds to option B.", "B", True),
+    (MC, "At [3.0 s] I see a red car. That corresponds to option B.", "A", False),
+    (MC, "At [3.0 s] I see a red car. B is correct.", "C", False),
+    (MC, "This does not match option A. It is B.", "B", True),
+    (MC, "If A is correct, the car must be blue. It is not.", "B", None),
+    (MC, "Option A is right about the place. I pick B since it is red.", "A", False),
+    (MC, "So the answer can't be B.", "B", False),
+    (MC, "So the car is not red.", "B", False),
+    (MC, "So it is not only red.", "B", None),
+    (MC, "So the car is not blue, it is red.", "B", True),
+    (MC, "So the car is not blue, it is red.", "A", False),
+    (MC, "So the answer is A. Wait, at [5.0 s] it looks otherwise.", "A", None),
+    (MC, "So the answer is A. Wait, at [5.0 s] it is red, so it must be B instead.", "A", False),
+    (MC, "在[3.0 s]看到红色的车。所以选B。", "B", True),
+    (MC, "因此答案是B。", "A", False),
+    (MC, "そのため、答えはBです。", "A", False),
+    (MC, "Donc la réponse est B.", "A", False),
+    (MC, "Daher ist die Antwort B.", "A", False),
+    (MC, "Следовательно, ответ B.", "A", False),
+    (NUM, "Cuts at [3.0 s] and [5.0 s]. The total is 3.", "4", False),
+    (NUM, "It is either 3 or 4. I say 4.", "3", False),
+    (ORDER, "So the order is 2, 1, 3 and not 1, 2, 3.", "2, 1, 3", True),
+    (ORDER, "So the order isn't 1, 2, 3 but 2, 1, 3.", "1, 2, 3", False),
+    (ORDER, "The order is 2, 1, 3.", "1, 2, 3", False),
+    (ORDER, "因此顺序是2、1、3。", "1, 2, 3", False),
+    (OPEN, "So he opens the door.", "he closes the door", False),
+    (OPEN, "So the answer is that he opens the door.", "he closes the door", False),
+    (OPEN, "So the man does not sing.", "sing", None),
+    (OCR, "So the sign does not say STOP.", "STOP", None),
+]
+
+
+@pytest.mark.parametrize(("task", "thought", "answer", "agrees"), SAID_OUTRIGHT)
+def test_what_is_concluded_in_other_words_and_languages_is_held_against_the_answer(
+    task, thought, answer, agrees
+):
+    case = made_case(
+        [completion(thought, answer)],
+        task=task,
+        text="Which colour is the car?",
+        options=("blue", "red", "green") if task is MC else (),
+    )
+    (score,) = measure_agreement([case], AgreementConfig())
+    assert score.agrees is agrees
+
+
+@pytest.mark.parametrize(
+    ("thought", "concluded"),
+    [
+        ("At [3.0 s] it stands. So the car stops.", "yes"),
+        ("At [3.0 s] it moves. Therefore, the car never stops.", "no"),
+        ("There is no movement, and the car stops.", "yes"),
+        ("Yes, the car stops at [3.0 s].", "yes"),
+        ("So there is no sign that the car stops.", "no"),
+        ("So I ask whether the car stops.", None),
+        ("The car does not stop until [3.0 s].", None),
+        ("The car almost stops.", None),
+        ("It stops the car.", None),
+        ("So something else stops.", None),
+    ],
+)
+def test_a_statement_answers_the_question_that_asks_for_it(thought, concluded):
+    agrees = []
+    for said in ("yes", "no"):
+        case = made_case([completion(thought, said)], task=TRUTH, text="Does the car stop?")
+        (score,) = measure_agreement([case], AgreementConfig())
+        agrees.append(score.agrees)
+    assert agrees == ([None, None] if concluded is None else [concluded == "yes", concluded == "no"])
+
+
+def test_who_does_it_to_whom_is_no_statement_of_the_other_way_round():
+    case = made_case(
+        [completion("So the woman is taller than the man.", "no")],
+        task=TRUTH,
+        text="Is the man taller than the woman?",
+    )
+    (score,) = measure_agreement([case], AgreementConfig())
+    assert score.agrees is None
 
 
 def test_agreement_is_unknown_without_an_answer():
