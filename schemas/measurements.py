@@ -51,10 +51,13 @@ class PoolMeasurements(Record):
     pool_weight: float | None
     """Rollouts that this share is worth beside a question's own: the less questions differ, the more."""
     pool_excess: float | None
-    """Mean over the questions of the share that is right minus the share that luck gets right, also that of
-    who says yes as often as the teacher, whatever is asked."""
+    """Mean over the questions of the share that is right minus the share that luck gets right: what choices
+    do, or what the teacher's answers would if they were dealt out to the questions anew, if that is more."""
     pool_excess_error: float | None
     """Its standard error, from how much questions differ; null for fewer than 8."""
+    pool_luck_rate: float | None
+    """Share of the answers to the pool's other questions that give this one's right answer: as often is who
+    favours it right by luck. Null where answers are no choice, or no other question is there."""
     pool_luck_tail: float | None
     """Chance that what the teacher knows of the question is no more than luck, told from its rollouts and
     from its pool; null for a pool of fewer than 8."""

@@ -66,8 +66,10 @@ class LuckScore(Score):
     """Right answers among those of the first batch, which every question gets."""
     first_rollouts: int = Field(ge=0)
     """Rollouts of the first batch by that teacher that did not fail."""
-    is_yes_right: bool | None
-    """Whether yes is the right answer; null for what is no question of yes or no."""
+    right_choice: str | None
+    """The right answer where answers are a choice: a letter, yes or no, an order, a count; null elsewhere."""
+    first_choice: str | None
+    """What the trace chooses of those; null where it is not of the first batch, failed or unclear."""
     luck_tail: float | None = Field(ge=0, le=1)
     """Chance that as many guesses are right as often as that, or more often; times the number of batches, as
     each is another chance."""

@@ -10,19 +10,22 @@ sums of parts add up.
 
 What the questions themselves are the units of shows whether the pool as a whole beats luck: an answer that
 is always the same is right in all rollouts of some questions, and no count of rollouts tells it from
-knowledge. Where more of the right answers are yes than no, who mostly says yes is right more often than one
-in two: luck is as often right as such answers would be if the questions were dealt out to them anew (as in
-Cohen's kappa, 1960).
+knowledge. Where answers are a choice (a letter, yes or no, a count, an order), who favours what is often
+right is right more often than any choice would be. So luck gets a question right as often as the teacher
+gives its right answer to the others of the pool, where that is more: as often as its answers would be right
+if they were dealt out to the questions anew (as in Cohen's kappa, 1960).
 
 A pool is told from the first batch of each question's rollouts: further ones go to questions that the first
 left undecided, and end where it went well, so that shares of all rollouts would lie above those of luck.
 """
 
+from typing import NamedTuple
+
 import polars as pl
 
 from reelproof.schemas.intervals import beta_below
 
-VERSION = 3
+VERSION = 4
 
 POOL = ("kind", "task", "model")
 """What questions must have in common."""
@@ -30,49 +33,82 @@ LEAST_QUESTIONS = 8
 """With fewer, the spread among questions is not known well enough to bound the pool's mean."""
 _LEAST_WEIGHT, _MOST_WEIGHT = 1.0, 64.0
 
-POOLED = ("question_id", *POOL, "luck_rate", "first_passes", "first_rollouts", "is_yes_right")
+POOLED = (
+    *("question_id", *POOL, "luck_rate", "first_passes", "first_rollouts"),
+    *("right_choice", "first_choice"),
+)
 """What a pool's sums are made of."""
 _SUMS = (
-    *("questions", "passes", "rollouts", "rollouts_squared", "passes_share", "excess", "excess_squared"),
-    *("yes_or_no", "right_yes", "said_yes"),
+    *("questions", "passes", "rollouts", "rollouts_squared", "passes_share"),
+    *("right", "right_squared", "said"),
 )
 
 
-def pool_sums(measurements: pl.DataFrame) -> pl.DataFrame:
-    """One row a pool: sums over its questions. Those of several parts are added up by `add_sums`.
+class PoolFigures(NamedTuple):
+    """How pools do against luck, and what their teachers say."""
 
-    `measurements` has the columns of `LuckScore`, `question_id`, and those of `POOL`; a question without a
-    rate of luck or without an answered rollout in its first batch counts in no pool.
+    pools: pl.DataFrame
+    """`POOL` and columns of `PoolMeasurements`, one row a pool."""
+    said: pl.DataFrame
+    """`POOL`, `right_choice` and `said`: the sum over the pool's questions of the share of answers that say
+    this."""
+
+
+def pool_sums(measurements: pl.DataFrame) -> pl.DataFrame:
+    """Sums over a pool's questions, one row a right answer and rate of luck, and over its answers, one row
+    each. Those of several parts are added up by `add_sums`.
+
+    `measurements` has the columns of `LuckScore`, `question_id`, and those of `POOL`, one row a rollout; a
+    question without a rate of luck or without an answered rollout in its first batch counts in no pool.
     """
-    asked = measurements.unique(["question_id", "model"], maintain_order=True).filter(
-        pl.col("luck_rate").is_not_null(), pl.col("first_rollouts") > 0
-    )
+    counted = measurements.filter(pl.col("luck_rate").is_not_null(), pl.col("first_rollouts") > 0)
     passes, rollouts = pl.col("first_passes"), pl.col("first_rollouts")
-    excess = passes / rollouts - pl.col("luck_rate")
-    yes = pl.col("is_yes_right").cast(pl.Boolean)
-    # what is not right counts as the other answer
-    said = pl.when(yes).then(passes / rollouts).otherwise(1 - passes / rollouts)
-    return asked.group_by(POOL, maintain_order=True).agg(
+    right = passes / rollouts
+    asked = counted.unique(["question_id", "model"], maintain_order=True)
+    questions = asked.group_by(*POOL, "right_choice", "luck_rate", maintain_order=True).agg(
         questions=pl.len().cast(pl.Int64),
         passes=passes.sum(),
         rollouts=rollouts.sum(),
         rollouts_squared=(rollouts**2).sum(),
         passes_share=(passes**2 / rollouts).sum(),
-        excess=excess.sum(),
-        excess_squared=(excess**2).sum(),
-        yes_or_no=yes.count().cast(pl.Int64),
-        right_yes=yes.sum().cast(pl.Int64),
-        said_yes=said.filter(yes.is_not_null()).sum(),
+        right=right.sum(),
+        right_squared=(right**2).sum(),
     )
+    answers = counted.filter(pl.col("first_choice").is_not_null())
+    said = answers.group_by(*POOL, right_choice="first_choice", maintain_order=True).agg(
+        said=(1 / rollouts).sum()
+    )
+    return pl.concat([questions, said], how="diagonal_relaxed").with_columns(pl.col(_SUMS).fill_null(0))
 
 
 def add_sums(parts: pl.DataFrame) -> pl.DataFrame:
-    """Rows of several parts' `pool_sums`, one under the other -> one row a pool."""
-    return parts.group_by(POOL, maintain_order=True).agg(pl.col(_SUMS).sum())
+    """Rows of several parts' `pool_sums`, one under the other -> those of the whole."""
+    keys = (*POOL, "right_choice", "luck_rate")
+    return parts.group_by(keys, maintain_order=True).agg(pl.col(_SUMS).sum())
 
 
-def pool_figures(sums: pl.DataFrame) -> pl.DataFrame:
-    """`pool_sums` -> the columns of `PoolMeasurements`, one row a pool."""
+def pool_figures(sums: pl.DataFrame) -> PoolFigures:
+    """`pool_sums` -> what follows of each pool."""
+    said = sums.filter(pl.col("right_choice").is_not_null())
+    said = said.group_by(*POOL, "right_choice", maintain_order=True).agg(pl.col("said").sum())
+    asked = sums.filter(pl.col("questions") > 0).drop("said")
+    asked = asked.join(said, on=(*POOL, "right_choice"), how="left", maintain_order="left")
+    count, right = pl.col("questions"), pl.col("right")
+    anew = _dealt_anew(pl.col("said"), right / count, count.sum().over(POOL))
+    luck = pl.max_horizontal("luck_rate", anew)  # skips what is null
+    excess = right - count * luck
+    squared = pl.col("right_squared") - 2 * luck * right + count * luck**2
+    pools = asked.with_columns(excess=excess, excess_squared=squared).group_by(POOL, maintain_order=True)
+    summed = pools.agg(pl.col(*_SUMS[:-1], "excess", "excess_squared").sum())
+    return PoolFigures(_figures(summed), said)
+
+
+def _dealt_anew(said: pl.Expr, own: pl.Expr, questions: pl.Expr) -> pl.Expr:
+    """Share of the other questions' answers that say it; null where there is no other question."""
+    return pl.when(questions > 1).then((said - own) / (questions - 1))
+
+
+def _figures(sums: pl.DataFrame) -> pl.DataFrame:
     count, total = pl.col("questions"), pl.col("rollouts")
     mean = pl.col("passes") / total
     spread = mean * (1 - mean)
@@ -85,8 +121,6 @@ def pool_figures(sums: pl.DataFrame) -> pl.DataFrame:
     most = pl.min_horizontal(total.cast(pl.Float64), pl.lit(_MOST_WEIGHT))
     excess = pl.col("excess") / count
     variance = (pl.col("excess_squared") - count * excess**2).clip(0.0) / (count - 1)
-    said, right = pl.col("said_yes") / count, pl.col("right_yes") / count
-    alike = pl.when(pl.col("yes_or_no") == count).then(said * right + (1 - said) * (1 - right)).otherwise(0.5)
     return sums.select(
         *POOL,
         pool_questions=count,
@@ -96,14 +130,19 @@ def pool_figures(sums: pl.DataFrame) -> pl.DataFrame:
         .when(told)
         .then(pl.min_horizontal(weight, most))
         .otherwise(most),
-        pool_excess=excess - (alike - 0.5).clip(0.0),
+        pool_excess=excess,
         pool_excess_error=pl.when(count >= LEAST_QUESTIONS).then((variance / count).sqrt()),
     )
 
 
-def with_figures(measurements: pl.DataFrame, figures: pl.DataFrame) -> pl.DataFrame:
+def with_figures(measurements: pl.DataFrame, figures: PoolFigures) -> pl.DataFrame:
     """Some of the rows with the `pool_figures` of all."""
-    told = measurements.join(figures, on=POOL, how="left", maintain_order="left")
+    told = measurements.join(figures.pools, on=POOL, how="left", maintain_order="left")
+    told = told.join(figures.said, on=(*POOL, "right_choice"), how="left", maintain_order="left")
+    own = pl.col("first_passes") / pl.col("first_rollouts")
+    anew = _dealt_anew(pl.col("said").fill_null(0.0), own, pl.col("pool_questions"))
+    is_asked = (pl.col("first_rollouts") > 0) & pl.col("right_choice").is_not_null()
+    told = told.with_columns(pool_luck_rate=pl.when(is_asked).then(anew.clip(0.0, 1.0))).drop("said")
     return told.with_columns(
         pool_luck_tail=_tails(told, "teacher_passes", "teacher_rollouts"),
         pool_question_luck_tail=_tails(told, "pass_count", "rollout_count"),
@@ -116,7 +155,7 @@ def _tails(told: pl.DataFrame, passes: str, rollouts: str) -> pl.Series:
     weight, rate = pl.col("pool_weight"), pl.col("pool_pass_rate")
     enough = (pl.col("pool_questions") >= LEAST_QUESTIONS) & (pl.col(rollouts) > 0)
     rows = told.select(
-        limit=pl.when(enough).then(pl.col("luck_rate")),
+        limit=pl.when(enough).then(pl.max_horizontal("luck_rate", "pool_luck_rate")),
         right=right + weight * rate,
         wrong=wrong + weight * (1 - rate),
     )

@@ -27,7 +27,7 @@ from reelproof.pipeline.steps.scores import REPEATS, SCORES
 from reelproof.pipeline.steps.speech import CLIP_SPEECH
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.stages.deciding import Cuts, decide
-from reelproof.stages.luck_pools import POOLED, add_sums, pool_figures, pool_sums, with_figures
+from reelproof.stages.luck_pools import POOLED, PoolFigures, add_sums, pool_figures, pool_sums, with_figures
 from reelproof.stages.policy import RuleError
 
 BLOCKS_AT_ONCE = 4
@@ -129,7 +129,7 @@ class Whole(NamedTuple):
 
     questions: pl.DataFrame
     """What `NearDuplicates` holds of them, and `contaminated`."""
-    pools: pl.DataFrame
+    pools: PoolFigures
     """Of questions of a kind, how they do against luck."""
     nearest: pl.DataFrame | None
     """`clip_id`, `nearest_clip`, `nearest_cosine`, where clips have vectors."""

@@ -3,10 +3,13 @@
 from collections.abc import Collection, Sequence
 from itertools import combinations
 
+from reelproof.schemas.answers.amounts import lenient_amount
 from reelproof.schemas.answers.letters import lenient_letters, strict_letters
 from reelproof.schemas.answers.normalise import strict_form
+from reelproof.schemas.answers.orders import lenient_order
 from reelproof.schemas.answers.reading import AnswerForm, Reading, read_completion
 from reelproof.schemas.answers.scores import unread
+from reelproof.schemas.answers.truths import lenient_truth
 from reelproof.schemas.question import Task
 
 AS_ASKED, UNREADABLE = "as_asked", "unreadable"
@@ -48,3 +51,24 @@ def spelt_as_asked(task: Task, said: str, options: Sequence[str] = ()) -> str | 
     if strict_letters(said, options) is not None:
         return said.strip()
     return ", ".join(sorted(lenient_letters(said, options) or ())) or None
+
+
+def as_choice(task: Task, said: str | None, options: Sequence[str] = ()) -> str | None:
+    """`B`, `A, C`, `yes`, `2, 1, 3`, `4`: an answer that is one of some, in one spelling; None for what is
+    none of them, and for tasks whose answers are a degree.
+    """
+    if said is None:
+        return None
+    match task:
+        case Task.MULTIPLE_CHOICE:
+            return ", ".join(sorted(lenient_letters(said, options) or ())) or None
+        case Task.BOOLEAN:
+            truth = lenient_truth(said)
+            return None if truth is None else ("yes" if truth else "no")
+        case Task.ORDERING:
+            return ", ".join(lenient_order(said, 0) or ()) or None
+        case Task.NUMERICAL:
+            amount = lenient_amount(said)
+            return None if amount is None else f"{amount.value:.12g}"
+        case _:
+            return None

@@ -7,14 +7,14 @@ from functools import partial
 from pydantic import Field
 
 from reelproof.schemas.answers.chance import open_guess_rate
+from reelproof.schemas.answers.forms import as_choice
 from reelproof.schemas.answers.tally import tally
-from reelproof.schemas.answers.truths import lenient_truth
 from reelproof.schemas.question import Question, Task
 from reelproof.schemas.scores import LuckScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, ProbeResult, Trace
 
-VERSION = 5
+VERSION = 6
 
 _PRIOR_ROLLOUTS = 2
 """As many blind answers as the guess rate of the question's form is worth where it is not exact."""
@@ -43,7 +43,7 @@ def measure_luck(cases: Iterable[Case], cfg: LuckConfig) -> Iterator[LuckScore]:
         first = {
             model: count(each for each in traces if not each.batch) for model, traces in by_teacher.items()
         }
-        is_yes_right = lenient_truth(case.question.answer) if case.question.task is Task.BOOLEAN else None
+        right = _choice(case.question, case.question.answer)
         question_tail = count(case.traces).luck_tail(rate, batches)
         for trace in case.traces:
             mine, mine_first = tallies[trace.model], first[trace.model]
@@ -54,10 +54,16 @@ def measure_luck(cases: Iterable[Case], cfg: LuckConfig) -> Iterator[LuckScore]:
                 teacher_rollouts=mine.rollouts,
                 first_passes=mine_first.passes,
                 first_rollouts=mine_first.rollouts,
-                is_yes_right=is_yes_right,
+                right_choice=right,
+                first_choice=None if trace.batch or right is None else _choice(case.question, trace.answer),
                 luck_tail=mine.luck_tail(rate, batches),
                 question_luck_tail=question_tail,
             )
+
+
+def _choice(question: Question, said: str | None) -> str | None:
+    """An answer as one of some; None where a tolerance makes answers a degree."""
+    return None if question.tolerance is not None else as_choice(question.task, said, question.options)
 
 
 def luck_rate(question: Question, probe: ProbeResult | None, min_graded_score: float) -> float | None:

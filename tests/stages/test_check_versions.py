@@ -348,7 +348,7 @@ GOLDEN_CHECKS = {
     "form": (4, "6e8fbe102b182e13"),
     "answer": (5, "0a87290060902299"),
     "difficulty": (5, "56af54763aecb941"),
-    "luck": (5, "e9a994f8b4d6aa55"),
+    "luck": (6, "9e944b63e340a8d1"),
     "text": (2, "0cbc3d585080580a"),
     "guess": (1, "6ea05b2e007032d7"),
     "agreement": (6, "9c4365d69905ec8f"),

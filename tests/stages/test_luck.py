@@ -1,6 +1,7 @@
 import itertools
 import math
 import random
+from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 import pytest
@@ -119,17 +120,33 @@ def test_blind_answers_raise_what_the_range_gives_and_do_not_lower_it():
 
 
 def measured(
-    kind: str, passes: list[int], rate: float = 0.5, rollouts: int = 8, yes: list[bool] | None = None
+    kind: str,
+    passes: list[int],
+    rate: float = 0.5,
+    rollouts: int = 8,
+    right: Sequence[str] | None = None,
+    wrong: Sequence[str] = ("another",),
 ) -> pl.DataFrame:
-    """A question a row group: each has `rollouts` rows, all alike; of which `yes` is right."""
+    """A question a row group: each has `rollouts` rows, of which as many as pass say what is `right`, and the
+    others what is `wrong`, in turn; all alike where nothing is chosen.
+    """
     rows = [
         {"question_id": f"{kind}{i}", "kind": kind, "task": "boolean", "model": "m@1", "luck_rate": rate,
-         "teacher_passes": right, "teacher_rollouts": rollouts,
-         "first_passes": right, "first_rollouts": rollouts, "is_yes_right": None if yes is None else yes[i],
-         "pass_count": right, "rollout_count": rollouts}
-        for i, right in enumerate(passes) for _ in range(rollouts)
+         "teacher_passes": passed, "teacher_rollouts": rollouts,
+         "first_passes": passed, "first_rollouts": rollouts, "right_choice": right[i] if right else None,
+         "first_choice": (right[i] if turn < passed else wrong[turn % len(wrong)]) if right else None,
+         "pass_count": passed, "rollout_count": rollouts}
+        for i, passed in enumerate(passes) for turn in range(rollouts)
     ]  # fmt: skip
-    return pl.DataFrame(rows, schema_overrides={"is_yes_right": pl.Boolean})
+    return pl.DataFrame(rows, schema_overrides={"right_choice": pl.String, "first_choice": pl.String})
+
+
+def chosen(right: Sequence[str], says: Callable[[str], str], rate: float, rollouts: int = 8) -> pl.DataFrame:
+    """A question a right answer; the teacher `says` something for each rollout, given what is right."""
+    said = [[says(each) for _ in range(rollouts)] for each in right]
+    passes = [sum(each == key for each in row) for key, row in zip(right, said, strict=True)]
+    rows = measured("chosen", passes, rate, rollouts, right)
+    return rows.with_columns(first_choice=pl.Series([each for row in said for each in row]))
 
 
 def drawn(shares: list[float], seed: int, rollouts: int = 8) -> list[int]:
@@ -138,7 +155,7 @@ def drawn(shares: list[float], seed: int, rollouts: int = 8) -> list[int]:
 
 
 def figures(frame: pl.DataFrame) -> dict[str, float]:
-    (row,) = pool_figures(pool_sums(frame)).iter_rows(named=True)
+    (row,) = pool_figures(pool_sums(frame)).pools.iter_rows(named=True)
     return row
 
 
@@ -165,25 +182,69 @@ def test_pools_mean_excess_is_bounded_with_questions_as_units():
     assert figures(measured("few", [8, 0, 8]))["pool_excess_error"] is None
 
 
-@pytest.mark.parametrize(("says_yes", "right_yes"), [(1.0, 0.7), (0.8, 0.62), (0.3, 0.3)])
-def test_who_says_what_is_mostly_right_does_no_better_than_luck(says_yes, right_yes):
-    """Answers that hang on nothing: with such rates of yes, more than one in two is right."""
+FAVOURITES = [
+    # what is right how often, what is said how often whatever is asked, luck by the form
+    ({"yes": 0.7, "no": 0.3}, {"yes": 1.0}, 0.5),
+    ({"yes": 0.62, "no": 0.38}, {"yes": 0.8, "no": 0.2}, 0.5),
+    ({"A": 0.4, "B": 0.2, "C": 0.2, "D": 0.2}, {"A": 0.7, "B": 0.1, "C": 0.1, "D": 0.1}, 0.25),
+    ({"A": 0.55, "B": 0.15, "C": 0.15, "D": 0.15}, {"A": 1.0}, 0.25),
+    ({"2": 0.5, "3": 0.3, "4": 0.2}, {"2": 0.5, "3": 0.3, "4": 0.2}, 0.1),
+    ({"2": 0.5, "3": 0.3, "4": 0.2}, {"2": 1.0}, 0.1),
+]
+
+
+def drawer(rng: random.Random, shares: Mapping[str, float]) -> Callable[[], str]:
+    return lambda: rng.choices(list(shares), list(shares.values()))[0]
+
+
+@pytest.mark.parametrize(("key", "favours", "rate"), FAVOURITES)
+def test_who_favours_what_is_often_right_does_no_better_than_luck(key, favours, rate):
     rng = random.Random(4)
-    yes = [rng.random() < right_yes for _ in range(400)]
-    passes = [sum((rng.random() < says_yes) == each for _ in range(8)) for each in yes]
-    pool = figures(measured("biased", passes, yes=yes))
-    assert pool["pool_pass_rate"] > 0.54
-    assert abs(pool["pool_excess"]) < 2 * pool["pool_excess_error"]
-    unaware = figures(measured("biased", passes))
-    assert unaware["pool_excess"] > 2 * unaware["pool_excess_error"]
+    right = [drawer(rng, key)() for _ in range(400)]
+    say = drawer(rng, favours)
+    rows = chosen(right, lambda _: say(), rate)
+    pool = figures(rows)
+    assert pool["pool_pass_rate"] > rate + 0.04
+    assert pool["pool_excess"] < 2 * pool["pool_excess_error"]
+    unaware = with_pools(rows.with_columns(pl.lit(None, pl.String).alias("right_choice")))
+    assert unaware["pool_excess"][0] > 2 * unaware["pool_excess_error"][0]
+    told = with_pools(rows)
+    left = [(each["pool_luck_tail"] <= 0.05).mean() for each in (told, unaware)]
+    assert left[0] < min(0.1, left[1])  # and of those that are left, none: the pool's mean shows nothing
+    shares = dict(zip(*(told[name] for name in ("right_choice", "pool_luck_rate")), strict=True))
+    assert all(share == pytest.approx(favours.get(each, 0.0), abs=0.05) for each, share in shares.items())
 
 
-def test_who_knows_beats_luck_however_often_yes_is_right():
-    for right_yes in (0.5, 0.8, 0.95):
-        rng = random.Random(5)
-        yes = [rng.random() < right_yes for _ in range(400)]
-        pool = figures(measured("known", [sum(rng.random() < 0.9 for _ in range(8)) for _ in yes], yes=yes))
-        assert pool["pool_excess"] > 4 * pool["pool_excess_error"]
+@pytest.mark.parametrize(("key", "rate"), [(key, rate) for key, _, rate in FAVOURITES])
+def test_who_knows_beats_luck_however_often_one_answer_is_right(key, rate):
+    rng = random.Random(5)
+    right = [drawer(rng, key)() for _ in range(400)]
+    say = drawer(rng, key)
+    rows = chosen(right, lambda each: each if rng.random() < 0.9 else say(), rate)
+    pool = figures(rows)
+    assert pool["pool_excess"] > 4 * pool["pool_excess_error"]
+    told = with_pools(rows).filter(pl.col("teacher_passes") == 8)
+    assert (told["pool_luck_tail"] <= 0.05).mean() > 0.95
+
+
+def test_a_pool_in_which_one_answer_is_always_right_shows_nothing():
+    told = with_pools(chosen(["no"] * 40, lambda each: each, 0.5))
+    assert set(told["pool_luck_rate"]) == {1.0}
+    assert set(told["pool_luck_tail"]) == {1.0}
+
+
+def test_choices_are_counted_in_one_spelling_and_in_the_first_batch_alone():
+    case = made_case(
+        [completion("so", each) for each in ("(b)", "B. red", "none", "C")],
+        task=Task.MULTIPLE_CHOICE, answer="B", options=("blue", "red", "green"),
+    )  # fmt: skip
+    late = [each.model_copy(update={"batch": 1}) for each in case.traces[3:]]
+    scores = score(case._replace(traces=(*case.traces[:3], *late)))
+    assert [each.first_choice for each in scores] == ["B", "B", None, None]
+    assert {each.right_choice for each in scores} == {"B"}
+    near = made_case([completion("so", "3.2")], task=Task.NUMERICAL, answer="3")
+    (number,) = score(near._replace(question=near.question.model_copy(update={"tolerance": 0.5})))
+    assert (number.right_choice, number.first_choice) == (None, None)
 
 
 def test_sums_of_parts_add_up_to_those_of_the_whole():
@@ -191,7 +252,7 @@ def test_sums_of_parts_add_up_to_those_of_the_whole():
     more = measured("a", [5, 6, 6]).with_columns(pl.col("question_id") + "/more")
     parts = pl.concat([pool_sums(one), pool_sums(pl.concat([other, more]))])
     whole = pool_sums(pl.concat([one, more, other]))
-    assert add_sums(parts).sort("kind").equals(whole.sort("kind"))
+    assert add_sums(parts).sort("kind").equals(add_sums(whole).sort("kind"))
 
 
 def test_rows_get_their_pools_figures_in_their_own_order():

@@ -30,7 +30,7 @@ SOUND: dict[str, Any] = {
     "answer_strict": 1.0, "answer_lenient": 1.0, "answer_partial": 1.0,
     "pass_count": 2, "rollout_count": 4, "pass_low": 0.1, "pass_high": 0.9,
     "luck_rate": 0.05, "teacher_passes": 2, "teacher_rollouts": 4, "luck_tail": 0.014,
-    "question_luck_tail": 0.014, "is_yes_right": None,
+    "question_luck_tail": 0.014, "right_choice": None, "first_choice": None,
     "pool_questions": 1, "pool_pass_rate": 0.5, "pool_weight": 0.0, "pool_excess": 0.45,
     "pool_excess_error": None, "pool_luck_tail": None, "pool_question_luck_tail": None,
     "repetition": 0.0, "foreign_script": 0.0, "leak": False, "declared_guess": False, "agrees": True,

@@ -93,7 +93,7 @@ def rolled(count: int, luck: float, share: float, cfg: AdaptiveRolloutConfig) ->
             "question_id": f"q{number}", "kind": "k", "task": "t", "model": "m", "luck_rate": luck,
             "teacher_passes": passes, "teacher_rollouts": end, "pass_count": passes, "rollout_count": end,
             "first_passes": first.passes, "first_rollouts": first.rollouts, "luck_tail": tail,
-            "is_yes_right": None,
+            "right_choice": None, "first_choice": None,
         })  # fmt: skip
     return with_pools(pl.DataFrame(rows))
 
@@ -200,7 +200,7 @@ def test_a_question_is_given_up_where_the_rest_would_hardly_exclude_luck():
 def test_a_pool_of_coin_tosses_is_not_shown_to_beat_luck_by_those_that_were_asked_on():
     """Shares of all rollouts are high where asking ended early: their mean lies above that of luck."""
     rows = rolled(3000, 0.5, 0.5, AdaptiveRolloutConfig(rollouts=4, max_rollouts=64))
-    (pool,) = pool_figures(pool_sums(rows)).iter_rows(named=True)
+    (pool,) = pool_figures(pool_sums(rows)).pools.iter_rows(named=True)
     of_all = rows.select(pl.col("teacher_passes") / pl.col("teacher_rollouts") - 0.5).to_series()
     assert abs(of_all.mean()) > 3 * of_all.std() / 3000**0.5
     assert abs(pool["pool_excess"]) < 2 * pool["pool_excess_error"]
