@@ -100,7 +100,7 @@ class Recipe(Settings):
     """What could be set once, and was written down by builds -> values with which they go on as they were."""
 
     name: str = Field(default="dataset", min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    """The card calls the dataset by this name."""
+    """The card calls the dataset by this name, which holds letters, digits, `.`, `_` and `-` alone."""
     sources: SourcesConfig
     max_quarantined_share: float = Field(default=0.5, ge=0, le=1)
     """A build with more of its videos in quarantine ends with exit code 1."""

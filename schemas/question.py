@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol, Self
 
@@ -71,6 +72,21 @@ class ShownFrame(Record):
     def sha256(self) -> str:
         """The sha256 of the frame's JPEG bytes, as hex digits."""
         return self.frame.sha256
+
+
+def timed_frames(frames: Iterable[FrameRef]) -> tuple[ShownFrame, ...]:
+    """The frames, each under its own time."""
+    return tuple(ShownFrame(frame=each, shown_s=each.time_s) for each in frames)
+
+
+def untimed_frames(frames: Iterable[FrameRef]) -> tuple[ShownFrame, ...]:
+    """The frames, called by their places."""
+    return tuple(ShownFrame(frame=each, shown_s=None) for each in frames)
+
+
+def frames_in_place_of(own: Sequence[FrameRef], frames: Iterable[FrameRef]) -> tuple[ShownFrame, ...]:
+    """The frames, as many as `own`, under the times of those that they replace."""
+    return tuple(ShownFrame(frame=each, shown_s=by.time_s) for each, by in zip(frames, own, strict=True))
 
 
 class Question(Record):

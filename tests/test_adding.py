@@ -66,13 +66,12 @@ REGISTERED = (
 )
 MAKER = '''"""A clip -> how many frames of it are shown."""
 
-from reelproof.schemas.question import Task
-from reelproof.stages.questions.computed_frames import timed
+from reelproof.schemas.question import Task, timed_frames
 from reelproof.stages.questions.maker import Draft, Maker, Table
 
 
 def _frames_shown(table: Table) -> Draft | None:
-    frames = timed(table.clip.timeline)
+    frames = timed_frames(table.clip.timeline)
     return Draft(Task.NUMERICAL, "How many frames are shown?", str(len(frames)), frames)
 
 

@@ -16,7 +16,7 @@ from reelproof.schemas.answers.votes import leading_share, says_the_same, vote
 from reelproof.schemas.chat import ChatRequest, Completion
 from reelproof.schemas.event import Measured
 from reelproof.schemas.footage import Clip, ClipKind, FrameRef, Span
-from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
+from reelproof.schemas.question import Question, QuestionSource, Task, timed_frames
 from reelproof.schemas.trace import Case, JudgedClaim, Trace
 from reelproof.stages.answers.traces import ClipQuestion
 from reelproof.stages.checks.guess import declares_guess
@@ -209,7 +209,7 @@ def _question(film: AskedFilm, posed: Posed, frames: Sequence[FrameRef]) -> Ques
         text=posed.text,
         options=tuple(posed.options),
         answer="",
-        frames=tuple(ShownFrame(frame=each, shown_s=each.time_s) for each in frames),
+        frames=timed_frames(frames),
     ).with_id()
 
 

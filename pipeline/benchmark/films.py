@@ -1,16 +1,14 @@
 """A video's address -> how long it is, and the JPEGs that a question shows of it."""
 
-import io
 from collections.abc import Sequence
 
-import numpy as np
-from PIL import Image
 from pydantic import Field
 
 from reelproof.pipeline.disk.files import local_copy
 from reelproof.schemas.footage import Span
 from reelproof.schemas.settings import Settings
 from reelproof.stages.footage.decode import Reel
+from reelproof.stages.footage.keyframes import as_jpeg
 from reelproof.stages.footage.opening import UnusableVideoError
 from reelproof.stages.footage.random_access import frames_at
 
@@ -62,12 +60,7 @@ def jpegs_of(url: str, times_s: Sequence[float], cfg: FramesConfig) -> tuple[byt
     """The frames shown then. Raises CannotBeShown."""
     try:
         with local_copy(url) as path:
-            return tuple(_jpeg(each, cfg) for each in frames_at(str(path), times_s, cfg.long_side_px))
+            images = frames_at(str(path), times_s, cfg.long_side_px)
+            return tuple(as_jpeg(each, cfg.jpeg_quality) for each in images)
     except (UnusableVideoError, OSError) as error:
         raise CannotBeShown(str(error)) from None
-
-
-def _jpeg(image: np.ndarray, cfg: FramesConfig) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", quality=cfg.jpeg_quality)
-    return file.getvalue()

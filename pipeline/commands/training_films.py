@@ -1,15 +1,12 @@
 """A folder of videos -> films that rows' clips were cut from, found again by name and by bytes."""
 
-import io
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from reelproof.pipeline.disk.files import find_videos, video_id_of
 from reelproof.pipeline.errors import UsageError
+from reelproof.stages.footage.keyframes import as_jpeg
 from reelproof.stages.footage.opening import UnusableVideoError
 from reelproof.stages.footage.random_access import frames_at
 from reelproof.training.frames import size_px
@@ -36,7 +33,7 @@ class FolderOfFilms:
         for path in self._by_name.get(example.video, ()):
             if self._video_id(path) == example.video_id:
                 try:
-                    return [_jpeg(image) for image in frames_at(str(path), times_s, side_px)]
+                    return [as_jpeg(image, _QUALITY) for image in frames_at(str(path), times_s, side_px)]
                 except UnusableVideoError:
                     return None
         return None
@@ -57,9 +54,3 @@ class FolderOfFilms:
         if path not in self._ids:
             self._ids[path] = video_id_of(path)
         return self._ids[path]
-
-
-def _jpeg(image: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", quality=_QUALITY)
-    return file.getvalue()

@@ -20,7 +20,7 @@ from reelproof.schemas.answers.subjects import FRAMES_SHOW, Subject
 from reelproof.schemas.calibration import Calibration, KnownClaim, Step
 from reelproof.schemas.draws import hash32
 from reelproof.schemas.footage import Clip
-from reelproof.schemas.question import ShownFrame
+from reelproof.schemas.question import timed_frames
 from reelproof.schemas.written import FrameText
 from reelproof.stages.answers import calibration, known_claims
 from reelproof.stages.answers.calibration import calibrate
@@ -108,7 +108,7 @@ def plant_in(
             read[text.sha256] = read_picture(shown[place], pictures.image(text.sha256), reader)
         yield Planted(
             clip,
-            tuple(ShownFrame(frame=frame, shown_s=frame.time_s) for frame in shown),
+            timed_frames(shown),
             place,
             text.words,
             (text.left, text.top, text.right, text.bottom),

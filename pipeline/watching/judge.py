@@ -10,7 +10,7 @@ from reelproof.schemas.answers.normalise import normalise
 from reelproof.schemas.answers.scores import is_right, lenient_score
 from reelproof.schemas.answers.votes import cannot_be_caught, count_votes, vote
 from reelproof.schemas.footage import Clip, ClipKind, CutKind, FrameRef, Scene
-from reelproof.schemas.question import Question, QuestionSource, ShownFrame
+from reelproof.schemas.question import Question, QuestionSource, timed_frames
 from reelproof.schemas.trace import Case, JudgedClaim, Trace
 from reelproof.stages.answers.traces import ClipQuestion, RolloutConfig
 from reelproof.stages.teachers.protocol import Teacher
@@ -126,7 +126,7 @@ def _claims(
 ) -> tuple[JudgedClaim, ...]:
     """Of the thoughts, put to the verifier with the frames that they cite, and with others."""
     case = Case(about.clip, about.question, tuple(traces))
-    usual = about.question.model_copy(update={"frames": _shown(window.usual)})
+    usual = about.question.model_copy(update={"frames": timed_frames(window.usual)})
     beside = Case(_clip(window, window.usual, 0.0, 0.1), usual, ())
     cases = [case, beside] if window.usual else [case]
     return judged_claims(cases, verifier, cfg.claims, cfg.min_belief, window.jpegs)
@@ -144,12 +144,8 @@ def _question(window: Window, asked: QuestionConfig) -> Question:
         text=asked.text,
         options=form.options,
         answer=form.answer,
-        frames=_shown(window.frames),
+        frames=timed_frames(window.frames),
     ).with_id()
-
-
-def _shown(frames: Sequence[FrameRef]) -> tuple[ShownFrame, ...]:
-    return tuple(ShownFrame(frame=each, shown_s=each.time_s) for each in frames)
 
 
 def _clip(window: Window, frames: Sequence[FrameRef], start_s: float, end_s: float) -> Clip:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from reelproof.schemas.answers.subjects import Subject
 from reelproof.schemas.calibration import Plant
 from reelproof.schemas.footage import Clip, CutKind, hash_distance
-from reelproof.schemas.question import Question, ShownFrame
+from reelproof.schemas.question import Question, ShownFrame, timed_frames
 from reelproof.stages.answers.known import Known
 
 SHOWN_BY: tuple[str, ...] = ("odd_frame", "same_picture", "frozen_span")
@@ -87,7 +87,7 @@ def known_of_pictures(
     """
     by_id = {clip.clip_id: clip for clip in clips}
     for clip in by_id.values():
-        shown = tuple(ShownFrame(frame=frame, shown_s=frame.time_s) for frame in clip.timeline)
+        shown = timed_frames(clip.timeline)
         film = _Film(clip, shown)
         if _can_be_cited(shown):
             yield from _cuts(film)

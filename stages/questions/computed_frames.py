@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reelproof.schemas.footage import Clip, FrameRef, hash_distance
-from reelproof.schemas.question import ShownFrame
+from reelproof.schemas.question import ShownFrame, frames_in_place_of
 
 T = TypeVar("T")
 
@@ -20,11 +20,6 @@ _COPY_BITS = 12
 """A moment encoded twice, cropped, or seen by one fixed camera differs in 0 … 12, others in 16 or more."""
 _FLAT_BITS = 6
 """A hash with fewer bits set, or fewer unset, is of a flat picture and tells nothing."""
-
-
-def timed(frames: Sequence[FrameRef]) -> tuple[ShownFrame, ...]:
-    """The frames under their own times."""
-    return tuple(ShownFrame(frame=frame, shown_s=frame.time_s) for frame in frames)
 
 
 def spread(frames: Sequence[T], count: int, rng: random.Random) -> list[T] | None:
@@ -119,9 +114,7 @@ def _looks(frames: Iterable[FrameRef]) -> npt.NDArray[np.uint64]:
 
 def replaced(own: Sequence[FrameRef], first: int, foreign: Sequence[FrameRef]) -> tuple[ShownFrame, ...]:
     """The timeline with foreign frames from `first` on, under the times of those that they replace."""
-    frames = [*own[:first], *foreign, *own[first + len(foreign) :]]
-    pairs = zip(frames, own, strict=True)
-    return tuple(ShownFrame(frame=frame, shown_s=place.time_s) for frame, place in pairs)
+    return frames_in_place_of(own, [*own[:first], *foreign, *own[first + len(foreign) :]])
 
 
 def _have_one_size(frames: Sequence[FrameRef]) -> bool:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from reelproof.schemas.footage import Clip, CutKind, FrameRef, Scene, hash_distance
-from reelproof.schemas.question import ShownFrame, Task
+from reelproof.schemas.question import Task, timed_frames, untimed_frames
 from reelproof.schemas.trace import ClaimKind
 from reelproof.stages.questions.computed_frames import (
     all_differ,
@@ -18,7 +18,6 @@ from reelproof.stages.questions.computed_frames import (
     replaced,
     scenes_shown,
     spread,
-    timed,
 )
 from reelproof.stages.questions.computed_repeats import FROZEN_SPAN, SAME_PICTURE
 from reelproof.stages.questions.computed_stretches import STRETCHES
@@ -38,7 +37,7 @@ def _scene_count(table: Table) -> Draft | None:
     if any(_count_in(clip, scene.start_s, scene.end_s) == 0 for scene in clip.scenes):
         return None
     text = "How many scenes does the clip consist of? A scene runs from one cut to the next."
-    return Draft(Task.NUMERICAL, text, str(len(clip.scenes)), timed(clip.timeline))
+    return Draft(Task.NUMERICAL, text, str(len(clip.scenes)), timed_frames(clip.timeline))
 
 
 def _first_cut(table: Table) -> Draft | None:
@@ -55,7 +54,7 @@ def _first_cut(table: Table) -> Draft | None:
         "When is the first cut, in seconds? An answer that is off by no more than "
         f"{tolerance_s:.1f} s counts as right."
     )
-    frames = timed(clip.timeline)
+    frames = timed_frames(clip.timeline)
     return Draft(Task.NUMERICAL, text, f"{scenes[1].start_s:.1f}", frames, tolerance=tolerance_s)
 
 
@@ -66,7 +65,7 @@ def _frame_order(table: Table) -> Draft | None:
         return None
     places = list(range(len(frames)))
     table.rng.shuffle(places)
-    shown = tuple(ShownFrame(frame=frames[place], shown_s=None) for place in places)
+    shown = untimed_frames(frames[place] for place in places)
     answer = ", ".join(str(places.index(rank) + 1) for rank in range(len(frames)))
     text = (
         "The frames are shown out of order. In which order do they come in the clip? Give their numbers, "
@@ -83,8 +82,7 @@ def _reversed(table: Table) -> Draft | None:
     backwards = table.rng.random() < 0.5
     in_order = frames[::-1] if backwards else frames
     text = "Is the clip played backwards?"
-    shown = tuple(ShownFrame(frame=frame, shown_s=None) for frame in in_order)
-    return Draft(Task.BOOLEAN, text, "yes" if backwards else "no", shown)
+    return Draft(Task.BOOLEAN, text, "yes" if backwards else "no", untimed_frames(in_order))
 
 
 def _motion_half(table: Table) -> Draft | None:
@@ -97,7 +95,7 @@ def _motion_half(table: Table) -> Draft | None:
     middle_s = (clip.start_s + clip.end_s) / 2
     options = [f"the first half, up to {middle_s:.1f} s", f"the second half, from {middle_s:.1f} s"]
     text = "Which half of the clip holds more motion? Cuts do not count."
-    return choice(table, text, options, halves.index(most), timed(clip.timeline))
+    return choice(table, text, options, halves.index(most), timed_frames(clip.timeline))
 
 
 def _largest_change(table: Table) -> Draft | None:
@@ -120,7 +118,7 @@ def _largest_change(table: Table) -> Draft | None:
     drawn = sorted(changed)
     options = [f"from {shown[step].time_s:.1f} s to {shown[step + 1].time_s:.1f} s" for step in drawn]
     text = "Between which two of these moments does the picture change the most?"
-    return choice(table, text, options, drawn.index(cut), timed(shown))
+    return choice(table, text, options, drawn.index(cut), timed_frames(shown))
 
 
 def _odd_frame(table: Table) -> Draft | None:

@@ -4,10 +4,10 @@ No frame is made anew: what is shown are the footage's own, in an order that the
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from reelproof.schemas.footage import FrameRef, hash_distance
-from reelproof.schemas.question import ShownFrame, Task
+from reelproof.schemas.question import Task, frames_in_place_of, untimed_frames
 from reelproof.schemas.trace import ClaimKind
 from reelproof.stages.questions.computed_frames import all_differ, are_told_apart
 from reelproof.stages.questions.maker import Draft, Maker, Table, choice
@@ -37,7 +37,7 @@ def _stretch_order(table: Table) -> Draft | None:
         f"The clip was divided into {count} stretches, which are shown in another order: {listed}. In which "
         "order do the stretches come in the clip? Give their numbers, the earliest first."
     )
-    return Draft(Task.ORDERING, text, answer, _untimed(f for place in places for f in stretches[place]))
+    return Draft(Task.ORDERING, text, answer, untimed_frames(f for place in places for f in stretches[place]))
 
 
 def _reversed_stretch(table: Table) -> Draft | None:
@@ -54,7 +54,7 @@ def _reversed_stretch(table: Table) -> Draft | None:
     options = [f"from {own[a].time_s:.1f} s to {own[a + length - 1].time_s:.1f} s" for a in firsts]
     text = "One stretch of the clip is shown from its end to its start. Which one?"
     frames = [*own[: turned.start], *own[turned][::-1], *own[turned.stop :]]
-    return choice(table, text, options, 0, _in_their_place(frames, own))
+    return choice(table, text, options, 0, frames_in_place_of(own, frames))
 
 
 def _repeated_stretch(table: Table) -> Draft | None:
@@ -77,7 +77,7 @@ def _repeated_stretch(table: Table) -> Draft | None:
     )
     answer = f"[{own[again].time_s:.1f}, {own[again + length - 1].time_s:.1f}]"
     frames = [*own[:again], *repeated, *own[again + length :]]
-    return Draft(Task.TEMPORAL_GROUNDING, text, answer, _in_their_place(frames, own))
+    return Draft(Task.TEMPORAL_GROUNDING, text, answer, frames_in_place_of(own, frames))
 
 
 def _missing_stretch(table: Table) -> Draft | None:
@@ -92,7 +92,7 @@ def _missing_stretch(table: Table) -> Draft | None:
         return None
     options = [f"between Frame {before + 1} and Frame {before + 2}" for before in befores]
     text = "The frames are evenly spaced, but one stretch of the clip was cut out. Where was it?"
-    return choice(table, text, options, 0, _untimed(left))
+    return choice(table, text, options, 0, untimed_frames(left))
 
 
 def _faster_stretch(table: Table) -> Draft | None:
@@ -111,7 +111,7 @@ def _faster_stretch(table: Table) -> Draft | None:
         return None
     options = [_frames(place * length, length) for place in range(count)]
     text = f"One stretch of the clip is played {faster} times as fast as the others. Which one?"
-    return choice(table, text, options, right, _untimed(shown))
+    return choice(table, text, options, right, untimed_frames(shown))
 
 
 def _swapped_frames(table: Table) -> Draft | None:
@@ -130,7 +130,7 @@ def _swapped_frames(table: Table) -> Draft | None:
     a, b = pairs[0]
     frames = [own[{a: b, b: a}.get(place, place)] for place in range(len(own))]
     text = "Two of the frames were put in each other's places. Which two?"
-    return choice(table, text, options, 0, _in_their_place(frames, own))
+    return choice(table, text, options, 0, frames_in_place_of(own, frames))
 
 
 def _drawn(places: range, table: Table) -> list[int] | None:
@@ -146,16 +146,6 @@ def _moves(run: Sequence[FrameRef]) -> bool:
 
 def _frames(first: int, length: int) -> str:
     return f"Frames {first + 1} to {first + length}"
-
-
-def _untimed(frames: Iterable[FrameRef]) -> tuple[ShownFrame, ...]:
-    return tuple(ShownFrame(frame=frame, shown_s=None) for frame in frames)
-
-
-def _in_their_place(frames: Sequence[FrameRef], own: Sequence[FrameRef]) -> tuple[ShownFrame, ...]:
-    """The frames under the times of those that they replace."""
-    pairs = zip(frames, own, strict=True)
-    return tuple(ShownFrame(frame=frame, shown_s=place.time_s) for frame, place in pairs)
 
 
 STRETCHES = {

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from reelproof.schemas.answers.writing import likeness
-from reelproof.schemas.question import Task
+from reelproof.schemas.question import Task, timed_frames
 from reelproof.schemas.trace import ClaimKind
 from reelproof.schemas.written import FrameText, TextLine
-from reelproof.stages.questions.computed_frames import timed
 from reelproof.stages.questions.maker import Draft, Maker, Table, choice
 
 _ASKED_FOR = 4
@@ -33,7 +32,7 @@ def _text_first(table: Table) -> Draft | None:
         return None
     right = min(range(len(texts)), key=lambda each: texts[each].place)
     text = "Which of these texts can be read first?"
-    return choice(table, text, [each.text for each in texts], right, timed(table.clip.timeline))
+    return choice(table, text, [each.text for each in texts], right, timed_frames(table.clip.timeline))
 
 
 def _text_order(table: Table) -> Draft | None:
@@ -45,7 +44,7 @@ def _text_order(table: Table) -> Draft | None:
     listed = "\n".join(f"{number}. {each.text}" for number, each in enumerate(texts, 1))
     text = f"In which order do these texts appear? Give their numbers, the earliest first.\n{listed}"
     answer = ", ".join(str(each + 1) for each in ranks)
-    return Draft(Task.ORDERING, text, answer, timed(table.clip.timeline))
+    return Draft(Task.ORDERING, text, answer, timed_frames(table.clip.timeline))
 
 
 def _appearing(table: Table) -> list[_Appears] | None:

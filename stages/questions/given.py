@@ -7,7 +7,14 @@ from pydantic import Field, model_validator
 
 from reelproof.schemas.answers.normalise import infer_task
 from reelproof.schemas.footage import Clip, FrameRef, Span
-from reelproof.schemas.question import GivenQuestion, GivenRow, Question, QuestionSource, ShownFrame, Task
+from reelproof.schemas.question import (
+    GivenQuestion,
+    GivenRow,
+    Question,
+    QuestionSource,
+    Task,
+    timed_frames,
+)
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.thinning import thinned
 
@@ -66,10 +73,7 @@ def _question(row: GivenRow, clips: Sequence[Clip], cfg: QuestionsConfig) -> Que
         text=row.question,
         options=row.options,
         answer=row.answer,
-        frames=tuple(
-            ShownFrame(frame=frame, shown_s=frame.time_s)
-            for frame in _shown(frames, _key_frames(row, clips), cfg)
-        ),
+        frames=timed_frames(_shown(frames, _key_frames(row, clips), cfg)),
         split=row.split,
         key_places=row.key_places,
     ).with_id()

@@ -1,6 +1,5 @@
 """Clips -> questions that a teacher writes, each with its evidence, and answered again without the key."""
 
-import hashlib
 import json
 import random
 import re
@@ -14,8 +13,15 @@ from reelproof.schemas.answers.evidence import unsound_boxes
 from reelproof.schemas.answers.normalise import normalise
 from reelproof.schemas.answers.scores import FRAME_TOLERANCE_S, lenient_score, read_completion
 from reelproof.schemas.chat import ChatRequest, Completion, Sampling
+from reelproof.schemas.draws import hash32
 from reelproof.schemas.footage import Clip, Span
-from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task, WrittenQuestion
+from reelproof.schemas.question import (
+    Question,
+    QuestionSource,
+    Task,
+    WrittenQuestion,
+    timed_frames,
+)
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.speech import SpeechLine, shown_lines
 from reelproof.stages.questions.reply_json import find_items
@@ -164,12 +170,8 @@ def _order(clip: Clip, task: Task, model: str, cfg: AskedConfig, lines: tuple[Sp
         seed=_hash31("write", cfg.seed, clip.clip_id, task),
         json_schema=WRITTEN_SCHEMA if cfg.use_schema else None,
     )
-    messages = writer_messages(clip, task, cfg.per_task, _shown(clip), lines)
+    messages = writer_messages(clip, task, cfg.per_task, timed_frames(clip.keyframes), lines)
     return _Order(clip, task, ChatRequest(model=model, messages=messages, sampling=sampling))
-
-
-def _shown(clip: Clip) -> tuple[ShownFrame, ...]:
-    return tuple(ShownFrame(frame=frame, shown_s=frame.time_s) for frame in clip.keyframes)
 
 
 def _question(item: Mapping[str, Any], clip: Clip, task: Task, seed: int) -> Question:
@@ -202,7 +204,7 @@ def _question(item: Mapping[str, Any], clip: Clip, task: Task, seed: int) -> Que
         text=" ".join(text.split()),
         options=tuple(order),
         answer=answer,
-        frames=_shown(clip),
+        frames=timed_frames(clip.keyframes),
         evidence=evidence,
     ).with_id()
 
@@ -280,6 +282,5 @@ def _answer_requests(
 
 
 def _hash31(*key: object) -> int:
-    """A number in [0, 2**31) that follows from the key alone."""
-    text = "\x00".join(str(part) for part in key)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
+    """A number in [0, 2**31) that follows from the key alone: what every server takes as a seed."""
+    return hash32(*key) >> 1

@@ -1,6 +1,5 @@
 """Scores of ticks -> events: one opens at a high score and ends once the score has been low for a while."""
 
-from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Self
 
 from pydantic import Field, model_validator
@@ -75,17 +74,6 @@ def step(open_: Stretch | None, tick: Scored, cfg: HysteresisConfig) -> Step:
     if tick.end_s - open_.end_s >= cfg.quiet_s:
         return Step(None, closed=open_)
     return Step(open_)
-
-
-def merge_ticks(ticks: Iterable[Scored], cfg: HysteresisConfig) -> Iterator[Stretch]:
-    """The events of a finished stream, in order."""
-    open_: Stretch | None = None
-    for tick in ticks:
-        open_, _, closed = step(open_, tick, cfg)
-        if closed is not None:
-            yield closed
-    if open_ is not None:
-        yield open_
 
 
 def _begun(tick: Scored) -> Stretch:

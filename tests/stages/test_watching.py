@@ -12,13 +12,22 @@ from reelproof.schemas.event import MEASURES, UNUSUAL, Tick, TickAnswer, TickMea
 from reelproof.stages.footage.watched import motion_of
 from reelproof.stages.watching.folding import Fold
 from reelproof.stages.watching.gate import Gate, GateConfig
-from reelproof.stages.watching.hysteresis import HysteresisConfig, Scored, merge_ticks
+from reelproof.stages.watching.hysteresis import HysteresisConfig, Scored, Stretch, step
 
 CFG = HysteresisConfig(open_at=0.6, keep_at=0.4, quiet_s=2, longest_s=20)
 
 
 def scored(scores: list[float]) -> list[Scored]:
     return [Scored(number, number, number + 1, score) for number, score in enumerate(scores)]
+
+
+def events_of(scores: list[float]) -> list[Stretch]:
+    """Those of a finished stream, in order."""
+    open_, events = None, []
+    for tick in scored(scores):
+        open_, _, closed = step(open_, tick, CFG)
+        events += [closed] if closed else []
+    return [*events, *([open_] if open_ else [])]
 
 
 @pytest.mark.parametrize(
@@ -34,13 +43,13 @@ def scored(scores: list[float]) -> list[Scored]:
     ],
 )
 def test_events_open_high_and_end_after_quiet(scores, events):
-    found = [(each.start_s, each.end_s) for each in merge_ticks(scored(scores), CFG)]
+    found = [(each.start_s, each.end_s) for each in events_of(scores)]
     assert found == events
 
 
 @given(st.lists(st.floats(0, 1), max_size=60))
 def test_events_lie_apart_and_hold_every_high_tick(scores):
-    events = list(merge_ticks(scored(scores), CFG))
+    events = events_of(scores)
     assert all(before.end_s <= after.start_s for before, after in pairwise(events))
     for number, score in enumerate(scores):
         inside = any(each.start_s <= number < each.end_s for each in events)
