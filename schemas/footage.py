@@ -6,12 +6,12 @@ presentation timestamps. Intervals are half-open.
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from reelproof.schemas.record import Record, Series
+from reelproof.schemas.record import Record, Series, shared
 
 
 class Video(Record):
@@ -135,6 +135,10 @@ class FrameRef(Record):
         return self.phash == FLAT_HASH
 
 
+SharedFrame = Annotated[FrameRef, shared()]
+"""A clip's frames are shown by many of its questions."""
+
+
 def hash_distance(a: FrameRef, b: FrameRef) -> int:
     """Bits in which two frames' perceptual hashes differ, 0 … 64."""
     return (int(a.phash, 16) ^ int(b.phash, 16)).bit_count()
@@ -143,7 +147,7 @@ def hash_distance(a: FrameRef, b: FrameRef) -> int:
 class Keyframe(Record):
     """A frame as everyone sees it from here on: teacher, verifier, shards, trainer."""
 
-    frame: FrameRef
+    frame: SharedFrame
     sharpness: float = Field(ge=0)
     """Variance of the Laplacian of the luma plane at the scan size."""
     luminance: float = Field(ge=0, le=255)
@@ -226,7 +230,7 @@ class Storyboard(Record):
 
     video_id: str
     scenes: tuple[Scene, ...]
-    keyframes: tuple[FrameRef, ...]
+    keyframes: tuple[SharedFrame, ...]
     """In order of time, every one inside a scene; chosen among the footage's candidates."""
 
 
@@ -255,9 +259,9 @@ class Clip(Record):
     start_s: float = Field(ge=0)
     end_s: float
     scenes: tuple[Scene, ...]
-    keyframes: tuple[FrameRef, ...]
+    keyframes: tuple[SharedFrame, ...]
     """The best frames of its scenes, within the budget: what `given` and `asked` questions show."""
-    timeline: tuple[FrameRef, ...]
+    timeline: tuple[SharedFrame, ...]
     """Evenly spaced frames whose number follows from the duration alone: what `computed` questions show."""
     motion: Series
     """Mean motion in equal bins from start to end. (16,) float32"""

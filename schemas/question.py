@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol, Self
 
-from reelproof.schemas.footage import FrameRef, Span
+from reelproof.schemas.footage import FrameRef, SharedFrame, Span
 from reelproof.schemas.place import Place
 from reelproof.schemas.record import Record
 
@@ -63,7 +63,7 @@ class ShownPicture(NamedTuple):
 class ShownFrame(Record):
     """A frame as a question shows it."""
 
-    frame: FrameRef
+    frame: SharedFrame
     shown_s: float | None
     """The time printed beside it, seconds of the clip's video; null where a time would give the answer away,
     and the frame is then called by its place (`Frame 1`, `Frame 2`, …)."""

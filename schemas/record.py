@@ -6,10 +6,18 @@ import typing
 from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar, Union
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pyarrow as pa
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 _ARROW_SCALARS: dict[type, pa.DataType] = {
     str: pa.string(),
@@ -49,6 +57,28 @@ class Record(BaseModel):
 
 R = TypeVar("R", bound=Record)
 
+_READ_AT_ONCE = 64
+"""Rows that are Python's before they are records, which takes more room than the records do."""
+
+
+def shared() -> WrapValidator:
+    """Of a field whose record many others hold: those that are read from a file and alike are one object."""
+    known: WeakValueDictionary[tuple[Any, ...], Record] = WeakValueDictionary()
+
+    def as_one(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+        if not isinstance(value, dict):
+            return validate(value)
+        key = tuple(value.items())
+        try:
+            found = known.get(key)
+        except TypeError:  # what cannot be hashed is no such record
+            return validate(value)
+        if found is None:
+            found = known[key] = validate(value)
+        return found
+
+    return WrapValidator(as_one)
+
 
 @functools.cache
 def arrow_schema(record: type[Record], without: tuple[str, ...] = ()) -> pa.Schema:
@@ -73,7 +103,7 @@ def to_table(records: Iterable[R], record: type[R], schema: pa.Schema | None = N
 
 def from_table(table: pa.Table, record: type[R]) -> Iterator[R]:
     """The way back: one record per row. Raises pydantic.ValidationError where a row is not such a record."""
-    for batch in table.to_batches(max_chunksize=1024):
+    for batch in table.to_batches(max_chunksize=_READ_AT_ONCE):
         for row in batch.to_pylist():
             yield record.model_validate(row)
 

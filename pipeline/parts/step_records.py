@@ -10,8 +10,8 @@ from reelproof.schemas.record import Record, from_table
 
 R = TypeVar("R", bound=Record)
 
-_FEW = 2_000
-"""So many records of a file are held at most."""
+_SMALL_BYTES = 1 << 20
+"""A table of at most so many is held; as records it takes about ten times the room."""
 _LATEST = Latest[tuple[object, ...], Iterable[Any]](16)
 """The dozen checks of a part read the same few files, which took longer than their thinking."""
 
@@ -22,7 +22,7 @@ def step_records(store: Store, file: str, record: type[R]) -> Iterator[R]:
     def read() -> Iterable[R]:
         table = store.read_table(file)
         records = from_table(table, record)
-        return records if table.num_rows > _FEW else tuple(records)
+        return records if table.nbytes > _SMALL_BYTES else tuple(records)
 
     if not store.is_local:
         return iter(read())

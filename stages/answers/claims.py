@@ -228,9 +228,8 @@ def _put_claims(
                 yield _with_frames(put, places, _read_controls(read, case, places, rng, cfg), shown)
                 continue
             kind = claim_kind(statement.cited, places)
-            controls = list(control_frames(kind, places, shown, elsewhere, cfg.control_bits, rng))[
-                : cfg.controls
-            ]
+            found = control_frames(kind, places, shown, elsewhere, cfg.control_bits, rng)
+            controls = list(itertools.islice(found, cfg.controls))
             yield _put(put._replace(kind=kind), places, controls, shown)
 
 

@@ -3,6 +3,7 @@
 The frames come first and the question after them, so that all requests about one clip share their prefix.
 """
 
+import functools
 import string
 from collections.abc import Iterator, Sequence
 
@@ -132,9 +133,13 @@ def _frame_parts(frames: Sequence[Shown], lines: Sequence[SpeechLine]) -> Iterat
     for place, shown in enumerate(frames, 1):
         while said and said[0][0] < place:
             yield TextPart(text=said.pop(0)[1].told)
-        if shown.shown_s is None:
-            yield TextPart(text=FRAME_AT_PLACE.format(place=place))
-        else:
-            yield TextPart(text=FRAME_AT_TIME.format(time_s=shown.shown_s))
-        yield ImagePart(sha256=shown.sha256)
+        timed = shown.shown_s is not None
+        name = FRAME_AT_TIME.format(time_s=shown.shown_s) if timed else FRAME_AT_PLACE.format(place=place)
+        yield from _frame(name, shown.sha256)
     yield from (TextPart(text=line.told) for _, line in said)
+
+
+@functools.lru_cache(8192)
+def _frame(name: str, sha256: str) -> tuple[TextPart, ImagePart]:
+    """A frame after its name. All rollouts of a question show the same, and most questions of a clip do."""
+    return TextPart(text=name), ImagePart(sha256=sha256)

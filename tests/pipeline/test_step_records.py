@@ -49,7 +49,7 @@ def test_a_file_that_was_made_anew_is_read_anew(store):
 
 
 def test_a_large_file_is_not_held(store, read, monkeypatch):
-    monkeypatch.setattr(module, "_FEW", 1)
+    monkeypatch.setattr(module, "_SMALL_BYTES", 8)
     store.write_table(FILE, to_table(rows("a", "b"), ClipSpeech))
     for _ in range(2):
         assert list(step_records(store, FILE, ClipSpeech)) == rows("a", "b")

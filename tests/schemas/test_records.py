@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 import reelproof.schemas
+from reelproof.schemas.footage import FrameRef
+from reelproof.schemas.question import ShownFrame
 from reelproof.schemas.record import Record, Series, arrow_schema, from_table, to_table
 
 GOLDEN = Path(__file__).parent / "arrow_schemas.txt"
@@ -172,6 +174,17 @@ class Odd(Record):
     """A record with a field that no column can hold."""
 
     field: dict[str, int]
+
+
+def test_frames_that_many_questions_show_are_one_object_and_wrong_ones_are_refused():
+    frame = FrameRef(sha256="a" * 64, video_id="b" * 64, time_s=1.0, width=2, height=2, phash="0" * 16)
+    shown = [ShownFrame(frame=frame.model_copy(), shown_s=float(place)) for place in range(3)]
+    first, *others = (each.frame for each in from_table(to_table(shown, ShownFrame), ShownFrame))
+    assert first == frame
+    assert all(each is first for each in others)
+    for wrong in ({"time_s": -1.0}, {"sha256": ["a"]}, {"more": 1}):
+        with pytest.raises(ValidationError):
+            ShownFrame.model_validate({"frame": frame.model_dump() | wrong, "shown_s": None})
 
 
 def test_type_without_an_arrow_form_is_named():

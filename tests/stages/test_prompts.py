@@ -69,6 +69,8 @@ def test_requests_about_the_same_frames_share_everything_before_the_question():
     (other,) = rollout_messages(clip(), question(text="How many?", task=Task.NUMERICAL), question().frames)
     assert one.content[:-1] == other.content[:-1]
     assert one.content[-1] != other.content[-1]
+    # in memory as well: all rollouts of a part are asked for at once
+    assert all(a is b for a, b in zip(one.content[1:-1], other.content[1:-1], strict=True))
 
 
 def test_blind_request_says_that_nothing_is_shown_and_tells_no_times():
