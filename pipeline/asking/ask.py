@@ -51,7 +51,7 @@ class Counting:
         self.requests = self.prompt_tokens = self.completion_tokens = 0
 
     def complete(self, requests: Sequence[ChatRequest], frames: Mapping[str, bytes]) -> Iterator[Completion]:
-        """As the teacher does."""
+        """The teacher's completions, as they come; requests and tokens are counted."""
         self.requests += len(requests)
         for each in self._teacher.complete(requests, frames):
             self.prompt_tokens += each.prompt_tokens

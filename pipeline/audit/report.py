@@ -49,7 +49,7 @@ class Baseline(Record):
     """It is more than chance explains."""
 
     def told(self) -> str:
-        """In words."""
+        """A line for people: how, right for what share of how many, and what chance would be."""
         interval = "" if self.low is None else f" ({100 * self.low:.1f}–{100 * (self.high or 0):.1f} %)"
         chance = "" if self.chance is None else f", by chance {100 * self.chance:.1f} %"
         alarm = "; more than chance explains" if self.alarm else ""
@@ -96,7 +96,7 @@ class AuditReport(Record):
 
 
 def make_report(source: Source, looked: Looked) -> AuditReport:
-    """Counts and baselines."""
+    """What was found of each kind, with examples, and how far answers get that look at nothing."""
     by_kind: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in looked.findings:
         by_kind[finding.kind].append(finding)

@@ -17,11 +17,11 @@ class AskingShare(WorkerPlugin):
         self._processes = processes
 
     def setup(self, worker: Any) -> None:  # noqa: ARG002 - Dask's signature
-        """From here on."""
+        """From now on, this worker asks at most its share of what a server may be asked at once."""
         share_out(self._processes)
 
     def teardown(self, worker: Any) -> None:  # noqa: ARG002 - Dask's signature
-        """Whoever asks next has the whole bound."""
+        """Give the share back: whoever asks next in this process has the whole bound."""
         share_out(1)
 
 

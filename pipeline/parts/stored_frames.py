@@ -18,12 +18,12 @@ class StoredFrames(NamedTuple):
 
     @classmethod
     def of_footage(cls, path: str) -> Self:
-        """Those of films."""
+        """The frames that `footage` kept of films, in its file at `path`."""
         return cls(path, "candidates")
 
     @classmethod
     def of_edited(cls, path: str) -> Self:
-        """Those that were made anew for questions."""
+        """The frames that `edited` made for questions, in its file at `path`."""
         return cls(path, "frames")
 
     @property

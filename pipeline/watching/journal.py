@@ -82,7 +82,7 @@ class Journal:
                     yield noted
 
     def note(self, noted: Noted) -> None:
-        """Add one."""
+        """Write a tick or an answer down, behind what is there."""
         if not self._segments:
             self._begin_segment()
         is_tick = isinstance(noted, Tick)

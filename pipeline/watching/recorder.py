@@ -26,12 +26,12 @@ class Recorder:
         return str(self._folder / _PARTIAL)
 
     def begin(self) -> None:
-        """A connection is tried."""
+        """Get ready for the files of a connection that is about to be tried."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._is_on = True
 
     def take(self, done: Recorded) -> None:
-        """A file that is whole, where it was written."""
+        """Name a recorded file, whole where it was written, by the stretch of the stream that it holds."""
         path = self._folder / f"{round(done.start_s * 1000):012d}-{round(done.end_s * 1000):012d}.film"
         Path(done.path).replace(path)
         with self._lock:

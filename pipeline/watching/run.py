@@ -37,7 +37,7 @@ class Asked(NamedTuple):
 
 
 class Say(NamedTuple):
-    """Where lines go."""
+    """Where lines for a person go: of each event, and of what else befell."""
 
     event: Callable[[str], None]
     note: Callable[[str], None]

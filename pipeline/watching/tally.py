@@ -31,19 +31,19 @@ class Tally:
         """Of a live stream, between its connections."""
 
     def count(self, what: str, number: int = 1) -> None:
-        """Something befell."""
+        """Add to a count of status.json, such as `dropped_ticks`."""
         self._counts[what] += number
 
     def recall(self, tick: Tick) -> None:
-        """An earlier run got as far as this."""
+        """Take up where an earlier run of this watch got to."""
         self._stream_s = tick.end_s
 
     def recall_events(self, events: Iterable[Event]) -> None:
-        """Earlier runs logged these."""
+        """Take up the events that earlier runs of this watch logged."""
         self._events.update(each.question for each in events)
 
     def saw(self, tick: Tick) -> None:
-        """A tick was looked at."""
+        """Count a tick that was looked at, with its frames."""
         self._counts["frames"] += tick.frame_count
         self._counts["ticks"] += 1
         self._counts["asked"] += tick.is_asked
@@ -58,7 +58,7 @@ class Tally:
             self._counts["late"] += answer.answered_at - tick.arrived_at > window_s
 
     def logged(self, event: Event) -> None:
-        """An event was logged."""
+        """Count an event, and how late it was told."""
         self._events[event.question] += 1
         self._lags.append(event.lag_s)
 

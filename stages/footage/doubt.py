@@ -31,7 +31,7 @@ class TransitionConfig(Settings):
 
 
 class Network(Protocol):
-    """Who looks."""
+    """What looks at the small pictures of a film for changes of scene."""
 
     def probabilities(self, pictures: np.ndarray) -> np.ndarray:
         """That a change of scene is at each frame. (T, 27, 48, 3) uint8 RGB -> (T,) float32"""

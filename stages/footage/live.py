@@ -33,6 +33,6 @@ class Stream(NamedTuple):
     """Is handed each packet as it arrives, before it is decoded."""
 
     def opened(self) -> dict[str, Any]:
-        """How `av.open` is called."""
+        """The arguments of `av.open` for this source: options, format, and seconds until it gives up."""
         options = {"protocol_whitelist": self.protocols, **_SOON, **dict(self.options)}
         return {"options": options, "format": self.format, "timeout": (self.opening_s, self.silent_s)}

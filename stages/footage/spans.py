@@ -75,7 +75,7 @@ class Surveyor:
         self._highest = self._end = self._end_at_border = -(1 << 62)
 
     def hear(self, arrival: Arrival) -> None:
-        """The next packet."""
+        """Take the film's next packet: it may begin a span, or show that spans cannot be told."""
         stamp = arrival.stamp
         if stamp is None or not arrival.is_shown or (arrival.number == 0 and not arrival.is_key):
             self.is_regular = False
