@@ -1,4 +1,4 @@
-"""What ARCHITECTURE.md says of adding a check and a computed question, done in a copy of the tree."""
+"""What ARCHITECTURE.md says of adding a check, a computed question and a teacher, done in a copy."""
 
 import json
 import os
@@ -77,6 +77,34 @@ def _frames_shown(table: Table) -> Draft | None:
 
 FRAMES_SHOWN = Maker(_frames_shown, "how many frames are shown")
 '''
+TEACHER = '''"""Requests -> one and the same answer."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
+
+from reelproof.schemas.chat import ChatRequest, Completion
+from reelproof.schemas.settings import Settings
+
+
+class StubbornTeacherConfig(Settings):
+    """A teacher that has made up its mind."""
+
+    kind: Literal["stubborn"] = "stubborn"
+    answer: str = "1"
+    """Its answer to whatever it is asked."""
+
+
+class StubbornTeacher:
+    """Says the same of every film."""
+
+    def __init__(self, cfg: StubbornTeacherConfig, model: str) -> None:
+        self.model, self._said = model, f"<think>I have seen it all.</think><answer>{cfg.answer}</answer>"
+
+    def complete(self, requests: Sequence[ChatRequest], frames: Mapping[str, bytes]) -> Iterator[Completion]:
+        for each in requests:
+            name = each.request_id
+            yield Completion(request_id=name, model=self.model, text=self._said, finish_reason="stop")
+'''
 
 
 @pytest.fixture
@@ -138,3 +166,37 @@ def test_a_check_and_a_computed_question_are_two_files_each(tree):
     told = run(tree, "explain", out, long["sample_id"][0]).stdout
     assert "longest_sentence: " in told
     assert "rejected for" in told
+
+
+def test_a_teacher_is_a_file_and_its_places_among_the_kinds(tree):
+    (tree / "stages/teachers/stubborn.py").write_text(TEACHER)
+    kinds = tree / "pipeline/teachers/kinds.py"
+    imported = "from reelproof.stages.teachers.stubborn import StubbornTeacher, StubbornTeacherConfig\n"
+    put_line(kinds, "\nSAMPLED_BLOCKS", imported)
+    put_line(kinds, "    SignalsTeacherConfig | ServerTeacherConfig", "    StubbornTeacherConfig |\n")
+    put_line(kinds, "    SignalsTeacherConfig,\n    ServerTeacherConfig,\n", "    StubbornTeacherConfig,\n")
+    case = "        case StubbornTeacherConfig():\n"
+    put_line(
+        kinds,
+        "            case SignalsTeacherConfig():\n",
+        f"    {case}                yield StubbornTeacher(cfg, teacher_identity(cfg))\n",
+    )
+    put_line(
+        kinds,
+        "        case SignalsTeacherConfig():\n            return _sig",
+        f'{case}            return f"stubborn@{{cfg.answer}}"\n',
+    )
+    put_line(kinds, "        case SignalsTeacherConfig():\n            _sig", f"{case}            pass\n")
+
+    films, out = tree / "films", tree / "out"
+    films.mkdir()
+    make_film(films / "a.mp4", [Shot(501, 2.0), Shot(502, 2.0)], fps=10, size=(160, 120))
+    settings = (
+        "teachers=[{teacher: {kind: stubborn, answer: red}}]", "claims.verifier.kind=signals",
+        "probes.teacher.kind=signals", "rollouts.rollouts=2", "clips.timeline_every_s=0.5",
+    )  # fmt: skip
+    run(tree, "build", films, "--out", out, "--workers", 1, *(f"--set={each}" for each in settings))
+    rejected = pl.concat(map(pl.read_parquet, (out / "dataset/data/rejected").glob("*.parquet")))
+    assert set(rejected["teacher"]) == {"stubborn@red"}
+    assert set(rejected["prediction"]) == {"red"}
+    assert "stubborn@red" in (out / "dataset/README.md").read_text()

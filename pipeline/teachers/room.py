@@ -1,11 +1,17 @@
 """A teacher's settings -> how many frames one request to it has room for, where its context is known."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from reelproof.pipeline.teachers.kinds import SignalsTeacherConfig, TeacherConfig
 from reelproof.pipeline.teachers.model_folder import read_model_folder
 from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig, sets_model_itself
-from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherNeeds, TeacherUnavailable
+from reelproof.stages.teachers.protocol import (
+    ServerTeacherConfig,
+    TeacherNeeds,
+    TeacherUnavailable,
+    TransformersTeacherConfig,
+)
 
 MOST_FRAMES = 512
 """LongVILA-R1's longest (arXiv 2507.07966)."""
@@ -33,7 +39,7 @@ def room_for_frames(cfg: TeacherConfig, needs: TeacherNeeds) -> int | None:
 
 
 def _context_tokens(cfg: TeacherConfig) -> int | None:
-    """As its settings say, or its folder."""
+    """As its settings say, or its folder; None of other kinds, and where neither says."""
     match cfg:
         case ServerTeacherConfig():
             return cfg.max_model_len
@@ -41,10 +47,8 @@ def _context_tokens(cfg: TeacherConfig) -> int | None:
             return cfg.max_model_len
         case VllmTeacherConfig() if sets_model_itself(cfg):
             return None
-        case SignalsTeacherConfig():
-            return None
-    folder = Path(cfg.model).expanduser()
-    try:
-        return read_model_folder(folder).context_tokens if folder.is_dir() else None
-    except TeacherUnavailable:  # the check of the teacher says so, with what to do
-        return None
+        case VllmTeacherConfig() | TransformersTeacherConfig():
+            folder = Path(cfg.model).expanduser()
+            with suppress(TeacherUnavailable):  # the check of the teacher says so, with what to do
+                return read_model_folder(folder).context_tokens if folder.is_dir() else None
+    return None
