@@ -16,6 +16,10 @@ _FEWEST = 8
 """Frames of a timeline that is long enough to be divided."""
 _MOVES_BITS = 2
 """Neighbours whose perceptual hashes differ in fewer bits may look as if the picture stood still."""
+_LONGER_GAP = 1.5
+"""Frames are not quite evenly spaced: what is left out takes so many times as long as any other gap, …"""
+_FASTER_SHARE = 0.75
+"""… and what is played faster is, by its frames' own times, at least this share of what it is said to be."""
 
 
 def _stretch_order(table: Table) -> Draft | None:
@@ -81,7 +85,9 @@ def _repeated_stretch(table: Table) -> Draft | None:
 
 
 def _missing_stretch(table: Table) -> Draft | None:
-    """A quarter of the clip is left out; only where each option's frames look different."""
+    """A quarter of the clip is left out; only where each option's frames look different, and no other gap is
+    nearly as long.
+    """
     own = list(table.clip.timeline)
     length = len(own) // 4
     befores = _drawn(range(len(own) - length - 1), table) if len(own) >= _FEWEST else None
@@ -90,13 +96,18 @@ def _missing_stretch(table: Table) -> Draft | None:
     left = [*own[: befores[0] + 1], *own[befores[0] + 1 + length :]]
     if any(hash_distance(left[place], left[place + 1]) < table.cfg.changed_bits for place in befores):
         return None
+    gap_s, *others_s = sorted((b.time_s - a.time_s for a, b in itertools.pairwise(left)), reverse=True)
+    if left[befores[0] + 1].time_s - left[befores[0]].time_s < gap_s or gap_s < _LONGER_GAP * others_s[0]:
+        return None
     options = [f"between Frame {before + 1} and Frame {before + 2}" for before in befores]
-    text = "The frames are evenly spaced, but one stretch of the clip was cut out. Where was it?"
+    text = "The frames are about evenly spaced, but one stretch of the clip was cut out. Where was it?"
     return choice(table, text, options, 0, untimed_frames(left))
 
 
 def _faster_stretch(table: Table) -> Draft | None:
-    """Of equal runs of frames, one leaves frames of the clip out; only where the picture moves in each."""
+    """Of equal runs of frames, one leaves frames of the clip out; only where the picture moves in each, and
+    that one is clearly faster than any other by the times of its frames.
+    """
     own, faster = table.clip.timeline, table.cfg.speed_up
     count = min(table.cfg.stretch_options, len(own) // 2 - faster + 1)
     if len(own) < _FEWEST or count < 3:
@@ -109,8 +120,11 @@ def _faster_stretch(table: Table) -> Draft | None:
     runs = [shown[place * length :][:length] for place in range(count)]
     if not all(_moves(run) for run in runs):
         return None
+    lasts_s = [run[-1].time_s - run[0].time_s for run in runs]
+    if lasts_s.pop(right) < _FASTER_SHARE * faster * max(lasts_s):
+        return None
     options = [_frames(place * length, length) for place in range(count)]
-    text = f"One stretch of the clip is played {faster} times as fast as the others. Which one?"
+    text = f"One stretch of the clip is played about {faster} times as fast as the others. Which one?"
     return choice(table, text, options, right, untimed_frames(shown))
 
 

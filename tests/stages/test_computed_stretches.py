@@ -1,4 +1,5 @@
 import itertools
+import random
 import re
 from collections import Counter
 from math import factorial
@@ -159,6 +160,29 @@ def test_a_picture_that_stands_still_is_not_asked_about(kind):
     still = tuple(each.model_copy(update={"phash": "0" * 16}) for each in clip.timeline)
     assert ask(clip, kind)
     assert ask(clip.model_copy(update={"timeline": still}), kind, repeats=20) == []
+
+
+def jittered(clip: Clip, rng: random.Random) -> Clip:
+    """The same frames, each up to 0.7 s earlier or later: near a time, the sharpest one is taken."""
+    timeline = tuple(
+        each.model_copy(update={"time_s": each.time_s + rng.uniform(-0.7, 0.7)}) for each in clip.timeline
+    )
+    return clip.model_copy(update={"timeline": timeline})
+
+
+def test_what_is_faster_or_cut_out_is_so_by_the_frames_own_times():
+    rng, asked = random.Random(0), Counter[str]()
+    for number in range(200):
+        clip = jittered(clip_of(rng.randint(8, 16), f"v{number}"), rng)
+        for question in ask(clip, "missing_stretch", "faster_stretch", seed=number):
+            asked[question.kind] += 1
+            times_s = [each.frame.time_s for each in question.frames]
+            first_last = [map(int, re.findall(r"\d+", option)) for option in question.options]
+            lasts_s = [times_s[last - 1] - times_s[first - 1] for first, last in first_last]
+            right_s = lasts_s.pop("ABCD".index(question.answer))
+            assert right_s >= 1.5 * max(lasts_s) - 1e-9
+    assert min(asked.values()) > 40
+    assert sum(asked.values()) < 400
 
 
 @pytest.mark.parametrize("kind", ["stretch_order", "missing_stretch", "swapped_frames"])
