@@ -50,7 +50,7 @@ class MakerConfig(Settings):
     """The stretch that is reversed, cut out or faster, or the pair that is swapped, is one of so many."""
     speed_up: int = Field(default=2, ge=2, le=4)
     """A faster stretch shows one frame in so many: 2 is harder to see than 4."""
-    motion_ratio: float = Field(default=1.15, ge=1, le=100)
+    motion_ratio: float = Field(default=1.4, ge=1, le=100)
     """One half holds the most motion if it has at least so many times that of the other."""
     motion_floor: float = Field(default=0.5, ge=0, le=255)
     """One half holds the most motion if it has at least this much as well, in grey levels per frame."""
