@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from reelproof.schemas.answers.reading import cited_spans, read_completion
+from reelproof.schemas.answers.citing import cited_spans
+from reelproof.schemas.answers.reading import read_completion
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
 from reelproof.schemas.trace import Case, Trace

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from PIL import Image
 
-from reelproof.schemas.answers.reading import cited_spans
+from reelproof.schemas.answers.citing import cited_spans
 from reelproof.schemas.sample import ChatMessage, ChatPart
 from reelproof.schemas.speech import SPEECH_NOTE, frames_before
 from reelproof.schemas.thinning import thinned_to_ends

@@ -14,7 +14,7 @@ from huggingface_hub.errors import StrictDataclassError
 from PIL import Image
 from transformers import AutoConfig, AutoProcessor
 
-from reelproof.schemas.answers.reading import cited_spans
+from reelproof.schemas.answers.citing import cited_spans
 from reelproof.schemas.answers.thought import cited_near_frames
 from reelproof.schemas.errors import UsageError
 from reelproof.schemas.hub import go_offline_without_hub

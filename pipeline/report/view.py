@@ -21,7 +21,7 @@ from reelproof.pipeline.report.shown import (
     ShownTurn,
     Threshold,
 )
-from reelproof.schemas.answers.reading import cited_spans
+from reelproof.schemas.answers.citing import cited_spans
 from reelproof.schemas.chat import ImagePart
 from reelproof.schemas.place import Place
 from reelproof.schemas.policy import PolicyConfig

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from reelproof.schemas.answers.citing import without_citations
 from reelproof.schemas.answers.concluding import explicit_tail, tails
 from reelproof.schemas.answers.letters import denied_letters, lenient_letters
 from reelproof.schemas.answers.opposites import cannot_mean
@@ -157,7 +158,7 @@ def _told_at_last(sentence: str, question: Posed) -> str | None:
     """`Yes, it stops.`, or what is asked as a statement: the last sentence needs no word to conclude."""
     if _BEGINS_WITH_TRUTH.match(sentence):
         return None if unread(Task.BOOLEAN, sentence) else sentence
-    truth = asserted_truth(_CITATION.sub(" ", sentence), question.text)
+    truth = asserted_truth(without_citations(sentence), question.text)
     return None if truth is None else _TRUTH[truth]
 
 
@@ -168,7 +169,7 @@ def _last_sentences(thought: str, count: int) -> list[str]:
 
 def _spellings(tail: str, question: Posed) -> Iterator[str]:
     """Ways to read a tail: without citations, with them as plain times, by the part that has the form."""
-    bare = " ".join(_CITATION.sub(" ", tail).split()).strip(" ,:;.")
+    bare = " ".join(without_citations(tail).split()).strip(" ,:;.")
     plain = _CITATION.sub(lambda found: _as_plain(found), tail)
     if question.task is Task.ORDERING:
         yield from reversed(list(_lists(re.sub(r"\bframe\s", "", bare, flags=re.IGNORECASE))))

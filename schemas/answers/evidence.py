@@ -9,10 +9,10 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from reelproof.schemas.answers.citing import citations
 from reelproof.schemas.answers.overlap import box_iou
 from reelproof.schemas.answers.placed import Boxed, BoxUnit, boxed_things, in_tags, places_of
 from reelproof.schemas.answers.places import Interval, lenient_boxes
-from reelproof.schemas.answers.reading import citations
 from reelproof.schemas.footage import FrameRef, Span
 from reelproof.schemas.place import Place
 

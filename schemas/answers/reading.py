@@ -1,14 +1,11 @@
-"""A completion's text -> its thought, its answer and the times it cites; every pattern takes linear time."""
+"""A completion's text -> its thought and its answer; every pattern takes linear time."""
 
 import re
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-from reelproof.schemas.answers.amounts import CLOCK, clock_seconds
-from reelproof.schemas.answers.placed import in_tags, tagged_times, without_tagged_times
 from reelproof.schemas.answers.spellings import in_our_tags
-from reelproof.schemas.footage import Span
 
 
 class AnswerForm(StrEnum):
@@ -79,11 +76,6 @@ _ANNOUNCED = re.compile(
 _SENTENCES = re.compile(r".*(?:[.!?](?=\s)|[。！？\n])", re.DOTALL)
 _TAG = re.compile(r"<(/?)(think|answer)(?:(?<=think)ing)?\s{0,8}>", re.IGNORECASE)
 _AS_ASKED = ("<think>", "</think>", "<answer>", "</answer>")
-_CITED_POINT = rf"({CLOCK}|\d{{1,9}}(?:\.\d{{1,9}})?)\s{{0,2}}(?:s|sec|seconds)?"
-_CITATION = re.compile(
-    rf"\[\s{{0,2}}{_CITED_POINT}(?:\s{{0,2}}(?:-|–|—|to)\s{{0,2}}{_CITED_POINT})?\s{{0,2}}\]", re.IGNORECASE
-)
-_TIME_MARK = re.compile(r"s|:", re.IGNORECASE)
 
 
 def read_completion(text: str) -> Reading:
@@ -190,45 +182,6 @@ def _without(text: str, blocks: list[_Block]) -> str:
     outside = " ".join(text[end:start] for end, start in zip(ends, starts, strict=True))
     opened = [tag.end() for tag in _TAG.finditer(outside) if tag[2].lower() == "answer" and not tag[1]]
     return outside[opened[-1] :] if opened else outside
-
-
-class Cited(NamedTuple):
-    """A time or a span that a text cites, and where in the text it does."""
-
-    place: int
-    span: Span
-
-
-def cited_spans(thought: str) -> tuple[Span, ...]:
-    """Times that a text cites, in its order: `[12.4 s]` is a span of length 0, `[3.0-5.5 s]` one of 2.5 s.
-
-    `[0:12]` is read as well, and what stands in tags (`<t>12.4</t>s`) or beside a box in JSON; a number in
-    brackets without a unit is not a time. A reversed span is turned round: what it points at is the same.
-    """
-    return tuple(each.span for each in citations(in_tags(thought)))
-
-
-def citations(text: str) -> list[Cited]:
-    """The same with their places, of a text without JSON."""
-    found = [
-        Cited(each.start(), _span_of(each[1], each[2]))
-        for each in _CITATION.finditer(text)
-        if _TIME_MARK.search(each[0])
-    ]
-    found += [Cited(each.place, _span_of(each.first, each.last)) for each in tagged_times(text)]
-    return sorted(found, key=lambda each: each.place)
-
-
-def without_citations(thought: str) -> str:
-    """The text with a space for each time that it cites; other brackets stay."""
-    plain = without_tagged_times(thought)
-    return _CITATION.sub(lambda found: " " if _TIME_MARK.search(found[0]) else found[0], plain)
-
-
-def _span_of(said: str, until: str | None) -> Span:
-    first = clock_seconds(said)
-    second = clock_seconds(until) if until else first
-    return Span(start_s=min(first, second), end_s=max(first, second))
 
 
 def _thought_blocks(tags: list[_Tag], text_end: int) -> list[_Block]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from reelproof.schemas.answers.amounts import Amount, lenient_amount, strict_amount
+from reelproof.schemas.answers.citing import cited_spans
 from reelproof.schemas.answers.letters import lenient_letters, strict_letters
 from reelproof.schemas.answers.opposites import are_other_numbers, cannot_mean
 from reelproof.schemas.answers.orders import lenient_order, strict_order
@@ -22,7 +23,7 @@ from reelproof.schemas.answers.overlap import (
     word_accuracy,
 )
 from reelproof.schemas.answers.places import lenient_boxes, lenient_spans, strict_boxes, strict_spans
-from reelproof.schemas.answers.reading import Reading, cited_spans, read_completion
+from reelproof.schemas.answers.reading import Reading, read_completion
 from reelproof.schemas.answers.truths import lenient_truth, strict_truth
 from reelproof.schemas.answers.wording import words
 from reelproof.schemas.question import Task

@@ -7,15 +7,15 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
+from reelproof.schemas.answers.citing import cited_spans
 from reelproof.schemas.answers.evidence import placed_things
 from reelproof.schemas.answers.placed import Boxed, in_tags
 from reelproof.schemas.answers.quotes import QUOTED
-from reelproof.schemas.answers.reading import cited_spans
 from reelproof.schemas.footage import Span
 from reelproof.schemas.question import Shown
 from reelproof.schemas.thinning import thinned_to_ends
 
-_SENTENCE_END = re.compile(r"(?<=[.!?;。！？])\s+|(?<=[。！？])|\n+")
+_SENTENCE_END = re.compile(r"(?<=[.!?;。！？])\s+(?![^\[\]]{0,60}\])|(?<=[。！？])|\n+")
 _NAME = re.compile(r"<obj>[^<>]{0,200}</obj>")
 _LONGEST_CLAIM = 1000
 

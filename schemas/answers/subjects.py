@@ -3,8 +3,8 @@
 import re
 from enum import StrEnum
 
+from reelproof.schemas.answers.citing import without_citations
 from reelproof.schemas.answers.quotes import quotes_in, speaks_of_speech
-from reelproof.schemas.answers.reading import without_citations
 
 _PICTURE = r"\b(?:picture|camera|view|frames?)\b"
 _MOTION = re.compile(

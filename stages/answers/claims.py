@@ -27,14 +27,15 @@ from reelproof.stages.footage.crops import Pictures
 from reelproof.stages.teachers.messages import claim_messages
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 7
+VERSION = 8
 
 
 class ClaimConfig(Settings):
     """Which claims are judged, with which frames, and how often."""
 
     claims_per_trace: int = Field(default=8, ge=1, le=256)
-    """At most so many of a thought's claims are put to the verifier, the first ones."""
+    """At most so many of a thought's claims are put to the verifier, the first ones; others count as not
+    judged."""
     frame_tolerance_s: float = Field(default=0.25, ge=0)
     """How far from a cited time a shown frame may be to stand for it."""
     frames_per_claim: int = Field(default=8, ge=1, le=64)
@@ -208,7 +209,10 @@ def _put_claims(
     )
     for trace in case.traces:
         statements = cited_statements(trace.thought, whole_quotes=panel.reads_text or bool(case.lines))
-        for index, statement in enumerate(statements[: cfg.claims_per_trace]):
+        for index, statement in enumerate(statements):
+            if index >= cfg.claims_per_trace:  # counts as one that was not judged
+                yield _Put(trace.trace_id, index, statement)
+                continue
             if quotes := said_quotes(statement.text, statement.cited, case.lines):
                 known = judge_speech(quotes, panel)
                 yield _Put(trace.trace_id, index, statement, known=known, kind=ClaimKind.QUOTE, quotes=quotes)

@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from reelproof.schemas.answers.reading import cited_spans, read_completion
+from reelproof.schemas.answers.citing import cited_spans
+from reelproof.schemas.answers.reading import read_completion
 from reelproof.schemas.question import GivenRow, Question, QuestionSource
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Trace
 
-VERSION = 6
+VERSION = 7
 PROMPT_ID = "given"
 """Nobody knows what their teacher was asked."""
 

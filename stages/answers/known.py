@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from reelproof.schemas.answers.reading import cited_spans
+from reelproof.schemas.answers.citing import cited_spans
 from reelproof.schemas.answers.subjects import Subject
 from reelproof.schemas.calibration import Plant
 from reelproof.schemas.footage import Clip

@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from reelproof.schemas.answers.chance import open_guess_rate
-from reelproof.schemas.answers.reading import cited_spans, read_completion
+from reelproof.schemas.answers.citing import cited_spans
+from reelproof.schemas.answers.reading import read_completion
 from reelproof.schemas.answers.tally import tally
 from reelproof.schemas.chat import ChatRequest, Completion, Sampling
 from reelproof.schemas.draws import hash32
@@ -26,7 +27,7 @@ from reelproof.stages.teachers.messages import rollout_messages, with_sound
 from reelproof.stages.teachers.prompts import ROLLOUT, ROLLOUT_WHERE, Prompt
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 9
+VERSION = 10
 
 
 class RolloutConfig(Settings):

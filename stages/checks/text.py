@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from pydantic import Field
 
-from reelproof.schemas.answers.reading import without_citations
+from reelproof.schemas.answers.citing import without_citations
 from reelproof.schemas.answers.thought import repetition
 from reelproof.schemas.scores import TextScore
 from reelproof.schemas.settings import Settings

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reelproof.schemas.answers.citing import cited_spans, without_citations
 from reelproof.schemas.answers.evidence import (
     key_place_score,
     key_time_score,
@@ -13,7 +14,6 @@ from reelproof.schemas.answers.evidence import (
 from reelproof.schemas.answers.overlap import box_iou, box_match, span_iou, video_iou
 from reelproof.schemas.answers.placed import in_plain_words, in_tags
 from reelproof.schemas.answers.places import Box, Interval
-from reelproof.schemas.answers.reading import cited_spans, without_citations
 from reelproof.schemas.footage import Span
 from reelproof.schemas.place import Place, PlaceFault
 

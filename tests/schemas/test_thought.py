@@ -1,6 +1,6 @@
 import pytest
 
-from reelproof.schemas.answers.reading import cited_spans
+from reelproof.schemas.answers.citing import cited_spans
 from reelproof.schemas.answers.thought import cited_near_frames, lies_in_clip, repetition, thought_words
 from reelproof.schemas.footage import Span
 from tests.views import made_clip

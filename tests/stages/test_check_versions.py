@@ -366,10 +366,10 @@ GOLDEN_CHECKS = {
     "sufficiency": (4, "30dc9bdd5289dbae"),
 }
 GOLDEN_STAGES = (
-    (traces, made_traces, 9, "8bba421b6feaf0c5"),
-    (given_traces, made_given, 6, "7f939d7815ce1dbc"),
+    (traces, made_traces, 10, "8bba421b6feaf0c5"),
+    (given_traces, made_given, 7, "7f939d7815ce1dbc"),
     (probes, made_probes, 7, "72180a46c0e08fa3"),
-    (claims, made_claims, 7, "ca5bed89f331034b"),
+    (claims, made_claims, 8, "ca5bed89f331034b"),
     (provenance, made_provenance, 3, "20cce7588ad1bc3b"),
     (sufficiency, made_sufficiencies, 4, "7ccf0660985b019d"),
     (signals, made_judgements, 4, "afd51e3e955fc5e8"),

@@ -138,7 +138,13 @@ def test_a_frame_stands_for_times_up_to_the_tolerance_and_no_further():
 def test_the_first_claims_of_a_thought_are_judged_and_no_more():
     at = made_case([]).question.frames[3].shown_s
     thought = " ".join(f"Car {number} at [{at} s]." for number in range(4))
-    assert [claim.index for claim in one_claim(FrameReader([]), thought, claims_per_trace=2)] == [0, 1]
+    claims = one_claim(FrameReader([]), thought, claims_per_trace=2)
+    assert [(claim.index, claim.cited_score is None) for claim in claims] == [
+        (0, False),
+        (1, False),
+        (2, True),  # those after them count as not judged
+        (3, True),
+    ]
 
 
 def test_votes_that_cannot_tell_are_no_votes_against():

@@ -1,0 +1,81 @@
+"""A text -> the times and spans that it cites; every pattern takes linear time."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from reelproof.schemas.answers.amounts import CLOCK, clock_seconds
+from reelproof.schemas.answers.placed import in_tags, tagged_times, without_tagged_times
+from reelproof.schemas.footage import Span
+
+_POINT = rf"(?P<time>{CLOCK}|\d{{1,9}}(?:\.\d{{1,9}})?)\s{{0,2}}(?:s(?:ec(?:ond)?s?)?\b|秒|초)?"
+_BARE_POINT = _POINT.replace("?P<time>", "?:")
+_ABOUT = r"(?:(?:at|around|about|from|between|frames?\sat|t\s?=|~|≈)\s{0,2}){0,2}"
+_TO = r"[-–—−~～]|to|until|through|至|到"
+_COMMA = r"(?:(?<=[s秒초])|(?<=:\d\d)),(?:\s?and)?|,\s(?:and)?"
+"""Not that of `3,5 s`."""
+_JOINED = rf"\s{{0,2}}(?:{_COMMA}|[，、;/&]|and|{_TO})\s{{0,2}}"
+_CITATION = re.compile(
+    rf"\\?[\[［【]\s{{0,2}}{_ABOUT}{_BARE_POINT}(?:{_JOINED}{_ABOUT}{_BARE_POINT}){{0,7}}\s{{0,2}}\\?[\]］】]",
+    re.IGNORECASE,
+)
+"""`[3.0 s]`, `[3.0-5.5 s]`, `[0:03, 0:05]`: a time in brackets, several, or a span."""
+_NEXT_POINT = re.compile(rf"(?P<joined>{_JOINED})?{_ABOUT}{_POINT}", re.IGNORECASE)
+_SPANS = re.compile(rf"\s*(?:{_TO})\s*", re.IGNORECASE)
+_TIME_MARK = re.compile(r"\d\s{0,2}(?:s|秒|초)|:\d", re.IGNORECASE)
+
+
+class Cited(NamedTuple):
+    """A time or a span that a text cites, and where in the text it does."""
+
+    place: int
+    span: Span
+
+
+def cited_spans(thought: str) -> tuple[Span, ...]:
+    """Times that a text cites, in its order: `[12.4 s]` is a span of length 0, `[3.0-5.5 s]` one of 2.5 s.
+
+    `[0:12]` is read as well, so are several times in one pair of brackets, and what stands in tags
+    (`<t>12.4</t>s`) or beside a box in JSON; a number in brackets without a unit is not a time. A reversed
+    span is turned round: what it points at is the same.
+    """
+    return tuple(each.span for each in citations(in_tags(thought)))
+
+
+def citations(text: str) -> list[Cited]:
+    """The same with their places, of a text without JSON."""
+    found = [
+        Cited(each.start(), span)
+        for each in _CITATION.finditer(text)
+        if _TIME_MARK.search(each[0])
+        for span in _spans_in(each[0])
+    ]
+    found += [Cited(each.place, _span_of(each.first, each.last)) for each in tagged_times(text)]
+    return sorted(found, key=lambda each: each.place)
+
+
+def without_citations(thought: str) -> str:
+    """The text with a space for each time that it cites; other brackets stay."""
+    plain = without_tagged_times(thought)
+    return _CITATION.sub(lambda found: " " if _TIME_MARK.search(found[0]) else found[0], plain)
+
+
+def _spans_in(bracketed: str) -> Iterator[Span]:
+    """Those of one pair of brackets: what stands between two times tells whether they are a span."""
+    before: str | None = None
+    for point in _NEXT_POINT.finditer(bracketed):
+        if before is not None and _SPANS.fullmatch(point["joined"] or ""):
+            yield _span_of(before, point["time"])
+            before = None
+            continue
+        if before is not None:
+            yield _span_of(before, None)
+        before = point["time"]
+    if before is not None:
+        yield _span_of(before, None)
+
+
+def _span_of(said: str, until: str | None) -> Span:
+    first = clock_seconds(said)
+    second = clock_seconds(until) if until else first
+    return Span(start_s=min(first, second), end_s=max(first, second))
