@@ -111,9 +111,11 @@ _GROUPED = (
     r"|\d{1,3}(?:\.\d{3}){2,5}(?![\d.])(?:,\d{1,15})?|\d{1,3}(?:\.\d{3}){1,5},\d{1,15}"
 )
 _NUMERAL = rf"{_GROUPED}|\d{{1,18}}(?:[.,]\d{{1,15}})?|\.\d{{1,15}}"
+_NOT_WITHIN = r"(?<![^\W一-鿿぀-ヿ가-힣])(?<![.第])"
+"""Before a number: no part of a word or number, where a script has spaces."""
 _DIGITS = re.compile(
-    rf"(?<![\w.])(?P<sign>[+-]\s?|minus |negative )?(?P<clock>{CLOCK})(?!\d)"
-    rf"|(?<![\w.])(?P<sign2>[+-]\s?|minus |negative )?[$€£]?(?P<number>{_NUMERAL})(?![.,]?\d)"
+    rf"{_NOT_WITHIN}(?P<sign>[+-]\s?|minus |negative )?(?P<clock>{CLOCK})(?!\d)"
+    rf"|{_NOT_WITHIN}(?P<sign2>[+-]\s?|minus |negative )?[$€£]?(?P<number>{_NUMERAL})(?![.,]?\d)"
     r"(?:(?:e|\s?[x×*]\s?10\^?)(?P<exponent>\(?[+-]?\d{1,3}\)?))?(?:\s?/\s?(?P<divisor>\d{1,9})(?![\d/]))?"
     r"\s?(?P<unit>%|°\s?[cf]\b|[^\W\d_]{0,20})"
 )
@@ -124,10 +126,17 @@ _SPELT = re.compile(
     r"(?P<half> and a half)?\s?(?P<unit>%|[^\W\d_]{0,20})"
 )
 _BOUND = re.compile(
-    r"[<>≤≥]|n't\b|\d\s?\+(?!\s?\d)|\bup to\b"
+    r"[<>≤≥]|n't\b|\d\s?\+(?!\s?\d)|\bup to\b|\band (?:up|above)\b|^from\b|\btoo (?:many|few|much)\b"
+    r"|\b(?:plus|beyond|never|hardly|wrong|incorrect|false|squared|cubed|dozen|quarters?|something)\b"
+    r"|\b(?:nicht|kein|mindestens|höchstens|mehr als|weniger als|pas|au (?:moins|plus)|plus de|moins de"
+    r"|al menos|como máximo|más de|menos de|o más|pelo menos|mais de|não|almeno|più|niet|minstens|meer dan"
+    r"|не|более|менее|больше|меньше|минимум|максимум)\b"
+    r"|以上|以下|超过|不|非|没|至少|至多|ない|이상|이하|최소|최대|아니"
     r"|\b(?:less|more|fewer|least|most|over|under|between|or|nor|unless|below|above|maximum|minimum|versus|vs|cannot|can't)\b"
 )
-_DENIED = re.compile(r"\(?\bnot\s(?:exactly\s)?[\w.]{1,12}\b\)?,?(?:\sbut\b)?")
+_DENIED = re.compile(
+    r"\(?\bnot\s(?:exactly\s)?(?!more|less|fewer|over|under|at|only)[\w.]{1,12}\b\)?,?(?:\sbut\b)?"
+)
 _MARGIN = re.compile(r"\s?(?:±|\+/-)\s?\d{1,9}(?:\.\d{1,9})?")
 _LETTER_SCALE = re.compile(r"(?<=\d)\s?(?:([kK])|(M)|(B))(?![\w/])")
 _COMPOUND = re.compile(
@@ -135,11 +144,15 @@ _COMPOUND = re.compile(
     r"(\d{1,5}(?:\.\d{1,9})?)\s?(?:s|secs?|seconds?)\b"
 )
 _NOTHING = re.compile(
-    r"(?:there (?:are|is|were|was) |i (?:see|count) )?(?:none|no|nil)(?: [a-z]{1,20}){0,3}[.!]?"
+    r"(?:there (?:are|is|were|was) |i (?:see|count) )?(?:none(?! of the above)|nil"
+    r"|no(?! (?:idea|clue|answer|information|evidence|way|telling|doubt|reason)\b))(?: [a-z]{1,20}){0,3}[.!]?"
 )
 _STRICT_NUMBER = re.compile(PLAIN_NUMBER)
 
 
+_CJK_COUNT = re.compile(
+    r"(?:一?共|总共|總共|大?约|有|是){0,3}([一二三四五六七八九十两])[个個次人名位辆輛只隻条張张回台つ本](?:人|车|車)?"
+)
 _ONE = re.compile(r"\b(?:" + "|".join(_ONES) + r")\b")
 
 
@@ -164,8 +177,9 @@ def lenient_amount(text: str) -> Amount | None:
     plain = re.sub(r"\\d?frac\{(\d{1,9})\}\{(\d{1,9})\}", r"\1/\2", plain).replace("\\%", "%").strip("$ ")
     if _NOTHING.fullmatch(plain):
         return Amount(0.0, percent=False, unit=None)
-    if plain.strip(" .!") in _ALONE:
-        return Amount(float(_ALONE[plain.strip(" .!")]), percent=False, unit=None)
+    counted = _CJK_COUNT.fullmatch(plain.strip(" .!"))
+    if (alone := counted[1] if counted else plain.strip(" .!")) in _ALONE:
+        return Amount(float(_ALONE[alone]), percent=False, unit=None)
     plain = _DENIED.sub(" ", plain)
     if _BOUND.search(plain) or re.search(r"\bnot\b", plain):
         return None

@@ -4,9 +4,11 @@ Strictly: the form that prompts ask for. Leniently: what a person would accept. 
 text does not say one thing: a hedge ("A or B") is no answer, nor is a letter beside another option's text.
 """
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 
+from reelproof.schemas.answers.amounts import Amount, lenient_amount
 from reelproof.schemas.answers.truths import lenient_truth
 from reelproof.schemas.answers.wording import DENIAL, LONGEST_VALUE, tidy, words
 
@@ -18,7 +20,7 @@ _SOLE_LETTERS = re.compile(
     re.IGNORECASE,
 )
 _LABEL = re.compile(
-    r"(?<![A-Za-z0-9'])(?:[\[(]\s?([A-Za-z])\s?[\])]\s?[.:]?|([A-Z])\s?(?:[.:)]|\s-)(?=\s?\S))"
+    r"(?<![A-Za-z0-9'])(?:[\[(]\s?([A-Za-z])\s?[\])]\s?[.:]?|([A-Z])\s?(?:[.:)(]|\s-)(?=\s?\S))"
 )
 _LETTER_SPACE_TEXT = re.compile(r"([A-Za-z])\s(\S.*)", re.DOTALL)
 _STANDING = re.compile(r"(?<![A-Za-z0-9'])([A-Z])(?![A-Za-z0-9'])")
@@ -34,6 +36,7 @@ _HEDGE = re.compile(r"\b(?:or|either|maybe|perhaps|possibly|might be|could be)\b
 _REASON = re.compile(r"\b(?:because|since|as)\b", re.IGNORECASE)
 _ARTICLE = re.compile(r"(?:A|I)\s(?!(?:or|and|nor|but|is|was|as|because|since)\b)[a-z]")
 _UNSURE = re.compile(r"\b(?:i am|i'm)\s?(?:not|un)\s?(?:sure|certain)\b[,.;]?\s?(?:but)?", re.IGNORECASE)
+_IN_PARENTHESES = re.compile(r"\(([^()]{2,200})\)")
 _PLACE = re.compile(r"(?:option|choice|answer|number)\s#?([1-9])\.?", re.IGNORECASE)
 _LOOKALIKES = str.maketrans("АВСЕНΑΒΕΗ", "ABCEHABEH")
 """Cyrillic and Greek capitals that nobody can tell from Latin ones."""
@@ -54,7 +57,7 @@ def lenient_letters(text: str, options: Sequence[str]) -> frozenset[str] | None:
     plain = plain.translate(_LOOKALIKES) if len(plain.strip("().: ")) == 1 else plain
     if place := _PLACE.fullmatch(text.strip()):
         return _in_range(frozenset(chr(ord("A") + int(place[1]) - 1)), options)
-    for reading in (_sole, _by_text, _by_labels, _run_together, _by_truth, _standing, _by_mention):
+    for reading in _READINGS:
         letters = reading(plain, options)
         if letters is not None:
             return _in_range(letters, options) if letters else None
@@ -142,6 +145,24 @@ def _by_truth(plain: str, options: Sequence[str]) -> frozenset[str] | None:
     return None if said is None else frozenset(chr(ord("A") + truths.index(said)))
 
 
+def _by_amount(plain: str, options: Sequence[str]) -> frozenset[str] | None:
+    """Options that are numbers are chosen by value alone: `three` is `3`, `3.5` and `over 3` are none."""
+    held = [lenient_amount(option) for option in options[:26]]
+    if not held or None in held or any(map(str.isupper, _STANDING.findall(plain))):
+        return None
+    said = lenient_amount(plain)
+    same = [place for place, each in enumerate(held) if said and each and _are_one(said, each)]
+    return frozenset(chr(ord("A") + same[0])) if len(same) == 1 else _NONE
+
+
+def _are_one(one: Amount, other: Amount) -> bool:
+    if one.unit and other.unit:
+        return one.unit.measures == other.unit.measures and math.isclose(
+            one.value * one.unit.size, other.value * other.unit.size
+        )
+    return one.value == other.value
+
+
 def _standing(plain: str, options: Sequence[str]) -> frozenset[str] | None:
     """The only capital that stands alone in a sentence and is not denied; a reason for it does not count."""
     sentence = _UNSURE.sub(" ", plain)
@@ -159,7 +180,8 @@ def _standing(plain: str, options: Sequence[str]) -> frozenset[str] | None:
     claim = sentence[:last] + _REASON.split(sentence[last:], maxsplit=1)[0]
     if DENIAL.search(claim) or (len(letters) > 1 and not _joined(sentence, letters)):
         return _NONE
-    return frozenset(letters)
+    called = {_option_called(each, options) for each in _IN_PARENTHESES.findall(sentence)} - {None}
+    return _NONE if called - letters else frozenset(letters)
 
 
 def _letters_in(sentence: str, options: Sequence[str]) -> Iterator[tuple[str, int]]:
@@ -207,3 +229,7 @@ def _known(options: Sequence[str]) -> frozenset[str]:
 
 def _in_range(letters: frozenset[str], options: Sequence[str]) -> frozenset[str] | None:
     return letters if letters and letters <= _known(options) else None
+
+
+_READINGS = (_sole, _by_text, _by_labels, _run_together, _by_truth, _by_amount, _standing, _by_mention)
+"""Tried in this order."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from reelproof.schemas.answers.amounts import lenient_amount, strict_amount
+from reelproof.schemas.answers.amounts import UNITS, Amount, lenient_amount, strict_amount
 from reelproof.schemas.answers.orders import lenient_order, strict_order
 from reelproof.schemas.answers.places import lenient_boxes, lenient_spans, strict_boxes, strict_spans
 from reelproof.schemas.answers.scores import gold_fault
@@ -146,8 +146,7 @@ def strict_form(task: Task, said: str) -> str:
         return said if truth is None else ("yes" if truth else "no")
     if task in (Task.NUMERICAL, Task.REGRESSION) and strict_amount(plain) is None:
         amount = lenient_amount(plain)
-        measured = amount is not None and amount.unit is not None and amount.unit.measures != "time"
-        return said if amount is None or measured else f"{amount.value:.12g}"
+        return said if amount is None or _is_measured(amount) else f"{amount.value:.12g}"
     if task is Task.ORDERING and strict_order(plain) is None:
         order = lenient_order(plain, 0)
         return said if order is None else ", ".join(order)
@@ -165,6 +164,11 @@ def strict_form(task: Task, said: str) -> str:
             or said
         )
     return plain
+
+
+def _is_measured(amount: Amount) -> bool:
+    """Whether its number alone would say something else: `50 %` is 0.5 as well, and `2 min` are 120 s."""
+    return amount.percent or (amount.unit is not None and amount.unit != UNITS["s"])
 
 
 def _is_order(items: Sequence[str] | None) -> bool:

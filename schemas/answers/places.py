@@ -150,6 +150,7 @@ _CORNERS = re.compile(
 _NAMED_CORNERS = re.compile(
     rf"x_?1\s?[:=]\s?({_NUM})[\s,;]+y_?1\s?[:=]\s?({_NUM})[\s,;]+x_?2\s?[:=]\s?({_NUM})[\s,;]+y_?2\s?[:=]\s?({_NUM})"
 )
+_OTHER_BOX = re.compile(r"\bor\b(?=\s?(?:at\s|in\s)?[\[(])")
 _TAGS = re.compile(r"<obj>.{0,200}?</obj>|</?(?:box|t|obj)>")
 _BOX_TIME = re.compile(rf"({CLOCK})|({PLAIN_NUMBER})\s?(?:s|sec|secs|seconds?)\b")
 
@@ -169,6 +170,8 @@ def lenient_boxes(text: str) -> tuple[Box, ...] | None:
     if len(text) > LONGEST_VALUE:
         return None
     plain = " ".join(_TAGS.sub(" ", in_plain_signs(text)).casefold().split())
+    if DENIAL.search(plain) or _OTHER_BOX.search(plain):
+        return None
     plain = re.sub(r"([\[(]) | (?=[\])])", lambda found: found[1] or "", plain)
     plain = _NAMED_CORNERS.sub(r"[\1, \2, \3, \4]", _CORNERS.sub(r"[\1, \2, \3, \4]", plain))
     plain = f"[{plain}]" if _BARE_BOX.fullmatch(plain) else plain

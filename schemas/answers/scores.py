@@ -182,6 +182,8 @@ def _comparable(said: Amount, gold: Amount) -> list[tuple[float, float]]:
     pairs = [(said.value, gold.value)]
     if said.unit is not None and said.unit.measures == "time":
         pairs.append((said.value * said.unit.size, gold.value))
+    if gold.unit is not None and gold.unit.measures == "time":
+        pairs.append((said.value, gold.value * gold.unit.size))
     if said.percent != gold.percent:
         pairs.append((said.value / 100, gold.value) if said.percent else (said.value, gold.value / 100))
     return pairs

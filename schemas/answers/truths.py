@@ -1,6 +1,7 @@
 """The text of an answer -> yes or no; None where a text says both, or neither."""
 
 import re
+from itertools import pairwise
 
 from reelproof.schemas.answers.overlap import stem
 from reelproof.schemas.answers.wording import LONGEST_VALUE, tidy, words
@@ -19,6 +20,13 @@ _TRUE = frozenset(
         "definitely",
         "certainly",
         "indeed",
+        "yup",
+        "wahr",
+        "richtig",
+        "verdadero",
+        "vrai",
+        "sì",
+        "evet",
         "1",
         "да",
         "sí",
@@ -28,7 +36,10 @@ _TRUE = frozenset(
     ]
 )
 _FALSE = frozenset(
-    ["no", "false", "n", "nope", "incorrect", "wrong", "untrue", "never", "0", "нет", "non", "nein", "não"]
+    [
+        *("no", "false", "n", "nope", "incorrect", "wrong", "untrue", "never", "0"),
+        *("нет", "non", "nein", "não", "nee", "falsch", "faux", "falso", "hayır"),
+    ]
 )
 _PLAIN_TRUE, _PLAIN_FALSE = frozenset(("yes", "true")), frozenset(("false",))
 _WHOLE = {
@@ -55,6 +66,9 @@ _WHOLE = {
     ),
 }
 """Of languages without spaces between words, whole answers."""
+_FIRST_CLAUSE = re.compile(r"[,.!;]")
+_NO_ANSWER = ("way", "one", "idea", "evidence", "answer", "clue", "information", "telling")
+"""What follows a `no` that leaves it open."""
 _STANDING_NO = re.compile(r"\bno\b(?=\s*(?:$|[.,;:!?)]))", re.IGNORECASE)
 
 _CLAUSE_END = re.compile(r"[,;:]|\b(?:and|but)\b")
@@ -100,6 +114,8 @@ def lenient_truth(text: str) -> bool | None:
     whole = re.sub(r"[\s.,!?]+", "", plain)
     if whole in _WHOLE:
         return _WHOLE[whole]
+    if (first := _FIRST_CLAUSE.split(plain, maxsplit=1)[0].strip()) in _WHOLE:
+        return _WHOLE[first]
     said = words(plain)
     if said[:1] == ["not"] and len(said) > 1:
         return False if said[1] in _TRUE else None
@@ -124,9 +140,11 @@ def _opened(said: list[str]) -> bool | None:
     first, rest = said[0] in _TRUE, said[1:]
     if first and rest[:1] == ["not"]:
         return False if said[0] not in _PLAIN_TRUE else None
+    if not first:  # "No, it is not true" says so twice
+        rest = [word for before, word in pairwise(said) if not (before == "not" and word in _TRUE)]
     against = {"not", "false"} if first else {"yes", "true"}
     taken_back = against & {*rest} or (first and rest[-1:] == ["no"])
-    if said[0] == "no" and len(said) > 1 and rest[0] in ("way", "one", "idea", "evidence", "answer"):
+    if said[0] == "no" and len(said) > 1 and rest[0] in _NO_ANSWER:
         return None
     return None if taken_back else first
 

@@ -25,7 +25,9 @@ _LEAD_IN = re.compile(
 DENIAL = re.compile(
     r"\b(?:not|neither|nor|except|cannot|wrong|incorrect|unlikely|irrelevant|unless"
     r"|eliminat(?:es?|ed|ing)|exclud(?:es?|ed|ing)|rul(?:es?|ed|ing) out|no (?:sign|indication|evidence)"
-    r"|(?:is|was|are|were|do|does|did|has|have|had|ca|could|wo|would|should|ai)\s?n['’ ]?t)\b",
+    r"|opposite of|nicht|keine?r?|pas|niet|geen|não|не|no es"
+    r"|(?:is|was|are|were|do|does|did|has|have|had|ca|could|wo|would|should|ai)\s?n['’ ]?t)\b"
+    r"|不(?:是|选|選|对|對|正确|正確)|错|錯|では(?:な|あり)|じゃ(?:な|あり)|아니|아닙",
     re.IGNORECASE,
 )
 """What says that the value beside it is not meant; `isn t` is how `isn't` reads without its punctuation."""

@@ -15,7 +15,7 @@ from reelproof.schemas.scores import AnswerScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Trace
 
-VERSION = 5
+VERSION = 6
 
 
 class AnswerConfig(Settings):

@@ -9,7 +9,7 @@ from reelproof.schemas.scores import FormScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
 
-VERSION = 4
+VERSION = 5
 
 
 class FormConfig(Settings):

@@ -20,7 +20,7 @@ from reelproof.stages.duplicates.text import (
     word_hashes,
 )
 
-VERSION = 5
+VERSION = 6
 
 TRACE_RUN_WORDS, QUESTION_RUN_WORDS = 3, 2
 """Thoughts, and questions, are compared by their runs of so many words."""

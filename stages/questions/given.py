@@ -18,7 +18,7 @@ from reelproof.schemas.question import (
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.thinning import thinned
 
-VERSION = 4
+VERSION = 5
 
 
 class QuestionsConfig(Settings):

@@ -95,6 +95,8 @@ def test_what_cannot_be_made_out_has_no_form(text: str) -> None:
 SPELT = [
     (Task.NUMERICAL, "three", "3"),
     (Task.NUMERICAL, "-2.5", "-2.5"),
+    (Task.NUMERICAL, "50 %", "50 %"),  # 0.5 says the same, 50 does not
+    (Task.NUMERICAL, "2 min", "2 min"),
     (Task.BOOLEAN, "Yes, it does.", "yes"),
     (Task.BOOLEAN, "false", "no"),
     (Task.ORDERING, "[2, 1, 3]", "2, 1, 3"),
