@@ -122,7 +122,7 @@ def status(build_dir: str, as_json: bool) -> None:
 def explain(build_dir: str, subject: str) -> None:
     """Tell the whole story of a row, a question, a clip or a video.
 
-    ID is the start of its id, or a video's file name; or a step's name.
+    ID is the start of its id, a video's file name or the end of its path, or a step's name.
 
     For a video, a contact sheet is drawn: scenes, the curve of change, and the keyframes with their times.
     """

@@ -33,7 +33,8 @@ def find(workplace: Workplace, named: str) -> Iterator[Subject]:
     """Everything that `named` may stand for, part by part."""
     for part in workplace.parts:
         for source in part.sources:
-            if source.video_id.startswith(named) or source.file.name == named:
+            is_its_file = source.file.name == named or f"/{source.file.url}".endswith(f"/{named}")
+            if is_its_file or source.video_id.startswith(named):
                 yield Subject("video", source.video_id, part)
         for kind, step, column in _IDS:
             path = workplace.dag.named(step).file(part)
@@ -73,5 +74,11 @@ def _only(every: list[Subject], named: str) -> Subject:
         raise UsageError(
             f"nothing here is called {named}; ids of samples are in the dataset's `sample_id` column"
         )
-    shown = "\n".join(f"  {each.kind} {each.id}" for each in found[:SHOWN_MATCHES])
-    raise UsageError(f"{named} may be any of {len(found)}; give more of its id:\n{shown}")
+    shown = "\n".join(f"  {each.kind} {each.id}{_where(each)}" for each in found[:SHOWN_MATCHES])
+    raise UsageError(f"{named} may be any of {len(found)}; give more of its id or path:\n{shown}")
+
+
+def _where(subject: Subject) -> str:
+    """Of a video, its file: several may have one name."""
+    urls = (each.file.url for each in subject.part.sources if each.video_id == subject.id)
+    return f": {next(urls)}" if subject.kind == "video" else ""
