@@ -2,8 +2,13 @@
 
 import io
 import textwrap
+import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
+from importlib.util import find_spec
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +32,12 @@ _CUT_COLOURS = {
     CutKind.FADE: "#188038",
     CutKind.NETWORK: "#9334e6",
 }
+
+
+_WITH_MORE_LETTERS = ("NotoSansCJK-Regular.ttc", "Arial Unicode.ttf", "DejaVuSans.ttf", "arial.ttf")
+"""Fonts that machines have, the first that is there; matplotlib brings one as well."""
+_BEYOND_ASCII = "·…‘’“”"
+"""What Pillow's own font can write besides."""
 
 
 class Tile(NamedTuple):
@@ -80,9 +91,9 @@ def draw_frames(title: str, lines: Sequence[str], tiles: Sequence[Tile]) -> byte
     rows = -(-len(tiles) // columns)
     sheet = Image.new("RGB", (_WIDTH_PX, top_px + rows * (tile_height + 30) + _MARGIN_PX), _PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((_MARGIN_PX, 12), title[:_LINE], _INK, ImageFont.load_default(24))
+    _write(draw, (_MARGIN_PX, 12), title[:_LINE], 24)
     for number, line in enumerate(wrapped):
-        draw.text((_MARGIN_PX, 46 + 20 * number), line, _INK, ImageFont.load_default(15))
+        _write(draw, (_MARGIN_PX, 46 + 20 * number), line, 15)
     for position, tile in enumerate(tiles):
         x = _MARGIN_PX + position % columns * tile_width
         y = top_px + position // columns * (tile_height + 30)
@@ -105,7 +116,7 @@ def _tiles(board: Storyboard) -> list[_Keyframe]:
 
 def _draw_heading(draw: ImageDraw.ImageDraw, footage: Footage, board: Storyboard) -> None:
     video = footage.video
-    draw.text((_MARGIN_PX, 12), video.name, _INK, ImageFont.load_default(24))
+    _write(draw, (_MARGIN_PX, 12), video.name, 24)
     facts = [
         f"{footage.duration_s:.2f} s",
         f"{video.width}x{video.height}",
@@ -116,11 +127,9 @@ def _draw_heading(draw: ImageDraw.ImageDraw, footage: Footage, board: Storyboard
         f"{footage.frame_count} frames looked at",
         video.video_id[:12],
     ]
-    draw.text((_MARGIN_PX, 46), "  ·  ".join(facts), _INK, ImageFont.load_default(15))
+    _write(draw, (_MARGIN_PX, 46), "  ·  ".join(facts), 15)
     if footage.salvage:
-        draw.text(
-            (_MARGIN_PX, 68), f"Damaged: {footage.salvage}"[:170], "#b3261e", ImageFont.load_default(14)
-        )
+        _write(draw, (_MARGIN_PX, 68), f"Damaged: {footage.salvage}"[:170], 14, "#b3261e")
 
 
 def _draw_curve(draw: ImageDraw.ImageDraw, footage: Footage, board: Storyboard, top_px: int) -> None:
@@ -158,4 +167,30 @@ def _draw_tile(sheet: Image.Image, tile: Tile, box: tuple[int, int, int, int]) -
     sheet.paste(tile.picture, (x, y))
     draw = ImageDraw.Draw(sheet)
     draw.rectangle((x, y + height + 2, x + 4, y + height + 18), fill=tile.colour)
-    draw.text((x + 9, y + height + 2), tile.text, _INK, ImageFont.load_default(13))
+    _write(draw, (x + 9, y + height + 2), tile.text, 13)
+
+
+def _write(
+    draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, size: int, colour: str = _INK
+) -> None:
+    """A line of text, in a font that has its letters; without any, letters go without their marks."""
+    text = unicodedata.normalize("NFC", text)
+    font = ImageFont.load_default(size)
+    if not all(each.isascii() or each in _BEYOND_ASCII for each in text):
+        found = _font_with_more_letters(size)
+        if found is None:
+            text = "".join(
+                each for each in unicodedata.normalize("NFD", text) if not unicodedata.combining(each)
+            )
+        font = found or font
+    draw.text(place, text, colour, font)
+
+
+@cache
+def _font_with_more_letters(size: int) -> ImageFont.FreeTypeFont | None:
+    plots = find_spec("matplotlib")
+    own = [Path(plots.origin).parent / "mpl-data/fonts/ttf/DejaVuSans.ttf"] if plots and plots.origin else []
+    for font in (*_WITH_MORE_LETTERS, *map(str, own)):
+        with suppress(OSError):
+            return ImageFont.truetype(font, size)
+    return None
