@@ -19,9 +19,8 @@ from reelproof.pipeline.settings_reference import settings_of
 from reelproof.pipeline.settings_text import parse_settings, read_yaml
 from reelproof.pipeline.watching.settings import WatchConfig
 from reelproof.schemas.install import EXTRAS, IN_CHECKOUT, OF_WHEEL
-from reelproof.training.dpo import DpoConfig
-from reelproof.training.rl import RlConfig
-from reelproof.training.sft import SftConfig
+from reelproof.training.settings.rl import RlConfig
+from reelproof.training.settings.runs import DpoConfig, SftConfig
 from tests.dag_picture import PICTURE, draw
 from tests.reference_page import FILE, reference_page
 

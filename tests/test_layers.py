@@ -308,3 +308,29 @@ def test_commands_start_without_libraries_that_they_do_not_use(modules, librarie
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert set(loaded.stdout.split()) & libraries == set()
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("train rl --help", "clip_high"),
+        ("train sft DIR --model M --out RUN --set stepz=1", "stepz"),
+        ("train dpo DIR --model M --out RUN --set beta=0", "beta"),
+        ("evaluate DIR --model M --out RUN --set styles=[]", "styles"),
+        ("tts --help", "early_stop"),
+    ],
+)
+def test_settings_are_told_and_checked_before_what_trains_is_loaded(command, told, tmp_path):
+    script = (
+        "import sys; from reelproof.pipeline.cli import main\n"
+        "try: main()\n"
+        "finally: print('loads', *sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *command.split()], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert told in done.stdout + done.stderr
+    loaded = done.stdout.rpartition("loads ")[2].split()
+    assert loaded
+    assert {"torch", "transformers", "accelerate", "peft"} & {*loaded} == set()

@@ -16,7 +16,7 @@ from reelproof.data_cards.tiny_model import TinyModelConfig, build_tiny_model, s
 from reelproof.schemas.question import QuestionSource, Task
 from reelproof.schemas.record import Record, to_table
 from reelproof.schemas.sample import ChatMessage, ChatPart, DpoSample, Image, RlSample, Row, SftSample
-from reelproof.training.networks import LoraSettings
+from reelproof.training.settings.runs import LoraSettings
 from reelproof.training.shards import Example
 from tests.published import write_manifest
 

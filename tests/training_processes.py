@@ -13,8 +13,7 @@ from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin, In
 from torch.distributed import TCPStore
 
 from reelproof.training import dpo, loop, sft
-from reelproof.training.dpo import DpoConfig
-from reelproof.training.sft import SftConfig
+from reelproof.training.settings.runs import DpoConfig, SftConfig
 from tests.forked import Ended, run_forked
 
 ROOT = Path(__file__).parents[1]

@@ -11,15 +11,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from reelproof.training.runs import model_path
-from reelproof.training.sampling import (
-    OF_ROLLOUTS,
-    Ask,
-    CutOff,
-    Said,
-    Sampler,
-    SamplingConfig,
-    not_all_refused,
-)
+from reelproof.training.sampling import OF_ROLLOUTS, Ask, CutOff, Said, Sampler, not_all_refused
+from reelproof.training.settings.asking import SamplingConfig
 from reelproof.training.shards import Example
 
 

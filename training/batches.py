@@ -11,35 +11,16 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from PIL import Image
-from pydantic import Field, JsonValue
 from torch import Tensor
 
 from reelproof.schemas.answers.reading import read_completion
 from reelproof.schemas.sample import ChatMessage, ChatPart
-from reelproof.schemas.settings import Settings
 from reelproof.training.frames import is_shown, limit_frames, size_px
+from reelproof.training.settings.rows import PromptConfig, PromptStyle
 from reelproof.training.shards import Example
 
-PromptStyle = Literal["published", "brief", "direct"]
 OPENING = "<think>"
 SOME_ANSWER = "(an answer)"
-
-
-class PromptConfig(Settings):
-    """How a row is put to the model."""
-
-    style: PromptStyle = "published"
-    """`published`: as the teacher was asked; `brief`: question, frames; `direct`: and no thought asked."""
-    max_frames: int | None = Field(default=None, ge=1, le=4096)
-    """Bounds the image tokens: rows with more frames keep this many, evenly spread, each with its
-    label. Rows whose thoughts cite a frame that goes are not learned from."""
-    frame_pairs: bool = False
-    """Two frames in a row, of one size, go to the model as one picture, under both their labels: as Qwen-VL
-    takes video, in half the image tokens. A model without such pictures is refused, and so is a server."""
-    image_settings: dict[str, JsonValue] = Field(default={})
-    """Settings of the model's image processor in place of its own, such as `max_pixels` of Qwen-VL,
-    `do_image_splitting: false` of SmolVLM or `crop_to_patches: false` of InternVL, which else cut each frame
-    into tiles. They are kept with the trained model."""
 
 
 Inputs = dict[str, Tensor]

@@ -4,27 +4,13 @@ The teacher's pass counts are only where it starts: each question's rate follows
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import Field
 
-from reelproof.schemas.settings import Settings
 from reelproof.training.groups import Group
+from reelproof.training.settings.rl import CurriculumConfig
 from reelproof.training.shards import Example, Shards, read_rows
-
-
-class CurriculumConfig(Settings):
-    """How questions are chosen."""
-
-    order: Literal["uniform", "easy_first", "half_right"] = "uniform"
-    """`easy_first`: from high pass rates to low as training goes on; `half_right`: mostly near one half."""
-    memory: float = Field(default=0.5, ge=0, le=1)
-    """Weight of what was known when a question's rate is refreshed; 1 keeps the stored counts for ever."""
-    floor: float = Field(default=0.1, gt=0, le=1)
-    """Least weight of a question, so that none is forgotten."""
-    steps: int = Field(default=100, ge=1)
-    """The order `easy_first` goes from easy to hard over so many steps."""
 
 
 class Curriculum:

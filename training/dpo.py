@@ -9,30 +9,18 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from pydantic import Field
 from torch import Tensor
 
-from reelproof.training.batches import Batch, PromptConfig, ending, join, read_row
+from reelproof.training.batches import Batch, ending, join, read_row
 from reelproof.training.loop import TrainSummary, Watch
 from reelproof.training.networks import Start
 from reelproof.training.preflight import SetupError
 from reelproof.training.runs import Tell
-from reelproof.training.sft import RowTraining, SftConfig
-from reelproof.training.shards import Example, ShardsConfig
-from reelproof.training.trainer import OptimizerConfig, Trainer
-
-
-class DpoConfig(SftConfig):
-    """One run of preference optimisation."""
-
-    shards: ShardsConfig = ShardsConfig(subset="dpo")
-    epochs: float = Field(default=1.0, gt=0)
-    """All pairs are gone through so often, where `steps` names no number."""
-    batch_rows: int = Field(default=2, ge=1, le=4096)
-    """So many pairs go through one forward pass on each device."""
-    optimizer: OptimizerConfig = OptimizerConfig(learning_rate=1e-6)
-    beta: float = Field(default=0.1, gt=0)
-    """The higher, the nearer the model stays to the one that it starts from."""
+from reelproof.training.settings.rows import PromptConfig
+from reelproof.training.settings.runs import DpoConfig
+from reelproof.training.sft import RowTraining
+from reelproof.training.shards import Example
+from reelproof.training.trainer import Trainer
 
 
 def train_dpo(

@@ -3,61 +3,28 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
-
-from pydantic import Field, JsonValue, model_validator
+from typing import Any, NamedTuple
 
 from reelproof.schemas.answers.reading import read_answer
 from reelproof.schemas.answers.scores import lenient_score, strict_score
 from reelproof.schemas.evaluation import EvaluatedAnswer
-from reelproof.schemas.settings import Settings
 from reelproof.schemas.thinning import thinned_to_ends
 from reelproof.training.answer_log import AnswerLog, model_version
-from reelproof.training.batches import PromptStyle
 from reelproof.training.evaluation_tables import GroupReport, group_reports, table_of
 from reelproof.training.preflight import check_length, frame_contract
 from reelproof.training.questions import DatasetQuestions, QuestionSet
-from reelproof.training.rewards import RewardConfig, Verifier, score_completions
+from reelproof.training.rewards import Verifier, score_completions
 from reelproof.training.runs import model_path, write_whole
-from reelproof.training.sampling import Said, SamplingConfig
-from reelproof.training.server import BackendConfig, open_sampler
-from reelproof.training.shards import Example, ShardsConfig
+from reelproof.training.sampling import Said
+from reelproof.training.server import open_sampler
+from reelproof.training.settings.asking import AskingConfig, EvaluateConfig
+from reelproof.training.settings.rewards import RewardConfig
+from reelproof.training.settings.rows import PromptStyle
+from reelproof.training.shards import Example
 
 SCORED = "scored.jsonl"
 _SHOWN_HERE = "as they are"
 """How a model in this process is shown frames: an answer to others is another one."""
-
-
-class AskingConfig(Settings):
-    """How questions are asked, wherever they come from."""
-
-    max_rows: int | None = Field(default=None, ge=1)
-    """Only so many rows are asked, the first ones; by default all."""
-    styles: tuple[PromptStyle, ...] = ("published", "direct")
-    """Each is one evaluation: with a thought, and answering at once."""
-    image_settings: dict[str, JsonValue] = Field(default={})
-    """Settings of the model's image processor in place of its own, such as `max_pixels` of Qwen-VL. A run has
-    those that it was trained with, and a server its own."""
-    frame_pairs: bool = False
-    """Frames go to the model two at a time, as `prompt.frame_pairs` of training has them."""
-    backend: BackendConfig = BackendConfig()
-    sampling: SamplingConfig = SamplingConfig(temperature=0.0)
-
-    @model_validator(mode="after")
-    def _are_distinct(self) -> Self:
-        if len(set(self.styles)) != len(self.styles) or not self.styles:
-            raise ValueError("styles: name each once, and at least one")
-        return self
-
-
-class EvaluateConfig(AskingConfig):
-    """Which rows of a dataset are asked, and how."""
-
-    shards: ShardsConfig = ShardsConfig(subset="rl", split="test")
-    max_frames: int | None = Field(default=None, ge=1)
-    """No question shows more frames than this; by default all of its own."""
-    speech: bool = True
-    """What is said stands among the frames, as the teacher read it; else rows are asked without it."""
 
 
 class Evaluation(NamedTuple):

@@ -3,63 +3,15 @@
 Shapes: (P, G) is P prompts with G rollouts each; (N, T) is N = P·G rollouts of T tokens.
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from reelproof.schemas.settings import Settings
+from reelproof.training.settings.rl import GrpoConfig, Normalise, Scale
 
-Scale = Literal["group_std", "none"]
-Normalise = Literal["sequence", "token", "length_limit"]
 SAME = 1e-6
 """Rewards nearer than this are the same."""
-
-
-class GrpoConfig(Settings):
-    """The policy-gradient objective: GRPO, Dr. GRPO, DAPO, GSPO, CISPO. The defaults are DAPO's."""
-
-    scale: Scale = "group_std"
-    """Centred rewards are divided by their group's standard deviation (GRPO), or are not (Dr. GRPO, arXiv
-    2503.20783)."""
-    normalise: Normalise = "token"
-    """`sequence`: mean of each rollout's mean (GRPO); `token`: mean over all tokens (DAPO, arXiv 2503.14476);
-    `length_limit`: sum over rollouts × the token limit (Dr. GRPO)."""
-    ratio: Literal["token", "sequence"] = "token"
-    """The ratio of new to old probability is each token's own, or for all tokens of a rollout their geometric
-    mean (GSPO, arXiv 2507.18071, with `normalise: sequence`, `clip_low: 3e-4`, `clip_high: 4e-4`)."""
-    surrogate: Literal["clipped", "cispo"] = "clipped"
-    """`clipped`: beyond the clip range a token has no gradient; `cispo`: each has, in proportion to its ratio
-    up to 1 and `clip_high` (arXiv 2506.13585)."""
-    clip_low: float = Field(default=0.2, ge=0, le=1)
-    """The ratio counts down to 1 less this; CISPO has no lower bound."""
-    clip_high: float = Field(default=0.28, ge=0)
-    """The ratio counts up to 1 and this; above `clip_low` it is DAPO's clip-higher."""
-    kl: float = Field(default=0.0, ge=0, le=10)
-    """The weight of the divergence from the start; 0 loads no second model."""
-    unbiased_kl: bool = True
-    """The divergence is weighted by the ratio, so that its gradient is that of the true one (arXiv
-    2512.02556); `false` is GRPO's as it was first published."""
-    learn_truncated: bool = True
-    """Rollouts that the token limit cut off are learned from; DAPO's overlong filter is `false`."""
-    overlong_tokens: int = Field(default=0, ge=0, le=32_768)
-    """A rollout loses reward by its share of the last so many tokens before the limit, 1 at the limit (DAPO's
-    soft overlong punishment); 0 has none."""
-    most_importance: float | None = Field(default=2.0, gt=0)
-    """A token that a server drew counts as often as the trainer makes it likelier than the server did, at
-    most so often (truncated importance sampling, as in TRL and verl); null counts all once."""
-
-
-class TemporalConfig(Settings):
-    """T-GRPO's contrast with shuffled frames (arXiv 2503.21776)."""
-
-    bonus: float = Field(default=0.3, gt=0)
-    """A right rollout gains this where the ordered frames do well enough against the shuffled."""
-    share: float = Field(default=1.0, gt=0)
-    """The ordered frames do well enough from this share of what the shuffled do."""
-    rollouts: int = Field(default=4, ge=1, le=128)
-    """Each question has so many rollouts with shuffled frames; they are not trained on."""
 
 
 class PolicyLoss(NamedTuple):

@@ -33,9 +33,10 @@ from reelproof.training.logprobs import (
 )
 from reelproof.training.networks import Start, shares_prompts
 from reelproof.training.rewards import Verifier, score_completions
-from reelproof.training.rl_settings import RlConfig
-from reelproof.training.sampling import Ask, SamplingConfig
+from reelproof.training.sampling import Ask
 from reelproof.training.served import PolicySampler, ServedSampler
+from reelproof.training.settings.asking import SamplingConfig
+from reelproof.training.settings.rl import RlConfig
 from reelproof.training.shards import Example
 from reelproof.training.trainer import Trainer
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from accelerate import Accelerator, PartialState
 from accelerate.utils import (
@@ -20,13 +20,10 @@ from accelerate.utils import (
     gather_object,
     set_seed,
 )
-from pydantic import Field
 
 from reelproof.schemas.answers.reading import read_answer
 from reelproof.schemas.answers.scores import strict_score
-from reelproof.schemas.settings import Settings
-from reelproof.training.batches import PromptConfig
-from reelproof.training.networks import LoraSettings, check_kernels, load_network, save_network
+from reelproof.training.networks import check_kernels, load_network, save_network
 from reelproof.training.preflight import (
     FrameContract,
     SetupError,
@@ -37,50 +34,19 @@ from reelproof.training.preflight import (
     rows_without_images,
 )
 from reelproof.training.runs import RunFolder, Tell, model_path
-from reelproof.training.sampling import Ask, LocalSampler, Said, SamplingConfig
+from reelproof.training.sampling import Ask, LocalSampler, Said
 from reelproof.training.served import PolicySampler
-from reelproof.training.shards import Example, Shards, ShardsConfig, open_shards, stream_in_order
+from reelproof.training.settings.asking import SamplingConfig
+from reelproof.training.settings.rows import ShardsConfig
+from reelproof.training.settings.runs import TrainConfig
+from reelproof.training.shards import Example, Shards, open_shards, stream_in_order
 from reelproof.training.trackers import check_trackers, memory_gb, tracking
-from reelproof.training.trainer import OptimizerConfig, Trainer
+from reelproof.training.trainer import Trainer
 
 MAY_CHANGE = ("test_rows", "log_every_steps", "trackers")
 """Settings that change nothing of what is learned."""
 # Eyes have layers that feed no loss: under DDP the second step would wait for their gradients.
 SOME_UNUSED = DistributedDataParallelKwargs(find_unused_parameters=True)
-
-
-class TrainConfig(Settings):
-    """What every training run is told."""
-
-    shards: ShardsConfig = ShardsConfig()
-    prompt: PromptConfig = PromptConfig()
-    steps: int = Field(default=1000, ge=1)
-    """The optimizer makes so many steps."""
-    optimizer: OptimizerConfig = OptimizerConfig()
-    lora: LoraSettings | None = None
-    """These low-rank additions are trained; null trains all weights."""
-    gradient_checkpointing: bool = False
-    """Activations are computed again on the way back: less memory, more time."""
-    attention: str | None = None
-    """The attention kernel, as transformers names it, such as `sdpa` or `flash_attention_2`; by default the
-    model's own."""
-    precision: Literal["no", "bf16", "fp16"] = "no"
-    """The mixed precision of all that is computed; `no` computes in float32."""
-    log_every_steps: int = Field(default=1, ge=1)
-    """Loss, speed and memory are logged this often."""
-    trackers: tuple[str, ...] = ()
-    """What is logged goes to RUN/metrics.jsonl and to these, as accelerate names them: `tensorboard` (in
-    RUN/tensorboard), `wandb`, `trackio` or `mlflow`. Each has its own package and environment variables."""
-    checkpoint_every_steps: int = Field(default=100, ge=1)
-    """A run that is killed goes on from the last of its checkpoints, which are this many steps apart."""
-    test_rows: int = Field(default=0, ge=0)
-    """So many questions of the subset `rl`, split `test`, are answered whenever a checkpoint is due, and at
-    the end, each once and greedily: `test/right` among the metrics is the share that is strictly right."""
-    allow_resize: bool = False
-    """The run goes on although the processor shows other pixels than the teacher saw."""
-    seed: int = 0
-    """Dropout, new weights and the questions that are drawn follow from it; the rows' order has its own in
-    `shards`."""
 
 
 class TrainSummary(NamedTuple):

@@ -3,14 +3,13 @@
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
 from accelerate.utils import is_bnb_available, patch_environment
 from peft import LoraConfig, PeftModel, get_peft_model
-from pydantic import Field
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.fsdp import FSDPModule
 from transformers import AutoConfig, AutoModelForImageTextToText, BitsAndBytesConfig
@@ -18,25 +17,11 @@ from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from reelproof.schemas.install import installing
-from reelproof.schemas.settings import Settings
 from reelproof.training.preflight import SetupError, save_processor
 from reelproof.training.runs import RunFolder
+from reelproof.training.settings.runs import LoraSettings
 
 KEEPS_CACHE = "_can_checkpoint_with_cache"
-
-
-class LoraSettings(Settings):
-    """Train low-rank additions instead of all weights (arXiv 2106.09685)."""
-
-    rank: int = Field(default=16, ge=1, le=1024)
-    """The additions have this rank."""
-    alpha: int = Field(default=32, ge=1)
-    """The additions are scaled by this over their rank."""
-    base: Literal["float32", "bf16", "4bit"] = "float32"
-    """The weights below them, which do not change, are held like this: `4bit` is QLoRA (arXiv 2305.14314), by
-    bitsandbytes. The model that a run leaves has the additions merged into the weights as they were."""
-    target_modules: str | tuple[str, ...] = "all-linear"
-    """These layers have additions, as PEFT names them; `all-linear` is every linear one."""
 
 
 def check_kernels(model: str, lora: LoraSettings | None, attention: str | None) -> None:

@@ -19,8 +19,9 @@ from reelproof.schemas.answers.thought import cited_near_frames
 from reelproof.schemas.errors import UsageError
 from reelproof.schemas.hub import go_offline_without_hub
 from reelproof.schemas.install import installing
-from reelproof.training.batches import PromptConfig, pictured, prompt_text, text_of
+from reelproof.training.batches import pictured, prompt_text, text_of
 from reelproof.training.frames import label_times, limit_frames, size_px
+from reelproof.training.settings.rows import PromptConfig
 from reelproof.training.shards import Example, Shards, example_of
 
 LONGEST_CHECKED = 16

@@ -4,9 +4,9 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from reelproof.training.batches import PromptConfig, PromptStyle
 from reelproof.training.frames import size_px, without_speech
-from reelproof.training.shards import Example, ShardsConfig, open_shards, stream_in_order
+from reelproof.training.settings.rows import PromptConfig, PromptStyle, ShardsConfig
+from reelproof.training.shards import Example, open_shards, stream_in_order
 
 
 class QuestionSet(Protocol):

@@ -19,10 +19,10 @@ from reelproof.training.loop import Training, TrainSummary, Watch
 from reelproof.training.networks import Start
 from reelproof.training.preflight import SetupError, rows_without_images
 from reelproof.training.rewards import Verifier, check_rewards
-from reelproof.training.rl_settings import RlConfig as RlConfig
 from reelproof.training.runs import Tell
 from reelproof.training.served import PolicySampler, ServedSampler
 from reelproof.training.server import check_sendable
+from reelproof.training.settings.rl import RlConfig
 from reelproof.training.trainer import Trainer
 
 Serve = Callable[[RlConfig, str], AbstractContextManager[str]]

@@ -6,33 +6,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import torch
-from pydantic import Field
 from torch import Tensor
 from transformers import AutoModelForImageTextToText, LogitsProcessor
 
-from reelproof.schemas.settings import Settings
-from reelproof.training.batches import Inputs, PromptConfig, opened_thought, prompt_text, read_row, stack
+from reelproof.training.batches import Inputs, opened_thought, prompt_text, read_row, stack
 from reelproof.training.heads import token_logprobs, without
 from reelproof.training.logprobs import forbidden_tokens
 from reelproof.training.networks import gather_weights, takes
 from reelproof.training.preflight import SetupError, load_processor
 from reelproof.training.runs import model_path
+from reelproof.training.settings.asking import SamplingConfig
+from reelproof.training.settings.rows import PromptConfig
 from reelproof.training.shards import Example
-
-
-class SamplingConfig(Settings):
-    """How completions are drawn."""
-
-    temperature: float = Field(default=1.0, ge=0, le=2)
-    """The draws are at this temperature; at 0 the likeliest token is taken."""
-    top_p: float = Field(default=1.0, gt=0, le=1)
-    """The draws are from this nucleus of the distribution."""
-    max_tokens: int = Field(default=512, ge=1, le=32_768)
-    """One completion may have so many tokens."""
-    batch_rows: int = Field(default=64, ge=1, le=4096)
-    """Completions drawn at a time in this process, or requests in flight to a server."""
-    seed: int = 0
-    """The draws follow from it."""
 
 
 class Ask(NamedTuple):

@@ -15,22 +15,24 @@ import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any
 
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from openai import APIConnectionError, APIStatusError
 from peft import PeftModel
-from pydantic import Field, JsonValue, model_validator
 from transformers.utils.logging import disable_progress_bar
 
 from reelproof.schemas.openai_reply import choices_in, token_ids_in
-from reelproof.training.batches import PromptConfig, opened_thought, prompt_text
+from reelproof.training.batches import opened_thought, prompt_text
 from reelproof.training.logprobs import forbidden_tokens
 from reelproof.training.networks import gathered_state
 from reelproof.training.preflight import SetupError
-from reelproof.training.sampling import Ask, LocalSampler, Said, SamplingConfig
-from reelproof.training.server import Server, ServerAddress
+from reelproof.training.sampling import Ask, LocalSampler, Said
+from reelproof.training.server import Server
+from reelproof.training.settings.asking import SamplingConfig
+from reelproof.training.settings.rl import RolloutConfig
+from reelproof.training.settings.rows import PromptConfig
 
 LOOK_EVERY_S = 1.0
 """At a server that went away."""
@@ -43,37 +45,6 @@ _STARTED = (
     "--enable-tower-connector-lora --logprobs-mode processed_logprobs`"
 )
 _STARTED_WHOLE = "start it with `VLLM_SERVER_DEV_MODE=1 vllm serve MODEL --logprobs-mode processed_logprobs`"
-
-
-class RolloutConfig(ServerAddress):
-    """Where rollouts are drawn."""
-
-    kind: Literal["transformers", "server", "vllm"] = "transformers"
-    """The model that is trained draws them itself (`transformers`), or a running vLLM `server` that has the
-    same model and is handed what it learns, or such a one that the run starts (`vllm`), on a free GPU."""
-    vllm: dict[str, JsonValue] = Field(default={})
-    """How that server is started, with the settings of a `vllm` teacher, such as `max_model_len`."""
-    sleeps: bool = False
-    """The server has a GPU together with training, and sleeps while the policy learns
-    (`--enable-sleep-mode`)."""
-    ahead: int = Field(default=0, ge=0, le=1)
-    """At 1 a server draws the rollouts of the next step while this one is learned from: its weights are one
-    step behind. After a checkpoint it waits, so that a run that goes on from there draws the same."""
-    handover: str | None = Field(default=None, pattern=r"^[/~]")
-    """Weights are handed to a server in this folder, which it sees by the same path, and which no other run
-    has; `/dev/shm/NAME` hands them over in memory. By default RUN/served."""
-    patience_s: float = Field(default=600, ge=0, le=86_400)
-    """A server that goes away is waited for so long, and is then handed the weights again."""
-
-    @model_validator(mode="after")
-    def _does_not_draw_asleep(self) -> Self:
-        if self.kind == "transformers" and (self.ahead or self.sleeps):
-            raise ValueError("ahead and sleeps are for kind server or vllm; set kind, or leave them out")
-        if self.ahead and self.sleeps:
-            raise ValueError(
-                "a server that sleeps while the policy learns draws nothing ahead; set one of them"
-            )
-        return self
 
 
 class ServedSampler:

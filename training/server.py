@@ -4,43 +4,26 @@ import json
 import time
 from collections.abc import Callable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from typing import Any
 
 from openai import APIConnectionError, APIStatusError, OpenAI, OpenAIError
-from pydantic import Field
 
 from reelproof.schemas.openai_frames import data_uri
 from reelproof.schemas.openai_reply import choices_in, fault_in, tokens_in
 from reelproof.schemas.server_key import ServerKey
-from reelproof.schemas.settings import Settings
-from reelproof.training.batches import PromptConfig, chat_prompt
+from reelproof.training.batches import chat_prompt
 from reelproof.training.frames import limit_frames
 from reelproof.training.preflight import SetupError, load_processor
 from reelproof.training.runs import model_path, trained_with
-from reelproof.training.sampling import Ask, CutOff, LocalSampler, Said, Sampler, SamplingConfig
+from reelproof.training.sampling import Ask, CutOff, LocalSampler, Said, Sampler
+from reelproof.training.settings.asking import BackendConfig, SamplingConfig, ServerAddress
+from reelproof.training.settings.rows import PromptConfig
 
 REFUSALS = (400, 413, 422)
 """HTTP states that blame one request, not the server or its key."""
 _KEPT = "every answer so far is kept, and the same command goes on"
 _MAY_GO = ("logprobs", "seed", "temperature", "top_p", "max_tokens")
 """Fields that some services forbid; without them an answer is less well described, or less repeatable."""
-
-
-class ServerAddress(Settings):
-    """Where a server is, and where its key is kept."""
-
-    url: str = Field(default="http://127.0.0.1:8000/v1", pattern=r"^https?://")
-    """The address of an OpenAI-compatible server, for `server`."""
-    key_variable: str = Field(default="OPENAI_API_KEY", pattern=r"^[A-Z_][A-Z0-9_]*$")
-    """The environment variable that holds the server's key, never the key itself; unset where none is
-    wanted."""
-
-
-class BackendConfig(ServerAddress):
-    """Where completions come from."""
-
-    kind: Literal["transformers", "server"] = "transformers"
-    """The model runs in this process (`transformers`) or behind a `server`."""
 
 
 class ServerSampler:

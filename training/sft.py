@@ -10,39 +10,17 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator, PartialState
-from pydantic import Field
 from torch.utils.data import DataLoader, Dataset
 
 from reelproof.training.batches import Batch, sft_batch, text_of
-from reelproof.training.loop import TrainConfig, Training, TrainSummary, Watch
+from reelproof.training.loop import Training, TrainSummary, Watch
 from reelproof.training.preflight import rows_citing_dropped_frames
 from reelproof.training.runs import Tell
-from reelproof.training.sampling import SamplingConfig
-from reelproof.training.shards import Example, Shards, ShardsConfig, stream_examples
+from reelproof.training.settings.asking import SamplingConfig
+from reelproof.training.settings.rows import ShardsConfig
+from reelproof.training.settings.runs import SftConfig
+from reelproof.training.shards import Example, Shards, stream_examples
 from reelproof.training.trainer import Trainer
-
-
-class SftConfig(TrainConfig):
-    """One run of supervised fine-tuning."""
-
-    epochs: float = Field(default=3.0, gt=0)
-    """All rows are gone through so often, where `steps` names no number."""
-    steps: int = Field(default=0, ge=0)
-    """The optimizer makes so many steps; 0 makes as many as `epochs` comes to."""
-    batch_rows: int = Field(default=4, ge=1, le=4096)
-    """So many rows go through one forward pass on each device."""
-    accumulate: int = Field(default=1, ge=1, le=4096)
-    """One optimizer step takes so many forward passes."""
-    packed: bool = False
-    """The rows of a forward pass lie end to end in one sequence, without padding: the same loss. Kernels
-    other than `attention: flash_attention_2` mask what a row does not see, and gain where rows are short."""
-    workers: int | None = Field(default=None, ge=0, le=64)
-    """So many processes decode frames and make batches ahead of their step, in shared memory (/dev/shm); by
-    default 4 beside a GPU, and none where the steps are a CPU's work themselves."""
-    log_every_steps: int = Field(default=10, ge=1)
-    """Loss and speed are logged this often."""
-    test_tokens: int = Field(default=512, ge=1, le=32_768)
-    """An answer to a question of the test split may have so many tokens."""
 
 
 def train_sft(

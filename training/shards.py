@@ -12,28 +12,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from pydantic import Field
 
 from reelproof.schemas.manifest import ManifestFile
 from reelproof.schemas.place import Place
 from reelproof.schemas.published import DatasetError, Published, open_folder
 from reelproof.schemas.question import Task
 from reelproof.schemas.sample import ChatMessage
-from reelproof.schemas.settings import Settings
 from reelproof.schemas.speech import SpeechLine
-
-
-class ShardsConfig(Settings):
-    """Which rows of a dataset are read, and in what order."""
-
-    subset: str = Field(default="sft", pattern=r"^[a-z_]+$")
-    """The dataset's config: `sft`, `rl` or `dpo`."""
-    split: str = Field(default="train", pattern=r"^[a-z_]+$")
-    """The dataset's split: `train` or `test`."""
-    seed: int = 0
-    """The order of rows follows from it; each epoch has its own."""
-    window_groups: int = Field(default=4, ge=1, le=64)
-    """So many row groups are mixed with each other, and at most so many are in memory."""
+from reelproof.training.settings.rows import ShardsConfig
 
 
 class Shards(NamedTuple):

@@ -10,8 +10,8 @@ from reelproof.schemas.answers.votes import cannot_be_caught, count_votes, leadi
 from reelproof.training.frames import Films, limit_frames, shows_its_film, with_frames
 from reelproof.training.rewards import Scored, Verifier, score_completions
 from reelproof.training.sampling import Ask, Said, Sampler, not_all_refused
+from reelproof.training.settings.tts import TtsConfig
 from reelproof.training.shards import Example
-from reelproof.training.tts_settings import TtsConfig
 
 AT_ONCE = "<think></think><answer>"
 """What a completion goes on from that is to answer without a thought."""

@@ -5,42 +5,26 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedType
-from pydantic import Field
 from torch import Tensor
 from torch.distributed.checkpoint.stateful import Stateful
 from torch.optim.lr_scheduler import LambdaLR
 
-from reelproof.schemas.settings import Settings
 from reelproof.training.batches import Batch
 from reelproof.training.logprobs import completion_logprobs
 from reelproof.training.networks import attends, bare, layer_kinds
 from reelproof.training.preflight import SetupError
 from reelproof.training.runs import RunFolder
+from reelproof.training.settings.runs import OptimizerConfig
 from reelproof.training.weights_only import weights_only
 
 P = TypeVar("P")
 KEPT = "kept.json"
 """In a checkpoint, beside what accelerate saves."""
-
-
-class OptimizerConfig(Settings):
-    """AdamW and its learning rate."""
-
-    learning_rate: float = Field(default=1e-5, gt=0, le=1)
-    """The rate after the warm-up."""
-    schedule: Literal["constant", "linear", "cosine"] = "cosine"
-    """How the rate goes on after the warm-up; `linear` and `cosine` end at 0."""
-    warmup_steps: int = Field(default=10, ge=0)
-    """The rate rises from 0 for so many steps."""
-    weight_decay: float = Field(default=0.0, ge=0, le=1)
-    """AdamW's decoupled decay of the weights."""
-    max_grad_norm: float = Field(default=1.0, gt=0)
-    """Longer gradients are scaled down to this norm."""
 
 
 class Trainer:

@@ -18,6 +18,7 @@ from reelproof.training.rewards import Verifier
 from reelproof.training.runs import model_path, write_whole
 from reelproof.training.sampling import Sampler
 from reelproof.training.server import open_sampler
+from reelproof.training.settings.tts import TtsConfig
 from reelproof.training.shards import Example, open_shards, stream_in_order
 from reelproof.training.strategies import (
     FROM_POOL,
@@ -30,7 +31,6 @@ from reelproof.training.strategies import (
     draw_pools,
 )
 from reelproof.training.tables import new_figure, text_table
-from reelproof.training.tts_settings import TtsConfig as TtsConfig
 
 _KEPT = 100
 _LABEL_TOKENS = 12

@@ -15,11 +15,12 @@ from reelproof.schemas.answers.conclusion import Conclusions, Posed, agreement
 from reelproof.schemas.answers.scores import read_completion, strict_score
 from reelproof.schemas.question import Question
 from reelproof.training.frames import frame_labels
-from reelproof.training.rewards import RewardConfig
-from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
+from reelproof.training.sampling import Ask, LocalSampler
+from reelproof.training.settings.asking import SamplingConfig
+from reelproof.training.settings.rewards import RewardConfig
+from reelproof.training.settings.tts import Strategy, TtsConfig
 from reelproof.training.shards import Example
 from reelproof.training.tts import try_strategies
-from reelproof.training.tts_settings import Strategy, TtsConfig
 
 Places = Mapping[str, Mapping[tuple[int, str], str]]
 """Film -> (second, colour) -> cell."""

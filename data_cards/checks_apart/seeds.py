@@ -44,9 +44,9 @@ from reelproof.data_cards.moving_shapes.arms import Asked, read_asked, sample, w
 from reelproof.data_cards.small_films import LOOKED_AT
 from reelproof.data_cards.tiny_model import TinyModel
 from reelproof.training.preflight import load_processor
-from reelproof.training.sft import SftConfig, train_sft
-from reelproof.training.shards import ShardsConfig
-from reelproof.training.trainer import OptimizerConfig
+from reelproof.training.settings.rows import ShardsConfig
+from reelproof.training.settings.runs import OptimizerConfig, SftConfig
+from reelproof.training.sft import train_sft
 
 KINDS = ("way", "middle", "coin")
 """Of questions."""

@@ -20,7 +20,8 @@ from reelproof.data_cards.checks_apart.models import PROMPT, Verifier, asked, jp
 from reelproof.data_cards.checks_apart.world import ANY_COLOUR, FRAME_PX
 from reelproof.data_cards.small_server import Completion, Shown, serve_chat, wanted
 from reelproof.schemas.draws import hash32
-from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
+from reelproof.training.sampling import Ask, LocalSampler
+from reelproof.training.settings.asking import SamplingConfig
 from reelproof.training.shards import Example
 
 TEACHER, VERIFIER = "learned-teacher", "learned-verifier"

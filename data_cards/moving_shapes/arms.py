@@ -18,7 +18,8 @@ from reelproof.schemas.question import Question
 from reelproof.schemas.record import from_table, to_table
 from reelproof.schemas.sample import ChatMessage, ChatPart, Image, SftSample
 from reelproof.schemas.trace import Trace
-from reelproof.training.shards import Example, ShardsConfig, open_shards
+from reelproof.training.settings.rows import ShardsConfig
+from reelproof.training.shards import Example, open_shards
 
 
 class Asked(NamedTuple):

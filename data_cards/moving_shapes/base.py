@@ -29,9 +29,11 @@ from world import (
 from reelproof.data_cards.tiny_model import TinyModel, TinyModelConfig, build_tiny_model, save_tiny_model
 from reelproof.schemas.question import Task
 from reelproof.schemas.sample import ChatMessage, ChatPart
-from reelproof.training.batches import PromptConfig, sft_batch
+from reelproof.training.batches import sft_batch
+from reelproof.training.settings.rows import PromptConfig
+from reelproof.training.settings.runs import OptimizerConfig
 from reelproof.training.shards import Example
-from reelproof.training.trainer import OptimizerConfig, Trainer
+from reelproof.training.trainer import Trainer
 
 PROMPT = PromptConfig(style="brief")
 

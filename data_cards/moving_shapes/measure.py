@@ -11,15 +11,16 @@ from teacher import find_squares
 from world import cell_name
 
 from reelproof.schemas.answers.scores import read_completion, strict_score
-from reelproof.training.batches import PromptConfig, PromptStyle
 from reelproof.training.frames import frame_labels
 from reelproof.training.preflight import load_processor
-from reelproof.training.rewards import RewardConfig
 from reelproof.training.runs import model_path
-from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
+from reelproof.training.sampling import Ask, LocalSampler
+from reelproof.training.settings.asking import SamplingConfig
+from reelproof.training.settings.rewards import RewardConfig
+from reelproof.training.settings.rows import PromptConfig, PromptStyle
+from reelproof.training.settings.tts import Strategy, TtsConfig
 from reelproof.training.shards import Example
 from reelproof.training.tts import try_strategies, write_outcomes
-from reelproof.training.tts_settings import Strategy, TtsConfig
 
 MAX_TOKENS = 40
 VOTES = 8

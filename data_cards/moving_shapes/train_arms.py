@@ -14,15 +14,14 @@ from base import train_base
 from measure import MAX_TOKENS, Measure, Progress, ShapesVerifier, train_once, voting
 
 from reelproof.schemas.sample import SftSample
-from reelproof.training.batches import PromptConfig
-from reelproof.training.grpo import GrpoConfig
-from reelproof.training.rewards import RewardConfig
-from reelproof.training.rl import RlConfig, train_rl
-from reelproof.training.sampling import SamplingConfig
-from reelproof.training.sft import SftConfig, train_sft
-from reelproof.training.shards import ShardsConfig
-from reelproof.training.trainer import OptimizerConfig
-from reelproof.training.tts_settings import ALL
+from reelproof.training.rl import train_rl
+from reelproof.training.settings.asking import SamplingConfig
+from reelproof.training.settings.rewards import RewardConfig
+from reelproof.training.settings.rl import GrpoConfig, RlConfig
+from reelproof.training.settings.rows import PromptConfig, ShardsConfig
+from reelproof.training.settings.runs import OptimizerConfig, SftConfig
+from reelproof.training.settings.tts import ALL
+from reelproof.training.sft import train_sft
 
 ROWS = 96
 """Of every SFT arm but those that say otherwise."""

@@ -27,9 +27,9 @@ from reelproof.stages.questions.given import task_of
 from reelproof.stages.speech.film import thinned
 from reelproof.stages.teachers.messages import question_messages
 from reelproof.stages.teachers.prompts import DIRECT, ROLLOUT
-from reelproof.training.batches import PromptConfig, PromptStyle
 from reelproof.training.frames import size_px
 from reelproof.training.questions import QuestionSet
+from reelproof.training.settings.rows import PromptConfig, PromptStyle
 from reelproof.training.shards import Example
 
 _TOLD, _TRIED = 5, 8

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from reelproof.pipeline.benchmark.films import FramesConfig
 from reelproof.pipeline.inputs.sources import SourcesConfig
 from reelproof.stages.speech.film import SpeechConfig
-from reelproof.training.evaluate import AskingConfig
+from reelproof.training.settings.asking import AskingConfig
 
 USUAL_LABELS = (
     *("task_type", "domain", "sub_category", "duration", "duration_group", "question_category", "category"),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reelproof.training.rewards import Verifier
 
 
-@click.command(cls=Explained, settings="reelproof.training.tts_settings:TtsConfig")
+@click.command(cls=Explained, settings="reelproof.training.settings.tts:TtsConfig")
 @click.option(
     "--videos",
     type=click.Path(path_type=Path),
@@ -28,11 +28,14 @@ def tts(typed: Typed, verifier: "Verifier | None", videos: Path | None, server: 
     Accuracy against cost for each strategy.
     """
     from reelproof.pipeline.commands.training_films import FolderOfFilms
-    from reelproof.training.tts import TtsConfig, scale_test_time
+    from reelproof.training.settings.tts import TtsConfig
 
     films = FolderOfFilms(videos) if videos else None
     typed = _at_server(typed, server)
-    scale_test_time(typed.build_dir, typed.model, typed.out, typed.settings(TtsConfig), verifier, films)
+    cfg = typed.settings(TtsConfig)
+    from reelproof.training.tts import scale_test_time
+
+    scale_test_time(typed.build_dir, typed.model, typed.out, cfg, verifier, films)
     click.echo((typed.out / "tts.md").read_text())
 
 
@@ -40,7 +43,7 @@ def tts(typed: Typed, verifier: "Verifier | None", videos: Path | None, server: 
     cls=Explained,
     settings={
         " for a manifest": "reelproof.pipeline.benchmark.settings:BenchmarkConfig",
-        " for a dataset": "reelproof.training.evaluate:EvaluateConfig",
+        " for a dataset": "reelproof.training.settings.asking:EvaluateConfig",
     },
 )
 @click.argument("subject", metavar="DIR | MANIFEST")
@@ -94,7 +97,7 @@ def _at_server(typed: Typed, server: str | None) -> Typed:
     if url is None:
         return typed
     from reelproof.pipeline.teachers.kinds import name_at
-    from reelproof.training.evaluate import AskingConfig
+    from reelproof.training.settings.asking import AskingConfig
 
     typed = typed._replace(overrides=(*typed.overrides, f"backend.url={url}", "backend.kind=server"))
     given = tuple(each for each in typed.overrides if each.startswith("backend."))
@@ -105,10 +108,11 @@ def _at_server(typed: Typed, server: str | None) -> Typed:
 def _evaluate_manifest(typed: Typed, manifest: str, videos: str | None) -> None:
     from reelproof.pipeline.benchmark.questions import ManifestQuestions
     from reelproof.pipeline.benchmark.settings import BenchmarkConfig
-    from reelproof.training.evaluate import evaluate_questions
 
     cfg = typed.settings(BenchmarkConfig, manifest=manifest, root=videos)
     asked = ManifestQuestions(cfg)
+    from reelproof.training.evaluate import evaluate_questions
+
     for note in asked.notes:
         click.echo(shown_text(note), err=True)
     found = evaluate_questions(asked, typed.model, typed.out, cfg, tell=partial(click.echo, err=True))
@@ -122,12 +126,14 @@ def _evaluate_manifest(typed: Typed, manifest: str, videos: str | None) -> None:
 
 
 def _evaluate_dataset(typed: Typed, videos: str | None, trusted: bool) -> None:
-    from reelproof.pipeline.commands.training_verifier import open_verifier
-    from reelproof.training.evaluate import EvaluateConfig, evaluate_model
+    from reelproof.training.settings.asking import EvaluateConfig
 
     if videos:
         raise click.UsageError("--videos goes with a manifest; a dataset holds its frames itself")
     cfg = typed.settings(EvaluateConfig)
+    from reelproof.pipeline.commands.training_verifier import open_verifier
+    from reelproof.training.evaluate import evaluate_model
+
     with open_verifier(typed.build_dir, trusted) as verifier:
         evaluate_model(typed.build_dir, typed.model, typed.out, cfg, verifier, partial(click.echo, err=True))
 

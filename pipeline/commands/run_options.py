@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from reelproof.pipeline.commands.options import DATASET_DIR, OVERRIDES, TRUST_RECIPE
-from reelproof.schemas.install import told_missing
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -46,10 +45,7 @@ class Explained(click.Command):
         )
         for purpose, place in self.settings.items():
             module, _, name = place.partition(":")
-            try:
-                told = explain_settings(getattr(import_module(module), name))
-            except ModuleNotFoundError as missing:
-                told = told_missing(missing) or str(missing)
+            told = explain_settings(getattr(import_module(module), name))
             formatter.write(f"\nSettings{purpose}, for --set and {file}:\n{indent(told, '  ')}\n")
 
 

@@ -36,19 +36,22 @@ def train() -> None:
     """Train a model on a build's rows: `sft`, then `dpo` or `rl`."""
 
 
-@train.command(cls=Explained, settings="reelproof.training.sft:SftConfig")
+@train.command(cls=Explained, settings="reelproof.training.settings.runs:SftConfig")
 @_spread("fsdp", "ddp", "zero3")
 @typed_command
 def sft(typed: Typed) -> None:
     """Fine-tune a model on the kept thoughts of DIR."""
-    from reelproof.pipeline.commands.trained import train_and_tell
-    from reelproof.training.sft import SftConfig, train_sft
+    from reelproof.training.settings.runs import SftConfig
 
-    do = partial(train_sft, *typed[:3], typed.settings(SftConfig))
+    cfg = typed.settings(SftConfig)  # what is wrong there is told before torch is loaded
+    from reelproof.pipeline.commands.trained import train_and_tell
+    from reelproof.training.sft import train_sft
+
+    do = partial(train_sft, *typed[:3], cfg)
     train_and_tell(do, typed.build_dir, typed.out, "train dpo", "train rl")
 
 
-@train.command(cls=Explained, settings="reelproof.training.dpo:DpoConfig")
+@train.command(cls=Explained, settings="reelproof.training.settings.runs:DpoConfig")
 @_spread("fsdp", "ddp", "zero3")
 @typed_command
 def dpo(typed: Typed) -> None:
@@ -56,14 +59,17 @@ def dpo(typed: Typed) -> None:
 
     The others of DIR's pairs are wrong, ungrounded or lucky.
     """
-    from reelproof.pipeline.commands.trained import train_and_tell
-    from reelproof.training.dpo import DpoConfig, train_dpo
+    from reelproof.training.settings.runs import DpoConfig
 
-    do = partial(train_dpo, *typed[:3], typed.settings(DpoConfig))
+    cfg = typed.settings(DpoConfig)
+    from reelproof.pipeline.commands.trained import train_and_tell
+    from reelproof.training.dpo import train_dpo
+
+    do = partial(train_dpo, *typed[:3], cfg)
     train_and_tell(do, typed.build_dir, typed.out, "tts")
 
 
-@train.command(cls=Explained, settings="reelproof.training.rl:RlConfig")
+@train.command(cls=Explained, settings="reelproof.training.settings.rl:RlConfig")
 @_spread("ddp", "fsdp")
 @verified_command
 def rl(typed: Typed, verifier: "Verifier | None") -> None:
@@ -71,9 +77,12 @@ def rl(typed: Typed, verifier: "Verifier | None") -> None:
 
     To the questions of DIR.
     """
+    from reelproof.training.settings.rl import RlConfig
+
+    cfg = typed.settings(RlConfig)
     from reelproof.pipeline.commands.trained import train_and_tell
     from reelproof.pipeline.teachers.rollout_server import rollout_server
-    from reelproof.training.rl import RlConfig, train_rl
+    from reelproof.training.rl import train_rl
 
-    do = partial(train_rl, *typed[:3], typed.settings(RlConfig), verifier, serve=rollout_server)
+    do = partial(train_rl, *typed[:3], cfg, verifier, serve=rollout_server)
     train_and_tell(do, typed.build_dir, typed.out, "tts")

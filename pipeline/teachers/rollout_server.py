@@ -13,8 +13,8 @@ from reelproof.pipeline.teachers.vllm_server import VllmServer, ready
 from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig
 from reelproof.schemas.errors import UsageError
 from reelproof.stages.teachers.protocol import TeacherNeeds
-from reelproof.training.rl_settings import RlConfig
 from reelproof.training.runs import model_path
+from reelproof.training.settings.rl import RlConfig
 
 SERVED = "policy"
 """What the server calls the model that the run starts from."""

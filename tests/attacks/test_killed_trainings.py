@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from reelproof.training.grpo import GrpoConfig
-from reelproof.training.rewards import RewardConfig
-from reelproof.training.rl import RlConfig, train_rl
-from reelproof.training.sampling import SamplingConfig
-from reelproof.training.sft import SftConfig, train_sft
-from reelproof.training.trainer import OptimizerConfig
+from reelproof.training.rl import train_rl
+from reelproof.training.settings.asking import SamplingConfig
+from reelproof.training.settings.rewards import RewardConfig
+from reelproof.training.settings.rl import GrpoConfig, RlConfig
+from reelproof.training.settings.runs import OptimizerConfig, SftConfig
+from reelproof.training.sft import train_sft
 from tests.attacks.test_killed_commands import KILLS, held
 from tests.killed import states_at_changes
 from tests.tiny_training import write_model, write_rl, write_sft

@@ -25,11 +25,12 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from reelproof.data_cards.tiny_model import TinyModelConfig, build_tiny_model, save_tiny_model
 from reelproof.schemas.sample import SftSample
-from reelproof.training.batches import Batch, PromptConfig
+from reelproof.training.batches import Batch
 from reelproof.training.logprobs import completion_logprobs
-from reelproof.training.sft import RowTraining, SftConfig, train_sft
-from reelproof.training.shards import ShardsConfig, open_shards, stream_epoch
-from reelproof.training.trainer import OptimizerConfig
+from reelproof.training.settings.rows import PromptConfig, ShardsConfig
+from reelproof.training.settings.runs import OptimizerConfig, SftConfig
+from reelproof.training.sft import RowTraining, train_sft
+from reelproof.training.shards import open_shards, stream_epoch
 from tests.benchmarks.rows import Row, Rows
 from tests.published import write_manifest
 from tests.tiny_training import sft_row, write_dataset

@@ -22,10 +22,12 @@ from accelerate import Accelerator
 from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
 from reelproof.training.batches import Batch, stack
-from reelproof.training.grpo import GrpoConfig, group_advantages, policy_loss
+from reelproof.training.grpo import group_advantages, policy_loss
 from reelproof.training.logprobs import Bundle, apart_logprobs, bundle_logprobs
 from reelproof.training.networks import checkpoint_layers
-from reelproof.training.trainer import OptimizerConfig, Trainer
+from reelproof.training.settings.rl import GrpoConfig
+from reelproof.training.settings.runs import OptimizerConfig
+from reelproof.training.trainer import Trainer
 
 PEAK_TFLOPS = {"H200": 989, "H100": 989, "A100": 312, "L40S": 362, "A10": 125, "4090": 165}
 """Dense bf16, as the cards' data sheets have it."""

@@ -5,9 +5,8 @@ import pytest
 from reelproof.pipeline.teachers import rollout_server as starting
 from reelproof.pipeline.teachers.rollout_server import rollout_server, rollout_settings
 from reelproof.schemas.errors import UsageError
-from reelproof.training.networks import LoraSettings
-from reelproof.training.rl_settings import RlConfig
-from reelproof.training.served import RolloutConfig
+from reelproof.training.settings.rl import RlConfig, RolloutConfig
+from reelproof.training.settings.runs import LoraSettings
 
 CFG = RlConfig(
     backend=RolloutConfig(kind="vllm", vllm={"max_model_len": 2048, "extra_args": ["--seed", "1"]})

@@ -14,11 +14,10 @@ from reelproof.pipeline.report.static import ReportConfig
 from reelproof.pipeline.settings_reference import example_recipe, explain_settings, settings_of
 from reelproof.pipeline.settings_text import parse_settings
 from reelproof.schemas.settings import Settings, captions
-from reelproof.training.dpo import DpoConfig
-from reelproof.training.evaluate import EvaluateConfig
-from reelproof.training.rl import RlConfig
-from reelproof.training.sft import SftConfig
-from reelproof.training.tts_settings import TtsConfig
+from reelproof.training.settings.asking import EvaluateConfig
+from reelproof.training.settings.rl import RlConfig
+from reelproof.training.settings.runs import DpoConfig, SftConfig
+from reelproof.training.settings.tts import TtsConfig
 from tests.pipeline.conftest import reelproof_here
 
 MODELS = (Recipe, ReportConfig, SftConfig, DpoConfig, RlConfig, TtsConfig, EvaluateConfig, BenchmarkConfig)

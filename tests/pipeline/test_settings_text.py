@@ -10,10 +10,10 @@ from reelproof.pipeline.recipe import Recipe, recipe_of_build
 from reelproof.pipeline.settings_text import parse_settings, parse_yaml, read_yaml
 from reelproof.schemas.answers.reading import AnswerForm
 from reelproof.schemas.settings import Settings
-from reelproof.training.evaluate import EvaluateConfig
-from reelproof.training.rl import RlConfig
-from reelproof.training.sft import SftConfig
-from reelproof.training.tts import TtsConfig
+from reelproof.training.settings.asking import EvaluateConfig
+from reelproof.training.settings.rl import RlConfig
+from reelproof.training.settings.runs import SftConfig
+from reelproof.training.settings.tts import TtsConfig
 
 SECRET = "sk-0123456789"
 SERVER = {"kind": "server", "model": "m", "urls": ["http://127.0.0.1:8000/v1"]}

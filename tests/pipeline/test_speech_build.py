@@ -6,9 +6,10 @@ import polars as pl
 import pytest
 
 from reelproof.schemas.speech import SpeechLine
-from reelproof.training.batches import PromptConfig, chat_prompt
+from reelproof.training.batches import chat_prompt
 from reelproof.training.frames import without_speech
-from reelproof.training.shards import ShardsConfig, open_shards, stream_in_order
+from reelproof.training.settings.rows import PromptConfig, ShardsConfig
+from reelproof.training.shards import open_shards, stream_in_order
 from tests.films import Shot, make_film
 from tests.pipeline.conftest import reelproof, reelproof_here
 from tests.speech import srt

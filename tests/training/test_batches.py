@@ -5,9 +5,11 @@ import torch
 from transformers import AutoProcessor, Gemma3ImageProcessorPil, Gemma3Processor
 
 from reelproof.data_cards.tiny_model import CHAT_TEMPLATE
-from reelproof.training.batches import PromptConfig, chat_prompt, completion_text, read_row, sft_batch, stack
+from reelproof.training.batches import chat_prompt, completion_text, read_row, sft_batch, stack
 from reelproof.training.frames import frame_labels, keep_frames, limit_frames
-from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
+from reelproof.training.sampling import Ask, LocalSampler
+from reelproof.training.settings.asking import SamplingConfig
+from reelproof.training.settings.rows import PromptConfig
 from reelproof.training.shards import example_of
 from tests.tiny_training import sft_row, write_model
 

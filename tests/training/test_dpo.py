@@ -8,12 +8,12 @@ from accelerate import Accelerator
 from PIL.JpegImagePlugin import JpegImageFile
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from reelproof.training.batches import PromptConfig
-from reelproof.training.dpo import DpoConfig, PairTrainer, pair_batch, train_dpo
-from reelproof.training.networks import LoraSettings, load_network
+from reelproof.training.dpo import PairTrainer, pair_batch, train_dpo
+from reelproof.training.networks import load_network
 from reelproof.training.preflight import SetupError
-from reelproof.training.shards import ShardsConfig, example_of
-from reelproof.training.trainer import OptimizerConfig
+from reelproof.training.settings.rows import PromptConfig, ShardsConfig
+from reelproof.training.settings.runs import DpoConfig, LoraSettings, OptimizerConfig
+from reelproof.training.shards import example_of
 from tests.forked import run_forked
 from tests.tiny_qwen import FAMILIES, frame_px, tiny_qwen_processor, write_tiny_qwen
 from tests.tiny_training import dpo_row, write_dpo, write_sft

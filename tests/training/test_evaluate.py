@@ -10,12 +10,13 @@ import pytest
 
 from reelproof.schemas.answers.reading import read_answer
 from reelproof.schemas.errors import UsageError
-from reelproof.training.batches import PromptConfig
-from reelproof.training.evaluate import EvaluateConfig, evaluate_model
+from reelproof.training.evaluate import evaluate_model
 from reelproof.training.preflight import SetupError
-from reelproof.training.sampling import Ask, CutOff, SamplingConfig
-from reelproof.training.server import BackendConfig, ServerSampler
-from reelproof.training.shards import ShardsConfig, open_shards, stream_in_order
+from reelproof.training.sampling import Ask, CutOff
+from reelproof.training.server import ServerSampler
+from reelproof.training.settings.asking import BackendConfig, EvaluateConfig, SamplingConfig
+from reelproof.training.settings.rows import PromptConfig, ShardsConfig
+from reelproof.training.shards import open_shards, stream_in_order
 from tests.stub_server import Reply, StubServer, chat_reply, refusal
 from tests.tiny_training import jpeg, write_rl
 

@@ -10,15 +10,8 @@ from accelerate import Accelerator
 from PIL import Image
 from transformers import AutoModelForImageTextToText
 
-from reelproof.training.batches import (
-    PromptConfig,
-    chat_prompt,
-    prompt_text,
-    read_row,
-    sft_batch,
-    stack,
-)
-from reelproof.training.evaluate import EvaluateConfig, evaluate_model
+from reelproof.training.batches import chat_prompt, prompt_text, read_row, sft_batch, stack
+from reelproof.training.evaluate import evaluate_model
 from reelproof.training.logprobs import completion_logprobs
 from reelproof.training.preflight import (
     FrameContract,
@@ -29,13 +22,17 @@ from reelproof.training.preflight import (
     save_processor,
     set_images,
 )
-from reelproof.training.rewards import RewardConfig
-from reelproof.training.rl import RlConfig, train_rl
-from reelproof.training.sampling import SamplingConfig
-from reelproof.training.sft import SftConfig, train_sft
+from reelproof.training.rl import train_rl
+from reelproof.training.settings.asking import EvaluateConfig, SamplingConfig
+from reelproof.training.settings.rewards import RewardConfig
+from reelproof.training.settings.rl import RlConfig
+from reelproof.training.settings.rows import PromptConfig
+from reelproof.training.settings.runs import OptimizerConfig, SftConfig
+from reelproof.training.settings.tts import TtsConfig
+from reelproof.training.sft import train_sft
 from reelproof.training.shards import example_of
-from reelproof.training.trainer import OptimizerConfig, Trainer
-from reelproof.training.tts import TtsConfig, scale_test_time
+from reelproof.training.trainer import Trainer
+from reelproof.training.tts import scale_test_time
 from tests.tiny_families import KINDS, tiny_family
 from tests.tiny_qwen import FAMILIES as QWENS
 from tests.tiny_qwen import tiny_qwen_processor, write_tiny_qwen

@@ -12,7 +12,6 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 
 from reelproof.data_cards.tiny_model import TinyModelConfig, train_tokenizer
 from reelproof.training.grpo import (
-    GrpoConfig,
     average,
     group_advantages,
     has_variance,
@@ -21,6 +20,7 @@ from reelproof.training.grpo import (
     policy_loss,
     temporal_bonus,
 )
+from reelproof.training.settings.rl import GrpoConfig
 
 ONES = torch.ones(1, 2, dtype=torch.bool)
 

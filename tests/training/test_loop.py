@@ -8,17 +8,16 @@ import pytest
 from accelerate.utils import DistributedType
 
 from reelproof.training import loop
-from reelproof.training.batches import PromptConfig
-from reelproof.training.dpo import DpoConfig, train_dpo
-from reelproof.training.evaluate import EvaluateConfig, evaluate_model
-from reelproof.training.networks import LoraSettings
+from reelproof.training.dpo import train_dpo
+from reelproof.training.evaluate import evaluate_model
 from reelproof.training.preflight import SetupError
-from reelproof.training.rewards import RewardConfig
-from reelproof.training.rl import RlConfig, train_rl
-from reelproof.training.sampling import SamplingConfig
-from reelproof.training.sft import SftConfig, train_sft
-from reelproof.training.shards import ShardsConfig
-from reelproof.training.trainer import OptimizerConfig
+from reelproof.training.rl import train_rl
+from reelproof.training.settings.asking import EvaluateConfig, SamplingConfig
+from reelproof.training.settings.rewards import RewardConfig
+from reelproof.training.settings.rl import RlConfig
+from reelproof.training.settings.rows import PromptConfig, ShardsConfig
+from reelproof.training.settings.runs import DpoConfig, LoraSettings, OptimizerConfig, SftConfig
+from reelproof.training.sft import train_sft
 from tests.forked import run_forked
 from tests.tiny_training import write_dpo, write_rl, write_sft, write_test_questions
 from tests.training_processes import fsdp_environment, run_in_processes, shard, train, train_and_be_killed

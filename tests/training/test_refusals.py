@@ -11,9 +11,7 @@ from transformers import AutoProcessor, LlamaConfig
 
 from reelproof.schemas.published import DatasetError
 from reelproof.schemas.sample import RlSample, SftSample
-from reelproof.training.batches import PromptConfig
-from reelproof.training.evaluate import EvaluateConfig, evaluate_model
-from reelproof.training.grpo import TemporalConfig
+from reelproof.training.evaluate import evaluate_model
 from reelproof.training.preflight import (
     SetupError,
     check_length,
@@ -23,14 +21,16 @@ from reelproof.training.preflight import (
     rows_citing_dropped_frames,
     rows_without_images,
 )
-from reelproof.training.rewards import RewardConfig
-from reelproof.training.rl import RlConfig, train_rl
-from reelproof.training.sampling import SamplingConfig
-from reelproof.training.served import RolloutConfig
-from reelproof.training.sft import SftConfig, learned_rows, train_sft
-from reelproof.training.shards import ShardsConfig, open_shards
+from reelproof.training.rl import train_rl
+from reelproof.training.settings.asking import EvaluateConfig, SamplingConfig
+from reelproof.training.settings.rewards import RewardConfig
+from reelproof.training.settings.rl import RlConfig, RolloutConfig, TemporalConfig
+from reelproof.training.settings.rows import PromptConfig, ShardsConfig
+from reelproof.training.settings.runs import SftConfig
+from reelproof.training.settings.tts import TtsConfig
+from reelproof.training.sft import learned_rows, train_sft
+from reelproof.training.shards import open_shards
 from reelproof.training.tts import scale_test_time
-from reelproof.training.tts_settings import TtsConfig
 from tests.tiny_qwen import write_tiny_qwen
 from tests.tiny_training import TINY, row_fields, sft_row, write_dataset, write_model, write_rl, write_sft
 

@@ -15,7 +15,8 @@ from reelproof.stages.checks.agreement import AgreementConfig
 from reelproof.stages.checks.text import TextConfig
 from reelproof.training import rewards
 from reelproof.training.preflight import SetupError
-from reelproof.training.rewards import RewardConfig, check_rewards, score_completions
+from reelproof.training.rewards import check_rewards, score_completions
+from reelproof.training.settings.rewards import RewardConfig
 from reelproof.training.shards import example_of
 from tests.cases import completion, made_case
 from tests.tiny_training import rl_row

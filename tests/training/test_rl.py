@@ -12,11 +12,11 @@ from PIL.JpegImagePlugin import JpegImageFile
 from transformers import AutoModelForImageTextToText
 
 from reelproof.schemas.rollout import RolloutGroup
-from reelproof.training.batches import PromptConfig, read_row
-from reelproof.training.curriculum import Curriculum, CurriculumConfig
+from reelproof.training.batches import read_row
+from reelproof.training.curriculum import Curriculum
 from reelproof.training.frames import keep_frames
 from reelproof.training.groups import Group, shuffle_frames
-from reelproof.training.grpo import GrpoConfig, TemporalConfig, group_advantages
+from reelproof.training.grpo import group_advantages
 from reelproof.training.learner import Learner
 from reelproof.training.logprobs import (
     apart_logprobs,
@@ -24,12 +24,16 @@ from reelproof.training.logprobs import (
     forbidden_tokens,
     make_bundle,
 )
-from reelproof.training.networks import LoraSettings, Start, checkpoint_layers, load_network, shares_prompts
-from reelproof.training.rewards import RewardConfig
-from reelproof.training.rl import RlConfig, train_rl
-from reelproof.training.sampling import Ask, LocalSampler, Said, SamplingConfig
-from reelproof.training.shards import ShardsConfig, open_shards, stream_in_order
-from reelproof.training.trainer import OptimizerConfig, Trainer
+from reelproof.training.networks import Start, checkpoint_layers, load_network, shares_prompts
+from reelproof.training.rl import train_rl
+from reelproof.training.sampling import Ask, LocalSampler, Said
+from reelproof.training.settings.asking import SamplingConfig
+from reelproof.training.settings.rewards import RewardConfig
+from reelproof.training.settings.rl import CurriculumConfig, GrpoConfig, RlConfig, TemporalConfig
+from reelproof.training.settings.rows import PromptConfig, ShardsConfig
+from reelproof.training.settings.runs import LoraSettings, OptimizerConfig
+from reelproof.training.shards import open_shards, stream_in_order
+from reelproof.training.trainer import Trainer
 from tests.forked import run_forked
 from tests.tiny_qwen import FAMILIES, frame_px, tiny_qwen_processor, write_tiny_qwen
 from tests.tiny_training import EvenJudge, write_rl

@@ -6,16 +6,18 @@ import signal
 import pytest
 import torch
 
-from reelproof.training.batches import PromptConfig
 from reelproof.training.learner import Learner
-from reelproof.training.networks import LoraSettings, load_network
+from reelproof.training.networks import load_network
 from reelproof.training.preflight import SetupError, load_processor
-from reelproof.training.rewards import RewardConfig
-from reelproof.training.rl import RlConfig, train_rl
-from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
-from reelproof.training.served import RolloutConfig, ServedSampler
-from reelproof.training.shards import ShardsConfig, open_shards, stream_in_order
-from reelproof.training.trainer import OptimizerConfig
+from reelproof.training.rl import train_rl
+from reelproof.training.sampling import Ask, LocalSampler
+from reelproof.training.served import ServedSampler
+from reelproof.training.settings.asking import SamplingConfig
+from reelproof.training.settings.rewards import RewardConfig
+from reelproof.training.settings.rl import RlConfig, RolloutConfig
+from reelproof.training.settings.rows import PromptConfig, ShardsConfig
+from reelproof.training.settings.runs import LoraSettings, OptimizerConfig
+from reelproof.training.shards import open_shards, stream_in_order
 from tests.forked import run_forked
 from tests.sampling_server import SamplingServer
 from tests.tiny_training import EvenJudge, move_weights, write_rl

@@ -9,14 +9,16 @@ from accelerate.state import AcceleratorState
 from transformers import AutoModelForImageTextToText
 
 from reelproof.pipeline.teachers.rollout_server import rollout_server
-from reelproof.training.batches import PromptConfig
-from reelproof.training.networks import LoraSettings, load_network
-from reelproof.training.rewards import RewardConfig
-from reelproof.training.rl import RlConfig, train_rl
-from reelproof.training.sampling import Ask, LocalSampler, SamplingConfig
-from reelproof.training.served import RolloutConfig, ServedSampler
-from reelproof.training.shards import ShardsConfig, open_shards, stream_in_order
-from reelproof.training.trainer import OptimizerConfig
+from reelproof.training.networks import load_network
+from reelproof.training.rl import train_rl
+from reelproof.training.sampling import Ask, LocalSampler
+from reelproof.training.served import ServedSampler
+from reelproof.training.settings.asking import SamplingConfig
+from reelproof.training.settings.rewards import RewardConfig
+from reelproof.training.settings.rl import RlConfig, RolloutConfig
+from reelproof.training.settings.rows import PromptConfig, ShardsConfig
+from reelproof.training.settings.runs import LoraSettings, OptimizerConfig
+from reelproof.training.shards import open_shards, stream_in_order
 from tests.cpu_vllm import CPU_ARGS, CPU_ENVIRONMENT, PYTHON
 from tests.tiny_qwen import frame_px, tiny_qwen_processor, write_tiny_qwen
 from tests.tiny_training import move_weights, write_rl

@@ -22,14 +22,16 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from reelproof.schemas.sample import SftSample
 from reelproof.training import heads, runs
-from reelproof.training.batches import PromptConfig, sft_batch
+from reelproof.training.batches import sft_batch
 from reelproof.training.logprobs import completion_logprobs
-from reelproof.training.networks import LoraSettings, load_network
+from reelproof.training.networks import load_network
 from reelproof.training.preflight import SetupError
 from reelproof.training.runs import RunFolder
-from reelproof.training.sft import RowTraining, SftConfig, train_sft
-from reelproof.training.shards import ShardsConfig, example_of, stream_examples
-from reelproof.training.trainer import OptimizerConfig, Trainer, learning_rate_share
+from reelproof.training.settings.rows import PromptConfig, ShardsConfig
+from reelproof.training.settings.runs import LoraSettings, OptimizerConfig, SftConfig
+from reelproof.training.sft import RowTraining, train_sft
+from reelproof.training.shards import example_of, stream_examples
+from reelproof.training.trainer import Trainer, learning_rate_share
 from reelproof.training.weights_only import weights_only
 from tests.forked import run_forked
 from tests.pipeline.conftest import reelproof_here

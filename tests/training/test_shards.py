@@ -7,14 +7,8 @@ from hypothesis import strategies as st
 
 from reelproof.schemas.published import DatasetError
 from reelproof.schemas.sample import SftSample
-from reelproof.training.shards import (
-    ShardsConfig,
-    open_shards,
-    read_rows,
-    stream_epoch,
-    stream_examples,
-    stream_in_order,
-)
+from reelproof.training.settings.rows import ShardsConfig
+from reelproof.training.shards import open_shards, read_rows, stream_epoch, stream_examples, stream_in_order
 from tests.tiny_training import sft_row, write_dataset, write_sft
 
 

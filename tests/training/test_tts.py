@@ -5,15 +5,16 @@ import pytest
 from reelproof.schemas.answers.votes import count_votes, vote
 from reelproof.schemas.question import Task
 from reelproof.schemas.rollout import RolloutGroup
-from reelproof.training.batches import PromptConfig
-from reelproof.training.evaluate import EvaluateConfig, evaluate_model
+from reelproof.training.evaluate import evaluate_model
 from reelproof.training.evaluation_tables import constant_baseline
 from reelproof.training.frames import frame_labels, with_frames
 from reelproof.training.preflight import SetupError
-from reelproof.training.sampling import Said, SamplingConfig
+from reelproof.training.sampling import Said
+from reelproof.training.settings.asking import EvaluateConfig, SamplingConfig
+from reelproof.training.settings.rows import PromptConfig
+from reelproof.training.settings.tts import TtsConfig
 from reelproof.training.shards import example_of
 from reelproof.training.tts import scale_test_time, try_strategies
-from reelproof.training.tts_settings import TtsConfig
 from tests.tiny_training import jpeg, rl_row, write_model, write_rl
 
 EXAMPLE = example_of(rl_row(0).model_dump())  # the answer is B, green

@@ -5,11 +5,9 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from reelproof.schemas.settings import Settings
-from reelproof.training.batches import PromptConfig
-from reelproof.training.rewards import RewardConfig
-from reelproof.training.sampling import SamplingConfig
-from reelproof.training.server import BackendConfig
-from reelproof.training.shards import ShardsConfig
+from reelproof.training.settings.asking import BackendConfig, SamplingConfig
+from reelproof.training.settings.rewards import RewardConfig
+from reelproof.training.settings.rows import PromptConfig, ShardsConfig
 
 Strategy = Literal[
     "greedy",
