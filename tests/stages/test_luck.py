@@ -227,6 +227,12 @@ def test_who_knows_beats_luck_however_often_one_answer_is_right(key, rate):
     assert (told["pool_luck_tail"] <= 0.05).mean() > 0.95
 
 
+def test_what_is_said_to_a_question_does_not_count_as_luck_of_its_own():
+    told = with_pools(chosen(["A"] * 9 + ["B"], lambda each: each, 0.25))
+    shares = dict(told.select("right_choice", "pool_luck_rate").unique().iter_rows())
+    assert shares == {"A": pytest.approx(8 / 9), "B": 0.0}
+
+
 def test_a_pool_in_which_one_answer_is_always_right_shows_nothing():
     told = with_pools(chosen(["no"] * 40, lambda each: each, 0.5))
     assert set(told["pool_luck_rate"]) == {1.0}
