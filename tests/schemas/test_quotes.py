@@ -42,6 +42,21 @@ def test_a_quote_is_held_against_what_is_said_then(quote, cited, fault, said_at)
     assert found.said_at == (said_at and Span(start_s=said_at[0], end_s=said_at[1]))
 
 
+@pytest.mark.parametrize(
+    ("quote", "fault"),
+    [
+        ("The water in the big tank is at 42 degrees and does not boil", RIGHT),
+        ("The water in the big tank is at 43 degrees and does not boil", NOT_SAID),
+        ("The water in the big tank is at 42 degrees and does now boil", NOT_SAID),
+    ],
+)
+def test_a_number_or_a_denial_tells_however_many_words_are_the_same(quote, fault):
+    line = SpeechLine(
+        start_s=0, end_s=4, text="The water in the big tank is at 42 degrees and does not boil."
+    )
+    assert judge_quote(quote, [Span(start_s=0, end_s=4)], [line]).fault is fault
+
+
 def test_what_is_said_again_at_another_time_is_known():
     assert judge_quote("Yes", [Span(start_s=12, end_s=13)], LINES).said_elsewhere
     assert not judge_quote("That is 42 degrees", [Span(start_s=15, end_s=15)], LINES).said_elsewhere
