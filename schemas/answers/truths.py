@@ -82,20 +82,9 @@ _EMPTY = frozenset(
 """Words of questions that answers do without."""
 _SUPPOSED = frozenset(
     (
-        *(
-            "whether",
-            "if",
-            "may",
-            "might",
-            "could",
-            "would",
-            "should",
-            "almost",
-            "nearly",
-            "hardly",
-            "barely",
-        ),
-        *("fail", "refuse", "try", "trie", "want", "about", "unclear", "unsure", "seem", "until", "only"),
+        *("whether", "if", "may", "might", "could", "would", "should", "almost", "nearly", "hardly"),
+        *("barely", "fail", "refuse", "try", "trie", "want", "about", "unclear", "unsure", "seem"),
+        *("until", "only"),
     )
 )
 """Stems of words beside which nothing is asserted."""
@@ -150,8 +139,7 @@ def _opened(said: list[str]) -> bool | None:
 
 
 def asserted_truth(statement: str, question: str) -> bool | None:
-    """Whether a statement says that what a question asks is so: `the car does not
-    stop`, to `Does the car stop?`
+    """Whether a statement says that what a question asks is so: `the car does not stop` says that it is not.
 
     None where no clause of it has the question's words in their order, where that supposes or denies twice,
     and for questions of fewer than two words, that deny, or that ask which of two it is.

@@ -65,13 +65,16 @@ CASES = [
 ]
 
 
+def verdict(task, thought, answer, **asked):
+    options = ("blue", "red", "green") if task is MC else ()
+    case = made_case([completion(thought, answer)], task=task, options=options, **asked)
+    (score,) = measure_agreement([case], AgreementConfig())
+    return score.agrees
+
+
 @pytest.mark.parametrize(("task", "thought", "answer", "agrees"), CASES)
 def test_the_last_conclusion_is_held_against_the_answer(task, thought, answer, agrees):
-    case = made_case(
-        [completion(thought, answer)], task=task, options=("blue", "red", "green") if task is MC else ()
-    )
-    (score,) = measure_agreement([case], AgreementConfig())
-    assert score.agrees is agrees
+    assert verdict(task, thought, answer) is agrees
 
 
 KITCHEN = (
@@ -192,14 +195,7 @@ SAID_OUTRIGHT = [
 def test_what_is_concluded_in_other_words_and_languages_is_held_against_the_answer(
     task, thought, answer, agrees
 ):
-    case = made_case(
-        [completion(thought, answer)],
-        task=task,
-        text="Which colour is the car?",
-        options=("blue", "red", "green") if task is MC else (),
-    )
-    (score,) = measure_agreement([case], AgreementConfig())
-    assert score.agrees is agrees
+    assert verdict(task, thought, answer, text="Which colour is the car?") is agrees
 
 
 @pytest.mark.parametrize(
