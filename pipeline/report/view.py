@@ -21,8 +21,10 @@ from reelproof.pipeline.report.shown import (
     ShownTurn,
     Threshold,
 )
-from reelproof.schemas.answers.citing import cited_spans
+from reelproof.schemas.answers.citing import cited_spans, unbracketed_times
+from reelproof.schemas.answers.loose_times import LooseTime
 from reelproof.schemas.chat import ImagePart
+from reelproof.schemas.footage import Span
 from reelproof.schemas.place import Place
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.sample import DpoSample, RejectedSample, RlSample, SftSample
@@ -58,18 +60,29 @@ def show_row(row: Mapping[str, Any], policy: PolicyConfig, sent: Sent | None = N
 
 def cite(thought: str, times_s: Sequence[float | None]) -> Iterator[Piece]:
     """A text in pieces, each citation with the frames of its span, or else the one nearest to its middle."""
-    for text in filter(None, _CITATIONS.split(thought)):
-        yield Piece(text, tuple(_cited_frames(text, times_s)) if _CITATIONS.fullmatch(text) else ())
+    marked = [LooseTime(*each.span(), cited_spans(each[0])) for each in _CITATIONS.finditer(thought)]
+    marked += unbracketed_times(thought)
+    end = 0
+    for each in sorted(marked):
+        if each.start < end:  # it stands in other brackets
+            continue
+        if thought[end : each.start]:
+            yield Piece(thought[end : each.start], ())
+        text = thought[each.start : each.end]
+        yield Piece(text, tuple(_cited_frames(text, each.spans, times_s)))
+        end = each.end
+    if thought[end:]:
+        yield Piece(thought[end:], ())
 
 
-def _cited_frames(text: str, times_s: Sequence[float | None]) -> Iterator[int]:
+def _cited_frames(text: str, spans: Sequence[Span], times_s: Sequence[float | None]) -> Iterator[int]:
     if text.startswith("Frame "):
         place = int(text.removeprefix("Frame ")) - 1
         if 0 <= place < len(times_s):
             yield place
         return
     timed = {place: time_s for place, time_s in enumerate(times_s) if time_s is not None}
-    for span in cited_spans(text):
+    for span in spans:
         inside = [place for place, time_s in timed.items() if span.start_s <= time_s <= span.end_s]
         if inside:
             yield from inside

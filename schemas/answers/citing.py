@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from reelproof.schemas.answers.amounts import CLOCK, clock_seconds
+from reelproof.schemas.answers.loose_times import LooseTime, loose_times
 from reelproof.schemas.answers.placed import in_tags, tagged_times, without_tagged_times
 from reelproof.schemas.footage import Span
 
@@ -36,8 +37,9 @@ def cited_spans(thought: str) -> tuple[Span, ...]:
     """Times that a text cites, in its order: `[12.4 s]` is a span of length 0, `[3.0-5.5 s]` one of 2.5 s.
 
     `[0:12]` is read as well, so are several times in one pair of brackets, and what stands in tags
-    (`<t>12.4</t>s`) or beside a box in JSON; a number in brackets without a unit is not a time. A reversed
-    span is turned round: what it points at is the same.
+    (`<t>12.4</t>s`) or beside a box in JSON; a number in brackets without a unit is not a time. Times without
+    brackets are, where they plainly point at the film (`at 12.4 s`). A reversed span is turned round: what it
+    points at is the same.
     """
     return tuple(each.span for each in citations(in_tags(thought)))
 
@@ -51,11 +53,17 @@ def citations(text: str) -> list[Cited]:
         for span in _spans_in(each[0])
     ]
     found += [Cited(each.place, _span_of(each.first, each.last)) for each in tagged_times(text)]
+    found += [Cited(each.start, span) for each in unbracketed_times(text) for span in each.spans]
     return sorted(found, key=lambda each: each.place)
 
 
+def unbracketed_times(text: str) -> Iterator[LooseTime]:
+    """The times that stand neither in brackets nor in tags, with their places."""
+    return loose_times(_CITATION.sub(lambda found: "\x00" * len(found[0]), text))
+
+
 def without_citations(thought: str) -> str:
-    """The text with a space for each time that it cites; other brackets stay."""
+    """The text with a space for each time in brackets or tags; other brackets and loose times stay."""
     plain = without_tagged_times(thought)
     return _CITATION.sub(lambda found: " " if _TIME_MARK.search(found[0]) else found[0], plain)
 

@@ -27,7 +27,7 @@ from reelproof.stages.footage.crops import Pictures
 from reelproof.stages.teachers.messages import claim_messages
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 9
+VERSION = 10
 
 
 class ClaimConfig(Settings):

@@ -12,7 +12,7 @@ from reelproof.schemas.scores import KeyPlaceScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Trace
 
-VERSION = 1
+VERSION = 2
 
 
 class KeyPlaceConfig(Settings):

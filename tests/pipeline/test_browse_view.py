@@ -29,6 +29,8 @@ CLAIM = {
         ("[1.5-4.5 s] and [x]", [(2, 3), (), ()]),
         ("[2.4-2.6 s]", [(2,)]),
         ("Frame 2 before Frame 9", [(1,), (), ()]),
+        ("At 1.0 s it is red, in [a box at 2.0 s] blue.", [(), (1,), (), (2,), ()]),
+        ("It is red for 2 s.", [()]),
         ("no citation", [()]),
         ("", []),
     ],

@@ -357,7 +357,7 @@ GOLDEN_CHECKS = {
     "key": (1, "6a11ec3ee72bc1a8"),
     "film": (1, "42f59a0f63c4c959"),
     "grounding": (4, "fb288b7984ad34cb"),
-    "key_places": (1, "372367c54644bef2"),
+    "key_places": (2, "372367c54644bef2"),
     "writing": (1, "44777de2a7bcf7cf"),
     "clip_text": (1, "dcd8560b54e17636"),
     "clip_quality": (1, "43d88b2d41d946aa"),
@@ -366,10 +366,10 @@ GOLDEN_CHECKS = {
     "sufficiency": (5, "30dc9bdd5289dbae"),
 }
 GOLDEN_STAGES = (
-    (traces, made_traces, 11, "8bba421b6feaf0c5"),
-    (given_traces, made_given, 7, "7f939d7815ce1dbc"),
+    (traces, made_traces, 12, "8bba421b6feaf0c5"),
+    (given_traces, made_given, 8, "7f939d7815ce1dbc"),
     (probes, made_probes, 8, "72180a46c0e08fa3"),
-    (claims, made_claims, 9, "ca5bed89f331034b"),
+    (claims, made_claims, 10, "ca5bed89f331034b"),
     (provenance, made_provenance, 3, "20cce7588ad1bc3b"),
     (sufficiency, made_sufficiencies, 4, "7ccf0660985b019d"),
     (signals, made_judgements, 4, "afd51e3e955fc5e8"),

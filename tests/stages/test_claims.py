@@ -49,6 +49,18 @@ def one_claim(verifier: FrameReader, thought: str, **settings: object):
     return list(verify_claims([case], verifier, ClaimConfig(**settings), {}))
 
 
+def test_what_is_said_of_a_time_without_brackets_is_put_to_the_verifier():
+    first, second, third, *_ = times(made_case([]).question)
+    thought = (
+        f"At [{first} s] a car stops. At {second} s it burns. From {second} to {third} seconds it is gone. "
+    )
+    case = made_case([completion(thought + "That lasts 2 seconds.", "4")])
+    shown = [each.sha256 for each in case.question.frames]
+    claims = list(verify_claims([case], FrameReader(shown[:1]), ClaimConfig(), {}))
+    assert [each.cited_score for each in claims] == [1.0, 0.0, 0.0]
+    assert [each.frames for each in claims] == [(shown[0],), (shown[1],), tuple(shown[1:3])]
+
+
 def test_sentences_that_cite_times_are_statements():
     thought = "A car stops at [1.0 s]. It is red. Then [2.0-3.5 s] it turns; at [4.0 s] it is gone!"
     thought += " So 4.\nEnd [0:05]"

@@ -1,0 +1,150 @@
+"""A text -> the times that it says without brackets, where they point at a moment or a stretch of the film.
+
+`At 3.0 s`, `from 3 to 5 seconds`, `by the 7-second mark`, `0:12: …` do. How long something lasts, what a
+clock or a question says, and what is quoted do not. What may be either is left: a length that is put to
+a verifier as a moment could cost a sound thought its place. Every pattern takes linear time.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from reelproof.schemas.answers.amounts import SECONDS_OF, clock_seconds
+from reelproof.schemas.answers.quotes import QUOTED
+from reelproof.schemas.footage import Span
+
+_LENGTH_AFTER = (
+    r"[\s-]{0,2}(?:(?:later|after|before|earlier|ago|longer|long|apart|apiece|per|intervals?|behind|ahead|faster|slower|away"
+    r"|into|duration|delay|pause|gap|total|to\sgo|left\s(?:on|in|to)|in\s(?:length|duration|total)"
+    r"|(?:(?:have|has|are)\s)?(?:pass|passed|elapsed?|over|up)|remain\w*|[ap]\.?m|o['’]clock)\b"
+    r"|of\s(?!the\s(?:clip|video|film|footage)\b)|之?[后後]|[钟鐘]|[之以]?[内內]|[间間长長]|的时间|후|동안|간)"
+)
+_CLOCK = r"\d{1,3}:[0-5]\d(?::[0-5]\d)?(?:\.\d{1,9})?(?!\d|:\d)"
+_NUMBER = r"(?!(?:1[5-9]|20)\d0s\b)\d{1,5}(?:\.\d{1,9})?"
+"""Not `1980s`."""
+_MINUTES = r"\d{1,3}[\s-]?(?:m|mins?|minutes?)\b"
+_SECONDS = rf"{_NUMBER}(?:[\s-]?(?:s|secs?|seconds?)(?![A-Za-z0-9_])|\s?[秒초])"
+_TIME = rf"(?:{_CLOCK}|(?:\d{{1,3}}\s?(?:m|mins?|minutes?)\s?(?:and\s)?)?{_SECONDS}|{_MINUTES})"
+_TIME += rf"(?!['’/]|{_LENGTH_AFTER})"
+_FINE = rf"(?=\d{{1,5}}[.:]){_TIME}"
+_ABOUT = r"(?:(?:about|around|approximately|roughly|exactly|timestamp|~|≈)\s?){0,2}"
+_TO = r"(?:[-–—~～]|to|until|till|through|至|到)"
+_JOINED = rf"\s?(?:,(?:\sand)?|[，、&]|and|{_TO})\s?(?:again\s)?(?:at\s)?{_ABOUT}"
+_TIMES = rf"(?P<times>(?:(?:{_TIME}|{_NUMBER}){_JOINED}){{0,7}}{_TIME})"
+"""Of several the last has a unit: `3 to 5 seconds`, `3.0, 5.0 and 7.0 s`."""
+_SPAN = rf"(?:{_TIME}|{_NUMBER})\s?{_TO}\s?{_TIME}"
+_POINT_AT = (
+    r"(?<![\w-])(?:at|until|till|from|since|as\sof|before|near|timestamps?|(?:after|past|by)(?=\s\d{1,3}:))"
+    rf"\s{_ABOUT}{_TIMES}",
+    rf"(?:^|[.,;:]\s|\n|\b(?:and|but|so|that)\s)by\s{_ABOUT}{_TIMES}",
+    rf"@\s?{_TIMES}",
+    rf"\b(?:during|throughout)\s{_ABOUT}(?P<times>{_SPAN})",
+    rf"\bt\s?[=≈]\s?(?P<times>{_NUMBER})(?:\s?s\b)?",
+    rf"(?<![\w.:])(?P<times>{_TIME})[\s-](?:mark|point|frames?|timestamp)\b",
+    rf"\b(?:at|from|in|by|until|around|during)\sseconds?\s"
+    rf"(?P<times>{_NUMBER}(?:\s?{_TO}\s?(?:second\s)?{_NUMBER})?)(?![\w:]|\.\d|\s(?:s|secs?|seconds?)\b)",
+    rf"(?:^|\n)[\s*•–-]{{0,8}}(?:\d{{1,2}}[.)]\s)?\*{{0,2}}(?P<times>{_TIME}(?:\s?{_TO}\s?{_TIME})?)"
+    r"\*{0,2}\s?[:–—-]\s",
+    rf"[在第从從自到至于於]\s?{_TIMES}",
+    rf"(?<![续續每了共长長待\d.])(?P<times>{_TIME})\s?(?:[时時处處](?![间間])|左右|的画面|に|の時点|頃|ごろ|에|쯤|경|지점)",
+)
+_MAY_POINT_AT = (
+    rf"(?<![\w-])(?:around|about|between)\s{_ABOUT}{_TIMES}",
+    rf"[~≈]\s?{_TIMES}",
+    rf"\(\s?{_ABOUT}(?P<times>(?:{_FINE}(?:\s?(?:,|and)\s?{_FINE})?|{_SPAN}))\s?\)",
+    rf"(?<![\w.:-])(?P<times>{_TIME}\s?{_TO}\s?{_TIME})",
+)
+"""A length may stand there as well."""
+_PATTERNS = tuple(
+    (re.compile(pattern, re.IGNORECASE), is_sure)
+    for patterns, is_sure in ((_POINT_AT, True), (_MAY_POINT_AT, False))
+    for pattern in patterns
+)
+_NEXT = re.compile(
+    rf"(?P<joined>{_JOINED}(?:second\s)?)?(?P<time>{_TIME}|{_NUMBER})",
+    re.IGNORECASE,
+)
+_IS_SPAN = re.compile(rf"\s?{_TO}\s?(?:at\s)?{_ABOUT}(?:second\s)?", re.IGNORECASE)
+_FIELD = re.compile(r"(\d+(?:\.\d+)?)[\s-]?([^\W\d_]*)")
+_LENGTH_BEFORE = re.compile(
+    r"\b(?:last(?:s|ed|ing)?|takes?|took|taking|taken|for|in|within|of|than|every|after|spen[dt]\w*|need(?:s|ed)?"
+    r"|requir\w+|over|under|another|wait\w*|paus\w+|aged|only|long|brief|short|longer|shorter"
+    r"|(?:is|was|are|were)\s(?=about|around|~|≈))\s?(?:around|about|between|~|≈|\(|\s)*$",
+    re.IGNORECASE,
+)
+_NOTHING_SEEN = re.compile(
+    r"\b(?:questions?|options?|choices?|the\sanswer|ask(?:s|ed|ing)\s(?:what|when|where|who|which|how|about|for)"
+    r"|if|whether|need\sto|let\s(?:me|us)|let['’]s|clock|wristwatch|timer|scoreboard|stopwatch|countdown|schedul\w+"
+    r"|timetable|alarm|duration|length|delay|gap|record)\b",
+    re.IGNORECASE,
+)
+"""The words of a question, what a clock shows, a length: a time in the same clause is no moment seen."""
+_IN_PICTURE = re.compile(r"\b(?:sign|board|timetable|schedule|display|watch)\b", re.IGNORECASE)
+_CLAUSE = re.compile(r"[.!?](?=\s)|[;\n。！？；]|\b(?:because|since|but|therefore)\b", re.IGNORECASE)
+_SENTENCE_END = re.compile(r"[.!?](?=\s|$)|[\n。！？]")
+_NEAR = 300
+"""Characters around a time that are looked at."""
+
+
+class LooseTime(NamedTuple):
+    """A time, or several in a row, and where in the text: half-open."""
+
+    start: int
+    end: int
+    spans: tuple[Span, ...]
+
+
+def loose_times(text: str) -> Iterator[LooseTime]:
+    """Those that point at the film, in order; none in quotation marks, none of a question."""
+    found = [(each, is_sure) for pattern, is_sure in _PATTERNS for each in pattern.finditer(text)]
+    quoted = [each.span() for each in QUOTED.finditer(text)] if found else []
+    end = 0
+    for each, is_sure in sorted(found, key=lambda one: (one[0].start("times"), -one[0].end("times"))):
+        start, stop = each.span("times")
+        if start < end or any(first < start < last for first, last in quoted):
+            continue
+        if _is_seen(text, each, is_sure):
+            end = stop
+            is_between = "between" in each[0].lower()
+            yield LooseTime(start, stop, tuple(_spans(each["times"], is_between)))
+
+
+def _is_seen(text: str, found: re.Match[str], is_sure: bool) -> bool:
+    start, stop = found.span("times")
+    before = text[max(0, start - _NEAR) : start]
+    clause = _CLAUSE.split(before)[-1]
+    if _NOTHING_SEEN.search(clause) or (not is_sure and _LENGTH_BEFORE.search(clause)):
+        return False
+    after = text[stop : stop + _NEAR]
+    if end := _SENTENCE_END.search(after):
+        after = after[: end.end()]
+    return not after.endswith(("?", "？")) and not (
+        ":" in found["times"] and _IN_PICTURE.search(clause + after)
+    )
+
+
+def _spans(times: str, is_between: bool) -> Iterator[Span]:
+    before: float | None = None
+    for point in _NEXT.finditer(times):
+        time_s = _seconds(point["time"])
+        joined = point["joined"] or ""
+        if before is not None and (_IS_SPAN.fullmatch(joined) or (is_between and joined.strip() == "and")):
+            yield Span(start_s=min(before, time_s), end_s=max(before, time_s))
+            before = None
+            continue
+        if before is not None:
+            yield Span(start_s=before, end_s=before)
+        before = time_s
+    if before is not None:
+        yield Span(start_s=before, end_s=before)
+
+
+def _seconds(said: str) -> float:
+    """`0:12`, `1 min 30 s`, `3`."""
+    if ":" in said:
+        return clock_seconds(said)
+    fields = _FIELD.findall(said)
+    return sum(float(number) * _SIZES.get(unit.lower(), 1.0) for number, unit in fields)
+
+
+_SIZES = SECONDS_OF | {"m": 60.0}
