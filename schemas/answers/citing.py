@@ -1,12 +1,12 @@
 """A text -> the times and spans that it cites; every pattern takes linear time."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from reelproof.schemas.answers.amounts import CLOCK, clock_seconds
 from reelproof.schemas.answers.loose_times import LooseTime, loose_times
-from reelproof.schemas.answers.placed import in_tags, tagged_times, without_tagged_times
+from reelproof.schemas.answers.placed import in_plain_words, in_tags, tagged_times, without_tagged_times
 from reelproof.schemas.footage import Span
 
 _POINT = rf"(?P<time>{CLOCK}|\d{{1,9}}(?:\.\d{{1,9}})?)\s{{0,2}}(?:s(?:ec(?:ond)?s?)?\b|秒|초)?"
@@ -66,6 +66,22 @@ def without_citations(thought: str) -> str:
     """The text with a space for each time in brackets or tags; other brackets and loose times stay."""
     plain = without_tagged_times(thought)
     return _CITATION.sub(lambda found: " " if _TIME_MARK.search(found[0]) else found[0], plain)
+
+
+def in_plain_times(text: str) -> str:
+    """The text with each time in brackets or tags as an answer says it: `3 s`, and a span as `[3, 5]`."""
+    return _CITATION.sub(
+        lambda found: _plain(_spans_in(found[0])) if _TIME_MARK.search(found[0]) else found[0],
+        in_plain_words(text),
+    )
+
+
+def _plain(spans: Iterable[Span]) -> str:
+    said = (
+        f"[{each.start_s:g}, {each.end_s:g}]" if each.end_s > each.start_s else f"{each.start_s:g} s"
+        for each in spans
+    )
+    return ", ".join(said)
 
 
 def _spans_in(bracketed: str) -> Iterator[Span]:

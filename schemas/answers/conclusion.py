@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from reelproof.schemas.answers.citing import without_citations
+from reelproof.schemas.answers.citing import in_plain_times, without_citations
 from reelproof.schemas.answers.concluding import explicit_tail, tails
 from reelproof.schemas.answers.letters import denied_letters, lenient_letters
 from reelproof.schemas.answers.opposites import cannot_mean
@@ -18,7 +18,6 @@ from reelproof.schemas.answers.truths import asserted_truth
 from reelproof.schemas.answers.wording import DENIAL, sentences, words
 from reelproof.schemas.question import Task
 
-_CITATION = re.compile(r"\[([^\[\]]{0,40}?)\s?s\]|\[(\d{1,3}:[\d:.]{1,12})\]")
 _NAMES_A_LETTER = re.compile(
     r"(?:options?\s)?(?:\(?[A-Z]\)?)(?:\s?[.,:)]|\s?$|\s(?:and|or|is|because|since)\b)"
     r"|.{0,80}\b(?:is|be|choose|pick|select|leaving|to|for|with)\s\(?[A-Z]\)?"
@@ -170,7 +169,7 @@ def _last_sentences(thought: str, count: int) -> list[str]:
 def _spellings(tail: str, question: Posed) -> Iterator[str]:
     """Ways to read a tail: without citations, with them as plain times, by the part that has the form."""
     bare = " ".join(without_citations(tail).split()).strip(" ,:;.")
-    plain = _CITATION.sub(lambda found: _as_plain(found), tail)
+    plain = in_plain_times(tail)
     if question.task is Task.ORDERING:
         yield from reversed(list(_lists(re.sub(r"\bframe\s", "", bare, flags=re.IGNORECASE))))
     elif question.task is Task.MULTIPLE_CHOICE:
@@ -195,12 +194,6 @@ def _lists(tail: str) -> Iterator[str]:
         if not DENIAL.search(tail, start, found.start()):
             yield found[0]
         start = found.end()
-
-
-def _as_plain(found: re.Match[str]) -> str:
-    said = (found[1] or found[2]).strip()
-    ends = re.fullmatch(r"(\d+(?:\.\d+)?)(?: s)?\s?[-–—]\s?(\d+(?:\.\d+)?)", said)
-    return f"[{ends[1]}, {ends[2]}]" if ends else f"{said} s" if ":" not in said else said
 
 
 def _letters_named(tail: str) -> Iterator[str]:

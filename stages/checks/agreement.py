@@ -9,7 +9,7 @@ from reelproof.schemas.scores import AgreementScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
 
-VERSION = 7
+VERSION = 8
 
 
 class AgreementConfig(Settings):
