@@ -5,7 +5,7 @@ piece of the kept groups; lots and pieces do not depend on how many processes th
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
@@ -14,7 +14,6 @@ from accelerate import PartialState
 from accelerate.utils import gather_object
 from torch import Tensor
 
-from reelproof.training.batches import Inputs, read_row
 from reelproof.training.curriculum import Curriculum
 from reelproof.training.groups import Group, check_prompt, shuffle_frames, teaches
 from reelproof.training.grpo import (
@@ -32,6 +31,7 @@ from reelproof.training.logprobs import (
     make_bundle,
 )
 from reelproof.training.networks import Start, shares_prompts
+from reelproof.training.reading import Reader
 from reelproof.training.rewards import Verifier, score_completions
 from reelproof.training.sampling import Ask
 from reelproof.training.served import PolicySampler, ServedSampler
@@ -42,6 +42,14 @@ from reelproof.training.trainer import Trainer
 
 _Drawn = list[tuple[int, tuple[Any, ...]]]
 """Places of questions, with what a group has beside its question."""
+
+
+class _Coming(NamedTuple):
+    """What another thread makes ready for a step to come."""
+
+    questions: list[Example]
+    drawn: _Drawn | None
+    """What a server said to them; None where the policy itself has yet to be asked."""
 
 
 class Piece(NamedTuple):
@@ -74,61 +82,77 @@ class Learner:
         self.forbidden = forbidden_tokens(sampler.processor)
         self.pad = sampler.processor.tokenizer.pad_token_id
         self.shared, self.is_served = shares_prompts(sampler.network), isinstance(sampler, ServedSampler)
-        self._known: dict[str, Inputs] = {}
+        self._reader = Reader(sampler.processor, cfg.prompt)
         self.processes = PartialState()
         self.together = max(1, cfg.batch_rows // cfg.rollouts)
         self._thread = ThreadPoolExecutor(1)
-        self._coming: tuple[list[Example], Future[_Drawn]] | None = None
+        self._coming: Future[_Coming] | None = None
 
     def collect(self, curriculum: Curriculum, shards: Any, step: int) -> list[Group]:
         """All groups that a step drew, those that teach nothing among them."""
         groups: list[Group] = []
         for again in range(self.cfg.refill_rounds + 1):
             if self._coming is not None:
-                questions, drawn = self._coming
+                questions, drawn = self._coming.result()
                 self._coming = None
-                groups += self._joined(questions, drawn.result())
-                continue
-            missing = self.cfg.questions - sum(teaches(group) for group in groups)
-            seen = [group.example.question_id for group in groups]
-            questions = curriculum.draw(shards, missing, step, again, seen) if missing else []
+            else:
+                missing = self.cfg.questions - sum(teaches(group) for group in groups)
+                seen = [group.example.question_id for group in groups]
+                questions = curriculum.draw(shards, missing, step, again, seen) if missing else []
+                drawn = None
             if not questions:
                 break
-            groups += self.roll_out(questions, step, again)
+            groups += (
+                self.roll_out(questions, step, again) if drawn is None else self._joined(questions, drawn)
+            )
+        self._reader.keep(group.example for group in groups)
         return groups
 
     def go_ahead(self, curriculum: Curriculum, shards: Any, step: int) -> None:
-        """Have another thread draw the rollouts of a step to come, which `collect` then takes up."""
+        """Have other threads begin a step to come while this one is learned from; `collect` takes it up.
+
+        Its questions are drawn, and a server is asked them; where the policy answers itself, it has to learn
+        first, but what it will be shown is decoded.
+        """
+        self._coming = self._thread.submit(self._begin, curriculum, shards, step)
+
+    def _begin(self, curriculum: Curriculum, shards: Any, step: int) -> _Coming:
         questions = curriculum.draw(shards, self.cfg.questions, step, 0)
-        self._coming = questions, self._thread.submit(self._share, questions, step, 0)
+        if self.is_served:
+            return _Coming(questions, self._share(questions, step, 0))
+        wait(self._reader.begin(each for _, lot in self._lots(questions) for each in lot))
+        return _Coming(questions, None)
 
     def publish(self, version: int) -> None:
         """From now on rollouts are drawn with the weights as they are; those under way end before."""
         if self._coming is not None:
-            wait([self._coming[1]])
+            wait([self._coming])
         self.sampler.publish(version)
-        self._known.clear()
 
     def roll_out(self, examples: Sequence[Example], step: int, again: int) -> list[Group]:
         """Draw, read and reward `rollouts` completions of each question; every process has all of them."""
         return self._joined(examples, self._share(examples, step, again))
 
     def _share(self, examples: Sequence[Example], step: int, again: int) -> _Drawn:
-        """What this process draws of them. A server is given all of it at once."""
+        """What this process draws of them."""
         seed = self.cfg.sampling.seed + 1_000_003 * step + 101 * again
-        lot = self.cfg.sampling.batch_rows // self.cfg.rollouts
-        if self.is_served:
-            lot = math.ceil(len(examples) / self.processes.num_processes)
-        starts = range(0, len(examples), max(1, lot))
         mine: _Drawn = []
-        for first in starts[self.processes.process_index :: self.processes.num_processes]:
-            part = examples[first : first + starts.step]
-            groups = self._draw(part, seed + first * (not self.is_served), step / self.cfg.steps)
+        for first, lot in self._lots(examples):
+            groups = self._draw(lot, seed + first * (not self.is_served), step / self.cfg.steps)
             # The others have the questions already, frames and all.
             mine += [
                 (first + place, (each.said, each.scored, each.rewards)) for place, each in enumerate(groups)
             ]
         return mine
+
+    def _lots(self, examples: Sequence[Example]) -> Iterator[tuple[int, Sequence[Example]]]:
+        """What this process asks together, with the first one's place; a server is asked all at once."""
+        size = self.cfg.sampling.batch_rows // self.cfg.rollouts
+        if self.is_served:
+            size = math.ceil(len(examples) / self.processes.num_processes)
+        starts = range(0, len(examples), max(1, size))
+        for first in starts[self.processes.process_index :: self.processes.num_processes]:
+            yield first, examples[first : first + starts.step]
 
     def _joined(self, examples: Sequence[Example], mine: _Drawn) -> list[Group]:
         found = dict(gather_object(mine))
@@ -137,7 +161,9 @@ class Learner:
     def _draw(self, examples: Sequence[Example], seed: int, progress: float) -> list[Group]:
         cfg, count = self.cfg, self.cfg.rollouts
         sampling = cfg.sampling.model_copy(update={"seed": seed})
-        asks = [Ask(each, read=None if self.is_served else self._read(each)) for each in examples]
+        if self.is_served and self.processes.num_processes == 1:  # else others may learn from these
+            self._reader.begin(examples)
+        asks = [Ask(each, read=None if self.is_served else self._reader.read(each)) for each in examples]
         said = self.sampler.sample([ask for ask in asks for _ in range(count)], sampling)
         cases = [(examples[place // count], each.text) for place, each in enumerate(said)]
         scored = score_completions(cases, cfg.rewards, self.verifier, progress)
@@ -167,12 +193,6 @@ class Learner:
         cases = [(asks[place].example, each.text) for place, each in enumerate(said)]
         scored = score_completions(cases, self.cfg.rewards)
         return _flags([each.is_right for each in scored], count)
-
-    def _read(self, example: Example) -> Inputs:
-        """A question as the network takes it: its frames are decoded once a step."""
-        if example.question_id not in self._known:
-            self._known[example.question_id] = read_row(self.sampler.processor, example, self.cfg.prompt)
-        return self._known[example.question_id]
 
     def gains(self, group: Group) -> list[float]:
         """The advantage of each of its rollouts."""
@@ -218,7 +238,7 @@ class Learner:
         """Its share of the loss is its part of `total` tokens, or rollouts: pieces add up to that of all."""
         device = self.trainer.accelerator.device
         said = [each for group in groups for each in group.said]
-        rows = [self._read(group.example) for group in groups]
+        rows = [self._reader.read(group.example) for group in groups]
         for row, group in zip(rows, groups, strict=True):
             check_prompt(row, group)
         if not self.shared:

@@ -104,7 +104,8 @@ class RolloutTraining(Training):
             groups = learner.collect(curriculum, shards, step)
             curriculum.refresh(groups)
             kept = [group for group in groups if teaches(group)]
-            if cfg.backend.ahead and step % cfg.checkpoint_every_steps and step < cfg.steps:
+            looks_ahead = cfg.backend.ahead or cfg.backend.kind == "transformers"
+            if looks_ahead and step % cfg.checkpoint_every_steps and step < cfg.steps:
                 learner.go_ahead(curriculum, shards, step + 1)
             self.sampler.rest()
             taught = learner.learn(kept) if kept else {}

@@ -174,6 +174,31 @@ def test_frames_of_a_question_are_decoded_once_a_step(model, dataset, tmp_path, 
     assert len(decoded) == steps * questions * frames
 
 
+def test_frames_of_the_next_questions_are_decoded_while_a_step_is_learned(
+    model, dataset, tmp_path, monkeypatch
+):
+    """Not across a checkpoint, beside which test questions may be read."""
+    read, steps, collect = [], [], Learner.collect
+
+    def collected(learner, *args):
+        ready, groups = set(read), collect(learner, *args)
+        steps.append((ready, {each.example.question_id for each in groups}))
+        read.clear()
+        return groups
+
+    def noted(processor, example, cfg):
+        read.append(example.question_id)
+        return read_row(processor, example, cfg)
+
+    monkeypatch.setattr("reelproof.training.reading.read_row", noted)
+    monkeypatch.setattr(Learner, "collect", collected)
+    train_rl(dataset, model, tmp_path, JUDGED.model_copy(update={"steps": 4}), EvenJudge())
+    (_, first), (ready, second), (after_checkpoint, third), (again_ready, fourth) = steps
+    assert (ready | first) >= second
+    assert not after_checkpoint
+    assert (again_ready | third) >= fourth
+
+
 def test_groups_without_variance_teach_nothing_and_are_counted(model, dataset, tmp_path):
     """An untrained model is never right, so every group scores the same and the weights stay."""
     cfg = CFG.model_copy(update={"rewards": RewardConfig(), "steps": 1, "refill_rounds": 1})

@@ -2,10 +2,12 @@
 
 import json
 import signal
+from threading import Event
 
 import pytest
 import torch
 
+from reelproof.training.batches import read_row
 from reelproof.training.learner import Learner
 from reelproof.training.networks import load_network
 from reelproof.training.preflight import SetupError, load_processor
@@ -113,6 +115,27 @@ def test_each_step_learns_from_rollouts_of_the_weights_before_it(server, model, 
         assert line["grad_norm"] > 0
     assert list(server.networks) == ["served"], "adapters are unloaded again"
     assert not list((tmp_path / "served").iterdir())
+
+
+def test_frames_are_decoded_while_the_server_answers(server, model, dataset, tmp_path, monkeypatch):
+    """It is held up here until the questions that it was asked are read."""
+    every_read, read, sample = Event(), set(), ServedSampler.sample
+
+    def noted(processor, example, cfg):
+        read.add(example.question_id)
+        if len(read) == CFG.questions:
+            every_read.set()
+        return read_row(processor, example, cfg)
+
+    def answered(sampler, asks, cfg):
+        assert every_read.wait(timeout=60)
+        assert read == {ask.example.question_id for ask in asks}
+        return sample(sampler, asks, cfg)
+
+    monkeypatch.setattr("reelproof.training.reading.read_row", noted)
+    monkeypatch.setattr(ServedSampler, "sample", answered)
+    train(dataset, model, tmp_path, served(server, steps=1))
+    assert lines(tmp_path)[0]["grad_norm"] > 0
 
 
 def test_one_step_ahead_rollouts_are_one_version_behind_and_counted_so(server, model, dataset, tmp_path):

@@ -1,0 +1,37 @@
+"""Questions -> what the network takes of them, decoded by a thread of its own, ahead of whoever needs it."""
+
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from reelproof.training.batches import Inputs, read_row
+from reelproof.training.settings.rows import PromptConfig
+from reelproof.training.shards import Example
+
+
+class Reader:
+    """Reads each question once, for as long as it is kept; any thread may ask for it."""
+
+    def __init__(self, processor: Any, cfg: PromptConfig) -> None:
+        self._processor, self._cfg = processor, cfg
+        self._thread = ThreadPoolExecutor(1)  # one: processors are not made for several
+        self._rows: dict[str, Future[Inputs]] = {}
+
+    def begin(self, examples: Iterable[Example]) -> list[Future[Inputs]]:
+        """Read them while the caller does something else."""
+        return [self._being_read(each) for each in examples]
+
+    def read(self, example: Example) -> Inputs:
+        """A question as the network takes it. Raises what reading it raised."""
+        return self._being_read(example).result()
+
+    def keep(self, examples: Iterable[Example]) -> None:
+        """Let go of all others."""
+        names = {each.question_id for each in examples}
+        self._rows = {name: row for name, row in self._rows.items() if name in names}
+
+    def _being_read(self, example: Example) -> Future[Inputs]:
+        name = example.question_id
+        if name not in self._rows:
+            self._rows[name] = self._thread.submit(read_row, self._processor, example, self._cfg)
+        return self._rows[name]
