@@ -31,6 +31,7 @@ from reelproof.pipeline.decoder.process import (
     Told,
 )
 from reelproof.pipeline.decoder.trial import second_of_film
+from reelproof.pipeline.decoder.waiting import MOST_JOBS, give_back, take_child
 from reelproof.pipeline.errors import BrokenHere
 from reelproof.schemas.footage import Footage, Quarantine, joined
 from reelproof.schemas.span import SpanCut, SpanRow, Survey, Surveyed
@@ -39,9 +40,6 @@ from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.scan import FootageConfig, rows_of
 from reelproof.stages.footage.sound import Sound
 from reelproof.stages.footage.text_tracks import TextTrack
-
-MOST_JOBS = 100
-"""Of one child."""
 
 
 def scan_in_child(
@@ -59,9 +57,9 @@ def scan_in_child(
 
 
 class Scanner:
-    """A decoding child at hand: started when first needed, and anew after one that died, or that did much.
+    """A decoding child at hand: taken when first needed, and anew after one that died, or that did much.
 
-    Use in a `with`. What libraries did not give back of a child's memory ends with it after a hundred jobs.
+    Use in a `with`. A child that is left in good order waits for who scans next in this process.
 
     A child that dies is a quarantine `crashed`, one that exceeds its time `timeout`, its memory `too_large`.
     Raises RuntimeError where a child cannot even start, BrokenHere where it can scan nothing.
@@ -73,13 +71,16 @@ class Scanner:
         """`passed` are open files that the child has as well, by the same numbers."""
         self._limits, self._command, self._passed = limits, command, passed
         self._child: DecodingProcess | None = None
-        self._jobs = 0
-        """That the child was given."""
+        self._is_any = tuple(command) == CHILD_COMMAND and not passed
+        """Whether another scanner's child would do."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._child and self._is_any:
+            give_back(self._child)
+            self._child = None
         self._end()
 
     def footage(
@@ -161,10 +162,14 @@ class Scanner:
 
     def _ready(self) -> DecodingProcess:
         """The child, for another job."""
-        if self._jobs == MOST_JOBS:
+        if self._child and self._child.jobs >= MOST_JOBS:
             self._end()
-        self._child = self._child or DecodingProcess(self._command, self._limits, self._passed)
-        self._jobs += 1
+        if self._child is None:
+            self._child = (
+                take_child(self._limits)
+                if self._is_any
+                else DecodingProcess(self._command, self._limits, self._passed)
+            )
         return self._child
 
     def _ask(self, job: VideoJob, pieces: Shelf, told: Told | None = None) -> Outcome:
@@ -177,11 +182,14 @@ class Scanner:
                 _refuse_where_nothing_decodes(self._command, self._limits)
             source = job.source
             return Quarantine(video_id=source.video_id, name=source.name, kind=lost.kind, detail=str(lost))
+        except BaseException:
+            self._end()  # it may go on with its job for long
+            raise
 
     def _end(self) -> None:
         if self._child:
             self._child.kill()
-        self._child, self._jobs = None, 0
+        self._child = None
 
 
 def _refuse_where_nothing_decodes(command: Sequence[str], limits: ChildLimits) -> None:

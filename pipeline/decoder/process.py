@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psutil
@@ -78,6 +79,17 @@ class ChildLimits(Settings):
         return None
 
 
+def _new_starter() -> None:
+    """The system ends a child with the thread that started it, and tasks' threads come and go."""
+    global _starter
+    _starter = ThreadPoolExecutor(1, "starts-decoders")
+
+
+_starter: ThreadPoolExecutor
+_new_starter()
+os.register_at_fork(after_in_child=_new_starter)  # a fork has none of its threads
+
+
 class LostError(Exception):
     """A video that its child could not finish."""
 
@@ -96,23 +108,35 @@ class DecodingProcess:
 
     def __init__(self, command: Sequence[str], limits: ChildLimits, passed: Sequence[int] = ()) -> None:
         """Raises RuntimeError where it does not even start."""
-        self._limits = limits
+        self._limits, self.jobs = limits, 0
+        """What it is held to, and how many jobs it was given."""
+        self._folder = os.stat(".")  # noqa: PTH116  # also of one that is gone
         self._reader = MessageReader()
         self._arrived: deque[Any] = deque()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # closed in kill
-        self._process = subprocess.Popen(  # noqa: S603  # our own module
+        self._process = _starter.submit(
+            subprocess.Popen,
             [*command, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             bufsize=0,
             pass_fds=passed,
-        )
+        ).result()
         try:
             self._receive(limits.start_s)
         except LostError as lost:
             self.kill()
             raise RuntimeError(f"the decoding process did not start: {lost}") from lost
+
+    def suits(self, limits: ChildLimits) -> bool:
+        """Whether it is held to these limits, and the paths of a job mean to it what they mean here."""
+        return self._limits == limits and os.path.samestat(self._folder, os.stat("."))  # noqa: PTH116
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs still, and is a child of this process: not one that was forked off."""
+        return self._process.poll() is None
 
     def scan(self, job: VideoJob, pieces: Shelf, told: Told | None = None) -> Outcome:
         """The last of the child's answers; pieces before it go to the shelf."""
@@ -166,6 +190,7 @@ class DecodingProcess:
                 pipe.close()  # type: ignore[union-attr]  # they are pipes
 
     def _send(self, job: AnyJob) -> None:
+        self.jobs += 1
         try:
             write_message(self._process.stdin, job)  # type: ignore[arg-type]  # it is a pipe
         except OSError as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from reelproof.pipeline.decoder import waiting
 from reelproof.pipeline.decoder.child import Scanner, scan_in_child
 from reelproof.pipeline.decoder.process import ChildLimits
 from reelproof.pipeline.errors import BrokenHere
@@ -33,9 +34,13 @@ def outcome(result: Footage | Quarantine) -> str:
     return result.kind.value if isinstance(result, Quarantine) else result.video.name
 
 
-def children() -> set[psutil.Process]:
-    """Of this process: tests before may have left some, such as the tracker of a cluster's workers."""
-    return set(psutil.Process().children())
+@pytest.fixture
+def children():
+    """The processes of this one that a test started."""
+    waiting.end_waiting()
+    before = set(psutil.Process().children())
+    yield lambda: set(psutil.Process().children()) - before
+    waiting.end_waiting()
 
 
 def test_child_yields_what_a_scan_yields(path):
@@ -67,36 +72,25 @@ def test_child_that_fails_costs_one_video(path):
     assert "allowed 450 MB" in got[6].detail
 
 
-def test_child_that_did_much_is_followed_by_another(path, monkeypatch):
+def test_child_that_did_much_is_followed_by_another(path, children, monkeypatch):
     monkeypatch.setattr("reelproof.pipeline.decoder.child.MOST_JOBS", 2)
-    others, films = children(), sources(path, *"abc")
+    films = sources(path, *"abc")
     scanning = scan_in_child(films, CFG, ChildLimits())
     got, seen = [], []
     for each in scanning:
         got.append(each)
-        seen.append(children() - others)
+        seen.append(children())
     assert got == list(scan_footage(films, CFG))
     assert seen[0] == seen[1] != seen[2]
     assert [len(each) for each in seen] == [1, 1, 1]
 
 
-def test_child_is_reused(path):
+def test_child_is_reused(path, children):
     """Two hundred children would take minutes."""
-    others = children()
-    scanning = scan_in_child(sources(path, *"abcde"), CFG, ChildLimits())
     seen = set()
-    for _ in scanning:
-        seen |= children() - others
+    for _ in scan_in_child(sources(path, *"abcde"), CFG, ChildLimits()):
+        seen |= children()
     assert len(seen) == 1
-
-
-def test_child_ends_with_the_scan(path):
-    others = children()
-    scanning = scan_in_child(sources(path, "a", "b"), CFG, ChildLimits())
-    next(scanning)
-    (child,) = children() - others
-    scanning.close()
-    assert not child.is_running()
 
 
 def test_child_that_cannot_start_is_an_error(path):
