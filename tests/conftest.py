@@ -3,10 +3,12 @@
 `HYPOTHESIS_PROFILE=search pytest …` looks for new examples, and for many more of them.
 """
 
+import gc
 import os
 from collections import Counter
 from pathlib import PurePosixPath
 
+import pytest
 from hypothesis import Phase, settings
 
 from tests.side_by_side import BySharing, turn
@@ -28,6 +30,17 @@ os.fsync = lambda _: None  # nothing that a test writes must outlast a power cut
 
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: turn(item.nodeid))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Of a million objects that the tests' modules make none is garbage: they need not be looked through."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_xdist_make_scheduler(config, log):
