@@ -61,6 +61,9 @@ class PolicyConfig(Settings):
     """A trace is rejected where a claim that cites could not be verified."""
     min_grounded_share: float = Field(default=0.5, ge=0, le=1)
     """Smallest share of claims that a verifier believes with the cited frames."""
+    min_worst_belief: float = Field(default=0.1, ge=0, le=1)
+    """Smallest belief in each claim that was judged: below it a verifier denies it, and the other claims,
+    however believed, do not make up for that."""
     min_best_margin: float = Field(default=0.01, ge=-1, le=1)
     """Belief with cited minus belief with control frames that one of the claims must have that controls can
     test: above 0, or what it says is true of any frame."""
@@ -235,6 +238,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "min_citations_in_clip": 0.5,
         "min_citations_near_frame": 0.0,
         "min_grounded_share": 0.0,
+        "min_worst_belief": 0.0,
         "min_sound_boxes": 0.0,
         "keep_misread_text": True,
         "min_spatial_grounded_share": 0.0,

@@ -182,6 +182,8 @@ class GroundingScore(Score):
     """Judged claims that were held against control frames that can tell."""
     grounded_share: float | None
     """Share of the judged ones that the verifier believes with the cited frames; null without such claims."""
+    worst_belief: float | None
+    """Smallest belief in one of them with the cited frames; null without such claims."""
     best_margin: float | None
     """Largest belief with cited frames minus belief with control frames; null where no control can test."""
     worst_margin: float | None

@@ -12,6 +12,7 @@ import polars as pl
 PAIR_REASONS = (
     "wrong_answer",
     "ungrounded",
+    "claim_denied",
     "control_believed",
     "misplaced",
     "cites_no_frame",

@@ -116,6 +116,12 @@ def _reply_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
             "min_grounded_share",
         ),
         Rule(
+            "claim_denied",
+            "a verifier denies one of the claims that its thought makes",
+            _below("worst_belief", policy.min_worst_belief),
+            "min_worst_belief",
+        ),
+        Rule(
             "control_believed",
             "what its thought claims is as true of other frames",
             _below("worst_margin", policy.min_worst_margin) | _below("best_margin", policy.min_best_margin),

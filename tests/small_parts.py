@@ -196,6 +196,7 @@ def scores_of(trace: Trace, blind: int | None) -> list[Record]:
             claims_unjudged=0,
             testable_claims=1,
             grounded_share=bits % 11 / 10,
+            worst_belief=bits % 7 / 6,
             best_margin=0.4,
             worst_margin=bits % 5 / 10,
         ),

@@ -81,6 +81,7 @@ KINDS = (
     _reason("cites_outside_clip", Need.SHOWN_THOUGHT),
     _reason("unsound_boxes", Need.SHOWN_THOUGHT),
     _reason("ungrounded", Need.VERIFIER),
+    _reason("claim_denied", Need.VERIFIER),
     _reason("control_believed", Need.VERIFIER),
     _reason("misplaced", Need.VERIFIER),
 )

@@ -40,6 +40,7 @@ SPREADS = (
     Spread("citations", 0, 20, "min_citations"),
     Spread("citations_near_frame", 0, 1, "min_citations_near_frame"),
     Spread("grounded_share", 0, 1, "min_grounded_share"),
+    Spread("worst_belief", 0, 1, "min_worst_belief"),
     Spread("worst_margin", -1, 1, "min_worst_margin"),
     Spread("best_margin", -1, 1, "min_best_margin"),
     Spread("answer_strict", 0, 1, None),

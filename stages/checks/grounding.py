@@ -9,7 +9,7 @@ from reelproof.schemas.scores import GroundingScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Claim, ClaimedPlace
 
-VERSION = 4
+VERSION = 5
 
 
 class GroundingConfig(Settings):
@@ -42,6 +42,7 @@ def _score(trace_id: str, claims: Sequence[Claim], cfg: GroundingConfig) -> Grou
         claims_unjudged=len(claims) - len(beliefs),
         testable_claims=len(margins),
         grounded_share=sum(each >= cfg.min_belief for each in beliefs) / len(beliefs) if beliefs else None,
+        worst_belief=min(beliefs, default=None),
         best_margin=max(margins) if margins else None,
         worst_margin=min(margins) if margins else None,
         **_of_boxes([place for claim in claims for place in claim.places], cfg.min_belief),

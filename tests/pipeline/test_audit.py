@@ -229,6 +229,7 @@ def test_videos_that_are_there_are_looked_at(tmp_path, films, ready):
         "answered_shuffled": {1, 2, 3},
         "cites_outside_clip": {2},
         "ungrounded": {2},
+        "claim_denied": {2},
         "control_believed": {2},
     }
     assert {each["kind"]: found_lines(out, each["kind"]) for each in report["kinds"]} == expected

@@ -356,7 +356,7 @@ GOLDEN_CHECKS = {
     "probes": (3, "0a3818e8128e5333"),
     "key": (1, "6a11ec3ee72bc1a8"),
     "film": (1, "42f59a0f63c4c959"),
-    "grounding": (4, "fb288b7984ad34cb"),
+    "grounding": (5, "6ac928c27a65ba36"),
     "key_places": (2, "372367c54644bef2"),
     "writing": (1, "44777de2a7bcf7cf"),
     "clip_text": (1, "dcd8560b54e17636"),

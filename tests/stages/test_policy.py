@@ -38,7 +38,7 @@ SOUND: dict[str, Any] = {
     "guess_rate": 0.25, "blind_passes": 0, "blind_rollouts": 4, "single_passes": 1, "single_rollouts": 4,
     "shuffled_passes": 1, "shuffled_rollouts": 4,
     "judged_claims": 2, "claims_unjudged": 0, "testable_claims": 2, "grounded_share": 1.0,
-    "best_margin": 0.6, "worst_margin": 0.3,
+    "worst_belief": 0.9, "best_margin": 0.6, "worst_margin": 0.3,
     "duplicate_of": None, "question_duplicate_of": None, "contradicted_by": None, "contaminated": False,
     "damaged_share": 0.0, "hdr": None,
 }  # fmt: skip
@@ -95,6 +95,9 @@ def test_sound_row_is_kept_by_every_preset(preset):
         ({"citations": 0, "citations_in_clip": None, "citations_near_frame": None}, ["few_citations"]),
         ({"citations": 0, "citations_in_clip": None, "citations_near_frame": None, "timed_frames": 0}, []),
         ({"grounded_share": 0.4}, ["ungrounded"]),
+        ({"grounded_share": 0.9, "worst_belief": 0.09}, ["claim_denied"]),
+        ({"grounded_share": 0.9, "worst_belief": 0.1}, []),  # doubted, and not denied
+        ({"worst_belief": None}, []),
         ({"grounded_share": None, "best_margin": None, "worst_margin": None}, ["grounding_unknown"]),
         ({"grounded_share": None, "timed_frames": 0}, []),
         ({"claims_unjudged": 1}, []),
@@ -441,6 +444,7 @@ drawn_row = st.fixed_dictionaries(
         "repetition": tenths,
         "agrees": st.none() | st.booleans(),
         "grounded_share": st.none() | tenths,
+        "worst_belief": st.none() | tenths,
         "blind_passes": st.none() | st.integers(0, 4),
         "guess_rate": st.none() | tenths,
         "sufficient": st.none() | tenths,
@@ -453,6 +457,7 @@ drawn_policy = st.builds(
     min_graded_score=tenths.filter(bool),
     max_repetition=tenths,
     min_grounded_share=tenths,
+    min_worst_belief=tenths,
     require_grounding=st.booleans(),
     require_agreement=st.booleans(),
     max_blind_pass_rate=tenths,
@@ -473,7 +478,7 @@ def reference(rows: list[dict[str, Any]], policy: PolicyConfig) -> list[list[str
     found = []
     for row in rows:
         score, enough = row["answer_strict"], policy.min_graded_score if row["task"] in GRADED_TASKS else 1
-        blind, grounded = row["blind_passes"], row["grounded_share"]
+        blind, grounded, denied = row["blind_passes"], row["grounded_share"], row["worst_belief"]
         limit = max(policy.max_blind_pass_rate, min(1, (row["guess_rate"] or 0) + policy.luck_margin))
         checks = {
             "unfinished": not row["finished"],
@@ -484,6 +489,7 @@ def reference(rows: list[dict[str, Any]], policy: PolicyConfig) -> list[list[str
             "agreement_unknown": row["agrees"] is None and policy.require_agreement,
             "grounding_unknown": grounded is None,
             "ungrounded": grounded is not None and grounded < policy.min_grounded_share,
+            "claim_denied": denied is not None and denied < policy.min_worst_belief,
             "insufficient": row["sufficient"] is not None and row["sufficient"] < policy.min_sufficiency,
             "answered_blind": blind is not None and surely(blind, policy) > limit,
             "contaminated": row["contaminated"] is True,

@@ -210,6 +210,7 @@ def test_grounding_takes_each_traces_own_claims_and_leaves_unknown_ones_out():
     )
     first, second, third = measure_grounding([case._replace(claims=claims)], GroundingConfig())
     assert (first.judged_claims, first.grounded_share, first.worst_margin) == (2, 0.5, pytest.approx(-0.7))
+    assert [each.worst_belief for each in (first, second, third)] == [0.2, 0.5, None]
     assert (first.claims_unjudged, first.testable_claims, first.best_margin) == (1, 2, 1.0)
     assert (second.claims_unjudged, second.testable_claims, second.best_margin) == (1, 0, None)
     assert (third.claims_unjudged, third.testable_claims, third.best_margin) == (0, 0, None)
