@@ -12,7 +12,7 @@ from reelproof.stages.questions.computed_frames import films_alike
 from reelproof.stages.questions.computed_kinds import MAKERS
 from reelproof.stages.questions.maker import Draft, MakerConfig, Table, draws, question_of
 
-VERSION = 9
+VERSION = 10
 
 USUAL = tuple(kind for kind, maker in MAKERS.items() if maker.usual)
 """All but `largest_change`, `same_picture`, `frozen_span`, easy ones for clips that allow little else,

@@ -68,7 +68,7 @@ def _frame_order(table: Table) -> Draft | None:
     shown = untimed_frames(frames[place] for place in places)
     answer = ", ".join(str(places.index(rank) + 1) for rank in range(len(frames)))
     text = (
-        "The frames are shown out of order. In which order do they come in the clip? Give their numbers, "
+        "The frames are shown in random order. In which order do they come in the clip? Give their numbers, "
         "the earliest first."
     )
     return Draft(Task.ORDERING, text, answer, shown)

@@ -38,7 +38,7 @@ def _stretch_order(table: Table) -> Draft | None:
     answer = ", ".join(str(places.index(rank) + 1) for rank in range(count))
     listed = ", ".join(f"{_frames(place * length, length)} are stretch {place + 1}" for place in range(count))
     text = (
-        f"The clip was divided into {count} stretches, which are shown in another order: {listed}. In which "
+        f"The clip was divided into {count} stretches, which are shown in random order: {listed}. In which "
         "order do the stretches come in the clip? Give their numbers, the earliest first."
     )
     return Draft(Task.ORDERING, text, answer, untimed_frames(f for place in places for f in stretches[place]))
@@ -165,7 +165,7 @@ def _frames(first: int, length: int) -> str:
 STRETCHES = {
     "stretch_order": Maker(
         _stretch_order,
-        "in which order the clip's stretches come, which are shown in another one",
+        "in which order the clip's stretches come, which are shown in a random one",
         (ClaimKind.CHANGE,),
         drawn=True,
         usual=False,

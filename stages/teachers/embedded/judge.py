@@ -92,7 +92,7 @@ def _letter(options: Sequence[str], words: str) -> str | None:
 _READERS: tuple[tuple[str, Callable[[AskedObservations], str | None]], ...] = (
     ("how many scenes", _scenes),
     ("first cut", _first_cut),
-    ("out of order", _order),
+    ("frames are shown in random order", _order),
     ("more motion", _motion_half),
     ("picture change the most", _largest_change),
     ("comes from another video", _odd_frame),

@@ -182,7 +182,7 @@ def _foreign_span(view: View) -> Said | None:
 _SPEAKERS: tuple[tuple[str, Callable[[View], Said | None]], ...] = (
     ("how many scenes", _count_scenes),
     ("first cut", _first_cut),
-    ("out of order", _order_frames),
+    ("frames are shown in random order", _order_frames),
     ("played backwards", _is_reversed),
     ("more motion", _motion_half),
     ("picture change the most", _largest_change),
