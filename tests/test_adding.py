@@ -111,9 +111,7 @@ class StubbornTeacher:
 def tree(tmp_path: Path) -> Path:
     """The product's folders, copied to where they can be changed."""
     for name in PACKAGES:
-        shutil.copytree(
-            ROOT / name, tmp_path / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__")
-        )
+        shutil.copytree(ROOT / name, tmp_path / name, symlinks=True)
     return tmp_path
 
 
@@ -150,7 +148,7 @@ def test_a_check_and_a_computed_question_are_two_files_each(tree):
     out = tree / "out"
     settings = (
         "rollouts.rollouts=2", "probes.probes=[]", "clips.timeline_every_s=0.5", "checks.sentences.ends=;",
-        "policy.extra_rules=[{name: mine, where: longest_sentence > 10000}]",
+        "policy.extra_rules=[{name: mine, where: longest_sentence > 10000}]", "card.plots=false",
     )  # fmt: skip
     run(tree, "build", films, "--out", out, "--workers", 1, *(f"--set={each}" for each in settings))
 
@@ -194,6 +192,7 @@ def test_a_teacher_is_a_file_and_its_places_among_the_kinds(tree):
     settings = (
         "teachers=[{teacher: {kind: stubborn, answer: red}}]", "claims.verifier.kind=signals",
         "probes.teacher.kind=signals", "rollouts.rollouts=2", "clips.timeline_every_s=0.5",
+        "card.plots=false",
     )  # fmt: skip
     run(tree, "build", films, "--out", out, "--workers", 1, *(f"--set={each}" for each in settings))
     rejected = pl.concat(map(pl.read_parquet, (out / "dataset/data/rejected").glob("*.parquet")))

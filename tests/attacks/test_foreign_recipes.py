@@ -10,7 +10,7 @@ from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.teachers.trust import require_trusted
 from reelproof.pipeline.teachers.vllm_settings import VllmTeacherConfig
 from reelproof.stages.teachers.protocol import ServerTeacherConfig
-from tests.pipeline.conftest import reelproof
+from tests.pipeline.conftest import reelproof_here
 from tests.stub_server import StubServer
 
 
@@ -84,7 +84,7 @@ def test_every_command_that_opens_teachers_asks(tmp_path, monkeypatch):
             settings = {"sources": {"videos": str(tmp_path / "films")}, "claims": {"verifier": teacher}}
             recipe.write_text(yaml.safe_dump(settings))
             for command in (("build", recipe, "--out", tmp_path / "out"), ("doctor", recipe)):
-                ran = reelproof(*command)
+                ran = reelproof_here(*command)
                 assert ran.code == 2
                 assert "--trust-recipe" in ran.err
         assert not stub.keys

@@ -2,8 +2,6 @@
 
 import io
 import json
-import subprocess
-import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,8 +22,8 @@ from reelproof.schemas.footage import Quarantine
 from reelproof.schemas.text import clean_json, clean_text, shown_text
 from reelproof.stages.footage.scan import FootageConfig
 from tests.films import Shot, make_film
+from tests.pipeline.conftest import reelproof, reelproof_here
 
-COMMAND = Path(sys.executable).with_name("reelproof")
 GOOD = [f"v{number}.mp4,What is it?,yes" for number in range(8)]
 
 
@@ -100,16 +98,12 @@ def test_a_build_of_films_with_odd_names_ends_well(tmp_path):
             tmp_path / "films" / name, [Shot(number, 2.0), Shot(50 + number, 2.0)], fps=10, size=(96, 64)
         )
     (tmp_path / "films" / "[y]\x1b[31m.mp4").write_bytes(b"no film")
-    ran = subprocess.run(
-        [COMMAND, "build", tmp_path / "films", "--out", tmp_path / "out", "--set", "max_quarantined_share=1"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert "\x1b" not in ran.stdout + ran.stderr
-    told = subprocess.run([COMMAND, "status", tmp_path / "out"], capture_output=True, text=True, check=False)
-    assert (told.returncode, "\x1b" in told.stdout + told.stderr) == (0, False), told.stderr
+    settings = ("--workers", "1", "--set", "max_quarantined_share=1", "--set", "card.plots=false")
+    ran = reelproof("build", tmp_path / "films", "--out", tmp_path / "out", *settings)
+    assert ran.code == 0, ran.err
+    assert "\x1b" not in ran.out + ran.err
+    told = reelproof_here("status", tmp_path / "out")
+    assert (told.code, "\x1b" in told.out + told.err) == (0, False), told.err
 
 
 def test_a_time_stamp_far_away_costs_only_its_video(tmp_path):

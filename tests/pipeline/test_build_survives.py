@@ -119,7 +119,7 @@ def test_library_that_does_not_fit_stops_the_build_and_sets_nothing_aside(
     (tmp_path / "path" / "sitecustomize.py").write_text(OTHER_AV)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
     out = tmp_path / "out"
-    ran = reelproof("build", films, "--out", out, *SMALL)
+    ran = reelproof("build", films, "--out", out, *SMALL, "--workers", "1")
     assert ran.code == 1
     assert "footage works for no video here: not even a film of our own can be decoded" in ran.err
     assert "unexpected keyword argument" in ran.err
@@ -186,7 +186,7 @@ def test_folder_without_videos_is_refused(tmp_path):
 
 def test_folder_with_something_else_is_not_touched(films, tmp_path):
     (tmp_path / "thesis.txt").write_text("all my work")
-    ran = reelproof("build", films, "--out", tmp_path)
+    ran = reelproof_here("build", films, "--out", tmp_path)
     assert ran.code == 2
     assert "thesis.txt" in ran.err
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]

@@ -54,7 +54,7 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_workers_of_other_code_are_refused(films, scheduler, tmp_path):
     """Their package has the same version, and one line more."""
     other = tmp_path / "other"
-    shutil.copytree(ROOT / ".src", other, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / ".src", other)
     with (other / "reelproof" / "stages" / "footage" / "scan.py").open("a") as file:
         file.write("VERSION = 99\n")
     with served(scheduler, tmp_path, PYTHONPATH=str(other)) as address:

@@ -16,7 +16,7 @@ from reelproof.schemas.published import open_folder
 from reelproof.schemas.record import from_table
 from reelproof.stages.questions.edited_kinds import EDIT_MAKERS
 from tests.films import Shot, make_film
-from tests.pipeline.conftest import reelproof
+from tests.pipeline.conftest import reelproof_here
 
 SETTINGS = (
     "questions.edited.changed_bits=1",
@@ -39,7 +39,7 @@ def edited(tmp_path_factory, ready) -> Path:
     for number in range(2):
         make_film(folder / "films" / f"{number}.mp4", [Shot(number, 12.0, 40.0)], fps=4, size=(160, 120))
     sets = [word for each in SETTINGS for word in ("--set", each)]
-    ran = reelproof("build", folder / "films", "--out", folder / "build", *sets, *ready)
+    ran = reelproof_here("build", folder / "films", "--out", folder / "build", *sets, *ready)
     assert ran.code == 0, ran.err
     return folder / "build"
 

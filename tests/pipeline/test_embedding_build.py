@@ -21,7 +21,7 @@ from reelproof.schemas.embedding import ClipEmbedding
 from reelproof.schemas.record import from_table
 from reelproof.stages.teachers.protocol import TeacherUnavailable
 from tests.films import Shot, make_film
-from tests.pipeline.conftest import reelproof, reelproof_here
+from tests.pipeline.conftest import reelproof_here
 
 
 def mirror(film: Path, target: Path) -> None:
@@ -53,7 +53,7 @@ def embedded(tmp_path_factory, ready) -> Path:
         "rollouts.rollouts=2",
     )
     words = [word for each in sets for word in ("--set", each)]
-    ran = reelproof("build", folder / "films", "--out", folder / "build", *words, *ready)
+    ran = reelproof_here("build", folder / "films", "--out", folder / "build", *words, *ready)
     assert ran.code == 0, ran.err
     return folder / "build"
 

@@ -23,7 +23,7 @@ from reelproof.stages.speech.film import SpeechRole
 from reelproof.stages.speech.listening import Heard, Piece, cut_pieces, lines_heard
 from reelproof.stages.teachers.protocol import TeacherUnavailable
 from tests.films import make_film
-from tests.pipeline.conftest import reelproof
+from tests.pipeline.conftest import reelproof_here
 from tests.stub_server import Reply, StubServer, images_in, refusal
 
 TONES = ((1.0, 3.0), (35.0, 42.0), (61.0, 64.0))
@@ -181,7 +181,7 @@ def test_a_teacher_that_listens_is_handed_the_sound_of_the_clip(tmp_path, ready)
         teacher = f"{{kind: server, model: stub, urls: ['{server.url}'], takes_sound: true}}"
         sets = (f"teachers=[{{teacher: {teacher}}}]", "rollouts.rollouts=2", "probes.probes=[]")
         words = [word for each in sets for word in ("--set", each)]
-        ran = reelproof("build", tmp_path / "rows.jsonl", "--out", tmp_path / "build", *words, *ready)
+        ran = reelproof_here("build", tmp_path / "rows.jsonl", "--out", tmp_path / "build", *words, *ready)
         assert ran.code == 0, ran.err
     parts = [part for body in server.bodies for turn in body["messages"] for part in turn["content"]]
     heard = {part["input_audio"]["data"] for part in parts if part["type"] == "input_audio"}

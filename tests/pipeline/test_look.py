@@ -8,7 +8,7 @@ from PIL import Image
 
 from reelproof.stages.footage.random_access import frames_by_scanning
 from tests.films import Shot, make_film
-from tests.pipeline.conftest import reelproof, reelproof_here
+from tests.pipeline.conftest import reelproof_here
 
 pytestmark = pytest.mark.real
 
@@ -21,7 +21,8 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_frames_of_a_stretch_are_written_with_their_times(path, tmp_path):
-    ran = reelproof("look", path, "--from", "1", "--to", "3", "--frames", "2", "--out", tmp_path / "seen")
+    stretch = ("--from", "1", "--to", "3", "--frames", "2")
+    ran = reelproof_here("look", path, *stretch, "--out", tmp_path / "seen")
     assert ran.code == 0, ran.err
     files = [Path(line) for line in ran.out.splitlines()]
     assert [each.name for each in files] == ["film-00001.500.jpg", "film-00002.500.jpg"]

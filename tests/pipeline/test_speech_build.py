@@ -11,7 +11,7 @@ from reelproof.training.frames import without_speech
 from reelproof.training.settings.rows import PromptConfig, ShardsConfig
 from reelproof.training.shards import open_shards, stream_in_order
 from tests.films import Shot, make_film
-from tests.pipeline.conftest import reelproof, reelproof_here
+from tests.pipeline.conftest import reelproof_here
 from tests.speech import srt
 from tests.stub_server import Reply, StubServer, chat_reply, images_in
 
@@ -69,7 +69,7 @@ def heard(tmp_path_factory, ready):
             ),
         )
         sets = [word for each in settings for word in ("--set", each)]
-        ran = reelproof("build", folder / "rows.jsonl", "--out", folder / "build", *sets, *ready)
+        ran = reelproof_here("build", folder / "rows.jsonl", "--out", folder / "build", *sets, *ready)
         assert ran.code == 0, ran.err
         return folder / "build", server.bodies, ran
 

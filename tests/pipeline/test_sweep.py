@@ -6,7 +6,7 @@ from reelproof.pipeline.dataset.sweep import sweep
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
 from reelproof.stages.policy import PolicyConfig
-from tests.pipeline.conftest import reelproof
+from tests.pipeline.conftest import reelproof_here
 from tests.small_parts import write_part
 from tests.whole_sets import read_measurements
 
@@ -98,7 +98,7 @@ def test_sweep_of_a_quota_that_is_not_set_is_drawn_without_a_line(measurements, 
 @pytest.mark.real
 def test_sweep_command_prints_and_draws_and_leaves_the_dataset_alone(built, tmp_path):
     before = (built / "dataset/manifest.json").read_bytes()
-    ran = reelproof(
+    ran = reelproof_here(
         "sweep", built, "policy.max_repetition", "0:1:0.5", "--plot", tmp_path / "mine.png"
     )  # fmt: skip
     assert ran.code == 0, ran.err

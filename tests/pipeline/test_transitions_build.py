@@ -13,7 +13,7 @@ from reelproof.pipeline.recipe import recipe_for_sources
 from reelproof.schemas.record import leaf_paths
 from tests.benchmarks.splice import TEST_SHOTS, Edit, shots_in, splice_film
 from tests.films import FOOTAGE
-from tests.pipeline.conftest import reelproof
+from tests.pipeline.conftest import reelproof_here
 
 SETS = ("questions.computed.kinds=[motion_half]", "probes.probes=[]", "rollouts.rollouts=1")
 
@@ -59,7 +59,7 @@ def test_scenes_that_a_network_saw_begin_are_in_the_build_and_its_footage_holds_
     words = [word for each in SETS for word in ("--set", each)]
     kinds, leaves = {}, {}
     for name, sets in (("plain", ()), ("hybrid", ("--set", "transitions={}"))):
-        ran = reelproof("build", folder, "--out", tmp_path / name, *sets, *words, *ready)
+        ran = reelproof_here("build", folder, "--out", tmp_path / name, *sets, *words, *ready)
         assert ran.code == 0, ran.err
         (footage,) = tmp_path.glob(f"{name}/parts/footage-*/*.parquet")
         leaves[name] = leaf_paths(pq.read_schema(footage))

@@ -26,7 +26,7 @@ from reelproof.schemas.record import Record
 from reelproof.stages.footage.decode import LocalVideo, Reel
 from reelproof.stages.footage.scan import FootageConfig, scan_footage
 from tests.films import Shot, make_film
-from tests.pipeline.conftest import COMMAND, reelproof, reelproof_here
+from tests.pipeline.conftest import COMMAND, reelproof_here
 from tests.streaming import as_stream, streamed
 
 FOREIGN_S = (40.0, 44.0)
@@ -95,7 +95,7 @@ def test_a_watch_that_is_killed_again_and_again_logs_each_event_once(camera, wat
         if (out / "events.jsonl").exists():
             with (out / "events.jsonl").open("ab") as file:
                 file.write(b'{"event_id": "half a li')
-    assert reelproof("watch", camera, "--out", out, *QUICKLY).code == 0
+    assert reelproof_here("watch", camera, "--out", out, *QUICKLY).code == 0
     facts = [(each.question, each.start_s, each.end_s, each.frames) for each in events_in(out)]
     assert facts == [(each.question, each.start_s, each.end_s, each.frames) for each in events_in(watched)]
 
