@@ -97,11 +97,14 @@ class LooseTime(NamedTuple):
 def loose_times(text: str) -> Iterator[LooseTime]:
     """Those that point at the film, in order; none in quotation marks, none of a question."""
     found = [(each, is_sure) for pattern, is_sure in _PATTERNS for each in pattern.finditer(text)]
-    quoted = [each.span() for each in QUOTED.finditer(text)] if found else []
+    quotes = QUOTED.finditer(text)
+    quoted = next(quotes, None)
     end = 0
     for each, is_sure in sorted(found, key=lambda one: (one[0].start("times"), -one[0].end("times"))):
         start, stop = each.span("times")
-        if start < end or any(first < start < last for first, last in quoted):
+        while quoted and quoted.end() <= start:
+            quoted = next(quotes, None)
+        if start < end or (quoted and quoted.start() < start):
             continue
         if _is_seen(text, each, is_sure):
             end = stop
