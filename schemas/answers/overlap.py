@@ -34,7 +34,7 @@ def statement_f1(said: str, gold: str) -> float:
     One of two statements that denies what the other says scores 0, and words that both share count as far as
     they stand in the same order (Kendall's tau): "the man hits the ball" is not "the ball hits the man".
     """
-    one, other = _stems(said), _stems(gold)
+    one, other = stems(said), stems(gold)
     if bool(_NEGATIONS & {*one}) != bool(_NEGATIONS & {*other}):
         return 0.0
     place = {word: index for index, word in enumerate(other)}
@@ -147,7 +147,7 @@ def _content(text: str) -> list[str]:
     return [word for word in said if word not in _ARTICLES] or said
 
 
-def _stems(text: str) -> list[str]:
+def stems(text: str) -> list[str]:
     """Content words, dates as one form, endings and spellings that mean the same aside."""
     plain = spelt_as_digits(_DATE.sub(_iso_date, text.casefold().replace("n't", " not")))
     return [_SPELLINGS.get(word, stem(word)) for word in _content(plain)][:_MOST_STEMS]

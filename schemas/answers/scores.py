@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from reelproof.schemas.answers.amounts import Amount, lenient_amount, strict_amount
 from reelproof.schemas.answers.citing import cited_spans
+from reelproof.schemas.answers.content import puts_other_words
 from reelproof.schemas.answers.letters import lenient_letters, strict_letters
 from reelproof.schemas.answers.opposites import are_other_numbers, cannot_mean
 from reelproof.schemas.answers.orders import lenient_order, strict_order
@@ -32,6 +33,7 @@ __all__ = [
     "GRADED_TASKS",
     "Reading",
     "cited_spans",
+    "free_text_score",
     "gold_fault",
     "is_right",
     "lenient_score",
@@ -190,7 +192,17 @@ def _comparable(said: Amount, gold: Amount) -> list[tuple[float, float]]:
 
 
 def _open_ended(asked: _Comparison) -> float:
-    return 0.0 if cannot_mean(asked.said, asked.gold) else statement_f1(asked.said, asked.gold)
+    return free_text_score(asked.said, asked.gold, statement_f1)
+
+
+def free_text_score(said: str, gold: str, likeness: Callable[[str, str], float]) -> float:
+    """The likeness of two texts in [0, 1]: less than half where the one puts other content words in place of
+    the other's, and 0 where it means something else.
+    """
+    if cannot_mean(said, gold):
+        return 0.0
+    score = likeness(said, gold)
+    return score / 2 if puts_other_words(said, gold) else score
 
 
 def _ocr(asked: _Comparison) -> float:

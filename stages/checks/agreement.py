@@ -9,7 +9,7 @@ from reelproof.schemas.scores import AgreementScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
 
-VERSION = 8
+VERSION = 9
 
 
 class AgreementConfig(Settings):

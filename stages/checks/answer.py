@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from reelproof.schemas.answers.scores import (
+    free_text_score,
     lenient_score,
     partial_score,
     read_completion,
@@ -15,14 +16,15 @@ from reelproof.schemas.scores import AnswerScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Trace
 
-VERSION = 6
+VERSION = 7
 
 
 class AnswerConfig(Settings):
     """How free text is compared."""
 
     open_ended: Literal["f1", "rouge"] = "f1"
-    """F1 of words, or the mean of ROUGE-1, ROUGE-2 and ROUGE-L."""
+    """F1 of words, or the mean of ROUGE-1, ROUGE-2 and ROUGE-L; half of it where another word stands in
+    place of one of the right answer's."""
 
 
 def measure_answer(cases: Iterable[Case], cfg: AnswerConfig) -> Iterator[AnswerScore]:
@@ -34,7 +36,7 @@ def measure_answer(cases: Iterable[Case], cfg: AnswerConfig) -> Iterator[AnswerS
 
 def _score(trace: Trace, question: Question, cfg: AnswerConfig) -> AnswerScore:
     if question.task is Task.OPEN_ENDED and cfg.open_ended == "rouge":
-        strict = lenient = partial = rouge_mean(trace.answer or "", question.answer)
+        strict = lenient = partial = free_text_score(trace.answer or "", question.answer, rouge_mean)
     else:
         tagged = read_completion(trace.text).answer
         strict, lenient, partial = (

@@ -10,7 +10,7 @@ from reelproof.schemas.scores import DifficultyScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
 
-VERSION = 6
+VERSION = 7
 
 
 class DifficultyConfig(Settings):

@@ -7,7 +7,7 @@ from reelproof.schemas.scores import SufficiencyScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
 
-VERSION = 5
+VERSION = 6
 
 
 class SufficiencyScoreConfig(Settings):

@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 import polars as pl
 
+from reelproof.schemas.answers.content import exclude_each_other
 from reelproof.schemas.answers.normalise import plain_option
-from reelproof.schemas.answers.scores import GRADED_TASKS, lenient_score
+from reelproof.schemas.answers.scores import lenient_score
 from reelproof.schemas.answers.wording import words
 from reelproof.schemas.question import Task
 from reelproof.stages.duplicates.paraphrases import Posed
 
-VERSION = 2
+VERSION = 3
 
 _COLUMNS = ("video_id", "first_s", "last_s", "asked", "task", "options", "answer")
 _SAID = (
@@ -27,9 +28,6 @@ _SAID = (
     .str.strip_chars("?？.。! ")
 )
 """What is the same to a reader of a question."""
-
-
-_MAY_SAY_THE_SAME = frozenset(GRADED_TASKS) - {Task.OCR, Task.REGRESSION, Task.TEMPORAL_GROUNDING}
 
 
 class _Held(NamedTuple):
@@ -89,13 +87,16 @@ def _show_the_same(one: _Held, other: _Held) -> bool:
 def _exclude_each_other(one: Posed, other: Posed) -> bool:
     """Whether of two that ask the same with the same options only one can be right.
 
-    Free texts and boxes may say the same otherwise, and what is read where it has a word in common; stretches
-    exclude each other where they have nothing in common, numbers of a degree where neither is near the other.
+    Boxes may say the same otherwise, and what is read where it has a word in common; free texts exclude each
+    other where one word stands in place of another, stretches where they have nothing in common, numbers of a
+    degree where neither is near the other.
     """
     if one.task is Task.MULTIPLE_CHOICE:
         return _right(one) != _right(other)
-    if one.task in _MAY_SAY_THE_SAME:
+    if one.task is Task.SPATIAL_GROUNDING:
         return False
+    if one.task is Task.OPEN_ENDED:
+        return exclude_each_other(one.answer, other.answer)
     if one.task is Task.OCR:
         return {*words(one.answer)}.isdisjoint(words(other.answer))
     return lenient_score(one.task, one.answer, other.answer) == 0

@@ -224,7 +224,7 @@ WORDS = [
     (OPEN, "cat", "dog", 0.0, 0.0),
     (OPEN, "A", "the", 0.0, 0.0),
     (OPEN, "The", "the", 1.0, 1.0),
-    (OPEN, "狗在跑", "狗在走", 2 / 3, 2 / 3),
+    (OPEN, "狗在跑", "狗在走", 1 / 3, 1 / 3),
     (OPEN, "...", "dog", 0.0, 0.0),
     (OCR, "STOP SIGN", "STOP SIGN", 1.0, 1.0),
     (OCR, "stop sign", "STOP SIGN", 0.0, 1.0),

@@ -346,12 +346,12 @@ def rounded(record: str) -> str:
 
 GOLDEN_CHECKS = {
     "form": (5, "6e8fbe102b182e13"),
-    "answer": (6, "0a87290060902299"),
-    "difficulty": (6, "56af54763aecb941"),
-    "luck": (7, "9e944b63e340a8d1"),
+    "answer": (7, "0a87290060902299"),
+    "difficulty": (7, "56af54763aecb941"),
+    "luck": (8, "9e944b63e340a8d1"),
     "text": (2, "0cbc3d585080580a"),
     "guess": (1, "6ea05b2e007032d7"),
-    "agreement": (8, "9c4365d69905ec8f"),
+    "agreement": (9, "9c4365d69905ec8f"),
     "citations": (2, "3898019c295e8e7c"),
     "probes": (3, "0a3818e8128e5333"),
     "key": (1, "6a11ec3ee72bc1a8"),
@@ -363,12 +363,12 @@ GOLDEN_CHECKS = {
     "clip_quality": (1, "43d88b2d41d946aa"),
     "speech": (1, "8d7ce7f7ed1ea11d"),
     "quotes": (1, "4b051ffc5634a040"),
-    "sufficiency": (5, "30dc9bdd5289dbae"),
+    "sufficiency": (6, "30dc9bdd5289dbae"),
 }
 GOLDEN_STAGES = (
-    (traces, made_traces, 12, "8bba421b6feaf0c5"),
+    (traces, made_traces, 13, "8bba421b6feaf0c5"),
     (given_traces, made_given, 8, "7f939d7815ce1dbc"),
-    (probes, made_probes, 8, "72180a46c0e08fa3"),
+    (probes, made_probes, 9, "72180a46c0e08fa3"),
     (claims, made_claims, 10, "ca5bed89f331034b"),
     (provenance, made_provenance, 3, "20cce7588ad1bc3b"),
     (sufficiency, made_sufficiencies, 4, "7ccf0660985b019d"),

@@ -56,6 +56,16 @@ FIRST = asked(CAR, CHOICE, "A", COLOURS)
         (asked("How many?", NUMBER, "3"), asked("How many?", NUMBER, "4"), True),
         (asked("How many?", NUMBER, "3"), asked("How many?", NUMBER, "3.0"), False),
         (asked("How many?", NUMBER, "3", proof="3"), asked("How many?", NUMBER, "4", proof="3"), False),
+        (
+            asked("Who runs?", Task.OPEN_ENDED, "a dog runs"),
+            asked("Who runs?", Task.OPEN_ENDED, "a cat runs"),
+            True,
+        ),
+        (
+            asked("Who runs?", Task.OPEN_ENDED, "a dog runs"),
+            asked("Who runs?", Task.OPEN_ENDED, "the dog"),
+            False,
+        ),
         (asked("Does it?", Task.BOOLEAN, "yes"), asked("Does it?", Task.BOOLEAN, "no"), True),
         (asked("Order?", Task.ORDERING, "1, 2, 3"), asked("Order?", Task.ORDERING, "1, 3, 2"), True),
         (
