@@ -4,11 +4,11 @@ import ast
 import functools
 import inspect
 import itertools
-import textwrap
+import sys
 import threading
 import time
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
@@ -62,9 +62,31 @@ def sections_in(annotation: object) -> tuple[type[Settings], ...]:
     return tuple(each for part in typing.get_args(annotation) for each in sections_in(part))
 
 
-def _below_fields(section: type[BaseModel]) -> dict[str, str]:
-    definition = _parsed(section)
-    statements = definition.body if isinstance(definition, ast.ClassDef) else []
+def _below_fields(section: type[BaseModel]) -> Mapping[str, str]:
+    return _in_module(section.__module__).get(section.__qualname__, {})
+
+
+@functools.cache
+def _in_module(name: str) -> Mapping[str, Mapping[str, str]]:
+    """Class -> field -> the text below it; nothing where the module has no source here."""
+    try:
+        source = inspect.getsource(sys.modules[name])
+    except (OSError, TypeError):
+        return {}
+    return dict(_classes(_parsed(source).body, ""))
+
+
+def _classes(statements: Sequence[ast.stmt], prefix: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """The qualified names of classes, also of those in classes and functions, with what is said there."""
+    for each in statements:
+        if isinstance(each, ast.ClassDef):
+            yield f"{prefix}{each.name}", _texts(each.body)
+            yield from _classes(each.body, f"{prefix}{each.name}.")
+        elif isinstance(each, ast.FunctionDef):
+            yield from _classes(each.body, f"{prefix}{each.name}.<locals>.")
+
+
+def _texts(statements: Sequence[ast.stmt]) -> dict[str, str]:
     return {
         field.target.id: " ".join(text.value.value.split())
         for field, text in itertools.pairwise(statements)
@@ -74,16 +96,12 @@ def _below_fields(section: type[BaseModel]) -> dict[str, str]:
     }
 
 
-def _parsed(section: type[BaseModel], tries: int = _TRIES) -> ast.stmt | None:
-    """The statement that defines it; None where it was made without a source, or none is installed."""
+def _parsed(source: str, tries: int = _TRIES) -> ast.Module:
     try:
         with _ONE_AT_A_TIME:
-            (definition,) = ast.parse(textwrap.dedent(inspect.getsource(section))).body
-    except OSError:
-        return None
+            return ast.parse(source)
     except SystemError:
         if tries == 1:
             raise
         time.sleep(0.01)
-        return _parsed(section, tries - 1)
-    return definition
+        return _parsed(source, tries - 1)

@@ -5,6 +5,7 @@ clock or a question says, and what is quoted do not. What may be either is left:
 a verifier as a moment could cost a sound thought its place. Every pattern takes linear time.
 """
 
+import functools
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -55,11 +56,6 @@ _MAY_POINT_AT = (
     rf"(?<![\w.:-])(?P<times>{_TIME}\s?{_TO}\s?{_TIME})",
 )
 """A length may stand there as well."""
-_PATTERNS = tuple(
-    (re.compile(pattern, re.IGNORECASE), is_sure)
-    for patterns, is_sure in ((_POINT_AT, True), (_MAY_POINT_AT, False))
-    for pattern in patterns
-)
 _NEXT = re.compile(
     rf"(?P<joined>{_JOINED}(?:second\s)?)?(?P<time>{_TIME}|{_NUMBER})",
     re.IGNORECASE,
@@ -86,6 +82,16 @@ _NEAR = 300
 """Characters around a time that are looked at."""
 
 
+@functools.cache
+def _patterns() -> tuple[tuple[re.Pattern[str], bool], ...]:
+    """Each with whether it is sure. To compile them takes long, and most processes read no text."""
+    return tuple(
+        (re.compile(pattern, re.IGNORECASE), is_sure)
+        for patterns, is_sure in ((_POINT_AT, True), (_MAY_POINT_AT, False))
+        for pattern in patterns
+    )
+
+
 class LooseTime(NamedTuple):
     """A time, or several in a row, and where in the text: half-open."""
 
@@ -96,7 +102,7 @@ class LooseTime(NamedTuple):
 
 def loose_times(text: str) -> Iterator[LooseTime]:
     """Those that point at the film, in order; none in quotation marks, none of a question."""
-    found = [(each, is_sure) for pattern, is_sure in _PATTERNS for each in pattern.finditer(text)]
+    found = [(each, is_sure) for pattern, is_sure in _patterns() for each in pattern.finditer(text)]
     quotes = QUOTED.finditer(text)
     quoted = next(quotes, None)
     end = 0

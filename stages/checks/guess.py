@@ -4,6 +4,7 @@ A hedge is none: "it might be rain, since the street is wet" gives a reason. A d
 says that the answer was picked, drawn, or cannot be told. Each language has its wordings.
 """
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -169,14 +170,18 @@ _STEMS = (
     "अनुमान", "तुक्का", "बेतरतीब", "यूँ ही", "पता", "сказать",
 )  # fmt: skip
 """Every sentence that declares a guess holds one of them; others need no closer look."""
-_DECLARES = re.compile(
-    "|".join(f"(?:{pattern})" for patterns in DECLARES.values() for pattern in patterns), re.IGNORECASE
-)
 _DENIES = re.compile(
     r"\b(?:without|instead\sof|rather\sthan|no\sneed\sto|not|never|no|nothing\sis\sa|avoid)\s(?:\w+\s)?"
     r"(?:a\s|any\s|just\s|merely\s)*guess(?:es|ing|work)?\b|不(?:是|用|必|需要)猜|(?:kein|nicht)\s(?:bloß\s)?geraten",
     re.IGNORECASE,
 )
+
+
+@functools.cache
+def _declaring() -> re.Pattern[str]:
+    """Compiled when first asked for: it takes as long as to load all of our checks."""
+    every = (f"(?:{pattern})" for patterns in DECLARES.values() for pattern in patterns)
+    return re.compile("|".join(every), re.IGNORECASE)
 
 
 class GuessConfig(Settings):
@@ -197,4 +202,4 @@ def declares_guess(thought: str) -> bool:
     """Whether a sentence of the thought says that the answer is guessed, drawn or not to be told."""
     sentences = _SENTENCE_END.split(thought.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
     told = (each for each in sentences if any(stem in each.lower() for stem in _STEMS))
-    return any(_DECLARES.search(_DENIES.sub(" ", each)) for each in told)
+    return any(_declaring().search(_DENIES.sub(" ", each)) for each in told)
