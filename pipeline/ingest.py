@@ -14,6 +14,7 @@ from reelproof.pipeline.parts.plan import Part, Plan, SizedVideo, ask_again, ext
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.teachers.completions import CompletionLog
 from reelproof.pipeline.workplace import FILES, LOST, SUBTITLES, Workplace, read_plan, read_records
+from reelproof.schemas.counted import counted
 from reelproof.schemas.footage import Quarantine
 from reelproof.schemas.question import GivenRow
 from reelproof.schemas.record import to_table
@@ -119,9 +120,9 @@ def _counted(
     videos: int, new: int, given: Sequence[GivenRow], doubles: int, skipped: Mapping[str, int]
 ) -> str:
     traces = sum(each.completion is not None for each in given)
-    asked = [f", {len(given)} questions"] if given else []
+    asked = [f", {counted(len(given), 'question')}"] if given else []
     asked += [f", {traces} of them with a trace"] if traces else []
-    others = [f"{doubles} more name(s) of the same bytes"] if doubles else []
+    others = [f"{counted(doubles, 'more name')} of the same bytes"] if doubles else []
     others += [f"{count} skipped: {reason.replace('_', ' ')}" for reason, count in skipped.items() if count]
-    told = f"sources: {videos} videos, {new} of them new{''.join(asked)}"
+    told = f"sources: {counted(videos, 'video')}, {new} of them new{''.join(asked)}"
     return told + (f" ({'; '.join(others)})" if others else "")

@@ -22,6 +22,7 @@ from reelproof.pipeline.dataset.card import plain
 from reelproof.pipeline.dataset.card_flow import flow_lines
 from reelproof.pipeline.dataset.columns import column_captions
 from reelproof.pipeline.dataset.policy_sums import SPREADS
+from reelproof.schemas.counted import counted
 from reelproof.stages.deciding import decide
 from reelproof.stages.policy import RL, SFT, PolicyConfig, meanings, reason_names
 from tests.card_figures import (
@@ -132,10 +133,12 @@ class Recount:
         rl = self._rows("rl", "train") + self._rows("rl", "test")
         videos = self.sft["video_id"].n_unique()
         kept, written = len(self.sft), len(self.traces)
-        yield f"- {kept:,} reasoning traces about {videos:,} videos, kept of {written:,} written"
-        yield f"- {rl:,} verifiable questions for reinforcement learning"
-        yield f"- {len(self._shards('dpo')):,} preference pairs of two traces about the same frames"
-        yield f"- every rejected trace is there, too, with every reason; {len(self.asked):,} questions in all"
+        about = f"{counted(kept, 'reasoning trace')} about {counted(videos, 'video')}"
+        yield f"- {about}, kept of {written:,} written"
+        yield f"- {counted(rl, 'verifiable question')} for reinforcement learning"
+        yield f"- {counted(len(self._shards('dpo')), 'preference pair')} of two traces about the same frames"
+        asked = counted(len(self.asked), "question")
+        yield f"- every rejected trace is there, too, with every reason; {asked} in all"
 
     def _splits(self) -> Iterator[str]:
         for config in CONFIGS:
@@ -178,17 +181,18 @@ class Recount:
             return
         shares = [as_percent(all_of - held, all_of) for all_of, held in zip(judged, tested, strict=True)]
         yield (
-            f"The verifier judged {judged[0]:,} claims; {shares[0]} of them no control frames can test: what "
+            f"The verifier judged {counted(judged[0], 'claim')}; "
+            f"{shares[0]} of them no control frames can test: what "
             f"they say may be true of any frame shown. Of the {judged[1]:,} in `sft`, {shares[1]}."
         )
 
     def _pairs(self) -> Iterator[str]:
-        counted = (
+        reasons = (
             self._shards("dpo")["pair_reason"]
             .value_counts()
             .sort(["count", "pair_reason"], descending=[True, False])
         )
-        told = ", ".join(f"{reason} {count:,}" for reason, count in counted.iter_rows())
+        told = ", ".join(f"{reason} {count:,}" for reason, count in reasons.iter_rows())
         if told:
             yield f"Preference pairs, by why the rejected trace is the worse one: {told}."
 
@@ -196,10 +200,10 @@ class Recount:
         facts = self.manifest["facts"]
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(facts["quarantined"].items()))
         yield f"Sources that could not be used: {kinds}."
-        counted = sorted(
+        by_teacher = sorted(
             self.traces["teacher"].value_counts().iter_rows(), key=lambda each: (-each[1], each[0])
         )
-        wrote = ", ".join(f"`{teacher}` ({count:,} traces)" for teacher, count in counted)
+        wrote = ", ".join(f"`{teacher}` ({counted(count, 'trace')})" for teacher, count in by_teacher)
         checked = ", ".join(f"`{each}`" for each in facts["verifiers"])
         verified = f"; claims were verified by {checked}" if checked else ""
         yield f"Thoughts were written by {wrote}{verified}. They are machine-generated."

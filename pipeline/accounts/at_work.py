@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import NamedTuple, Self
 
 from reelproof.pipeline.accounts.accounting import StepUse, TeacherUse, UseCounter
+from reelproof.schemas.counted import counted
 from reelproof.schemas.record import Record
 
 _lock = threading.Lock()
@@ -49,7 +50,7 @@ class RunningStep(Record):
             of = f" of {self.film_of_s:,.0f} s" if self.film_of_s else ""
             told.append(f"{self.film_s:,.0f} s{of} of film")
         if self.use.calls or self.waiting:
-            told.append(f"{self.use.calls:,} completions, {self.waiting:,} to come")
+            told.append(f"{counted(self.use.calls, 'completion')}, {self.waiting:,} to come")
         return ", ".join(told)
 
     @property

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from reelproof.pipeline.accounts.accounting import StepUse, TeacherUse
 from reelproof.pipeline.accounts.server_load import ServerLoad
+from reelproof.schemas.counted import counted
 from reelproof.schemas.record import Record
 
 
@@ -106,11 +107,11 @@ def tell_use(use: TeacherUse, figures: UseFigures) -> str:
 
 def _told(use: TeacherUse, figures: UseFigures) -> Iterator[str]:
     yield (
-        f"{use.prompt_tokens:,} tokens in, {use.completion_tokens:,} out, "
+        f"{counted(use.prompt_tokens, 'token')} in, {use.completion_tokens:,} out, "
         f"{figures.completion_tokens_per_s:,.1f} out a second"
     )
-    yield f"{figures.in_flight} requests in flight, {figures.mean_in_flight:.1f} on average"
-    yield f"{figures.reuse_share:.0%} of {use.needed:,} completions from the logs"
+    yield f"{counted(figures.in_flight, 'request')} in flight, {figures.mean_in_flight:.1f} on average"
+    yield f"{figures.reuse_share:.0%} of {counted(use.needed, 'completion')} from the logs"
     if figures.gpu_idle_share is not None:
         yield f"servers idle {figures.gpu_idle_share:.1%} of the time"
     if figures.prefix_hit_share is not None:

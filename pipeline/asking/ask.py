@@ -14,6 +14,7 @@ from reelproof.schemas.answers.conclusion import Posed
 from reelproof.schemas.answers.places import Interval, lenient_spans
 from reelproof.schemas.answers.votes import leading_share, says_the_same, vote
 from reelproof.schemas.chat import ChatRequest, Completion
+from reelproof.schemas.counted import counted
 from reelproof.schemas.event import Measured
 from reelproof.schemas.footage import Clip, ClipKind, FrameRef, Span
 from reelproof.schemas.question import Question, QuestionSource, Task, timed_frames
@@ -77,7 +78,7 @@ def ask_film(
         looks.append(_look(film, times_s, posed, counting, cfg))
         seen = looks[-1].seen
         said = seen.answer or "no answer"
-        tell(f"{len(seen.times_s)} frames: {said}, said by {seen.agreed_share:.0%} of the votes")
+        tell(f"{counted(len(seen.times_s), 'frame')}: {said}, said by {seen.agreed_share:.0%} of the votes")
         return looks[-1]
 
     is_settled, wide = False, None

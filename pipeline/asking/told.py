@@ -10,6 +10,7 @@ from PIL import Image
 from reelproof.pipeline.commands.contact_sheet import Tile, draw_frames
 from reelproof.schemas.answered import Answered
 from reelproof.schemas.answers.letters import lenient_letters
+from reelproof.schemas.counted import counted
 from reelproof.schemas.question import Task
 from reelproof.schemas.trace import ClaimVerdict
 
@@ -39,10 +40,10 @@ def told(found: Answered) -> Iterator[str]:
         yield f"  claim: {claim.text}"
         yield f"    {_WORDS[claim.verdict]}"
     last = found.looks[-1]
-    votes = f"{round(last.agreed_share * len(last.votes))} of {len(last.votes)} votes say so"
+    votes = f"{round(last.agreed_share * len(last.votes))} of {counted(len(last.votes), 'vote')} for it"
     settled = "settled" if found.is_settled else "not settled"
     counts = " + ".join(str(len(each.times_s)) for each in found.looks)
-    looks = f"{len(found.looks)} look{'s' if len(found.looks) > 1 else ''}"
+    looks = counted(len(found.looks), "look")
     yield f"{votes}; {settled} after {looks} ({counts} frames)"
     cited = ", ".join(f"{each:.1f} s" for each in found.cited)
     yield f"cites {cited}" if cited else "cites no frame"
@@ -53,7 +54,8 @@ def told(found: Answered) -> Iterator[str]:
         if cost.prompt_tokens
         else "no tokens counted"
     )
-    yield f"{cost.requests} requests, {cost.frames_shown} frames shown, {tokens}, {cost.seconds:.1f} s"
+    asked = f"{counted(cost.requests, 'request')}, {counted(cost.frames_shown, 'frame')} shown"
+    yield f"{asked}, {tokens}, {cost.seconds:.1f} s"
 
 
 def _worth(found: Answered) -> str:

@@ -11,6 +11,7 @@ from reelproof.pipeline.audit.source import Source
 from reelproof.pipeline.dataset.card import plain
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.inputs.kept_rows import keep_rows
+from reelproof.schemas.counted import counted
 from reelproof.schemas.draws import hash32
 
 CARD, REPORT = "README.md", "audit.json"
@@ -78,14 +79,15 @@ def _lines(
     name = plain(report.source.rpartition("/")[2])
     yield from (f"# What is wrong with {name}", "")
     yield (
-        f"{report.rows:,} {report.unit}s read as {', '.join(map(plain, report.shapes)) or 'nothing known'}: "
-        f"{report.questions:,} questions about {report.videos_named:,} videos, of which "
-        f"{report.videos_there:,} were looked at, and {report.thoughts:,} thoughts. "
-        f"{report.at_fault:,} {report.unit}s have a fault. "
+        f"{counted(report.rows, report.unit)} read as "
+        f"{', '.join(map(plain, report.shapes)) or 'nothing known'}: "
+        f"{counted(report.questions, 'question')} about {counted(report.videos_named, 'video')}, of which "
+        f"{report.videos_there:,} were looked at, and {counted(report.thoughts, 'thought')}. "
+        f"With a fault: {counted(report.at_fault, report.unit)}. "
         "Every number is in `audit.json`, every row that is meant in `rows/`."
     )
     if report.picture_rows:
-        yield f"{report.picture_rows:,} {report.unit}s about pictures were left out."
+        yield f"Left out, as about pictures: {counted(report.picture_rows, report.unit)}."
     yield from (
         "",
         "| kind | what is wrong | rows | share | 95 % | example |",

@@ -10,6 +10,7 @@ from reelproof.pipeline.audit.kinds import KINDS
 from reelproof.pipeline.audit.row_faults import Finding
 from reelproof.pipeline.audit.source import Source
 from reelproof.schemas.balance import KeyBalance
+from reelproof.schemas.counted import counted
 from reelproof.schemas.intervals import wilson
 from reelproof.schemas.question import Task
 from reelproof.schemas.record import Record
@@ -180,10 +181,10 @@ def _blind(measured: pl.DataFrame) -> Iterator[Baseline]:
 
 def tell_report(report: AuditReport) -> Iterator[str]:
     """The report for a terminal, in lines."""
-    there = f"{report.videos_there} of {report.videos_named} videos there"
+    there = f"{report.videos_there} of {counted(report.videos_named, 'video')} there"
     yield (
-        f"{report.source}: {report.rows:,} {report.unit}s ({', '.join(report.shapes)}), "
-        f"{report.questions:,} questions, {report.thoughts:,} thoughts, {there}"
+        f"{report.source}: {counted(report.rows, report.unit)} ({', '.join(report.shapes)}), "
+        f"{counted(report.questions, 'question')}, {counted(report.thoughts, 'thought')}, {there}"
     )
     yield ""
     yield f"{'kind':<24} {'rows':>7} {'share':>7}  {'95 %':<15} example"

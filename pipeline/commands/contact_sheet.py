@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from reelproof.schemas.counted import counted
 from reelproof.schemas.footage import CutKind, Footage, FrameRef, Storyboard
 
 _WIDTH_PX = 1280
@@ -122,9 +123,9 @@ def _draw_heading(draw: ImageDraw.ImageDraw, footage: Footage, board: Storyboard
         f"{video.width}x{video.height}",
         video.codec,
         f"{video.fps:.3g} fps",
-        f"{len(board.scenes)} scenes",
-        f"{len(board.keyframes)} keyframes of {len(footage.candidates)} candidates",
-        f"{footage.frame_count} frames looked at",
+        counted(len(board.scenes), "scene"),
+        f"{counted(len(board.keyframes), 'keyframe')} of {counted(len(footage.candidates), 'candidate')}",
+        f"{counted(footage.frame_count, 'frame')} looked at",
         video.video_id[:12],
     ]
     _write(draw, (_MARGIN_PX, 46), "  ·  ".join(facts), 15)

@@ -11,6 +11,7 @@ from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.workplace import open_workplace
+from reelproof.schemas.counted import counted
 from reelproof.schemas.published import Published
 
 KEPT = ("sft", "rl", "dpo")
@@ -95,7 +96,7 @@ def tell_diff(diff: Diff) -> Iterator[str]:
     for change in diff.policy:
         yield f"policy.{change.setting}: {change.before} -> {change.after}"
     for each in diff.configs:
-        yield f"{each.config}: {each.before:,} -> {each.after:,} rows"
+        yield f"{each.config}: {each.before:,} -> {counted(each.after, 'row')}"
         for change_kind, then in (("came", "before"), ("went", "now")):
             rows = each.rows.filter(pl.col("change") == change_kind)
             if len(rows):

@@ -32,6 +32,7 @@ from reelproof.pipeline.inputs.sources import SourceError, list_sources
 from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.teachers.gpu_claims import visible_gpus
 from reelproof.pipeline.teachers.kinds import check_teacher, gpus_a_server
+from reelproof.schemas.counted import counted
 from reelproof.schemas.footage import Footage
 from reelproof.schemas.install import EXTRAS, installing, version_of
 from reelproof.stages.footage.scan import FootageConfig
@@ -140,7 +141,9 @@ def _decoding() -> Finding:
             return Finding("decoding", "problem", f"{type(error).__name__}: {error}")
     if not isinstance(result, Footage):
         return Finding("decoding", "problem", f"{result.kind}: {result.detail}")
-    return Finding("decoding", "ok", f"{result.frame_count} frames in a child process, PyAV {av.__version__}")
+    return Finding(
+        "decoding", "ok", f"{counted(result.frame_count, 'frame')} in a child process, PyAV {av.__version__}"
+    )
 
 
 def _sources(recipe: Recipe) -> Finding:
@@ -149,7 +152,11 @@ def _sources(recipe: Recipe) -> Finding:
     except SourceError as error:
         return Finding("sources", "problem", str(error))
     size = tell_size(sum(file.size_bytes for file in listed.files))
-    return Finding("sources", "ok", f"{len(listed.files)} files, {size}, {len(listed.questions)} questions")
+    return Finding(
+        "sources",
+        "ok",
+        f"{counted(len(listed.files), 'file')}, {size}, {counted(len(listed.questions), 'question')}",
+    )
 
 
 def _teachers(recipe: Recipe) -> Iterator[Finding]:
@@ -180,5 +187,7 @@ def _cluster(recipe: Recipe) -> Finding:
     if gpus and "GPU" not in resources:
         return Finding("cluster", "problem", "no worker declares a GPU; start some with `--resources GPU=1`")
     return Finding(
-        "cluster", "ok", f"{workers} workers at {recipe.cluster.scheduler}, resources {resources or 'none'}"
+        "cluster",
+        "ok",
+        f"{counted(workers, 'worker')} at {recipe.cluster.scheduler}, resources {resources or 'none'}",
     )

@@ -21,6 +21,7 @@ from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.recipe_changes import changed_settings, going_on
 from reelproof.pipeline.teachers.completions import CompletionLog
 from reelproof.pipeline.workplace import Workplace
+from reelproof.schemas.counted import counted
 
 _CHANGED, _NEW = "settings or what is above changed", "not done yet"
 _BESIDE = "questions, subtitles or retries changed"
@@ -77,7 +78,7 @@ def _parts_known(workplace: Workplace, step: Step[PartStep]) -> dict[str, str]:
 def _decode_text(workplace: Workplace, todos: Sequence[Todo]) -> str:
     parts = [todo.inputs for todo in todos if workplace.dag.footage in todo.steps]
     sizes = [source.file.size_bytes for part in parts for source in part.sources]
-    return f"{len(sizes)} videos, {tell_size(sum(sizes))}" if sizes else "nothing"
+    return f"{counted(len(sizes), 'video')}, {tell_size(sum(sizes))}" if sizes else "nothing"
 
 
 def forecast_of(workplace: Workplace, todos: Sequence[Todo]) -> Forecast:
@@ -102,14 +103,15 @@ def tell_forecast(found: Forecast) -> Iterator[str]:
         bound = "as in earlier builds" if each.measured else "at most"
         cost = "" if each.cost is None else f", cost {tell_cost(each.cost)}"
         how = "at most " if each.at_most else "" if each.counted else "about "
-        calls = f"{how}{each.calls:,} completions"
+        calls = f"{how}{counted(each.calls, 'completion')}"
         yield f"to ask, {each.step}: {calls}; {bound} {tokens}{cost}"
     if found.steps:
         prompt, completion = found.tokens
         cost = "no price given" if found.cost is None else f"cost {tell_cost(found.cost)}"
         yield (
-            f"to ask in all: {found.calls:,} completions, {prompt:,} tokens in, {completion:,} out, {cost}; "
-            f"the logs hold {found.logged:,} completions, and what they hold is not asked for again"
+            f"to ask in all: {counted(found.calls, 'completion')}, "
+            f"{prompt:,} tokens in, {completion:,} out, {cost}; "
+            f"the logs hold {counted(found.logged, 'completion')}, and what they hold is not asked for again"
         )
     known = found.seconds is not None
     yield f"time: about {tell_seconds(found.seconds or 0)}" if known else "time: no earlier build tells"

@@ -10,6 +10,7 @@ import polars as pl
 
 from reelproof.pipeline.curate import decide_all
 from reelproof.pipeline.workplace import Workplace
+from reelproof.schemas.counted import counted
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.stages.deciding import count_reasons
 
@@ -58,7 +59,7 @@ def tell_kept_nothing(workplace: Workplace) -> list[str]:
         for each in sorted(last, key=lambda each: -each.kept)[:_COMMANDS_TOLD]
     ]
     none = "  no threshold changes that; `reelproof browse` shows each trace with its reasons"
-    return [f"nothing was kept of {len(rows)} traces, for: {told}", *(commands or [none])]
+    return [f"nothing was kept of {counted(len(rows), 'trace')}, for: {told}", *(commands or [none])]
 
 
 def _loosen(rows: pl.DataFrame, policy: PolicyConfig) -> tuple[list[str], list[_Tried]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from reelproof.pipeline.commands.options import BUILD_DIR, INTO_USED, OVERRIDES
+from reelproof.schemas.counted import counted
 from reelproof.schemas.install import installing
 from reelproof.schemas.text import shown_text
 
@@ -48,7 +49,7 @@ def browse(build_dir: str, port: int, folder: Path | None, rows: int | None, int
         return
     cfg = ReportConfig(rows=rows) if rows else ReportConfig()
     shown = write_report(Store(build_dir), folder, cfg, into_used)
-    click.echo(f"{shown} rows: open {folder / 'index.html'}")
+    click.echo(f"{counted(shown, 'row')}: open {folder / 'index.html'}")
 
 
 def _browse_events(events: Path, port: int, folder: Path | None, into_used: bool) -> None:
@@ -58,7 +59,9 @@ def _browse_events(events: Path, port: int, folder: Path | None, into_used: bool
     if folder is None:
         browse_events(events, port, click.echo)
     else:
-        click.echo(f"{write_events(events, folder, into_used)} events: open {folder / 'index.html'}")
+        click.echo(
+            f"{counted(write_events(events, folder, into_used), 'event')}: open {folder / 'index.html'}"
+        )
 
 
 def _browse_rollouts(run: Path, port: int, folder: Path | None, into_used: bool) -> None:
@@ -68,7 +71,9 @@ def _browse_rollouts(run: Path, port: int, folder: Path | None, into_used: bool)
     if folder is None:
         browse_rollouts(run, port, click.echo)
     else:
-        click.echo(f"{write_rollouts(run, folder, into_used)} questions: open {folder / 'index.html'}")
+        click.echo(
+            f"{counted(write_rollouts(run, folder, into_used), 'question')}: open {folder / 'index.html'}"
+        )
 
 
 @click.command("publish")
@@ -168,7 +173,7 @@ def export_dataset(
     done = export(Path(subject), out, layout)
     for split, rows in done.rows.items():
         left_out = f", {done.skipped[split]} left out" if done.skipped.get(split) else ""
-        click.echo(f"{split}: {rows} rows{left_out}")
+        click.echo(f"{split}: {counted(rows, 'row')}{left_out}")
     click.echo(f"how to start: {', '.join(str(done.target / start) for start in done.starts)}")
 
 
@@ -190,7 +195,8 @@ def _export_manifest(
     )
     count = export_manifest(asked, Path(manifest).stem, out)
     click.echo(
-        f"{count} of {len(asked.questions)} questions; lmms_eval --include_path {out} finds their tasks"
+        f"{count} of {counted(len(asked.questions), 'question')}; "
+        f"lmms_eval --include_path {out} finds their tasks"
     )
 
 

@@ -16,6 +16,7 @@ from reelproof.pipeline.parts.whole import is_done
 from reelproof.pipeline.progress.run_progress import RunProgress, read_progress
 from reelproof.pipeline.progress.run_summary import RUN, RunSummary
 from reelproof.pipeline.workplace import Workplace
+from reelproof.schemas.counted import counted
 from reelproof.schemas.footage import Quarantine
 from reelproof.schemas.record import Record
 from reelproof.schemas.stats import Stats
@@ -101,13 +102,16 @@ def _alarms(stats: Stats | None) -> Iterator[str]:
         if key.alarm:
             yield (
                 f"{key.task}: always answering {key.constant_answer} is right for "
-                f"{key.constant_score:.0%} of {key.questions} questions, more than chance explains"
+                f"{key.constant_score:.0%} of {counted(key.questions, 'question')}, more than chance explains"
             )
 
 
 def print_status(status: BuildStatus, console: Console) -> None:
     """Print a status for a person."""
-    console.print(f"{status.videos} videos in {status.parts} parts, {len(status.quarantine)} in quarantine")
+    console.print(
+        f"{counted(status.videos, 'video')} in {counted(status.parts, 'part')}, "
+        f"{len(status.quarantine)} in quarantine"
+    )
     table = Table("step", "parts done", "folder", box=None, pad_edge=False)
     for step in status.steps:
         table.add_row(step.step, f"{step.done}/{step.parts}", step.folder)
@@ -123,7 +127,9 @@ def print_status(status: BuildStatus, console: Console) -> None:
         console.print(Text("alarm", style="bold red"), alarm)
     if status.damaged_videos:
         lost = tell_seconds(status.damaged_s or 0.0)
-        console.print(f"{lost} of {status.damaged_videos} videos are damaged: `explain VIDEO` says where")
+        console.print(
+            f"damaged: {lost} of {counted(status.damaged_videos, 'video')}; `explain VIDEO` says where"
+        )
     if status.left_out_s:
         left_out = tell_seconds(status.left_out_s)
         console.print(f"{left_out} of the videos are in no clip: `explain VIDEO` says where")

@@ -12,6 +12,7 @@ from reelproof.pipeline.parts.part import PartInputs, PartRun
 from reelproof.pipeline.workplace import FILES, Workplace, read_records
 from reelproof.schemas.chat import ImagePart, Message
 from reelproof.schemas.clip_quality import ClipQuality
+from reelproof.schemas.counted import counted
 from reelproof.schemas.edited import PLAIN, EditedQuestion
 from reelproof.schemas.footage import Clip, Footage, Span, Storyboard, joined, uncovered
 from reelproof.schemas.question import Question
@@ -65,7 +66,7 @@ def tell_video(workplace: Workplace, subject: Subject) -> Iterator[str]:
     questions = [each for each in run.read("questions", Question) if each.video_id == subject.id]
     for clip in clips:
         mine = [each for each in questions if each.clip_id == clip.clip_id]
-        yield f"  clip {clip.clip_id}: {clip.kind}, {_span(clip)}, {len(mine)} questions"
+        yield f"  clip {clip.clip_id}: {clip.kind}, {_span(clip)}, {counted(len(mine), 'question')}"
     for gap in uncovered(footage.duration_s, [Span(start_s=c.start_s, end_s=c.end_s) for c in clips]):
         yield f"  in no clip: [{gap.start_s:.2f}, {gap.end_s:.2f}) s"
     path = f"report/contact-{subject.id[:16]}.png"
@@ -88,7 +89,7 @@ def _tell_footage(footage: Footage, board: Storyboard) -> Iterator[str]:
     yield (
         f"  {video.codec}, {video.width}x{video.height}, {video.fps:.2f} fps, "
         f"declared {video.duration_s:.2f} s, "
-        f"decoded {footage.duration_s:.2f} s, {footage.frame_count} frames looked at, "
+        f"decoded {footage.duration_s:.2f} s, {counted(footage.frame_count, 'frame')} looked at, "
         f"{len(footage.candidates)} kept as JPEG"
     )
     if footage.salvage:
@@ -111,7 +112,8 @@ def tell_clip(workplace: Workplace, subject: Subject) -> Iterator[str]:
     clip = next(each for each in run.read("clips", Clip) if each.clip_id == subject.id)
     yield f"clip {clip.clip_id}: {clip.kind}, {_span(clip)} of video {clip.video_id}"
     yield f"  {_scenes(clip)}"
-    yield f"  {len(clip.keyframes)} keyframes, {len(clip.timeline)} frames evenly spaced"
+    evenly = counted(len(clip.timeline), "frame")
+    yield f"  {counted(len(clip.keyframes), 'keyframe')}, {evenly} evenly spaced"
     yield from _tell_quality(run, clip)
     for question in run.read("questions", Question):
         if question.clip_id == clip.clip_id:
@@ -224,7 +226,11 @@ def _tell_speech(run: PartRun, video_id: str) -> Iterator[str]:
         return
     for film in run.read("speech", FilmSpeech):
         if film.video_id == video_id:
-            known = f"{len(film.lines)} lines, by {film.origin}: {film.name}" if film.origin else "not known"
+            known = (
+                f"{counted(len(film.lines), 'line')}, by {film.origin}: {film.name}"
+                if film.origin
+                else "not known"
+            )
             yield f"  what is said: {known}{f' ({film.language})' if film.language else ''}"
             if film.problem:
                 yield f"  could not be read: {film.problem}"
@@ -266,8 +272,9 @@ def _message_lines(message: Message, question: Question) -> Iterator[str]:
 def _scenes(clip: Clip) -> str:
     spans = [f"[{each.start_s:.2f}, {each.end_s:.2f}) s" for each in clip.scenes[:SHOWN_SCENES]]
     more = len(clip.scenes) - len(spans)
-    counted = "1 scene" if len(clip.scenes) == 1 else f"{len(clip.scenes)} scenes"
-    return f"{counted}: {', '.join(spans)}" + (f", … and {more} more" if more else "")
+    return f"{counted(len(clip.scenes), 'scene')}: {', '.join(spans)}" + (
+        f", … and {more} more" if more else ""
+    )
 
 
 def _span(clip: Clip) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from reelproof.schemas.counted import counted
 from reelproof.training.loop import TrainSummary
 
 
@@ -26,7 +27,7 @@ def tell_trained(left: TrainSummary, build: Path, run: Path, following: Sequence
         loss = f"loss {left.loss:.4g}"
     folders = f"{shlex.quote(str(build))} --model {shlex.quote(str(run))} --out"
     return [
-        f"{left.steps} steps, {loss}, {left.tokens_per_s:.0f} tokens/s, {left.seconds:.0f} s",
+        f"{counted(left.steps, 'step')}, {loss}, {left.tokens_per_s:.0f} tokens/s, {left.seconds:.0f} s",
         f"model: {left.model}",
         f"  reelproof evaluate {folders} EVALUATION",
         *(f"  reelproof {command} {folders} RUN" for command in following),

@@ -28,6 +28,7 @@ from reelproof.pipeline.dataset.stats_files import (
 )
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.counted import counted
 from reelproof.schemas.manifest import Manifest
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.stats import Stats
@@ -140,6 +141,7 @@ def render_card(facts: CardFacts, cfg: CardConfig) -> str:
         plots=facts.plots,
         study=facts.study,
         number=lambda count: f"{count:,}",
+        counted=counted,
         percent=lambda part, whole: f"{100 * part / whole:.0f} %" if whole else "–",
         rate=lambda share: "–" if share is None else f"{100 * share:.1f} %",
         quarters=lambda bins: [sum(bins[i * len(bins) // 4 : (i + 1) * len(bins) // 4]) for i in range(4)],
@@ -180,11 +182,14 @@ def _yields(stats: Stats, kept: int) -> list[tuple[str, int]]:
 def _gists(facts: CardFacts, kept: int) -> list[str]:
     build, policy = facts.stats.build, facts.stats.policy
     rl = sum(each.rows for each in policy.splits if each.config == "rl")
+    pairs = sum(each.count for each in policy.pairs)
     return [
-        f"{kept:,} reasoning traces about {policy.kept_videos:,} videos, kept of {policy.traces:,} written",
-        f"{rl:,} verifiable questions for reinforcement learning",
-        f"{sum(each.count for each in policy.pairs):,} preference pairs of two traces about the same frames",
-        f"every rejected trace is there, too, with every reason; {build.questions:,} questions in all",
+        f"{counted(kept, 'reasoning trace')} about {counted(policy.kept_videos, 'video')}, "
+        f"kept of {policy.traces:,} written",
+        f"{counted(rl, 'verifiable question')} for reinforcement learning",
+        f"{counted(pairs, 'preference pair')} of two traces about the same frames",
+        "every rejected trace is there, too, with every reason; "
+        f"{counted(build.questions, 'question')} in all",
     ]
 
 

@@ -16,6 +16,7 @@ from reelproof.pipeline.dataset.hub_metadata import Features, loadable_splits, r
 from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.dataset.stats_files import known_stats, put_file
 from reelproof.pipeline.disk.store import Store
+from reelproof.schemas.counted import counted
 from reelproof.schemas.manifest import Manifest, ManifestFile
 from reelproof.schemas.stats import Stats
 
@@ -154,7 +155,8 @@ def _responsibility(manifest: Manifest, stats: Stats, cfg: CardConfig) -> dict[s
     teachers = [each.value for each in stats.build.teachers]
     kept = sum(each.rows for each in manifest.files if each.config == "sft")
     return {
-        "rai:dataCollection": f"Frames of {stats.build.videos} videos, questions about their clips, and "
+        "rai:dataCollection": f"Frames of {counted(stats.build.videos, 'video')}, "
+        "questions about their clips, and "
         f"thoughts written by {', '.join(teachers)}; all of it by a program.",
         "rai:dataCollectionType": ["Software Collection"],
         "rai:dataPreprocessingProtocol": [

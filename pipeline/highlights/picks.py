@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from reelproof.pipeline.highlights.edit_lists import told_time
+from reelproof.schemas.counted import counted
 from reelproof.schemas.footage import Span
 from reelproof.schemas.highlights import Moment, Pick
 from reelproof.stages.footage.joining import reel_starts
@@ -75,7 +76,7 @@ def _why(moment: Moment, where: str) -> str:
     held = "which its frames bear out" if opinion.is_borne_out else "which its frames do not bear out"
     if not opinion.claims:
         held = "which cites no frame"
-    said = f"{round(opinion.belief * len(opinion.votes))} of {len(opinion.votes)} votes for it"
+    said = f"{round(opinion.belief * len(opinion.votes))} of {counted(len(opinion.votes), 'vote')} for it"
     thought = " ".join(opinion.thought.split())
     return f"{why}; {said}, {held}: {thought}" if thought else f"{why}; {said}"
 

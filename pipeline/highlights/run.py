@@ -18,6 +18,7 @@ from reelproof.pipeline.highlights.edit_lists import chapter_list, edit_list, to
 from reelproof.pipeline.highlights.opinions import with_opinions
 from reelproof.pipeline.highlights.picks import pick_moments, picks_of
 from reelproof.pipeline.highlights.settings import HighlightsConfig
+from reelproof.schemas.counted import counted
 from reelproof.schemas.footage import Footage, Quarantine, Span, Storyboard
 from reelproof.schemas.highlights import Highlights, Moment, Pick
 from reelproof.schemas.install import installing
@@ -63,7 +64,10 @@ def make_highlights(
     scanned = scan(video, cfg)
     footage = scanned.footage
     moments = find_moments(footage, scanned.board, seconds, cfg.score)
-    tell(f"{footage.duration_s:.1f} s, {len(scanned.board.scenes)} scenes, {len(moments)} moments")
+    tell(
+        f"{footage.duration_s:.1f} s, {counted(len(scanned.board.scenes), 'scene')}, "
+        f"{counted(len(moments), 'moment')}"
+    )
     if teacher is not None:
         moments = with_opinions(moments, footage, teacher, cfg, tell)
     picks = picks_of(moments, pick_moments(moments, seconds, cfg.score))

@@ -13,6 +13,7 @@ from reelproof.pipeline.accounts.use_figures import tell_seconds
 from reelproof.pipeline.parts.run_step import Receipt
 from reelproof.pipeline.parts.todo import Todo
 from reelproof.pipeline.progress.run_progress import RunProgress
+from reelproof.schemas.counted import counted
 
 PLAIN_LINE_EVERY_S = 10.0
 _TOGETHER = "all steps"
@@ -53,7 +54,7 @@ def _bars(totals: Counter[str], console: Console) -> Iterator[Shown]:
         rows: Counter[str] = Counter()
 
         def done(step: str) -> str:
-            return f"{rows[step]:,} rows" if step in rows else ""
+            return counted(rows[step], "row") if step in rows else ""
 
         def advance(receipt: Receipt) -> None:
             if receipt.part is None:
@@ -98,7 +99,7 @@ def _plain_lines(totals: Counter[str], console: Console) -> Shown:
         if done[receipt.step] == totals[receipt.step] or is_time():
             said_at = time.monotonic()
             parts = f"{done[receipt.step]}/{totals[receipt.step]} parts"
-            console.print(f"{receipt.step}: {parts}, {rows[receipt.step]:,} rows")
+            console.print(f"{receipt.step}: {parts}, {counted(rows[receipt.step], 'row')}")
 
     def look(now: RunProgress) -> None:
         told = [f"{step}: {each.told}" for step, each in now.at_work.by_step().items() if each.told]

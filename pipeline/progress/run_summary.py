@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from reelproof.pipeline.accounts.accounting import TeacherUse
 from reelproof.pipeline.accounts.server_load import ServerLoad
 from reelproof.pipeline.accounts.use_figures import UseFigures, tell_use
+from reelproof.schemas.counted import counted
 from reelproof.schemas.record import Record
 
 RUN = "run.json"
@@ -63,9 +64,10 @@ class RunSummary(Record):
         reasons = sorted(self.rejected.items(), key=lambda item: (-item[1], item[0]))
         return "\n".join(
             (
-                f"{self.command}: {self.seconds:.1f} s, {self.videos_decoded} videos decoded, "
-                f"{self.teacher_calls} teacher calls, {self.completions_reused} completions reused, "
-                f"{self.quarantined} of {self.videos} videos in quarantine",
+                f"{self.command}: {self.seconds:.1f} s, {counted(self.videos_decoded, 'video')} decoded, "
+                f"{counted(self.teacher_calls, 'teacher call')}, "
+                f"{counted(self.completions_reused, 'completion')} reused, "
+                f"{self.quarantined} of {counted(self.videos, 'video')} in quarantine",
                 *((tell_use(self.use, self.figures),) if self.use.needed else ()),
                 f"kept: {self.kept.sft} sft, {self.kept.rl} rl, {self.kept.dpo} dpo; rejected for: "
                 + (", ".join(f"{reason} {count}" for reason, count in reasons) or "nothing"),
@@ -79,6 +81,6 @@ class RunSummary(Record):
         if self.failed_traces or self.use.failed:
             yield (
                 f"requests that failed: {self.use.failed} of {self.use.calls} in this run, and "
-                f"{self.failed_traces} of {self.traces} thoughts never came; "
+                f"{self.failed_traces} of {counted(self.traces, 'thought')} never came; "
                 "`reelproof build … --retry-failed` asks them again"
             )

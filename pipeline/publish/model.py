@@ -11,6 +11,7 @@ import yaml
 from reelproof.pipeline.dataset.card import plain
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.publish.publish import SentFile, sent_file
+from reelproof.schemas.counted import counted
 
 RUN, CARD, LAST = "run.json", "README.md", "config.json"
 _ON_HUB = re.compile(r"[\w.-]+/[\w.-]+")
@@ -93,7 +94,7 @@ def _lineage(run: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _told(setup: Mapping[str, Any]) -> str:
-    return f"{_HOW.get(setup['command'], setup['command'])} for {setup['config']['steps']:,} steps"
+    return f"{_HOW.get(setup['command'], setup['command'])} for {counted(setup['config']['steps'], 'step')}"
 
 
 def _curve(run: Path) -> Iterator[str]:

@@ -19,6 +19,7 @@ from reelproof.pipeline.disk.own_files import (
 )
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BuildFailed, UsageError
+from reelproof.schemas.counted import counted
 from reelproof.schemas.published import MANIFEST, DatasetError, read_contents
 
 Kind = Literal["dataset", "model"]
@@ -135,7 +136,8 @@ def tell_published(published: Published, dry_run: bool) -> Iterator[str]:
         yield f"{'would send' if dry_run else 'sent'} {each.name} ({tell_size(each.size_bytes)})"
     for name in published.removed:
         yield f"{'would remove' if dry_run else 'removed'} {name}"
-    yield f"{len(published.sent)} files, {tell_size(published.size_bytes)}; {published.unchanged} unchanged"
+    sent = f"{counted(len(published.sent), 'file')}, {tell_size(published.size_bytes)}"
+    yield f"{sent}; {published.unchanged} unchanged"
 
 
 class FolderTarget:

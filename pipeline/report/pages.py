@@ -23,6 +23,7 @@ from reelproof.pipeline.report.pairs import show_pair
 from reelproof.pipeline.report.query import SETS, Query
 from reelproof.pipeline.report.rows import LIST_COLUMNS, Numbers, ReportRows
 from reelproof.pipeline.report.view import show_row
+from reelproof.schemas.counted import counted
 from reelproof.schemas.policy import PolicyConfig
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -260,3 +261,4 @@ _templates = jinja2.Environment(
     undefined=jinja2.StrictUndefined,
 )
 _templates.filters["thousands"] = "{:,}".format
+_templates.filters["counted"] = counted

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from reelproof.pipeline.watching.seen import Seen
 from reelproof.pipeline.watching.settings import WatchConfig
+from reelproof.schemas.counted import counted
 from reelproof.schemas.event import (
     MEASURES,
     UNUSUAL,
@@ -80,7 +81,7 @@ def told(event: Event, is_open: bool = False) -> str:
         f"unlike what was shown before in {MEASURES.get(event.answer, 'what is measured')} "
         f"({event.answer}, {event.margin + 1:.1f} times the usual spread)"
         if event.question == UNUSUAL
-        else f"{event.question} {event.answer} ({event.belief:.0%} of {len(event.votes)} votes, "
+        else f"{event.question} {event.answer} ({event.belief:.0%} of {counted(len(event.votes), 'vote')}, "
         f"{accuracy(event.measured)})"
     )
     until = "…" if is_open else f"{event.end_s:.1f}"

@@ -18,6 +18,7 @@ from reelproof.pipeline.watching.recorder import Recorder
 from reelproof.pipeline.watching.settings import WatchConfig
 from reelproof.pipeline.watching.sources import open_source
 from reelproof.pipeline.watching.watch import Told, Watch
+from reelproof.schemas.counted import counted
 from reelproof.schemas.event import Event
 from reelproof.schemas.text import shown_text
 from reelproof.stages.teachers.protocol import ServerTeacherConfig
@@ -81,7 +82,8 @@ def watch_source(asked: Asked, out: Path, as_json: bool, say: Say, stop: threadi
     if not found["stream_s"]:
         raise BuildFailed(f"{source.name}: there was nothing to watch; no frame came of it")
     events = ", ".join(f"{count} × {question}" for question, count in found["events"].items()) or "no event"
-    return f"{found['stream_s']:.1f} s, {found.get('frames', 0)} frames: {events}; reelproof browse {out}"
+    frames = counted(found.get("frames", 0), "frame")
+    return f"{found['stream_s']:.1f} s, {frames}: {events}; reelproof browse {out}"
 
 
 def _impatient(cfg: TeacherConfig) -> TeacherConfig:

@@ -110,7 +110,7 @@ def test_damage_is_told_by_status_card_and_explain(tmp_path, ready):
     assert reelproof_here("build", tmp_path / "films", "--out", build, *ready).code in (0, 1)
     status = reelproof_here("status", build, "--json").summary
     assert (status["damaged_videos"], status["damaged_s"]) == (1, pytest.approx(1.0, abs=0.05))
-    assert "1 s of 1 videos are damaged" in reelproof_here("status", build).out
+    assert "damaged: 1 s of 1 video; " in reelproof_here("status", build).out
     assert "  damaged: [2.00, 3.00) s" in reelproof_here("explain", build, "lost.mkv").out
     card = " ".join((build / "dataset/README.md").read_text().split())
     assert "Of 1 of the videos a part is damaged, 1.0 seconds in all" in card
