@@ -4,14 +4,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import yaml
 
 from reelproof.pipeline.dag import Dag, build_dag
 from reelproof.pipeline.dataset.part_files import read_columns
 from reelproof.pipeline.disk.sealed import read_record, sealed_json, sealed_text
-from reelproof.pipeline.disk.side_by_side import side_by_side
+from reelproof.pipeline.disk.side_by_side import side_by_side, together
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import Damaged, UsageError
 from reelproof.pipeline.parts.part import PartInputs
@@ -111,11 +111,9 @@ class Workplace:
 
     def quarantined(self) -> list[Quarantine]:
         """Every source that cannot be used: files that could not be read, then those of the parts."""
-        reads: list[Callable[[], list[list[Quarantine]]]] = [
-            lambda: [read_records(self.store, LOST, Quarantine)],
-            self._quarantined_by_part,
-        ]
-        found = side_by_side(self.store, lambda read: read(), reads)
+        found = together(
+            self.store, lambda: [read_records(self.store, LOST, Quarantine)], self._quarantined_by_part
+        )
         return [each for several in found for some in several for each in some]
 
     def quarantined_in(self, part: PartInputs) -> list[Quarantine]:
@@ -190,15 +188,15 @@ def open_workplace(build: str | Store, overrides: Sequence[str] = ()) -> Workpla
     Raises UsageError where there is no build.
     """
     store = Store(build) if isinstance(build, str) else build
-    reads: list[Callable[[], Any]] = [
-        lambda: store.read_bytes(RECIPE),
-        lambda: read_plan(store),
-        lambda: _must_be_there(store, SOURCES, SourceIdentity),
-        lambda: _must_be_there(store, QUESTIONS, GivenRow),
-        lambda: tuple(read_records(store, SUBTITLES, SubtitleFile)),
-    ]
     try:
-        recipe_text, plan, sources, given, subtitles = side_by_side(store, lambda read: read(), reads)
+        recipe_text, plan, sources, given, subtitles = together(
+            store,
+            lambda: store.read_bytes(RECIPE),
+            lambda: read_plan(store),
+            lambda: _must_be_there(store, SOURCES, SourceIdentity),
+            lambda: _must_be_there(store, QUESTIONS, GivenRow),
+            lambda: tuple(read_records(store, SUBTITLES, SubtitleFile)),
+        )
     except (FileNotFoundError, NotADirectoryError):
         require_build(store)
         raise Damaged(store.url, RECIPE, "it is gone") from None

@@ -1,7 +1,7 @@
 """Some parts of a block and their verdicts -> published rows, in Arrow columns."""
 
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -13,7 +13,7 @@ from reelproof.pipeline.dataset.part_files import read_columns
 from reelproof.pipeline.dataset.prompt_rows import Places, lists, turns
 from reelproof.pipeline.dataset.rows import Frames, Rows, read_frames, table_schema
 from reelproof.pipeline.disk.sealed import open_parquet
-from reelproof.pipeline.disk.side_by_side import side_by_side
+from reelproof.pipeline.disk.side_by_side import together
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.answers.forms import AS_ASKED, as_asked
 from reelproof.schemas.question import Task
@@ -62,12 +62,12 @@ def read_words(
     names = {name for schema in schemas.values() for name in schema.names}
     traced = {name for config, schema in schemas.items() for name in _wanted(schema, config)}
     scored = [each for each in scores.names if each in (*names, _FORM)]
-    reads: list[Callable[[], Any]] = [
+    (traces, first), (questions, before), measured = together(
+        store,
         lambda: _read_groups(store, block.traces, traced, parts, sizes.traces),
         lambda: _read_groups(store, block.questions, names.difference(_OF_TRACES), parts, sizes.questions),
         lambda: read_columns(store, block.measured, (*KEYS, *scored)),
-    ]
-    (traces, first), (questions, before), measured = side_by_side(store, lambda read: read(), reads)
+    )
     keys = pl.DataFrame(measured.select(KEYS))
     return Words(traces, first, questions, before, measured.select(scored), keys)
 

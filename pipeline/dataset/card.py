@@ -1,7 +1,7 @@
 """Manifest and stats -> the dataset's card: `README.md` with the Hub's metadata, every number computed."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ from reelproof.pipeline.dataset.stats_files import (
     put_file,
     read_plots,
 )
-from reelproof.pipeline.disk.side_by_side import side_by_side
+from reelproof.pipeline.disk.side_by_side import together
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.counted import counted
 from reelproof.schemas.manifest import Manifest
@@ -81,17 +81,13 @@ def write_readme(
 
     Raises UsageError where one of them is missing.
     """
-    known: list[Callable[[], Any]] = [
-        lambda: open_dataset(store),
-        lambda: known_stats(store, folder),
-    ]
-    dataset, stats = side_by_side(store, lambda read: read(), known)
-    reads: list[Callable[[], Any]] = [
+    dataset, stats = together(store, lambda: open_dataset(store), lambda: known_stats(store, folder))
+    features, examples, plots = together(
+        store,
         lambda: read_features(dataset),
         lambda: write_examples(store, dataset, cfg.examples, folder),
         lambda: read_plots(store, stats, folder),
-    ]
-    features, examples, plots = side_by_side(store, lambda read: read(), reads)
+    )
     facts = CardFacts(dataset.manifest(), stats, features, examples, plots, study)
     put_file(store, f"{folder}/README.md", render_card(facts, cfg).encode())
 

@@ -7,7 +7,7 @@ nor what comes later moves its bounds. Blocks are looked at one by one; of each,
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from reelproof.pipeline.dataset.part_files import read_columns
 from reelproof.pipeline.dataset.prompt_rows import Places
 from reelproof.pipeline.dataset.rows import SAMPLES, table_schema
 from reelproof.pipeline.dataset.shard_files import VERSION, file_schema
-from reelproof.pipeline.disk.side_by_side import side_by_side
+from reelproof.pipeline.disk.side_by_side import together
 from reelproof.pipeline.disk.store import Store
 
 CONFIGS = tuple(SAMPLES)
@@ -92,11 +92,9 @@ class Marks(NamedTuple):
 
 def read_layout(store: Store, blocks: Sequence[Block]) -> Layout:
     """What blocks hold, from their footers. Raises ValueError where they have different columns."""
-    reads: list[Callable[[], Any]] = [
-        lambda: read_sizes(store, blocks),
-        lambda: read_score_schema(store, blocks),
-    ]
-    sizes, scores = side_by_side(store, lambda read: read(), reads)
+    sizes, scores = together(
+        store, lambda: read_sizes(store, blocks), lambda: read_score_schema(store, blocks)
+    )
     return Layout(tuple(blocks), sizes, scores)
 
 

@@ -13,7 +13,7 @@ from reelproof.pipeline.dataset.block_rows import Words, read_words, rows_of
 from reelproof.pipeline.dataset.rows import table_schema
 from reelproof.pipeline.dataset.shard_files import ShardWriter, WrittenShard
 from reelproof.pipeline.dataset.shard_plan import Placed, Shard, Share, Verdicts, shard_pieces
-from reelproof.pipeline.disk.side_by_side import side_by_side
+from reelproof.pipeline.disk.side_by_side import together
 from reelproof.pipeline.disk.store import Store
 
 
@@ -39,7 +39,7 @@ def write_shards(sources: Sources, staging: str, shards: Sequence[Shard]) -> dic
             jobs: list[Callable[[], Any]] = [partial(_read, sources, following)]
             if held:
                 jobs += [partial(files[shard.path].take, held, share) for shard, share in reversed(turn)]
-            held, *_ = side_by_side(sources.store, lambda job: job(), jobs)
+            held, *_ = together(sources.store, *jobs)
         return {path: file.close() for path, file in files.items()}
 
 
@@ -71,11 +71,11 @@ def _read(sources: Sources, turn: _Turn) -> _Held | None:
     store, share = sources.store, turn[0][1]
     parts = range(min(each.parts.start for _, each in turn), max(each.parts.stop for _, each in turn))
     configs = {shard.config for shard, _ in turn}
-    reads: list[Callable[[], Any]] = [
+    words, decided = together(
+        store,
         lambda: read_words(store, share.block, share.sizes, parts, configs, sources.scores),
         lambda: sources.verdicts(share.block),
-    ]
-    words, decided = side_by_side(store, lambda read: read(), reads)
+    )
     return _Held(words, Placed(words.keys, decided, share.sizes, share.held_out))
 
 

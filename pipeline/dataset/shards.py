@@ -2,9 +2,9 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -21,7 +21,7 @@ from reelproof.pipeline.dataset.shard_plan import (
     read_layout,
 )
 from reelproof.pipeline.dataset.shard_writing import Sources, write_shards
-from reelproof.pipeline.disk.side_by_side import Here, Spread, side_by_side
+from reelproof.pipeline.disk.side_by_side import Here, Spread, side_by_side, together
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts, Manifest, ManifestFile
 from reelproof.schemas.policy import PolicyConfig
@@ -63,11 +63,11 @@ def publish(
     Raises ValueError where blocks and verdicts do not fit each other, DiskFull where there is no room; the
     dataset that was there before is then as it was.
     """
-    reads: list[Callable[[], Any]] = [
+    layout, held = together(
+        store,
         lambda: read_layout(store, blocks),
         lambda: trusted_files(store, folder, read_manifest(store, folder)),
-    ]
-    layout, held = side_by_side(store, lambda read: read(), reads)
+    )
     marks = side_by_side(store, lambda block: _mark(store, layout, block, verdicts, splits), blocks)
     shards = list(plan_shards(layout, marks, policy.name, cfg.megabytes))
     changed = sorted(

@@ -1,9 +1,8 @@
 """Where a dataset's counts lie: `stats.json`, and the plots that were drawn from it."""
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-from typing import Any
 
 import polars as pl
 from pydantic import ValidationError
@@ -12,7 +11,7 @@ from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.dataset.policy_sums import count_policy
 from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.dataset.stats import count_build
-from reelproof.pipeline.disk.side_by_side import side_by_side
+from reelproof.pipeline.disk.side_by_side import side_by_side, together
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
 from reelproof.schemas.record import Record
@@ -48,11 +47,9 @@ def write_stats(
 
     Raises UsageError where there is no manifest.
     """
-    reads: list[Callable[[], Any]] = [
-        lambda: open_dataset(store).manifest(),
-        lambda: read_stats(store, folder),
-    ]
-    manifest, held = side_by_side(store, lambda read: read(), reads)
+    manifest, held = together(
+        store, lambda: open_dataset(store).manifest(), lambda: read_stats(store, folder)
+    )
     stats = Stats(
         build=count_build(store, parts, gone, held.build if held else None),
         policy=count_policy(rows, manifest.policy, manifest),

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from reelproof.pipeline.disk.store import Store
 
@@ -48,6 +48,11 @@ def side_by_side(
         return [work(each) for each in waiting]
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(work, waiting))
+
+
+def together(store: Store, *works: Callable[[], Any]) -> list[Any]:
+    """What each of several things to do comes to, in order: they are done side by side."""
+    return side_by_side(store, lambda work: work(), works)
 
 
 def begun(work: Callable[[], A]) -> Future[A]:
