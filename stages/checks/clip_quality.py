@@ -17,10 +17,7 @@ class ClipQualityConfig(Settings):
     """Nothing to choose."""
 
 
-def measure_clip_quality(
-    cases: Iterable[Case],
-    cfg: ClipQualityConfig,  # noqa: ARG001 - all checks are called alike
-) -> Iterator[ClipQualityScore]:
+def measure_clip_quality(cases: Iterable[Case], _cfg: ClipQualityConfig) -> Iterator[ClipQualityScore]:
     """One score a trace, in order."""
     for case in cases:
         measured = case.quality.model_dump(exclude={"clip_id"}) if case.quality else _NOT_MEASURED

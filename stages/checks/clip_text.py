@@ -26,10 +26,7 @@ class ClipTextConfig(Settings):
     """Nothing to choose."""
 
 
-def measure_clip_text(
-    cases: Iterable[Case],
-    cfg: ClipTextConfig,  # noqa: ARG001 - all checks are called alike
-) -> Iterator[ClipTextScore]:
+def measure_clip_text(cases: Iterable[Case], _cfg: ClipTextConfig) -> Iterator[ClipTextScore]:
     """One score a trace, in order."""
     for case in cases:
         read = _read_of(case.clip, case)

@@ -13,10 +13,7 @@ class FilmConfig(Settings):
     """Nothing to choose."""
 
 
-def measure_film(
-    cases: Iterable[Case],
-    cfg: FilmConfig,  # noqa: ARG001 - all checks are called alike
-) -> Iterator[FilmScore]:
+def measure_film(cases: Iterable[Case], _cfg: FilmConfig) -> Iterator[FilmScore]:
     """One score a trace, in order."""
     for case in cases:
         for trace in case.traces:

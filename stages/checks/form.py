@@ -16,10 +16,7 @@ class FormConfig(Settings):
     """Nothing to choose."""
 
 
-def measure_form(
-    cases: Iterable[Case],
-    cfg: FormConfig,  # noqa: ARG001 - all checks are called alike
-) -> Iterator[FormScore]:
+def measure_form(cases: Iterable[Case], _cfg: FormConfig) -> Iterator[FormScore]:
     """One score a trace, in order. Characters of scripts without spaces count as words."""
     for case in cases:
         for trace in case.traces:

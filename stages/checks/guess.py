@@ -188,10 +188,7 @@ class GuessConfig(Settings):
     """Nothing to choose."""
 
 
-def measure_guess(
-    cases: Iterable[Case],
-    cfg: GuessConfig,  # noqa: ARG001 - all checks are called alike
-) -> Iterator[GuessScore]:
+def measure_guess(cases: Iterable[Case], _cfg: GuessConfig) -> Iterator[GuessScore]:
     """One score a trace, in order."""
     for case in cases:
         for trace in case.traces:

@@ -13,10 +13,7 @@ class KeyConfig(Settings):
     """Nothing to choose: how questions are answered again is their writer's setting."""
 
 
-def measure_key(
-    cases: Iterable[Case],
-    cfg: KeyConfig,  # noqa: ARG001 - all checks are called alike
-) -> Iterator[KeyScore]:
+def measure_key(cases: Iterable[Case], _cfg: KeyConfig) -> Iterator[KeyScore]:
     """One score a trace, in order; null for questions that no teacher wrote, or that nobody tried."""
     for case in cases:
         for trace in case.traces:

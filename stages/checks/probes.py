@@ -14,10 +14,7 @@ class ProbeScoreConfig(Settings):
     """Nothing to choose: what is asked is the probes' own setting."""
 
 
-def measure_probes(
-    cases: Iterable[Case],
-    cfg: ProbeScoreConfig,  # noqa: ARG001 - all checks are called alike
-) -> Iterator[ProbeScore]:
+def measure_probes(cases: Iterable[Case], _cfg: ProbeScoreConfig) -> Iterator[ProbeScore]:
     """One score a trace, in order; counts are null where the probes of its question did not run."""
     for case in cases:
         probe, lucky = case.probe, open_guess_rate(case.question)

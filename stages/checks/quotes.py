@@ -19,10 +19,7 @@ class QuoteConfig(Settings):
     """Nothing to choose: a quote is right or it is not."""
 
 
-def measure_quotes(
-    cases: Iterable[Case],
-    cfg: QuoteConfig,  # noqa: ARG001 - all checks are called alike
-) -> Iterator[QuoteScore]:
+def measure_quotes(cases: Iterable[Case], _cfg: QuoteConfig) -> Iterator[QuoteScore]:
     """One score a trace, in order; no quotes where the question shows no lines."""
     for case in cases:
         for trace in case.traces:

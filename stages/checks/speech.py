@@ -13,10 +13,7 @@ class SpeechScoreConfig(Settings):
     """Nothing to choose: what is asked is the probes' own setting."""
 
 
-def measure_speech(
-    cases: Iterable[Case],
-    cfg: SpeechScoreConfig,  # noqa: ARG001 - all checks are called alike
-) -> Iterator[SpeechScore]:
+def measure_speech(cases: Iterable[Case], _cfg: SpeechScoreConfig) -> Iterator[SpeechScore]:
     """One score a trace, in order; counts are null where its question shows no lines."""
     for case in cases:
         for trace in case.traces:

@@ -14,10 +14,7 @@ class SufficiencyScoreConfig(Settings):
     """Nothing to choose: how the judge is asked is its own setting."""
 
 
-def measure_sufficiency(
-    cases: Iterable[Case],
-    cfg: SufficiencyScoreConfig,  # noqa: ARG001 - all checks are called alike
-) -> Iterator[SufficiencyScore]:
+def measure_sufficiency(cases: Iterable[Case], _cfg: SufficiencyScoreConfig) -> Iterator[SufficiencyScore]:
     """One score a trace, in order; null where no judge looked. `unknown` scores 0."""
     for case in cases:
         question = case.question
