@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import polars as pl
@@ -25,9 +24,7 @@ class Buckets:
         self._folder = tempfile.TemporaryDirectory(prefix="reelproof-buckets-")
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._close()
         self._folder.cleanup()
 

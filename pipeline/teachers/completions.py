@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from io import FileIO
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import xxhash
@@ -132,9 +131,7 @@ class CompletionLog:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _open_writer(self) -> "_LocalWriter | _ObjectWriter":
