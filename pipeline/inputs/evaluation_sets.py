@@ -3,6 +3,7 @@
 import hashlib
 import io
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import polars as pl
@@ -89,22 +90,9 @@ def _as_manifest(source: EvaluationSource, content: bytes) -> EvaluationSet | No
     return read_evaluation_set(source.name, table) if asked else None
 
 
-def _read_csv(content: io.BytesIO) -> pl.DataFrame:
-    """All columns as text: an id such as 007 stays what it is."""
-    return pl.read_csv(content, infer_schema=False)
-
-
-def _read_jsonl(content: io.BytesIO) -> pl.DataFrame:
-    return pl.read_ndjson(content, infer_schema_length=None)
-
-
-def _read_json(content: io.BytesIO) -> pl.DataFrame:
-    return pl.read_json(content, infer_schema_length=None)
-
-
 _READERS: dict[str, Callable[[io.BytesIO], pl.DataFrame]] = {
-    "jsonl": _read_jsonl,
-    "json": _read_json,
-    "csv": _read_csv,
+    "jsonl": partial(pl.read_ndjson, infer_schema_length=None),
+    "json": partial(pl.read_json, infer_schema_length=None),
+    "csv": partial(pl.read_csv, infer_schema=False),  # an id such as 007 stays what it is
     "parquet": pl.read_parquet,
 }
