@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from reelproof.pipeline.errors import UsageError
-from reelproof.schemas.settings import Settings, captions, sections_in
+from reelproof.schemas.settings import Settings, captions, is_kind, sections_in
 
 _NAMES = {int: "whole number", float: "number", str: "text", bool: "true or false", NoneType: "null"}
 _BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
@@ -74,7 +74,7 @@ def _fields(
     for name, field in model.model_fields.items():
         value = getattr(default, name) if default else field.get_default(call_default_factory=True)
         sections = sections_in(field.annotation)
-        if _is_kind(field):
+        if is_kind(field):
             continue
         inside = [each for each in sections if len(sections) == 1]
         for each in sections if len(sections) > 1 else ():
@@ -83,11 +83,6 @@ def _fields(
         yield Setting(path, _kind(field), _shown(value, sections), told.get(name, ""))
         for section in inside:
             yield from _fields(section, value if isinstance(value, section) else None, f"{path}.", kinds)
-
-
-def _is_kind(field: FieldInfo) -> bool:
-    """Whether it only tells one kind of section from another."""
-    return typing.get_origin(field.annotation) is Literal and len(typing.get_args(field.annotation)) == 1
 
 
 def _kind(field: FieldInfo) -> str:
@@ -111,7 +106,7 @@ def _name(annotation: Any) -> str:
         return _NAMES[annotation]
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         field = annotation.model_fields.get("kind")
-        return str(field.default) if field and _is_kind(field) else "section"
+        return str(field.default) if field and is_kind(field) else "section"
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return " | ".join(str(each.value) for each in annotation)
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)

@@ -6,7 +6,7 @@ import re
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -14,9 +14,9 @@ from pydantic_core import PydanticUndefined
 
 from reelproof.pipeline.disk.sealed import text_is_whole
 from reelproof.pipeline.errors import UsageError
-from reelproof.schemas.settings import Settings, captions
+from reelproof.schemas.settings import Settings, captions, is_kind, sections_in
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound=Settings)
 
 _USER = re.compile(r"//[^/\s]*@")
 """Of an address, with its password."""
@@ -97,7 +97,7 @@ def parse_yaml(content: bytes, where: str) -> dict[str, Any]:
     return settings
 
 
-def _apply(settings: dict[str, Any], override: str, model: type[BaseModel]) -> None:
+def _apply(settings: dict[str, Any], override: str, model: type[Settings]) -> None:
     """Set `a.b.c=value` in nested dicts, the value read as YAML; `teachers.0.model=…` reaches into a list."""
     key, equals, text = override.partition("=")
     if not equals or not key:
@@ -171,11 +171,7 @@ def _named(section: Any) -> Any:
 def _kinds(section: BaseModel) -> dict[str, Any]:
     """The fields that tell one kind of section from another: they can have one value only."""
     fields = type(section).model_fields.items()
-    return {
-        name: getattr(section, name)
-        for name, field in fields
-        if typing.get_origin(field.annotation) is Literal and len(typing.get_args(field.annotation)) == 1
-    }
+    return {name: getattr(section, name) for name, field in fields if is_kind(field)}
 
 
 def _may_be_of(given: Mapping[str, Any], section: BaseModel) -> bool:
@@ -188,7 +184,7 @@ def _index(place: list[Any], text: str, key: str) -> int:
     return int(text)
 
 
-def _explained(error: ValidationError, model: type[BaseModel], overrides: Sequence[str]) -> Iterator[str]:
+def _explained(error: ValidationError, model: type[Settings], overrides: Sequence[str]) -> Iterator[str]:
     """A line a mistake: a container is not blamed for what is wrong with its parts.
 
     What an override set, the override is named with: the file does not hold it.
@@ -208,7 +204,7 @@ def _lies_in(loc: tuple[int | str, ...], key: str) -> bool:
     return all(name in parts for name in key.split("."))
 
 
-def _explain(error: Any, model: type[BaseModel]) -> str:
+def _explain(error: Any, model: type[Settings]) -> str:
     field = ".".join(str(part) for part in error["loc"]) or "settings"
     if error["type"] == "extra_forbidden":
         if moved := getattr(model, "moved", {}).get(field):
@@ -237,7 +233,7 @@ def _kind(value: Any) -> str:
     return "a mapping" if isinstance(value, dict) else f"a {type(value).__name__}"
 
 
-def _may_be(loc: tuple[int | str, ...], model: type[BaseModel]) -> str:
+def _may_be(loc: tuple[int | str, ...], model: type[Settings]) -> str:
     """The fields that the section of an unknown field does have, the nearest name first."""
     section = _section(loc[:-1], model)
     if section is None:
@@ -249,36 +245,29 @@ def _may_be(loc: tuple[int | str, ...], model: type[BaseModel]) -> str:
     return f"{guess}; it may be one of: {', '.join(names)}"
 
 
-def _places(section: type[BaseModel], name: str, at: str = "") -> Iterator[str]:
+def _places(section: type[Settings], name: str, at: str = "") -> Iterator[str]:
     """Where, in the sections of a section, a field of that name stands."""
     for field, info in section.model_fields.items():
         if field == name:
             yield at + field
-        below = _types_in(info.annotation)
+        below = sections_in(info.annotation)
         if len(below) == 1 and typing.get_origin(info.annotation) is not tuple:
             yield from _places(below[0], name, f"{at}{field}.")
 
 
-def _meaning(loc: tuple[int | str, ...], model: type[BaseModel]) -> str:
+def _meaning(loc: tuple[int | str, ...], model: type[Settings]) -> str:
     """What a field's caption says, in brackets."""
     section = _section(loc[:-1], model) if loc else None
-    caption = captions(section).get(str(loc[-1]), "") if section and issubclass(section, Settings) else ""
+    caption = captions(section).get(str(loc[-1]), "") if section else ""
     return f" ({caption})" if caption else ""
 
 
-def _section(loc: tuple[int | str, ...], section: type[BaseModel]) -> type[BaseModel] | None:
+def _section(loc: tuple[int | str, ...], section: type[Settings]) -> type[Settings] | None:
     """The section at a place; where it may be of several kinds, the place names the kind."""
-    choices: list[type[BaseModel]] = [section]
+    choices: list[type[Settings]] = [section]
     for part in loc:
         if len(choices) > 1:
             choices = [each for each in choices if each.model_fields["kind"].default == part]
         elif choices and part in choices[0].model_fields:
-            choices = _types_in(choices[0].model_fields[str(part)].annotation)
+            choices = list(sections_in(choices[0].model_fields[str(part)].annotation))
     return choices[0] if len(choices) == 1 else None
-
-
-def _types_in(annotation: Any) -> list[type[BaseModel]]:
-    """The models named in an annotation such as `X | None` or `tuple[X, ...]`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for each in typing.get_args(annotation) for model in _types_in(each)]

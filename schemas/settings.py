@@ -9,9 +9,10 @@ import threading
 import time
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -60,6 +61,11 @@ def sections_in(annotation: object) -> tuple[type[Settings], ...]:
     if isinstance(annotation, type) and issubclass(annotation, Settings):
         return (annotation,)
     return tuple(each for part in typing.get_args(annotation) for each in sections_in(part))
+
+
+def is_kind(field: FieldInfo) -> bool:
+    """Whether it only tells one kind of section from another."""
+    return typing.get_origin(field.annotation) is Literal and len(typing.get_args(field.annotation)) == 1
 
 
 def _below_fields(section: type[BaseModel]) -> Mapping[str, str]:

@@ -12,9 +12,9 @@ import click
 from reelproof.pipeline.commands.options import DATASET_DIR, OVERRIDES, TRUST_RECIPE
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
+    from reelproof.schemas.settings import Settings
 
-    M = TypeVar("M", bound=BaseModel)
+    M = TypeVar("M", bound=Settings)
 
 MODEL = click.option(
     "--model", required=True, help="A model folder, a run's folder, a name on the Hub or on --server."
