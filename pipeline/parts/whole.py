@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from reelproof.pipeline.parts.step import Step, WholeStep
 from reelproof.schemas.record import Record
 
 R = TypeVar("R", bound=Record)
+T = TypeVar("T")
 
 OUTCOME = "outcome.json"
 
@@ -63,6 +64,13 @@ class WholeRun:
     def outcome(self, step: str, record: type[R]) -> R:
         """What a step over all parts above came to."""
         return _read_outcome(self.store, self.task.folders[step], record)
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What is made of that name, which nobody in this process makes twice."""
+        if name not in self.memo:
+            self.memo[name] = make()
+        made: T = self.memo[name]
+        return made
 
     def write_table(self, name: str, table: pl.DataFrame) -> None:
         """Leave a table, for the steps below to read."""

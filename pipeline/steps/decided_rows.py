@@ -118,10 +118,7 @@ def _decided(measurements: pl.DataFrame, policy: PolicyConfig, cuts: Cuts | None
 
 def blocks_in(run: WholeRun) -> tuple[Block, ...]:
     """All parts in their blocks, made where they are not there."""
-    if "blocks" not in run.memo:
-        run.memo["blocks"] = compact(run.store, files_of(run), run.spread)
-    blocks: tuple[Block, ...] = run.memo["blocks"]
-    return blocks
+    return run.once("blocks", lambda: compact(run.store, files_of(run), run.spread))
 
 
 class Whole(NamedTuple):
@@ -137,17 +134,17 @@ class Whole(NamedTuple):
 
 def found_over_all(run: WholeRun) -> Whole:
     """What steps above left, and the sums of all blocks' pools."""
-    if "found" not in run.memo:
-        steps = ("near-duplicates", "contamination")
-        repeated, held = side_by_side(run.store, lambda step: run.table(step, "questions"), steps)
-        joined = repeated.join(held, on="question_id", how="left", maintain_order="left")
-        blocks = blocks_in(run)
-        sums = side_by_side(run.store, lambda block: _pools(run, block), blocks)
-        embedded = SEMANTIC_DUPLICATES.name in run.task.folders
-        nearest = run.table(SEMANTIC_DUPLICATES.name, "nearest") if embedded else None
-        run.memo["found"] = Whole(joined, pool_figures(add_sums(pl.concat(sums))), nearest)
-    found: Whole = run.memo["found"]
-    return found
+    return run.once("found", lambda: _found(run))
+
+
+def _found(run: WholeRun) -> Whole:
+    steps = ("near-duplicates", "contamination")
+    repeated, held = side_by_side(run.store, lambda step: run.table(step, "questions"), steps)
+    joined = repeated.join(held, on="question_id", how="left", maintain_order="left")
+    sums = side_by_side(run.store, lambda block: _pools(run, block), blocks_in(run))
+    embedded = SEMANTIC_DUPLICATES.name in run.task.folders
+    nearest = run.table(SEMANTIC_DUPLICATES.name, "nearest") if embedded else None
+    return Whole(joined, pool_figures(add_sums(pl.concat(sums))), nearest)
 
 
 def _pools(run: WholeRun, block: Block) -> pl.DataFrame:
@@ -162,23 +159,16 @@ def parts_of(run: WholeRun, some: Sequence[Block]) -> Sequence[PartInputs]:
 
 def measured_in(store: Store, found: Whole, some: Sequence[Block]) -> pl.DataFrame:
     """Keys, scores and what was `found` over all parts, one row per trace of a run of blocks."""
-    return _with(found, read_block_measurements(store, some))
-
-
-def measured(run: WholeRun) -> pl.DataFrame:
-    """Keys, scores and what was found over all parts, one row per trace of all blocks."""
-    if "measurements" not in run.memo:
-        rows = read_block_measurements(run.store, blocks_in(run))
-        run.memo["measurements"] = _with(found_over_all(run), rows)
-    measurements: pl.DataFrame = run.memo["measurements"]
-    return measurements
-
-
-def _with(found: Whole, rows: pl.DataFrame) -> pl.DataFrame:
+    rows = read_block_measurements(store, some)
     joined = rows.join(found.questions, on="question_id", how="left", maintain_order="left")
     if found.nearest is not None:
         joined = joined.join(found.nearest, on="clip_id", how="left", maintain_order="left")
     return with_figures(joined, found.pools)
+
+
+def measured(run: WholeRun) -> pl.DataFrame:
+    """Keys, scores and what was found over all parts, one row per trace of all blocks."""
+    return run.once("measurements", lambda: measured_in(run.store, found_over_all(run), blocks_in(run)))
 
 
 def verdicts_by_block(run: WholeRun) -> Verdicts:
