@@ -4,7 +4,8 @@ from pathlib import Path
 
 from reelproof.pipeline.benchmark.questions import BenchmarkQuestion, ManifestQuestions
 from reelproof.pipeline.export.export import new_folder
-from reelproof.pipeline.export.lmms_eval import UTILS, TaskWriter
+from reelproof.pipeline.export.lmms_eval import LAYOUT, TaskWriter
+from reelproof.pipeline.export.starts import start_text
 from reelproof.schemas.answers.conclusion import Posed
 from reelproof.stages.teachers.messages import request_text
 from reelproof.stages.teachers.prompts import DIRECT, ROLLOUT, Prompt
@@ -19,7 +20,7 @@ def export_manifest(asked: ManifestQuestions, name: str, target: Path) -> int:
     """
     there = [each for each in asked.questions if not asked.is_lost(each)]
     with new_folder(target) as root:
-        (root / "utils.py").write_text(UTILS, encoding="utf-8")
+        (root / "utils.py").write_text(start_text(LAYOUT, "utils.py"), encoding="utf-8")
         task = TaskWriter(root, name)
         for question in there:
             task.write(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.export.layouts import LAYOUTS, Layout
 from reelproof.pipeline.export.rows import read_rows
-from reelproof.pipeline.export.starts import STARTS
+from reelproof.pipeline.export.starts import STARTS, start_text
 from reelproof.schemas.manifest import ManifestFile
 from reelproof.schemas.published import Contents, Published, open_folder
 
@@ -91,6 +91,6 @@ def _write(
 
 
 def _write_starts(root: Path, layout: str) -> tuple[str, ...]:
-    for name, text in STARTS[layout].items():
-        (root / name).write_text(text, encoding="utf-8")
-    return tuple(STARTS[layout])
+    for name in STARTS[layout]:
+        (root / name).write_text(start_text(layout, name), encoding="utf-8")
+    return STARTS[layout]

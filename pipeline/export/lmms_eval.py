@@ -11,119 +11,13 @@ from typing import Any
 
 from reelproof.pipeline.export.media import FrameFolder
 from reelproof.pipeline.export.rows import PublishedRow
+from reelproof.pipeline.export.starts import start_text
 from reelproof.schemas.answers.conclusion import Posed
 from reelproof.schemas.sample import ChatMessage
 from reelproof.stages.teachers.messages import request_text
 from reelproof.stages.teachers.prompts import DIRECT
 
-UTILS = '''\
-"""Frames, prompts and scores of the tasks in this folder; `lenient` and `strict` are reelproof's own.
-
-The scorer needs few of reelproof's libraries, and the others may not suit lmms-eval's:
-    pip install --no-deps reelproof-*.whl && pip install rapidfuzz
-"""
-
-import os
-from pathlib import Path
-
-from PIL import Image
-
-from reelproof.schemas.answers.reading import read_answer
-from reelproof.schemas.answers.scores import lenient_score, strict_score
-from reelproof.schemas.question import Task
-
-HERE = Path(__file__).parent
-
-
-def media(doc):
-    """The frames as pictures, or the path of the video: REELPROOF_VIDEOS names its folder where it moved."""
-    if doc["frames"]:
-        return [Image.open(HERE / name).convert("RGB") for name in doc["frames"]]
-    moved = os.path.join(os.environ.get("REELPROOF_VIDEOS", ""), doc["video"])
-    return [doc["path"] if os.path.exists(doc["path"]) or not os.path.exists(moved) else moved]
-
-
-def doc_to_visual(doc, lmms_eval_specific_kwargs=None):
-    return media(doc)
-
-
-def text_of(parts):
-    return "\\n".join(part["text"] for part in parts if part["type"] == "text")
-
-
-def messages_of(doc, parts):
-    """Pictures and times in their order, for models that take messages."""
-    seen = iter(media(doc))
-    kind = "image" if doc["frames"] else "video"
-    content = [
-        part if part["type"] == "text" else {"type": kind, "url": next(seen)} for part in parts
-    ]
-    return [{"role": "user", "content": content}]
-
-
-def score(doc, text, style):
-    said = read_answer(text, style)
-    gold = (doc["answer"], tuple(doc["options"] or ()), doc["tolerance"])
-    task = Task(doc["task"])
-    return {
-        "lenient": lenient_score(task, said.stated, *gold),
-        "strict": strict_score(task, said.answer, *gold),
-    }
-
-
-def thought_to_text(doc, lmms_eval_specific_kwargs=None):
-    return text_of(doc["thought"])
-
-
-def thought_to_messages(doc, lmms_eval_specific_kwargs=None):
-    return messages_of(doc, doc["thought"])
-
-
-def score_thought(doc, results):
-    return score(doc, results[0], "published")
-
-
-def direct_to_text(doc, lmms_eval_specific_kwargs=None):
-    return text_of(doc["direct"])
-
-
-def direct_to_messages(doc, lmms_eval_specific_kwargs=None):
-    return messages_of(doc, doc["direct"])
-
-
-def score_direct(doc, results):
-    return score(doc, results[0], "direct")
-'''
-
-_TASK = """\
-# lmms_eval --model qwen2_5_vl --tasks {task} --include_path FOLDER_OF_THIS_FILE
-dataset_path: json
-dataset_kwargs:
-  data_files:
-    test: {file}
-task: {task}
-test_split: test
-output_type: generate_until
-doc_to_visual: !function utils.doc_to_visual
-doc_to_text: !function utils.{style}_to_text
-doc_to_messages: !function utils.{style}_to_messages
-doc_to_target: answer
-process_results: !function utils.score_{style}
-generation_kwargs:
-  max_new_tokens: {tokens}
-  temperature: 0
-  do_sample: false
-  until: []
-metric_list:
-  - metric: lenient
-    aggregation: mean
-    higher_is_better: true
-  - metric: strict
-    aggregation: mean
-    higher_is_better: true
-metadata:
-  - version: 1.0
-"""
+LAYOUT = "lmms-eval"
 
 Parts = Sequence[tuple[str, str]]
 """What a prompt is made of, in order: (`text`, the text), or (`media`, nothing)."""
@@ -149,8 +43,9 @@ class TaskWriter:
         """Finish the file, and write the tasks."""
         self._file.close()
         file, task = f"{self._name}.jsonl", f"reelproof_{self._name}"
+        template = start_text(LAYOUT, "task.yaml")
         for ending, style, tokens in (("", "thought", 1024), ("_direct", "direct", 64)):
-            text = _TASK.format(file=file, task=task + ending, style=style, tokens=tokens)
+            text = template.format(file=file, task=task + ending, style=style, tokens=tokens)
             (self._root / f"{self._name}{ending}.yaml").write_text(text, encoding="utf-8")
 
 
