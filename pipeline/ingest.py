@@ -1,7 +1,7 @@
 """A recipe's sources -> a workplace: which videos there are, in which parts, and what was asked of them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import Store
@@ -17,8 +17,10 @@ from reelproof.pipeline.workplace import FILES, LOST, SUBTITLES, Workplace, read
 from reelproof.schemas.counted import counted
 from reelproof.schemas.footage import Quarantine
 from reelproof.schemas.question import GivenRow
-from reelproof.schemas.record import to_table
+from reelproof.schemas.record import Record, to_table
 from reelproof.schemas.source import SourceIdentity, SubtitleFile
+
+R = TypeVar("R", bound=Record)
 
 Say = Callable[[str], None]
 
@@ -43,7 +45,7 @@ class Ingested(NamedTuple):
 
 def ingest(store: Store, recipe: Recipe, listed: SourceList, again: Again, say: Say) -> Ingested:
     """Look at the files that were listed and plan the parts; nothing is written."""
-    known = _known(store)
+    known = _known(store, FILES, SourceIdentity)
     identities = identify(listed.files, known)
     sources = tuple(distinct_videos(identities.found, known))
     plan = read_plan(store) or Plan()
@@ -84,17 +86,14 @@ def subtitles_beside(
     """Those beside the videos, where the recipe wants to know what is said."""
     if recipe.speech is None:
         return ()
-    try:
-        known = read_records(store, SUBTITLES, SubtitleFile)
-    except Damaged:
-        known = []
+    known = _known(store, SUBTITLES, SubtitleFile)
     return tuple(find_subtitles(sources, recipe.speech.language, known))
 
 
-def _known(store: Store) -> list[SourceIdentity]:
-    """What the last build knew of the sources' files; nothing where that is damaged: all are read anew."""
+def _known(store: Store, path: str, record: type[R]) -> list[R]:
+    """What the last build knew of files; nothing where that is damaged: all are read anew."""
     try:
-        return read_records(store, FILES, SourceIdentity)
+        return read_records(store, path, record)
     except Damaged:
         return []
 

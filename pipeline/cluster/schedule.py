@@ -139,17 +139,12 @@ def _submit(
             store_url,
             *above,
             *(ahead if step.kind.ahead else ()),
-            key=_key(step, todo.inputs, store_url),
+            key=named_key(step.name, f"{store_url}\n{step.file(todo.inputs)}"),
             resources={step.slot: AMOUNTS[step.slot]} if step.slot in resources else None,
             priority=-todo.inputs.part.number,
             pure=False,
         )
     return list(futures.values())
-
-
-def _key(step: Step[PartStep], inputs: PartInputs, store_url: str) -> str:
-    """`step-<hex>`: Dask queues only keys of that form, and returns an old key's old result."""
-    return named_key(step.name, f"{store_url}\n{step.file(inputs)}")
 
 
 def _refuse_missing(todos: Sequence[Todo], resources: dict[str, float]) -> None:

@@ -55,7 +55,7 @@ class Finding(NamedTuple):
 
 def examine(recipe: Recipe | None) -> Iterator[Finding]:
     """Look at everything a build needs, one finding each; nothing raises."""
-    yield _python()
+    yield Finding("Python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     yield from _packages()
     yield _cores_and_memory()
     yield _disk()
@@ -91,10 +91,6 @@ def report(findings: Iterator[Finding], console: Console) -> int:
         mark = Text(f"{finding.grade:<7}", style=STYLES[finding.grade])
         console.print(mark, f"{finding.subject}: {finding.text}")
     return problems
-
-
-def _python() -> Finding:
-    return Finding("Python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
 
 
 def _packages() -> Iterator[Finding]:

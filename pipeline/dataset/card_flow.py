@@ -9,7 +9,7 @@ Edges = Mapping[str, tuple[str, ...]]
 def flow_lines(rests_on: Edges) -> list[str]:
     """A node a step, then an edge for each step that another is made from and reaches no other way."""
     places = {step: f"s{place}" for place, step in enumerate(rests_on)}
-    nodes = [f'{place}["{_label(step)}"]' for step, place in places.items()]
+    nodes = [f'{place}["{re.sub(r"[^A-Za-z0-9_. -]", " ", step)}"]' for step, place in places.items()]
     arrows = [
         f"{places[above]} --> {places[step]}" for step in rests_on for above in needed_above(rests_on, step)
     ]
@@ -32,7 +32,3 @@ def _ancestors(rests_on: Edges, step: str) -> set[str]:
             found.add(each)
             waiting += rests_on[each]
     return found
-
-
-def _label(step: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_. -]", " ", step)

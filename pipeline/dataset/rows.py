@@ -126,12 +126,8 @@ def read_part(store: Store, part: PartFiles) -> PartRows:
         traces=_trace_columns(traces.append_column("claims", claims["claims"])),
         questions=_question_columns(store, part, questions, offsets, flat, _put_with_boxes(traces)),
         question_of_trace=of_trace,
-        image_bytes=_image_bytes(store, part),
+        image_bytes=sum(_column_bytes(read_metadata(store, each.path), each.jpegs) for each in part.frames),
     )
-
-
-def _image_bytes(store: Store, part: PartFiles) -> int:
-    return sum(_column_bytes(read_metadata(store, each.path), each.jpegs) for each in part.frames)
 
 
 def _column_bytes(metadata: pq.FileMetaData, leaf: str) -> int:

@@ -93,7 +93,7 @@ def _repeated(questions: pl.DataFrame, cfg: DuplicateConfig) -> pl.DataFrame:
     found = grouped.select("question_id", question_duplicate_of=duplicate_of, contradicted_by=contradicted)
     if "vector" in grouped.columns:
         found = found.hstack(asked_again(grouped).drop("question_id"))
-    return _by_themselves(found)
+    return found.select(_by_itself(each) for each in found)
 
 
 def _going_together(looks: Alike, alike: Alike | None) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -136,10 +136,6 @@ class Owners:
         codes, ids = np.concatenate(self._codes), pl.concat(self._ids)
         del self._codes, self._ids  # the same again
         return Owned(codes, ids)
-
-
-def _by_themselves(texts: pl.DataFrame) -> pl.DataFrame:
-    return texts.select(_by_itself(each) for each in texts)
 
 
 def _by_itself(texts: pl.Series) -> pl.Series:

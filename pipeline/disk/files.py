@@ -240,11 +240,7 @@ def _remote_urls(place: str) -> tuple[list[str], Counter[str]]:
         found |= shown
     if matches == [path] and found == {path}:
         return [place], skipped
-    return [_with_protocol(protocol, each) for each in found], skipped
-
-
-def _with_protocol(protocol: str, path: str) -> str:
-    return path if "://" in path else f"{protocol}://{path}"
+    return [each if "://" in each else f"{protocol}://{each}" for each in found], skipped
 
 
 def _is_video(url: str) -> bool:

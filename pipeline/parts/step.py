@@ -52,7 +52,7 @@ class Ahead(NamedTuple):
     """(part at work, place, share, of so many shares, *sections), once it is planned."""
 
 
-def _asks_no_one(_recipe: Any) -> tuple[Ask, ...]:
+def _none(*_: Any) -> tuple[Any, ...]:
     return ()
 
 
@@ -66,14 +66,6 @@ def _no_calls(_recipe: Any, _expected: Expected) -> int:
 
 def _from_nowhere(_build: Any) -> Outside:
     return Outside(None, None)
-
-
-def _nothing(_outcome: Any) -> tuple[str, ...]:
-    return ()
-
-
-def _none_left_out(*_sections: Any) -> tuple[str, ...]:
-    return ()
 
 
 def _always(_store: Store, _outcome: Any) -> bool:
@@ -114,9 +106,9 @@ class PartStep(StepKind):
     run: Callable[..., Iterator[Record]]
     """(part at work, *sections) -> records."""
     makes: type[Record]
-    leaves_out: Callable[..., tuple[str, ...]] = _none_left_out
+    leaves_out: Callable[..., tuple[str, ...]] = _none
     """(*sections) -> fields of the record that nothing is kept in, and its file has no columns for."""
-    asks: Callable[[Any], tuple[Ask, ...]] = _asks_no_one
+    asks: Callable[[Any], tuple[Ask, ...]] = _none
     """(recipe) -> the models that it puts requests to."""
     calls: Callable[[Any, Expected], int] = _no_calls
     """(recipe, how much there is) -> how many completions that takes, at most."""
@@ -143,7 +135,7 @@ class WholeStep(StepKind):
     """What it came to, as its receipt keeps it."""
     outside: Callable[[Any], Outside] = _from_nowhere
     """(workplace) -> what it takes from elsewhere, read by the client."""
-    leaves: Callable[[Any], tuple[str, ...]] = _nothing
+    leaves: Callable[[Any], tuple[str, ...]] = _none
     """(what it came to) -> names of the tables that it left."""
     intact: Callable[[Store, Any], bool] = _always
     """(store, what it came to) -> whether what it published is still there."""

@@ -5,6 +5,7 @@ No frame is made anew: what is shown are the footage's own, in an order that the
 
 import itertools
 from collections.abc import Sequence
+from functools import partial
 
 from reelproof.schemas.footage import FrameRef, hash_distance
 from reelproof.schemas.question import Task, frames_in_place_of, untimed_frames
@@ -162,47 +163,31 @@ def _frames(first: int, length: int) -> str:
     return f"Frames {first + 1} to {first + length}"
 
 
+_stretch_maker = partial(Maker, drawn=True, usual=False)
+
 STRETCHES = {
-    "stretch_order": Maker(
+    "stretch_order": _stretch_maker(
         _stretch_order,
         "in which order the clip's stretches come, which are shown in a random one",
         (ClaimKind.CHANGE,),
-        drawn=True,
-        usual=False,
     ),
-    "reversed_stretch": Maker(
-        _reversed_stretch,
-        "which stretch is shown from its end to its start",
-        (ClaimKind.CHANGE,),
-        drawn=True,
-        usual=False,
+    "reversed_stretch": _stretch_maker(
+        _reversed_stretch, "which stretch is shown from its end to its start", (ClaimKind.CHANGE,)
     ),
-    "repeated_stretch": Maker(
+    "repeated_stretch": _stretch_maker(
         _repeated_stretch,
         "from when to when an earlier stretch is shown again",
         (ClaimKind.STRETCH, ClaimKind.CHANGE),
-        drawn=True,
-        usual=False,
     ),
-    "missing_stretch": Maker(
-        _missing_stretch,
-        "between which frames a quarter of the clip was cut out",
-        (ClaimKind.CHANGE,),
-        drawn=True,
-        usual=False,
+    "missing_stretch": _stretch_maker(
+        _missing_stretch, "between which frames a quarter of the clip was cut out", (ClaimKind.CHANGE,)
     ),
-    "faster_stretch": Maker(
-        _faster_stretch,
-        "which stretch is played faster than the others",
-        (ClaimKind.STRETCH,),
-        drawn=True,
-        usual=False,
+    "faster_stretch": _stretch_maker(
+        _faster_stretch, "which stretch is played faster than the others", (ClaimKind.STRETCH,)
     ),
-    "swapped_frames": Maker(
+    "swapped_frames": _stretch_maker(
         _swapped_frames,
         "which two frames were put in each other's places",
         (ClaimKind.MOMENT, ClaimKind.CHANGE),
-        drawn=True,
-        usual=False,
     ),
 }

@@ -93,17 +93,13 @@ def _frames_in(span: Span, clip: Clip, clips: Sequence[Clip], cfg: QuestionsConf
     chosen = {f.time_s: f for f in clip.keyframes if span.start_s <= f.time_s < span.end_s}
     others = sorted(
         (frame for each in clips for frame in (*each.keyframes, *each.timeline)),
-        key=lambda frame: (_distance_s(frame.time_s, span), frame.time_s),
+        key=lambda frame: (max(span.start_s - frame.time_s, frame.time_s - span.end_s, 0.0), frame.time_s),
     )
     for frame in others:
         if len(chosen) >= cfg.min_frames:
             break
         chosen.setdefault(frame.time_s, frame)
     return [chosen[time_s] for time_s in sorted(chosen)]
-
-
-def _distance_s(time_s: float, span: Span) -> float:
-    return max(span.start_s - time_s, time_s - span.end_s, 0.0)
 
 
 def _key_frames(row: GivenRow, clips: Sequence[Clip]) -> list[FrameRef]:
