@@ -25,7 +25,7 @@ from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.scores import Score
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
-from reelproof.stages.checks.check import Rule
+from reelproof.stages.checks.check import Check, Rule
 
 VERSION = 1
 
@@ -52,18 +52,10 @@ def measure_sentences(cases: Iterable[Case], cfg: SentenceConfig) -> Iterator[Se
 
 def rules(_policy: PolicyConfig) -> tuple[Rule, ...]:
     return (Rule("long_sentence", "one of its sentences is long", pl.col("longest_sentence") > 8),)
+
+
+CHECK = Check("sentences", VERSION, measure_sentences, SentenceConfig, SentenceScore, "traces", rules)
 '''
-REGISTERED = (
-    "    Check(\n"
-    '        "sentences",\n'
-    "        sentences.VERSION,\n"
-    "        sentences.measure_sentences,\n"
-    "        sentences.SentenceConfig,\n"
-    "        sentences.SentenceScore,\n"
-    '        "traces",\n'
-    "        sentences.rules,\n"
-    "    ),\n"
-)
 MAKER = '''"""A clip -> how many frames of it are shown."""
 
 from reelproof.schemas.question import Task, timed_frames
@@ -134,7 +126,7 @@ def test_a_check_and_a_computed_question_are_two_files_each(tree):
     (tree / "stages/checks/sentences.py").write_text(CHECK)
     registry = tree / "stages/checks/registry.py"
     put_line(registry, "    sufficiency,\n    text,\n", "    sentences,\n")
-    registry.write_text(registry.read_text().removesuffix(")\n") + REGISTERED + ")\n")
+    put_line(registry, "    sufficiency.CHECK,\n", "    sentences.CHECK,\n")
 
     (tree / "stages/questions/frames_shown.py").write_text(MAKER)
     kinds = tree / "stages/questions/computed_kinds.py"

@@ -8,6 +8,7 @@ from reelproof.schemas.answers.conclusion import Conclusions, Posed, agreement
 from reelproof.schemas.scores import AgreementScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
+from reelproof.stages.checks.check import Check
 
 VERSION = 9
 
@@ -30,3 +31,6 @@ def measure_agreement(cases: Iterable[Case], cfg: AgreementConfig) -> Iterator[A
         for trace in case.traces:
             agrees = agreement(trace.thought, trace.answer, posed, how)
             yield AgreementScore(trace_id=trace.trace_id, agrees=agrees)
+
+
+CHECK = Check("agreement", VERSION, measure_agreement, AgreementConfig, AgreementScore, "traces")

@@ -15,6 +15,7 @@ from reelproof.schemas.question import Question, Task
 from reelproof.schemas.scores import AnswerScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Trace
+from reelproof.stages.checks.check import Check
 
 VERSION = 7
 
@@ -32,6 +33,9 @@ def measure_answer(cases: Iterable[Case], cfg: AnswerConfig) -> Iterator[AnswerS
     for case in cases:
         for trace in case.traces:
             yield _score(trace, case.question, cfg)
+
+
+CHECK = Check("answer", VERSION, measure_answer, AnswerConfig, AnswerScore, "traces")
 
 
 def _score(trace: Trace, question: Question, cfg: AnswerConfig) -> AnswerScore:

@@ -10,6 +10,7 @@ from reelproof.schemas.scores import CitationScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import Case, Trace
+from reelproof.stages.checks.check import Check
 
 VERSION = 2
 
@@ -31,6 +32,9 @@ def measure_citations(cases: Iterable[Case], cfg: CitationConfig) -> Iterator[Ci
         times_s = [shown.shown_s for shown in case.question.frames if shown.shown_s is not None]
         for trace in case.traces:
             yield _score(trace, case.clip, times_s, case.lines, cfg)
+
+
+CHECK = Check("citations", VERSION, measure_citations, CitationConfig, CitationScore, "traces")
 
 
 def _score(

@@ -8,7 +8,7 @@ from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.scores import ClipQualityScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
-from reelproof.stages.checks.check import Rule
+from reelproof.stages.checks.check import Check, Rule
 
 VERSION = 1
 
@@ -51,3 +51,15 @@ def rules(policy: PolicyConfig) -> tuple[Rule, ...]:
             "min_colourfulness",
         ),
     )
+
+
+CHECK = Check(
+    "clip_quality",
+    VERSION,
+    measure_clip_quality,
+    ClipQualityConfig,
+    ClipQualityScore,
+    "clip_quality",
+    rules,
+    of_question=True,
+)

@@ -12,7 +12,7 @@ from reelproof.schemas.scores import ClipTextScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
 from reelproof.schemas.written import FrameText, TextLine
-from reelproof.stages.checks.check import Rule
+from reelproof.stages.checks.check import Check, Rule
 
 VERSION = 1
 
@@ -83,3 +83,8 @@ def rules(policy: PolicyConfig) -> tuple[Rule, ...]:
             "max_lasting_text_share",
         ),
     )
+
+
+CHECK = Check(
+    "clip_text", VERSION, measure_clip_text, ClipTextConfig, ClipTextScore, "text", rules, of_question=True
+)

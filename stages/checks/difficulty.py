@@ -9,6 +9,7 @@ from reelproof.schemas.intervals import wilson
 from reelproof.schemas.scores import DifficultyScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
+from reelproof.stages.checks.check import Check
 
 VERSION = 7
 
@@ -33,3 +34,8 @@ def measure_difficulty(cases: Iterable[Case], cfg: DifficultyConfig) -> Iterator
                 pass_low=interval.low,
                 pass_high=interval.high,
             )
+
+
+CHECK = Check(
+    "difficulty", VERSION, measure_difficulty, DifficultyConfig, DifficultyScore, "traces", of_question=True
+)

@@ -8,6 +8,7 @@ from reelproof.schemas.answers.thought import thought_words
 from reelproof.schemas.scores import FormScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
+from reelproof.stages.checks.check import Check
 
 VERSION = 5
 
@@ -27,3 +28,6 @@ def measure_form(cases: Iterable[Case], _cfg: FormConfig) -> Iterator[FormScore]
                 failed=trace.finish_reason == "error",
                 thought_words=thought_words(trace.thought),
             )
+
+
+CHECK = Check("form", VERSION, measure_form, FormConfig, FormScore, "traces")

@@ -8,6 +8,7 @@ from pydantic import Field
 from reelproof.schemas.scores import GroundingScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Claim, ClaimedPlace
+from reelproof.stages.checks.check import Check
 
 VERSION = 5
 
@@ -27,6 +28,9 @@ def measure_grounding(cases: Iterable[Case], cfg: GroundingConfig) -> Iterator[G
             by_trace.setdefault(claim.trace_id, []).append(claim)
         for trace in case.traces:
             yield _score(trace.trace_id, by_trace.get(trace.trace_id, ()), cfg)
+
+
+CHECK = Check("grounding", VERSION, measure_grounding, GroundingConfig, GroundingScore, "claims")
 
 
 def _score(trace_id: str, claims: Sequence[Claim], cfg: GroundingConfig) -> GroundingScore:

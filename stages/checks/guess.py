@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from reelproof.schemas.scores import GuessScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
+from reelproof.stages.checks.check import Check
 
 VERSION = 1
 
@@ -193,6 +194,9 @@ def measure_guess(cases: Iterable[Case], _cfg: GuessConfig) -> Iterator[GuessSco
     for case in cases:
         for trace in case.traces:
             yield GuessScore(trace_id=trace.trace_id, declared_guess=declares_guess(trace.thought))
+
+
+CHECK = Check("guess", VERSION, measure_guess, GuessConfig, GuessScore, "traces")
 
 
 def declares_guess(thought: str) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from reelproof.schemas.scores import KeyScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
+from reelproof.stages.checks.check import Check
 
 VERSION = 1
 
@@ -18,3 +19,6 @@ def measure_key(cases: Iterable[Case], _cfg: KeyConfig) -> Iterator[KeyScore]:
     for case in cases:
         for trace in case.traces:
             yield KeyScore(trace_id=trace.trace_id, key_agreement=case.key_agreement)
+
+
+CHECK = Check("key", VERSION, measure_key, KeyConfig, KeyScore, "asked", of_question=True)

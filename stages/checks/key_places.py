@@ -11,6 +11,7 @@ from reelproof.schemas.question import Question
 from reelproof.schemas.scores import KeyPlaceScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Trace
+from reelproof.stages.checks.check import Check
 
 VERSION = 2
 
@@ -29,6 +30,9 @@ def measure_key_places(cases: Iterable[Case], cfg: KeyPlaceConfig) -> Iterator[K
     for case in cases:
         for trace in case.traces:
             yield _score(trace, case.question, cfg)
+
+
+CHECK = Check("key_places", VERSION, measure_key_places, KeyPlaceConfig, KeyPlaceScore, "traces")
 
 
 def _score(trace: Trace, question: Question, cfg: KeyPlaceConfig) -> KeyPlaceScore:

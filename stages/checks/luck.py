@@ -13,6 +13,7 @@ from reelproof.schemas.question import Question, Task
 from reelproof.schemas.scores import LuckScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, ProbeResult, Trace
+from reelproof.stages.checks.check import Check
 
 VERSION = 8
 
@@ -59,6 +60,9 @@ def measure_luck(cases: Iterable[Case], cfg: LuckConfig) -> Iterator[LuckScore]:
                 luck_tail=mine.luck_tail(rate, batches),
                 question_luck_tail=question_tail,
             )
+
+
+CHECK = Check("luck", VERSION, measure_luck, LuckConfig, LuckScore, "probes")
 
 
 def _choice(question: Question, said: str | None) -> str | None:

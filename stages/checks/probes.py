@@ -6,6 +6,7 @@ from reelproof.schemas.answers.chance import open_guess_rate
 from reelproof.schemas.scores import ProbeScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
+from reelproof.stages.checks.check import Check
 
 VERSION = 3
 
@@ -29,3 +30,6 @@ def measure_probes(cases: Iterable[Case], _cfg: ProbeScoreConfig) -> Iterator[Pr
                 shuffled_passes=probe.shuffled_passes if probe else None,
                 shuffled_rollouts=probe.shuffled_rollouts if probe else None,
             )
+
+
+CHECK = Check("probes", VERSION, measure_probes, ProbeScoreConfig, ProbeScore, "probes", of_question=True)

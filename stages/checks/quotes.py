@@ -10,7 +10,7 @@ from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.scores import QuoteScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
-from reelproof.stages.checks.check import Rule
+from reelproof.stages.checks.check import Check, Rule
 
 VERSION = 1
 
@@ -53,3 +53,6 @@ def rules(policy: PolicyConfig) -> tuple[Rule, ...]:
             "keep_misquotes",
         ),
     )
+
+
+CHECK = Check("quotes", VERSION, measure_quotes, QuoteConfig, QuoteScore, "speech", rules)

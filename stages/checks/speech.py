@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from reelproof.schemas.scores import SpeechScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
+from reelproof.stages.checks.check import Check
 
 VERSION = 1
 
@@ -22,3 +23,6 @@ def measure_speech(cases: Iterable[Case], _cfg: SpeechScoreConfig) -> Iterator[S
                 speech_passes=case.probe.speech_passes if case.probe else None,
                 speech_rollouts=case.probe.speech_rollouts if case.probe else None,
             )
+
+
+CHECK = Check("speech", VERSION, measure_speech, SpeechScoreConfig, SpeechScore, "heard", of_question=True)

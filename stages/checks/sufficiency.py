@@ -6,6 +6,7 @@ from reelproof.schemas.answers.scores import lenient_score
 from reelproof.schemas.scores import SufficiencyScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
+from reelproof.stages.checks.check import Check
 
 VERSION = 6
 
@@ -27,3 +28,8 @@ def measure_sufficiency(cases: Iterable[Case], _cfg: SufficiencyScoreConfig) -> 
                     question.task, answer, question.answer, question.options, question.tolerance
                 )
             yield SufficiencyScore(trace_id=trace.trace_id, sufficient=score)
+
+
+CHECK = Check(
+    "sufficiency", VERSION, measure_sufficiency, SufficiencyScoreConfig, SufficiencyScore, "sufficiency"
+)

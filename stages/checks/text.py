@@ -12,6 +12,7 @@ from reelproof.schemas.answers.thought import repetition
 from reelproof.schemas.scores import TextScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
+from reelproof.stages.checks.check import Check
 
 VERSION = 2
 
@@ -67,6 +68,9 @@ def measure_text(cases: Iterable[Case], cfg: TextConfig) -> Iterator[TextScore]:
                 foreign_script=foreign_script(trace.thought, allowed),
                 leak=speaks_of_given_answer(trace.thought),
             )
+
+
+CHECK = Check("text", VERSION, measure_text, TextConfig, TextScore, "traces")
 
 
 def foreign_script(thought: str, allowed: frozenset[str]) -> float:

@@ -12,7 +12,7 @@ from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.scores import WritingScore
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Trace
-from reelproof.stages.checks.check import Rule
+from reelproof.stages.checks.check import Check, Rule
 
 VERSION = 1
 
@@ -64,3 +64,6 @@ def rules(policy: PolicyConfig) -> tuple[Rule, ...]:
             "keep_misread_text",
         ),
     )
+
+
+CHECK = Check("writing", VERSION, measure_writing, WritingConfig, WritingScore, "text", rules)
