@@ -7,13 +7,14 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import dask
 import numpy as np
 import psutil
 import pyarrow as pa
 import pytest
-from distributed import Client, LocalCluster, Worker
+from distributed import Client, LocalCluster
 
 from reelproof.pipeline.cluster import local_or_remote as cluster
 from reelproof.pipeline.cluster.loading import load_ahead
@@ -64,63 +65,78 @@ def test_a_dashboard_that_cannot_be_shown_is_told_with_its_extra(monkeypatch):
         pass
 
 
+class Worked(NamedTuple):
+    """What a worker of a cluster with one says of itself, and how it left our own environment."""
+
+    finds_modules_here: bool
+    memory_pool: str
+    faults: int
+    """Pages of memory that were cleared for a hundred pictures of 256 pages, one after the other."""
+    pandas_is_loaded: bool
+    """With arrays made."""
+    safe_path_afterwards: str | None
+
+
+def worked(**environment: str) -> Worked:
+    """In an environment that says this and nothing else of modules and memory."""
+
+    def look() -> tuple[bool, str, int, bool]:  # sent by value: this file loads all of it
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(100):
+            np.ones(2**20, np.uint8)
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+        assert pa.array([1]).to_pylist() == [1]
+        pool = pa.default_memory_pool().backend_name
+        return not sys.flags.safe_path, pool, faults, "pandas" in sys.modules
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("PYTHONSAFEPATH", *cluster.MEMORY):
+            patch.delenv(name, raising=False)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        with open_cluster(ClusterConfig(workers=1)) as client:
+            said = client.submit(look).result(timeout=60)
+        return Worked(*said, os.environ.get("PYTHONSAFEPATH"))
+
+
+@pytest.fixture(scope="module")
+def plain() -> Worked:
+    return worked()
+
+
+@pytest.fixture(scope="module")
+def told() -> Worked:
+    return worked(
+        PYTHONSAFEPATH="",
+        ARROW_DEFAULT_MEMORY_POOL="mimalloc",
+        MALLOC_TRIM_THRESHOLD_="65536",
+        MALLOC_MMAP_THRESHOLD_="65536",
+    )
+
+
 @pytest.mark.real
-@pytest.mark.parametrize("before", [None, ""])
-def test_the_environment_is_as_it_was_once_a_cluster_is_closed(monkeypatch, before):
+def test_the_environment_is_as_it_was_once_a_cluster_is_closed(plain, told):
     """Children of whoever calls us find their modules where they did before; workers find none there."""
-    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
-    if before is not None:
-        monkeypatch.setenv("PYTHONSAFEPATH", before)
-    with open_cluster(ClusterConfig(workers=1)) as client:
-        assert client.submit(lambda: sys.flags.safe_path).result(timeout=60)
-    assert os.environ.get("PYTHONSAFEPATH") == before
+    assert (plain.safe_path_afterwards, told.safe_path_afterwards) == (None, "")
+    assert (plain.finds_modules_here, told.finds_modules_here) == (False, False)
 
 
 @pytest.mark.real
-@pytest.mark.parametrize(("told", "pool"), [(None, "jemalloc"), ("mimalloc", "mimalloc")])
-def test_workers_have_memory_from_what_gives_it_back_unless_told_otherwise(monkeypatch, told, pool):
-    monkeypatch.delenv("ARROW_DEFAULT_MEMORY_POOL", raising=False)
-    if told:
-        monkeypatch.setenv("ARROW_DEFAULT_MEMORY_POOL", told)
-    with open_cluster(ClusterConfig(workers=1)) as client:
-        taken = client.submit(lambda: pa.default_memory_pool().backend_name).result(timeout=60)
-    assert taken == (pool if pool in pa.supported_memory_backends() else "system")
+def test_workers_have_memory_from_what_gives_it_back_unless_told_otherwise(plain, told):
+    known = pa.supported_memory_backends()
+    assert plain.memory_pool == ("jemalloc" if "jemalloc" in known else "system")
+    assert told.memory_pool == ("mimalloc" if "mimalloc" in known else "system")
 
 
 @pytest.mark.real
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries give memory back otherwise")
-@pytest.mark.parametrize(("told", "keeps"), [(None, True), ("65536", False)])
-def test_workers_keep_the_room_of_one_picture_for_the_next_unless_told_otherwise(monkeypatch, told, keeps):
-    for name in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"):
-        monkeypatch.delenv(name, raising=False)
-        if told:
-            monkeypatch.setenv(name, told)
-    with open_cluster(ClusterConfig(workers=1)) as client:
-        assert (client.submit(faults_of_pictures, 100).result(timeout=60) < 2_000) == keeps
-
-
-def faults_of_pictures(count: int) -> int:
-    """How many pages of memory were cleared for so many pictures of 256 pages, one after the other."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(count):
-        np.ones(2**20, np.uint8)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+def test_workers_keep_the_room_of_one_picture_for_the_next_unless_told_otherwise(plain, told):
+    assert plain.faults < 2_000 < told.faults
 
 
 @pytest.mark.real
-def test_workers_make_arrays_without_pandas():
-    with open_cluster(ClusterConfig(workers=1)) as client:
-        assert client.submit(array_without_pandas).result(timeout=60) == [1]
-
-
-def array_without_pandas() -> list[int]:
-    made = pa.array([1]).to_pylist()
-    assert "pandas" not in sys.modules
-    return made
-
-
-def milliseconds_between_ticks(dask_worker: Worker) -> float:
-    return dask_worker.periodic_callbacks["tick"].callback_time
+def test_workers_make_arrays_without_pandas(plain):
+    assert not plain.pandas_is_loaded
 
 
 @pytest.mark.real
@@ -188,7 +204,8 @@ def test_one_worker_asks_servers_and_does_nothing_else():
         dask.config.set({"distributed.admin.tick.interval": "20ms"}),
         open_cluster(ClusterConfig(workers=2), parts_at_servers=5) as client,
     ):
-        assert set(client.run(milliseconds_between_ticks).values()) == {1000}
+        ticks_ms = client.run(lambda dask_worker: dask_worker.periodic_callbacks["tick"].callback_time)
+        assert set(ticks_ms.values()) == {1000}
         workers = client.scheduler_info()["workers"].values()
         told = sorted(((each["nthreads"], each["resources"]) for each in workers), key=str)
     assert told == [(2, {"CPU": 1, "LIGHT": 1}), (2, {"CPU": 1, "LIGHT": 1}), (5, {"TEACHER": 5})]
