@@ -168,7 +168,8 @@ def test_the_network_finds_changes_that_the_signals_miss(tmp_path):
     for told in ((), by_network):
         (board,) = cut_scenes([footage], StoryboardConfig(), told)
         f1.append(score_cuts([scene.start_s for scene in board.scenes[1:]], edits).f1)
-    assert by_network == seen(footage, network, [footage.signals.pictures])
+    first = np.frombuffer(footage.signals.pictures[: 100 * PICTURE], np.uint8).reshape(-1, 27, 48, 3)
+    assert np.array_equal(network.probabilities(first), TransNet().probabilities(first))
     assert f1[1] >= f1[0] + 0.1, f1
 
 
