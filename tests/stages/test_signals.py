@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from reelproof.schemas.answers.evidence import said_places
+from reelproof.schemas.answers.quotes import said_quotes
 from reelproof.schemas.answers.scores import lenient_score, read_completion
+from reelproof.schemas.answers.statements import cited_statements
 from reelproof.schemas.chat import ChatRequest, Message, Sampling, TextPart
 from reelproof.schemas.footage import Clip, ClipKind, CutKind, FrameRef, Scene
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
+from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import Trace
 from reelproof.stages.answers.traces import AdaptiveRolloutConfig, ClipQuestion, TeacherShare, ask_rollouts
 from reelproof.stages.footage.keyframes import perceptual_hash
@@ -193,6 +196,19 @@ def test_cited_times_are_those_of_shown_frames():
     assert set(cited) <= times
 
 
+def test_what_is_said_when_the_picture_changes_is_quoted_as_it_is_said():
+    """And nothing that is said before, or that has no words."""
+    said = [(0.0, "Before."), (2.6, "♪"), (2.6, 'I said "stop". Now go on, at 3 s!'), (6.9, "Later.")]
+    lines = tuple(SpeechLine(start_s=start_s, end_s=start_s + 1, text=text) for start_s, text in said)
+    (asked,) = questions([CUTS], "scene_count")
+    (silent,), (trace,) = answers([asked]), answers([asked._replace(lines=lines)])
+    statements = cited_statements(trace.thought, whole_quotes=True)
+    quotes = [quote for each in statements for quote in said_quotes(each.text, each.cited, lines)]
+    assert [(quote.said_at.start_s, quote.fault) for quote in quotes] == [(2.6, None)]
+    assert trace.answer == silent.answer
+    assert len(statements) == len(cited_statements(silent.thought)) + 1
+
+
 def test_greedy_rollouts_are_the_same_and_warm_ones_differ():
     asked = questions([CUTS, CALM, LIVELY], *MAKERS)
     greedy = answers(asked, rollouts=3)
@@ -322,8 +338,9 @@ line = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), min
     options=st.lists(line, max_size=8),
     task=st.sampled_from(list(Task)),
     times=st.lists(st.floats(0, 9999) | st.none(), max_size=4),
+    words=st.lists(line, max_size=3),
 )
-def test_request_is_read_back_as_it_was_asked(text, options, task, times):
+def test_request_is_read_back_as_it_was_asked(text, options, task, times, words):
     frames = CUTS.clip.timeline
     shown = [ShownFrame(frame=frame, shown_s=time) for frame, time in zip(frames, times, strict=False)]
     question = Question(
@@ -338,9 +355,11 @@ def test_request_is_read_back_as_it_was_asked(text, options, task, times):
         answer="A",
         frames=tuple(shown),
     )
-    messages = rollout_messages(CUTS.clip, question, shown)
+    lines = tuple(SpeechLine(start_s=at, end_s=at + 0.5, text=each) for at, each in enumerate(words))
+    messages = rollout_messages(CUTS.clip, question, shown, lines)
     read = read_request(ChatRequest(model="m@1", messages=messages, sampling=Sampling()))
     assert (read.text, read.options, read.task) == (text, tuple(options), task)
+    assert read.lines == lines
     assert [each.sha256 for each in read.shown] == [each.frame.sha256 for each in shown]
     assert [each.time_s for each in read.shown] == [
         None if time is None else pytest.approx(time, abs=0.051) for time in times

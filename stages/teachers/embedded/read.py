@@ -5,8 +5,11 @@ from typing import NamedTuple
 
 from reelproof.schemas.chat import ChatRequest, ImagePart, TextPart
 from reelproof.schemas.question import Task
+from reelproof.schemas.speech import SpeechLine
 from reelproof.stages.teachers.prompts import ANSWER_FORMS
 
+_LINE = re.compile(r'\[(\d+\.\d)-(\d+\.\d) s\] "(.*)"')
+"""As `SpeechLine.told` puts it."""
 _TIME_LABEL = re.compile(r"\[(\d+(?:\.\d+)?) s\]\s*$")
 _QUESTION = re.compile(r"^Question: (.*?)^Answer form: (.*?)\.$", re.DOTALL | re.MULTILINE)
 _OPTION = re.compile(r"^([A-Z])\. (.*)$", re.MULTILINE)
@@ -34,6 +37,8 @@ class AskedQuestion(NamedTuple):
     task: Task
     text: str
     options: tuple[str, ...]
+    lines: tuple[SpeechLine, ...] = ()
+    """What is said in the clip, as far as the request tells."""
 
 
 class AskedClaim(NamedTuple):
@@ -54,11 +59,14 @@ class AskedObservations(NamedTuple):
 def read_request(request: ChatRequest) -> AskedQuestion | AskedClaim | AskedObservations | None:
     """What is asked, or None where it is nothing of this in the form of our prompts."""
     shown: list[Shown] = []
+    lines: list[SpeechLine] = []
     text = ""
     for part in (part for turn in request.messages for part in turn.content):
         if isinstance(part, ImagePart):
             shown.append(_shown(part.sha256, text, len(shown) + 1))
             text = ""
+        elif isinstance(part, TextPart) and (line := _LINE.fullmatch(part.text)):
+            lines.append(SpeechLine(start_s=float(line[1]), end_s=float(line[2]), text=line[3]))
         elif isinstance(part, TextPart):
             text = f"{text}\n{part.text}"
     if claim := _CLAIM.search(text):
@@ -68,7 +76,7 @@ def read_request(request: ChatRequest) -> AskedQuestion | AskedClaim | AskedObse
     question = _QUESTION.search(text)
     if question is None or question[2] not in _TASKS:
         return None
-    return AskedQuestion(tuple(shown), _TASKS[question[2]], *_with_options(question[1]))
+    return AskedQuestion(tuple(shown), _TASKS[question[2]], *_with_options(question[1]), tuple(lines))
 
 
 class _Parts(NamedTuple):

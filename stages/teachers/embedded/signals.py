@@ -1,9 +1,10 @@
 """Requests -> completions with classical vision only: the embedded teacher, verifier and judge; no download.
 
 It looks at the frames and the text of a request and at nothing else, measures how frames differ, and says
-what it measured with the times of what it looked at. It is often but not always right. At a temperature
-above 0 it looks at a part of the pictures only, and says which, so that rollouts differ and yet say nothing
-that was not measured; at 0 it looks at all of them and says the same each time.
+what it measured with the times of what it looked at, and what the request tells to be said then. It is often
+but not always right. At a temperature above 0 it looks at a part of the pictures only, and says which, so
+that rollouts differ and yet say nothing that was not measured; at 0 it looks at all of them and says the same
+each time.
 """
 
 import hashlib
@@ -27,7 +28,7 @@ from reelproof.stages.teachers.embedded.view import View
 from reelproof.stages.written.protocol import Reader
 
 SIGNALS = "signals"
-VERSION = 4
+VERSION = 5
 
 _LEAST_SIDE = 0.25
 """Share of the pictures' width and of their height that is looked at, at least, at temperature 1."""

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from reelproof.schemas.answers.citing import cited_spans
+from reelproof.schemas.answers.quotes import quotes_in
 from reelproof.schemas.written import TextLine
 from reelproof.stages.teachers.embedded.eye import Eye
 from reelproof.stages.teachers.embedded.measure import WHOLE, Differences, Region
@@ -58,7 +60,20 @@ class Said(NamedTuple):
 
 
 def said(view: View, seen: Sequence[str], answer: str) -> Said:
-    """Sentences on what was seen, and the answer; where a part of the pictures was looked at, which."""
+    """Sentences on what was seen and what is said then, and the answer; which part of the pictures was looked
+    at, where it was one.
+    """
     looked = [f"I go by the {view.region.name} of the picture."] if len(view.asked.shown) > 1 else []
     at = looked if view.region != WHOLE else []
-    return Said(" ".join((*at, *seen, f"So the answer is {answer}.")), answer)
+    return Said(" ".join((*at, *seen, *_heard(view, seen), f"So the answer is {answer}.")), answer)
+
+
+def _heard(view: View, seen: Sequence[str]) -> list[str]:
+    """What someone says at the first of the moments that were told, where someone does."""
+    for span in cited_spans(" ".join(seen)):
+        for line in view.asked.lines:
+            words = line.text.replace('"', "'")  # the marks of the quote itself
+            told = f'Someone says "{words}" at [{line.start_s:.1f}-{line.end_s:.1f} s].'
+            if line.start_s <= span.end_s and span.start_s <= line.end_s and quotes_in(told):
+                return [told]
+    return []
