@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from reelproof.pipeline.commands.alike_stories import tell_alike
 from reelproof.pipeline.commands.contact_sheet import draw_contact_sheet
@@ -16,12 +16,14 @@ from reelproof.schemas.counted import counted
 from reelproof.schemas.edited import PLAIN, EditedQuestion
 from reelproof.schemas.footage import Clip, Footage, Span, Storyboard, joined, uncovered
 from reelproof.schemas.question import Question
-from reelproof.schemas.record import from_table
+from reelproof.schemas.record import Record, from_table
 from reelproof.schemas.source import SourceIdentity
 from reelproof.schemas.speech import ClipSpeech, FilmSpeech, SpeechLine, shown_lines
 from reelproof.schemas.trace import Claim, Trace
 from reelproof.stages.teachers.messages import rollout_messages
 from reelproof.stages.teachers.prompts import ROLLOUTS
+
+R = TypeVar("R", bound=Record)
 
 SHOWN_SCENES = 6
 REQUEST_LINES = 40
@@ -122,9 +124,7 @@ def tell_clip(workplace: Workplace, subject: Subject) -> Iterator[str]:
 
 
 def _tell_quality(run: PartRun, clip: Clip) -> Iterator[str]:
-    if not _is_left(run, "clip_quality"):
-        return
-    for each in run.read("clip_quality", ClipQuality):
+    for each in _left(run, "clip_quality", ClipQuality):
         if each.clip_id == clip.clip_id:
             measured = each.model_dump(exclude={"clip_id"})
             yield f"  {', '.join(f'{name} {value}' for name, value in measured.items())}"
@@ -151,9 +151,7 @@ def _origin_lines(subject: Subject, clip: Clip) -> Iterator[str]:
 
 def _edits(run: PartRun, question: Question) -> tuple[str, ...]:
     """What was done to each frame of a question about edited ones; nothing of any other question."""
-    if not _is_left(run, "edited"):
-        return ()
-    made = (each.edits for each in run.read("edited", EditedQuestion) if each.question == question)
+    made = (each.edits for each in _left(run, "edited", EditedQuestion) if each.question == question)
     return next(made, ())
 
 
@@ -210,21 +208,18 @@ def tell_sample(workplace: Workplace, subject: Subject) -> Iterator[str]:
 
 def _lines_shown(run: PartRun, question: Question) -> tuple[SpeechLine, ...]:
     """What is said, as the question shows it."""
-    if not _is_left(run, "clip_speech"):
-        return ()
-    held = {each.clip_id: each.lines for each in run.read("clip_speech", ClipSpeech)}
+    held = {each.clip_id: each.lines for each in _left(run, "clip_speech", ClipSpeech)}
     return shown_lines(question, held.get(question.clip_id, ()))
 
 
-def _is_left(run: PartRun, step: str) -> bool:
-    """Whether the recipe has the step, and it is through with the part."""
-    return step in run.above and run.store.exists(run.above[step])
+def _left(run: PartRun, step: str, record: type[R]) -> Iterator[R]:
+    """What a step left for the part; nothing where the recipe has no such step, or it is not that far."""
+    is_left = step in run.above and run.store.exists(run.above[step])
+    return run.read(step, record) if is_left else iter(())
 
 
 def _tell_speech(run: PartRun, video_id: str) -> Iterator[str]:
-    if not _is_left(run, "speech"):
-        return
-    for film in run.read("speech", FilmSpeech):
+    for film in _left(run, "speech", FilmSpeech):
         if film.video_id == video_id:
             known = (
                 f"{counted(len(film.lines), 'line')}, by {film.origin}: {film.name}"

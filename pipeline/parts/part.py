@@ -85,6 +85,10 @@ class PartRun:
         """The records that a step above left for this part."""
         return step_records(self.store, self.above[step], record)
 
+    def read_made(self, step: str, record: type[R]) -> Iterator[R]:
+        """The same; nothing where the step is not among those that this one is made from."""
+        return self.read(step, record) if step in self.above else iter(())
+
     def footage(self) -> Iterator[Footage]:
         """The part's footage, a video at a time, without the bytes of its pictures."""
         with open_parquet(self.store, self.above["footage"]) as file:

@@ -170,19 +170,15 @@ class Evidence:
     def _record(
         self, row: Mapping[str, Any], step: str, record: type[R], column: str, value: str
     ) -> R | None:
-        return next(self._records(row, step, record, column, value), None)
-
-    def _records(
-        self, row: Mapping[str, Any], step: str, record: type[R], column: str, value: str
-    ) -> Iterator[R]:
-        """The records of a row's part in which a column has a value."""
+        """The first record of a row's part in which a column has a value; None where no part tells."""
         part = self._part(row["video_id"])
         if part is None or self._workplace is None:
-            return
+            return None
         path = self._file(step, part, self._workplace)
-        if self._store.exists(path):
-            table = _where(self._store, path, column, value)
-            yield from from_table(table, record)
+        if not self._store.exists(path):
+            return None
+        table = self._store.read_table(path)
+        return next(iter(from_table(table.filter(pc.equal(table[column], value)), record)), None)
 
     def _file(self, step: str, part: PartInputs, workplace: Workplace) -> str:
         """What the dataset was made from: a recipe changed since then asks for other files."""
@@ -212,8 +208,3 @@ class Evidence:
 def lines_of(row: Mapping[str, Any]) -> tuple[SpeechLine, ...]:
     """What is said, as the row shows it."""
     return tuple(SpeechLine.model_validate(each) for each in row.get("speech") or ())
-
-
-def _where(store: Store, path: str, column: str, value: str) -> pa.Table:
-    table = store.read_table(path)
-    return table.filter(pc.equal(table[column], value))

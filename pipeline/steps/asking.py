@@ -3,20 +3,16 @@
 import collections
 import itertools
 from collections.abc import Iterator, Mapping
-from typing import TypeVar
 
 from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.recipe import Recipe
 from reelproof.schemas.clip_quality import ClipQuality
 from reelproof.schemas.footage import Clip, ClipKind
 from reelproof.schemas.question import Question, WrittenQuestion
-from reelproof.schemas.record import Record
 from reelproof.schemas.speech import ClipSpeech, SpeechLine, shown_lines
 from reelproof.schemas.trace import Case, Claim, ProbeResult, Sufficiency, Trace
 from reelproof.schemas.written import FrameText
 from reelproof.stages.answers.traces import ClipQuestion
-
-R = TypeVar("R", bound=Record)
 
 _KINDS = (ClipKind.SEGMENT, ClipKind.WHOLE)
 """One of each kind that has frames of its own number."""
@@ -48,7 +44,7 @@ def asked_of(run: PartRun) -> list[ClipQuestion]:
 
 def lines_of_clips(run: PartRun) -> Mapping[str, tuple[SpeechLine, ...]]:
     """clip_id -> what is said there; nothing where the recipe does without."""
-    return {each.clip_id: each.lines for each in _read(run, "clip_speech", ClipSpeech)}
+    return {each.clip_id: each.lines for each in run.read_made("clip_speech", ClipSpeech)}
 
 
 def frames_of(run: PartRun, asked: list[ClipQuestion]) -> Mapping[str, bytes]:
@@ -59,14 +55,14 @@ def frames_of(run: PartRun, asked: list[ClipQuestion]) -> Mapping[str, bytes]:
 def cases_of(run: PartRun) -> Iterator[Case]:
     """The part's questions with all that is known of their rollouts, in the order of the traces file."""
     asked = {each.question.question_id: each for each in asked_of(run)}
-    probes = {each.question_id: each for each in _read(run, "probes", ProbeResult)}
+    probes = {each.question_id: each for each in run.read_made("probes", ProbeResult)}
     claims = collections.defaultdict[str, list[Claim]](list)
-    for claim in _read(run, "claims", Claim):
+    for claim in run.read_made("claims", Claim):
         claims[claim.trace_id].append(claim)
-    judged = {each.trace_id: each for each in _read(run, "sufficiency", Sufficiency)}
-    written = [each for each in _read(run, "asked", WrittenQuestion) if each.question]
-    texts = {each.sha256: each for each in _read(run, "text", FrameText)}
-    qualities = {each.clip_id: each for each in _read(run, "clip_quality", ClipQuality)}
+    judged = {each.trace_id: each for each in run.read_made("sufficiency", Sufficiency)}
+    written = [each for each in run.read_made("asked", WrittenQuestion) if each.question]
+    texts = {each.sha256: each for each in run.read_made("text", FrameText)}
+    qualities = {each.clip_id: each for each in run.read_made("clip_quality", ClipQuality)}
     agreement = {each.question.question_id: each.agreement for each in written if each.question}
     for question_id, group in itertools.groupby(run.read("traces", Trace), lambda trace: trace.question_id):
         clip, question, lines, _ = asked[question_id]
@@ -78,8 +74,3 @@ def cases_of(run: PartRun) -> Iterator[Case]:
             clip, question, rollouts, probes.get(question_id), mine, judgements, agreed, texts, lines,
             qualities.get(clip.clip_id),
         )  # fmt: skip
-
-
-def _read(run: PartRun, step: str, record: type[R]) -> Iterator[R]:
-    """What a step left; nothing where it is not among those that this one is made from."""
-    return run.read(step, record) if step in run.above else iter(())

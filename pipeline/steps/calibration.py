@@ -67,7 +67,7 @@ def put_known_claims(
     asked = computed_questions(cut, ComputedConfig(kinds=SHOWN_BY, repeats=_REPEATS, seed=cfg.seed))
     shown = {frame.sha256 for clip in cut for frame in (*clip.timeline, *clip.keyframes)}
     frames = ChainMap[str, bytes]({}, run.frames(shown))  # type: ignore[arg-type]  # only the first is written
-    read = {each.sha256: each for each in run.read("text", FrameText)} if "text" in run.above else {}
+    read = {each.sha256: each for each in run.read_made("text", FrameText)}
     with open_panel(run, verifier) as panel:
         reader = open_reader() if panel.reads_text else None
         known = [

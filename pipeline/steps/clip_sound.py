@@ -40,8 +40,7 @@ class Sounds(NamedTuple):
 
 def sounds_of(run: PartRun) -> Sounds:
     """What the step left; nothing where no teacher listens."""
-    held = run.read("clip_sound", ClipSound) if "clip_sound" in run.above else iter(())
-    return Sounds({each.clip_id: each for each in held})
+    return Sounds({each.clip_id: each for each in run.read_made("clip_sound", ClipSound)})
 
 
 def cut_sounds(run: PartRun, most_s: float, limits: ChildLimits) -> Iterator[ClipSound]:

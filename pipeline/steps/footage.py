@@ -121,8 +121,7 @@ TRANSITIONS = PartStep(
 
 def board_videos(run: PartRun, cfg: StoryboardConfig) -> Iterator[Storyboard]:
     """Cuts, scenes and keyframes from the stored signals, and from what a network saw where one looked."""
-    seen = run.read(TRANSITIONS.name, SeenTransition) if TRANSITIONS.name in run.above else ()
-    return cut_scenes(run.footage(), cfg, seen)
+    return cut_scenes(run.footage(), cfg, run.read_made(TRANSITIONS.name, SeenTransition))
 
 
 STORYBOARDS = PartStep(

@@ -71,12 +71,10 @@ def pose_questions(run: PartRun, shows: QuestionsConfig, computes: ComputedConfi
     """
     cut = list(run.read("clips", Clip))
     yield from given_questions(cut, run.inputs.given, shows)
-    texts = {each.sha256: each for each in run.read("text", FrameText)} if "text" in run.above else {}
+    texts = {each.sha256: each for each in run.read_made("text", FrameText)}
     yield from computed_questions(cut, computes, {row.video_id for row in run.inputs.given}, texts)
-    if "edited" in run.above:
-        yield from (each.question for each in run.read("edited", EditedQuestion))
-    if "asked" in run.above:
-        yield from usable(run.read("asked", WrittenQuestion))
+    yield from (each.question for each in run.read_made("edited", EditedQuestion))
+    yield from usable(run.read_made("asked", WrittenQuestion))
 
 
 QUESTIONS = PartStep(

@@ -17,8 +17,7 @@ from reelproof.stages.written.read import WrittenConfig, frames_to_read, read_fr
 def read_text(run: PartRun, cfg: WrittenConfig) -> Iterator[FrameText]:
     """Read each frame of the clips once, and of the questions over whose frames words were written."""
     wanted = frames_to_read(run.read("clips", Clip), cfg)
-    if EDITED.name in run.above:
-        wanted += _written_over(run.read(EDITED.name, EditedQuestion))
+    wanted += _written_over(run.read_made(EDITED.name, EditedQuestion))
     frames = run.frames({frame.sha256 for frame in wanted})
     yield from read_frames(wanted, frames, open_reader())
 
