@@ -5,6 +5,7 @@ import platform
 import resource
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -192,9 +193,11 @@ def test_workers_load_ahead_what_they_will_need_and_who_asks_a_client(tmp_path):
     with open_cluster(ClusterConfig(workers=1), parts_at_servers=2) as client:
         before = set(client.run(loaded).values())
         load_ahead(client, [todo])
-        after = set(client.run(loaded).values())
+        wanted, ends_s = {(False, True, False), (True, True, True)}, time.monotonic() + 60
+        while (after := set(client.run(loaded).values())) != wanted and time.monotonic() < ends_s:
+            pass  # nobody waits for it: on a busy machine we may be asked first
     assert before == {(False, False, False), (True, False, False)}
-    assert after == {(False, True, False), (True, True, True)}
+    assert after == wanted
 
 
 @pytest.mark.real
