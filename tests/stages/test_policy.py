@@ -597,3 +597,10 @@ def test_quotas_over_parts_end_where_those_over_all_rows_do(rows, sft, rl, bound
             )
             best = able.sort("quality", tie, descending=[True, False])["trace_id"][:limit]
             assert set(mine.filter(pl.col(kept) & (pl.col("task") == task))["trace_id"]) == set(best)
+
+
+def test_the_bands_of_pass_rates_are_each_sets_own():
+    policy = PolicyConfig(rl_min_pass_rate=0.3, rl_max_pass_rate=0.6)
+    rows = [{"pass_count": passes} for passes in (1, 2, 3)]
+    assert only("rl_reasons", *rows, policy=policy) == [["too_hard"], [], ["too_easy"]]
+    assert only("reasons", *rows, policy=policy) == [[], [], []]
