@@ -48,7 +48,7 @@ def test_sweep_counts_what_each_threshold_keeps(measurements):
         parse_values("0:1:0.1"),
     )
     right = pl.col("answer_strict") == 1
-    sound = measurements.filter(right & (pl.col("grounded_share") >= 0.5))
+    sound = measurements.filter(right & (pl.col("grounded_share") >= 0.5) & (pl.col("worst_belief") >= 0.1))
     rate = sound["blind_passes"] / sound["blind_rollouts"]
     assert found["sft"].to_list() == [int((rate <= value).sum()) for value in found["value"]]
     assert found["sft"].is_sorted()
