@@ -120,8 +120,15 @@ class Learner:
         questions = curriculum.draw(shards, self.cfg.questions, step, 0)
         if self.is_served:
             return _Coming(questions, self._share(questions, step, 0))
-        wait(self._reader.begin(each for _, lot in self._lots(questions) for each in lot))
+        for _, lot in self._lots(questions):
+            for each in lot:
+                self._reader.read(each)  # one at a time: what is learned from comes in between
         return _Coming(questions, None)
+
+    def close(self) -> None:
+        """Let go of what is under way for a step that will not come."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._reader.close()
 
     def publish(self, version: int) -> None:
         """From now on rollouts are drawn with the weights as they are; those under way end before."""

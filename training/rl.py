@@ -5,7 +5,7 @@ optimizer steps on the rest. Logged apart: every reward component, dropped group
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -98,24 +98,26 @@ class RolloutTraining(Training):
         cfg, curriculum, shards = self.cfg, self.curriculum, self.shards
         trainer = self.trainer
         start = Start(trainer.accelerator, trainer.network, self.path) if cfg.grpo.kl else None
-        learner = Learner(cfg, trainer, self.sampler, start, self.verifier)
-        for step in count(done + 1):
-            learner.publish(step - 1)
-            groups = learner.collect(curriculum, shards, step)
-            curriculum.refresh(groups)
-            kept = [group for group in groups if teaches(group)]
-            looks_ahead = cfg.backend.ahead or cfg.backend.kind == "transformers"
-            if looks_ahead and step % cfg.checkpoint_every_steps and step < cfg.steps:
-                learner.go_ahead(curriculum, shards, step + 1)
-            self.sampler.rest()
-            taught = learner.learn(kept) if kept else {}
-            is_due = step % cfg.examples_every_steps == 0 or step == 1
-            if is_due and trainer.accelerator.is_main_process:
-                keep_rollouts(self.run.folder, step, groups[:4], [learner.gains(each) for each in groups[:4]])
-            said = [each for group in groups for each in group.said]
-            counts = {
-                "groups": len(groups),
-                "groups_without_variance": len(groups) - len(kept),
-                "rollouts/versions_behind": step - 1 - min(each.version for each in said),
-            }
-            yield {**taught, **components(groups), **counts}, sum(each.tokens for each in said)
+        with closing(Learner(cfg, trainer, self.sampler, start, self.verifier)) as learner:
+            for step in count(done + 1):
+                learner.publish(step - 1)
+                groups = learner.collect(curriculum, shards, step)
+                curriculum.refresh(groups)
+                kept = [group for group in groups if teaches(group)]
+                looks_ahead = cfg.backend.ahead or cfg.backend.kind == "transformers"
+                if looks_ahead and step % cfg.checkpoint_every_steps and step < cfg.steps:
+                    learner.go_ahead(curriculum, shards, step + 1)
+                self.sampler.rest()
+                taught = learner.learn(kept) if kept else {}
+                is_due = step % cfg.examples_every_steps == 0 or step == 1
+                if is_due and trainer.accelerator.is_main_process:
+                    keep_rollouts(
+                        self.run.folder, step, groups[:4], [learner.gains(each) for each in groups[:4]]
+                    )
+                said = [each for group in groups for each in group.said]
+                counts = {
+                    "groups": len(groups),
+                    "groups_without_variance": len(groups) - len(kept),
+                    "rollouts/versions_behind": step - 1 - min(each.version for each in said),
+                }
+                yield {**taught, **components(groups), **counts}, sum(each.tokens for each in said)

@@ -5,20 +5,23 @@ behind this: who says `chop` for `cut` is taken to say something else, so that w
 defended.
 """
 
+import re
+
 from reelproof.schemas.answers.opposites import cannot_mean
 from reelproof.schemas.answers.overlap import statement_f1, stem, stems
 
 _SAYS_LITTLE = """
 a an the this that these those some any it its he him his she her hers they them their theirs we us our i
 me my you your who which what where when there here is are was were be been being am do does did doing
-done has have had having will would can could may might must should shall to of in on at by for from with
+done has have had having will would could may might must should shall to of in on at by for from with
 into onto over under out up down off about as and or but because so then than very also just s t re ve ll
-d m der die das dem den des ein eine einer einen einem und im am auf mit zu von es er sie ist sind le la
+d m der das dem des ein eine einer einen einem und im am auf mit zu von es er sie ist sind le la
 les l un une du de d et au aux dans sur avec il elle est sont el los las una unos unas y en del al con es
-está están lo su gli uno i e di da nel nella sul sulla o os as um uma no na do da het een van is zijn в
+está están lo su gli uno i e di da nel nella sul sulla o os as um uma no na do da het een is zijn в
 на и с он она это 的 在 了 着 是 一 个 只 他 她 它 が は を に の で と た て る
 """
-"""Articles, pronouns, prepositions and auxiliaries of the languages that answers are in most."""
+"""Articles, pronouns, prepositions and auxiliaries of the languages that answers are in most; none that is a
+thing or a deed in English: a can, a den, a van, to die."""
 _FORMS = """
 ran/run fell/fall fallen/fall sang/sing sung/sing sat/sit stood/stand took/take taken/take gave/give
 given/give went/go gone/go goes/go came/come threw/throw thrown/throw caught/catch held/hold got/get
@@ -27,10 +30,19 @@ driven/drive rode/ride ridden/ride flew/fly flown/fly flies/fly swam/swim swum/s
 drank/drink began/begin begun/begin brought/bring bought/buy hid/hide hidden/hide kept/keep led/lead
 lost/lose met/meet rose/rise risen/rise sold/sell sent/send shook/shake shot/shoot spoke/speak
 slept/sleep slid/slide spun/spin stuck/stick swung/swing taught/teach told/tell wore/wear worn/wear
+left/leave found/find said/say paid/pay built/build fed/feed felt/feel heard/hear thought/think
+fought/fight saw/see seen/see chose/choose chosen/choose froze/freeze frozen/freeze stole/steal
+stolen/steal tore/tear torn/tear hung/hang sank/sink sunk/sink bent/bend spent/spend lit/light
+understood/understand swept/sweep crept/creep struck/strike beaten/beat bitten/bite clung/cling
+forgot/forget forgotten/forget knelt/kneel leapt/leap lent/lend sped/speed sprang/spring sprung/spring
+woke/wake woken/wake going/go doing/do dried/dry fried/fry wolves/wolf wives/wife halves/half
+shelves/shelf thieves/thief geese/goose mice/mouse teeth/tooth
 won/win blew/blow grew/grow knew/know dug/dig children/child men/man women/woman people/person feet/foot
 knives/knife cries/cry tries/try carries/carry studies/study cried/cry tried/try carried/carry
 """
 _FUNCTION_WORDS = frozenset(map(stem, _SAYS_LITTLE.split()))
+_AFTER_S = re.compile(r"(?<=[^\W\d_]s)(?:ing|ed|e)$")
+_LIKE_Y = re.compile(r"ie$|(?<=\w{3})i$|(?<=^[^\W\d_])ying$")
 _IRREGULAR = {stem(form): stem(word) for form, _, word in (each.partition("/") for each in _FORMS.split())}
 
 
@@ -41,8 +53,8 @@ def content_words(text: str) -> frozenset[str]:
 
 
 def _root(word: str) -> str:
-    """`add` and `ad`, `com` and `come` are one: `stem` makes both, of other forms."""
-    root = _IRREGULAR.get(word, word)
+    """`add` and `ad`, `closing` and `close`, `hurri` and `hurry` are one: `stem` makes both, of forms."""
+    root = _LIKE_Y.sub("y", _AFTER_S.sub("", _IRREGULAR.get(word, word)))
     if len(root) > 2 and root[-1] == root[-2]:
         return root[:-1]
     return root[:-1] if len(root) > 3 and root.endswith("e") else root

@@ -16,22 +16,24 @@ from reelproof.schemas.footage import Span
 
 _LENGTH_AFTER = (
     r"[\s-]{0,2}(?:(?:later|after|before|earlier|ago|longer|long|apart|apiece|per|intervals?|behind|ahead|faster|slower|away"
-    r"|into|duration|delay|pause|gap|total|to\sgo|left\s(?:on|in|to)|in\s(?:length|duration|total)"
+    r"|into|spacing|steps?|(?:this|in\sthe)\s(?:morning|afternoon|evening)|tonight|local\stime|duration|delay|pause|gap|total|to\sgo|left\s(?:on|in|to)|in\s(?:length|duration|total)"
     r"|(?:(?:have|has|are)\s)?(?:pass|passed|elapsed?|over|up)|remain\w*|[ap]\.?m|o['’]clock)\b"
     r"|of\s(?!the\s(?:clip|video|film|footage)\b)|之?[后後]|[钟鐘]|[之以]?[内內]|[间間长長]|的时间|후|동안|간)"
 )
 _CLOCK = r"\d{1,3}:[0-5]\d(?::[0-5]\d)?(?:\.\d{1,9})?(?!\d|:\d)"
 _NUMBER = r"(?!(?:1[5-9]|20)\d0s\b)\d{1,5}(?:\.\d{1,9})?"
 """Not `1980s`."""
-_MINUTES = r"\d{1,3}[\s-]?(?:m|mins?|minutes?)\b"
+_MINUTES = r"\d{1,3}[\s-]?(?:mins?|minutes?)\b"
+"""`25 m` are metres."""
 _SECONDS = rf"{_NUMBER}(?:[\s-]?(?:s|secs?|seconds?)(?![A-Za-z0-9_])|\s?[秒초])"
-_TIME = rf"(?:{_CLOCK}|(?:\d{{1,3}}\s?(?:m|mins?|minutes?)\s?(?:and\s)?)?{_SECONDS}|{_MINUTES})"
-_TIME += rf"(?!['’/]|{_LENGTH_AFTER})"
+_AMOUNT = rf"(?>{_CLOCK}|(?:\d{{1,3}}\s?(?:m|mins?|minutes?)\s?(?:and\s)?)?{_SECONDS}|{_MINUTES})"
+_TIME = rf"{_AMOUNT}(?!['’/]|{_LENGTH_AFTER})"
 _FINE = rf"(?=\d{{1,5}}[.:]){_TIME}"
 _ABOUT = r"(?:(?:about|around|approximately|roughly|exactly|timestamp|~|≈)\s?){0,2}"
 _TO = r"(?:[-–—~～]|to|until|till|through|至|到)"
-_JOINED = rf"\s?(?:,(?:\sand)?|[，、&]|and|{_TO})\s?(?:again\s)?(?:at\s)?{_ABOUT}"
+_JOINED = rf"\s?(?:,(?=\s)(?:\sand)?|[，、&]|and|{_TO})\s?(?:again\s)?(?:at\s)?{_ABOUT}"
 _TIMES = rf"(?P<times>(?:(?:{_TIME}|{_NUMBER}){_JOINED}){{0,7}}{_TIME})"
+_TIMES += rf"(?!\s?{_TO}\s?{_AMOUNT}{_LENGTH_AFTER})"
 """Of several the last has a unit: `3 to 5 seconds`, `3.0, 5.0 and 7.0 s`."""
 _SPAN = rf"(?:{_TIME}|{_NUMBER})\s?{_TO}\s?{_TIME}"
 _POINT_AT = (
@@ -134,8 +136,10 @@ def _is_seen(text: str, found: re.Match[str], is_sure: bool) -> bool:
 
 def _spans(times: str, is_between: bool) -> Iterator[Span]:
     before: float | None = None
-    for point in _NEXT.finditer(times):
-        time_s = _seconds(point["time"])
+    points = [*_NEXT.finditer(times)]
+    units = [unit for _, unit in _FIELD.findall(points[-1]["time"])]
+    for point in points:
+        time_s = _seconds(point["time"], units[0] if len(units) == 1 else "")
         joined = point["joined"] or ""
         if before is not None and (_IS_SPAN.fullmatch(joined) or (is_between and joined.strip() == "and")):
             yield Span(start_s=min(before, time_s), end_s=max(before, time_s))
@@ -148,12 +152,12 @@ def _spans(times: str, is_between: bool) -> Iterator[Span]:
         yield Span(start_s=before, end_s=before)
 
 
-def _seconds(said: str) -> float:
-    """`0:12`, `1 min 30 s`, `3`."""
+def _seconds(said: str, unit_of_all: str) -> float:
+    """`0:12`, `1 min 30 s`; `1` has the unit of the last, as in `1 to 2 minutes`."""
     if ":" in said:
         return clock_seconds(said)
     fields = _FIELD.findall(said)
-    return sum(float(number) * _SIZES.get(unit.lower(), 1.0) for number, unit in fields)
+    return sum(float(number) * _SIZES.get((unit or unit_of_all).lower(), 1.0) for number, unit in fields)
 
 
 _SIZES = SECONDS_OF | {"m": 60.0}

@@ -42,6 +42,10 @@ def test_brackets_and_loose_times_come_in_the_order_of_the_text():
     assert told("At 5.0 s and [1.0 s] it is red, from 2 to 3 s <t>4</t>s blue.") == "5,1,2-3,4"
 
 
+def test_a_decimal_comma_makes_no_two_times():
+    assert told("At 3,5 s he falls.") == "-"
+
+
 def test_only_what_stands_in_brackets_is_taken_out():
     assert "3.0 s" in without_citations("At 3.0 s and [4.0 s] it is red.")
 

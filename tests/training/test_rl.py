@@ -2,7 +2,9 @@ import hashlib
 import json
 import math
 import signal
+import time
 import warnings
+from threading import Event
 
 import pytest
 import torch
@@ -197,6 +199,28 @@ def test_frames_of_the_next_questions_are_decoded_while_a_step_is_learned(
     assert (ready | first) >= second
     assert not after_checkpoint
     assert (again_ready | third) >= fourth
+
+
+def test_a_step_that_fails_does_not_wait_for_what_is_read_for_the_next(model, tmp_path, monkeypatch):
+    learning, read = Event(), []
+
+    def slow(processor, example, cfg):
+        if learning.is_set():
+            time.sleep(0.1)
+        read.append(example.question_id)
+        return read_row(processor, example, cfg)
+
+    def fails(learner, groups):
+        learning.set()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("reelproof.training.reading.read_row", slow)
+    monkeypatch.setattr(Learner, "learn", fails)
+    cfg = JUDGED.model_copy(update={"questions": 6})
+    with pytest.raises(KeyboardInterrupt):
+        train_rl(write_rl(tmp_path / "data", count=40), model, tmp_path / "run", cfg, EvenJudge())
+    time.sleep(1.5)
+    assert len(read) <= cfg.questions + 2, "at most what was begun"
 
 
 def test_groups_without_variance_teach_nothing_and_are_counted(model, dataset, tmp_path):
