@@ -53,7 +53,7 @@ def content_words(text: str) -> frozenset[str]:
 
 
 def _root(word: str) -> str:
-    """`add` and `ad`, `closing` and `close`, `hurri` and `hurry` are one: `stem` makes both, of forms."""
+    """`add` and `ad`, `closing` and `close`, `hurri` and `hurry` are one: `stem` leaves them two."""
     root = _LIKE_Y.sub("y", _AFTER_S.sub("", _IRREGULAR.get(word, word)))
     if len(root) > 2 and root[-1] == root[-2]:
         return root[:-1]

@@ -14,11 +14,13 @@ from reelproof.schemas.answers.amounts import SECONDS_OF, clock_seconds
 from reelproof.schemas.answers.quotes import QUOTED
 from reelproof.schemas.footage import Span
 
+_FILM = r"the\s(?:clip|video|film|footage)\b"
 _LENGTH_AFTER = (
-    r"[\s-]{0,2}(?:(?:later|after|before|earlier|ago|longer|long|apart|apiece|per|intervals?|behind|ahead|faster|slower|away"
-    r"|into|spacing|steps?|(?:this|in\sthe)\s(?:morning|afternoon|evening)|tonight|local\stime|duration|delay|pause|gap|total|to\sgo|left\s(?:on|in|to)|in\s(?:length|duration|total)"
+    r"[\s-]{0,2}(?:(?:later|after|before|earlier|ago|longer|long|apart|apiece|per|behind|ahead|faster|slower|away"
+    r"|intervals?|spacing|steps?|duration|delay|pause|gap|total|to\sgo|left\s(?:on|in|to)"
+    r"|in\s(?:length|duration|total)|(?:this|in\sthe)\s(?:morning|afternoon|evening)|tonight|local\stime"
     r"|(?:(?:have|has|are)\s)?(?:pass|passed|elapsed?|over|up)|remain\w*|[ap]\.?m|o['’]clock)\b"
-    r"|of\s(?!the\s(?:clip|video|film|footage)\b)|之?[后後]|[钟鐘]|[之以]?[内內]|[间間长長]|的时间|후|동안|간)"
+    rf"|(?:of|into)\s(?!{_FILM})|之?[后後]|[钟鐘]|[之以]?[内內]|[间間长長]|的时间|후|동안|간)"
 )
 _CLOCK = r"\d{1,3}:[0-5]\d(?::[0-5]\d)?(?:\.\d{1,9})?(?!\d|:\d)"
 _NUMBER = r"(?!(?:1[5-9]|20)\d0s\b)\d{1,5}(?:\.\d{1,9})?"
@@ -41,6 +43,9 @@ _POINT_AT = (
     rf"\s{_ABOUT}{_TIMES}",
     rf"(?:^|[.,;:]\s|\n|\b(?:and|but|so|that)\s)by\s{_ABOUT}{_TIMES}",
     rf"@\s?{_TIMES}",
+    rf"\bframes?\s{_TIMES}",
+    rf"(?<![\w.:])(?P<times>{_TIME})\sinto\s{_FILM}",
+    rf"(?:^|\n|[.;]\s{{1,2}})(?P<times>{_SPAN}),\s",
     rf"\b(?:during|throughout)\s{_ABOUT}(?P<times>{_SPAN})",
     rf"\bt\s?[=≈]\s?(?P<times>{_NUMBER})(?:\s?s\b)?",
     rf"(?<![\w.:])(?P<times>{_TIME})[\s-](?:mark|point|frames?|timestamp)\b",
@@ -52,7 +57,7 @@ _POINT_AT = (
     rf"(?<![续續每了共长長待\d.])(?P<times>{_TIME})\s?(?:[时時处處](?![间間])|左右|的画面|に|の時点|頃|ごろ|에|쯤|경|지점)",
 )
 _MAY_POINT_AT = (
-    rf"(?<![\w-])(?:around|about|between)\s{_ABOUT}{_TIMES}",
+    rf"(?<![\w-])(?:around|about|between)\s(?:the\s(?=\d{{1,3}}:))?{_ABOUT}{_TIMES}",
     rf"[~≈]\s?{_TIMES}",
     rf"\(\s?{_ABOUT}(?P<times>(?:{_FINE}(?:\s?(?:,|and)\s?{_FINE})?|{_SPAN}))\s?\)",
     rf"(?<![\w.:-])(?P<times>{_TIME}\s?{_TO}\s?{_TIME})",
