@@ -79,20 +79,22 @@ class Connections:
         """What arrives by one connection, and how that ends."""
         self._recorder.begin()
         self._connected, self._decoded, self._told = None, 0, 0
+        over = Over(False, "it was stopped")
         try:
             for each in scanner.ticks(self._job(cfg), cfg.stream.silent_s):
-                if isinstance(each, Over):
-                    return each._replace(is_whole=each.is_whole or bool(self._passed))
-                if stop.is_set():
+                if isinstance(each, Over):  # the last of them
+                    over = each._replace(is_whole=each.is_whole or bool(self._passed))
+                elif stop.is_set():
                     break
-                yield from self._heard(each)
+                else:
+                    yield from self._heard(each)
         except LostError as lost:
             frames = max(self._decoded - self._told, 0)
             yield Note("decoder_lost", f"{self.name}: {lost.how}, with {frames} frames or more", frames)
             return Over(False, "its decoder was lost")
         finally:
             self._recorder.end(self._next_tick * cfg.window.stride_s)
-        return Over(False, "it was stopped")
+        return over
 
     def _heard(self, message: TicksTold | None) -> Iterator[Arrived]:
         match message:

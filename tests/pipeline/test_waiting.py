@@ -8,10 +8,15 @@ import pytest
 from reelproof.pipeline.decoder import waiting
 from reelproof.pipeline.decoder.child import Scanner, scan_in_child
 from reelproof.pipeline.decoder.process import ChildLimits
+from reelproof.pipeline.watching.arrivals import FilmTick, Known
+from reelproof.pipeline.watching.recorder import Recorder
+from reelproof.pipeline.watching.settings import WatchConfig
+from reelproof.pipeline.watching.sources import open_source
 from reelproof.schemas.footage import Footage
 from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.scan import FootageConfig
 from tests.films import Shot, make_film
+from tests.streaming import as_stream, streamed
 
 pytestmark = pytest.mark.real
 CFG = FootageConfig()
@@ -42,6 +47,18 @@ def test_a_child_waits_for_the_next_scan(path, children):
     scan(path)
     assert children() == first
     assert len(first) == 1
+
+
+def test_a_connection_that_ended_leaves_its_child_to_the_next(tmp_path, children):
+    film = make_film(tmp_path / "film.mp4", [Shot(1, 8.0)], fps=10)
+    cfg = WatchConfig.model_validate({"stream": {"patience_s": 2.5, "longest_wait_s": 1, "silent_s": 2}})
+    with streamed(as_stream(film, tmp_path / "camera.ts"), times=2) as address:
+        arrivals = open_source(address, Recorder(tmp_path / "out", 10)).arrivals(
+            cfg, Known(), threading.Event()
+        )
+        seen = {each.film.number: children() for each in arrivals if isinstance(each, FilmTick)}
+    assert len(seen[0]) == 1
+    assert seen[1] == seen[0]
 
 
 def test_scans_at_one_time_have_a_child_each(path, children):
