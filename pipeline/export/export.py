@@ -5,7 +5,7 @@ trainer.
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.export.layouts import LAYOUTS, Layout
 from reelproof.pipeline.export.rows import read_rows
-from reelproof.pipeline.export.starts import STARTS, start_text
+from reelproof.pipeline.export.starts import STARTS, learns_from, start_text
 from reelproof.schemas.manifest import ManifestFile
 from reelproof.schemas.published import Contents, Published, open_folder
 
@@ -44,7 +44,7 @@ def export(folder: Path, target: Path, layout: str) -> Exported:
     shards = _shards(dataset.contents, layout)
     with new_folder(target) as staging:
         rows, skipped = _write(dataset, shards, staging, LAYOUTS[layout])
-        starts = _write_starts(staging, layout)
+        starts = _write_starts(staging, layout, {shard.config for shard in shards})
     return Exported(target, rows, skipped, starts)
 
 
@@ -90,7 +90,9 @@ def _write(
     return dict(rows), dict(skipped)
 
 
-def _write_starts(root: Path, layout: str) -> tuple[str, ...]:
-    for name in STARTS[layout]:
+def _write_starts(root: Path, layout: str, configs: Set[str]) -> tuple[str, ...]:
+    """Those that have rows to start on."""
+    starts = tuple(name for name in STARTS[layout] if learns_from(name) in (None, *configs))
+    for name in starts:
         (root / name).write_text(start_text(layout, name), encoding="utf-8")
-    return STARTS[layout]
+    return starts

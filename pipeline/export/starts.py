@@ -17,6 +17,14 @@ STARTS: Mapping[str, tuple[str, ...]] = {
 """Layout -> names of its files, the first to be looked at first."""
 
 
+_LEARNS_FROM = {"sft": "sft", "dpo": "dpo", "grpo": "rl"}
+
+
+def learns_from(name: str) -> str | None:
+    """The config whose rows a starting file trains on, by its name; None where it trains on none."""
+    return _LEARNS_FROM.get(Path(name).stem.rpartition("_")[2])
+
+
 def start_text(layout: str, name: str) -> str:
     """The text of one of them, `templates/LAYOUT/NAME.txt`."""
     return (_TEMPLATES / layout / f"{name}.txt").read_text(encoding="utf-8")

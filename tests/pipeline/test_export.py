@@ -2,6 +2,7 @@ import ast
 import importlib.util
 import io
 import json
+import os
 import re
 import subprocess
 import tarfile
@@ -26,7 +27,7 @@ from reelproof.pipeline.inputs.identities import identify
 from reelproof.pipeline.inputs.sources import SourcesConfig, given_rows, list_sources
 from reelproof.schemas.published import open_folder
 from reelproof.schemas.sample import ChatMessage, ChatPart
-from tests.published import jpeg, publish
+from tests.published import jpeg, publish, write_manifest
 
 ROWS = 10
 
@@ -301,6 +302,23 @@ def test_tar_members_of_a_sample_stand_together_and_load_with_datasets(exported)
 def test_rows_of_every_split_arrive(exported):
     assert pq.read_metadata(exported["verl"] / "train.parquet").num_rows == ROWS - 1
     assert pq.read_metadata(exported["verl"] / "test.parquet").num_rows == 1
+
+
+def test_what_has_no_rows_is_not_started_on(tmp_path):
+    folder = publish(tmp_path / "dataset", ROWS)
+    write_manifest(folder, sorted(folder.glob("data/rl/train-*.parquet")))
+    assert export(folder, tmp_path / "trl", "trl").starts == ("train_grpo.py", "reward.py")
+    verl = export(folder, tmp_path / "verl", "verl").target
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "python3").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (tools / "python3").chmod(0o755)
+    path = {"PATH": f"{tools}:{os.environ['PATH']}"}
+    told = subprocess.run(
+        ["sh", "train_grpo.sh"], cwd=verl, env=path, capture_output=True, text=True, check=True
+    )
+    files = dict(line.split("=", 1) for line in told.stdout.splitlines() if "_files=" in line)
+    assert files == dict.fromkeys(("data.train_files", "data.val_files"), str(verl / "train.parquet"))
 
 
 @pytest.mark.parametrize(
