@@ -19,9 +19,10 @@ class Reader:
         self._rows: dict[str, Future[Inputs]] = {}
         self._lock = Lock()
 
-    def begin(self, examples: Iterable[Example]) -> list[Future[Inputs]]:
+    def begin(self, examples: Iterable[Example]) -> None:
         """Read them while the caller does something else."""
-        return [self._being_read(each) for each in examples]
+        for each in examples:
+            self._being_read(each)
 
     def read(self, example: Example) -> Inputs:
         """A question as the network takes it. Raises what reading it raised."""
