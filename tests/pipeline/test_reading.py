@@ -1,4 +1,4 @@
-"""What README shows to read the shards elsewhere, run as it is printed."""
+"""What the page on reading shards shows, run as it is printed."""
 
 import os
 import re
@@ -9,12 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SECTION = re.search(
-    r"^## Reading the shards elsewhere$\n(.*?)(?=^## )",
-    (ROOT / "README.md").read_text(),
-    re.DOTALL | re.MULTILINE,
-)
-SNIPPETS = re.findall(r"^```python\n(.*?)^```$", SECTION[1], re.DOTALL | re.MULTILINE)
+PAGE = (ROOT / "pipeline/recipes/read.md").read_text()
+SNIPPETS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 
 CHECKS = {
     "streaming=True": """
