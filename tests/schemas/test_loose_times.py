@@ -46,6 +46,13 @@ def test_a_decimal_comma_makes_no_two_times():
     assert told("At 3,5 s he falls.") == "-"
 
 
+def test_a_time_is_found_where_it_stands_however_it_is_marked_up():
+    text = "It is  dark.  At **3.0 s** and\u00a0`5.0  s` the *lamp* is lit, at 7,0 s it is off."
+    found = list(loose_times(text))
+    assert [text[each.start : each.end] for each in found] == ["3.0 s** and\u00a0`5.0  s", "7,0 s"]
+    assert [span.start_s for each in found for span in each.spans] == [3.0, 5.0, 7.0]
+
+
 def test_only_what_stands_in_brackets_is_taken_out():
     assert "3.0 s" in without_citations("At 3.0 s and [4.0 s] it is red.")
 
@@ -67,6 +74,11 @@ def test_only_what_stands_in_brackets_is_taken_out():
         '"',
         "m",
         "by 3 m ",
+        "**",
+        "_1",
+        "3,0 s ",
+        "bei 3,0 s ",
+        "  ",
     ],
 )
 def test_hostile_texts_take_linear_time(unit):
