@@ -13,11 +13,9 @@ from typing import Any, NamedTuple
 from reelproof.schemas.chat import ImagePart, Message, SoundPart, TextPart
 from reelproof.schemas.openai_body import place_of
 
-_TIME = re.compile(r"\[(\d+\.\d) s\]")
+_TIME = re.compile(r"\[(\d+\.\d{1,3}) s\]")
 _LINE = re.compile(r'\[\d+\.\d-\d+\.\d s\] "')
 """How a line of what is said begins."""
-_STEPS_A_SECOND = 10
-"""Times in prompts have one decimal place, so that each is a whole number of these steps."""
 Url = Callable[[str, bytes], str]
 """(sha256, JPEG bytes) -> the address that a server finds the frame at."""
 
@@ -93,14 +91,16 @@ class _Clip(NamedTuple):
 
     def place_in_film(self) -> dict[str, Any]:
         """Which frames they are of a film with so many a second."""
-        indices = [round(float(time) * _STEPS_A_SECOND) for time in self.times]
+        decimals = max(len(time.partition(".")[2]) for time in self.times)
+        steps_a_second = 10**decimals  # so that each time is a whole number of steps
+        indices = [round(float(time) * steps_a_second) for time in self.times]
         total = indices[-1] + 1
         return {
             "num_frames": -1,  # all of them
-            "fps": _STEPS_A_SECOND,
+            "fps": steps_a_second,
             "frames_indices": indices,
             "total_num_frames": total,
-            "duration": total / _STEPS_A_SECOND,
+            "duration": total / steps_a_second,
             "do_sample_frames": False,
         }
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from PIL import Image
 
 from reelproof.schemas.answers.citing import cited_spans
+from reelproof.schemas.frame_names import frame_names
 from reelproof.schemas.sample import ChatMessage, ChatPart
 from reelproof.schemas.speech import SPEECH_NOTE, frames_before
 from reelproof.schemas.thinning import thinned_to_ends
@@ -120,18 +121,18 @@ def with_frames(example: Example, count: int, films: Films) -> Example | None:
     if turns is None:
         return None
     share_s = (example.clip_end_s - example.clip_start_s) / count
-    times_s = tuple(round(example.clip_start_s + (place + 0.5) * share_s, 1) for place in range(count))
+    decimals = 1 if share_s > 0.1 else 3
+    times_s = tuple(round(example.clip_start_s + (place + 0.5) * share_s, decimals) for place in range(count))
     images = films.frames(example, times_s)
     if images is None:
         return None
     before, turn, after = turns
     said = list(zip(frames_before(example.speech, times_s), example.speech, strict=True))
-    shown: list[ChatPart] = []
+    names, shown = frame_names(times_s), list[ChatPart]()
     for place in range(count + 1):
         shown += [ChatPart(type="text", text=line.told) for before, line in said if before == place]
         if place < count:
-            label = ChatPart(type="text", text=f"[{times_s[place]:.1f} s]")
-            shown += [label, ChatPart(type="image", text=None)]
+            shown += [ChatPart(type="text", text=names[place]), ChatPart(type="image", text=None)]
     shown_turn = turn.model_copy(update={"content": (*before, *shown, *after)})
     prompt = tuple(shown_turn if each is turn else each for each in example.prompt)
     return example._replace(

@@ -17,6 +17,7 @@ from reelproof.schemas.chat import ChatRequest, Completion
 from reelproof.schemas.counted import counted
 from reelproof.schemas.event import Measured
 from reelproof.schemas.footage import Clip, ClipKind, FrameRef, Span
+from reelproof.schemas.frame_names import decimals_apart
 from reelproof.schemas.question import Question, QuestionSource, Task, timed_frames
 from reelproof.schemas.trace import Case, JudgedClaim, Trace
 from reelproof.stages.answers.traces import ClipQuestion
@@ -185,7 +186,8 @@ def _look(film: AskedFilm, times_s: Sequence[float], posed: Posed, teacher: Teac
     answer = vote(posed, answers, [1.0] * len(answers))
     share = leading_share(posed, answers, answer)
     speaker = next((each for each in traces if _says(posed, each.answer, answer)), None)
-    cited = [each.time_s for each in frames if speaker and _is_cited(each, speaker)]
+    decimals = decimals_apart(each.time_s for each in frames)
+    cited = [each.time_s for each in frames if speaker and _is_cited(each, speaker, decimals)]
     shown = tuple(each.time_s for each in frames)
     seen = LookedAt(times_s=shown, votes=answers, answer=answer, agreed_share=share)
     judged = partial(
@@ -194,9 +196,9 @@ def _look(film: AskedFilm, times_s: Sequence[float], posed: Posed, teacher: Teac
     return _Look(about, speaker, cited, seen, judged)
 
 
-def _is_cited(frame: FrameRef, trace: Trace) -> bool:
-    shown_s = round(frame.time_s, 1)
-    return any(span.start_s - 0.05 <= shown_s <= span.end_s + 0.05 for span in trace.cited)
+def _is_cited(frame: FrameRef, trace: Trace, decimals: int) -> bool:
+    shown_s, near_s = round(frame.time_s, decimals), 0.5 * 10**-decimals
+    return any(span.start_s - near_s <= shown_s <= span.end_s + near_s for span in trace.cited)
 
 
 def _question(film: AskedFilm, posed: Posed, frames: Sequence[FrameRef]) -> Question:

@@ -15,6 +15,7 @@ from reelproof.schemas.clip_quality import ClipQuality
 from reelproof.schemas.counted import counted
 from reelproof.schemas.edited import PLAIN, EditedQuestion
 from reelproof.schemas.footage import Clip, Footage, Span, Storyboard, joined, uncovered
+from reelproof.schemas.frame_names import frame_names
 from reelproof.schemas.question import Question
 from reelproof.schemas.record import Record, from_table
 from reelproof.schemas.source import SourceIdentity
@@ -163,8 +164,8 @@ def _question_lines(question: Question, edits: tuple[str, ...]) -> Iterator[str]
     yield f"  gold: {question.answer}" + (
         f" ± {question.tolerance}" if question.tolerance is not None else ""
     )
-    for place, (shown, edit) in enumerate(zip_longest(question.frames, edits), start=1):
-        label = f"[{shown.shown_s:.1f} s]" if shown.shown_s is not None else f"Frame {place}"
+    names = frame_names([each.shown_s for each in question.frames])
+    for label, (shown, edit) in zip(names, zip_longest(question.frames, edits), strict=True):
         elsewhere = (
             "" if shown.frame.video_id == question.video_id else f" of video {shown.frame.video_id[:16]}"
         )

@@ -8,13 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from reelproof.schemas.frame_names import decimals_apart, frame_names
 from reelproof.schemas.question import Question, Task
 from reelproof.schemas.record import from_table
 from reelproof.schemas.speech import ClipSpeech, SpeechLine, frames_before, shown_lines
 from reelproof.stages.teachers.prompts import (
     ANSWER_FORMS,
-    FRAME_AT_PLACE,
-    FRAME_AT_TIME,
     ROLLOUT,
     ROLLOUT_WHERE,
     SPOKEN,
@@ -65,7 +64,7 @@ def prompts_of(
     starts = np.concatenate([[0], np.cumsum(2 * counts + 2 + spoken)])
     lines_at, before_frame = _among_frames(said, times, offsets, starts)
     frame_at = np.repeat(starts[:-1], counts) + 1 + 2 * place + before_frame
-    labels, label_of = _labels(times, place)
+    labels, label_of = _labels(times, place, offsets)
     intros = _intros(counts, times, offsets, clip)
     requests = _requests(questions, spoken, with_boxes)
     texts = [line.told for each in said for line in each]
@@ -97,13 +96,26 @@ def _among_frames(
     return np.concatenate(lines_at), before_frame
 
 
-def _labels(times: npt.NDArray[np.float64], place: Places) -> tuple[list[str], Places]:
+def _labels(times: npt.NDArray[np.float64], place: Places, offsets: Places) -> tuple[list[str], Places]:
     """What stands before each frame: the distinct texts, and which of them (frames,)."""
     moments, moment_of = np.unique(times, return_inverse=True)
     most = int(place.max()) + 1 if len(place) else 0
-    timed = [FRAME_AT_TIME.format(time_s=moment) for moment in moments.tolist()]
-    placed = [FRAME_AT_PLACE.format(place=number) for number in range(1, most + 1)]
-    return timed + placed, np.where(np.isnan(times), len(timed) + place, moment_of)
+    labels = [*frame_names(moments.tolist(), 1), *frame_names([None] * most)]
+    label_of = np.where(np.isnan(times), len(moments) + place, moment_of)
+    for low, high in _where_close(times, offsets):
+        told = [None if np.isnan(time_s) else float(time_s) for time_s in times[low:high]]
+        label_of[low:high] = len(labels) + np.arange(high - low)
+        labels += frame_names(told, decimals_apart(told))
+    return labels, label_of
+
+
+def _where_close(times: npt.NDArray[np.float64], offsets: Places) -> list[tuple[int, int]]:
+    """The frames of each question that shows two of other times within the same tenth of a second, or may."""
+    question = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    order = np.lexsort((times, question))
+    gaps_s, same = np.diff(times[order]), np.diff(question[order]) == 0
+    close = np.unique(question[order][1:][same & (gaps_s > 0) & (gaps_s < 0.1)])
+    return [(int(offsets[each]), int(offsets[each + 1])) for each in close]
 
 
 def _intros(counts: Places, times: npt.NDArray[np.float64], offsets: Places, clip: pa.Table) -> list[str]:

@@ -25,6 +25,7 @@ from reelproof.schemas.answers.citing import cited_spans, unbracketed_times
 from reelproof.schemas.answers.loose_times import LooseTime
 from reelproof.schemas.chat import ImagePart
 from reelproof.schemas.footage import Span
+from reelproof.schemas.frame_names import decimals_apart
 from reelproof.schemas.place import Place
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.sample import DpoSample, RejectedSample, RlSample, SftSample
@@ -93,13 +94,15 @@ def _cited_frames(text: str, spans: Sequence[Span], times_s: Sequence[float | No
 
 def _frames(row: Mapping[str, Any], claims: Sequence[JudgedClaim]) -> Iterator[ShownFrame]:
     named = zip(row["frame_sha256"], row["frame_times_s"], strict=True)
+    decimals = decimals_apart(row["frame_times_s"])
     keys = [Place.model_validate(each) for each in row.get("key_places") or ()]
     for place, (sha256, time_s) in enumerate(named, 1):
         boxes = tuple(shown_boxes(sha256, time_s, claims, keys))
         if time_s is None:
             yield ShownFrame(sha256, f"{place}", f"Frame {place}", boxes)
         else:
-            yield ShownFrame(sha256, f"{time_s:.1f} s", f"Frame {place}, at {time_s:.1f} s", boxes)
+            at = f"{time_s:.{decimals}f} s"
+            yield ShownFrame(sha256, at, f"Frame {place}, at {at}", boxes)
 
 
 def _options(row: Mapping[str, Any]) -> Iterator[ShownOption]:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from reelproof.pipeline.teachers.frame_files import sent_by
 from reelproof.schemas.chat import ChatRequest, ImagePart, Message, Sampling, TextPart
+from reelproof.schemas.frame_names import time_name
 from reelproof.schemas.openai_body import Body
 from reelproof.schemas.openai_chat import Rollouts, chat_body
 from reelproof.schemas.openai_frames import Sending
@@ -21,7 +22,6 @@ from reelproof.stages.teachers.openai_server import (
 )
 from reelproof.stages.teachers.pauses import FIRST_WAIT_S
 from reelproof.stages.teachers.plain_request import BLANK, blank_jpeg
-from reelproof.stages.teachers.prompts import FRAME_AT_TIME
 from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherNeeds, TeacherUnavailable
 
 T = TypeVar("T")
@@ -197,5 +197,5 @@ def _frames(cfg: ServerTeacherConfig, name: str, count: int) -> Iterator[TextPar
     """One frame so often; with times where these make them a video."""
     for second in range(count):
         if cfg.frames_as_video:
-            yield TextPart(text=FRAME_AT_TIME.format(time_s=second))
+            yield TextPart(text=time_name(second))
         yield ImagePart(sha256=name)

@@ -1,9 +1,9 @@
 """A text -> the times that it says without brackets, where they point at a moment or a stretch of the film.
 
-`At 3.0 s`, `from 3 to 5 seconds`, `by the 7-second mark`, `0:12: …` do, in bold as well, and so do `第3秒` and
-`bei 3,0 s`. How long something lasts, what a clock or a question says, when a shop opens, and what is quoted
-do not. What may be either is left: a length that is put to a verifier as a moment could cost a sound thought
-its place. Every pattern takes linear time.
+`At 3.0 s`, `from 3 to 5 seconds`, `by the 7-second mark`, `0:12: …` do, in bold as well, and `第3秒`.
+How long something lasts, what a clock or a question says, when a shop opens, and what is quoted do not. What
+may be either is left: a length that is put to a verifier as a moment could cost a sound thought its place.
+Every pattern takes linear time.
 """
 
 import functools

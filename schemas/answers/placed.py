@@ -73,12 +73,15 @@ def in_tags(text: str) -> str:
     return _JSON.sub(_tagged, text) if "bbox_2d" in text else text
 
 
-def in_plain_words(text: str) -> str:
-    """The text with what is boxed by its name and its time alone, as a verifier is asked about it."""
+def in_plain_words(text: str, decimals: int = 1) -> str:
+    """The text with what is boxed by its name and its time alone, as a verifier is asked about it.
+
+    `decimals`: how many the times of its frames have.
+    """
     if "<" not in text:
         return text
-    named = _OBJECT.sub(_named, text)
-    return _TAGGED_TIME.sub(lambda found: _cited(found[1], found[2]), named)
+    named = _OBJECT.sub(lambda found: _named(found, decimals), text)
+    return _TAGGED_TIME.sub(lambda found: _cited(found[1], found[2], decimals), named)
 
 
 def places_of(thing: Boxed, width: int, height: int, unit: BoxUnit) -> tuple[Place, ...]:
@@ -138,10 +141,10 @@ def _seconds(value: Any) -> str | None:
     return found[1] if found else None
 
 
-def _named(found: re.Match[str]) -> str:
-    return found[1].strip() + (f" at {_cited(found[3], None)}" if found[3] else "")
+def _named(found: re.Match[str], decimals: int) -> str:
+    return found[1].strip() + (f" at {_cited(found[3], None, decimals)}" if found[3] else "")
 
 
-def _cited(first: str, last: str | None) -> str:
-    ends = [f"{clock_seconds(each):.1f}" for each in (first, last) if each]
+def _cited(first: str, last: str | None, decimals: int) -> str:
+    ends = [f"{clock_seconds(each):.{decimals}f}" for each in (first, last) if each]
     return f"[{'-'.join(ends)} s]"

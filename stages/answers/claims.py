@@ -15,6 +15,7 @@ from reelproof.schemas.answers.subjects import subject_of
 from reelproof.schemas.chat import ChatRequest, Sampling
 from reelproof.schemas.draws import hash32
 from reelproof.schemas.footage import FrameRef
+from reelproof.schemas.frame_names import decimals_apart
 from reelproof.schemas.question import Shown, ShownFrame
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.speech import SpeechLine
@@ -27,7 +28,7 @@ from reelproof.stages.footage.crops import Pictures
 from reelproof.stages.teachers.messages import claim_messages
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 10
+VERSION = 11
 
 
 class ClaimConfig(Settings):
@@ -250,8 +251,9 @@ def _read_controls(
 
 
 def _put(put: _Put, places: Sequence[int], controls: Sequence[Control], shown: Sequence[ShownFrame]) -> _Put:
-    cited = [_about_claim(put.statement, [shown[place] for place in places])]
-    otherwise = [_about_claim(put.statement, each.frames) for each in controls]
+    decimals = decimals_apart(each.shown_s for each in shown)
+    cited = [_about_claim(put.statement, [shown[place] for place in places], decimals)]
+    otherwise = [_about_claim(put.statement, each.frames, decimals) for each in controls]
     matter = Matter((cited, otherwise), subject_of(put.statement.text))
     return _with_frames(put._replace(matter=matter), places, controls, shown)
 
@@ -269,6 +271,7 @@ def _with_frames(
 def _put_cited(thought: Thought, pictures: Pictures, cfg: ClaimConfig) -> Iterator[_Put]:
     """A thought's claims as they are put to the verifier with the frames that they cite."""
     shown = timed(thought.shown)
+    decimals = decimals_apart(each.shown_s for each in shown)
     statements = cited_statements(thought.text, whole_quotes=bool(thought.lines))
     for statement in statements[: cfg.claims_per_trace]:
         if quotes := said_quotes(statement.text, statement.cited, thought.lines):
@@ -279,12 +282,13 @@ def _put_cited(thought: Thought, pictures: Pictures, cfg: ClaimConfig) -> Iterat
         places = cited_frames(statement.cited, shown, cfg.frame_tolerance_s, cfg.frames_per_claim)
         if places is not None:
             cited = [shown[place] for place in places]
-            put = put._replace(matter=Matter(([_about_claim(statement, cited)],), subject_of(statement.text)))
+            asked = _about_claim(statement, cited, decimals)
+            put = put._replace(matter=Matter(([asked],), subject_of(statement.text)))
         yield put
 
 
-def _about_claim(statement: Statement, shown: Sequence[Shown]) -> Messages:
-    return claim_messages(in_plain_words(statement.text), shown)
+def _about_claim(statement: Statement, shown: Sequence[Shown], decimals: int) -> Messages:
+    return claim_messages(in_plain_words(statement.text, decimals), shown, decimals)
 
 
 def _asked(messages: Messages, model: str, cfg: ClaimConfig) -> list[ChatRequest]:

@@ -10,13 +10,12 @@ from collections.abc import Iterator, Sequence
 from reelproof.schemas.answers.conclusion import Posed
 from reelproof.schemas.chat import ImagePart, Message, SoundPart, TextPart
 from reelproof.schemas.footage import Clip, Span
+from reelproof.schemas.frame_names import decimals_apart, frame_names
 from reelproof.schemas.question import Question, Shown, ShownFrame, Task
 from reelproof.schemas.speech import SpeechLine, frames_before
 from reelproof.stages.teachers.prompts import (
     ANSWER_FORMS,
     CLAIM,
-    FRAME_AT_PLACE,
-    FRAME_AT_TIME,
     MOTION_PLACE,
     PLACE,
     ROLLOUT,
@@ -52,9 +51,12 @@ def rollout_messages(
     """Ask for a chain of thought and an answer, by `ROLLOUT` or with boxes besides.
 
     `frames` and `lines` are the question's own, or what a probe shows instead: fewer, in another order, none.
+    Each frame has the name that it has among the question's own.
     """
     posed = Posed(question.task, question.text, question.options)
-    return question_messages(prompt, posed, Span(start_s=clip.start_s, end_s=clip.end_s), frames, lines)
+    span = Span(start_s=clip.start_s, end_s=clip.end_s)
+    decimals = decimals_apart(each.shown_s for each in question.frames)
+    return question_messages(prompt, posed, span, frames, lines, decimals)
 
 
 def with_sound(messages: tuple[Message, ...], sha256: str) -> tuple[Message, ...]:
@@ -65,11 +67,19 @@ def with_sound(messages: tuple[Message, ...], sha256: str) -> tuple[Message, ...
 
 
 def question_messages(
-    prompt: Prompt, posed: Posed, span: Span, frames: Sequence[Shown], lines: Sequence[SpeechLine] = ()
+    prompt: Prompt,
+    posed: Posed,
+    span: Span,
+    frames: Sequence[Shown],
+    lines: Sequence[SpeechLine] = (),
+    decimals: int | None = None,
 ) -> tuple[Message, ...]:
-    """Put a question about a stretch of a video as `ROLLOUT` or `DIRECT` has it, with what is said in it."""
+    """Put a question about a stretch of a video as `ROLLOUT` or `DIRECT` has it, with what is said in it.
+
+    `decimals`: how many the frames' times have, by default as many as tell these apart.
+    """
     intro = _intro(prompt, frames, span.start_s, span.end_s)
-    return _one_turn(intro, frames, request_text(prompt, posed), lines)
+    return _one_turn(intro, frames, request_text(prompt, posed), lines, decimals)
 
 
 def request_text(prompt: Prompt, posed: Posed) -> str:
@@ -79,10 +89,15 @@ def request_text(prompt: Prompt, posed: Posed) -> str:
     )
 
 
-def claim_messages(claim_text: str, frames: Sequence[Shown]) -> tuple[Message, ...]:
-    """Ask a verifier whether frames bear out one sentence: yes, no or unknown."""
+def claim_messages(
+    claim_text: str, frames: Sequence[Shown], decimals: int | None = None
+) -> tuple[Message, ...]:
+    """Ask a verifier whether frames bear out one sentence: yes, no or unknown.
+
+    `decimals`: how many times had where the sentence was thought.
+    """
     request = CLAIM.request.format(claim=claim_text)
-    return _one_turn(_intro(CLAIM, frames, 0.0, 0.0), frames, request)
+    return _one_turn(_intro(CLAIM, frames, 0.0, 0.0), frames, request, decimals=decimals)
 
 
 def place_messages(label: str, cutouts: Sequence[str]) -> tuple[Message, ...]:
@@ -120,21 +135,26 @@ def _intro(prompt: Prompt, frames: Sequence[Shown], start_s: float, end_s: float
 
 
 def _one_turn(
-    intro: str, frames: Sequence[Shown], request: str, lines: Sequence[SpeechLine] = ()
+    intro: str,
+    frames: Sequence[Shown],
+    request: str,
+    lines: Sequence[SpeechLine] = (),
+    decimals: int | None = None,
 ) -> tuple[Message, ...]:
     asked = SPOKEN.request + request if lines else request
-    content = (TextPart(text=intro), *_frame_parts(frames, lines), TextPart(text=asked))
+    content = (TextPart(text=intro), *_frame_parts(frames, lines, decimals), TextPart(text=asked))
     return (Message(role="user", content=content),)
 
 
-def _frame_parts(frames: Sequence[Shown], lines: Sequence[SpeechLine]) -> Iterator[TextPart | ImagePart]:
+def _frame_parts(
+    frames: Sequence[Shown], lines: Sequence[SpeechLine], decimals: int | None
+) -> Iterator[TextPart | ImagePart]:
     """Each frame after its name, each line after the frames up to its start."""
-    said = list(zip(frames_before(lines, [each.shown_s for each in frames]), lines, strict=True))
-    for place, shown in enumerate(frames, 1):
+    times_s = [each.shown_s for each in frames]
+    said = list(zip(frames_before(lines, times_s), lines, strict=True))
+    for place, (name, shown) in enumerate(zip(frame_names(times_s, decimals), frames, strict=True), 1):
         while said and said[0][0] < place:
             yield TextPart(text=said.pop(0)[1].told)
-        timed = shown.shown_s is not None
-        name = FRAME_AT_TIME.format(time_s=shown.shown_s) if timed else FRAME_AT_PLACE.format(place=place)
         yield from _frame(name, shown.sha256)
     yield from (TextPart(text=line.told) for _, line in said)
 

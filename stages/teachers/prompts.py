@@ -8,11 +8,9 @@ import hashlib
 from typing import NamedTuple
 
 from reelproof.schemas.chat import TextPart
+from reelproof.schemas.frame_names import FRAME_AT_PLACE, FRAME_AT_TIME
 from reelproof.schemas.question import Task
 from reelproof.schemas.speech import SPEECH_NOTE
-
-FRAME_AT_TIME = "[{time_s:.1f} s]"
-FRAME_AT_PLACE = "Frame {place}"
 
 ANSWER_FORMS: dict[Task, str] = {
     Task.MULTIPLE_CHOICE: "the letter of the right option, such as B; where several are right, such as A, C",

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from reelproof.pipeline.teachers.shared_client import open_client
 from reelproof.schemas.chat import ChatRequest, ImagePart, Message, Sampling, TextPart
+from reelproof.schemas.frame_names import frame_names
 from reelproof.stages.teachers.protocol import ServerTeacherConfig, TeacherUnavailable, complete_all
 from tests.stub_server import StubServer, chat_reply
 
@@ -72,8 +73,9 @@ def test_a_folder_that_is_not_there_is_said_before_anything_is_asked(tmp_path):
         assert server.bodies == []
 
 
-def test_frames_with_times_are_one_video_that_says_when_each_was():
-    times = ["[0.5 s]", "[3.0 s]", "[12.4 s]"]
+@pytest.mark.parametrize("times_s", [(0.5, 3.0, 12.4), (2.98, 3.02, 12.4)])
+def test_frames_with_times_are_one_video_that_says_when_each_was(times_s):
+    times = frame_names(times_s)
     with StubServer() as server:
         cfg = ServerTeacherConfig(model="stub", urls=(server.url,), frames_as_video=True)
         sent(asked(times, cfg), cfg)
@@ -84,7 +86,7 @@ def test_frames_with_times_are_one_video_that_says_when_each_was():
     assert kind == "data:video/jpeg;base64"
     assert [base64.b64decode(each) for each in data.split(",")] == list(FRAMES.values())[:3]
     told = body["media_io_kwargs"]["video"]
-    assert [index / told["fps"] for index in told["frames_indices"]] == [0.5, 3.0, 12.4]
+    assert [index / told["fps"] for index in told["frames_indices"]] == list(times_s)
     assert told["total_num_frames"] > told["frames_indices"][-1]
     assert (told["num_frames"], told["do_sample_frames"]) == (-1, False)
     assert cfg.identity == "stub@unknown+frames=video"  # it is another teacher's answer

@@ -366,10 +366,10 @@ GOLDEN_CHECKS = {
     "sufficiency": (6, "30dc9bdd5289dbae"),
 }
 GOLDEN_STAGES = (
-    (traces, made_traces, 13, "8bba421b6feaf0c5"),
-    (given_traces, made_given, 8, "7f939d7815ce1dbc"),
-    (probes, made_probes, 9, "72180a46c0e08fa3"),
-    (claims, made_claims, 10, "ca5bed89f331034b"),
+    (traces, made_traces, 14, "8bba421b6feaf0c5"),
+    (given_traces, made_given, 9, "7f939d7815ce1dbc"),
+    (probes, made_probes, 10, "72180a46c0e08fa3"),
+    (claims, made_claims, 11, "ca5bed89f331034b"),
     (provenance, made_provenance, 3, "20cce7588ad1bc3b"),
     (sufficiency, made_sufficiencies, 4, "7ccf0660985b019d"),
     (signals, made_judgements, 5, "1b96625d4b319038"),

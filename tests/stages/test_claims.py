@@ -61,6 +61,25 @@ def test_what_is_said_of_a_time_without_brackets_is_put_to_the_verifier():
     assert [each.frames for each in claims] == [(shown[0],), (shown[1],), tuple(shown[1:3])]
 
 
+def test_of_two_frames_close_to_each_other_the_one_that_is_cited_is_seen():
+    case = made_case(
+        [completion("A car at [3.02 s] is on <obj>the road</obj><box>[1,1,9,9]</box>at<t>3.02</t>s.", "4")]
+    )
+    frames = tuple(
+        ShownFrame(frame=made_frame("film", time_s), shown_s=time_s) for time_s in (1.0, 2.98, 3.02, 5.0)
+    )
+    case = case._replace(question=case.question.model_copy(update={"frames": frames}))
+    verifier = FrameReader([frames[2].sha256])
+    (claim,) = verify_claims([case], verifier, ClaimConfig(controls=0, places_per_claim=0), {})
+    assert (claim.frames, claim.cited_score) == ((frames[2].sha256,), 1.0)
+    thought = Thought(case.traces[0].thought, frames)
+    assert verify([thought], verifier, ClaimConfig(places_per_claim=0), {}) == [(1.0,)]
+    for request in verifier.requests:
+        said = [part.text for part in request.messages[0].content if isinstance(part, TextPart)]
+        assert said[1] == "[3.02 s]"
+        assert "A car at [3.02 s] is on the road at [3.02 s]." in said[2]
+
+
 def test_sentences_that_cite_times_are_statements():
     thought = "A car stops at [1.0 s]. It is red. Then [2.0-3.5 s] it turns; at [4.0 s] it is gone!"
     thought += " So 4.\nEnd [0:05]"

@@ -64,6 +64,15 @@ def test_frames_without_times_are_called_by_their_place():
     assert texts(rollout_messages(clip(), question(), frames))[1:3] == ["Frame 1", "Frame 2"]
 
 
+def test_frames_close_to_each_other_have_names_of_their_own_wherever_they_are_shown():
+    frames = (shown(0, 2.98), shown(1, 3.02), shown(2, 4.5))
+    asked = question(frames=frames)
+    assert texts(rollout_messages(clip(), asked, frames))[1:4] == ["[2.98 s]", "[3.02 s]", "[4.50 s]"]
+    assert texts(rollout_messages(clip(), asked, frames[1:2]))[1] == "[3.02 s]"  # as a probe shows it
+    alone = rollout_messages(clip(), question(frames=frames[1:]), frames[1:])
+    assert texts(alone)[1:3] == ["[3.0 s]", "[4.5 s]"]
+
+
 def test_requests_about_the_same_frames_share_everything_before_the_question():
     (one,) = rollout_messages(clip(), question(), question().frames)
     (other,) = rollout_messages(clip(), question(text="How many?", task=Task.NUMERICAL), question().frames)

@@ -157,6 +157,7 @@ def test_row_keeps_its_words_around_the_films_frames():
     words = [[part.text for part in each.prompt[0].content] for each in (EXAMPLE, more)]
     assert (words[1][0], words[1][-1]) == (words[0][0], words[0][-1])
     assert len(words[1]) == 2 + 2 * 3
+    assert len({*frame_labels(with_frames(EXAMPLE, 60, Filmed()))}) == 60
 
 
 @pytest.mark.parametrize(
