@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 import pytest
@@ -99,14 +100,6 @@ class StubbornTeacher:
 '''
 
 
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """The product's folders, copied to where they can be changed."""
-    for name in PACKAGES:
-        shutil.copytree(ROOT / name, tmp_path / name, symlinks=True)
-    return tmp_path
-
-
 def run(tree: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     """`reelproof` as the copy of the tree has it."""
     command = [str(Path(sys.executable).with_name("reelproof")), *map(str, arguments)]
@@ -122,43 +115,22 @@ def put_line(file: Path, before: str, line: str) -> None:
     file.write_text(text.replace(before, line + before))
 
 
-def test_a_check_and_a_computed_question_are_two_files_each(tree):
+def add_check(tree: Path) -> None:
     (tree / "stages/checks/sentences.py").write_text(CHECK)
     registry = tree / "stages/checks/registry.py"
     put_line(registry, "    sufficiency,\n    text,\n", "    sentences,\n")
     put_line(registry, "    sufficiency.CHECK,\n", "    sentences.CHECK,\n")
 
+
+def add_computed_question(tree: Path) -> None:
     (tree / "stages/questions/frames_shown.py").write_text(MAKER)
     kinds = tree / "stages/questions/computed_kinds.py"
     imported = "from reelproof.stages.questions.frames_shown import FRAMES_SHOWN\n"
     put_line(kinds, "from reelproof.stages.questions.maker import", imported)
     put_line(kinds, '    "motion_half": Maker', '    "frames_shown": FRAMES_SHOWN,\n')
 
-    films = tree / "films"
-    films.mkdir()
-    make_film(films / "a.mp4", [Shot(501, 2.0), Shot(502, 2.0)], fps=10, size=(160, 120))
-    out = tree / "out"
-    settings = (
-        "rollouts.rollouts=2", "probes.probes=[]", "clips.timeline_every_s=0.5", "checks.sentences.ends=;",
-        "policy.extra_rules=[{name: mine, where: longest_sentence > 10000}]", "card.plots=false",
-    )  # fmt: skip
-    run(tree, "build", films, "--out", out, "--workers", 1, *(f"--set={each}" for each in settings))
 
-    rejected = pl.concat(map(pl.read_parquet, (out / "dataset/data/rejected").glob("*.parquet")))
-    long = rejected.filter(pl.col("longest_sentence") > 8)
-    assert len(long)
-    assert all("long_sentence" in reasons for reasons in long["reasons"])
-    assert "frames_shown" in set(rejected["question_kind"])
-    stats = json.loads((out / "dataset/stats.json").read_text())
-    assert "long_sentence" in {rule["rule"] for rule in stats["policy"]["funnel"]}
-    assert "frames_shown" in {kind["kind"] for kind in stats["policy"]["kinds"]}
-    assert "score.sentences" in (out / "dataset/README.md").read_text()
-    told = run(tree, "explain", out, long["sample_id"][0]).stdout
-    assert "longest_sentence: " in told
-    assert "rejected for" in told
-
-
-def test_a_teacher_is_a_file_and_its_places_among_the_kinds(tree):
+def add_teacher(tree: Path) -> None:
     (tree / "stages/teachers/stubborn.py").write_text(TEACHER)
     kinds = tree / "pipeline/teachers/kinds.py"
     imported = "from reelproof.stages.teachers.stubborn import StubbornTeacher, StubbornTeacherConfig\n"
@@ -178,16 +150,53 @@ def test_a_teacher_is_a_file_and_its_places_among_the_kinds(tree):
     )
     put_line(kinds, "        case SignalsTeacherConfig():\n            _sig", f"{case}            pass\n")
 
+
+class Built(NamedTuple):
+    tree: Path
+    out: Path
+    rejected: pl.DataFrame
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """By a copy of the product's folders to which all of it was added."""
+    tree = tmp_path_factory.mktemp("tree")
+    for name in PACKAGES:
+        shutil.copytree(ROOT / name, tree / name, symlinks=True)
+    for add in (add_check, add_computed_question, add_teacher):
+        add(tree)
     films, out = tree / "films", tree / "out"
     films.mkdir()
     make_film(films / "a.mp4", [Shot(501, 2.0), Shot(502, 2.0)], fps=10, size=(160, 120))
     settings = (
-        "teachers=[{teacher: {kind: stubborn, answer: red}}]", "claims.verifier.kind=signals",
-        "probes.teacher.kind=signals", "rollouts.rollouts=2", "clips.timeline_every_s=0.5",
-        "card.plots=false",
+        "teachers=[{teacher: {kind: signals}}, {teacher: {kind: stubborn, answer: red}}]",
+        "claims.verifier.kind=signals", "rollouts.rollouts=4", "probes.probes=[]",
+        "clips.timeline_every_s=0.5", "checks.sentences.ends=;", "card.plots=false",
+        "policy.extra_rules=[{name: mine, where: longest_sentence > 10000}]",
     )  # fmt: skip
     run(tree, "build", films, "--out", out, "--workers", 1, *(f"--set={each}" for each in settings))
-    rejected = pl.concat(map(pl.read_parquet, (out / "dataset/data/rejected").glob("*.parquet")))
-    assert set(rejected["teacher"]) == {"stubborn@red"}
-    assert set(rejected["prediction"]) == {"red"}
-    assert "stubborn@red" in (out / "dataset/README.md").read_text()
+    return Built(
+        tree, out, pl.concat(map(pl.read_parquet, (out / "dataset/data/rejected").glob("*.parquet")))
+    )
+
+
+def test_a_check_and_a_computed_question_are_two_files_each(built):
+    long = built.rejected.filter(pl.col("longest_sentence") > 8)
+    assert len(long)
+    assert all("long_sentence" in reasons for reasons in long["reasons"])
+    assert "frames_shown" in set(built.rejected["question_kind"])
+    stats = json.loads((built.out / "dataset/stats.json").read_text())
+    assert "long_sentence" in {rule["rule"] for rule in stats["policy"]["funnel"]}
+    assert "frames_shown" in {kind["kind"] for kind in stats["policy"]["kinds"]}
+    assert "score.sentences" in (built.out / "dataset/README.md").read_text()
+    told = run(built.tree, "explain", built.out, long["sample_id"][0]).stdout
+    assert "longest_sentence: " in told
+    assert "rejected for" in told
+
+
+def test_a_teacher_is_a_file_and_its_places_among_the_kinds(built):
+    said = built.rejected.filter(pl.col("teacher") == "stubborn@red")
+    assert len(said)
+    assert set(said["prediction"]) == {"red"}
+    assert len(built.rejected) > len(said)
+    assert "stubborn@red" in (built.out / "dataset/README.md").read_text()

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reelproof.pipeline.build import refilter
-from tests.pipeline.conftest import SMALL, film, reelproof, reelproof_here
+from tests.pipeline.conftest import SMALL, film, reelproof_here
 
 pytestmark = pytest.mark.real
 
@@ -25,7 +25,7 @@ def shard_files(build: Path) -> dict[str, tuple[int, bytes]]:
 
 def test_build_again_does_nothing(films, build_copy):
     before = shard_files(build_copy)
-    again = reelproof("build", films, "--out", build_copy, *SMALL, "--json").summary
+    again = reelproof_here("build", films, "--out", build_copy, *SMALL, "--json").summary
     assert (again["videos_decoded"], again["teacher_calls"], again["shards_written"]) == (0, 0, 0)
     assert shard_files(build_copy) == before
 
@@ -113,19 +113,23 @@ def test_more_rollouts_ask_only_for_the_further_ones(films, build_copy, ready):
 
 
 def test_number_of_workers_does_not_change_the_dataset(films, built, tmp_path):
-    one = reelproof("build", films, "--out", tmp_path / "one", *SMALL, "--workers", "1", "--json").summary
+    one = reelproof_here(
+        "build", films, "--out", tmp_path / "one", *SMALL, "--workers", "1", "--json"
+    ).summary
     again = reelproof_here("refilter", shutil.copytree(built, tmp_path / "two"), "--json").summary
     assert one["dataset_sha256"] == again["dataset_sha256"]
 
 
-def test_replaced_video_is_a_new_one_and_the_old_rows_go(films_copy, tmp_path, ready):
-    films = films_copy()
-    out = tmp_path / "replaced"
+def test_replaced_video_is_a_new_one_and_the_old_rows_go(tmp_path, ready):
+    films, out = tmp_path / "films", tmp_path / "replaced"
+    films.mkdir()
+    for number in range(3):
+        film(films, number)
     reelproof_here("build", films, "--out", out, *ready, *SMALL)
     film(films, 20).replace(films / "film 0.mp4")
     second = reelproof_here("build", films, "--out", out, *ready, *SMALL, "--json")
     assert "film 0.mp4 was replaced" in second.err
-    assert (second.summary["videos"], second.summary["videos_decoded"]) == (6, 1)
+    assert (second.summary["videos"], second.summary["videos_decoded"]) == (3, 1)
     there = {hashlib.sha256(path.read_bytes()).hexdigest() for path in films.iterdir()}
     assert {row["video_id"] for row in published_rows(out)} == there
 

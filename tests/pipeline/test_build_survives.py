@@ -12,7 +12,7 @@ import pytest
 from reelproof.pipeline.build import refilter
 from reelproof.pipeline.errors import UsageError
 from tests.films import FOOTAGE, make_audio, make_film, truncate
-from tests.pipeline.conftest import COMMAND, SMALL, film, reelproof, reelproof_here
+from tests.pipeline.conftest import COMMAND, SMALL, film, reelproof_here
 from tests.pipeline.test_build import logged_ids
 
 pytestmark = pytest.mark.real
@@ -112,14 +112,15 @@ av.open = other_open
 """
 
 
-def test_library_that_does_not_fit_stops_the_build_and_sets_nothing_aside(
-    films, tmp_path, monkeypatch, ready
-):
+def test_library_that_does_not_fit_stops_the_build_and_sets_nothing_aside(tmp_path, monkeypatch, ready):
     (tmp_path / "path").mkdir()
     (tmp_path / "path" / "sitecustomize.py").write_text(OTHER_AV)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
-    out = tmp_path / "out"
-    ran = reelproof("build", films, "--out", out, *SMALL, "--workers", "1")
+    films, out = tmp_path / "films", tmp_path / "out"
+    films.mkdir()
+    film(films, 1)
+    film(films, 2)
+    ran = reelproof_here("build", films, "--out", out, *SMALL, "--workers", "1")
     assert ran.code == 1
     assert "footage works for no video here: not even a film of our own can be decoded" in ran.err
     assert "unexpected keyword argument" in ran.err
@@ -158,7 +159,8 @@ def yaml_file(folder: Path, text: str) -> Path:
         ("just text", "expected sections"),
         ("name: x", "sources: missing"),
         (
-            "sources: {videos: .}\nteachers: [{teacher: {kind: server, model: m, urls: ['http://127.0.0.1:9/v1']}}]",
+            "sources: {videos: .}\ncluster: {workers: 1}\n"
+            "teachers: [{teacher: {kind: server, model: m, urls: ['http://127.0.0.1:9/v1']}}]",
             "127.0.0.1:9",
         ),
     ],

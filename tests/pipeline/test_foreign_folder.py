@@ -36,7 +36,9 @@ def folder(tmp_path: Path) -> Path:
 def test_build_runs_nothing_of_the_folder_it_is_started_in(folder, tmp_path):
     (tmp_path / "films").mkdir()
     make_film(tmp_path / "films" / "a.mp4")
-    command = [COMMAND, "build", tmp_path / "films", "--out", tmp_path / "out", "--set", "cluster.workers=1"]
+    settings = ("cluster.workers=1", "rollouts.rollouts=2", "probes.probes=[]", "card.plots=false")
+    sets = (f"--set={each}" for each in settings)
+    command = [COMMAND, "build", tmp_path / "films", "--out", tmp_path / "out", *sets]
     ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert list((tmp_path / "out" / "parts").glob("footage-*/*.parquet"))

@@ -36,8 +36,8 @@ states = [json.loads(each.read_text()) for each in pathlib.Path("out/trl").rglob
 assert states[0]["global_step"] == 1
 """,
 }
-ALONE = ("DataLoader", "import SFTConfig")
-"""Those that start processes or threads of their own."""
+AT_WORK = ("DataLoader", "import SFTConfig")
+"""Those that start processes, and then threads, of their own."""
 
 
 def mark_of(snippet: str) -> str:
@@ -72,18 +72,15 @@ def test_every_reader_is_shown_and_checked():
 
 
 def test_readers_of_tables_read_the_shards(folder):
-    shown = [snippet for snippet in SNIPPETS if mark_of(snippet) not in ALONE]
+    shown = [snippet for snippet in SNIPPETS if mark_of(snippet) not in AT_WORK]
     run(folder, "\n".join(snippet + CHECKS[mark_of(snippet)] for snippet in shown))
 
 
-def test_workers_of_a_data_loader_read_the_shards(folder):
-    run(folder, *[snippet + CHECKS["DataLoader"] for snippet in SNIPPETS if mark_of(snippet) == "DataLoader"])
-
-
-def test_trl_trains_on_the_shards(folder):
+def test_workers_of_a_data_loader_read_the_shards_and_trl_trains_on_them(folder):
     tiny = pytest.importorskip("reelproof.data_cards.tiny_model")
     model = tiny.build_tiny_model(["At [1.2 s] I see it."], tiny.TinyModelConfig(context_tokens=4096))
     images = model.processor.image_processor
     images.do_resize, images.size = True, {"height": 36, "width": 36}
     tiny.save_tiny_model(model, folder / "Qwen/Qwen3-VL-2B-Instruct")
-    run(folder, *[snippet + CHECKS["import SFTConfig"] for snippet in SNIPPETS if "SFTConfig" in snippet])
+    shown = [snippet + CHECKS[mark_of(snippet)] for snippet in SNIPPETS if mark_of(snippet) in AT_WORK]
+    run(folder, "\n".join(f"exec({each!r}, {{}})" for each in shown))  # nothing of one is known to the next

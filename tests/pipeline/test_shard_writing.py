@@ -56,16 +56,12 @@ def opened(monkeypatch) -> Counter[str]:
     return counts
 
 
-def test_shards_with_few_frames_read_each_block_once_and_come_out_as_alone(built, opened):
+def test_shards_come_out_as_alone_and_those_with_few_frames_read_each_block_once(built, opened, monkeypatch):
     together = dataset(built, "together")
     assert sorted(opened.values()) == [1] * 4  # two blocks, traces and questions
     opened.clear()
     assert dataset(built, "alone", alone=True) == together
     assert set(opened.values()) == {SETS}
-
-
-def test_shards_with_many_frames_are_written_alone(built, opened, monkeypatch):
-    together = dataset(built, "few")
     opened.clear()
     monkeypatch.setattr("reelproof.pipeline.dataset.shard_plan.READ_AT_ONCE_BYTES", 1000)
     assert dataset(built, "many") == together

@@ -134,9 +134,9 @@ def test_rouge_mean_is_symmetric_and_one_for_equals(one: list[str], other: list[
 def test_hostile_answers_take_little_time(task: Task, unit: str) -> None:
     gold = {"9": "3", "1,": "1, 2"}.get(unit, "[1, 2]")
     start = time.process_time()
-    for size in (1900, 1_000_000):
+    for size in (1900, 300_000):
         assert 0 <= partial_score(task, unit * (size // len(unit)), gold, OPTIONS) <= 1
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 1.5
 
 
 @pytest.mark.parametrize(

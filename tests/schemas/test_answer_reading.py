@@ -109,8 +109,8 @@ def test_times_in_brackets_are_citations(thought: str, spans: list[tuple[float, 
     ],
 )
 def test_hostile_completions_take_linear_time(unit: str) -> None:
-    text = unit * (500_000 // len(unit))
+    text = unit * (150_000 // len(unit))
     start = time.process_time()
     read_completion(text)
     cited_spans(text)
-    assert time.process_time() - start < 5  # quadratic would be an hour
+    assert time.process_time() - start < 1.5  # quadratic would be minutes
