@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 
 class BaseStage(NamedTuple):
@@ -68,7 +68,33 @@ class AskedOnPlan(NamedTuple):
     """A base that names fewer cells of development films, as a share, goes through its stages once more."""
 
 
-PLAN, ASKED_ON = Plan(), AskedOnPlan()
+class AfterSftPlan(NamedTuple):
+    """What `after_sft.py` adds. No trial chose it: rates stand to that of SFT as in moving_shapes (RL) and as
+    the product's own do (DPO); the number of rounds is what time allowed.
+    """
+
+    rounds: int = 30
+    """Of reinforcement."""
+    questions: int = 16
+    """A round."""
+    group: int = 8
+    """Rollouts of a question in a round."""
+    order: Literal["uniform", "half_right"] = "half_right"
+    """In which questions are drawn, by what the student gets right of them."""
+    rl_rate: float = 2e-4
+    evidence: float = 0.5
+    """Weight of the mean belief in a thought's claims; that of an answer that counts is 1."""
+    gate: float = 0.8
+    """Mean belief in its thought's three claims with which an answer counts: a denied one is too many."""
+    sft_steps_a_round: int = 7
+    """Of the control, which so takes about the CPU seconds of reinforcement."""
+    dpo_epochs: float = 2.0
+    dpo_pairs: int = 8
+    """A step."""
+    dpo_rate: float = 5e-5
+
+
+PLAN, ASKED_ON, AFTER_SFT = Plan(), AskedOnPlan(), AfterSftPlan()
 DEVELOPMENT_SEEDS = 100
 """Seeds from here on are asked the development films, and stand in no report."""
 

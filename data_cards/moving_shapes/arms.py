@@ -16,7 +16,7 @@ from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.published import MANIFEST
 from reelproof.schemas.question import Question
 from reelproof.schemas.record import from_table, to_table
-from reelproof.schemas.sample import ChatMessage, ChatPart, Image, SftSample
+from reelproof.schemas.sample import ChatMessage, ChatPart, Image, RlSample, SftSample
 from reelproof.schemas.trace import Trace
 from reelproof.training.settings.rows import ShardsConfig
 from reelproof.training.shards import Example, open_shards
@@ -86,15 +86,15 @@ def choose_rows(asked: Sequence[Asked], build: Path, rows: int, seed: int) -> Ar
     )
 
 
-def write_rows(rows: Sequence[SftSample], folder: Path) -> Path:
-    """The rows as a dataset folder that training reads."""
-    file = folder / "data/sft/train-00000.parquet"
+def write_rows(rows: Sequence[SftSample] | Sequence[RlSample], folder: Path, config: str = "sft") -> Path:
+    """The rows, which are of one kind, as a dataset folder that training reads."""
+    file = folder / f"data/{config}/train-00000.parquet"
     file.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(to_table(rows, SftSample), file, row_group_size=100)
+    pq.write_table(to_table(rows, type(rows[0])), file, row_group_size=100)
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     shard = ManifestFile(
         path=str(file.relative_to(folder)),
-        config="sft",
+        config=config,
         split="train",
         rows=len(rows),
         size_bytes=file.stat().st_size,
