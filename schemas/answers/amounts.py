@@ -111,7 +111,7 @@ _GROUPED = (
     r"|\d{1,3}(?:\.\d{3}){2,5}(?![\d.])(?:,\d{1,15})?|\d{1,3}(?:\.\d{3}){1,5},\d{1,15}"
 )
 _NUMERAL = rf"{_GROUPED}|\d{{1,18}}(?:[.,]\d{{1,15}})?|\.\d{{1,15}}"
-_NOT_WITHIN = r"(?<![^\W一-鿿぀-ヿ가-힣])(?<![.第])"
+_NOT_WITHIN = r"(?<![^\W一-鿿぀-ヿ가-힣])(?<![.第])(?<![a-z]-)"
 """Before a number: no part of a word or number, where a script has spaces."""
 _DIGITS = re.compile(
     rf"{_NOT_WITHIN}(?P<sign>[+-]\s?|minus |negative )?(?P<clock>{CLOCK})(?!\d)"
@@ -131,7 +131,8 @@ _BOUND = re.compile(
     r"|\b(?:nicht|kein|mindestens|höchstens|mehr als|weniger als|pas|au (?:moins|plus)|plus de|moins de"
     r"|al menos|como máximo|más de|menos de|o más|pelo menos|mais de|não|almeno|più|niet|minstens|meer dan"
     r"|не|более|менее|больше|меньше|минимум|максимум)\b"
-    r"|以上|以下|超过|不|非|没|至少|至多|ない|이상|이하|최소|최대|아니"
+    r"|\b(?:thirds?|fifths?|sixths?)\b|大于|小于|多于|少于|高于|低于|以上|以下|超过|不|非|没|至少|至多|ない|이상|이하|최소|최대|아니"
+    r"|\b(?:before|until|till|prior to)\s(?=\d)"
     r"|\b(?:less|more|fewer|least|most|over|under|between|or|nor|unless|below|above|maximum|minimum|versus|vs|cannot|can't)\b"
 )
 _DENIED = re.compile(
@@ -145,14 +146,17 @@ _COMPOUND = re.compile(
 )
 _NOTHING = re.compile(
     r"(?:there (?:are|is|were|was) |i (?:see|count) )?(?:none(?! of the above)|nil"
-    r"|no(?! (?:idea|clue|answer|information|evidence|way|telling|doubt|reason)\b))(?: [a-z]{1,20}){0,3}[.!]?"
+    r"|no(?= [a-z])(?! (?:idea|clue|answer|information|evidence|way|telling|doubt|reason)\b))"
+    r"(?: [a-z]{1,20}){0,3}[.!]?"
 )
 _STRICT_NUMBER = re.compile(PLAIN_NUMBER)
 
 
 _CJK_COUNT = re.compile(
-    r"(?:一?共|总共|總共|大?约|有|是){0,3}([一二三四五六七八九十两])[个個次人名位辆輛只隻条張张回台つ本](?:人|车|車)?"
+    r"(?:一?共|总共|總共|大?约|有|是){0,3}([一二三四五六七八九十两]|[一二三四五六七八九]?十[一二三四五六七八九]?)"
+    r"(?:(?P<seconds>秒)钟?|[个個次人名位辆輛只隻条張张回台つ本](?:人|车|車)?)?"
 )
+_AND_A_HALF = re.compile(r"(?<![\d.,])(\d{1,9}) and a half\b")
 _ONE = re.compile(r"\b(?:" + "|".join(_ONES) + r")\b")
 
 
@@ -177,9 +181,11 @@ def lenient_amount(text: str) -> Amount | None:
     plain = re.sub(r"\\d?frac\{(\d{1,9})\}\{(\d{1,9})\}", r"\1/\2", plain).replace("\\%", "%").strip("$ ")
     if _NOTHING.fullmatch(plain):
         return Amount(0.0, percent=False, unit=None)
-    counted = _CJK_COUNT.fullmatch(plain.strip(" .!"))
-    if (alone := counted[1] if counted else plain.strip(" .!")) in _ALONE:
+    if counted := _CJK_COUNT.fullmatch(plain.strip(" .!")):
+        return Amount(_cjk_number(counted[1]), percent=False, unit=UNITS["s"] if counted["seconds"] else None)
+    if (alone := plain.strip(" .!")) in _ALONE:
         return Amount(float(_ALONE[alone]), percent=False, unit=None)
+    plain = _AND_A_HALF.sub(r"\1.5", plain)
     plain = _DENIED.sub(" ", plain)
     if _BOUND.search(plain) or re.search(r"\bnot\b", plain):
         return None
@@ -190,6 +196,14 @@ def lenient_amount(text: str) -> Amount | None:
     by_value = {each.value: each for each in sorted(found - {None}, key=repr) if each is not None}
     unread = re.search(r"\d", _DIGITS.sub(" ", plain))
     return None if unread or None in found or len(by_value) != 1 else next(iter(by_value.values()))
+
+
+def _cjk_number(said: str) -> float:
+    """`三十五` is 35, `十二` 12, `三` 3."""
+    tens, ten, ones = said.partition("十")
+    if not ten:
+        return _ALONE[said]
+    return 10 * (_ALONE[tens] if tens else 1) + (_ALONE[ones] if ones else 0)
 
 
 def _scale_word(found: re.Match[str]) -> str:

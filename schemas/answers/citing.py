@@ -1,6 +1,7 @@
 """A text -> the times and spans that it cites; every pattern takes linear time."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -17,13 +18,27 @@ _COMMA = r"(?:(?<=[s秒초])|(?<=:\d\d)),(?:\s?and)?|,\s(?:and)?"
 """Not that of `3,5 s`."""
 _JOINED = rf"\s{{0,2}}(?:{_COMMA}|[，、;/&]|and|{_TO})\s{{0,2}}"
 _CITATION = re.compile(
-    rf"\\?[\[［【]\s{{0,2}}{_ABOUT}{_BARE_POINT}(?:{_JOINED}{_ABOUT}{_BARE_POINT}){{0,7}}\s{{0,2}}\\?[\]］】]",
+    rf"\\?[\[［【<]\s{{0,2}}{_ABOUT}{_BARE_POINT}(?:{_JOINED}{_ABOUT}{_BARE_POINT}){{0,7}}\s{{0,2}}\\?[\]］】>](?:\s?s(?:ec(?:ond)?s?)?\b)?",
     re.IGNORECASE,
 )
-"""`[3.0 s]`, `[3.0-5.5 s]`, `[0:03, 0:05]`: a time in brackets, several, or a span."""
+"""`[3.0 s]`, `[3.0-5.5 s]`, `[0:03, 0:05]`, `<3.0 seconds>`: a time in brackets, several, or a span."""
+_UNIT = r"(?:s(?:ec(?:ond)?s?)?\b|[秒초])"
+_NUMBER = r"\d{1,5}(?:\.\d{1,9})?"
+_NOTE = re.compile(r"[\[［【]([^\[\]［］【】\n]{2,80})[\]］】]")
+_NOTED = re.compile(
+    rf"(?<![\d.,:−-])(?:(?P<first>{CLOCK}|{_NUMBER})\s?{_UNIT}?\*{{0,3}}"
+    rf"\s?(?:{_TO}|-{{1,2}}>|→|\.{{2,3}}|…|,?\s?end(?:s|ing)?\s?[:=]?)\s?\*{{0,3}})?"
+    rf"(?P<time>{CLOCK}|{_NUMBER}\s?{_UNIT})",
+    re.IGNORECASE,
+)
+"""A time or a span among other words in brackets: `[3.0 s, on the left]`, `[start: 3.0 s, end: 5.0 s]`."""
+_LASTS = re.compile(
+    r"\b(?:later|long|last(?:s|ing)?|for|duration|per|every|within|ago|apart|after|before|total|remaining)\b|\bs(?:ec(?:ond)?s?)?\sleft\b",
+    re.IGNORECASE,
+)
 _NEXT_POINT = re.compile(rf"(?P<joined>{_JOINED})?{_ABOUT}{_POINT}", re.IGNORECASE)
 _SPANS = re.compile(rf"\s*(?:{_TO})\s*", re.IGNORECASE)
-_TIME_MARK = re.compile(r"\d\s{0,2}(?:s|秒|초)|:\d", re.IGNORECASE)
+_TIME_MARK = re.compile(r"\d\s{0,2}(?:s|秒|초)|:\d|\d[\]>]\s?s", re.IGNORECASE)
 
 
 class Cited(NamedTuple):
@@ -58,8 +73,25 @@ def citations(text: str) -> list[Cited]:
 
 
 def unbracketed_times(text: str) -> Iterator[LooseTime]:
-    """The times that stand neither in brackets nor in tags, with their places."""
-    return loose_times(_CITATION.sub(lambda found: "\x00" * len(found[0]), text))
+    """The times that stand neither in tags nor alone in brackets, with their places."""
+    plain = _CITATION.sub(lambda found: "\x00" * len(found[0]), text)
+    loose = list(loose_times(plain))
+    yield from sorted([*loose, *_noted(plain, [each.start for each in loose])])
+
+
+def _noted(text: str, loose: list[int]) -> Iterator[LooseTime]:
+    """Those in brackets with other words, of which none stands at one of these places."""
+    for note in _NOTE.finditer(text):
+        if bisect_left(loose, note.start()) < bisect_left(loose, note.end()) or _LASTS.search(note[1]):
+            continue
+        for found in _NOTED.finditer(text, *note.span(1)):
+            spans = (_span_of(*(_bare(each) for each in (found["first"] or found["time"], found["time"]))),)
+            yield LooseTime(*found.span(), spans)
+
+
+def _bare(said: str) -> str:
+    """`3.0 s` is `3.0`."""
+    return re.sub(r"[^\d:.]", "", said)
 
 
 def without_citations(thought: str) -> str:

@@ -50,6 +50,7 @@ _EXPLICIT = re.compile(
     rf"|\b(?:{_POINTS_AT}|{_LETTER_STANDS})"
 )
 _SUPPOSES = re.compile(r"\b(?:if|whether|not|no|nothing|never|neither|nor|would|could)\b|n['’]t\b", re.I)
+_WOULD, _IF = re.compile(r"\bwould\b", re.I), re.compile(r"\b(?:if|unless|had|were)\b", re.I)
 _CLAUSE_END = re.compile(r"[,;:]|\b(?:and|but)\b")
 
 
@@ -66,7 +67,7 @@ def tails(sentence: str, question: str) -> Iterator[Tail]:
     Words that need not conclude ("there are …") do where what follows is short or speaks of what is asked.
     """
     explicit = [each.end() for each in _EXPLICIT.finditer(sentence) if not _is_supposed(sentence, each)]
-    found = {each.end(): True for each in _CONCLUDES.finditer(sentence)}
+    found = {each.end(): True for each in _CONCLUDES.finditer(sentence) if not _would_be(sentence, each)}
     found |= dict.fromkeys(explicit, True)
     found = {each.end(): False for each in _MAY_CONCLUDE.finditer(sentence)} | found
     for end in sorted(found, reverse=True)[:8]:
@@ -84,7 +85,12 @@ def explicit_tail(sentence: str) -> str | None:
 def _is_supposed(sentence: str, found: re.Match[str]) -> bool:
     """Whether words before it, in its clause, make it no statement: `if`, `does not match option B`."""
     before = _CLAUSE_END.split(sentence[: found.start()])[-1]
-    return _SUPPOSES.search(before) is not None
+    return _SUPPOSES.search(before) is not None or _would_be(sentence, found)
+
+
+def _would_be(sentence: str, found: re.Match[str]) -> bool:
+    """`If it were red, the answer would be B`."""
+    return _WOULD.search(found[0]) is not None and _IF.search(sentence, 0, found.start()) is not None
 
 
 def _is_asked_for(tail: str, question: str) -> bool:

@@ -12,6 +12,7 @@ from reelproof.schemas.answers.citing import in_plain_times, without_citations
 from reelproof.schemas.answers.concluding import explicit_tail, tails
 from reelproof.schemas.answers.letters import denied_letters, lenient_letters
 from reelproof.schemas.answers.opposites import cannot_mean
+from reelproof.schemas.answers.orders import is_backwards
 from reelproof.schemas.answers.prose import spoken_for
 from reelproof.schemas.answers.scores import GRADED_TASKS, lenient_score, unread
 from reelproof.schemas.answers.truths import asserted_truth
@@ -20,6 +21,7 @@ from reelproof.schemas.question import Task
 
 _NAMES_A_LETTER = re.compile(
     r"(?:options?\s)?(?:\(?[A-Z]\)?)(?:\s?[.,:)]|\s?$|\s(?:and|or|is|because|since)\b)"
+    r"|not\s(?:option\s)?\(?[A-Z]\)?,?\s(?:but|rather)\s"
     r"|.{0,80}\b(?:is|be|choose|pick|select|leaving|to|for|with)\s\(?[A-Z]\)?"
     r"(?:$|\s(?:instead|then|after all)\b|,\s(?:and )?not\b)"
 )
@@ -29,6 +31,7 @@ _BEGINS_WITH_TRUTH = re.compile(r"(?:yes|no)[,.!]", re.IGNORECASE)
 _HAS_A_WORD = re.compile(r"[^\W\d_]{3,}|[぀-ヿ㐀-䶿一-鿿]")
 _ASKS_FOR_THE_ODD_ONE = re.compile(r"\b(?:not|false|wrong|incorrect|except|least)\b|n['’]t\b", re.IGNORECASE)
 _NUMBER_LIST = re.compile(r"\d{1,4}(?:\s?(?:, and|, then|[,，、;>→-]|->|then|and)\s?\d{1,4}){1,40}")
+_LISTED_NUMBER = re.compile(r"\d+")
 _CLAUSE_END = re.compile(
     r"[,;]\s(?=(?:but|he|she|it|they|this|that|so|rather|instead)\b)|\sbut\b", re.IGNORECASE
 )
@@ -171,6 +174,8 @@ def _spellings(tail: str, question: Posed) -> Iterator[str]:
     bare = " ".join(without_citations(tail).split()).strip(" ,:;.")
     plain = in_plain_times(tail)
     if question.task is Task.ORDERING:
+        if is_backwards(bare):
+            return
         yield from reversed(list(_lists(re.sub(r"\bframe\s", "", bare, flags=re.IGNORECASE))))
     elif question.task is Task.MULTIPLE_CHOICE:
         if _NAMES_A_LETTER.match(bare) or len(words(bare)) <= 3:
@@ -188,10 +193,11 @@ def _spellings(tail: str, question: Posed) -> Iterator[str]:
 
 
 def _lists(tail: str) -> Iterator[str]:
-    """Lists of numbers that nothing between the one before and them denies."""
+    """Lists of distinct numbers that nothing between the one before and them denies."""
     start = 0
     for found in _NUMBER_LIST.finditer(tail):
-        if not DENIAL.search(tail, start, found.start()):
+        listed = _LISTED_NUMBER.findall(found[0])
+        if not DENIAL.search(tail, start, found.start()) and len({*listed}) == len(listed):
             yield found[0]
         start = found.end()
 

@@ -48,8 +48,13 @@ _IRREGULAR = {stem(form): stem(word) for form, _, word in (each.partition("/") f
 
 def content_words(text: str) -> frozenset[str]:
     """Stems of the words that say something; of all words where none does."""
+    return frozenset(content_stems(text))
+
+
+def content_stems(text: str) -> list[str]:
+    """The same in their order."""
     said = stems(text)
-    return frozenset(map(_root, [word for word in said if word not in _FUNCTION_WORDS] or said))
+    return [_root(word) for word in [each for each in said if each not in _FUNCTION_WORDS] or said]
 
 
 def _root(word: str) -> str:

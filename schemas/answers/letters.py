@@ -8,7 +8,9 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 
+from reelproof.schemas.answers.affirmed import affirmed, outright
 from reelproof.schemas.answers.amounts import Amount, lenient_amount
+from reelproof.schemas.answers.overlap import stem
 from reelproof.schemas.answers.truths import lenient_truth
 from reelproof.schemas.answers.wording import DENIAL, LONGEST_VALUE, tidy, words
 
@@ -31,11 +33,29 @@ _DENIED = re.compile(
     r"|(?<![A-Za-z0-9'])[\[(]?([A-Z])[\])]?\s(?:is|was|seems|looks)\s"
     r"(?:wrong|incorrect|false|not\s\w+|ruled out)\b"
 )
+_SEVERAL_DENIED = re.compile(
+    r"(?<![A-Za-z0-9'])((?:[A-Z]\s?(?:, and|, or|,|and|or|&)\s?){1,25}[A-Z])\s(?:are|were|can be)\s"
+    r"(?:both\s|all\s|clearly\s)?(?:wrong|incorrect|false|not|ruled out|excluded|eliminated)\b"
+)
 _SHORT_NOT = re.compile(r"n['’]t\b(?:\sbe\b)?")
 _HEDGE = re.compile(r"\b(?:or|either|maybe|perhaps|possibly|might be|could be)\b", re.IGNORECASE)
 _REASON = re.compile(r"\b(?:because|since|as)\b", re.IGNORECASE)
 _ARTICLE = re.compile(r"(?:A|I)\s(?!(?:or|and|nor|but|is|was|as|because|since)\b)[a-z]")
-_UNSURE = re.compile(r"\b(?:i am|i'm)\s?(?:not|un)\s?(?:sure|certain)\b[,.;]?\s?(?:but)?", re.IGNORECASE)
+_UNSURE = re.compile(
+    r"(?:\b(?:i am|i'm)\s?(?:not|un)\s?|^not\s)(?:sure|certain)\b[,.;]?\s?(?:but)?", re.IGNORECASE
+)
+_SUPPOSED = re.compile(r"\b(?:if|unless)\b(?!\s(?:i|we)\s(?:had|have)\sto\b)", re.IGNORECASE)
+_AT_FIRST = re.compile(
+    r"\b(?:first|initial|previous|original)\s(?:guess|thought|answer|choice|idea)\b", re.IGNORECASE
+)
+_SO = re.compile(
+    r"[,;.]\s(?:and\s)?(?:so|therefore|thus|hence)\b,?\s(?:(?:the\s(?:correct\s)?answer|it)\sis\s)?(?:option\s)?"
+    r"[\[(]?([A-Z])[\])]?(?:\s\([^()]{1,100}\))?[.!]?$"
+)
+"""What an answer comes to at its end."""
+_CONTRAST = re.compile(r",\s(?:and\s)?not\s([^,.;:]{1,200})[.!]?$", re.IGNORECASE)
+_NO = re.compile(r"\b(?:no|never|nobody|none|without)\b")
+_IS_WRONG = re.compile(r"\(?(?:no|false|incorrect|wrong|not)\b\)?[.!]?", re.IGNORECASE)
 _IN_PARENTHESES = re.compile(r"\(([^()]{2,200})\)")
 _PLACE = re.compile(r"(?:option|choice|answer|number)\s#?([1-9])\.?", re.IGNORECASE)
 _LOOKALIKES = str.maketrans("АВСЕНΑΒΕΗ", "ABCEHABEH")
@@ -57,11 +77,18 @@ def lenient_letters(text: str, options: Sequence[str]) -> frozenset[str] | None:
     plain = plain.translate(_LOOKALIKES) if len(plain.strip("().: ")) == 1 else plain
     if place := _PLACE.fullmatch(text.strip()):
         return _in_range(frozenset(chr(ord("A") + int(place[1]) - 1)), options)
+    plain = _without_contrast(plain, options)
     for reading in _READINGS:
         letters = reading(plain, options)
         if letters is not None:
             return _in_range(letters, options) if letters else None
     return None
+
+
+def _without_contrast(plain: str, options: Sequence[str]) -> str:
+    """`a woman, not a man` is `a woman` where the options have a man."""
+    contrast = _CONTRAST.search(plain)
+    return plain[: contrast.start()] if contrast and _option_called(contrast[1], options) else plain
 
 
 _NONE: frozenset[str] = frozenset()
@@ -116,6 +143,8 @@ def _by_labels(plain: str, options: Sequence[str]) -> frozenset[str] | None:
         rest.append(text)
         letters.add(letter)
     told = " ".join(rest)
+    if len(letters) == 1 and _IS_WRONG.match(told):
+        return _NONE
     if len(letters) == 1 and _option_called(rest[0], options):
         return frozenset(letters)
     letters -= set(_denied(plain))
@@ -164,7 +193,7 @@ def _are_one(one: Amount, other: Amount) -> bool:
 
 
 def _standing(plain: str, options: Sequence[str]) -> frozenset[str] | None:
-    """The only capital that stands alone in a sentence and is not denied; a reason for it does not count."""
+    """The only capital that stands in a sentence as its answer does; a reason for it does not count."""
     sentence = _UNSURE.sub(" ", plain)
     spaced = _LETTER_SPACE_TEXT.fullmatch(sentence)
     if spaced and _option_called(spaced[2], options) == spaced[1].upper():
@@ -172,13 +201,21 @@ def _standing(plain: str, options: Sequence[str]) -> frozenset[str] | None:
     said = list(_letters_in(sentence, options))
     if not said:
         return None
+    if (told := _SO.search(sentence)) and not {told[1]} & set(_denied(sentence)):
+        return frozenset(told[1])
     letters, last = {letter for letter, _ in said}, said[-1][1]
     denied = set(_denied(sentence))
+    if _SUPPOSED.search(sentence) or _AT_FIRST.search(sentence):
+        return _NONE
     if letters & denied:
         left = letters - denied
         return frozenset(left) if len(left) == 1 else _NONE
     claim = sentence[:last] + _REASON.split(sentence[last:], maxsplit=1)[0]
+    if len(letters) > 1 and (told_outright := outright(sentence)):
+        return frozenset(told_outright)
     if DENIAL.search(claim) or (len(letters) > 1 and not _joined(sentence, letters)):
+        return _NONE
+    if not letters <= affirmed(sentence):
         return _NONE
     called = {_option_called(each, options) for each in _IN_PARENTHESES.findall(sentence)} - {None}
     return _NONE if called - letters else frozenset(letters)
@@ -207,12 +244,13 @@ def denied_letters(text: str) -> frozenset[str]:
 
 
 def _denied(sentence: str) -> list[str]:
-    return [one or other for one, other in _DENIED.findall(sentence)]
+    several = "".join(_SEVERAL_DENIED.findall(sentence))
+    return [one or other for one, other in _DENIED.findall(sentence)] + _STANDING.findall(several)
 
 
 def _by_mention(plain: str, options: Sequence[str]) -> frozenset[str] | None:
-    """A sentence that holds one option's words and no other's, and denies nothing."""
-    if DENIAL.search(plain) or _HEDGE.search(plain):
+    """A sentence that holds one option's words and no other's, denies nothing and supposes nothing."""
+    if DENIAL.search(plain) or _HEDGE.search(plain) or _SUPPOSED.search(plain):
         return None
     said = f" {' '.join(_content(plain))} "
     held = [" ".join(_content(option)) for option in options]
@@ -220,7 +258,21 @@ def _by_mention(plain: str, options: Sequence[str]) -> frozenset[str] | None:
     longest = [
         place for place in named if not any(held[place] in held[other] for other in named if other != place)
     ]
-    return frozenset(chr(ord("A") + longest[0])) if len(longest) == 1 and longest[0] < 26 else None
+    if len(longest) != 1 or longest[0] >= 26:
+        return None
+    rest = said.replace(f" {held[longest[0]]} ", " ", 1)
+    if _NO.search(rest) or _says_another(rest, held[longest[0]], held):
+        return None
+    return frozenset(chr(ord("A") + longest[0]))
+
+
+def _says_another(rest: str, named: str, options: Sequence[str]) -> bool:
+    """Whether what is said beside an option's words makes another option of them: `opens the door and then
+    leaves` where one opens the door, and one opens it and leaves.
+    """
+    beside, own = {*map(stem, rest.split())}, {*map(stem, named.split())}
+    wants = ({*map(stem, option.split())} - own for option in options if option != named)
+    return any(each and each <= beside for each in wants)
 
 
 def _known(options: Sequence[str]) -> frozenset[str]:

@@ -65,7 +65,7 @@ _POINT_AT = (
 _MAY_POINT_AT = (
     rf"(?<![\w-])(?:around|about|between)\s(?:the\s(?=\d{{1,3}}:))?{_ABOUT}{_TIMES}",
     rf"[~≈]\s?{_TIMES}",
-    rf"\(\s?{_ABOUT}(?P<times>(?:{_FINE}(?:\s?(?:,|and)\s?{_FINE})?|{_SPAN}))\s?\)",
+    rf"\(\s?(?:(?:see|cf\.?|e\.g\.,?)\s)?{_ABOUT}(?P<times>(?:{_FINE}(?:\s?(?:,|and)\s?{_FINE})?|{_SPAN}))\s?\)",
     rf"(?<![\w.:-])(?P<times>{_TIME}\s?{_TO}\s?{_TIME})",
 )
 """A length may stand there as well."""
@@ -111,7 +111,7 @@ _CLAUSE = re.compile(r"[.!?](?=\s)|[;\n。！？；]|\b(?:because|since|but|ther
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|[\n。！？]")
 _NEAR = 300
 """Characters around a time that are looked at."""
-_BLANKS = str.maketrans("\u00a0\u202f\u2009\u3000\t０１２３４５６７８９", "     0123456789")
+_BLANKS = str.maketrans("\u00a0\u202f\u2009\u3000\t０１２３４５６７８９（）", "     0123456789()")
 _MARKUP = re.compile(
     r"(?<=[ ]) +|\*{1,3}(?=[\w~≈])|(?<=[\w.])\*{1,3}|`|(?<!\w)_{1,2}(?=\w)|(?<=[^\W_])_{1,2}(?!\w)"
 )

@@ -18,7 +18,10 @@ BoxUnit = Literal["pixels", "thousandths"]
 """What corners above 1 count: pixels of the frame as it is shown, or (Qwen3-VL) thousandths of its sides."""
 
 _TIME = rf"{CLOCK}|\d{{1,9}}(?:\.\d{{1,9}})?"
-_TAGGED = rf"<t>\s{{0,2}}({_TIME})\s{{0,2}}s?\s{{0,2}}</t>(?:\s?s\b)?"
+_TAG_NAME = r"t(?:ime(?:stamp)?)?"
+_TAGGED = (
+    rf"<{_TAG_NAME}>\s{{0,2}}({_TIME})\s{{0,2}}(?:s(?:ec(?:ond)?s?)?)?\s{{0,2}}</{_TAG_NAME}>(?:\s?s\b)?"
+)
 _TAGGED_TIME = re.compile(rf"{_TAGGED}(?:\s{{0,2}}(?:to|-|–|—)\s{{0,2}}{_TAGGED})?")
 _NUMBER = r"\s{0,4}(-?\d{1,9}(?:\.\d{1,9})?)\s{0,4}"
 _CORNERS = re.compile(rf"\[{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}\]")
@@ -59,13 +62,13 @@ def boxed_things(text: str) -> tuple[Boxed, ...]:
 
 def tagged_times(text: str) -> Iterator[TimeSaid]:
     """The times that stand in tags: `<t>12.4</t>s`, `<t>3</t>s to <t>5.5</t>s`."""
-    for found in _TAGGED_TIME.finditer(text) if "<t>" in text else ():
+    for found in _TAGGED_TIME.finditer(text) if "<t" in text else ():
         yield TimeSaid(found.start(), found[1], found[2])
 
 
 def without_tagged_times(text: str) -> str:
     """The text with a space for each of them."""
-    return _TAGGED_TIME.sub(" ", text) if "<t>" in text else text
+    return _TAGGED_TIME.sub(" ", text) if "<t" in text else text
 
 
 def in_tags(text: str) -> str:

@@ -43,7 +43,7 @@ _UNIT = r"(?:ms|s|secs?|seconds?|m|mins?|minutes?|h|hours?|秒|초|分|분)"
 _NUMBER = r"\d{1,9}(?:\.\d{1,9})?"
 _MINUTES_SECONDS = rf"\d{{1,9}}\s?(?:min|mins|minutes?|m)\s(?:and\s)?{_NUMBER}\s?(?:s|secs?|seconds?)\b"
 _MOMENT = rf"(?:{CLOCK}|{_MINUTES_SECONDS}|{_NUMBER}(?:\s?{_UNIT}(?![a-z]))?)"
-_TO = r"(?:-{0,2}>|-|~|,|;|to|until|till|through|and|→|到|至|부터|から)"
+_TO = r"(?:-{0,2}>|-|~|,|;|to|until|till|through|bis|and|→|到|至|부터|から)"
 _LENIENT_SPAN = re.compile(
     rf"({_MOMENT})[\])]?\s?{_TO}\s?(?:(?:ends?|ending)\s?(?:time)?\s?[:=]?\s?)?(?:at\s)?[\[(]?({_MOMENT})"
 )
@@ -62,7 +62,7 @@ _SRT = re.compile(r"(\d{1,3}:\d{2}:\d{2}),(\d{3})(?!\d)")
 _ANGLED = re.compile(rf"<\s?({_MOMENT})\s?>\s?,?\s?<\s?({_MOMENT})\s?>")
 _CJK_DIGITS = {"两": "2", **dict(zip("一二三四五六七八九", "123456789", strict=True))}
 _CJK_SECONDS = re.compile("([" + "".join(_CJK_DIGITS) + "])(?=秒)")
-_HEDGED = re.compile(r"[\d\])s]\s?,?\sor\s[\[(\d]")
+_HEDGED = re.compile(r"[\d\])s]\s?,?\sor\s[\[(\d]|\b(?:outside|except|everything but)\b")
 _SECOND_FIRST = re.compile(r"\bseconds?\s(?=\d)")
 _COUNTED = re.compile(r"\bframes?\b")
 

@@ -12,6 +12,7 @@ from reelproof.schemas.answers.amounts import Amount, lenient_amount, strict_amo
 from reelproof.schemas.answers.citing import cited_spans
 from reelproof.schemas.answers.content import puts_other_words
 from reelproof.schemas.answers.letters import lenient_letters, strict_letters
+from reelproof.schemas.answers.listing import lists_more
 from reelproof.schemas.answers.opposites import are_other_numbers, cannot_mean
 from reelproof.schemas.answers.orders import lenient_order, strict_order
 from reelproof.schemas.answers.overlap import (
@@ -197,12 +198,12 @@ def _open_ended(asked: _Comparison) -> float:
 
 def free_text_score(said: str, gold: str, likeness: Callable[[str, str], float]) -> float:
     """The likeness of two texts in [0, 1]: less than half where the one puts other content words in place of
-    the other's, and 0 where it means something else.
+    the other's, or lists other things beside them, and 0 where it means something else.
     """
     if cannot_mean(said, gold):
         return 0.0
     score = likeness(said, gold)
-    return score / 2 if puts_other_words(said, gold) else score
+    return score / 2 if puts_other_words(said, gold) or lists_more(said, gold) else score
 
 
 def _ocr(asked: _Comparison) -> float:

@@ -44,7 +44,24 @@ _FALSE = frozenset(
 _PLAIN_TRUE, _PLAIN_FALSE = frozenset(("yes", "true")), frozenset(("false",))
 _WHOLE = {
     **dict.fromkeys(
-        ["是", "是的", "对", "對", "正确", "正確", "有", "会", "はい", "예", "네", "맞습니다", "그렇습니다"],
+        [
+            "是",
+            "是的",
+            "对",
+            "对的",
+            "對",
+            "正确",
+            "正確",
+            "有",
+            "有的",
+            "会",
+            "会的",
+            "はい",
+            "예",
+            "네",
+            "맞습니다",
+            "그렇습니다",
+        ],
         True,
     ),
     **dict.fromkeys(
@@ -55,6 +72,8 @@ _WHOLE = {
             "不对",
             "不對",
             "没有",
+            "不会",
+            "不能",
             "沒有",
             "错误",
             "いいえ",
@@ -67,8 +86,21 @@ _WHOLE = {
 }
 """Of languages without spaces between words, whole answers."""
 _FIRST_CLAUSE = re.compile(r"[,.!;]")
-_NO_ANSWER = ("way", "one", "idea", "evidence", "answer", "clue", "information", "telling")
+_NO_ANSWER = (
+    *("way", "one", "idea", "evidence", "answer", "clue", "information", "telling"),
+    *("doubt", "problem", "question", "objection", "wonder"),
+)
 """What follows a `no` that leaves it open."""
+_CONDITION = re.compile(r"^[^.!;\n]*\b(?:if|unless|whether|unclear|depends)\b")
+"""In the first sentence: what follows may well speak of an if."""
+_JUDGES = re.compile(
+    r"(?:\bis|'s|,)\s(?P<right>correct|true)\b|(?:\bis|'s)\s(?P<wrong>incorrect|wrong|false|untrue)\b"
+)
+"""`No, that is correct`, `Yes, that's wrong`: what is told at last is not sure."""
+_SO = re.compile(
+    r"[,;.]\s(?:and\s)?(?:so|therefore|thus|hence)\b,?\s(?:the\sanswer\sis\s|it\sis\sa\s)?(yes|no)[.!]?$"
+)
+_BUT_CJK = re.compile("但|不过|不過|然而|可是|けど|しかし")
 _STANDING_NO = re.compile(r"\bno\b(?=\s*(?:$|[.,;:!?)]))", re.IGNORECASE)
 
 _CLAUSE_END = re.compile(r"[,;:]|\b(?:and|but)\b")
@@ -84,7 +116,19 @@ _SUPPOSED = frozenset(
     (
         *("whether", "if", "may", "might", "could", "would", "should", "almost", "nearly", "hardly"),
         *("barely", "fail", "refuse", "try", "trie", "want", "about", "unclear", "unsure", "seem"),
-        *("until", "only"),
+        *(
+            "until",
+            "only",
+            "doubt",
+            "fals",
+            "false",
+            "untrue",
+            "wrong",
+            "incorrect",
+            "unlikely",
+            "impossible",
+        ),
+        *("den", "deny", "denie", "denies"),
     )
 )
 """Stems of words beside which nothing is asserted."""
@@ -104,13 +148,18 @@ def lenient_truth(text: str) -> bool | None:
     if whole in _WHOLE:
         return _WHOLE[whole]
     if (first := _FIRST_CLAUSE.split(plain, maxsplit=1)[0].strip()) in _WHOLE:
-        return _WHOLE[first]
+        return None if _BUT_CJK.search(plain) else _WHOLE[first]
+    if _CONDITION.search(plain.casefold()):
+        return None
     said = words(plain)
     if said[:1] == ["not"] and len(said) > 1:
         return False if said[1] in _TRUE else None
     if said and said[0] in _TRUE | _FALSE:
-        return _opened(said)
+        judged = {"wrong" if each["wrong"] else "right" for each in _JUDGES.finditer(plain.casefold())}
+        return None if judged == {"wrong" if said[0] in _TRUE else "right"} else _opened(said)
     claimed = {word in _PLAIN_TRUE for word in said if word in _PLAIN_TRUE | _PLAIN_FALSE}
+    if so := _SO.search(plain.casefold()):
+        return so[1] == "yes"
     if "not" in said:
         return _denied(said)
     claimed |= {False for _ in _STANDING_NO.finditer(plain)}
@@ -131,6 +180,8 @@ def _opened(said: list[str]) -> bool | None:
         return False if said[0] not in _PLAIN_TRUE else None
     if not first:  # "No, it is not true" says so twice
         rest = [word for before, word in pairwise(said) if not (before == "not" and word in _TRUE)]
+    if rest.count("not") > 1:
+        return None
     against = {"not", "false"} if first else {"yes", "true"}
     taken_back = against & {*rest} or (first and rest[-1:] == ["no"])
     if said[0] == "no" and len(said) > 1 and rest[0] in _NO_ANSWER:

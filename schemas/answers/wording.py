@@ -12,12 +12,12 @@ read.
 
 _LEAD_IN = re.compile(
     r"^(?:(?:so|therefore|thus|hence|ok|okay|sure|well)\b[,:\s]{0,4})?"
-    r"(?:(?:(?:my|the|your)\s)?(?:(?:final|correct|right|best)\s)?"
+    r"(?:(?:(?:my|the|your)\s)?(?:(?:final|correct|right|best|chronological|temporal|proper)\s){0,2}"
     r"(?:answer|option|choice|result|order|sequence)\b"
     r"(?:\s(?:is|would be|should be|must be|was)\b(?!\s?n't))?|"
     r"(?:i\s(?:choose|pick|select|say|would say|think|believe|count)(?:\sthat)?)|"
     r"(?:it|that)(?:\sis|'s)\b(?!\s?n't)|"
-    r"(?:答案|答|故选|选|应选|回答|정답은|정답|답은|답|答えは|答え|正解は|正解|ответ|respuesta|réponse|antwort|resposta)"
+    r"(?:答案|答|故选|选|应选|回答|(?:正确的?|正確的?)?(?:顺序|順序)|정답은|정답|답은|답|答えは|答え|正解は|正解|ответ|respuesta|réponse|antwort|resposta)"
     r"\s?(?:是|为|為|es|est|ist|é)?)"
     r"\s{0,4}[:=]?\s{0,4}",
     re.IGNORECASE,
@@ -25,9 +25,10 @@ _LEAD_IN = re.compile(
 DENIAL = re.compile(
     r"\b(?:not|neither|nor|except|cannot|wrong|incorrect|unlikely|irrelevant|unless"
     r"|eliminat(?:es?|ed|ing)|exclud(?:es?|ed|ing)|rul(?:es?|ed|ing) out|no (?:sign|indication|evidence)"
-    r"|opposite of|nicht|keine?r?|pas|niet|geen|não|не|no es"
+    r"|opposite of|nicht|keine?r?|falsch|pas|faux|niet|geen|não|errad[oa]|не|неверн\w+|no es"
     r"|(?:is|was|are|were|do|does|did|has|have|had|ca|could|wo|would|should|ai)\s?n['’ ]?t)\b"
-    r"|不(?:是|选|選|对|對|正确|正確)|错|錯|では(?:な|あり)|じゃ(?:な|あり)|아니|아닙",
+    r"|不(?:是|选|選|对|對|正确|正確|可能)|错|錯|除了|以外|非(?=\s?[A-Z])|では(?:な|あり)|じゃ(?:な|あり)|아니|아닙"
+    r"|[❌✗✘]|~~",
     re.IGNORECASE,
 )
 """What says that the value beside it is not meant; `isn t` is how `isn't` reads without its punctuation."""

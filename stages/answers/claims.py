@@ -28,7 +28,7 @@ from reelproof.stages.footage.crops import Pictures
 from reelproof.stages.teachers.messages import claim_messages
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 11
+VERSION = 12
 
 
 class ClaimConfig(Settings):

@@ -22,7 +22,7 @@ from reelproof.stages.answers.rounds import ask_rounds, round_ends
 from reelproof.stages.teachers.messages import rollout_messages
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 10
+VERSION = 11
 
 
 class Probe(StrEnum):

@@ -13,7 +13,7 @@ from reelproof.schemas.trace import Case, Sufficiency
 from reelproof.stages.teachers.messages import sufficiency_messages
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 4
+VERSION = 5
 
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|(?<=[。！？])|\n+")
 _CONCLUDES = re.compile(

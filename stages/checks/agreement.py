@@ -10,7 +10,7 @@ from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
 from reelproof.stages.checks.check import Check
 
-VERSION = 9
+VERSION = 10
 
 
 class AgreementConfig(Settings):

@@ -17,7 +17,7 @@ from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Trace
 from reelproof.stages.checks.check import Check
 
-VERSION = 7
+VERSION = 8
 
 
 class AnswerConfig(Settings):

@@ -12,7 +12,7 @@ from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import Case, Trace
 from reelproof.stages.checks.check import Check
 
-VERSION = 2
+VERSION = 3
 
 
 class CitationConfig(Settings):

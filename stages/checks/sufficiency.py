@@ -8,7 +8,7 @@ from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
 from reelproof.stages.checks.check import Check
 
-VERSION = 6
+VERSION = 7
 
 
 class SufficiencyScoreConfig(Settings):

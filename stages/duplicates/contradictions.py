@@ -16,7 +16,7 @@ from reelproof.schemas.answers.wording import words
 from reelproof.schemas.question import Task
 from reelproof.stages.duplicates.paraphrases import Posed
 
-VERSION = 3
+VERSION = 4
 
 _COLUMNS = ("video_id", "first_s", "last_s", "asked", "task", "options", "answer")
 _SAID = (

@@ -9,7 +9,7 @@ import polars as pl
 from reelproof.schemas.question import Task
 from reelproof.stages.duplicates.paraphrases import Posed, can_ask_the_same
 
-VERSION = 2
+VERSION = 3
 
 NEAR = 0.5
 """Questions whose cosine is less are not told from those that have little in common."""

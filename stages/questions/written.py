@@ -28,7 +28,7 @@ from reelproof.stages.questions.reply_json import find_items
 from reelproof.stages.teachers.messages import rollout_messages, writer_messages
 from reelproof.stages.teachers.protocol import Teacher, complete_all
 
-VERSION = 9
+VERSION = 10
 
 
 def _closed(properties: Mapping[str, Any]) -> dict[str, Any]:

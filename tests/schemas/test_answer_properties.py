@@ -129,7 +129,26 @@ def test_rouge_mean_is_symmetric_and_one_for_equals(one: list[str], other: list[
 @pytest.mark.parametrize("task", Task)
 @pytest.mark.parametrize(
     "unit",
-    ["9", "1,", "a ", "[1,2],", "1:1:", "(A) ", "one ", "-", "1 - ", "1/", "\\boxed{", "the answer is "],
+    [
+        "9",
+        "1,",
+        "a ",
+        "[1,2],",
+        "1:1:",
+        "(A) ",
+        "one ",
+        "-",
+        "1 - ",
+        "1/",
+        "\\boxed{",
+        "the answer is ",
+        "  ",
+        "\n",
+        "and ",
+        "a, ",
+        "B is ",
+        "so B. ",
+    ],
 )
 def test_hostile_answers_take_little_time(task: Task, unit: str) -> None:
     gold = {"9": "3", "1,": "1, 2"}.get(unit, "[1, 2]")

@@ -60,6 +60,12 @@ CASES = [
     (OPEN, "So the dog happily chases the big ball.", "dog chases ball", True),
     (OPEN, "So the answer is a cat.", "a dog", False),
     (OPEN, "So something moves.", "a dog", None),
+    (MC, "If it were red, the answer would be B. But it is blue.", "B", None),
+    (MC, "The answer is not B but A.", "A", True),
+    (MC, "The answer is not B but A.", "B", False),
+    (MC, "So B contradicts the video.", "B", None),
+    (ORDER, "So 2 comes before 1, and 1 before 3.", "2, 1, 3", None),
+    (ORDER, "So the order, from last to first, is 3, 1, 2.", "3, 1, 2", None),
     (OCR, "So the sign says STOP.", "STOP", True),
     (OCR, "The answer is EXIT.", "STOP", False),
 ]
