@@ -63,6 +63,16 @@ def test_rows_that_show_something_are_a_hundred_a_row_group_others_are_not(frame
     assert held == groups
 
 
+def test_rows_of_several_parts_that_show_nothing_share_a_row_group(tmp_path):
+    """A column of a row group costs time of its own, and there are a hundred."""
+    rows = heavy_rows(5000, frames=0, frame_bytes=10, traces=1)
+    place = rows.table.schema.get_field_index("thought")
+    thoughts = pa.array([f"{row:01000d}" for row in range(5000)])
+    part = rows._replace(table=rows.table.set_column(place, rows.table.schema.field(place), thoughts))
+    file = write(tmp_path / "text.parquet", part, part, part)
+    assert [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)] == [15_000]
+
+
 def test_row_larger_than_a_row_group_has_one_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setattr("reelproof.pipeline.dataset.shard_files.GROUP_BYTES", 1000)
     heavy = heavy_rows(3, frames=2, frame_bytes=501, traces=1)
