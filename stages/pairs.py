@@ -49,13 +49,14 @@ def preference_pairs(traces: pl.DataFrame, reasons: Masks, names: Sequence[str],
     ordered = ["question_id", "quality", "trace_id"]
     kept = rows.filter(pl.Series(reasons == 0)).sort(ordered, descending=[False, True, False])
     kept = kept.with_columns(turn=_turn("question_id"), kept=pl.len().over("question_id"))
+    counts = kept.select("question_id", "kept").unique()
     worse = rows.with_columns(reason=pl.Series(_pair_reason(reasons, names))).filter(pl.col("reason") >= 0)
+    worse = worse.join(counts, on="question_id")  # most questions keep nothing, and need not be sorted
     worse = worse.sort(ordered, descending=[False, True, False]).with_columns(
         round=_turn("question_id", "reason")
     )
     worse = worse.sort("question_id", "round", "reason").with_columns(turn=_turn("question_id"))
-    counts = kept.select("question_id", "kept").unique()
-    pairs = worse.filter(pl.col("turn") < most).join(counts, on="question_id")
+    pairs = worse.filter(pl.col("turn") < most)
     pairs = pairs.with_columns(turn=pl.col("turn") % pl.col("kept")).join(
         kept.select("question_id", "turn", chosen="trace_id"), on=["question_id", "turn"]
     )

@@ -1,6 +1,6 @@
 """All parts at once, read plainly and without blocks or steps: what tests hold curation against."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,7 @@ def write_dataset(
     facts: BuildFacts,
     folder: str = "dataset",
     spread: Spread | None = None,
+    until_replaced: Callable[[], object] = lambda: None,
 ) -> ShardReceipt:
     """`publish` for tables in memory, which have one row per trace, parts in order."""
     assert verdicts["trace_id"].equals(measurements["trace_id"])
@@ -62,4 +63,4 @@ def write_dataset(
     def of(block: Block) -> pl.DataFrame:
         return verdicts[ends[block.number] : ends[block.number + 1]]
 
-    return publish(store, blocks, of, splits, policy, cfg, facts, folder, spread)
+    return publish(store, blocks, of, splits, policy, cfg, facts, folder, spread, until_replaced)

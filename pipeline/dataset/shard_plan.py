@@ -5,7 +5,6 @@ nor what comes later moves its bounds. Blocks are looked at one by one; of each,
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from reelproof.pipeline.dataset.block_rows import KEYS, Piece
+from reelproof.pipeline.dataset.block_rows import Piece
 from reelproof.pipeline.dataset.blocks import PARTS_A_BLOCK, Block, PartSizes, read_score_schema, read_sizes
 from reelproof.pipeline.dataset.part_files import read_columns
 from reelproof.pipeline.dataset.prompt_rows import Places
@@ -101,7 +100,7 @@ def read_layout(store: Store, blocks: Sequence[Block]) -> Layout:
 def mark_rows(store: Store, share: Share, verdicts: Verdicts, splits: Mapping[str, str]) -> Marks:
     """Look at all rows of a block. Raises ValueError for a video without a split."""
     decided = verdicts(share.block)
-    keys = pl.DataFrame(read_columns(store, share.block.measured, KEYS))
+    keys = pl.DataFrame(read_columns(store, share.block.measured, ("clip_id", "video_id")))
     videos = keys["video_id"].unique(maintain_order=True).to_list()
     if missing := [each for each in videos if splits.get(each) not in SPLITS]:
         raise ValueError(f"{len(missing)} videos have no split, such as {missing[0]}; expected train or test")
@@ -114,8 +113,13 @@ def mark_rows(store: Store, share: Share, verdicts: Verdicts, splits: Mapping[st
         in_test=np.add.reduceat(np.append(placed.in_test, 0), placed.starts[:-1]) * (share.sizes.traces > 0),
         held_out=held_out,
         digests={each: tuple(_digests(placed, *each, codes.get(each[0]))) for each in SETS},
-        reasons=dict(Counter(decided["reasons"].explode().drop_nulls().to_list())),
+        reasons=count_reasons(decided["reasons"]),
     )
+
+
+def count_reasons(reasons: pl.Series) -> dict[str, int]:
+    """Reason -> rows that it is among the reasons of."""
+    return dict(reasons.explode().drop_nulls().value_counts().iter_rows())
 
 
 def plan_shards(layout: Layout, marks: Sequence[Marks], policy: str, megabytes: int) -> Iterator[Shard]:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -53,12 +53,14 @@ def publish(
     facts: BuildFacts,
     folder: str = "dataset",
     spread: Spread | None = None,
+    until_replaced: Callable[[], object] = lambda: None,
 ) -> ShardReceipt:
     """Write each config's `data/{config}/{train,test}-…parquet` and `manifest.json` under the `folder`.
 
     `splits` names each video's split. A shard with the same rows as before is not touched. Shards are written
     by `spread`, each alone, or in this process, those with few frames together: in memory are marks of all
-    parts, two blocks' words for those that are written together, and up to 100 MB of frames for each.
+    parts, two blocks' words for those that are written together, and up to 100 MB of frames for each. No file
+    that is there is replaced before `until_replaced` returns: it waits for who still reads them.
 
     Raises ValueError where blocks and verdicts do not fit each other, DiskFull where there is no room; the
     dataset that was there before is then as it was.
@@ -86,6 +88,7 @@ def publish(
             rejected=add_reasons(each.reasons for each in marks),
             facts=facts,
         )
+        until_replaced()
         replace_files(store, folder, moved, manifest)
     return ShardReceipt(len(moved), len(entries) - len(moved), manifest.dataset_sha256)
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, Protocol
 
@@ -23,7 +24,7 @@ from reelproof.pipeline.dataset.stats_files import gone_videos, known_stats, rea
 from reelproof.pipeline.dataset.sums import SUMS, sha256_of, write_sums
 from reelproof.pipeline.dataset.versioning import CROISSANT as CROISSANT_FILE
 from reelproof.pipeline.dataset.versioning import Ids, ids_of, read_release, release_of
-from reelproof.pipeline.disk.side_by_side import side_by_side
+from reelproof.pipeline.disk.side_by_side import begun, side_by_side
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.parts.step import Outside, WholeStep
 from reelproof.pipeline.parts.whole import WholeRun
@@ -137,9 +138,19 @@ def publish_shards(run: WholeRun, policy: PolicyConfig, cfg: ShardsConfig) -> Pu
     """Write the shards whose rows changed, and the manifest; say which version of the dataset that makes."""
     splits = dict(run.table("splits", "videos").select("video_id", "split").iter_rows())
     blocks, decided = blocks_in(run), verdicts_by_block(run)
-    before = read_release(run.store)
-    receipt = publish(run.store, blocks, decided, splits, policy, cfg, run.task.outside, spread=run.spread)
-    release = release_of(receipt.dataset_sha256, before, lambda: _kept(run.store, blocks, decided))
+    before = begun(partial(read_release, run.store))
+    receipt = publish(
+        run.store,
+        blocks,
+        decided,
+        splits,
+        policy,
+        cfg,
+        run.task.outside,
+        spread=run.spread,
+        until_replaced=before.result,
+    )
+    release = release_of(receipt.dataset_sha256, before.result(), lambda: _kept(run.store, blocks, decided))
     return Published(
         written=receipt.written,
         unchanged=receipt.unchanged,

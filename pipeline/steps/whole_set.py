@@ -1,12 +1,12 @@
 """All parts together -> what is repeated, held in evaluation sets, held out, and kept."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from reelproof.pipeline.dataset.blocks import Block
+from reelproof.pipeline.dataset.shard_plan import count_reasons
 from reelproof.pipeline.dataset.shards import add_reasons
 from reelproof.pipeline.dataset.whole_set import VERSION, Alike, find_contaminated, find_near_duplicates
 from reelproof.pipeline.disk.side_by_side import side_by_side
@@ -174,12 +174,11 @@ def decide_all(run: WholeRun, policy: PolicyConfig) -> Decided:
         for block in some:
             own = rows["part"].is_between(block.first, block.first + len(block.parts) - 1)
             run.write_table(f"verdicts-{block.number:05d}", verdicts.filter(own))
-        reasons = Counter(verdicts["reasons"].explode().drop_nulls().to_list())
         return Decided(
             sft=int(verdicts["sft"].sum()),
             rl=int(verdicts["rl"].sum()),
             dpo=verdicts["chosen"].count(),
-            rejected=reasons,
+            rejected=count_reasons(verdicts["reasons"]),
             traces=int(verdicts["published"].sum()),
             blocks=len(some),
         )

@@ -1,6 +1,7 @@
 import errno
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,7 +44,12 @@ def built(tmp_path_factory) -> tuple[Store, list[PartFiles]]:
 
 
 def dataset(
-    store: Store, parts: list[PartFiles], policy: PolicyConfig, megabytes: int = 200, folder: str = "dataset"
+    store: Store,
+    parts: list[PartFiles],
+    policy: PolicyConfig,
+    megabytes: int = 200,
+    folder: str = "dataset",
+    until_replaced: Callable[[], object] = lambda: None,
 ) -> ShardReceipt:
     measured = read_measurements(store, parts)
     videos = measured["video_id"].unique(maintain_order=True).to_list()
@@ -51,7 +57,9 @@ def dataset(
     facts = BuildFacts(name="small")
     verdicts = decide(measured, policy)
     cfg = ShardsConfig(megabytes=megabytes)
-    return write_dataset(store, parts, measured, verdicts, splits, policy, cfg, facts, folder)
+    return write_dataset(
+        store, parts, measured, verdicts, splits, policy, cfg, facts, folder, until_replaced=until_replaced
+    )
 
 
 def inodes(store: Store, folder: str = "dataset") -> dict[str, int]:
@@ -221,6 +229,15 @@ def test_same_policy_again_touches_nothing(built):
     assert (again.written, again.dataset_sha256) == (0, first.dataset_sha256)
     assert inodes(store) == before
     assert Path(store.path("dataset/manifest.json")).stat().st_ino == manifest
+
+
+def test_files_lie_as_they_were_until_nobody_reads_them_any_more(built):
+    store, parts = built
+    dataset(store, parts, BALANCED, folder="read")
+    before, seen = inodes(store, "read"), []
+    dataset(store, parts, STRICTER, folder="read", until_replaced=lambda: seen.append(inodes(store, "read")))
+    assert [{path: each[path] for path in before} for each in seen] == [before]
+    assert inodes(store, "read") != before
 
 
 def test_threshold_rewrites_only_shards_whose_rows_changed_and_ends_as_from_scratch(built):
