@@ -8,10 +8,10 @@ import base64
 import io
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from peft import PeftModel
@@ -105,10 +105,8 @@ class SamplingServer:
 
     def _complete(self, body: dict) -> tuple[int, Any]:
         inputs = self._read(body["messages"])
-        drawn = [
-            _draw(self.networks[body["model"]], inputs, body, body["seed"] + index)
-            for index in range(body["n"])
-        ]
+        seeds = range(body["seed"], body["seed"] + body["n"])
+        drawn = _draw(self.networks[body["model"]], inputs, body, seeds)
         choices = [
             {
                 "index": index,
@@ -144,26 +142,39 @@ def _load(folder: str | Path) -> Any:
     return AutoModelForImageTextToText.from_pretrained(folder).eval()
 
 
+class _Drawn(NamedTuple):
+    token_ids: list[int]
+    logprobs: list[float]
+    is_end: bool
+    """Whether its last token ends the answer."""
+
+
 @torch.no_grad()
-def _draw(network: Any, prompt: dict, body: dict, seed: int) -> tuple[list[int], list[float], bool]:
-    """The tokens, their log-probabilities, and whether the last one ends the answer."""
-    draws = torch.Generator().manual_seed(seed)
+def _draw(network: Any, prompt: dict, body: dict, seeds: Sequence[int]) -> list[_Drawn]:
+    """One answer a seed; all of them a token at a time, with no more said of one that has ended."""
+    draws = [torch.Generator().manual_seed(seed) for seed in seeds]
     ends = network.generation_config.eos_token_id
-    ids, logprobs = prompt["input_ids"], []
-    start = ids.shape[1]
-    while ids.shape[1] - start < body["max_tokens"]:
-        inputs = prompt | {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-        if "mm_token_type_ids" in prompt:
-            kinds = prompt["mm_token_type_ids"]
-            inputs["mm_token_type_ids"] = torch.nn.functional.pad(kinds, (0, ids.shape[1] - start))
-        logits = network(**inputs).logits[0, -1].float()
+    ends = ends if isinstance(ends, list) else [ends]
+    inputs = {name: torch.cat([each] * len(seeds)) for name, each in prompt.items()}
+    drawn = [_Drawn([], [], False) for _ in seeds]
+    for _ in range(body["max_tokens"]):
+        logits = network(**inputs).logits[:, -1].float()
         for token, bias in body["logit_bias"].items():
-            logits[int(token)] += bias
+            logits[:, int(token)] += bias
         chances = torch.log_softmax(logits / (body["temperature"] or 1.0), dim=-1)
-        best = chances.argmax(keepdim=True)
-        token = torch.multinomial(chances.exp(), 1, generator=draws) if body["temperature"] else best
-        logprobs.append(float(chances[token]))
-        ids = torch.cat([ids, token.view(1, 1)], dim=1)
-        if int(token) in (ends if isinstance(ends, list) else [ends]):
-            return ids[0, start:].tolist(), logprobs, True
-    return ids[0, start:].tolist(), logprobs, False
+        tokens = chances.argmax(dim=-1, keepdim=True)
+        if body["temperature"]:
+            each = zip(chances.exp(), draws, strict=True)
+            tokens = torch.stack([torch.multinomial(row, 1, generator=draw) for row, draw in each])
+        for place, (answer, token) in enumerate(zip(drawn, tokens.flatten().tolist(), strict=True)):
+            if not answer.is_end:
+                answer.token_ids.append(token)
+                answer.logprobs.append(float(chances[place, token]))
+                drawn[place] = answer._replace(is_end=token in ends)
+        if all(answer.is_end for answer in drawn):
+            break
+        inputs["input_ids"] = torch.cat([inputs["input_ids"], tokens], dim=1)
+        inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+        if "mm_token_type_ids" in inputs:
+            inputs["mm_token_type_ids"] = torch.nn.functional.pad(inputs["mm_token_type_ids"], (0, 1))
+    return drawn

@@ -66,7 +66,6 @@ def scheduler() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch):
-    monkeypatch.setattr(watch, "LOOK_EVERY_S", 0.1)
     monkeypatch.setattr(vllm_server, "LOOK_EVERY_S", 0.05)
     monkeypatch.setattr(pauses, "FIRST_WAIT_S", 0.01)
     monkeypatch.setattr(pauses, "LONGEST_WAIT_S", 0.1)
@@ -85,7 +84,8 @@ def server(stub: StubServer, **settings: Any) -> dict[str, Any]:
 PRICE = {"per_million_prompt_tokens": 1000, "per_million_completion_tokens": 10_000}
 
 
-def test_a_build_is_accounted_for_before_it_runs_while_it_runs_and_after(recipe_of, tmp_path):
+def test_a_build_is_accounted_for_before_it_runs_while_it_runs_and_after(recipe_of, tmp_path, monkeypatch):
+    monkeypatch.setattr(watch, "LOOK_EVERY_S", 0.1)
     out, gate, held = tmp_path / "out", asyncio.Event(), 6
     checked = 4  # requests of the check before the build
     with StubServer(reasons=True, gate=gate, held_from=held + checked, tells_load=True) as stub:
@@ -163,19 +163,19 @@ def test_questions_that_luck_may_explain_are_asked_on_and_no_completion_is_paid_
 ):
     with StubServer(reasons=True) as stub:
         recipes = {
-            most: recipe_of(server(stub), 4, rollouts={"rollouts": 4, "max_rollouts": most})
+            most: recipe_of(server(stub), 2, rollouts={"rollouts": 4, "max_rollouts": most})
             for most in (4, 8, 32)
         }
         worked = {most: Worked(recipes[most], tmp_path / "out") for most in (4, 32, 8)}
         alone = Worked(recipes[32], tmp_path / "alone")
     log = {each.request_id for each in worked[8].logged}
-    assert worked[4].use.calls == 4 * 4 * VIDEOS
+    assert worked[4].use.calls == 4 * 2 * VIDEOS
     assert worked[4].use.calls + sum(worked[most].use.calls for most in (8, 32)) == len(log)
-    assert 4 * 4 * VIDEOS < alone.use.calls == alone.traces < 32 * 4 * VIDEOS
+    assert 4 * 2 * VIDEOS < alone.use.calls == alone.traces < 32 * 2 * VIDEOS
     assert {each.request_id for each in alone.logged} <= log
     workplace = replace(alone.workplace, recipe=recipes[8])
     (traces,) = [each for each in forecast_of(workplace, workplace.todos()).steps if each.step == "traces"]
-    assert (traces.calls, traces.at_most) == (8 * 4 * VIDEOS, True)
+    assert (traces.calls, traces.at_most) == (8 * 2 * VIDEOS, True)
 
 
 def test_a_forecast_of_a_first_build_is_a_bound_from_the_recipe(recipe_of, tmp_path):

@@ -45,7 +45,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         shots = [
             Shot(100 * number + 7 * shot, 11.0 + shot % 2, motion_px=4 * (shot % 2)) for shot in range(2)
         ]
-        make_film(films / f"film {number}.mp4", shots, fps=10, size=(320, 180))
+        make_film(films / f"film {number}.mp4", shots, fps=10, size=(160, 90))
     with StubServer(fault=believes) as stub, one_worker() as scheduler:
         server = {"kind": "server", "model": "stub", "urls": [stub.url], "timeout_s": 30}
         sections = {

@@ -161,7 +161,7 @@ def test_the_network_finds_changes_that_the_signals_miss(tmp_path):
     shots = shots_in(FOOTAGE, [shot for shot in TEST_SHOTS if shot.file == "bikes.mp4"])
     if not shots:
         pytest.skip(f"no bikes.mp4 in {FOOTAGE}")
-    edits = splice_film(FOOTAGE, shots, path, {"cut": 2, "dissolve": 8}, seed=5)
+    edits = splice_film(FOOTAGE, shots, path, {"cut": 1, "dissolve": 4}, seed=5)
     footage, network = scanned(path, PicturedConfig()), TransNet()
     by_network = seen(footage, network, [footage.signals.pictures])
     f1 = []
