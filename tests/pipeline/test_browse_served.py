@@ -13,7 +13,7 @@ from reelproof.pipeline.report.query import Query
 from reelproof.schemas.answers.reading import read_completion
 from reelproof.stages.policy import PolicyConfig
 from tests.hostile import HOSTILE_PATHS, HOSTILE_TEXTS
-from tests.pipeline.conftest import COMMAND
+from tests.pipeline.conftest import COMMAND, reelproof_here
 from tests.reports import PATIENCE_S, Site, served, small_dataset
 
 FRAME = re.compile(r'src="(/frame/[^"]+)"')
@@ -223,10 +223,8 @@ def test_dataset_without_its_build_tells_what_it_has(tmp_path):
 @pytest.mark.real
 def test_command_says_what_is_wrong(tmp_path: Path, harmless):
     taken = harmless.url.rstrip("/").rsplit(":", 1)[1]
-    empty = subprocess.run([COMMAND, "browse", tmp_path], capture_output=True, text=True, check=False)
-    assert (empty.returncode, "manifest.json" in empty.stderr) == (2, True)
+    empty = reelproof_here("browse", tmp_path)
+    assert (empty.code, "manifest.json" in empty.err) == (2, True)
     root = harmless.report.evidence._store.url
-    busy = subprocess.run(
-        [COMMAND, "browse", root, "--port", taken], capture_output=True, text=True, check=False
-    )
-    assert (busy.returncode, "--port" in busy.stderr) == (2, True)
+    busy = reelproof_here("browse", root, "--port", taken)
+    assert (busy.code, "--port" in busy.err) == (2, True)

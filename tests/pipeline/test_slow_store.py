@@ -8,8 +8,7 @@ from rich.console import Console
 from reelproof.pipeline.build import build, refilter
 from reelproof.pipeline.ingest import Again
 from reelproof.pipeline.workplace import open_workplace
-from tests.films import Shot, make_film
-from tests.pipeline.conftest import reelproof_here
+from tests.pipeline.conftest import film, reelproof_here
 from tests.slow_store import counted_rounds
 
 
@@ -19,10 +18,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory, ready) -> Path:
     folder = tmp_path_factory.mktemp("slow")
     (folder / "films").mkdir()
     for number in range(8):
-        shots = [Shot(number, 2.0), Shot(50 + number, 2.0)]
-        make_film(folder / "films" / f"{number}.mp4", shots, fps=10, size=(96, 64))
-    few = ("--set", "parts.videos=1", "--set", "rollouts.rollouts=2")
-    ran = reelproof_here("build", folder / "films", "--out", folder / "build", *ready, *few)
+        film(folder / "films", number)
+    ran = reelproof_here(
+        "build", folder / "films", "--out", folder / "build", *ready, "--set", "parts.videos=1"
+    )
     assert ran.code == 0, ran.err
     return folder / "build"
 
