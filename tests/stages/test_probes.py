@@ -73,10 +73,9 @@ class Tossing:
 
 
 def yes_or_no(count: int) -> list[Case]:
+    clip = made_clip("film")
     return [
-        made_case(
-            [], name=f"q{i}", task=Task.BOOLEAN, answer="yes", text=f"Is it {i}?", clip=made_clip("film")
-        )
+        made_case([], name=f"q{i}", task=Task.BOOLEAN, answer="yes", text=f"Is it {i}?", clip=clip)
         for i in range(count)
     ]
 
@@ -125,7 +124,7 @@ def test_rounds_double_so_that_few_follow_each_other_and_little_more_is_asked():
 )
 def test_a_question_is_asked_on_up_to_the_most_and_its_first_round_is_whole(first, most, ends):
     cfg = ProbeConfig(rollouts=first, max_rollouts=most)
-    results = probe_questions(yes_or_no(300), Tossing(0.75), cfg, {})
+    results = probe_questions(yes_or_no(100), Tossing(0.75), cfg, {})
     assert {each.blind_rollouts for each in results} == ends
 
 
