@@ -3,6 +3,7 @@
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import numpy as np
 from PIL import Image
@@ -46,6 +47,7 @@ def sha(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@cache
 def keyframe(video_id: str, second: int, seed: int) -> Keyframe:
     pixels = np.random.default_rng([seed, second]).integers(0, 255, (24, 32, 3), dtype=np.uint8)
     file = io.BytesIO()
