@@ -39,6 +39,8 @@ TOGETHER = {
 }
 """What is made once for a whole session -> the files whose tests use it."""
 QUICK = ("tests/schemas/", "tests/stages/", "tests/test_")
+BUILDS = "tests/test_adding.py"
+"""Among the quick, one that takes as long as many of them."""
 
 
 def sharing(nodeid: str) -> str:
@@ -49,7 +51,8 @@ def sharing(nodeid: str) -> str:
 
 def turn(nodeid: str) -> tuple[bool, bool]:
     """Sorts the long before the quick, so that no process is left alone with much to do."""
-    return sharing(nodeid) not in TOGETHER, nodeid.startswith(QUICK)
+    is_quick = nodeid.startswith(QUICK) and not nodeid.startswith(BUILDS)
+    return sharing(nodeid) not in TOGETHER, is_quick
 
 
 class BySharing(LoadScopeScheduling):

@@ -37,5 +37,5 @@ def test_what_shares_nothing_runs_by_files():
 
 
 def test_what_much_hangs_on_begins_first_and_quick_files_last():
-    names = ["tests/stages/test_clips.py", "tests/training/test_tts.py", "tests/training/test_sft.py"]
+    names = ["tests/stages/test_clips.py", "tests/test_adding.py", "tests/training/test_sft.py"]
     assert sorted(names, key=turn) == names[::-1]
