@@ -33,6 +33,7 @@ def one_worker() -> Iterator[str]:
     """The address of a scheduler whose one worker, in this process, declares a GPU."""
     with LocalCluster(
         n_workers=1,
+        memory_limit=0,
         threads_per_worker=4,
         processes=False,
         protocol="tcp://",

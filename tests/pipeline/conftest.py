@@ -122,6 +122,7 @@ def ready() -> Iterator[tuple[str, ...]]:
         dask.config.set({"distributed.worker.daemon": False, **memory}),  # they start decoders
         LocalCluster(
             n_workers=2,
+            memory_limit=0,  # as in a cluster of ours: nobody need look at it ten times a second
             threads_per_worker=3,
             protocol="tcp://",
             host="127.0.0.1",
