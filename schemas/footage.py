@@ -4,8 +4,9 @@ Times are seconds from the first frame (or, where the first frames are lost, fro
 presentation timestamps. Intervals are half-open.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from enum import StrEnum
+from io import BytesIO
 from typing import Annotated, Self
 
 import numpy as np
@@ -212,17 +213,22 @@ class Footage(Record):
     """What was lost and why, where something was; null for a sound file."""
 
 
-def joined(rows: Sequence[Footage]) -> Footage:
-    """One film's rows, in order, as one."""
-    if len(rows) == 1:
-        return rows[0]
-    signals = [row.signals for row in rows]
-    columns = {name: [getattr(each, name) for each in signals] for name in FrameSignals.model_fields}
-    pictures = {name: b"".join(columns.pop(name)) for name in ("signature", "pictures")}
-    series = {name: np.concatenate(column) for name, column in columns.items()}
-    whole = FrameSignals(**series, **pictures)
-    candidates = tuple(each for row in rows for each in row.candidates)
-    return rows[0].model_copy(update={"signals": whole, "candidates": candidates})
+def joined(rows: Iterable[Footage]) -> Footage:
+    """One film's rows, in order, as one. What it is made of is let go row by row."""
+    candidates: list[Keyframe] = []
+    pictures = {"signature": BytesIO(), "pictures": BytesIO()}
+    series = {name: list[np.ndarray]() for name in FrameSignals.model_fields if name not in pictures}
+    for row in rows:
+        candidates += row.candidates
+        for name, whole in pictures.items():
+            whole.write(getattr(row.signals, name))
+        for name, pieces in series.items():
+            pieces.append(getattr(row.signals, name))
+    signals = FrameSignals(
+        **{name: np.concatenate(pieces) for name, pieces in series.items()},
+        **{name: whole.getvalue() for name, whole in pictures.items()},
+    )
+    return row.model_copy(update={"signals": signals, "candidates": tuple(candidates)})
 
 
 class Storyboard(Record):

@@ -41,10 +41,17 @@ Series = Annotated[np.ndarray, BeforeValidator(_as_series), PlainSerializer(lamb
 """One number per frame or bin, (T,) float32, read-only. Arrow: list<float>."""
 
 
+_UNTOLD: set[str] = set()
+
+
 class Record(BaseModel):
     """What is written to a file or sent to another process: frozen, with no unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    def model_post_init(self, _context: Any) -> None:
+        """Nobody asks which fields were set: the set of their names is up to half of a small record."""
+        object.__setattr__(self, "__pydantic_fields_set__", _UNTOLD)
 
     def __eq__(self, other: object) -> bool:
         """Equal in type and in every field; arrays by their values."""

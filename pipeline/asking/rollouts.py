@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from reelproof.schemas.trace import Case, ClaimVerdict, ControlKind, JudgedClaim, Trace
 from reelproof.stages.answers.claims import ClaimConfig, verify_claims
 from reelproof.stages.answers.provenance import claims_of_traces
-from reelproof.stages.answers.traces import ClipQuestion, RolloutConfig, read_trace, rollout_request
+from reelproof.stages.answers.traces import ClipQuestion, RolloutConfig, read_trace, rollout_requests
 from reelproof.stages.teachers.protocol import Teacher, complete_all
 
 _BORNE_OUT = (ClaimVerdict.GROUNDED, ClaimVerdict.UNTESTED)
@@ -19,7 +19,7 @@ def answers_to(
     jpegs: Mapping[str, bytes],
 ) -> list[Trace]:
     """The rollouts at these places. Raises TeacherUnavailable."""
-    requests = [rollout_request(about, teacher.model, place, cfg) for place in places]
+    requests = rollout_requests(about, teacher.model, places, cfg)
     completions = complete_all(teacher, requests, jpegs)
     return [read_trace(about.question, each, completions[each.request_id]) for each in requests]
 

@@ -39,6 +39,7 @@ from reelproof.pipeline.decoder.pipes import (
     write_message,
 )
 from reelproof.pipeline.decoder.ticking import ticks_of
+from reelproof.pipeline.disk.malloc import give_back
 from reelproof.schemas.footage import Footage, Quarantine, QuarantineKind
 from reelproof.schemas.span import Surveyed
 from reelproof.stages.footage.cutting import cut_clip
@@ -83,6 +84,7 @@ def serve(scan: Callable[[AnyJob], Iterable[Answer]], parent_pid: int) -> None:
         job = jobs.get()
         for answer in _answers(scan, job):
             write_message(outbox, answer)
+        give_back()
 
 
 def _answers(scan: Callable[[AnyJob], Iterable[Answer]], job: AnyJob) -> Iterator[Answer]:

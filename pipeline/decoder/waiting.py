@@ -4,7 +4,7 @@ import threading
 
 from reelproof.pipeline.decoder.process import CHILD_COMMAND, ChildLimits, DecodingProcess
 
-PATIENCE_S = 60.0
+PATIENCE_S = 5.0
 """A child that nobody wanted for so long ends, and gives its memory back."""
 MOST_JOBS = 100
 """Of one child: what libraries did not give back of its memory ends with it."""

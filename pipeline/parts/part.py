@@ -29,6 +29,8 @@ from reelproof.stages.teachers.protocol import Teacher
 
 R = TypeVar("R", bound=Record)
 
+_THUMBNAILS = "signals.signature"
+
 
 class PartInputs(Record):
     """A part with what comes from outside: its files, and the questions that came with them."""
@@ -89,10 +91,16 @@ class PartRun:
         """The same; nothing where the step is not among those that this one is made from."""
         return self.read(step, record) if step in self.above else iter(())
 
-    def footage(self) -> Iterator[Footage]:
-        """The part's footage, a video at a time, without the bytes of its pictures."""
+    def footage(self, with_thumbnails: bool = False) -> Iterator[Footage]:
+        """The part's footage, a video at a time, without the bytes of its pictures.
+
+        Nor with the thumbnails of frames, which are most of a long film's signals, unless they are wanted.
+        """
+        left_out = {"candidates.list.element.jpeg", PICTURES, *(() if with_thumbnails else [_THUMBNAILS])}
         with open_parquet(self.store, self.above["footage"]) as file:
-            yield from _read_without_pictures(file)
+            rows = _rows_without(left_out, file)
+            for _, of_film in itertools.groupby(rows, lambda row: row.video.video_id):
+                yield joined(of_film)
 
     def pictures(self, video_id: str) -> Iterator[bytes]:
         """The small pictures that the scan kept of a film's frames, in pieces that follow each other."""
@@ -137,16 +145,10 @@ class PartRun:
             )
 
 
-def _read_without_pictures(file: pq.ParquetFile) -> Iterator[Footage]:
-    """A film at a time, its rows together."""
-    for _, rows in itertools.groupby(_rows_without_pictures(file), lambda row: row.video.video_id):
-        yield joined(list(rows))
-
-
-def _rows_without_pictures(file: pq.ParquetFile) -> Iterator[Footage]:
-    left_out = "candidates.list.element.jpeg", PICTURES
+def _rows_without(left_out: Collection[str], file: pq.ParquetFile) -> Iterator[Footage]:
     columns = [name for name in leaf_paths(arrow_schema(Footage)) if name not in left_out]
     for group in range(file.num_row_groups):
         for row in file.read_row_group(group, columns=columns).to_pylist():
             candidates = tuple(Keyframe.model_validate({**each, "jpeg": b""}) for each in row["candidates"])
-            yield Footage.model_validate({**row, "candidates": candidates})
+            signals = {"signature": b"", **row["signals"]}
+            yield Footage.model_validate({**row, "signals": signals, "candidates": candidates})

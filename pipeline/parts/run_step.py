@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from reelproof.pipeline.accounts.accounting import StepUse, TeacherUse
 from reelproof.pipeline.accounts.at_work import announced
 from reelproof.pipeline.accounts.memory import peak_rss_mb
+from reelproof.pipeline.disk.malloc import give_back
 from reelproof.pipeline.disk.sealed import open_parquet, write_parquet
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import BrokenHere, Damaged
@@ -91,6 +92,7 @@ def run_step(step: Step[PartStep], inputs: PartInputs, store_url: str, *above: R
             told, for_all = str(error) or repr(error), isinstance(error, BrokenHere)
             damaged = error if isinstance(error, Damaged) else None
             raise StepBroken(told, use, for_all, damaged).with_traceback(error.__traceback__) from error
+        give_back()
     return Receipt(
         step=step.name,
         part=inputs.part.number,
@@ -125,6 +127,7 @@ def run_ahead(
             ahead.plan(run, place, *step.settings)
         elif ahead and share:
             ahead.do(run, place, *share, *step.settings)
+    give_back()
     return ScannedAhead(part=inputs.part.number, film_s=run.counter.film_s)
 
 

@@ -12,6 +12,7 @@ from reelproof.pipeline.accounts.accounting import UseCounter
 from reelproof.pipeline.accounts.at_work import announced
 from reelproof.pipeline.accounts.memory import peak_rss_mb
 from reelproof.pipeline.disk.fingerprint import fingerprint
+from reelproof.pipeline.disk.malloc import give_back
 from reelproof.pipeline.disk.sealed import read_record, sealed_json
 from reelproof.pipeline.disk.side_by_side import Spread, side_by_side
 from reelproof.pipeline.disk.store import Store
@@ -165,6 +166,7 @@ def run_whole(
         outcome = step.kind.run(run, *step.settings)
         name = f"{task.folder}/{OUTCOME}"
         place.write_bytes(name, sealed_json(outcome, name))
+    give_back()
     return Receipt(
         step=step.name,
         part=None,

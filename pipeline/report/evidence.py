@@ -27,7 +27,7 @@ from reelproof.schemas.question import Question
 from reelproof.schemas.record import Record, from_table
 from reelproof.schemas.speech import ClipSound, SpeechLine, shows_clip
 from reelproof.schemas.trace import Trace
-from reelproof.stages.answers.traces import ClipQuestion, rollout_request
+from reelproof.stages.answers.traces import ClipQuestion, rollout_requests
 from reelproof.stages.teachers.protocol import TeacherUnavailable
 
 R = TypeVar("R", bound=Record)
@@ -73,9 +73,10 @@ class Evidence:
         sound = self._sound(row, question)
         tried = [asked, *([asked._replace(sound=sound)] if sound else [])]
         requests = [
-            rollout_request(each, model, trace.sample_index, cfg)
+            request
             for model in self._models(trace)
             for each in tried
+            for request in rollout_requests(each, model, [trace.sample_index], cfg)
         ]
         proven = next((each for each in requests if each.request_id == trace.trace_id), None)
         return Sent(proven or requests[0], proven is not None)

@@ -103,7 +103,7 @@ def look_at_videos(run: PartRun, cfg: TransitionConfig, cuts: CutConfig) -> Iter
     from reelproof.stages.footage.transnet import TransNet  # torch takes a while to load
 
     network = TransNet()
-    for footage in run.footage():
+    for footage in run.footage(with_thumbnails=True):
         yield from see_transitions(footage, run.pictures(footage.video.video_id), network, cfg, cuts)
 
 
@@ -121,7 +121,8 @@ TRANSITIONS = PartStep(
 
 def board_videos(run: PartRun, cfg: StoryboardConfig) -> Iterator[Storyboard]:
     """Cuts, scenes and keyframes from the stored signals, and from what a network saw where one looked."""
-    return cut_scenes(run.footage(), cfg, run.read_made(TRANSITIONS.name, SeenTransition))
+    footage = run.footage(with_thumbnails=True)
+    return cut_scenes(footage, cfg, run.read_made(TRANSITIONS.name, SeenTransition))
 
 
 STORYBOARDS = PartStep(

@@ -174,7 +174,9 @@ def _answered(
     """Each claim in order, with what the panel makes of it and of its places."""
     places = [place for each in put for place in each.places]
     matters = [each.matter for each in put] + [place.matter for place in places]
-    judged = judge(matters, panel, partial(_asked, cfg=cfg), with_cutouts(places, frames))
+    sampling = Sampling(temperature=cfg.temperature, max_tokens=cfg.max_tokens, seed=cfg.seed)
+    asked = partial(_asked, sampling=sampling, votes=cfg.votes)
+    judged = judge(matters, panel, asked, with_cutouts(places, frames))
     of_places = map(PutPlace.claimed, places, judged[len(put) :])
     for each, found in zip(put, judged, strict=False):
         claim = each.known or Judged(found.verifier, found.beliefs or (None, None))
@@ -291,9 +293,8 @@ def _about_claim(statement: Statement, shown: Sequence[Shown], decimals: int) ->
     return claim_messages(in_plain_words(statement.text, decimals), shown, decimals)
 
 
-def _asked(messages: Messages, model: str, cfg: ClaimConfig) -> list[ChatRequest]:
-    sampling = Sampling(temperature=cfg.temperature, max_tokens=cfg.max_tokens, seed=cfg.seed)
+def _asked(messages: Messages, model: str, sampling: Sampling, votes: int) -> list[ChatRequest]:
     return [
         ChatRequest(model=model, messages=messages, sampling=sampling, sample_index=vote)
-        for vote in range(cfg.votes)
+        for vote in range(votes)
     ]

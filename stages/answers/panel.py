@@ -77,16 +77,20 @@ def judge(
     judged = [Judged(last, (None,) * len(matter.groups)) for matter in matters]
     waiting = [place for place, matter in enumerate(matters) if matter.groups]
     for member in panel.members:
+        known: dict[str, ChatRequest] = {}  # rollouts say the same: it is held and asked once
         asked = {
             place: [
-                [request for messages in group for request in requests_for(messages, member.model)]
+                [
+                    known.setdefault(request.request_id, request)
+                    for messages in group
+                    for request in requests_for(messages, member.model)
+                ]
                 for group in matters[place].groups
             ]
             for place in waiting
             if panel.is_able(member.model, matters[place].subject)
         }
-        requests = [request for groups in asked.values() for group in groups for request in group]
-        completions = ask_all(requests, member, frames)
+        completions = ask_all(known.values(), member, frames)
         for place, groups in asked.items():
             found = Judged(member.model, tuple(belief_of(group, completions) for group in groups))
             judged[place] = panel.weighed(found, matters[place].subject)

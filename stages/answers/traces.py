@@ -182,7 +182,7 @@ class _Own:
         if not self._batches or not (is_first or self._is_undecided()):
             return []
         turns = self._batches[0][1]
-        self._open = [rollout_request(self._asked, self._model, turn, self._cfg) for turn in turns]
+        self._open = rollout_requests(self._asked, self._model, turns, self._cfg)
         return self._open
 
     def take(self, completions: Sequence[Completion]) -> None:
@@ -234,8 +234,10 @@ def _clip_by_clip(asked: Iterable[ClipQuestion]) -> Iterator[ClipQuestion]:
         yield from group
 
 
-def rollout_request(asked: ClipQuestion, model: str, sample_index: int, cfg: RolloutConfig) -> ChatRequest:
-    """What a teacher is asked for one rollout of a question."""
+def rollout_requests(
+    asked: ClipQuestion, model: str, sample_indices: Iterable[int], cfg: RolloutConfig
+) -> list[ChatRequest]:
+    """What a teacher is asked for some rollouts of a question: they share all but their index."""
     question = asked.question
     sampling = Sampling(
         temperature=cfg.temperature,
@@ -247,7 +249,10 @@ def rollout_request(asked: ClipQuestion, model: str, sample_index: int, cfg: Rol
     messages = rollout_messages(asked.clip, question, question.frames, asked.lines, cfg.prompt)
     if asked.sound:
         messages = with_sound(messages, asked.sound)
-    return ChatRequest(model=model, messages=messages, sampling=sampling, sample_index=sample_index)
+    return [
+        ChatRequest(model=model, messages=messages, sampling=sampling, sample_index=index)
+        for index in sample_indices
+    ]
 
 
 def _whose_turn(question_id: str, turn: int, teachers: Sequence[TeacherShare], cfg: RolloutConfig) -> int:

@@ -83,7 +83,7 @@ def scan_footage(
         except UnusableVideoError as error:
             yield Quarantine(video_id=source.video_id, name=source.name, kind=error.kind, detail=str(error))
         else:
-            yield joined(list(rows_of(pieces, last)))
+            yield joined(rows_of(pieces, last))
 
 
 def rows_of(pieces: Iterable[FootagePiece], last: Footage) -> Iterator[Footage]:

@@ -142,7 +142,7 @@ def _one_turn(
     decimals: int | None = None,
 ) -> tuple[Message, ...]:
     asked = SPOKEN.request + request if lines else request
-    content = (TextPart(text=intro), *_frame_parts(frames, lines, decimals), TextPart(text=asked))
+    content = (_text(intro), *_frame_parts(frames, lines, decimals), _text(asked))
     return (Message(role="user", content=content),)
 
 
@@ -157,6 +157,12 @@ def _frame_parts(
             yield TextPart(text=said.pop(0)[1].told)
         yield from _frame(name, shown.sha256)
     yield from (TextPart(text=line.told) for _, line in said)
+
+
+@functools.lru_cache(256)
+def _text(text: str) -> TextPart:
+    """What several requests on end say."""
+    return TextPart(text=text)
 
 
 @functools.lru_cache(8192)

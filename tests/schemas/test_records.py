@@ -1,4 +1,5 @@
 import importlib
+import pickle
 import pkgutil
 import typing
 from enum import StrEnum
@@ -190,6 +191,16 @@ def test_frames_that_many_questions_show_are_one_object_and_wrong_ones_are_refus
 def test_type_without_an_arrow_form_is_named():
     with pytest.raises(TypeError, match=r"no Arrow form for type dict\[str, int\]"):
         arrow_schema(Odd)
+
+
+def test_a_record_does_not_hold_which_fields_it_was_given():
+    """The set of their names would be up to half of it, and long films have records by the ten thousand."""
+    frame = {"sha256": "a", "video_id": "v", "time_s": 1.0, "width": 3, "height": 2, "phash": "0" * 16}
+    one, other = FrameRef(**frame), FrameRef.model_validate({**frame, "sha256": "b"})
+    assert one.__pydantic_fields_set__ is other.__pydantic_fields_set__
+    assert one.model_copy(update={"sha256": "b"}) == other
+    assert pickle.loads(pickle.dumps(one)) == one
+    assert not one.__pydantic_fields_set__
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import gc
 import itertools
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -115,6 +116,22 @@ def test_claims_of_equal_rollouts_are_put_once():
     claims = list(verify_claims([made_case([text, text, text])], verifier, ClaimConfig(), {}))
     assert [claim.trace_id for claim in claims] == ["q/0", "q/1", "q/2"]
     assert len(verifier.requests) == 2
+
+
+def test_of_equal_rollouts_one_request_is_held():
+    """A long film has thousands of them, which are all made before the first is asked."""
+    held: list[int] = []
+
+    class Counting(FrameReader):
+        def complete(self, requests, frames):
+            held.append(sum(isinstance(each, ChatRequest) for each in gc.get_objects()))
+            return super().complete(requests, frames)
+
+    gc.collect()
+    before = sum(isinstance(each, ChatRequest) for each in gc.get_objects())
+    text = completion(f"A car at [{made_case([]).question.frames[3].shown_s} s].", "4")
+    list(verify_claims([made_case([text] * 20)], Counting([]), ClaimConfig(), {}))
+    assert held[0] - before == 2
 
 
 def test_a_time_where_nothing_was_shown_is_not_judged():

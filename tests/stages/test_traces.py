@@ -8,7 +8,13 @@ from reelproof.schemas.chat import ChatRequest, Completion
 from reelproof.schemas.footage import Span
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
 from reelproof.schemas.trace import Trace
-from reelproof.stages.answers.traces import AdaptiveRolloutConfig, ClipQuestion, TeacherShare, ask_rollouts
+from reelproof.stages.answers.traces import (
+    AdaptiveRolloutConfig,
+    ClipQuestion,
+    TeacherShare,
+    ask_rollouts,
+    rollout_requests,
+)
 from reelproof.stages.teachers.prompts import ROLLOUT, ROLLOUT_WHERE
 from tests.views import made_clip
 
@@ -70,6 +76,15 @@ def question(question_id: str, clip: int) -> Question:
 
 def rollouts(teachers: Sequence[TeacherShare], count: int = 6, **settings: object) -> list[Trace]:
     return list(ask_rollouts(asked(count), teachers, AdaptiveRolloutConfig(**settings), {}))
+
+
+def test_rollouts_of_a_question_share_what_they_are_asked():
+    cfg = AdaptiveRolloutConfig()
+    one, other = rollout_requests(asked(1)[0], "m@1", (0, 3), cfg)
+    assert one.messages[0] is other.messages[0]
+    assert one.sampling is other.sampling
+    assert (one.sample_index, other.sample_index) == (0, 3)
+    assert one.request_id != other.request_id
 
 
 def test_every_question_gets_its_rollouts_together_clip_by_clip():
