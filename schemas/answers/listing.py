@@ -68,7 +68,7 @@ def lists_more(said: str, gold: str) -> bool:
         return False
     right = content_words(gold)
     named = [place for place, each in enumerate(items) if each.stems[-1] in right]
-    others = [place for place, each in enumerate(items) if _is_other(each, right)]
+    others = [place for place, each in enumerate(items) if place not in named[:1] and _is_other(each, right)]
     if not named or not others or _is_apposition(items):
         return False
     more = {stem for place in others for stem in items[place].stems} - right

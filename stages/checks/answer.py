@@ -17,7 +17,7 @@ from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Trace
 from reelproof.stages.checks.check import Check
 
-VERSION = 8
+VERSION = 9
 
 
 class AnswerConfig(Settings):

@@ -11,7 +11,7 @@ from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
 from reelproof.stages.checks.check import Check
 
-VERSION = 8
+VERSION = 9
 
 
 class DifficultyConfig(Settings):

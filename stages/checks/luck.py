@@ -15,7 +15,7 @@ from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, ProbeResult, Trace
 from reelproof.stages.checks.check import Check
 
-VERSION = 9
+VERSION = 10
 
 _PRIOR_ROLLOUTS = 2
 """As many blind answers as the guess rate of the question's form is worth where it is not exact."""

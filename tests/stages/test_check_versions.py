@@ -346,9 +346,9 @@ def rounded(record: str) -> str:
 
 GOLDEN_CHECKS = {
     "form": (6, "6e8fbe102b182e13"),
-    "answer": (8, "0a87290060902299"),
-    "difficulty": (8, "56af54763aecb941"),
-    "luck": (9, "9e944b63e340a8d1"),
+    "answer": (9, "0a87290060902299"),
+    "difficulty": (9, "56af54763aecb941"),
+    "luck": (10, "9e944b63e340a8d1"),
     "text": (2, "0cbc3d585080580a"),
     "guess": (1, "6ea05b2e007032d7"),
     "agreement": (10, "9c4365d69905ec8f"),
