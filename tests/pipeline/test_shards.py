@@ -20,10 +20,11 @@ from reelproof.pipeline.dataset.rows import SAMPLES, read_frames, read_part
 from reelproof.pipeline.dataset.shard_plan import part_runs
 from reelproof.pipeline.dataset.shards import ShardReceipt, ShardsConfig
 from reelproof.pipeline.disk.store import DiskFull, Store
-from reelproof.schemas.answers.reading import AnswerForm
+from reelproof.schemas.answers.forms import form_name
+from reelproof.schemas.answers.reading import AnswerForm, read_completion
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.manifest import BuildFacts, Manifest
-from reelproof.schemas.question import Question
+from reelproof.schemas.question import Question, Task
 from reelproof.schemas.record import from_table
 from reelproof.schemas.sample import ChatMessage, SftSample
 from reelproof.stages.deciding import decide
@@ -133,10 +134,12 @@ def test_rejected_trace_in_another_form_is_paired_in_the_form_that_was_asked_for
         .otherwise("text")
     )
     store.write_table(part.traces, traces.to_arrow().cast(store.read_table(part.traces).schema))
+    asked = {each["question_id"]: each for each in store.read_table(part.questions).to_pylist()}
+    told = ((asked[question], text) for question, text in traces.select("question_id", "text").iter_rows())
+    found = [form_name(read_completion(text), Task(each["task"]), each["options"]) for each, text in told]
+    assert {"as_asked", "bare"} <= set(found)
     forms = pl.DataFrame(store.read_table(part.scores["FormScore"])).with_columns(
-        answer_form=pl.when(traces["text"].str.contains("<answer>"))
-        .then(pl.lit("as_asked"))
-        .otherwise(pl.lit("bare"))
+        answer_form=pl.Series(found, dtype=pl.String)
     )
     store.write_table(
         part.scores["FormScore"], forms.to_arrow().cast(store.read_table(part.scores["FormScore"]).schema)
