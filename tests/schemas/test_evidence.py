@@ -143,8 +143,9 @@ KEYS = [
 ]
 SIZE = (448, 252)
 corners = st.tuples(*[st.integers(0, 200)] * 4).map(
-    lambda c: (c[0], c[1], c[0] + 1 + c[2], c[1] + 1 + c[3] // 4)
+    lambda c: (c[0], c[1], c[0] + 3 + c[2], c[1] + 1 + c[3] // 4)
 )
+"""In pixels; a box with no corner above 2 would be one in shares of the frame."""
 
 
 @given(
