@@ -6,7 +6,6 @@ A plan of its own, in the folder of `asked_on.py`: all begin as a seed's student
 control goes on with SFT, on every row that `balanced` keeps, for about the CPU seconds of reinforcement.
 """
 
-import argparse
 import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -14,8 +13,6 @@ from functools import partial
 from pathlib import Path
 from statistics import mean
 from typing import Any, NamedTuple
-
-import torch
 
 from reelproof.data_cards.checks_apart import asked_on
 from reelproof.data_cards.checks_apart.arms import ARMS, BALANCED, QUOTAS, Choice, choices, draw
@@ -37,6 +34,7 @@ from reelproof.data_cards.checks_apart.seeds import (
     held_out_films,
     means,
     once,
+    read_arguments,
     rows_told,
     same_plan,
     sft_config,
@@ -93,19 +91,12 @@ class Work(NamedTuple):
 
 def main() -> None:
     """Every seed's student of `asked_on.py`, and what comes after; then the report."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--out", type=Path, default=Path("build/study-asked-on"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(8)))
-    parser.add_argument("--report-only", action="store_true", help="Of the seeds that are there.")
-    args = parser.parse_args()
-    out = args.out.absolute()
-    out.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(1)
+    out, numbers, report_only = read_arguments(__doc__, "build/study-asked-on")
     for name, settings in (("plan", asked_on.SETTINGS), ("plan-after_sft", SETTINGS)):
         same_plan(out / f"{name}.json", {"sha256": sha256_of(settings), **settings})
-    if not args.report_only:
+    if not report_only:
         seeds = []
-        for seed in each_seed(out, args.seeds):
+        for seed in each_seed(out, numbers):
             if not (seed.folder / f"arm-{START}.json").is_file():
                 run_arms(seed, (START,))
             go_on(seed, FIRST)

@@ -8,7 +8,6 @@ the first rollouts of a question are the same ones; arms called `…_on` draw fr
 right answer gets the same completions, and all arms have equal rows and steps.
 """
 
-import argparse
 import itertools
 import json
 import shutil
@@ -18,8 +17,6 @@ from functools import partial
 from pathlib import Path
 from statistics import mean
 from typing import Any
-
-import torch
 
 from reelproof.data_cards.checks_apart.arms import ARMS, WRONG, Choice, choices, draw
 from reelproof.data_cards.checks_apart.figures import (
@@ -43,6 +40,7 @@ from reelproof.data_cards.checks_apart.seeds import (
     held_out_films,
     load_model,
     once,
+    read_arguments,
     same_plan,
     train_films,
 )
@@ -67,18 +65,11 @@ SETTINGS: Mapping[str, Any] = {**PLAN._asdict(), **ASKED_ON._asdict()}
 
 def main() -> None:
     """Every seed with a base of its own, and the held-out films once; then the report."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--out", type=Path, default=Path("build/study-asked-on"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(8)))
-    parser.add_argument("--report-only", action="store_true", help="Of the seeds that are there.")
-    args = parser.parse_args()
-    out = args.out.absolute()
-    out.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(1)
+    out, numbers, report_only = read_arguments(__doc__, "build/study-asked-on")
     same_plan(out / "plan.json", {"sha256": sha256_of(SETTINGS), **SETTINGS})
-    if not args.report_only:
+    if not report_only:
         seeds = []
-        for seed in each_seed(out, args.seeds):
+        for seed in each_seed(out, numbers):
             run_arms(seed, FIRST)
             seeds.append(seed)
         for name in NAMES[len(FIRST) :]:

@@ -1,5 +1,6 @@
 """One seed of a study: films, teacher, verifier, builds, and students that are asked what is held out."""
 
+import argparse
 import json
 import os
 import subprocess
@@ -8,8 +9,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import torch
 import yaml
 
 from reelproof.data_cards.checks_apart.arms import (
@@ -50,6 +52,28 @@ from reelproof.training.sft import train_sft
 
 KINDS = ("way", "middle", "coin")
 """Of questions."""
+
+
+class Arguments(NamedTuple):
+    """What a study is told on its command line."""
+
+    out: Path
+    seeds: list[int]
+    report_only: bool
+    """Whether only what is finished is to be told of."""
+
+
+def read_arguments(study: str | None, out: str) -> Arguments:
+    """Of a study with that docstring, whose results go to `out` by default; torch then has one thread."""
+    parser = argparse.ArgumentParser(description=(study or "").partition("\n")[0])
+    parser.add_argument("--out", type=Path, default=Path(out))
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(8)))
+    parser.add_argument("--report-only", action="store_true", help="Of the seeds that are there.")
+    told = parser.parse_args()
+    folder: Path = told.out.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    return Arguments(folder, told.seeds, told.report_only)
 
 
 def same_plan(file: Path, mine: Mapping[str, Any]) -> None:

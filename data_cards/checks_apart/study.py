@@ -6,11 +6,8 @@ A seed is all of it anew: films, labelled traces, teacher, verifier, build, rows
 is the model that sees and the held-out films. All that is done is kept in --out, and a second run goes on.
 """
 
-import argparse
 import json
 from pathlib import Path
-
-import torch
 
 from reelproof.data_cards.checks_apart.arms import (
     ARMS,
@@ -39,6 +36,7 @@ from reelproof.data_cards.checks_apart.seeds import (
     held_out_films,
     load_model,
     once,
+    read_arguments,
     same_plan,
     told,
     train_films,
@@ -49,22 +47,15 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     """The model that sees and the held-out films once, then every seed, then the report."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--out", type=Path, default=Path("build/study"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(8)))
-    parser.add_argument("--report-only", action="store_true", help="Of the seeds that are there.")
-    args = parser.parse_args()
-    out = args.out.absolute()
-    out.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(1)
+    out, numbers, report_only = read_arguments(__doc__, "build/study")
     same_plan(out / "plan.json", {"sha256": sha256_of(PLAN._asdict()), **PLAN._asdict()})
-    if not args.report_only:
+    if not report_only:
         base = out / "base"
         once(base / "done", lambda: train_base(base, PLAN.base_seed))
         held_out = build_held_out(out, base)
-        for seed in args.seeds:
+        for seed in numbers:
             run_seed(Seed(out, seed, base, held_out))
-        for seed in args.seeds:
+        for seed in numbers:
             spin(Seed(out, seed, base, held_out))
     write_report(out, HERE)
 

@@ -20,24 +20,9 @@ _JOINER = re.compile(
 )
 _NUMBERED = re.compile(r"(?:^|\s)(?:\d{1,2}[.)]|[*•-])\s")
 _GOES_ON = frozenset(
-    (
-        *("it", "this", "that", "there", "which", "who", "where", "when", "while", "because", "as", "since"),
-        *(
-            "so",
-            "is",
-            "are",
-            "was",
-            "were",
-            "not",
-            "but",
-            "its",
-            "has",
-            "have",
-            "being",
-            "making",
-            "including",
-        ),
-    )
+    ("it", "this", "that", "there", "which", "who", "where", "when", "while", "because", "as", "since", "so")
+) | frozenset(
+    ("is", "are", "was", "were", "not", "but", "its", "has", "have", "being", "making", "including")
 )
 """What begins with one of these says more of what stands before it."""
 _WITHIN = frozenset(
