@@ -57,8 +57,9 @@ class PolicyConfig(Settings):
     """Smallest share of cited times near a frame that was shown."""
     require_grounding: bool = False
     """A trace is rejected where no claim could be verified, whatever was shown."""
-    require_every_claim: bool = False
-    """A trace is rejected where a claim that cites could not be verified."""
+    min_judged_share: float = Field(default=0.5, ge=0, le=1)
+    """Smallest share of the claims that cite a time which a verifier judged: those that it cannot tell, that
+    cite times without a frame, or that chance did not draw of a long thought, are not borne out."""
     min_grounded_share: float = Field(default=0.5, ge=0, le=1)
     """Smallest share of claims that a verifier believes with the cited frames."""
     min_worst_belief: float = Field(default=0.1, ge=0, le=1)
@@ -210,7 +211,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "min_citations_near_frame": 1.0,
         "require_grounding": True,
         "min_grounded_share": 1.0,
-        "require_every_claim": True,
+        "min_judged_share": 1.0,
         "min_worst_margin": 0.01,
         "min_spatial_grounded_share": 1.0,
         "max_lasting_text_share": 0.1,
@@ -237,6 +238,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "keep_misquotes": True,
         "min_citations_in_clip": 0.5,
         "min_citations_near_frame": 0.0,
+        "min_judged_share": 0.0,
         "min_grounded_share": 0.0,
         "min_worst_belief": 0.0,
         "min_sound_boxes": 0.0,

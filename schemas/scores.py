@@ -177,7 +177,8 @@ class GroundingScore(Score):
     judged_claims: int = Field(ge=0)
     """Claims that cite a time and that the verifier can judge."""
     claims_unjudged: int = Field(ge=0)
-    """Claims that cite a time of which it cannot, or for which no frame was shown."""
+    """Claims that cite a time and were not judged: the verifier cannot tell, no frame of that time was shown,
+    or the thought makes so many claims that chance did not draw this one."""
     testable_claims: int = Field(ge=0)
     """Judged claims that were held against control frames that can tell."""
     grounded_share: float | None

@@ -105,9 +105,10 @@ def _reply_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
         ),
         Rule(
             "claims_unjudged",
-            "some of its claims were not judged",
-            (pl.col("claims_unjudged") > 0) & policy.require_every_claim,
-            "require_every_claim",
+            "too few of its claims were judged",
+            pl.col("judged_claims")
+            < policy.min_judged_share * (pl.col("judged_claims") + pl.col("claims_unjudged")),
+            "min_judged_share",
         ),
         Rule(
             "ungrounded",

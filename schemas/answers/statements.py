@@ -30,6 +30,8 @@ class Statement(NamedTuple):
     cited: tuple[Span, ...]
     things: tuple[Boxed, ...] = ()
     """What it puts into boxes of frames whose times are known."""
+    is_whole: bool = True
+    """Whether `text` is all of the sentence; a run-on one is cut off after 1,000 characters."""
 
 
 def cited_statements(thought: str, whole_quotes: bool = False) -> tuple[Statement, ...]:
@@ -51,7 +53,7 @@ def _statements(text: str, whole_quotes: bool) -> Iterator[Statement]:
         elif things and before_s is not None:
             cited = (Span(start_s=before_s, end_s=before_s),)
         if cited:
-            yield Statement(said, cited, things)
+            yield Statement(said, cited, things, is_whole=said == sentence)
 
 
 def _sentences(text: str, whole_quotes: bool) -> Iterator[str]:

@@ -28,15 +28,15 @@ from reelproof.stages.footage.crops import Pictures
 from reelproof.stages.teachers.messages import claim_messages
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 12
+VERSION = 13
 
 
 class ClaimConfig(Settings):
     """Which claims are judged, with which frames, and how often."""
 
     claims_per_trace: int = Field(default=8, ge=1, le=256)
-    """At most so many of a thought's claims are put to the verifier, the first ones; others count as not
-    judged."""
+    """At most so many of a thought's claims are put to the verifier. Chance draws them, so that no place in a
+    thought is safe from it; others count as not judged."""
     frame_tolerance_s: float = Field(default=0.25, ge=0)
     """How far from a cited time a shown frame may be to stand for it."""
     frames_per_claim: int = Field(default=8, ge=1, le=64)
@@ -89,6 +89,10 @@ class _Put(NamedTuple):
     control_frames: tuple[str, ...] = ()
     places: tuple[PutPlace, ...] = ()
     quotes: tuple[ClaimedQuote, ...] = ()
+
+
+_UNSEEN = Judged("", (0.0,))
+"""A claim about a time at which no frame was shown, for a thought that is rewarded."""
 
 
 class _Answered(NamedTuple):
@@ -150,7 +154,8 @@ def verify(
     """The beliefs in each thought's claims by the frames that they cite, where they could be judged.
 
     They are the `cited_score` of `verify_claims`, and the `belief` of the places, which this is without
-    controls; a faulty box is believed 0. Errors as there.
+    controls; a faulty box is believed 0, and so is a claim that cites a time at which no frame was shown:
+    frames cannot bear it out, and who is rewarded must not learn to write such. Errors as there.
     """
     pictures = Pictures(frames)
     put = [list(_put_cited(each, pictures, cfg)) for each in thoughts]
@@ -212,8 +217,9 @@ def _put_claims(
     )
     for trace in case.traces:
         statements = cited_statements(trace.thought, whole_quotes=panel.reads_text or bool(case.lines))
+        drawn = _drawn(statements, cfg)
         for index, statement in enumerate(statements):
-            if index >= cfg.claims_per_trace:  # counts as one that was not judged
+            if index not in drawn:
                 yield _Put(trace.trace_id, index, statement)
                 continue
             if quotes := said_quotes(statement.text, statement.cited, case.lines):
@@ -275,18 +281,25 @@ def _put_cited(thought: Thought, pictures: Pictures, cfg: ClaimConfig) -> Iterat
     shown = timed(thought.shown)
     decimals = decimals_apart(each.shown_s for each in shown)
     statements = cited_statements(thought.text, whole_quotes=bool(thought.lines))
-    for statement in statements[: cfg.claims_per_trace]:
+    for statement in (statements[index] for index in _drawn(statements, cfg)):
         if quotes := said_quotes(statement.text, statement.cited, thought.lines):
             yield _Put("", 0, statement, known=judge_speech(quotes, Panel(())), quotes=quotes)
             continue
         boxes = put_boxes(statement.things, shown, pictures, None, cfg.box_unit, cfg.frame_tolerance_s)
         put = _Put("", 0, statement, places=tuple(itertools.islice(boxes, cfg.places_per_claim)))
         places = cited_frames(statement.cited, shown, cfg.frame_tolerance_s, cfg.frames_per_claim)
-        if places is not None:
-            cited = [shown[place] for place in places]
-            asked = _about_claim(statement, cited, decimals)
-            put = put._replace(matter=Matter(([asked],), subject_of(statement.text)))
-        yield put
+        if places is None:
+            yield put._replace(known=_UNSEEN)
+            continue
+        asked = _about_claim(statement, [shown[place] for place in places], decimals)
+        yield put._replace(matter=Matter(([asked],), subject_of(statement.text)))
+
+
+def _drawn(statements: Sequence[Statement], cfg: ClaimConfig) -> list[int]:
+    """The places of those that are judged, in order: whole sentences, by chance where they are too many."""
+    whole = [index for index, each in enumerate(statements) if each.is_whole]
+    whole.sort(key=lambda index: hash32(cfg.seed, index, statements[index].text))
+    return sorted(whole[: cfg.claims_per_trace])
 
 
 def _about_claim(statement: Statement, shown: Sequence[Shown], decimals: int) -> Messages:

@@ -369,7 +369,7 @@ GOLDEN_STAGES = (
     (traces, made_traces, 15, "8bba421b6feaf0c5"),
     (given_traces, made_given, 10, "7f939d7815ce1dbc"),
     (probes, made_probes, 11, "72180a46c0e08fa3"),
-    (claims, made_claims, 12, "ca5bed89f331034b"),
+    (claims, made_claims, 13, "ca5bed89f331034b"),
     (provenance, made_provenance, 3, "20cce7588ad1bc3b"),
     (sufficiency, made_sufficiencies, 5, "7ccf0660985b019d"),
     (signals, made_judgements, 5, "1b96625d4b319038"),

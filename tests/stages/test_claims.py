@@ -183,16 +183,26 @@ def test_a_frame_stands_for_times_up_to_the_tolerance_and_no_further():
         assert cited_frames([at], shown[:1], 0.25, 8) == found
 
 
-def test_the_first_claims_of_a_thought_are_judged_and_no_more():
+def test_of_a_thoughts_many_claims_chance_draws_those_that_are_judged():
     at = made_case([]).question.frames[3].shown_s
-    thought = " ".join(f"Car {number} at [{at} s]." for number in range(4))
-    claims = one_claim(FrameReader([]), thought, claims_per_trace=2)
-    assert [(claim.index, claim.cited_score is None) for claim in claims] == [
-        (0, False),
-        (1, False),
-        (2, True),  # those after them count as not judged
-        (3, True),
-    ]
+
+    def judged(seed: int) -> tuple[int, ...]:
+        thought = " ".join(f"Car {number} at [{at} s]." for number in range(8))
+        claims = one_claim(FrameReader([]), thought, claims_per_trace=3, seed=seed)
+        assert [claim.index for claim in claims] == list(range(8))
+        return tuple(claim.index for claim in claims if claim.cited_score is not None)
+
+    drawn = [judged(seed) for seed in range(30)]
+    assert drawn[0] == judged(0)
+    assert {len(each) for each in drawn} == {3}
+    assert {place for each in drawn for place in each} == set(range(8)), "a place is never judged"
+
+
+def test_a_run_on_sentence_that_is_cut_off_is_not_judged():
+    at = made_case([]).question.frames[3].shown_s
+    long = f"At [{at} s] a car is here" + " and a car is there" * 60
+    claims = one_claim(FrameReader([]), f"{long}. At [{at} s] a car is here.")
+    assert [claim.cited_score is None for claim in claims] == [True, False]
 
 
 def test_votes_that_cannot_tell_are_no_votes_against():
@@ -322,10 +332,10 @@ def test_thoughts_are_judged_as_traces_are_without_controls():
     shown = [ShownPicture(each.frame.sha256, each.shown_s) for each in reversed(case.question.frames)]
     thoughts = [Thought(trace.thought, shown) for trace in case.traces]
     beliefs = verify(thoughts, of_thoughts, ClaimConfig(controls=3, votes=2, temperature=1), {})
-    assert beliefs == [(1.0, 0.0), (), (0.0,)]
+    assert beliefs == [(1.0, 0.0, 0.0), (), (0.0,)]  # no frame bears out what is said of 500 s
     for trace, judged in zip(case.traces, beliefs, strict=True):
         mine = [each.cited_score for each in claims if each.trace_id == trace.trace_id]
-        assert tuple(each for each in mine if each is not None) == judged
+        assert tuple(each or 0.0 for each in mine) == judged
     assert of_thoughts.requests == of_traces.requests
 
 

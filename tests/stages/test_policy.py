@@ -100,7 +100,9 @@ def test_sound_row_is_kept_by_every_preset(preset):
         ({"worst_belief": None}, []),
         ({"grounded_share": None, "best_margin": None, "worst_margin": None}, ["grounding_unknown"]),
         ({"grounded_share": None, "timed_frames": 0}, []),
-        ({"claims_unjudged": 1}, []),
+        ({"claims_unjudged": 2}, []),
+        ({"claims_unjudged": 3}, ["claims_unjudged"]),  # 2 of 5 were judged
+        ({"judged_claims": 0}, []),  # it claims nothing that could be
         ({"best_margin": 0.0, "worst_margin": 0.0}, ["control_believed"]),
         (
             {"best_margin": 0.0, "worst_margin": None},

@@ -46,7 +46,7 @@ class RewardConfig(Settings):
     """The weight of 1 − the share of the thought's 4-grams that came before."""
     evidence: float = Field(default=0.0, ge=0)
     """The weight of the share of the thought's claims that its cited frames bear out, by the build's
-    verifier."""
+    verifier; a claim about a time at which no frame was shown is borne out by none."""
     gate_accuracy: bool = False
     """An answer counts only where it is well formed and the evidence is at least `gate`."""
     gate: float = Field(default=1.0, ge=0, le=1)
