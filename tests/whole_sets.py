@@ -1,12 +1,14 @@
 """All parts at once, read plainly and without blocks or steps: what tests hold curation against."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import polars as pl
+import pytest
 
-from reelproof.pipeline.dataset.blocks import Block, compact, read_sizes
+from reelproof.pipeline.dataset.blocks import PARTS_A_GROUP, Block, compact, read_sizes
 from reelproof.pipeline.dataset.card import CardConfig, write_readme
 from reelproof.pipeline.dataset.part_files import PartFiles, measured
 from reelproof.pipeline.dataset.shards import ShardReceipt, ShardsConfig, publish
@@ -16,6 +18,17 @@ from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.manifest import BuildFacts
 from reelproof.schemas.stats import Stats
 from reelproof.stages.policy import PolicyConfig
+
+PARTS_A_BLOCK = 2 * PARTS_A_GROUP
+
+
+@contextmanager
+def small_blocks() -> Iterator[None]:
+    """Blocks of two groups of parts, where a build's have eight: two of them are soon made."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("blocks", "shard_plan"):
+            patch.setattr(f"reelproof.pipeline.dataset.{module}.PARTS_A_BLOCK", PARTS_A_BLOCK)
+        yield
 
 
 def read_measurements(store: Store, parts: Sequence[PartFiles]) -> pl.DataFrame:

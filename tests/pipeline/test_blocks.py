@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +11,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from reelproof.pipeline.dataset.blocks import (
-    PARTS_A_BLOCK,
-    blocks_of,
-    compact,
-    read_block_measurements,
-    read_sizes,
-)
+from reelproof.pipeline.dataset.blocks import blocks_of, compact, read_block_measurements, read_sizes
 from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.dataset.shards import ShardsConfig
 from reelproof.pipeline.disk.store import Store
@@ -25,7 +20,7 @@ from reelproof.stages.deciding import decide
 from reelproof.stages.policy import PolicyConfig
 from tests.killed import states_at_changes
 from tests.small_parts import write_part
-from tests.whole_sets import read_measurements, write_dataset
+from tests.whole_sets import PARTS_A_BLOCK, read_measurements, small_blocks, write_dataset
 
 BALANCED = PolicyConfig()
 STRICTER = PolicyConfig(min_grounded_share=0.9)
@@ -53,10 +48,11 @@ def contents(store: Store, folder: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory) -> tuple[Path, list[PartFiles]]:
+def written(tmp_path_factory) -> Iterator[tuple[Path, list[PartFiles]]]:
     """A folder with more parts than a block holds, and their files. Not to be changed: take a copy."""
     folder = tmp_path_factory.mktemp("parts")
-    return folder, [write_part(Store(str(folder)), number) for number in range(PARTS_A_BLOCK + 2)]
+    with small_blocks():
+        yield folder, [write_part(Store(str(folder)), number) for number in range(PARTS_A_BLOCK + 2)]
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """Shards that are written together: the same bytes as one by one, and each block is read once."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
 from reelproof.pipeline.dataset import block_rows
-from reelproof.pipeline.dataset.blocks import PARTS_A_BLOCK
 from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.dataset.shards import ShardsConfig
 from reelproof.pipeline.disk.side_by_side import Here
@@ -14,17 +14,18 @@ from reelproof.schemas.manifest import BuildFacts
 from reelproof.stages.deciding import decide
 from reelproof.stages.policy import PolicyConfig
 from tests.small_parts import write_part
-from tests.whole_sets import read_measurements, write_dataset
+from tests.whole_sets import PARTS_A_BLOCK, read_measurements, small_blocks, write_dataset
 
 SETS = 8
 WITH_IMAGES = 6
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory) -> tuple[Store, list[PartFiles]]:
+def built(tmp_path_factory) -> Iterator[tuple[Store, list[PartFiles]]]:
     """Parts of two blocks."""
     store = Store(str(tmp_path_factory.mktemp("build")))
-    return store, [write_part(store, number) for number in range(PARTS_A_BLOCK + 2)]
+    with small_blocks():
+        yield store, [write_part(store, number) for number in range(PARTS_A_BLOCK + 2)]
 
 
 def dataset(built: tuple[Store, list[PartFiles]], folder: str, alone: bool = False) -> str:

@@ -3,6 +3,7 @@ import pickle
 import pkgutil
 import typing
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -111,6 +112,7 @@ def is_low(bound: Any) -> bool:
     return hasattr(bound, "ge") or hasattr(bound, "gt")
 
 
+@cache
 def instances(record: type[Record]) -> st.SearchStrategy[Any]:
     fields = {
         name: values(field.rebuild_annotation(), field.metadata)
