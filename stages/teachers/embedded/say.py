@@ -173,8 +173,8 @@ def _foreign_span(view: View) -> Said | None:
     across = _mean([content[a][b] for a in inside for b in outside])
     within = _mean([content[a][b] for a, b in itertools.combinations(inside, 2)])
     seen.append(
-        f"From {shown[first].label} to {shown[last].label} the frames differ by {within:.0f} of 100 from "
-        f"each other on average, and by {across:.0f} from the others."
+        f"The frames that I choose differ by {within:.0f} of 100 from each other on average, and by "
+        f"{across:.0f} from the others."
     )
     return said(view, seen, f"[{shown[first].time_s:.1f}, {shown[last].time_s:.1f}]")
 

@@ -28,7 +28,7 @@ from reelproof.stages.teachers.embedded.view import View
 from reelproof.stages.written.protocol import Reader
 
 SIGNALS = "signals"
-VERSION = 5
+VERSION = 6
 
 _LEAST_SIDE = 0.25
 """Share of the pictures' width and of their height that is looked at, at least, at temperature 1."""
