@@ -14,13 +14,19 @@ from reelproof.schemas.answers.statements import Statement, cited_frames, cited_
 from reelproof.schemas.answers.subjects import subject_of
 from reelproof.schemas.chat import ChatRequest, Sampling
 from reelproof.schemas.draws import hash32
-from reelproof.schemas.footage import FrameRef
 from reelproof.schemas.frame_names import decimals_apart
 from reelproof.schemas.question import Shown, ShownFrame
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import Case, Claim, ClaimedPlace, ClaimKind, ControlKind
-from reelproof.stages.answers.controls import Control, claim_kind, control_frames
+from reelproof.stages.answers.controls import (
+    Control,
+    PicturesOfClips,
+    claim_kind,
+    control_frames,
+    pictures_elsewhere,
+    pictures_of_clips,
+)
 from reelproof.stages.answers.panel import Judged, Matter, Messages, Panel, as_panel, judge
 from reelproof.stages.answers.places import Around, PutPlace, put_boxes, with_cutouts
 from reelproof.stages.answers.quoted import judge_speech, judge_writing
@@ -67,11 +73,6 @@ class Thought(NamedTuple):
     shown: Sequence[Shown]
     lines: Sequence[SpeechLine] = ()
     """What is said, as far as it is shown."""
-
-
-class _Shot(NamedTuple):
-    video_id: str
-    clip_id: str
 
 
 class _Put(NamedTuple):
@@ -126,7 +127,7 @@ def verify_claims(
         RuntimeError: The verifier left requests unanswered.
     """
     cases = list(cases)
-    clips, pictures = _pictures_of_clips(cases), Pictures(frames)
+    clips, pictures = pictures_of_clips(cases), Pictures(frames)
     panel = as_panel(verifier)
     put = [each for case in cases for each in _put_claims(case, clips, pictures, panel, cfg)]
     for each, judged, places in _answered(put, panel, cfg, frames):
@@ -188,35 +189,19 @@ def _answered(
         yield _Answered(each, claim, tuple(itertools.islice(of_places, len(each.places))))
 
 
-def _pictures_of_clips(cases: Sequence[Case]) -> dict[_Shot, list[FrameRef]]:
-    """The most frames of each clip that one of its questions shows under their own times, in order."""
-    clips: dict[_Shot, list[FrameRef]] = {}
-    for case in cases:
-        shot = _Shot(case.clip.video_id, case.clip.clip_id)
-        own = [each.frame for each in timed(case.question.frames) if each.frame.video_id == shot.video_id]
-        if len(own) > len(clips.get(shot, ())):
-            clips[shot] = own
-    return clips
-
-
 def _put_claims(
-    case: Case,
-    clips: Mapping[_Shot, Sequence[FrameRef]],
-    pictures: Pictures,
-    panel: Panel,
-    cfg: ClaimConfig,
+    case: Case, clips: PicturesOfClips, pictures: Pictures, panel: Panel, cfg: ClaimConfig
 ) -> Iterator[_Put]:
     shown, near_s = timed(case.question.frames), cfg.frame_tolerance_s
-    own = _Shot(case.clip.video_id, case.clip.clip_id)
-    # of the same video only: what is said of one must not change when another is taken away
-    elsewhere = [frames for shot, frames in clips.items() if shot.video_id == own.video_id and shot != own]
+    elsewhere = pictures_elsewhere(case.clip, clips)
     around = Around(
         own=[each.sha256 for each in shown],
         others=[[each.sha256 for each in frames] for frames in elsewhere],
         least_bits=cfg.control_bits,
     )
+    whole_quotes = panel.reads_text or bool(case.lines)
     for trace in case.traces:
-        statements = cited_statements(trace.thought, whole_quotes=panel.reads_text or bool(case.lines))
+        statements = cited_statements(trace.thought, whole_quotes)
         drawn = _drawn(statements, cfg)
         for index, statement in enumerate(statements):
             if index not in drawn:
@@ -229,8 +214,8 @@ def _put_claims(
             boxes = put_boxes(
                 statement.things, shown, pictures, around if cfg.controls else None, cfg.box_unit, near_s
             )
-            placed = tuple(itertools.islice(boxes, cfg.places_per_claim))
-            put = _Put(trace.trace_id, index, statement, places=placed)
+            placed = itertools.islice(boxes, cfg.places_per_claim)
+            put = _Put(trace.trace_id, index, statement, places=tuple(placed))
             places = cited_frames(statement.cited, shown, near_s, cfg.frames_per_claim)
             if places is None:
                 yield put

@@ -9,12 +9,13 @@ cited ones are. Where no other frames differ so, no control can test the claim, 
 
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from reelproof.schemas.footage import FrameRef, Span, hash_distance
+from reelproof.schemas.answers.statements import timed
+from reelproof.schemas.footage import Clip, FrameRef, Span, hash_distance
 from reelproof.schemas.question import ShownFrame
-from reelproof.schemas.trace import ClaimKind, ControlKind
+from reelproof.schemas.trace import Case, ClaimKind, ControlKind
 
 _DRAWN = 24
 """Sets of other frames that are looked at beside those that lie like the cited ones."""
@@ -25,6 +26,16 @@ class Control(NamedTuple):
 
     frames: tuple[ShownFrame, ...]
     kind: ControlKind
+
+
+class Shot(NamedTuple):
+    """A clip of a video."""
+
+    video_id: str
+    clip_id: str
+
+
+PicturesOfClips = Mapping[Shot, Sequence[FrameRef]]
 
 
 class _Candidate(NamedTuple):
@@ -38,6 +49,23 @@ def claim_kind(cited: Sequence[Span], places: Sequence[int]) -> ClaimKind:
     if len(places) == 1:
         return ClaimKind.MOMENT
     return ClaimKind.STRETCH if any(span.end_s > span.start_s for span in cited) else ClaimKind.CHANGE
+
+
+def pictures_of_clips(cases: Sequence[Case]) -> dict[Shot, list[FrameRef]]:
+    """The most frames of each clip that one of its questions shows under their own times, in order."""
+    clips: dict[Shot, list[FrameRef]] = {}
+    for case in cases:
+        shot = Shot(case.clip.video_id, case.clip.clip_id)
+        own = [each.frame for each in timed(case.question.frames) if each.frame.video_id == shot.video_id]
+        if len(own) > len(clips.get(shot, ())):
+            clips[shot] = own
+    return clips
+
+
+def pictures_elsewhere(clip: Clip, clips: PicturesOfClips) -> list[Sequence[FrameRef]]:
+    """Those of other clips of the video: what is said of one must not change when another video goes."""
+    own = Shot(clip.video_id, clip.clip_id)
+    return [frames for shot, frames in clips.items() if shot.video_id == own.video_id and shot != own]
 
 
 def control_frames(

@@ -372,7 +372,7 @@ GOLDEN_STAGES = (
     (claims, made_claims, 13, "ca5bed89f331034b"),
     (provenance, made_provenance, 3, "20cce7588ad1bc3b"),
     (sufficiency, made_sufficiencies, 5, "7ccf0660985b019d"),
-    (signals, made_judgements, 5, "1b96625d4b319038"),
+    (signals, made_judgements, 6, "bcf915169f117736"),
     (balance, made_balance, 1, "82b7ca6936ace1e8"),
     (duplicates_evaluation, made_contamination, 2, "7c211581f091ae93"),
     (duplicates, made_duplicates, 6, "76976300b006d656"),
