@@ -22,7 +22,8 @@ from reelproof.schemas.footage import Quarantine
 from reelproof.schemas.text import clean_json, clean_text, shown_text
 from reelproof.stages.footage.scan import FootageConfig
 from tests.films import Shot, make_film
-from tests.pipeline.conftest import reelproof, reelproof_here
+from tests.pipeline.conftest import reelproof_here
+from tests.server_builds import one_worker
 
 GOOD = [f"v{number}.mp4,What is it?,yes" for number in range(8)]
 
@@ -98,8 +99,10 @@ def test_a_build_of_films_with_odd_names_ends_well(tmp_path):
             tmp_path / "films" / name, [Shot(number, 2.0), Shot(50 + number, 2.0)], fps=10, size=(96, 64)
         )
     (tmp_path / "films" / "[y]\x1b[31m.mp4").write_bytes(b"no film")
-    settings = ("--workers", "1", "--set", "max_quarantined_share=1", "--set", "card.plots=false")
-    ran = reelproof("build", tmp_path / "films", "--out", tmp_path / "out", *settings)
+    settings = ("--set", "max_quarantined_share=1", "--set", "card.plots=false")
+    with one_worker() as scheduler:
+        words = ("--out", tmp_path / "out", "--scheduler", scheduler, *settings)
+        ran = reelproof_here("build", tmp_path / "films", *words)
     assert ran.code == 0, ran.err
     assert "\x1b" not in ran.out + ran.err
     told = reelproof_here("status", tmp_path / "out")

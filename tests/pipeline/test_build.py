@@ -10,6 +10,7 @@ import pytest
 
 from reelproof.pipeline.build import refilter
 from tests.pipeline.conftest import SMALL, film, reelproof_here
+from tests.server_builds import one_worker
 
 pytestmark = pytest.mark.real
 
@@ -113,9 +114,10 @@ def test_more_rollouts_ask_only_for_the_further_ones(films, build_copy, ready):
 
 
 def test_number_of_workers_does_not_change_the_dataset(films, built, tmp_path):
-    one = reelproof_here(
-        "build", films, "--out", tmp_path / "one", *SMALL, "--workers", "1", "--json"
-    ).summary
+    with one_worker() as scheduler:
+        one = reelproof_here(
+            "build", films, "--out", tmp_path / "one", *SMALL, "--scheduler", scheduler, "--json"
+        ).summary
     again = reelproof_here("refilter", shutil.copytree(built, tmp_path / "two"), "--json").summary
     assert one["dataset_sha256"] == again["dataset_sha256"]
 

@@ -508,7 +508,7 @@ def reference(rows: list[dict[str, Any]], policy: PolicyConfig) -> list[list[str
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(rows=st.lists(drawn_row, max_size=8), policy=drawn_policy)
 def test_vectorised_policy_agrees_with_a_row_at_a_time(rows, policy):
     policy = policy.model_copy(update={"weight_margin": 0.0, "weight_citations": 0.0})
