@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -16,12 +17,21 @@ JUDGED_OTHERWISE = {("Barack Obama", "Obama"), ("a canine sprints", "a dog runs"
 """Right to a person who knows the world. Words alone do not say so; a judge model does."""
 
 
-def rows() -> list[tuple[Task, str, tuple[str, ...], str, float | None, float]]:
+class Row(NamedTuple):
+    task: Task
+    said: str
+    options: tuple[str, ...]
+    gold: str
+    tolerance: float | None
+    score: float
+
+
+def rows() -> list[Row]:
     text = (Path(__file__).parent / "answers.tsv").read_text(encoding="utf-8")
     lines = [line for line in text.split("\n") if line and not line.startswith(("#", "task\t"))]
     table = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
     return [
-        (
+        Row(
             Task(task),
             said.replace("\\n", "\n"),
             tuple(options.split("|")) if options else (),
@@ -33,22 +43,25 @@ def rows() -> list[tuple[Task, str, tuple[str, ...], str, float | None, float]]:
     ]
 
 
-@pytest.mark.parametrize(("task", "said", "options", "gold", "tolerance", "score"), rows())
-def test_an_answer_is_read_as_a_person_reads_it(task, said, options, gold, tolerance, score):
-    found = lenient_score(task, said, gold, options, tolerance)
-    if (said, gold) in JUDGED_OTHERWISE:
-        assert found < 1
-    else:
-        assert found == pytest.approx(score, abs=1e-6)
+def read(row: Row, said: str | None) -> float:
+    return lenient_score(row.task, said, row.gold, row.options, row.tolerance)
 
 
-@pytest.mark.parametrize(("task", "said", "options", "gold", "tolerance", "score"), rows())
-def test_an_answer_without_tags_is_the_whole_text(task, said, options, gold, tolerance, score):
-    tagged = read_completion(f"<think>I look.</think><answer>{said}</answer>")
-    plain = read_completion(f"<think>I look.</think>\n\n{said}")
-    assert plain.answer is None
-    found = [lenient_score(task, each.stated, gold, options, tolerance) for each in (tagged, plain)]
-    assert found[0] == found[1]
+def test_an_answer_is_read_as_a_person_reads_it():
+    found = {row: read(row, row.said) for row in rows()}
+    as_judged = {row for row, score in found.items() if abs(score - row.score) < 1e-6}
+    others = {row for row in found if (row.said, row.gold) in JUDGED_OTHERWISE}
+    assert found.keys() - as_judged - others == set()
+    assert all(found[row] < 1 for row in others)
+    assert len(found) > 600
+
+
+def test_an_answer_without_tags_is_the_whole_text():
+    for row in rows():
+        tagged = read_completion(f"<think>I look.</think><answer>{row.said}</answer>")
+        plain = read_completion(f"<think>I look.</think>\n\n{row.said}")
+        assert plain.answer is None, row
+        assert read(row, tagged.stated) == read(row, plain.stated), row
 
 
 @pytest.mark.parametrize(

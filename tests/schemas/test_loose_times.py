@@ -20,9 +20,8 @@ def told(text: str) -> str:
     return ",".join(ends) or "-"
 
 
-@pytest.mark.parametrize("row", TABLE, ids=[row[0][:60] for row in TABLE])
-def test_times_without_brackets_are_read_where_they_point_at_the_film(row):
-    assert told(row[0]) == row[-1]
+def test_times_without_brackets_are_read_where_they_point_at_the_film():
+    assert [(row, found) for row in TABLE if (found := told(row[0])) != row[-1]] == []
 
 
 def test_what_is_read_otherwise_than_by_a_person_is_little():
@@ -82,8 +81,8 @@ def test_only_what_stands_in_brackets_is_taken_out():
     ],
 )
 def test_hostile_texts_take_linear_time(unit):
-    text = unit * (200_000 // len(unit))
+    text = unit * (100_000 // len(unit))
     start = time.process_time()
     for _ in loose_times(text):
         pass
-    assert time.process_time() - start < 10  # quadratic would be many minutes
+    assert time.process_time() - start < 5  # quadratic would be a minute and more
