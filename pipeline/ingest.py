@@ -17,8 +17,9 @@ from reelproof.pipeline.workplace import FILES, LOST, SUBTITLES, Workplace, read
 from reelproof.schemas.counted import counted
 from reelproof.schemas.footage import Quarantine
 from reelproof.schemas.question import GivenRow
-from reelproof.schemas.record import Record, to_table
+from reelproof.schemas.record import Record
 from reelproof.schemas.source import SourceIdentity, SubtitleFile
+from reelproof.schemas.tables import to_table
 
 R = TypeVar("R", bound=Record)
 

@@ -24,8 +24,9 @@ from reelproof.pipeline.recipe_changes import RECIPE as RECIPE
 from reelproof.pipeline.recipe_changes import RECIPE_COPY as RECIPE_COPY
 from reelproof.schemas.footage import Quarantine
 from reelproof.schemas.question import GivenRow
-from reelproof.schemas.record import Record, from_table, to_table
+from reelproof.schemas.record import Record
 from reelproof.schemas.source import SourceIdentity, SubtitleFile
+from reelproof.schemas.tables import from_table, to_table
 
 PLAN = "plan.json"
 PLAN_COPY = ".reelproof/plan.json"

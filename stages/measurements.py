@@ -5,8 +5,9 @@ import functools
 import polars as pl
 
 from reelproof.schemas.measurements import OVER_ALL, Keys
-from reelproof.schemas.record import Record, arrow_schema
+from reelproof.schemas.record import Record
 from reelproof.schemas.scores import RepeatScore
+from reelproof.schemas.tables import arrow_schema
 from reelproof.stages.checks.registry import CHECKS
 
 SCORES: tuple[type[Record], ...] = (*(check.score for check in CHECKS), RepeatScore)

@@ -11,8 +11,9 @@ from PIL import Image as Picture
 from reelproof.schemas.manifest import BuildFacts, Manifest, ManifestFile
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.question import QuestionSource, Task
-from reelproof.schemas.record import Record, to_table
+from reelproof.schemas.record import Record
 from reelproof.schemas.sample import ChatMessage, ChatPart, DpoSample, Image, RlSample, SftSample
+from reelproof.schemas.tables import to_table
 
 GOLDS = {
     Task.MULTIPLE_CHOICE: ("B", ("red", "blue")),

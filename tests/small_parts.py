@@ -23,7 +23,7 @@ from reelproof.schemas.footage import (
     Video,
 )
 from reelproof.schemas.question import Question, QuestionSource, ShownFrame, Task
-from reelproof.schemas.record import Record, to_table
+from reelproof.schemas.record import Record
 from reelproof.schemas.scores import (
     AgreementScore,
     AnswerScore,
@@ -34,6 +34,7 @@ from reelproof.schemas.scores import (
     ProbeScore,
     TextScore,
 )
+from reelproof.schemas.tables import to_table
 from reelproof.schemas.trace import ClaimKind, ClaimVerdict, ControlKind, JudgedClaim, Trace, TraceClaims
 from reelproof.stages.teachers.prompts import ROLLOUT
 

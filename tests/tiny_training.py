@@ -14,8 +14,9 @@ from PIL import Image as Picture
 
 from reelproof.data_cards.tiny_model import TinyModelConfig, build_tiny_model, save_tiny_model
 from reelproof.schemas.question import QuestionSource, Task
-from reelproof.schemas.record import Record, to_table
+from reelproof.schemas.record import Record
 from reelproof.schemas.sample import ChatMessage, ChatPart, DpoSample, Image, RlSample, Row, SftSample
+from reelproof.schemas.tables import to_table
 from reelproof.training.settings.runs import LoraSettings
 from reelproof.training.shards import Example
 from tests.published import write_manifest

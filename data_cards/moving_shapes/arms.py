@@ -15,8 +15,8 @@ from reelproof.schemas.manifest import BuildFacts, Manifest, ManifestFile
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.published import MANIFEST
 from reelproof.schemas.question import Question
-from reelproof.schemas.record import from_table, to_table
 from reelproof.schemas.sample import ChatMessage, ChatPart, Image, RlSample, SftSample
+from reelproof.schemas.tables import from_table, to_table
 from reelproof.schemas.trace import Trace
 from reelproof.training.settings.rows import ShardsConfig
 from reelproof.training.shards import Example, open_shards

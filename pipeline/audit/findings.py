@@ -26,7 +26,7 @@ from reelproof.pipeline.teachers.kinds import SignalsTeacherConfig
 from reelproof.pipeline.workplace import Workplace
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.question import WHEN, Question
-from reelproof.schemas.record import from_table
+from reelproof.schemas.tables import from_table
 from reelproof.schemas.trace import Trace
 from reelproof.stages.answers.given_traces import PROMPT_ID
 from reelproof.stages.duplicates.contamination import find_contamination

@@ -13,7 +13,7 @@ from reelproof.pipeline.steps.embedding import EMBEDDING
 from reelproof.pipeline.workplace import Workplace
 from reelproof.schemas.embedding import ClipEmbedding
 from reelproof.schemas.footage import Clip
-from reelproof.schemas.record import arrow_schema
+from reelproof.schemas.tables import arrow_schema
 
 SHOWN_ALIKE = 5
 _COLUMNS = ("clip_id", "video_id", "start_s", "end_s", "vector")

@@ -17,9 +17,10 @@ from reelproof.schemas.edited import PLAIN, EditedQuestion
 from reelproof.schemas.footage import Clip, Footage, Span, Storyboard, joined, uncovered
 from reelproof.schemas.frame_names import frame_names
 from reelproof.schemas.question import Question
-from reelproof.schemas.record import Record, from_table
+from reelproof.schemas.record import Record
 from reelproof.schemas.source import SourceIdentity
 from reelproof.schemas.speech import ClipSpeech, FilmSpeech, SpeechLine, shown_lines
+from reelproof.schemas.tables import from_table
 from reelproof.schemas.trace import Claim, Trace
 from reelproof.stages.teachers.messages import rollout_messages
 from reelproof.stages.teachers.prompts import ROLLOUTS

@@ -9,8 +9,8 @@ import pyarrow as pa
 from reelproof.pipeline.dataset.rows import SAMPLES, table_schema
 from reelproof.pipeline.dataset.shard_files import file_schema
 from reelproof.schemas.measurements import OVER_ALL
-from reelproof.schemas.record import arrow_schema
 from reelproof.schemas.settings import captions
+from reelproof.schemas.tables import arrow_schema
 from reelproof.stages.measurements import SCORES
 
 

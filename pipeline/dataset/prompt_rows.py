@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from reelproof.schemas.frame_names import decimals_apart, frame_names
 from reelproof.schemas.question import Question, Task
-from reelproof.schemas.record import from_table
 from reelproof.schemas.speech import ClipSpeech, SpeechLine, frames_before, shown_lines
+from reelproof.schemas.tables import from_table
 from reelproof.stages.teachers.prompts import (
     ANSWER_FORMS,
     ROLLOUT,

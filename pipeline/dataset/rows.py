@@ -18,9 +18,10 @@ from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import Damaged
 from reelproof.pipeline.parts.stored_frames import StoredFrames
 from reelproof.schemas.measurements import score_columns
-from reelproof.schemas.record import Record, arrow_schema
+from reelproof.schemas.record import Record
 from reelproof.schemas.sample import DpoSample, RejectedSample, RlSample, SftSample
 from reelproof.schemas.scores import QuoteScore
+from reelproof.schemas.tables import arrow_schema
 from reelproof.stages.measurements import QUESTION_SCORES
 from reelproof.stages.teachers.prompts import ROLLOUT_WHERE
 

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from reelproof.pipeline.dataset.prompt_rows import Places
 from reelproof.pipeline.dataset.rows import Frames, Rows, nullable
-from reelproof.schemas.record import arrow_schema, leaf_paths
 from reelproof.schemas.sample import SftSample
+from reelproof.schemas.tables import arrow_schema, leaf_paths
 
 VERSION = 6
 """Bumped when the same rows come out as other bytes."""

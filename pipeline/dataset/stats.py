@@ -19,8 +19,8 @@ from reelproof.schemas.balance import KeyBalance
 from reelproof.schemas.calibration import Calibration, added_bins, expected_calibration_error
 from reelproof.schemas.footage import ClipKind, Span, uncovered
 from reelproof.schemas.question import Question, Task
-from reelproof.schemas.record import from_table
 from reelproof.schemas.stats import BuildStats, Histogram, Tally, VerifierTrust
+from reelproof.schemas.tables import from_table
 from reelproof.stages.checks.balance import measure_balance
 
 VERSION = 5

@@ -5,9 +5,9 @@ import tempfile
 from collections.abc import Iterator
 from typing import IO, Any, NamedTuple, Self
 
-from reelproof.schemas.event import WatchedFilm
 from reelproof.schemas.footage import FootagePiece, QuarantineKind
 from reelproof.schemas.span import SpanCut, SpanRow, Survey
+from reelproof.schemas.tick import WatchedFilm
 from reelproof.stages.footage.cutting import Cut, Recording
 from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.live import Stream

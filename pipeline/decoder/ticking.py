@@ -16,7 +16,7 @@ from reelproof.pipeline.decoder.pipes import (
     TicksJob,
     TicksTold,
 )
-from reelproof.schemas.event import WatchedFilm
+from reelproof.schemas.tick import WatchedFilm
 from reelproof.stages.footage.decode import Reel, TimedFrame
 from reelproof.stages.footage.live import ArrivingPacket
 from reelproof.stages.footage.opening import UnusableVideoError

@@ -23,8 +23,9 @@ from reelproof.pipeline.teachers.kinds import TeacherConfig, open_teacher, teach
 from reelproof.pipeline.teachers.remembering import RememberingTeacher
 from reelproof.schemas.footage import PICTURES, Footage, Keyframe, Quarantine, joined
 from reelproof.schemas.question import GivenRow
-from reelproof.schemas.record import Record, arrow_schema, leaf_paths
+from reelproof.schemas.record import Record
 from reelproof.schemas.source import SourceIdentity, SubtitleFile
+from reelproof.schemas.tables import arrow_schema, leaf_paths
 from reelproof.stages.teachers.protocol import Teacher
 
 R = TypeVar("R", bound=Record)

@@ -18,7 +18,8 @@ from reelproof.pipeline.errors import BrokenHere, Damaged
 from reelproof.pipeline.parts.part import PartInputs, PartRun
 from reelproof.pipeline.parts.step import PartStep, Step
 from reelproof.schemas.footage import Quarantine
-from reelproof.schemas.record import Record, arrow_schema, to_table
+from reelproof.schemas.record import Record
+from reelproof.schemas.tables import arrow_schema, to_table
 
 RESTS_ON = "reelproof.completions"
 """In a step's file: name -> bytes of the files of completions that there were; they only grow."""

@@ -6,7 +6,8 @@ from typing import Any, TypeVar, cast
 
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.latest import Latest
-from reelproof.schemas.record import Record, from_table
+from reelproof.schemas.record import Record
+from reelproof.schemas.tables import from_table
 
 R = TypeVar("R", bound=Record)
 

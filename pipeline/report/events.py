@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 from reelproof.pipeline.inputs.events_folder import WATCH, read_events, read_verdicts
 from reelproof.pipeline.report.plain import Page, PlainTemplate, write_pages
-from reelproof.schemas.event import MEASURES, UNUSUAL, Choice, Event
+from reelproof.schemas.event import UNUSUAL, Choice, Event
 from reelproof.schemas.intervals import Interval, wilson
+from reelproof.schemas.tick import MEASURES
 
 UNJUDGED = "unjudged"
 SHOWN = {"all": "All", UNJUDGED: "Unjudged", **{str(each): each.capitalize() for each in Choice}}

@@ -24,8 +24,9 @@ from reelproof.pipeline.workplace import PLAN, RECIPE, Workplace, open_workplace
 from reelproof.schemas.chat import ChatRequest
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.question import Question
-from reelproof.schemas.record import Record, from_table
+from reelproof.schemas.record import Record
 from reelproof.schemas.speech import ClipSound, SpeechLine, shows_clip
+from reelproof.schemas.tables import from_table
 from reelproof.schemas.trace import Trace
 from reelproof.stages.answers.traces import ClipQuestion, rollout_requests
 from reelproof.stages.teachers.protocol import TeacherUnavailable

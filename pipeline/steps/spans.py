@@ -17,9 +17,9 @@ from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.parts.run_step import write_records
 from reelproof.schemas.footage import Footage
-from reelproof.schemas.record import arrow_schema, from_table
 from reelproof.schemas.source import SourceIdentity
 from reelproof.schemas.span import SpanEnd, SpanRow, Survey, Surveyed
+from reelproof.schemas.tables import arrow_schema, from_table
 from reelproof.stages.footage import scan
 from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.scan import FootageConfig

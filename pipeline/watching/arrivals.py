@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from reelproof.pipeline.watching.settings import WatchConfig
-from reelproof.schemas.event import WatchedFilm
+from reelproof.schemas.tick import WatchedFilm
 from reelproof.stages.footage.watched import SeenTick
 
 

@@ -8,8 +8,9 @@ from reelproof.pipeline.disk.renaming import temporary_name
 from reelproof.pipeline.watching.keeping import CLIPS
 from reelproof.pipeline.watching.recorder import Recorder
 from reelproof.pipeline.watching.settings import ClipsConfig
-from reelproof.schemas.event import CutClip, Event, WatchedFilm
+from reelproof.schemas.event import CutClip, Event
 from reelproof.schemas.footage import Quarantine
+from reelproof.schemas.tick import WatchedFilm
 from reelproof.stages.footage.cutting import Recording
 
 

@@ -19,8 +19,8 @@ from reelproof.pipeline.errors import BuildFailed
 from reelproof.pipeline.watching.arrivals import Arrived, FilmTick, Known, Note
 from reelproof.pipeline.watching.recorder import Recorder
 from reelproof.pipeline.watching.settings import WatchConfig
-from reelproof.schemas.event import WatchedFilm
 from reelproof.schemas.text import without_secrets
+from reelproof.schemas.tick import WatchedFilm
 from reelproof.stages.footage.live import Stream
 from reelproof.stages.footage.recording import Recorded
 

@@ -7,18 +7,10 @@ from datetime import UTC, datetime
 from reelproof.pipeline.watching.seen import Seen
 from reelproof.pipeline.watching.settings import WatchConfig
 from reelproof.schemas.counted import counted
-from reelproof.schemas.event import (
-    MEASURES,
-    UNUSUAL,
-    Event,
-    Evidence,
-    Measured,
-    Tick,
-    TickAnswer,
-    WatchedFilm,
-)
+from reelproof.schemas.event import UNUSUAL, Event, Evidence, Measured, TickAnswer
 from reelproof.schemas.footage import FrameRef
 from reelproof.schemas.question import Task
+from reelproof.schemas.tick import MEASURES, Tick, WatchedFilm
 from reelproof.stages.watching.folding import Change
 from reelproof.stages.watching.hysteresis import Stretch
 

@@ -11,8 +11,8 @@ from reelproof.pipeline.decoder.process import CHILD_COMMAND, ChildLimits, LostE
 from reelproof.pipeline.disk.files import find_videos, video_id_of
 from reelproof.pipeline.watching.arrivals import Arrived, FilmTick, Known, Note
 from reelproof.pipeline.watching.settings import WatchConfig
-from reelproof.schemas.event import WatchedFilm
 from reelproof.schemas.source import SourceFile
+from reelproof.schemas.tick import WatchedFilm
 
 _LOOK_EVERY_S = 0.5
 _SETTLED_S = 2.0

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from reelproof.pipeline.disk.json_lines import read_lines
-from reelproof.schemas.event import Tick, TickAnswer
+from reelproof.schemas.event import TickAnswer
 from reelproof.schemas.record import Record
+from reelproof.schemas.tick import Tick
 
 R = TypeVar("R", bound=Record)
 Noted = Tick | TickAnswer

@@ -11,7 +11,8 @@ from pathlib import Path
 from reelproof.pipeline.disk.renaming import written_then_renamed
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.inputs.events_folder import VERDICTS, read_verdicts
-from reelproof.schemas.event import Choice, EventTicks, Tick
+from reelproof.schemas.event import Choice, EventTicks
+from reelproof.schemas.tick import Tick
 
 TICKS = "ticks"
 _MOST_NAMED = 3

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 
 from reelproof.pipeline.watching.judge import Window
 from reelproof.pipeline.watching.keeping import FrameFiles
-from reelproof.schemas.event import Event, Tick, TickAnswer, WatchedFilm
+from reelproof.schemas.event import Event, TickAnswer
 from reelproof.schemas.footage import FrameRef
+from reelproof.schemas.tick import Tick, WatchedFilm
 
 
 class Seen:

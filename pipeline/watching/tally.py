@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from reelproof.pipeline.disk.renaming import written_then_renamed
-from reelproof.schemas.event import Event, Tick, TickAnswer
+from reelproof.schemas.event import Event, TickAnswer
+from reelproof.schemas.tick import Tick
 
 STATUS = "status.json"
 _EVERY_S = 2.0

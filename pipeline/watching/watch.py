@@ -29,8 +29,9 @@ from reelproof.pipeline.watching.recorder import Recorder
 from reelproof.pipeline.watching.seen import Seen, frames_of
 from reelproof.pipeline.watching.settings import WatchConfig
 from reelproof.pipeline.watching.tally import Tally
-from reelproof.schemas.event import UNUSUAL, Event, Measured, Tick, TickAnswer, WatchedFilm
+from reelproof.schemas.event import UNUSUAL, Event, Measured, TickAnswer
 from reelproof.schemas.question import Task
+from reelproof.schemas.tick import Tick, WatchedFilm
 from reelproof.stages.teachers.protocol import Teacher
 from reelproof.stages.watching.folding import Change, Fold
 from reelproof.stages.watching.gate import Gate, Standing

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from reelproof.schemas.event import TickMeasures
 from reelproof.schemas.footage import Keyframe
 from reelproof.schemas.settings import Settings
+from reelproof.schemas.tick import TickMeasures
 from reelproof.stages.footage.decode import TimedFrame
 from reelproof.stages.footage.frame_signals import Measures, SignalLog
 from reelproof.stages.footage.scan import CandidatePicker, FootageConfig

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from reelproof.schemas.event import UNUSUAL, Tick, TickAnswer
+from reelproof.schemas.event import UNUSUAL, TickAnswer
+from reelproof.schemas.tick import Tick
 from reelproof.stages.watching.hysteresis import HysteresisConfig, Scored, Stretch, step
 
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import Field
 
-from reelproof.schemas.event import Tick, TickMeasures
 from reelproof.schemas.settings import Settings
+from reelproof.schemas.tick import Tick, TickMeasures
 
 PICTURE, DIRECTION, REVERSAL = "picture", "direction", "reversal"
 _LEAST_WIDTH = {

@@ -235,7 +235,7 @@ def _large_dataset(folder: Path, gigabytes: float) -> Path:
     jpegs = [_noise(rng) for _ in range(64)]
     row_bytes = 4 * sum(map(len, jpegs)) // len(jpegs)
     groups = max(4, int(gigabytes * 1e9 / row_bytes / per_group))
-    from reelproof.schemas.record import arrow_schema
+    from reelproof.schemas.tables import arrow_schema
 
     schema = arrow_schema(SftSample)
     for shard in range(4):

@@ -12,8 +12,8 @@ from reelproof.pipeline.parts.plan import Part, Plan
 from reelproof.pipeline.recipe import recipe_for_sources
 from reelproof.pipeline.workplace import Workplace
 from reelproof.schemas.footage import Footage
-from reelproof.schemas.record import arrow_schema
 from reelproof.schemas.source import SourceFile, SourceIdentity
+from reelproof.schemas.tables import arrow_schema
 from tests.benchmarks.synthetic_parts import TRACES_PER_VIDEO, synthetic_parts, write_part_file
 
 

@@ -14,7 +14,7 @@ from reelproof.pipeline.dataset.part_files import PartFiles
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.footage import Clip, Footage, Span, Video
 from reelproof.schemas.question import Question
-from reelproof.schemas.record import arrow_schema
+from reelproof.schemas.tables import arrow_schema
 from reelproof.schemas.trace import ClaimKind, ClaimVerdict, ControlKind, JudgedClaim, Trace, TraceClaims
 from reelproof.stages.measurements import SCORES
 

@@ -3,7 +3,7 @@ import numpy as np
 from reelproof.pipeline.dataset.alike import embedded_clips
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.embedding import ClipEmbedding
-from reelproof.schemas.record import to_table
+from reelproof.schemas.tables import to_table
 
 
 def made(name: str, *vector: float) -> ClipEmbedding:

@@ -13,7 +13,7 @@ from reelproof.pipeline.report.rows import ReportRows
 from reelproof.pipeline.workplace import open_workplace
 from reelproof.schemas.edited import PLAIN, EditedQuestion
 from reelproof.schemas.published import open_folder
-from reelproof.schemas.record import from_table
+from reelproof.schemas.tables import from_table
 from reelproof.stages.questions.edited_kinds import EDIT_MAKERS
 from tests.films import Shot, make_film
 from tests.pipeline.conftest import reelproof_here

@@ -18,7 +18,7 @@ from reelproof.pipeline.recipe import recipe_for_sources
 from reelproof.pipeline.report.static import ReportConfig, write_report
 from reelproof.pipeline.workplace import open_workplace
 from reelproof.schemas.embedding import ClipEmbedding
-from reelproof.schemas.record import from_table
+from reelproof.schemas.tables import from_table
 from reelproof.stages.teachers.protocol import TeacherUnavailable
 from tests.films import Shot, make_film
 from tests.pipeline.conftest import reelproof_here

@@ -13,8 +13,8 @@ from reelproof.pipeline.curate import decide_all
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.workplace import FILES, SOURCES, Workplace, open_workplace, read_records
-from reelproof.schemas.record import to_table
 from reelproof.schemas.source import SourceIdentity
+from reelproof.schemas.tables import to_table
 from reelproof.stages.policy import meanings
 from tests.films import make_film
 from tests.pipeline.conftest import reelproof_here

@@ -9,7 +9,7 @@ import pytest
 from reelproof.pipeline.dag import build_dag
 from reelproof.pipeline.ingest import Again
 from reelproof.schemas.calibration import Calibration, KnownClaim
-from reelproof.schemas.record import from_table
+from reelproof.schemas.tables import from_table
 from reelproof.schemas.trace import Claim, TraceClaims
 from tests.films import Shot, make_film
 from tests.server_builds import Worked, one_worker, recipe_of_films

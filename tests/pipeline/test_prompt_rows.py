@@ -6,7 +6,7 @@ from hypothesis import strategies as some
 from reelproof.pipeline.dataset.prompt_rows import prompts_of
 from reelproof.schemas.chat import TextPart
 from reelproof.schemas.question import Question, timed_frames, untimed_frames
-from reelproof.schemas.record import to_table
+from reelproof.schemas.tables import to_table
 from reelproof.stages.teachers.messages import rollout_messages
 from tests.cases import made_case
 from tests.views import made_clip, made_frame

@@ -25,8 +25,8 @@ from reelproof.schemas.answers.reading import AnswerForm, read_completion
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.manifest import BuildFacts, Manifest
 from reelproof.schemas.question import Question, Task
-from reelproof.schemas.record import from_table
 from reelproof.schemas.sample import ChatMessage, SftSample
+from reelproof.schemas.tables import from_table
 from reelproof.stages.deciding import decide
 from reelproof.stages.policy import PolicyConfig
 from reelproof.stages.teachers.messages import rollout_messages

@@ -16,8 +16,8 @@ from reelproof.pipeline.parts.plan import Part
 from reelproof.pipeline.parts.run_step import run_step, write_records
 from reelproof.pipeline.parts.step import PartStep, Step
 from reelproof.schemas.footage import Footage, FrameSignals
-from reelproof.schemas.record import arrow_schema
 from reelproof.schemas.speech import ClipSpeech
+from reelproof.schemas.tables import arrow_schema
 from tests.small_parts import footage
 
 INPUTS = PartInputs(part=Part(number=0, video_ids=()), sources=())

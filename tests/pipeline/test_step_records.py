@@ -7,8 +7,8 @@ import pytest
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.parts import step_records as module
 from reelproof.pipeline.parts.step_records import step_records
-from reelproof.schemas.record import to_table
 from reelproof.schemas.speech import ClipSpeech
+from reelproof.schemas.tables import to_table
 
 FILE = "parts/speech/part-00000.parquet"
 

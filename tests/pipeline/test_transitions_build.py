@@ -10,7 +10,7 @@ from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.parts import todo
 from reelproof.pipeline.parts.todo import Todo, check_extras
 from reelproof.pipeline.recipe import recipe_for_sources
-from reelproof.schemas.record import leaf_paths
+from reelproof.schemas.tables import leaf_paths
 from tests.benchmarks.splice import TEST_SHOTS, Edit, shots_in, splice_film
 from tests.films import FOOTAGE
 from tests.pipeline.conftest import reelproof_here

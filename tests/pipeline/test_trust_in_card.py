@@ -13,7 +13,7 @@ from reelproof.schemas.answers.subjects import Subject
 from reelproof.schemas.calibration import BINS, Calibration, ReliabilityBin, Step
 from reelproof.schemas.manifest import BuildFacts
 from reelproof.schemas.policy import PolicyConfig
-from reelproof.schemas.record import to_table
+from reelproof.schemas.tables import to_table
 from reelproof.stages.deciding import decide
 from tests.small_parts import write_part
 from tests.whole_sets import read_measurements, write_card, write_dataset

@@ -18,7 +18,8 @@ from reelproof.pipeline.watching.recorder import Recorder
 from reelproof.pipeline.watching.settings import WatchConfig
 from reelproof.pipeline.watching.sources import open_source
 from reelproof.pipeline.watching.watch import Told, Watch
-from reelproof.schemas.event import Event, EventVerdict, Tick
+from reelproof.schemas.event import Event, EventVerdict
+from reelproof.schemas.tick import Tick
 from reelproof.stages.teachers.embedded.signals import SignalsTeacher
 from tests.films import FOOTAGE
 

@@ -25,8 +25,9 @@ from reelproof.pipeline.watching.recorder import Recorder
 from reelproof.pipeline.watching.settings import QuestionConfig, WatchConfig
 from reelproof.pipeline.watching.sources import open_source
 from reelproof.pipeline.watching.tally import Tally
-from reelproof.schemas.event import EventVerdict, WatchedFilm
+from reelproof.schemas.event import EventVerdict
 from reelproof.schemas.footage import Quarantine
+from reelproof.schemas.tick import WatchedFilm
 from reelproof.stages.footage.cutting import Recording
 from reelproof.stages.footage.decode import TimedFrame
 from tests.films import make_film

@@ -9,7 +9,7 @@ from reelproof.pipeline.dataset.whole_set import NearDuplicates, find_contaminat
 from reelproof.pipeline.disk.store import Store
 from reelproof.schemas.footage import Clip, Footage
 from reelproof.schemas.question import WHEN, Question, QuestionSource, Task
-from reelproof.schemas.record import to_table
+from reelproof.schemas.tables import to_table
 from reelproof.stages.duplicates.contamination import ContaminationConfig, read_evaluation_set
 from reelproof.stages.duplicates.near import DuplicateConfig
 from reelproof.stages.questions.computed import ComputedConfig, computed_questions

@@ -18,7 +18,8 @@ from pydantic import ValidationError
 import reelproof.schemas
 from reelproof.schemas.footage import FrameRef
 from reelproof.schemas.question import ShownFrame
-from reelproof.schemas.record import Record, Series, arrow_schema, from_table, to_table
+from reelproof.schemas.record import Record, Series
+from reelproof.schemas.tables import arrow_schema, from_table, to_table
 
 GOLDEN = Path(__file__).parent / "arrow_schemas.txt"
 RENEW = (

@@ -16,7 +16,7 @@ from reelproof.schemas.chat import ChatRequest, Completion, Sampling
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.measurements import Keys
 from reelproof.schemas.question import Question, Task
-from reelproof.schemas.record import to_table
+from reelproof.schemas.tables import to_table
 from reelproof.schemas.trace import Case
 from reelproof.stages.answers.claims import ClaimConfig, verify_claims
 from reelproof.stages.answers.probes import Probe, ProbeConfig, probe_questions

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from reelproof.schemas.footage import Footage
-from reelproof.schemas.record import from_table, to_table
 from reelproof.schemas.span import SpanEnd, SpanRow, Survey
+from reelproof.schemas.tables import from_table, to_table
 from reelproof.stages.footage import spans
 from reelproof.stages.footage.decode import LocalVideo
 from reelproof.stages.footage.scan import FootageConfig, PicturedConfig, rows_of, scan_in_pieces

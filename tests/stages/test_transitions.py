@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelproof.schemas.footage import CutKind, Footage
-from reelproof.schemas.record import arrow_schema, from_table, leaf_paths, to_table
+from reelproof.schemas.tables import arrow_schema, from_table, leaf_paths, to_table
 from reelproof.stages.footage.cuts import CutConfig
 from reelproof.stages.footage.decode import LocalVideo, Reel
 from reelproof.stages.footage.doubt import TransitionConfig, see_transitions

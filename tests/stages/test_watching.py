@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelproof.schemas.event import MEASURES, UNUSUAL, Tick, TickAnswer, TickMeasures
+from reelproof.schemas.event import UNUSUAL, TickAnswer
+from reelproof.schemas.tick import MEASURES, Tick, TickMeasures
 from reelproof.stages.footage.watched import motion_of
 from reelproof.stages.watching.folding import Fold
 from reelproof.stages.watching.gate import Gate, GateConfig
