@@ -34,7 +34,7 @@ from reelproof.stages.footage.crops import Pictures
 from reelproof.stages.teachers.messages import claim_messages
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 13
+VERSION = 14
 
 
 class ClaimConfig(Settings):

@@ -14,7 +14,7 @@ from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Trace
 from reelproof.stages.checks.check import Check, Rule
 
-VERSION = 1
+VERSION = 2
 
 
 class WritingConfig(Settings):
