@@ -337,6 +337,20 @@ def test_task_quota_limits_only_the_tasks_it_names():
     assert verdicts["rl"].to_list() == [True, True, True, True, True, False]
 
 
+def test_task_quota_keeps_the_best_and_is_no_reason_against_what_broke_a_rule():
+    rows = [{"grounded_share": 0.8}, {}, {"grounded_share": 0.9}, {"grounded_share": 0.7, "finished": False}]
+    for limit, kept in ((1, {1}), (2, {1, 2})):
+        told = only("reasons", *rows, policy=PolicyConfig(max_traces_per_task={"multiple_choice": limit}))
+        assert told[3] == ["unfinished"]
+        assert told[:3] == [[] if place in kept else ["over_task_quota"] for place in range(3)]
+
+
+def test_task_quota_of_rl_keeps_questions_that_are_right_half_of_the_time():
+    rows = [{"pass_count": passes} for passes in (1, 2, 3)]
+    policy = PolicyConfig(max_rl_questions_per_task={"multiple_choice": 1})
+    assert only("rl", *rows, policy=policy) == [False, True, False]
+
+
 def test_checks_that_did_not_run_are_unknown():
     bare = measured({}).drop(
         "timed_frames", "grounded_share", "worst_margin", "blind_passes", "blind_rollouts", "contaminated"
@@ -555,7 +569,7 @@ drawn_quota = st.dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     rows=st.lists(
         st.fixed_dictionaries(
