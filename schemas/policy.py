@@ -55,6 +55,9 @@ class PolicyConfig(Settings):
     """Smallest share of cited times inside the clip."""
     min_citations_near_frame: float = Field(default=0.5, ge=0, le=1)
     """Smallest share of cited times near a frame that was shown."""
+    min_cited_share: float = Field(default=0.2, ge=0, le=1)
+    """Smallest share of what a thought observes, in words, that it says of times that it cites, where frames
+    are shown with their times: no verifier sees the rest."""
     require_grounding: bool = False
     """A trace is rejected where no claim could be verified, whatever was shown."""
     min_judged_share: float = Field(default=0.5, ge=0, le=1)
@@ -209,6 +212,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "max_foreign_script": 0.02,
         "min_citations": 1,
         "min_citations_near_frame": 1.0,
+        "min_cited_share": 0.3,
         "require_grounding": True,
         "min_grounded_share": 1.0,
         "min_judged_share": 1.0,
@@ -238,6 +242,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "keep_misquotes": True,
         "min_citations_in_clip": 0.5,
         "min_citations_near_frame": 0.0,
+        "min_cited_share": 0.0,
         "min_judged_share": 0.0,
         "min_grounded_share": 0.0,
         "min_worst_belief": 0.0,

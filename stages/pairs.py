@@ -18,6 +18,7 @@ PAIR_REASONS = (
     "cites_no_frame",
     "cites_outside_clip",
     "few_citations",
+    "cites_little",
     "declares_guess",
     "lucky",
 )

@@ -98,6 +98,12 @@ def _reply_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
             "min_citations_near_frame",
         ),
         Rule(
+            "cites_little",
+            "it cites times for too little of what its thought observes",
+            (pl.col("timed_frames") > 0) & _below("cited_share", policy.min_cited_share),
+            "min_cited_share",
+        ),
+        Rule(
             "grounding_unknown",
             "no claim of its thought was put to a verifier",
             pl.col("grounded_share").is_null() & (policy.require_grounding | _wants_evidence(policy)),

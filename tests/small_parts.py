@@ -181,7 +181,12 @@ def scores_of(trace: Trace, blind: int | None) -> list[Record]:
         TextScore(trace_id=trace_id, repetition=bits % 7 / 20, foreign_script=0.0, leak=False),
         AgreementScore(trace_id=trace_id, agrees=True if bits % 3 else None),
         CitationScore(
-            trace_id=trace_id, citations=1, timed_frames=4, citations_in_clip=1.0, citations_near_frame=1.0
+            trace_id=trace_id,
+            citations=1,
+            timed_frames=4,
+            citations_in_clip=1.0,
+            citations_near_frame=1.0,
+            cited_share=0.6,
         ),
         ProbeScore(
             trace_id=trace_id,

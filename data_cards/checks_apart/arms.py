@@ -19,7 +19,7 @@ WRONG = frozenset({"request_failed", "unfinished", "malformed", "answer_unknown"
 BLIND = frozenset({"answered_blind", "probes_unknown"})
 CHECKS: Mapping[str, frozenset[str]] = {
     "claims": frozenset({"ungrounded", "claim_denied", "grounding_unknown", "claims_unjudged"}),
-    "citations": frozenset({"few_citations", "cites_outside_clip", "cites_no_frame"}),
+    "citations": frozenset({"few_citations", "cites_outside_clip", "cites_no_frame", "cites_little"}),
     "controls": frozenset({"control_believed"}),
     "agreement": frozenset({"disagrees", "agreement_unknown"}),
     "luck": frozenset({"lucky"}),

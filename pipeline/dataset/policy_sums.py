@@ -39,6 +39,7 @@ SPREADS = (
     Spread("repetition", 0, 1, "max_repetition"),
     Spread("citations", 0, 20, "min_citations"),
     Spread("citations_near_frame", 0, 1, "min_citations_near_frame"),
+    Spread("cited_share", 0, 1, "min_cited_share"),
     Spread("grounded_share", 0, 1, "min_grounded_share"),
     Spread("worst_belief", 0, 1, "min_worst_belief"),
     Spread("worst_margin", -1, 1, "min_worst_margin"),

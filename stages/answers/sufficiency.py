@@ -1,11 +1,11 @@
 """Thoughts -> what a judge who sees no frame answers from their observations alone, conclusions cut out."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pydantic import Field
 
+from reelproof.schemas.answers.observing import observations
 from reelproof.schemas.answers.scores import read_completion
 from reelproof.schemas.chat import ChatRequest, Completion, Sampling
 from reelproof.schemas.settings import Settings
@@ -15,13 +15,6 @@ from reelproof.stages.teachers.protocol import Teacher
 
 VERSION = 5
 
-_SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|(?<=[。！？])|\n+")
-_CONCLUDES = re.compile(
-    r"^\W*(?:so|therefore|thus|hence|consequently|accordingly|in conclusion|to conclude|overall|in total"
-    r"|altogether|in all|(?:that|this|which) makes)\b"
-    r"|\b(?:answer|option|choice)s?\s?(?:is|are|must be|should be|would be|:|=)|<answer",
-    re.IGNORECASE,
-)
 _LONGEST = 8000
 
 
@@ -64,16 +57,10 @@ def judge_sufficiency(cases: Iterable[Case], judge: Teacher, cfg: SufficiencyCon
         )
 
 
-def observations(thought: str) -> tuple[str, ...]:
-    """The sentences of a thought that state no conclusion, in order."""
-    sentences = (each.strip() for each in _SENTENCE_END.split(thought[:_LONGEST]))
-    return tuple(each for each in sentences if each and not _CONCLUDES.search(each))
-
-
 def _requests(case: Case, model: str, cfg: SufficiencyConfig) -> Iterator[_Judged]:
     sampling = Sampling(temperature=cfg.temperature, max_tokens=cfg.max_tokens, seed=cfg.seed)
     for trace in case.traces:
-        seen = observations(trace.thought)
+        seen = observations(trace.thought[:_LONGEST])
         request = None
         if seen:
             messages = sufficiency_messages(case.question, " ".join(seen))

@@ -1,9 +1,10 @@
-"""Traces -> do the times that they cite lie in the clip, and near a frame that was shown?"""
+"""Traces -> do the times that they cite lie in the clip, near a frame that was shown, and for how much?"""
 
 from collections.abc import Iterable, Iterator, Sequence
 
 from pydantic import Field
 
+from reelproof.schemas.answers.observing import cited_share
 from reelproof.schemas.answers.thought import cited_near_frames, lies_in_clip
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.scores import CitationScore
@@ -12,7 +13,7 @@ from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import Case, Trace
 from reelproof.stages.checks.check import Check
 
-VERSION = 3
+VERSION = 4
 
 
 class CitationConfig(Settings):
@@ -47,4 +48,5 @@ def _score(
         timed_frames=len(times_s),
         citations_in_clip=sum(inside) / len(inside) if inside else None,
         citations_near_frame=cited_near_frames(trace.cited, times_s, cfg.frame_tolerance_s, lines),
+        cited_share=cited_share(trace.thought),
     )

@@ -137,6 +137,7 @@ def _scores(rng: np.random.Generator, right: np.ndarray) -> dict:
         "citations": rng.integers(0, 6, traces),
         "citations_in_clip": np.where(rng.random(traces) < 0.95, 1.0, 0.5),
         "citations_near_frame": rng.random(traces) ** 0.3,
+        "cited_share": rng.random(traces) ** 0.3,
         "guess_rate": np.full(traces, 0.1),
         "blind_passes": blind[of_question],
         "blind_rollouts": np.full(traces, 4),

@@ -352,7 +352,7 @@ GOLDEN_CHECKS = {
     "text": (2, "0cbc3d585080580a"),
     "guess": (1, "6ea05b2e007032d7"),
     "agreement": (10, "9c4365d69905ec8f"),
-    "citations": (3, "3898019c295e8e7c"),
+    "citations": (4, "737adec418dc7774"),
     "probes": (3, "0a3818e8128e5333"),
     "key": (1, "6a11ec3ee72bc1a8"),
     "film": (1, "42f59a0f63c4c959"),

@@ -37,6 +37,7 @@ def pairs(*rows: dict[str, Any], policy: PolicyConfig | None = None) -> list[tup
         ({"best_margin": 0.0, "worst_margin": 0.0}, "control_believed"),
         ({"citations": 0, "citations_in_clip": None, "citations_near_frame": None}, "few_citations"),
         ({"citations_near_frame": 0.0}, "cites_no_frame"),
+        ({"cited_share": 0.1}, "cites_little"),
         ({"declared_guess": True}, "declares_guess"),
         ({"answer_strict": 0.0, "grounded_share": 0.0}, "wrong_answer"),
         ({"luck_tail": 0.5, "teacher_passes": 4, "teacher_rollouts": 8, "luck_rate": 0.5}, "lucky"),

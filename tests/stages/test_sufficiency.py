@@ -2,8 +2,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
+from reelproof.schemas.answers.observing import observations
 from reelproof.schemas.chat import ChatRequest, Completion, TextPart
-from reelproof.stages.answers.sufficiency import SufficiencyConfig, judge_sufficiency, observations
+from reelproof.stages.answers.sufficiency import SufficiencyConfig, judge_sufficiency
 from reelproof.stages.checks.sufficiency import SufficiencyScoreConfig, measure_sufficiency
 from tests.cases import completion, made_case
 

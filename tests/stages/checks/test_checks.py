@@ -169,6 +169,22 @@ def test_citations_count_those_in_the_clip_and_near_a_shown_frame():
     assert (none.citations, none.citations_in_clip, none.citations_near_frame) == (0, None, None)
 
 
+@pytest.mark.parametrize(
+    ("thought", "share"),
+    [
+        ("At [3.0 s] he waves. So the answer is 4.", 1),
+        ("At [3.0 s] he waves. A dog barks at him. So the answer is 4.", 6 / 11),
+        ("At [3.0 s] look. A dog barks.", 1),
+        ("A dog barks at him. At [3.0 s] he waves. It is wet.", 6 / 14),
+        ("A dog barks.", 0),
+        ("So the answer is 4.", None),
+    ],
+)
+def test_of_what_a_thought_observes_the_share_is_told_that_cites_a_time(thought, share):
+    (score,) = measure_citations([made_case([completion(thought, "4")])], CitationConfig())
+    assert score.cited_share == share
+
+
 def test_probe_counts_stand_on_every_rollout_and_are_null_without_probes():
     probe = ProbeResult(
         question_id="q",
