@@ -16,7 +16,11 @@ VERSION = 1
 
 HEIGHT_PX, WIDTH_PX = 27, 48
 _AT_ONCE, _AROUND = 50, 25
-"""Frames that are told at a time, and how many more are shown on both sides: as the network was trained."""
+"""Frames that are told at a time, and how many more are shown on both sides: as the network was trained.
+
+With 12 or 16 on both sides a third or a quarter less is looked at, and the slow fade-in that Big Buck Bunny
+begins with is taken for a cut.
+"""
 _DIGITS = 3
 
 
