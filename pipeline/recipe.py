@@ -98,6 +98,10 @@ class Recipe(Settings):
         "checks.luck.strict": (True,),
     }
     """What could be set once, and was written down by builds -> values with which they go on as they were."""
+    became: ClassVar[Mapping[str, Mapping[Any, tuple[str, Any]]]] = {
+        "policy.require_every_claim": {True: ("min_judged_share", 1.0), False: ("min_judged_share", 0.0)},
+    }
+    """The same of what is set otherwise now -> for each value the setting and the value in its place."""
 
     name: str = Field(default="dataset", min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """The card calls the dataset by this name, which holds letters, digits, `.`, `_` and `-` alone."""
@@ -256,15 +260,17 @@ def recipe_of_build(content: bytes, overrides: Sequence[str], where: str) -> Rec
 
 
 def settings_of_build(content: bytes, where: str) -> dict[str, Any]:
-    """What a build wrote down, but for settings that went, at the values that hold now. Raises UsageError."""
+    """What a build wrote down, in today's settings, where it goes on as it was. Raises UsageError."""
     written = parse_yaml(content, where)
-    for path, values in Recipe.gone.items():
+    for path, values in {**Recipe.gone, **Recipe.became}.items():
         *sections, name = path.split(".")
         below: Any = written
         for section in sections:
             below = below.get(section) if isinstance(below, dict) else None
         if isinstance(below, dict) and below.get(name) in values:
-            del below[name]
+            value = below.pop(name)
+            if path in Recipe.became:
+                below.setdefault(*Recipe.became[path][value])
     return written
 
 

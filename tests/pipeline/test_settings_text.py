@@ -174,6 +174,14 @@ def test_recipes_of_earlier_builds_are_read_where_what_went_was_as_it_is_now():
         recipe_of_build(other.encode(), (), "recipe.yaml")
 
 
+@pytest.mark.parametrize(("value", "share"), [("true", 1.0), ("false", 0.0)])
+def test_recipes_of_earlier_builds_are_read_where_a_setting_is_another_now(value, share):
+    written = f"sources: {{videos: .}}\npolicy: {{preset: balanced, require_every_claim: {value}}}\n"
+    assert recipe_of_build(written.encode(), (), "recipe.yaml").policy.min_judged_share == share
+    named = recipe_of_build(written.encode(), ("policy.min_judged_share=0.7",), "recipe.yaml")
+    assert named.policy.min_judged_share == 0.7
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
