@@ -45,6 +45,7 @@ _MAY_CONCLUDE = re.compile(
     r"|\b(?:total|sum|count|number of [^.,;:]{1,60}?)\s?(?:(?:is|comes to)\b|[:=])",
     re.IGNORECASE,
 )
+_SUMS_UP_AT_LAST = re.compile(r"\b(?:in total|altogether|in all)[\s.!]*$", re.IGNORECASE)
 _EXPLICIT = re.compile(
     rf"\b(?i:{_ANSWER_IS}|{_FITS_IS}(?=\s\(?[A-Z]\b))\s?|(?i:{_ANSWER_IS_CJK})"
     rf"|\b(?:{_POINTS_AT}|{_LETTER_STANDS})"
@@ -62,13 +63,15 @@ class Tail(NamedTuple):
 
 
 def tails(sentence: str, question: str) -> Iterator[Tail]:
-    """What follows the concluding words of a sentence, the last of them first.
+    """What follows the concluding words of a sentence, the last of them first; or stands before `in all`.
 
     Words that need not conclude ("there are …") do where what follows is short or speaks of what is asked.
     """
     explicit = [each.end() for each in _EXPLICIT.finditer(sentence) if not _is_supposed(sentence, each)]
     found = {each.end(): True for each in _CONCLUDES.finditer(sentence) if not _would_be(sentence, each)}
     found |= dict.fromkeys(explicit, True)
+    if summed_up := _SUMS_UP_AT_LAST.search(sentence):
+        yield Tail(sentence[: summed_up.start()].strip(" ,:;"), bool(explicit))
     found = {each.end(): False for each in _MAY_CONCLUDE.finditer(sentence)} | found
     for end in sorted(found, reverse=True)[:8]:
         tail = sentence[end:].strip(" ,:;.。，：")

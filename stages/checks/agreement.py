@@ -10,7 +10,7 @@ from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
 from reelproof.stages.checks.check import Check
 
-VERSION = 10
+VERSION = 11
 
 
 class AgreementConfig(Settings):
