@@ -56,13 +56,14 @@ class PolicyConfig(Settings):
     min_citations_near_frame: float = Field(default=0.5, ge=0, le=1)
     """Smallest share of cited times near a frame that was shown."""
     min_cited_share: float = Field(default=0.2, ge=0, le=1)
-    """Smallest share of what a thought observes, in words, that it says of times that it cites, where frames
-    are shown with their times: no verifier sees the rest."""
+    """Smallest share of what a thought observes, in words, that it says of times that it cites, where
+    evidence is required: no verifier sees the rest."""
     require_grounding: bool = False
     """A trace is rejected where no claim could be verified, whatever was shown."""
     min_judged_share: float = Field(default=0.5, ge=0, le=1)
-    """Smallest share of the claims that cite a time which a verifier judged: those that it cannot tell, that
-    cite times without a frame, or that chance did not draw of a long thought, are not borne out."""
+    """Smallest share of the claims that cite a time which a verifier judged, where it judged any: those that
+    it cannot tell, that cite times without a frame, or that chance did not draw of a long thought, are not
+    borne out."""
     min_grounded_share: float = Field(default=0.5, ge=0, le=1)
     """Smallest share of claims that a verifier believes with the cited frames."""
     min_worst_belief: float = Field(default=0.1, ge=0, le=1)

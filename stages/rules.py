@@ -100,7 +100,7 @@ def _reply_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
         Rule(
             "cites_little",
             "it cites times for too little of what its thought observes",
-            (pl.col("timed_frames") > 0) & _below("cited_share", policy.min_cited_share),
+            _wants_evidence(policy) & _below("cited_share", policy.min_cited_share),
             "min_cited_share",
         ),
         Rule(
@@ -112,8 +112,11 @@ def _reply_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
         Rule(
             "claims_unjudged",
             "too few of its claims were judged",
-            pl.col("judged_claims")
-            < policy.min_judged_share * (pl.col("judged_claims") + pl.col("claims_unjudged")),
+            pl.col("judged_claims").is_between(  # where none was judged, `grounding_unknown` tells
+                1,
+                policy.min_judged_share * (pl.col("judged_claims") + pl.col("claims_unjudged")),
+                closed="left",
+            ),
             "min_judged_share",
         ),
         Rule(

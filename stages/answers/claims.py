@@ -155,8 +155,9 @@ def verify(
     """The beliefs in each thought's claims by the frames that they cite, where they could be judged.
 
     They are the `cited_score` of `verify_claims`, and the `belief` of the places, which this is without
-    controls; a faulty box is believed 0, and so is a claim that cites a time at which no frame was shown:
-    frames cannot bear it out, and who is rewarded must not learn to write such. Errors as there.
+    controls; a faulty box is believed 0, and so is a claim that cites a time at which no frame was shown,
+    where any is shown with its time: frames cannot bear it out, and who is rewarded must not learn to write
+    such. Errors as there.
     """
     pictures = Pictures(frames)
     put = [list(_put_cited(each, pictures, cfg)) for each in thoughts]
@@ -274,7 +275,7 @@ def _put_cited(thought: Thought, pictures: Pictures, cfg: ClaimConfig) -> Iterat
         put = _Put("", 0, statement, places=tuple(itertools.islice(boxes, cfg.places_per_claim)))
         places = cited_frames(statement.cited, shown, cfg.frame_tolerance_s, cfg.frames_per_claim)
         if places is None:
-            yield put._replace(known=_UNSEEN)
+            yield put._replace(known=_UNSEEN) if shown else put
             continue
         asked = _about_claim(statement, [shown[place] for place in places], decimals)
         yield put._replace(matter=Matter(([asked],), subject_of(statement.text)))

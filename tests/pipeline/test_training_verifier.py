@@ -13,7 +13,7 @@ def test_evidence_is_the_belief_in_a_thoughts_claims_by_the_examples_own_frames(
     verifier = TrainingVerifier(FrameReader([first]), ClaimConfig())
     thoughts = ["Red at [0.0 s].", "Red at [0.0 s]. Blue at [1.0 s].", "Blue at [1.0 s].", "Blue at [9.0 s]."]
     evidence = verifier.evidence([(example, each) for each in (*thoughts, "It is red.")])
-    assert evidence == [1.0, 0.5, 0.0, None, None]
+    assert evidence == [1.0, 0.5, 0.0, 0.0, None]  # no frame bears out what is said of 9 s
 
 
 def test_frames_that_are_shown_by_their_places_bear_nothing_out():

@@ -106,7 +106,7 @@ def test_sound_row_is_kept_by_every_preset(preset):
         ({"grounded_share": None, "timed_frames": 0}, []),
         ({"claims_unjudged": 2}, []),
         ({"claims_unjudged": 3}, ["claims_unjudged"]),  # 2 of 5 were judged
-        ({"judged_claims": 0}, []),  # it claims nothing that could be
+        ({"judged_claims": 0, "claims_unjudged": 3}, []),  # which `require_evidence` speaks of
         ({"best_margin": 0.0, "worst_margin": 0.0}, ["control_believed"]),
         (
             {"best_margin": 0.0, "worst_margin": None},
@@ -353,6 +353,15 @@ def test_task_quota_of_rl_keeps_questions_that_are_right_half_of_the_time():
     rows = [{"pass_count": passes} for passes in (1, 2, 3)]
     policy = PolicyConfig(max_rl_questions_per_task={"multiple_choice": 1})
     assert only("rl", *rows, policy=policy) == [False, True, False]
+
+
+def test_where_no_evidence_is_required_thoughts_without_any_are_kept():
+    """Such as somebody's, whose wording no verifier at hand can judge."""
+    cites_none = {"citations": 0, "citations_in_clip": None, "citations_near_frame": None, "cited_share": 0.0}
+    unjudged = {"judged_claims": 0, "claims_unjudged": 2, "grounded_share": None}
+    rows = [{**each, "best_margin": None, "worst_margin": None} for each in (cites_none, unjudged)]
+    policy = PolicyConfig(require_evidence=False, max_traces_per_question=None)
+    assert only("reasons", *rows, policy=policy) == [[], []]
 
 
 def test_checks_that_did_not_run_are_unknown():
