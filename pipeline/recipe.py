@@ -87,6 +87,7 @@ class Recipe(Settings):
         "verifier": "claims.verifier",
         "judge": "sufficiency.judge",
         "questions.asked.min_agreement": "policy.min_key_agreement",
+        "policy.require_every_claim": "policy.min_judged_share",
     }
     """What a setting was called once -> what it is called now."""
     gone: ClassVar[Mapping[str, tuple[Any, ...]]] = {

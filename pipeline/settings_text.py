@@ -21,6 +21,7 @@ M = TypeVar("M", bound=Settings)
 _USER = re.compile(r"//[^/\s]*@")
 """Of an address, with its password."""
 _MEANT = 3
+_MOST_LISTED = 20
 _WANTS_A_SECTION = frozenset(("model_type", "model_attributes_type", "dict_type"))
 
 
@@ -239,7 +240,7 @@ def _kind(value: Any) -> str:
 
 
 def _may_be(loc: tuple[int | str, ...], model: type[Settings]) -> str:
-    """The fields that the section of an unknown field does have, the nearest name first."""
+    """The fields that the section of an unknown field does have, the nearest first; of many that alone."""
     section = _section(loc[:-1], model)
     if section is None:
         return ""
@@ -247,7 +248,7 @@ def _may_be(loc: tuple[int | str, ...], model: type[Settings]) -> str:
     near = difflib.get_close_matches(str(loc[-1]), names, n=1)
     meant = list(_places(model, str(loc[-1])))[:_MEANT] or near
     guess = f" (did you mean {' or '.join(meant)}?)" if meant else ""
-    return f"{guess}; it may be one of: {', '.join(names)}"
+    return guess if meant and len(names) > _MOST_LISTED else f"{guess}; it may be one of: {', '.join(names)}"
 
 
 def _places(section: type[Settings], name: str, at: str = "") -> Iterator[str]:

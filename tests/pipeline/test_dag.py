@@ -72,8 +72,15 @@ def test_setting_runs_only_what_rests_on_it_over_all_parts(override, again):
     assert {step.name for step in after if before[step.name] != step.fingerprint} == again
 
 
-@pytest.mark.parametrize(("old", "new"), [("verifier", "claims.verifier"), ("judge", "sufficiency.judge")])
-def test_a_section_that_moved_is_named_with_its_new_place(old, new):
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("verifier", "claims.verifier"),
+        ("judge", "sufficiency.judge"),
+        ("policy.require_every_claim", "policy.min_judged_share"),
+    ],
+)
+def test_what_moved_is_named_with_its_new_place(old, new):
     with pytest.raises(UsageError, match=rf"{old}: it is now {new} \(of --set {old}\)$"):
         recipe_for_sources("videos", [f"{old}={{kind: signals}}"])
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field
 
 from reelproof.pipeline.errors import UsageError
-from reelproof.pipeline.recipe import Recipe, recipe_of_build
+from reelproof.pipeline.recipe import Recipe, recipe_for_sources, recipe_of_build
 from reelproof.pipeline.settings_text import parse_settings, parse_yaml, read_yaml
 from reelproof.schemas.answers.reading import AnswerForm
 from reelproof.schemas.settings import Settings
@@ -172,6 +172,19 @@ def test_recipes_of_earlier_builds_are_read_where_what_went_was_as_it_is_now():
     other = written.replace("require_well_formed: true", "require_well_formed: false")
     with pytest.raises(UsageError, match=r"policy\.require_well_formed"):
         recipe_of_build(other.encode(), (), "recipe.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("policy.min_judged_shar", r"no such field \(did you mean min_judged_share\?\) \(of --set"),
+        ("policy.xyz", "no such field; it may be one of: preset, name, "),
+        ("sources.lisense", r"did you mean license\?\); it may be one of: videos, "),
+    ],
+)
+def test_of_many_fields_the_one_that_was_meant_is_named_alone(name, told):
+    with pytest.raises(UsageError, match=told):
+        recipe_for_sources("videos", [f"{name}=1"])
 
 
 @pytest.mark.parametrize(("value", "share"), [("true", 1.0), ("false", 0.0)])
