@@ -63,7 +63,7 @@ def test_failures_are_asked_again_on_request_and_nothing_else_is(recipe_of, tmp_
         return refusal(400, "cannot open image") if ill and number >= CHECKS and number % 3 == 0 else None
 
     with StubServer(fault=fault, reasons=True) as stub:
-        recipe = recipe_of({"kind": "server", "model": "stub", "urls": [stub.url]}, questions_a_film=5)
+        recipe = recipe_of({"kind": "server", "model": "stub", "urls": [stub.url]}, questions_a_film=10)
         first = Worked(recipe, tmp_path / "out")
         failed = {each.request_id for each in first.logged if each.error is not None}
         ill = False
