@@ -57,8 +57,10 @@ _POINT_AT = (
     r"\b(?:(?:at|from|in|by|until|around|during)\sseconds?|(?:bei|in|ab)\ssekunde|en\sel\ssegundo"
     r"|à\sla\sseconde)\s"
     rf"(?P<times>{_NUMBER}(?:\s?{_TO}\s?(?:second\s)?{_NUMBER})?)(?![\w:]|\.\d|\s(?:s|secs?|seconds?)\b)",
-    rf"(?:^|\n)[\s*•–-]{{0,8}}(?:\d{{1,2}}[.)]\s)?\*{{0,2}}(?P<times>{_TIME}(?:\s?{_TO}\s?{_TIME})?)"
-    r"\*{0,2}\s?[:–—-]\s",
+    rf"(?:^|\n)[\s*•–-]{{0,8}}(?:\d{{1,2}}[.)]\s)?\*{{0,2}}(?:time(?:stamp)?:?\s)?"
+    rf"(?P<times>{_TIME}(?:\s?{_TO}\s?{_TIME})?)\*{{0,2}}\s?[:–—-]\s",
+    rf"(?:^|\n)\s{{0,3}}\|\s{{0,8}}(?P<times>{_TIME}(?:\s?{_TO}\s?{_TIME})?)\s{{0,8}}\|",
+    rf"(?<![\w.:])(?P<times>{_TIME})\sin(?=[,.;])",
     rf"[在第从從自到至于於]\s?{_TIMES}",
     rf"(?<![续續每了共长長待时時分분\d.])(?P<times>{_TIME})\s?(?:[时時处處](?![间間])|左右|的画面|に|の時点|頃|ごろ|에|쯤|경|지점)",
 )

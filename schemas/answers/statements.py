@@ -55,8 +55,8 @@ def cited_statements(thought: str, whole_quotes: bool = False) -> tuple[Statemen
     """The sentences of a thought that cite a time, in order; a box without one takes that cited before.
 
     What names a time and says nothing is none by itself: it is one with the sentence or the list that it
-    heads, or that it stands behind. With `whole_quotes`, what stands in quotation marks is of one sentence
-    with what is around it.
+    heads, or that it stands behind, or with both. With `whole_quotes`, what stands in quotation marks is of
+    one sentence with what is around it.
     """
     return tuple(_statements(in_tags(thought), whole_quotes))
 
@@ -87,7 +87,8 @@ class _Saying(NamedTuple):
 
 def _sayings(text: str, whole_quotes: bool) -> Iterator[_Saying]:
     """Sentences, each with what belongs to it: the half after a semicolon that cites no time of its own; of
-    a mere time the sentence, or the list, that it heads or stands behind.
+    a mere time the sentence, or the list, that it heads or stands behind. A time in brackets between two
+    sentences may be that of either, and is that of both.
     """
     held: _Saying | None = None
     is_list = False
@@ -99,7 +100,7 @@ def _sayings(text: str, whole_quotes: bool) -> Iterator[_Saying]:
         is_item = _ITEM.match(text, start) is not None
         goes_on = "\n" not in text[held.end : start]
         if new.cited:
-            belongs = goes_on and not held.cited and new.is_empty
+            belongs = goes_on and not held.cited and (new.is_empty or text[start] in "[【")
         else:
             belongs = held.is_empty or (is_item and is_list) or (goes_on and text[held.end - 1] in ";；")
             is_list = is_item and (held.is_empty or is_list)

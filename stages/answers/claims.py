@@ -34,7 +34,7 @@ from reelproof.stages.footage.crops import Pictures
 from reelproof.stages.teachers.messages import claim_messages
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 14
+VERSION = 15
 
 
 class ClaimConfig(Settings):

@@ -12,7 +12,7 @@ from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
 from reelproof.stages.checks.check import Check, Rule
 
-VERSION = 2
+VERSION = 3
 
 
 class QuoteConfig(Settings):

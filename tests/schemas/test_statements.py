@@ -18,6 +18,8 @@ WITH_WHAT_BELONGS_TO_IT = {
     "a semicolon": "At [3.0 s] a car passes; the man falls.",
     "a semicolon of Chinese": "在[3.0 s]，他站着；他摔倒。",
     "a time behind": "The man falls. [3.0 s]",
+    "a time in between": "The man falls. [3.0 s] So it is one.",
+    "a row of a table": "| 3.0 s | he falls |",
     "short for something": "At [3.0 s] a thing, e.g. a dog, bites Mr. Smith vs. the cat.",
 }
 
@@ -37,6 +39,10 @@ def test_what_is_said_of_a_time_is_one_claim_with_it(said):
         ("- [3.0 s] he waves\n- he falls", ["- [3.0 s] he waves"]),
         ("- [3.0 s]:\n- he waves\n\nHe falls.", ["- [3.0 s]:\n- he waves"]),
         ("[3.0 s] Rain. It stops.", ["[3.0 s] Rain."]),
+        (
+            "It rains. [3.0 s] He falls. [4.0 s] He waves.",
+            ["It rains. [3.0 s] He falls.", "[4.0 s] He waves."],
+        ),
         ("Let me look at [3.0 s] and [4.0 s].", []),
         ("He falls.\n[3.0 s]\nHe waves.", ["[3.0 s]\nHe waves."]),
     ],
