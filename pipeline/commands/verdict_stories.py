@@ -84,9 +84,13 @@ def _tell_pairs(policy: PolicyConfig, mine: _Rollout, rollouts: list[_Rollout]) 
 
 
 def _tell_scores(rollout: _Rollout, names: Iterable[str]) -> Iterator[str]:
+    scores = {name: rollout.scores.get(name) for name in names}
     yield "scores:"
-    for name in names:
-        yield f"  {name}: {rollout.scores.get(name)}"
+    for name, value in scores.items():
+        if value is not None:
+            yield f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}"
+    if untold := [name for name, value in scores.items() if value is None]:
+        yield f"  without a value: {', '.join(untold)}"
 
 
 def _tell_rules(policy: PolicyConfig, cut: RuleSet, reasons: list[str]) -> Iterator[str]:

@@ -81,7 +81,8 @@ def _chosen(what: str, named: str | None, there: Sequence[str]) -> str:
     if named is None and len(there) == 1:
         return there[0]
     missing = f"it has no {what} {named!r}" if named else f"it has several {what}s"
-    raise ValueError(f"{missing}; name one with sources.{what}: {', '.join(there)}")
+    besides = "; where it has several splits, name one with sources.split as well" * (what == "subset")
+    raise ValueError(f"{missing}; name one with sources.{what}: {', '.join(there)}{besides}")
 
 
 def _as_lines(files: Sequence[str]) -> bytes:

@@ -1,6 +1,7 @@
 """Stories and differences of a finished build: what is told of rows that went, and of `rl`."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import polars as pl
@@ -100,7 +101,10 @@ def test_rows_of_a_video_that_is_gone_are_told_without_rules(build_copy):
     for named in (gone["trace_id"], gone["question_id"]):
         told = story(workplace, named)
         assert "no longer among the sources" in told
-        assert "scores:\n" in told
+        scores = told[told.index("scores:\n") :]
+        assert "  hdr: " not in scores
+        assert re.search(r"^  without a value: .*\bhdr\b", scores, re.MULTILINE)
+        assert max(len(digits) for digits in re.findall(r"\.(\d+)", scores)) < 10
         assert told.endswith(
             "not published: its video is no longer among the sources, or was tried again in a later part"
         )
