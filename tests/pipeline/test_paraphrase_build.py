@@ -55,7 +55,7 @@ def test_what_is_asked_again_in_other_words_is_rejected_and_says_of_what(built):
     told = {name: list(explain(open_workplace(str(built)), row["question_id"])) for name, row in rows.items()}
     assert f"  semantic_duplicate_of: {rows['first']['question_id']}" in told["again"]
     assert "  semantic_cosine: 0.8296" in told["again"]
-    assert "  semantic_duplicate_of: None" in told["other"]  # of other frames
+    assert not any("  semantic_duplicate_of: " in line for line in told["other"])  # of other frames
 
 
 def test_a_threshold_decides_and_nothing_is_read_anew(built):
