@@ -20,7 +20,7 @@ CODED = {
     "hevc": ("libx265", {"x265-params": "log-level=none"}),
     "av1": (AV1, {"preset": "11"}),
     "av1, three levels": (AV1, {"preset": "11", "svtav1-params": "hierarchical-levels=3"}),
-    "av1, two levels, slow": (AV1, {"preset": "8", "svtav1-params": "hierarchical-levels=2"}),
+    "av1, two levels, slow": (AV1, {"preset": "8", "svtav1-params": "hierarchical-levels=2:lp=1"}),
     "av1, low delay": (AV1, {"preset": "11", "svtav1-params": "pred-struct=1"}),
     "av1, of a screen": (AV1, {"preset": "11", "svtav1-params": "scm=1"}),
     "av1, resilient": (AV1, {"preset": "11", "svtav1-params": "enable-restoration=0:tile-rows=1:keyint=10"}),
