@@ -176,6 +176,7 @@ def test_citations_count_those_in_the_clip_and_near_a_shown_frame():
         ("At [3.0 s] he waves. A dog barks at him. So the answer is 4.", 6 / 11),
         ("At [3.0 s] look. A dog barks.", 1),
         ("A dog barks at him. At [3.0 s] he waves. It is wet.", 6 / 14),
+        ("He sits. At [3.0 s] he waves. A dog barks. At [4.0 s] he runs.", 12 / 17),
         ("A dog barks.", 0),
         ("So the answer is 4.", None),
     ],
