@@ -74,7 +74,7 @@ def citations(text: str) -> list[Cited]:
 
 def unbracketed_times(text: str) -> Iterator[LooseTime]:
     """The times that stand neither in tags nor alone in brackets, with their places."""
-    plain = _CITATION.sub(lambda found: "\x00" * len(found[0]), text)
+    plain = _CITATION.sub(lambda found: "\x00" * len(found[0]), without_tagged_times(text, in_place=True))
     loose = list(loose_times(plain))
     yield from sorted([*loose, *_noted(plain, [each.start for each in loose])])
 

@@ -1,8 +1,8 @@
 """A thought -> what it puts into boxes of frames, as Open-o3-Video and Qwen-VL write them, and when.
 
 Open-o3-Video (arXiv 2510.20579) writes `<obj>car</obj><box>[10,20,110,220]</box>at<t>12.4</t>s`, Qwen-VL a
-JSON object with `bbox_2d` and `label`, and with `time` where it is of a film. Every
-pattern takes linear time.
+JSON object with `bbox_2d` and `label`, and with `time` where it is of a film; Time-R1 (arXiv 2503.13377) says
+`<timestep>12.54 to 17.83</timestep>`. Every pattern takes linear time.
 """
 
 import json
@@ -18,11 +18,11 @@ BoxUnit = Literal["pixels", "thousandths"]
 """What corners above 1 count: pixels of the frame as it is shown, or (Qwen3-VL) thousandths of its sides."""
 
 _TIME = rf"{CLOCK}|\d{{1,9}}(?:\.\d{{1,9}})?"
-_TAG_NAME = r"t(?:ime(?:stamp)?)?"
-_TAGGED = (
-    rf"<{_TAG_NAME}>\s{{0,2}}({_TIME})\s{{0,2}}(?:s(?:ec(?:ond)?s?)?)?\s{{0,2}}</{_TAG_NAME}>(?:\s?s\b)?"
-)
-_TAGGED_TIME = re.compile(rf"{_TAGGED}(?:\s{{0,2}}(?:to|-|–|—)\s{{0,2}}{_TAGGED})?")
+_TAG_NAME = r"t(?:ime(?:st(?:amp|ep))?)?"
+_TO = r"\s{0,2}(?:to|-|–|—)\s{0,2}"
+_POINT = rf"({_TIME})\s{{0,2}}(?:s(?:ec(?:ond)?s?)?)?"
+_TAGGED = rf"<{_TAG_NAME}>\s{{0,2}}{_POINT}(?:{_TO}{_POINT})?\s{{0,2}}</{_TAG_NAME}>(?:\s?s\b)?"
+_TAGGED_TIME = re.compile(rf"{_TAGGED}(?:{_TO}{_TAGGED})?")
 _NUMBER = r"\s{0,4}(-?\d{1,9}(?:\.\d{1,9})?)\s{0,4}"
 _CORNERS = re.compile(rf"\[{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}\]")
 _OBJECT = re.compile(
@@ -61,14 +61,16 @@ def boxed_things(text: str) -> tuple[Boxed, ...]:
 
 
 def tagged_times(text: str) -> Iterator[TimeSaid]:
-    """The times that stand in tags: `<t>12.4</t>s`, `<t>3</t>s to <t>5.5</t>s`."""
+    """The times that stand in tags: `<t>12.4</t>s`, `<t>3</t>s to <t>5.5</t>s`, `<t>3-5.5 s</t>`."""
     for found in _TAGGED_TIME.finditer(text) if "<t" in text else ():
-        yield TimeSaid(found.start(), found[1], found[2])
+        yield TimeSaid(found.start(), *_ends(found))
 
 
-def without_tagged_times(text: str) -> str:
-    """The text with a space for each of them."""
-    return _TAGGED_TIME.sub(" ", text) if "<t" in text else text
+def without_tagged_times(text: str, in_place: bool = False) -> str:
+    """The text with a space for each of them; `in_place`, with as many NULs as it has characters."""
+    if "<t" not in text:
+        return text
+    return _TAGGED_TIME.sub(lambda found: "\x00" * len(found[0]) if in_place else " ", text)
 
 
 def in_tags(text: str) -> str:
@@ -84,7 +86,7 @@ def in_plain_words(text: str, decimals: int = 1) -> str:
     if "<" not in text:
         return text
     named = _OBJECT.sub(lambda found: _named(found, decimals), text)
-    return _TAGGED_TIME.sub(lambda found: _cited(found[1], found[2], decimals), named)
+    return _TAGGED_TIME.sub(lambda found: _cited(*_ends(found), decimals), named)
 
 
 def places_of(thing: Boxed, width: int, height: int, unit: BoxUnit) -> tuple[Place, ...]:
@@ -146,6 +148,11 @@ def _seconds(value: Any) -> str | None:
 
 def _named(found: re.Match[str], decimals: int) -> str:
     return found[1].strip() + (f" at {_cited(found[3], None, decimals)}" if found[3] else "")
+
+
+def _ends(found: re.Match[str]) -> tuple[str, str | None]:
+    first, *others = (each for each in found.groups() if each is not None)
+    return first, others[-1] if others else None
 
 
 def _cited(first: str, last: str | None, decimals: int) -> str:

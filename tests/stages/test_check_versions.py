@@ -366,8 +366,8 @@ GOLDEN_CHECKS = {
     "sufficiency": (7, "30dc9bdd5289dbae"),
 }
 GOLDEN_STAGES = (
-    (traces, made_traces, 16, "8bba421b6feaf0c5"),
-    (given_traces, made_given, 11, "7f939d7815ce1dbc"),
+    (traces, made_traces, 17, "8bba421b6feaf0c5"),
+    (given_traces, made_given, 12, "7f939d7815ce1dbc"),
     (probes, made_probes, 11, "72180a46c0e08fa3"),
     (claims, made_claims, 15, "ca5bed89f331034b"),
     (provenance, made_provenance, 3, "20cce7588ad1bc3b"),
