@@ -22,10 +22,10 @@ from reelproof.pipeline.teachers.room import room_for_frames
 from reelproof.pipeline.teachers.verifiers import VerifierConfig, models_of, reads_text
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.settings import Settings
-from reelproof.stages.answers.claims import ClaimConfig
 from reelproof.stages.answers.given_traces import GivenTracesConfig
 from reelproof.stages.answers.known_claims import CalibrationConfig
 from reelproof.stages.answers.probes import ProbeConfig
+from reelproof.stages.answers.put_claims import ClaimConfig
 from reelproof.stages.answers.sufficiency import SufficiencyConfig
 from reelproof.stages.answers.traces import AdaptiveRolloutConfig
 from reelproof.stages.checks.registry import CHECKS

@@ -57,7 +57,7 @@ class PolicyConfig(Settings):
     """Smallest share of cited times near a frame that was shown."""
     min_cited_share: float = Field(default=0.2, ge=0, le=1)
     """Smallest share of what a thought observes, in words, that it says of times that it cites, where
-    evidence is required: no verifier sees the rest."""
+    evidence is required: the rest is held against no frame of its own."""
     require_grounding: bool = False
     """A trace is rejected where no claim could be verified, whatever was shown."""
     min_judged_share: float = Field(default=0.5, ge=0, le=1)
@@ -69,6 +69,9 @@ class PolicyConfig(Settings):
     min_worst_belief: float = Field(default=0.1, ge=0, le=1)
     """Smallest belief in each claim that was judged: below it a verifier denies it, and the other claims,
     however believed, do not make up for that."""
+    min_observation_belief: float = Field(default=0.1, ge=0, le=1)
+    """Smallest belief, by all frames that the question shows, in each sentence that observes something and
+    cites no time: below it a verifier denies it."""
     min_best_margin: float = Field(default=0.01, ge=-1, le=1)
     """Belief with cited minus belief with control frames that one of the claims must have that controls can
     test: above 0, or what it says is true of any frame."""
@@ -247,6 +250,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "min_judged_share": 0.0,
         "min_grounded_share": 0.0,
         "min_worst_belief": 0.0,
+        "min_observation_belief": 0.0,
         "min_sound_boxes": 0.0,
         "keep_misread_text": True,
         "min_spatial_grounded_share": 0.0,

@@ -192,6 +192,12 @@ class GroundingScore(Score):
     """Largest belief with cited frames minus belief with control frames; null where no control can test."""
     worst_margin: float | None
     """Smallest belief with cited frames minus belief with control frames; null where no control can test."""
+    judged_observations: int = Field(default=0, ge=0)
+    """Sentences that observe something, cite no time, and that the verifier can judge by all frames."""
+    observations_unjudged: int = Field(default=0, ge=0)
+    """Such sentences that were not judged: the verifier cannot tell, or chance did not draw them."""
+    worst_observation_belief: float | None = Field(default=None, ge=0, le=1)
+    """Smallest belief in one of those that were judged; null without such."""
     boxes: int = Field(default=0, ge=0)
     """Boxes that the claims name."""
     sound_boxes: float | None = Field(default=None, ge=0, le=1)

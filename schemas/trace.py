@@ -46,7 +46,7 @@ class Trace(Record):
 
 
 class ClaimKind(StrEnum):
-    """What a claim speaks of, by what it cites."""
+    """What a claim speaks of, by what it cites, and so what it is held against."""
 
     MOMENT = "moment"
     """One shown frame."""
@@ -58,6 +58,8 @@ class ClaimKind(StrEnum):
     """Words, as said then: held against the lines of speech, and not against frames."""
     WRITING = "writing"
     """Words, as written there: held against the text that was read in the frames."""
+    OBSERVATION = "observation"
+    """It cites no time, and is held against all frames that the question shows. No others can test it."""
 
 
 class ControlKind(StrEnum):
@@ -101,15 +103,15 @@ class ClaimedPlace(Place):
 
 
 class Claim(Record):
-    """One sentence of a thought that cites a time, and what a verifier said of it."""
+    """One sentence of a thought that cites a time, or observes without one; what a verifier said of it."""
 
     trace_id: str
     index: int = Field(ge=0)
     text: str
     cited: tuple[Span, ...]
     cited_score: float | None = Field(ge=0, le=1)
-    """The verifier's belief with the cited frames, calibrated where the recipe says so; null where it cannot
-    know, or is unable."""
+    """The verifier's belief with the cited frames, or for an observation with all, calibrated where the
+    recipe says so; null where it cannot know, or is unable."""
     control_score: float | None = Field(ge=0, le=1)
     """Its belief with control frames; null where none can test the claim, or where it cannot know."""
     kind: ClaimKind | None = None
@@ -167,8 +169,8 @@ class JudgedClaim(Record):
     verifier: str
     """`name@revision`"""
     cited_belief: float | None
-    """The verifier's belief with the cited frames, in [0, 1]; a probability where the recipe calibrates its
-    verifiers. Null where it cannot know, or is unable."""
+    """The verifier's belief with the cited frames, or for an observation with all, in [0, 1]; a probability
+    where the recipe calibrates its verifiers. Null where it cannot know, or is unable."""
     control_belief: float | None
     """Its belief with the control frames."""
     verdict: ClaimVerdict
@@ -179,7 +181,7 @@ class JudgedClaim(Record):
 
 
 class TraceClaims(Record):
-    """All claims of a thought that cite a time, in its order."""
+    """All claims of a thought that cite a time, in its order; then its observations that cite none."""
 
     trace_id: str
     claims: tuple[JudgedClaim, ...]

@@ -21,7 +21,7 @@ from reelproof.stages.task_quotas import (
     open_bins,
 )
 
-VERSION = 5
+VERSION = 6
 
 Masks = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]

@@ -13,6 +13,7 @@ PAIR_REASONS = (
     "wrong_answer",
     "ungrounded",
     "claim_denied",
+    "observation_denied",
     "control_believed",
     "misplaced",
     "cites_no_frame",

@@ -132,6 +132,12 @@ def _reply_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
             "min_worst_belief",
         ),
         Rule(
+            "observation_denied",
+            "a verifier denies, by all frames, what its thought observes without a time",
+            _below("worst_observation_belief", policy.min_observation_belief),
+            "min_observation_belief",
+        ),
+        Rule(
             "control_believed",
             "what its thought claims is as true of other frames",
             _below("worst_margin", policy.min_worst_margin) | _below("best_margin", policy.min_best_margin),

@@ -18,7 +18,9 @@ QUOTAS = frozenset({"over_question_quota", "over_video_quota", "over_task_quota"
 WRONG = frozenset({"request_failed", "unfinished", "malformed", "answer_unknown", "wrong_answer"})
 BLIND = frozenset({"answered_blind", "probes_unknown"})
 CHECKS: Mapping[str, frozenset[str]] = {
-    "claims": frozenset({"ungrounded", "claim_denied", "grounding_unknown", "claims_unjudged"}),
+    "claims": frozenset(
+        {"ungrounded", "claim_denied", "observation_denied", "grounding_unknown", "claims_unjudged"}
+    ),
     "citations": frozenset({"few_citations", "cites_outside_clip", "cites_no_frame", "cites_little"}),
     "controls": frozenset({"control_believed"}),
     "agreement": frozenset({"disagrees", "agreement_unknown"}),

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from reelproof.schemas.trace import Case, ClaimVerdict, ControlKind, JudgedClaim, Trace
-from reelproof.stages.answers.claims import ClaimConfig, verify_claims
+from reelproof.stages.answers.claims import verify_claims
 from reelproof.stages.answers.provenance import claims_of_traces
+from reelproof.stages.answers.put_claims import ClaimConfig
 from reelproof.stages.answers.traces import ClipQuestion, RolloutConfig, read_trace, rollout_requests
 from reelproof.stages.teachers.protocol import Teacher, complete_all
 
@@ -25,8 +26,11 @@ def answers_to(
 
 
 def are_borne_out(claims: Sequence[JudgedClaim]) -> bool:
-    """Whether some claim holds, or at least none is denied: what nobody can judge denies nothing."""
-    return any(each.verdict in _BORNE_OUT for each in claims) or not any(map(_is_denied, claims))
+    """Whether some claim that cites a time holds, or at least none is denied: what nobody can judge denies
+    nothing.
+    """
+    holds = any(each.verdict in _BORNE_OUT and each.cited for each in claims)
+    return holds or not any(map(_is_denied, claims))
 
 
 def _is_denied(claim: JudgedClaim) -> bool:

@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from reelproof.schemas.settings import Settings
-from reelproof.stages.answers.claims import ClaimConfig
+from reelproof.stages.answers.put_claims import ClaimConfig
 from reelproof.stages.answers.traces import RolloutConfig
 
 

@@ -82,6 +82,7 @@ KINDS = (
     _reason("unsound_boxes", Need.SHOWN_THOUGHT),
     _reason("ungrounded", Need.VERIFIER),
     _reason("claim_denied", Need.VERIFIER),
+    _reason("observation_denied", Need.VERIFIER),
     _reason("control_believed", Need.VERIFIER),
     _reason("misplaced", Need.VERIFIER),
 )

@@ -194,10 +194,9 @@ def tell_sample(workplace: Workplace, subject: Subject) -> Iterator[str]:
     yield f"answer: {trace.answer!r} (finish: {trace.finish_reason}, {trace.completion_tokens} tokens)"
     for claim in run.read("claims", Claim):
         if claim.trace_id == trace.trace_id:
-            yield (
-                f"claim: {claim.text!r}: {_belief(claim.cited_score)} with the cited frames, "
-                f"{_belief(claim.control_score)} with others ({claim.verifier})"
-            )
+            others = f"the cited frames, {_belief(claim.control_score)} with others"
+            frames = others if claim.cited else "all frames"
+            yield f"claim: {claim.text!r}: {_belief(claim.cited_score)} with {frames} ({claim.verifier})"
             for place in claim.places:
                 yield (
                     f"  {place.label} at {place.box[:4]}: {place.fault or 'sound'} box, "

@@ -42,6 +42,7 @@ SPREADS = (
     Spread("cited_share", 0, 1, "min_cited_share"),
     Spread("grounded_share", 0, 1, "min_grounded_share"),
     Spread("worst_belief", 0, 1, "min_worst_belief"),
+    Spread("worst_observation_belief", 0, 1, "min_observation_belief"),
     Spread("worst_margin", -1, 1, "min_worst_margin"),
     Spread("best_margin", -1, 1, "min_best_margin"),
     Spread("answer_strict", 0, 1, None),

@@ -74,7 +74,7 @@ def _why(moment: Moment, where: str) -> str:
         return why
     opinion = moment.opinion
     held = "which its frames bear out" if opinion.is_borne_out else "which its frames do not bear out"
-    if not opinion.claims:
+    if opinion.is_borne_out and not any(each.cited for each in opinion.claims):
         held = "which cites no frame"
     said = f"{round(opinion.belief * len(opinion.votes))} of {counted(len(opinion.votes), 'vote')} for it"
     thought = " ".join(opinion.thought.split())

@@ -5,7 +5,7 @@ from pydantic import Field
 from reelproof.pipeline.decoder.process import ChildLimits
 from reelproof.pipeline.watching.settings import VotesConfig
 from reelproof.schemas.settings import Settings
-from reelproof.stages.answers.claims import ClaimConfig
+from reelproof.stages.answers.put_claims import ClaimConfig
 from reelproof.stages.footage.scan import FootageConfig
 from reelproof.stages.footage.storyboard import StoryboardConfig
 from reelproof.stages.highlights.scoring import ScoreConfig

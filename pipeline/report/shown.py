@@ -35,9 +35,10 @@ class ShownOption(NamedTuple):
 
 
 class ShownClaim(NamedTuple):
-    """A sentence that cites a time, and what a verifier made of it."""
+    """A sentence that cites a time or observes without one, and what a verifier made of it."""
 
     pieces: tuple[Piece, ...]
+    is_timed: bool
     frames: tuple[int, ...]
     """The frames that were put to the verifier, by their places among the row's."""
     verdict: str

@@ -120,6 +120,7 @@ def _claim(claim: JudgedClaim, row: Mapping[str, Any]) -> ShownClaim:
     return ShownClaim(
         pieces=tuple(cite(claim.text, row["frame_times_s"])),
         frames=tuple(shown.index(each) for each in claim.frame_sha256 if each in shown),
+        is_timed=bool(claim.cited),
         verdict=claim.verdict.replace("_", " "),
         is_borne_out=BORNE_OUT.get(claim.verdict),
         cited=claim.cited_belief,

@@ -16,10 +16,11 @@ from reelproof.pipeline.teachers.kinds import TeacherConfig, takes_sound
 from reelproof.pipeline.teachers.verifiers import VerifierConfig
 from reelproof.schemas.trace import Case, Claim, ProbeResult, Sufficiency, Trace, TraceClaims
 from reelproof.stages.answers import claims, given_traces, probes, provenance, sufficiency, traces
-from reelproof.stages.answers.claims import ClaimConfig, verify_claims
+from reelproof.stages.answers.claims import verify_claims
 from reelproof.stages.answers.given_traces import GivenTracesConfig
 from reelproof.stages.answers.probes import Probe, ProbeConfig, probe_questions
 from reelproof.stages.answers.provenance import claims_of_traces
+from reelproof.stages.answers.put_claims import ClaimConfig
 from reelproof.stages.answers.sufficiency import judge_sufficiency
 from reelproof.stages.answers.traces import AdaptiveRolloutConfig, ClipQuestion, TeacherShare, ask_rollouts
 
@@ -127,8 +128,8 @@ def verify_part(run: PartRun, verifier: VerifierConfig, cfg: ClaimConfig) -> Ite
 
 def _claims(recipe: Recipe, expected: Expected) -> int:
     role = recipe.claims
-    by_one = _rollouts(recipe, expected) * role.claims_per_trace * (1 + role.controls) * role.votes
-    return by_one * len(recipe.verifiers)
+    by_trace = role.claims_per_trace * (1 + role.controls) + role.observations_per_trace
+    return _rollouts(recipe, expected) * by_trace * role.votes * len(recipe.verifiers)
 
 
 CLAIMS = PartStep(

@@ -10,7 +10,7 @@ from itertools import cycle, islice
 from reelproof.pipeline.parts.part import PartRun
 from reelproof.pipeline.parts.step import Ask, Expected, PartStep
 from reelproof.pipeline.recipe import Recipe
-from reelproof.pipeline.steps.asking import lines_of_clips
+from reelproof.pipeline.steps.asking import lines_of_clips, most_shown
 from reelproof.pipeline.steps.footage import CLIPS, FOOTAGE
 from reelproof.pipeline.steps.speech import CLIP_SPEECH
 from reelproof.pipeline.steps.written import TEXT
@@ -24,11 +24,11 @@ from reelproof.schemas.question import timed_frames
 from reelproof.schemas.written import FrameText
 from reelproof.stages.answers import calibration, known_claims
 from reelproof.stages.answers.calibration import calibrate
-from reelproof.stages.answers.claims import ClaimConfig
 from reelproof.stages.answers.known_claims import CalibrationConfig, drawn, judge_known
 from reelproof.stages.answers.known_pictures import SHOWN_BY, known_of_pictures
 from reelproof.stages.answers.known_words import Planted, known_of_speech, known_of_writing
 from reelproof.stages.answers.panel import Panel
+from reelproof.stages.answers.put_claims import ClaimConfig
 from reelproof.stages.footage.crops import Pictures
 from reelproof.stages.footage.edits import made_up_words
 from reelproof.stages.questions.computed import ComputedConfig, computed_questions
@@ -42,7 +42,9 @@ _REPEATS = 32
 
 def verifiers_of(recipe: Recipe) -> tuple[Ask, ...]:
     """The models of the recipe's panel."""
-    needs = recipe.needs(recipe.claims.frames_per_claim, recipe.claims.max_tokens)
+    role = recipe.claims
+    observed = min(most_shown(recipe), role.frames_per_observation) if role.observations_per_trace else 0
+    needs = recipe.needs(max(role.frames_per_claim, observed), role.max_tokens)
     return tuple(Ask(each, needs) for each in recipe.verifiers)
 
 

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from reelproof.schemas.answers.normalise import GoldError, normalise
 from reelproof.schemas.question import Task
 from reelproof.schemas.settings import Settings
-from reelproof.stages.answers.claims import ClaimConfig
+from reelproof.stages.answers.put_claims import ClaimConfig
 from reelproof.stages.footage.scan import FootageConfig
 from reelproof.stages.footage.watched import TickConfig
 from reelproof.stages.watching.gate import GateConfig

@@ -1,10 +1,10 @@
-"""A thought -> what it observes, without what it concludes; how much of that cites a time."""
+"""A thought -> what it observes, without what it concludes: how much of that cites a time, and the rest."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from reelproof.schemas.answers.placed import in_tags
-from reelproof.schemas.answers.statements import cited_statements
+from reelproof.schemas.answers.statements import LONGEST_CLAIM, SAYS_NOTHING, Statement, cited_statements
 from reelproof.schemas.answers.wording import sentences, words
 
 _CONCLUDES = re.compile(
@@ -13,6 +13,19 @@ _CONCLUDES = re.compile(
     r"|\b(?:answer|option|choice)s?\s?(?:is|are|must be|should be|would be|:|=)|<answer",
     re.IGNORECASE,
 )
+
+_SUPPOSES = re.compile(
+    r"[?？:：]\W*$|\blet(?:['’]?s| me| us)\b|^\W*(?:to\s(?!the\b|an?\b|his\b|her\b|its\b|their\b)"
+    r"|(?:this|that)\s(?:is|was|\w+s)\b|(?:these|those)\s(?:are|were)\b)"
+    r"|\b(?:if|whether|suppose|assum\w+|could|would|might|may|must|should|maybe|perhaps|probably|possibly|likely"
+    r"|presumably|unless|otherwise|because|since|means|impl(?:y|ies)|suggests?|indicates?|match(?:es)?"
+    r"|consistent with|according to|based on)\b"
+    r"|\b(?:i|we)(?:'ll|’ll|'d|’d)?\b(?! (?:can |do |also |then |now )?(?:see|hear|notice|observe)\b)"
+    r"|\b(?:questions?|options?|choices?|answers?|candidates?)\b",
+    re.IGNORECASE,
+)
+"""What asks, intends, supposes, infers, or speaks of the question: its being false makes no thought false."""
+_FEWEST_WORDS = 3
 
 
 def observations(thought: str) -> tuple[str, ...]:
@@ -26,18 +39,32 @@ def cited_share(thought: str) -> float | None:
     None where it observes nothing. What a run-on sentence says after its first 1,000 characters is in no
     claim, and so counts as not cited.
     """
-    text = in_tags(thought)
-    claims = [each.text for each in cited_statements(thought)]
-    cited = sum(len(words(each)) for each in claims)
-    uncited = sum(len(words(each)) for between in _between(text, claims) for each in observations(between))
+    claims = cited_statements(thought)
+    cited = sum(len(words(each.text)) for each in claims)
+    uncited = sum(len(words(each)) for each in _uncited(thought, claims))
     return cited / (cited + uncited) if cited + uncited else None
 
 
-def _between(text: str, claims: list[str]) -> Iterator[str]:
-    """What stands before, between and after the claims, which come in the text's order."""
+def uncited_claims(thought: str, cited: Sequence[Statement]) -> tuple[str, ...]:
+    """What a thought states of the film as a whole: its observations beside those that cite a time (`cited`).
+
+    Headings, questions, plans, suppositions and inferences are none, nor is what is longer than 1,000
+    characters: a verifier who denies such would deny nothing that the thought says it saw.
+    """
+    return tuple(each for each in _uncited(thought, cited) if len(each) <= LONGEST_CLAIM and _states(each))
+
+
+def _states(sentence: str) -> bool:
+    said = words(sentence)
+    return len(said) >= _FEWEST_WORDS and not SAYS_NOTHING.issuperset(said) and not _SUPPOSES.search(sentence)
+
+
+def _uncited(thought: str, cited: Sequence[Statement]) -> Iterator[str]:
+    """The observations before, between and after the statements, which come in the thought's order."""
+    text = in_tags(thought)
     place = 0
-    for each in claims:
-        start = text.index(each, place)
-        yield text[place:start]
-        place = start + len(each)
-    yield text[place:]
+    for each in cited:
+        start = text.index(each.text, place)
+        yield from observations(text[place:start])
+        place = start + len(each.text)
+    yield from observations(text[place:])

@@ -23,7 +23,7 @@ _SENTENCE_END = re.compile(
     rf"(?<=[.!?;。！？；]){_NO_END}\s+(?![^\[\]]{{0,60}}\])|(?<=[。！？；])|\n+", re.IGNORECASE
 )
 _ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,2}[.)])\s")
-_SAYS_NOTHING = frozenset(
+SAYS_NOTHING = frozenset(
     words(
         "at from to in on by the a an this these and then now next so let me us s we i you can look looking "
         "see watch check examine consider note notice observe following frame frames time timestamp "
@@ -33,7 +33,8 @@ _SAYS_NOTHING = frozenset(
 )
 """Words that say of a time no more than that it is spoken of."""
 _NAME = re.compile(r"<obj>[^<>]{0,200}</obj>")
-_LONGEST_CLAIM = 1000
+LONGEST_CLAIM = 1000
+"""Characters; what a run-on sentence says after them is in no claim."""
 _LONGEST_HEADING = 200
 
 S = TypeVar("S", bound=Shown)
@@ -65,7 +66,7 @@ def _statements(text: str, whole_quotes: bool) -> Iterator[Statement]:
     before_s: float | None = None
     for start, end, cited, is_empty in _sayings(text, whole_quotes):
         sentence = text[start:end]
-        said = sentence[:_LONGEST_CLAIM]
+        said = sentence[:LONGEST_CLAIM]
         things = tuple(each for each in placed_things(said, before_s) if each.time_s is not None)
         if cited:
             before_s = cited[-1].start_s
@@ -127,7 +128,7 @@ def _is_empty(said: str) -> bool:
     left = list(said)
     for each in unbracketed_times(said):
         left[each.start : each.end] = " " * (each.end - each.start)
-    return _SAYS_NOTHING.issuperset(words(without_citations("".join(left))))
+    return SAYS_NOTHING.issuperset(words(without_citations("".join(left))))
 
 
 def _sentences(text: str, whole_quotes: bool) -> Iterator[tuple[int, int]]:

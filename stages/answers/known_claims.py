@@ -10,9 +10,10 @@ from reelproof.schemas.answers.subjects import FRAMES_SHOW, Subject
 from reelproof.schemas.calibration import KnownClaim, Plant
 from reelproof.schemas.draws import hash32
 from reelproof.schemas.settings import Settings
-from reelproof.stages.answers.claims import ClaimConfig, verify_claims
+from reelproof.stages.answers.claims import verify_claims
 from reelproof.stages.answers.known import Known
 from reelproof.stages.answers.panel import Panel
+from reelproof.stages.answers.put_claims import ClaimConfig
 
 VERSION = 1
 

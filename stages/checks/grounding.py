@@ -7,10 +7,10 @@ from pydantic import Field
 
 from reelproof.schemas.scores import GroundingScore
 from reelproof.schemas.settings import Settings
-from reelproof.schemas.trace import Case, Claim, ClaimedPlace
+from reelproof.schemas.trace import Case, Claim, ClaimedPlace, ClaimKind
 from reelproof.stages.checks.check import Check
 
-VERSION = 5
+VERSION = 6
 
 
 class GroundingConfig(Settings):
@@ -33,7 +33,10 @@ def measure_grounding(cases: Iterable[Case], cfg: GroundingConfig) -> Iterator[G
 CHECK = Check("grounding", VERSION, measure_grounding, GroundingConfig, GroundingScore, "claims")
 
 
-def _score(trace_id: str, claims: Sequence[Claim], cfg: GroundingConfig) -> GroundingScore:
+def _score(trace_id: str, every: Sequence[Claim], cfg: GroundingConfig) -> GroundingScore:
+    observations = [claim for claim in every if claim.kind is ClaimKind.OBSERVATION]
+    observed = [claim.cited_score for claim in observations if claim.cited_score is not None]
+    claims = [claim for claim in every if claim.kind is not ClaimKind.OBSERVATION]
     beliefs = [claim.cited_score for claim in claims if claim.cited_score is not None]
     margins = [
         claim.cited_score - claim.control_score
@@ -49,6 +52,9 @@ def _score(trace_id: str, claims: Sequence[Claim], cfg: GroundingConfig) -> Grou
         worst_belief=min(beliefs, default=None),
         best_margin=max(margins) if margins else None,
         worst_margin=min(margins) if margins else None,
+        judged_observations=len(observed),
+        observations_unjudged=len(observations) - len(observed),
+        worst_observation_belief=min(observed, default=None),
         **_of_boxes([place for claim in claims for place in claim.places], cfg.min_belief),
     )
 

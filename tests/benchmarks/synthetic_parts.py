@@ -144,6 +144,7 @@ def _scores(rng: np.random.Generator, right: np.ndarray) -> dict:
         "judged_claims": rng.integers(0, 5, traces),
         "grounded_share": pa.array(rng.random(traces), mask=rng.random(traces) < 0.2),
         "worst_belief": pa.array(rng.random(traces), mask=rng.random(traces) < 0.2),
+        "worst_observation_belief": pa.array(rng.random(traces) ** 0.3, mask=rng.random(traces) < 0.5),
         "worst_margin": pa.array(rng.random(traces), mask=rng.random(traces) < 0.2),
     }
 

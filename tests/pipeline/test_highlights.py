@@ -194,7 +194,9 @@ class Fond:
     def complete(self, requests, frames):
         for each in requests:
             words = [part.text for part in each.messages[0].content if part.type == "text"]
-            answer = "yes" if "from 24." in words[0] else "no"
+            answer = (
+                "yes" if "from 24." in words[0] or words[-1].startswith("Claim: A disc crosses.") else "no"
+            )
             text = f"<think>A disc crosses.</think><answer>{answer}</answer>"
             yield Completion(request_id=each.request_id, model=self.model, text=text, finish_reason="stop")
 

@@ -14,7 +14,7 @@ from reelproof.pipeline.report.view import show_row
 from reelproof.schemas.answers.scores import cited_spans
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.published import open_folder
-from reelproof.stages.answers.claims import ClaimConfig
+from reelproof.stages.answers.put_claims import ClaimConfig
 from tests.reports import served
 
 NEAR_S = ClaimConfig().frame_tolerance_s + 1e-9

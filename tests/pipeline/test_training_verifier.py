@@ -1,7 +1,7 @@
 import hashlib
 
 from reelproof.pipeline.commands.training_verifier import TrainingVerifier
-from reelproof.stages.answers.claims import ClaimConfig
+from reelproof.stages.answers.put_claims import ClaimConfig
 from reelproof.training.shards import example_of
 from tests.stages.test_claims import FrameReader
 from tests.tiny_training import rl_row
@@ -12,8 +12,17 @@ def test_evidence_is_the_belief_in_a_thoughts_claims_by_the_examples_own_frames(
     first = hashlib.sha256(example.images[0]).hexdigest()
     verifier = TrainingVerifier(FrameReader([first]), ClaimConfig())
     thoughts = ["Red at [0.0 s].", "Red at [0.0 s]. Blue at [1.0 s].", "Blue at [1.0 s].", "Blue at [9.0 s]."]
-    evidence = verifier.evidence([(example, each) for each in (*thoughts, "It is red.")])
-    assert evidence == [1.0, 0.5, 0.0, 0.0, None]  # no frame bears out what is said of 9 s
+    evidence = verifier.evidence([(example, each) for each in (*thoughts, "Red it is.")])
+    assert evidence == [
+        1.0,
+        0.5,
+        0.0,
+        0.0,
+        0.0,
+    ]  # no frame bears out what is said of 9 s, nor do all of them red
+    every = [hashlib.sha256(each).hexdigest() for each in example.images]
+    believing = TrainingVerifier(FrameReader(every), ClaimConfig())
+    assert believing.evidence([(example, "Red it is."), (example, "So it is 3.")]) == [None, None]
 
 
 def test_frames_that_are_shown_by_their_places_bear_nothing_out():

@@ -14,7 +14,7 @@ from reelproof.schemas.place import Place, PlaceFault
 from reelproof.schemas.question import GivenRow, Task
 from reelproof.schemas.record import Record
 from reelproof.schemas.speech import SpeechLine
-from reelproof.schemas.trace import Case, Claim, ClaimedPlace, ProbeResult
+from reelproof.schemas.trace import Case, Claim, ClaimedPlace, ClaimKind, ProbeResult
 from reelproof.schemas.written import FrameText, TextLine
 from reelproof.stages.answers import claims, given_traces, probes, provenance, sufficiency, traces
 from reelproof.stages.checks import balance
@@ -191,8 +191,14 @@ def boxed_case() -> Case:
         trace_id=case.traces[0].trace_id, index=0, text="A car stops.", cited=(), cited_score=1.0,
         control_score=0.0, verifier="recited@1", places=(named, faulty),
     )  # fmt: skip
+    seen = [
+        sentence.model_copy(
+            update={"index": index, "kind": ClaimKind.OBSERVATION, "cited_score": score, "places": ()}
+        )
+        for index, score in enumerate((0.25, 0.75, None), 1)
+    ]
     question = case.question.model_copy(update={"key_places": (key,)})
-    return case._replace(question=question, claims=(sentence,))
+    return case._replace(question=question, claims=(sentence, *seen))
 
 
 def written_case() -> Case:
@@ -356,7 +362,7 @@ GOLDEN_CHECKS = {
     "probes": (3, "0a3818e8128e5333"),
     "key": (1, "6a11ec3ee72bc1a8"),
     "film": (1, "42f59a0f63c4c959"),
-    "grounding": (5, "6ac928c27a65ba36"),
+    "grounding": (6, "9176aaf289af55c3"),
     "key_places": (3, "372367c54644bef2"),
     "writing": (3, "44777de2a7bcf7cf"),
     "clip_text": (1, "dcd8560b54e17636"),
@@ -369,8 +375,8 @@ GOLDEN_STAGES = (
     (traces, made_traces, 17, "8bba421b6feaf0c5"),
     (given_traces, made_given, 12, "7f939d7815ce1dbc"),
     (probes, made_probes, 11, "72180a46c0e08fa3"),
-    (claims, made_claims, 15, "ca5bed89f331034b"),
-    (provenance, made_provenance, 3, "20cce7588ad1bc3b"),
+    (claims, made_claims, 16, "5b9a3d8a4a071d07"),
+    (provenance, made_provenance, 3, "f684950a8c6995b0"),
     (sufficiency, made_sufficiencies, 5, "7ccf0660985b019d"),
     (signals, made_judgements, 6, "bcf915169f117736"),
     (balance, made_balance, 1, "82b7ca6936ace1e8"),

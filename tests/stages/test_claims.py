@@ -13,13 +13,9 @@ from reelproof.schemas.footage import Span, hash_distance
 from reelproof.schemas.question import Question, ShownFrame, ShownPicture
 from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import ClaimKind, ControlKind
-from reelproof.stages.answers.claims import (
-    ClaimConfig,
-    Thought,
-    verify,
-    verify_claims,
-)
+from reelproof.stages.answers.claims import Thought, verify, verify_claims
 from reelproof.stages.answers.controls import control_frames
+from reelproof.stages.answers.put_claims import ClaimConfig
 from tests.cases import completion, made_case
 from tests.views import made_clip, made_frame
 
@@ -95,7 +91,7 @@ def test_a_claim_is_judged_by_its_frames_and_by_others_under_the_same_times():
     question = made_case([]).question
     time_s, sha256 = question.frames[3].shown_s, question.frames[3].frame.sha256
     verifier = FrameReader([sha256])
-    (claim,) = one_claim(verifier, f"A car at [{time_s} s]. It is red.")
+    (claim,) = one_claim(verifier, f"A car at [{time_s} s]. It is.")
     assert (claim.cited_score, claim.control_score, claim.verifier) == (1.0, 0.0, "reader@1")
     assert (claim.trace_id, claim.index, claim.text) == ("q/0", 0, f"A car at [{time_s} s].")
     cited, control = verifier.requests
@@ -201,8 +197,73 @@ def test_of_a_thoughts_many_claims_chance_draws_those_that_are_judged():
 def test_a_run_on_sentence_that_is_cut_off_is_not_judged():
     at = made_case([]).question.frames[3].shown_s
     long = f"At [{at} s] a car is here" + " and a car is there" * 60
-    claims = one_claim(FrameReader([]), f"{long}. At [{at} s] a car is here.")
+    claims = one_claim(FrameReader([]), f"{long}. At [{at} s] a car is here.", observations_per_trace=0)
     assert [claim.cited_score is None for claim in claims] == [True, False]
+
+
+def test_what_is_observed_without_a_time_is_held_against_all_frames_that_are_shown():
+    question = made_case([]).question
+    shown = [each.sha256 for each in question.frames]
+    verifier = FrameReader(shown)
+    thought = (
+        f"First, let me look. A car at [{question.frames[3].shown_s} s]. The car is red. If it were blue, "
+        'option A would be right. Is it? To the left stands a tree. She says "wait for me". So it is 4.'
+    )
+    cited, *observed = one_claim(verifier, thought, controls=0)
+    assert cited.kind is ClaimKind.MOMENT
+    assert [(each.index, each.text, each.cited_score) for each in observed] == [
+        (1, "The car is red.", 1.0),
+        (2, "To the left stands a tree.", 1.0),
+        (3, 'She says "wait for me".', None),  # no frame can tell
+    ]
+    assert {(each.kind, each.cited, each.control_score) for each in observed} == {
+        (ClaimKind.OBSERVATION, (), None)
+    }
+    assert [len(each.images) for each in verifier.requests] == [1, len(shown), len(shown)]
+    assert len(one_claim(verifier, thought, observations_per_trace=0)) == 1
+
+
+def test_chance_draws_observations_and_none_is_denied_by_a_part_of_the_frames():
+    thought = " ".join(f"There is car number {place}." for place in range(6))
+    drawn = set()
+    for seed in range(20):
+        claims = one_claim(FrameReader([]), thought, observations_per_trace=2, seed=seed)
+        assert [each.text for each in claims] == [f"There is car number {place}." for place in range(6)]
+        drawn.add(tuple(each.index for each in claims if each.cited_score is not None))
+    assert {len(each) for each in drawn} == {2}
+    assert set().union(*drawn) == set(range(6))
+    frames = len(made_case([]).question.frames)
+    assert any(
+        each.cited_score is not None
+        for each in one_claim(FrameReader([]), thought, frames_per_observation=frames)
+    )
+    few = one_claim(FrameReader([]), thought, frames_per_observation=frames - 1)
+    assert [each.cited_score for each in few] == [None] * 6
+
+
+def test_a_frame_that_is_called_by_its_place_is_so_for_who_judges_what_is_observed():
+    case = made_case([completion("Frame 2 shows a red car.", "4")], timed=False)
+    verifier = FrameReader([])
+    (claim,) = verify_claims([case], verifier, ClaimConfig(), {})
+    assert (claim.kind, claim.cited_score) == (ClaimKind.OBSERVATION, 0.0)
+    (request,) = verifier.requests
+    said = [part.text for part in request.messages[0].content if isinstance(part, TextPart)]
+    assert said[1:3] == ["Frame 1", "Frame 2"]
+
+
+def test_a_reward_takes_off_for_what_is_denied_and_gives_nothing_for_what_is_true_of_any_film():
+    case = made_case([])
+    first = case.question.frames[0]
+    padding = " There is a picture to see. It has some colours in it."
+
+    def believed(thought, *frames):
+        return verify([Thought(thought, case.question.frames)], FrameReader(frames), ClaimConfig(), {})
+
+    every = [each.sha256 for each in case.question.frames]
+    cited = f"A car at [{first.shown_s} s]."
+    assert believed(cited + padding, *every) == [(1.0,)]
+    assert believed(cited + padding, first.sha256) == [(1.0, 0.0, 0.0)]
+    assert believed(cited, first.sha256) == [(1.0,)]
 
 
 def test_votes_that_cannot_tell_are_no_votes_against():

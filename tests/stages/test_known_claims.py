@@ -15,11 +15,12 @@ from reelproof.schemas.footage import Clip, hash_distance
 from reelproof.schemas.question import ShownFrame
 from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.written import FrameText, TextLine
-from reelproof.stages.answers.claims import ClaimConfig, verify_claims
+from reelproof.stages.answers.claims import verify_claims
 from reelproof.stages.answers.known_claims import CalibrationConfig, drawn, judge_known
 from reelproof.stages.answers.known_pictures import SHOWN_BY, known_of_pictures
 from reelproof.stages.answers.known_words import Planted, known_of_speech, known_of_writing
 from reelproof.stages.answers.panel import Panel
+from reelproof.stages.answers.put_claims import ClaimConfig
 from reelproof.stages.footage.edits import made_up_words
 from reelproof.stages.questions.computed import ComputedConfig, computed_questions
 from reelproof.stages.teachers.embedded import claims as embedded

@@ -34,6 +34,7 @@ def pairs(*rows: dict[str, Any], policy: PolicyConfig | None = None) -> list[tup
         ({"answer_strict": 0.0}, "wrong_answer"),
         ({"grounded_share": 0.0}, "ungrounded"),
         ({"grounded_share": 0.9, "worst_belief": 0.0}, "claim_denied"),
+        ({"worst_observation_belief": 0.0}, "observation_denied"),
         ({"best_margin": 0.0, "worst_margin": 0.0}, "control_believed"),
         ({"citations": 0, "citations_in_clip": None, "citations_near_frame": None}, "few_citations"),
         ({"citations_near_frame": 0.0}, "cites_no_frame"),

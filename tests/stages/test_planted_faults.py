@@ -18,8 +18,9 @@ from reelproof.schemas.measurements import Keys
 from reelproof.schemas.question import Question, Task
 from reelproof.schemas.tables import to_table
 from reelproof.schemas.trace import Case
-from reelproof.stages.answers.claims import ClaimConfig, verify_claims
+from reelproof.stages.answers.claims import verify_claims
 from reelproof.stages.answers.probes import Probe, ProbeConfig, probe_questions
+from reelproof.stages.answers.put_claims import ClaimConfig
 from reelproof.stages.answers.sufficiency import SufficiencyConfig, judge_sufficiency
 from reelproof.stages.checks.balance import measure_balance
 from reelproof.stages.checks.registry import CHECKS

@@ -40,6 +40,7 @@ SOUND: dict[str, Any] = {
     "shuffled_passes": 1, "shuffled_rollouts": 4,
     "judged_claims": 2, "claims_unjudged": 0, "testable_claims": 2, "grounded_share": 1.0,
     "worst_belief": 0.9, "best_margin": 0.6, "worst_margin": 0.3,
+    "judged_observations": 0, "observations_unjudged": 0, "worst_observation_belief": None,
     "duplicate_of": None, "question_duplicate_of": None, "contradicted_by": None, "contaminated": False,
     "damaged_share": 0.0, "hdr": None,
 }  # fmt: skip
@@ -102,6 +103,8 @@ def test_sound_row_is_kept_by_every_preset(preset):
         ({"grounded_share": 0.9, "worst_belief": 0.09}, ["claim_denied"]),
         ({"grounded_share": 0.9, "worst_belief": 0.1}, []),  # doubted, and not denied
         ({"worst_belief": None}, []),
+        ({"worst_observation_belief": 0.09}, ["observation_denied"]),
+        ({"worst_observation_belief": 0.1}, []),
         ({"grounded_share": None, "best_margin": None, "worst_margin": None}, ["grounding_unknown"]),
         ({"grounded_share": None, "timed_frames": 0}, []),
         ({"claims_unjudged": 2}, []),

@@ -7,8 +7,9 @@ import pytest
 from reelproof.schemas.chat import ChatRequest, Completion
 from reelproof.schemas.footage import Span
 from reelproof.schemas.trace import Claim, ClaimKind, ClaimVerdict
-from reelproof.stages.answers.claims import ClaimConfig, verify_claims
+from reelproof.stages.answers.claims import verify_claims
 from reelproof.stages.answers.provenance import claim_verdict, claims_of_traces
+from reelproof.stages.answers.put_claims import ClaimConfig
 from tests.cases import completion, made_case
 from tests.views import made_clip
 

@@ -1,7 +1,7 @@
 import pytest
 
 from reelproof.schemas.question import Task
-from reelproof.schemas.trace import Claim, ProbeResult
+from reelproof.schemas.trace import Claim, ClaimKind, ProbeResult
 from reelproof.stages.checks.answer import AnswerConfig, measure_answer
 from reelproof.stages.checks.citations import CitationConfig, measure_citations
 from reelproof.stages.checks.difficulty import DifficultyConfig, measure_difficulty
@@ -233,3 +233,20 @@ def test_grounding_takes_each_traces_own_claims_and_leaves_unknown_ones_out():
     assert (third.claims_unjudged, third.testable_claims, third.best_margin) == (0, 0, None)
     assert (second.judged_claims, second.grounded_share, second.worst_margin) == (1, 1.0, None)
     assert (third.judged_claims, third.grounded_share, third.worst_margin) == (0, None, None)
+
+
+def test_what_cites_no_time_is_counted_apart_from_claims_that_do():
+    case = made_case([GOOD, GOOD])
+    claims = tuple(
+        Claim(
+            trace_id="q/0", index=place, text="", cited=(), kind=kind, cited_score=belief, control_score=None,
+            verifier="v@1",
+        )
+        for place, (kind, belief) in enumerate(
+            [(ClaimKind.MOMENT, 0.9), *((ClaimKind.OBSERVATION, each) for each in (0.8, 0.3, None))]
+        )
+    )  # fmt: skip
+    first, second = measure_grounding([case._replace(claims=claims)], GroundingConfig())
+    assert (first.judged_claims, first.claims_unjudged, first.worst_belief) == (1, 0, 0.9)
+    assert (first.judged_observations, first.observations_unjudged) == (2, 1)
+    assert [each.worst_observation_belief for each in (first, second)] == [0.3, None]
