@@ -9,12 +9,15 @@ from PIL import Image
 from reelproof.pipeline.asking.ask import ask_film, frame_counts
 from reelproof.pipeline.asking.film import AskedFilm
 from reelproof.pipeline.asking.known import known_accuracy
+from reelproof.pipeline.asking.rollouts import are_borne_out
 from reelproof.pipeline.asking.settings import AskConfig
 from reelproof.pipeline.asking.wording import task_asked
 from reelproof.schemas.answered import Answered
 from reelproof.schemas.answers.conclusion import Posed
 from reelproof.schemas.chat import Completion
+from reelproof.schemas.footage import Span
 from reelproof.schemas.question import Task
+from reelproof.schemas.trace import ClaimKind, ClaimVerdict, JudgedClaim
 from tests.films import Shot, make_film
 from tests.pipeline.conftest import reelproof_here
 
@@ -259,3 +262,22 @@ def test_wrong_values_are_one_message(film, tmp_path):
         assert ran.code == 2, (words, ran.err)
         assert said in ran.err
         assert "Traceback" not in ran.err
+
+
+def judged(verdict: ClaimVerdict, *cited: Span) -> JudgedClaim:
+    return JudgedClaim(
+        text="A disc crosses.", cited=cited, kind=ClaimKind.MOMENT if cited else ClaimKind.OBSERVATION,
+        frame_sha256=(), control=None, control_sha256=(), verifier="v@1", cited_belief=None,
+        control_belief=None, verdict=verdict,
+    )  # fmt: skip
+
+
+def test_what_is_true_of_the_film_as_a_whole_bears_no_denied_moment_out():
+    at = Span(start_s=2.0, end_s=2.0)
+    holds, denied, denied_then = (
+        judged(ClaimVerdict.UNTESTED), judged(ClaimVerdict.UNGROUNDED), judged(ClaimVerdict.UNGROUNDED, at)
+    )  # fmt: skip
+    assert are_borne_out([holds])
+    assert not are_borne_out([holds, denied_then])
+    assert not are_borne_out([denied])
+    assert are_borne_out([judged(ClaimVerdict.UNTESTED, at), denied_then])
