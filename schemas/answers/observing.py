@@ -15,16 +15,22 @@ _CONCLUDES = re.compile(
 )
 
 _SUPPOSES = re.compile(
-    r"[?？:：]\W*$|\blet(?:['’]?s| me| us)\b|^\W*(?:to\s(?!the\b|an?\b|his\b|her\b|its\b|their\b)"
-    r"|(?:this|that)\s(?:is|was|\w+s)\b|(?:these|those)\s(?:are|were)\b)"
+    r"[?？:：]\W*$|\blet(?:['’]?s| me| us)\b"
+    r"|^\W*(?:(?:step|first|second|third|next|then|now|finally)\b[\s\d,:.]*)*(?:to\s(?!the\b|an?\b|his\b|her\b"
+    r"|its\b|their\b)|(?:identify|analy[sz]e|determine|find|count|check|compare|look|examine|review|consider"
+    r"|verify|track|focus|recall|start|begin|describe|(?:note|notice|observe)(?!\s(?:that|how)\b))\b)"
+    r"|^\W*(?:(?:this|that)\s(?:is|was|\w+s)|(?:these|those)\s(?:are|were))\b"
     r"|\b(?:if|whether|suppose|assum\w+|could|would|might|may|must|should|maybe|perhaps|probably|possibly|likely"
     r"|presumably|unless|otherwise|because|since|means|impl(?:y|ies)|suggests?|indicates?|match(?:es)?"
     r"|consistent with|according to|based on)\b"
     r"|\b(?:i|we)(?:'ll|’ll|'d|’d)?\b(?! (?:can |do |also |then |now )?(?:see|hear|notice|observe)\b)"
-    r"|\b(?:questions?|options?|choices?|answers?|candidates?)\b",
+    r"|\b(?:questions?|options?|choices?|answers?|candidates?|prompt|user|(?:task|goal|aim) is to)\b"
+    r"|\b(?:(?:in)?correct|wrong|plausible|eliminat\w+|rul(?:es?|ed|ing) out)\b",
     re.IGNORECASE,
 )
 """What asks, intends, supposes, infers, or speaks of the question: its being false makes no thought false."""
+_OPTION = re.compile(r"^[ \t*•-]*\(?[A-Z](?:\)|[.:](?!\w))[^\n]*", re.MULTILINE)
+"""A line that begins with an option's letter says what the option does."""
 _FEWEST_WORDS = 3
 
 
@@ -51,7 +57,8 @@ def uncited_claims(thought: str, cited: Sequence[Statement]) -> tuple[str, ...]:
     Headings, questions, plans, suppositions and inferences are none, nor is what is longer than 1,000
     characters: a verifier who denies such would deny nothing that the thought says it saw.
     """
-    return tuple(each for each in _uncited(thought, cited) if len(each) <= LONGEST_CLAIM and _states(each))
+    every = _uncited(thought, cited, besides=_OPTION)
+    return tuple(each for each in every if len(each) <= LONGEST_CLAIM and _states(each))
 
 
 def _states(sentence: str) -> bool:
@@ -59,12 +66,23 @@ def _states(sentence: str) -> bool:
     return len(said) >= _FEWEST_WORDS and not SAYS_NOTHING.issuperset(said) and not _SUPPOSES.search(sentence)
 
 
-def _uncited(thought: str, cited: Sequence[Statement]) -> Iterator[str]:
-    """The observations before, between and after the statements, which come in the thought's order."""
+def _uncited(
+    thought: str, cited: Sequence[Statement], besides: re.Pattern[str] | None = None
+) -> Iterator[str]:
+    """The observations before, between and after the statements, which come in the thought's order; none of
+    what the pattern finds there.
+    """
     text = in_tags(thought)
     place = 0
+    for start, end in (*_places(text, cited), (len(text), len(text))):
+        between = text[place:start]
+        yield from observations(besides.sub(" ", between) if besides else between)
+        place = end
+
+
+def _places(text: str, cited: Sequence[Statement]) -> Iterator[tuple[int, int]]:
+    end = 0
     for each in cited:
-        start = text.index(each.text, place)
-        yield from observations(text[place:start])
-        place = start + len(each.text)
-    yield from observations(text[place:])
+        start = text.index(each.text, end)
+        end = start + len(each.text)
+        yield start, end
