@@ -73,7 +73,7 @@ def recipe_of_films(
         "teachers": [{"teacher": teacher}],
         "rollouts": {"rollouts": 2},
         "probes": {"probes": []},
-        "claims": {"verifier": {"kind": "signals"}},
+        "claims": {"verifier": {"kind": "signals"}, "observations_per_trace": 0},
         "policy": {"preset": "permissive", "max_blind_pass_rate": 1, "keep_duplicates": True},
         "cluster": {"scheduler": scheduler},
         "card": {"plots": False},

@@ -33,8 +33,8 @@ class ClaimConfig(Settings):
     """At most so many sentences of a thought that observe something and cite no time are put to the verifier
     as well, with all frames that the question shows; chance draws them. At 0 nobody judges such."""
     frames_per_observation: int = Field(default=64, ge=1, le=512)
-    """Of a question that shows more frames, nobody judges what cites no time: some of the frames cannot deny
-    what the others may show."""
+    """At most so many frames are shown with such a sentence. Where a question shows more, nobody judges it:
+    some of the frames cannot deny what the others may show."""
     frame_tolerance_s: float = Field(default=0.25, ge=0)
     """How far from a cited time a shown frame may be to stand for it."""
     frames_per_claim: int = Field(default=8, ge=1, le=64)
