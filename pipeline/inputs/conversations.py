@@ -15,6 +15,7 @@ _LETTERED = re.compile(r"^[ \t]*\(?([A-Z])(?:[.:)]|\.\))[ \t]+(\S.*?)[ \t]*$", r
 _LONE_LETTER = re.compile(r"\(?[A-Z]\)?\.?")
 _HEADING = re.compile(r"\s*(?:the\s)?(?:options|choices|candidates)(?:\sare)?\s?:?\s*\Z", re.IGNORECASE)
 _PERSONS, _MODELS = frozenset(("human", "user")), frozenset(("gpt", "assistant", "model"))
+_CALL = re.compile(r"<(tool_call|function_call)>.*?(?:</\1>|\Z)", re.DOTALL)
 
 
 class LetteredText(NamedTuple):
@@ -27,22 +28,28 @@ class LetteredText(NamedTuple):
 def chat_turns(turns: Any) -> Iterator[tuple[str, str]]:
     """What was asked and answered, turn by turn: `from`/`value` (ShareGPT) or `role`/`content` (OpenAI).
 
-    Raises ValueError where a chat is none, or ends without an answer.
+    A turn that calls a tool is no answer yet, and what the tool gave back, whoever says it, no question: the
+    answer is what the model said beside its calls, up to the first turn without one. Raises ValueError where a
+    chat is none, or ends without an answer.
     """
     if not isinstance(turns, list) or not all(isinstance(each, Mapping) for each in turns):
         raise ValueError(
             f"a chat is a list of turns with `from` and `value`, or `role` and `content`, got {turns!r}"
         )
     asked: str | None = None
-    found = False
+    said: list[str] = []
+    calls, found = 0, False
     for turn in turns:
         speaker = str(turn.get("from", turn.get("role", ""))).casefold()
         text = str(turn["value"]) if isinstance(turn.get("value"), str) else message_text(turn)
-        if speaker in _PERSONS:
+        if speaker in _PERSONS and not calls:
             asked = text
         elif speaker in _MODELS and asked is not None:
-            yield asked, text.strip()
-            asked, found = None, True
+            text, calls = _CALL.subn("", text)
+            said.append(text.strip())
+            if not (calls := calls or len(turn.get("tool_calls") or ())):
+                yield asked, "\n".join(filter(None, said))
+                asked, said, found = None, [], True
     if asked is not None or not found:
         raise ValueError("the chat has a question without an answer")
 

@@ -34,6 +34,7 @@ def chat(*turns: tuple[str, str]) -> list[dict[str, str]]:
 RED = ("red", "blue", "green")
 LETTERS = "A. red\nB. blue\nC. green"
 THOUGHT = "At [1.0 s] it is blue."
+NEARER = "<think>Nearer.</think>"
 
 WHEN = "From when to when does the video show this: {}"
 
@@ -144,8 +145,50 @@ SETS: dict[str, list[tuple[dict[str, Any], list[Read]]]] = {
             },
             [Read("a.mp4", "Which?", RED[:2], "B", MC, f"<think>{THOUGHT}</think><answer>B</answer>")],
         ),
+        (
+            {
+                "video": "a.mp4",
+                "conversations": chat(
+                    ("human", f"<video>Which?\n{LETTERS}"),
+                    ("gpt", '<think>Nearer.</think>\n<tool_call>{"name": "crop_video"}</tool_call>'),
+                    ("human", "<tool_response><image></tool_response>"),
+                    ("gpt", f"<think>{THOUGHT}</think><answer>B</answer>"),
+                    ("human", "And is it wet?"),
+                    ("function_call", '{"name": "crop_video"}'),
+                    ("observation", "<image>"),
+                    ("gpt", "Yes."),
+                ),
+            },
+            [
+                Read("a.mp4", "Which?", RED, "B", MC, f"{NEARER}\n<think>{THOUGHT}</think><answer>B</answer>"),
+                Read("a.mp4", "And is it wet?", (), "yes", YES),
+            ],
+        ),
     ],
     "messages": [
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": "<video>How many?"},
+                    {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]},
+                    {"role": "tool", "content": "<image>"},
+                    {"role": "assistant", "content": NEARER, "tool_calls": [{"id": "2"}]},
+                    {"role": "user", "content": [{"type": "image"}]},
+                    {"role": "assistant", "content": f"<think>{THOUGHT}</think><answer>3</answer>"},
+                ],
+                "videos": ["a.mp4"],
+            },
+            [
+                Read(
+                    "a.mp4",
+                    "How many?",
+                    (),
+                    "3",
+                    Task.NUMERICAL,
+                    f"{NEARER}\n<think>{THOUGHT}</think><answer>3</answer>",
+                )
+            ],
+        ),
         (
             {
                 "messages": [
@@ -759,6 +802,10 @@ PROBLEMS = {
     ),
     "no answer in the chat": (
         {"video": "a", "conversations": chat(("human", "Why?"))},
+        "a question without an answer",
+    ),
+    "a tool that was called last": (
+        {"video": "a", "conversations": chat(("human", "Why?"), ("gpt", "<tool_call>{}</tool_call>"))},
         "a question without an answer",
     ),
     "no chat": ({"video": "a", "conversations": "Why?"}, "a chat is a list of turns"),
