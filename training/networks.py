@@ -17,7 +17,7 @@ from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from reelproof.schemas.install import installing
-from reelproof.training.preflight import SetupError, save_processor
+from reelproof.training.preflight import SetupError, loading, save_processor
 from reelproof.training.runs import RunFolder
 from reelproof.training.settings.runs import LoraSettings
 
@@ -56,7 +56,8 @@ def load_network(
             bnb_4bit_compute_dtype=torch.bfloat16,
         )
         given["device_map"] = PartialState().device
-    network: Any = AutoModelForImageTextToText.from_pretrained(model, **given)
+    with loading(model):
+        network: Any = AutoModelForImageTextToText.from_pretrained(model, **given)
     if lora is not None:
         modules = lora.target_modules if isinstance(lora.target_modules, str) else list(lora.target_modules)
         network = get_peft_model(
@@ -113,7 +114,7 @@ class Start:
 
 def load_frozen(model: str, device: torch.device) -> Any:
     """The weights in float32, whole and never to change."""
-    with _whole():
+    with _whole(), loading(model):
         network: Any = AutoModelForImageTextToText.from_pretrained(model, dtype=torch.float32)
     return network.to(device).eval().requires_grad_(False)
 

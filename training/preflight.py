@@ -4,6 +4,7 @@ import heapq
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import numpy as np
 from huggingface_hub import constants
 from huggingface_hub.errors import StrictDataclassError
 from PIL import Image
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoProcessor
 
 from reelproof.schemas.answers.citing import cited_spans
@@ -50,6 +52,18 @@ class FrameContract(NamedTuple):
     """Image tokens for each of them."""
 
 
+@contextmanager
+def loading(model: str) -> Iterator[None]:
+    """Within, a folder of which something is missing, cut off or of another kind is told as a SetupError."""
+    try:
+        yield
+    except (OSError, ValueError, SafetensorError) as error:
+        raise SetupError(
+            f"{model} is no model that can be loaded ({str(error).strip().splitlines()[0]}); name the folder "
+            "of a run or of a model, with config.json, weights and processor in it, or a name on the Hub"
+        ) from error
+
+
 def load_processor(model: str, image_settings: Mapping[str, Any] = MappingProxyType({})) -> Any:
     """The model's processor and a check that it sees. Raises SetupError for a model without vision.
 
@@ -58,20 +72,16 @@ def load_processor(model: str, image_settings: Mapping[str, Any] = MappingProxyT
     if not _ON_HUB.fullmatch(model) and not Path(model).exists():
         raise SetupError(f"{model}: there is no such folder; name a run's, a model's, or a name on the Hub")
     go_offline_without_hub(model, constants)
-    try:
+    with loading(model):
         config = AutoConfig.from_pretrained(model)
-    except (OSError, ValueError) as error:
-        raise SetupError(
-            f"{model} is no model that can be loaded ({str(error).strip().splitlines()[0]}); name the folder "
-            "of a run or of a model, with config.json in it, or a name on the Hub"
-        ) from None
     if getattr(config, "vision_config", None) is None:
         raise SetupError(
             f"{model} ({config.model_type}) has no vision: its config names no vision_config. "
             "Choose a vision-language model"
         )
     try:
-        processor = AutoProcessor.from_pretrained(model)  # type: ignore[no-untyped-call]  # half typed
+        with loading(model):
+            processor = AutoProcessor.from_pretrained(model)  # type: ignore[no-untyped-call]  # half typed
     except ImportError as error:
         if "torchvision" not in str(error).lower():
             raise

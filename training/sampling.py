@@ -13,7 +13,7 @@ from reelproof.training.batches import Inputs, opened_thought, prompt_text, read
 from reelproof.training.heads import token_logprobs, without
 from reelproof.training.logprobs import forbidden_tokens
 from reelproof.training.networks import gather_weights, takes
-from reelproof.training.preflight import SetupError, load_processor
+from reelproof.training.preflight import SetupError, load_processor, loading
 from reelproof.training.runs import model_path
 from reelproof.training.settings.asking import SamplingConfig
 from reelproof.training.settings.rows import PromptConfig
@@ -99,7 +99,8 @@ class LocalSampler:
         """From a model's folder or name, or a run that trained one; on the GPU where there is one."""
         path = model_path(model)
         processor = processor or load_processor(path, prompt.image_settings)
-        network: Any = AutoModelForImageTextToText.from_pretrained(path)
+        with loading(path):
+            network: Any = AutoModelForImageTextToText.from_pretrained(path)
         return cls(network.to("cuda" if torch.cuda.is_available() else "cpu").eval(), processor, prompt)
 
     @torch.no_grad()

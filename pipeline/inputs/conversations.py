@@ -29,8 +29,8 @@ def chat_turns(turns: Any) -> Iterator[tuple[str, str]]:
     """What was asked and answered, turn by turn: `from`/`value` (ShareGPT) or `role`/`content` (OpenAI).
 
     A turn that calls a tool is no answer yet, and what the tool gave back, whoever says it, no question: the
-    answer is what the model said beside its calls, up to the first turn without one. Raises ValueError where a
-    chat is none, or ends without an answer.
+    answer is what the model said beside its calls, up to the first turn without one. Raises ValueError where
+    a chat is none, or ends without an answer.
     """
     if not isinstance(turns, list) or not all(isinstance(each, Mapping) for each in turns):
         raise ValueError(

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from huggingface_hub import constants
 from PIL import Image
+from safetensors import SafetensorError
 from transformers import (
     AutoModelForImageTextToText,
     AutoProcessor,
@@ -84,7 +85,7 @@ def _loaded(cfg: TransformersTeacherConfig, identity: str) -> _Loaded:
     try:
         processor = _PROCESSORS.from_pretrained(cfg.model, **pinned)
         model = _MODELS.from_pretrained(cfg.model, dtype=cfg.dtype, **pinned).to(place).eval()
-    except (OSError, ValueError, ImportError, RuntimeError) as error:
+    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
         raise TeacherUnavailable(
             f"teacher {identity}: transformers cannot load it onto {place}: {' '.join(str(error).split())}; "
             "expected a folder or a Hub name of an image-text-to-text model"

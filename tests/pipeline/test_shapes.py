@@ -35,6 +35,7 @@ RED = ("red", "blue", "green")
 LETTERS = "A. red\nB. blue\nC. green"
 THOUGHT = "At [1.0 s] it is blue."
 NEARER = "<think>Nearer.</think>"
+PROVED = f"<think>{THOUGHT}</think><answer>B</answer>"
 
 WHEN = "From when to when does the video show this: {}"
 
@@ -160,7 +161,9 @@ SETS: dict[str, list[tuple[dict[str, Any], list[Read]]]] = {
                 ),
             },
             [
-                Read("a.mp4", "Which?", RED, "B", MC, f"{NEARER}\n<think>{THOUGHT}</think><answer>B</answer>"),
+                Read(
+                    "a.mp4", "Which?", RED, "B", MC, f"{NEARER}\n<think>{THOUGHT}</think><answer>B</answer>"
+                ),
                 Read("a.mp4", "And is it wet?", (), "yes", YES),
             ],
         ),
