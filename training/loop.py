@@ -168,6 +168,7 @@ class Training:
         with ExitStack() as opened:
             if finished := TrainSummary.of(run):
                 return finished
+            opened.enter_context(run.alone())
             set_seed(cfg.seed)
             network = load_network(self.path, cfg.lora, cfg.gradient_checkpointing, cfg.attention)
             self.run, self.trainer = run, self.make_trainer(accelerator, network)

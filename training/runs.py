@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from reelproof.schemas.install import version_of
 from reelproof.training.preflight import SetupError
 
@@ -62,6 +64,21 @@ class RunFolder:
             _refuse_used(folder)
             folder.mkdir(parents=True, exist_ok=True)
             self.write_outcome({"state": "running"})
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the run; the kernel lets go of a dead process. Raises SetupError where another holds it."""
+        if not self._writes:
+            yield
+            return
+        try:
+            held = FileLock(self.folder / ".lock").acquire(timeout=0)
+        except Timeout:
+            raise SetupError(
+                f"another process trains in {self.folder}; wait for it, or choose another --out"
+            ) from None
+        with held:
+            yield
 
     @property
     def model(self) -> Path:

@@ -94,6 +94,21 @@ def test_its_figure_is_that_of_evaluate(learned, dataset, tmp_path):
     assert 0 < last["test/right"] == report.strict.value
 
 
+def test_a_second_process_leaves_a_run_to_the_first(model, dataset, tmp_path):
+    """As of a job that was sent twice, or processes that do not know of each other."""
+    refusals = []
+
+    def begin_again(_):
+        with pytest.raises(SetupError, match="another process trains in") as refusal:
+            train_sft(dataset, model, tmp_path, DIRECT)
+        refusals.append(refusal)
+
+    train_sft(dataset, model, tmp_path, DIRECT, tell=begin_again)
+    assert refusals
+    steps = [line["step"] for line in lines(tmp_path)]
+    assert steps == sorted(set(steps))
+
+
 @pytest.mark.real
 def test_a_killed_run_goes_on_with_the_same_answers_and_another_number_of_them(model, dataset, tmp_path):
     train_sft(dataset, model, tmp_path / "whole", ROWS)
