@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reelproof.pipeline.export.lmms_eval import open_task
-from reelproof.pipeline.export.media import FrameFolder, TarShards, save_clip
-from reelproof.pipeline.export.rows import PublishedRow, defused, placeholder_text
+from reelproof.pipeline.export.media import FrameFolder, save_clip
+from reelproof.pipeline.export.rows import PublishedRow, defused, gold_columns, placeholder_text
+from reelproof.pipeline.export.tars import TarRows
 from reelproof.schemas.question import Task
 
 _ROWS_A_GROUP = 100
@@ -95,7 +96,7 @@ class _SwiftLines(_JsonLines):
         if row.rejected is not None:
             line["rejected_response"] = defused(row.rejected)
         if row.completion is None:
-            line |= {"solution": f"<answer>{row.answer}</answer>", **_gold(row)}
+            line |= {"solution": f"<answer>{row.answer}</answer>", **gold_columns(row)}
         return line
 
 
@@ -159,32 +160,6 @@ class _VideoR1List:
         return item if row.thought is None else {**item, "process": f"<think>{row.thought}</think>"}
 
 
-class _WebDataset:
-    """Tar shards: `KEY.json` and `KEY.000.jpg`, `KEY.001.jpg`, … side by side."""
-
-    def __init__(self, root: Path, config: str, split: str) -> None:
-        self._shards = TarShards(root / config, split)
-
-    def add(self, row: PublishedRow) -> bool:
-        turns = [{"role": turn.role, "content": placeholder_text(turn)} for turn in row.prompt]
-        facts = {
-            "question_id": row.question_id,
-            "question": row.question,
-            **_gold(row),
-            "prompt": turns,
-            "completion": row.completion,
-            "frame_times_s": row.frame_times_s,
-            "frame_sha256": row.frame_sha256,
-            "video": row.video,
-            "license": row.license,
-        }
-        self._shards.add(row.sample_id, facts, row.jpegs)
-        return True
-
-    def close(self) -> None:
-        self._shards.close()
-
-
 def _open_trl(root: Path, config: str, split: str) -> RowWriter:
     columns = [("prompt", _CHAT), ("images", pa.list_(_IMAGE))]
     chats = {"sft": ("completion",), "dpo": ("chosen", "rejected")}.get(config, ())
@@ -202,7 +177,7 @@ def _open_trl(root: Path, config: str, split: str) -> RowWriter:
 def _trl_columns(row: PublishedRow, config: str) -> dict[str, Any]:
     columns: dict[str, Any] = {"prompt": [turn.model_dump() for turn in row.prompt], "images": _images(row)}
     if config == "rl":
-        return columns | _gold(row)
+        return columns | gold_columns(row)
     if config == "dpo":
         return columns | {"chosen": _turn(row.completion), "rejected": _turn(row.rejected)}
     return columns | {"completion": _turn(row.completion)}
@@ -236,16 +211,7 @@ def _verl_columns(row: PublishedRow, index: int) -> dict[str, Any]:
         "images": _images(row),
         "ability": row.task.value,
         "reward_model": {"style": "rule", "ground_truth": row.answer},
-        "extra_info": {"split": row.split, "index": index, "question": row.question, **_gold(row)},
-    }
-
-
-def _gold(row: PublishedRow) -> dict[str, Any]:
-    return {
-        "answer": row.answer,
-        "task": row.task.value,
-        "options": list(row.options),
-        "tolerance": row.tolerance,
+        "extra_info": {"split": row.split, "index": index, "question": row.question, **gold_columns(row)},
     }
 
 
@@ -274,6 +240,6 @@ LAYOUTS: dict[str, Layout] = {
     "ms-swift": Layout(("sft", "rl", "dpo"), _SwiftLines),
     "verl": Layout(("rl",), _open_verl),
     "video-r1": Layout(("sft", "rl"), _VideoR1List),
-    "webdataset": Layout(("sft", "rl"), _WebDataset),
+    "webdataset": Layout(("sft", "rl"), TarRows),
     "lmms-eval": Layout(("rl",), open_task),
 }

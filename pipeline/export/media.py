@@ -1,14 +1,13 @@
-"""Frames as other projects want them: files in a folder, members of a tar, a video of the same JPEGs."""
+"""Frames as other projects want them: files in a folder, a video of the same JPEGs."""
 
 import hashlib
 import io
 import json
-import tarfile
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import av
 from PIL import Image
@@ -16,7 +15,6 @@ from PIL import Image
 from reelproof.pipeline.export.rows import PublishedRow
 
 _MILLISECONDS = 1000
-_TAR_BYTES = 500_000_000
 _TIME_BASE = Fraction(1, _MILLISECONDS)
 
 
@@ -85,38 +83,3 @@ def _write_clip(path: Path, moments: Sequence[_Moment]) -> None:
             packet.duration = end_ms - moment.time_ms
             packet.is_keyframe = True
             container.mux(packet)
-
-
-class TarShards:
-    """Samples as members of tar files `NAME-000000.tar`, …: a JSON file and its frames each, in one order."""
-
-    def __init__(self, root: Path, name: str) -> None:
-        root.mkdir(parents=True, exist_ok=True)
-        self._root, self._name = root, name
-        self._number, self._bytes = 0, 0
-        self._tar = self._open()
-
-    def add(self, key: str, row: Any, jpegs: Sequence[bytes]) -> None:
-        """Write one sample; a new file begins where this one is large enough."""
-        if self._bytes >= _TAR_BYTES:
-            self._tar.close()
-            self._number, self._bytes = self._number + 1, 0
-            self._tar = self._open()
-        self._write(f"{key}.json", json.dumps(row, ensure_ascii=False, sort_keys=True).encode())
-        for place, jpeg in enumerate(jpegs):
-            self._write(f"{key}.{place:03d}.jpg", jpeg)
-
-    def close(self) -> None:
-        """Finish the last file."""
-        self._tar.close()
-
-    def _open(self) -> tarfile.TarFile:
-        return tarfile.open(
-            self._root / f"{self._name}-{self._number:06d}.tar", "w", format=tarfile.USTAR_FORMAT
-        )
-
-    def _write(self, name: str, content: bytes) -> None:
-        member = tarfile.TarInfo(name)
-        member.size = len(content)
-        self._tar.addfile(member, io.BytesIO(content))
-        self._bytes += len(content)

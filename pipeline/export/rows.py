@@ -73,6 +73,16 @@ def defused(text: str) -> str:
     return _PLACEHOLDER.sub(r"(\1)", text)
 
 
+def gold_columns(row: PublishedRow) -> dict[str, Any]:
+    """What scoring an answer needs, a column each."""
+    return {
+        "answer": row.answer,
+        "task": row.task.value,
+        "options": list(row.options),
+        "tolerance": row.tolerance,
+    }
+
+
 def _checked(name: str, shard: ManifestFile) -> str:
     """An id or a hash of a row that will name a file. Raises UsageError where it could lead elsewhere."""
     if not _PLAIN.fullmatch(name):

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from types import ModuleType
@@ -26,8 +27,10 @@ from reelproof.pipeline.export.rows import placeholder_text, read_rows
 from reelproof.pipeline.inputs.identities import identify
 from reelproof.pipeline.inputs.sources import SourcesConfig, given_rows, list_sources
 from reelproof.schemas.published import open_folder
-from reelproof.schemas.sample import ChatMessage, ChatPart
-from tests.published import jpeg, publish, write_manifest
+from reelproof.schemas.question import Task
+from reelproof.schemas.sample import ChatMessage, ChatPart, RlSample
+from reelproof.schemas.tables import to_table
+from tests.published import jpeg, publish, sample, write_manifest
 
 ROWS = 10
 
@@ -297,6 +300,29 @@ def test_tar_members_of_a_sample_stand_together_and_load_with_datasets(exported)
     assert len(rows) == ROWS - 1
     assert rows[0]["json"]["answer"] == "B"
     assert rows[0]["002.jpg"].size == (36, 36)
+
+
+def test_tars_of_unlike_rows_load_with_datasets_by_their_card(tmp_path, monkeypatch):
+    """Rows with other numbers of frames, a tolerance that the first have none of, and no row in `test`."""
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    frames = [3, 3, 3, 1, 3, 3, 5, 3]
+    rows = [sample(RlSample, place, Task.NUMERICAL, count) for place, count in enumerate(frames)]
+    rows[-1] = rows[-1].model_copy(update={"tolerance": 0.5})
+    file = tmp_path / "dataset" / "data" / "rl" / "train-00000.parquet"
+    file.parent.mkdir(parents=True)
+    pq.write_table(to_table(rows, RlSample), file)
+    folder = export(write_manifest(tmp_path / "dataset", [file]), tmp_path / "tars", "webdataset").target
+    told = subprocess.run(
+        [sys.executable, "load.py"], cwd=folder, capture_output=True, text=True, check=True
+    ).stdout
+    assert told == f"rl train {rows[0].sample_id} Which <video> is it? 3\n"
+    loaded = datasets.load_dataset(str(folder))
+    assert loaded.num_rows == {"train": len(frames)}
+    shown = [
+        [row[f"{place:03d}.jpg"] is not None for place in range(5)].count(True) for row in loaded["train"]
+    ]
+    assert shown == frames
+    assert [row["json"]["tolerance"] for row in loaded["train"]] == [None] * 7 + [0.5]
 
 
 def test_rows_of_every_split_arrive(exported):
