@@ -167,6 +167,12 @@ class PolicyStats(Record):
     kept_judged_claims: int
     kept_testable_claims: int
     """… and the same of the traces in `sft`."""
+    kept_unjudged_claims: int = 0
+    """Claims of the traces in `sft` that cite a time and that nobody judged, …"""
+    kept_judged_observations: int = 0
+    """… what these observe without a time, as far as it was judged by all frames, …"""
+    kept_unjudged_observations: int = 0
+    """… and as far as it was not."""
     contaminated: int | None
     """Traces of questions that are in an evaluation set; null where none was named."""
 

@@ -174,9 +174,11 @@ class Recount:
         """From each row's own claims."""
         judged, tested = [], []
         for rows in (self.traces, self.sft):
-            claims = rows["claims"].explode().drop_nulls().struct.unnest().drop_nulls("cited_belief")
-            judged.append(len(claims))
-            tested.append(claims["control_belief"].count())
+            claims = rows["claims"].explode().drop_nulls().struct.unnest()
+            timed = pl.col("cited").list.len() > 0
+            times, others = claims.filter(timed), claims.filter(~timed)
+            judged.append(times["cited_belief"].count())
+            tested.append(times["control_belief"].count())
         if not judged[0]:
             return
         shares = [as_percent(all_of - held, all_of) for all_of, held in zip(judged, tested, strict=True)]
@@ -184,6 +186,12 @@ class Recount:
             f"The verifier judged {counted(judged[0], 'claim')}; "
             f"{shares[0]} of them no control frames can test: what "
             f"they say may be true of any frame shown. Of the {judged[1]:,} in `sft`, {shares[1]}."
+        )
+        seen = f"{others['cited_belief'].count():,} of {counted(len(others), 'sentence')}"
+        yield (
+            f"In `sft`, {judged[1]:,} of {counted(len(times), 'claim')} with times were judged, and {seen} "
+            "that observe something and cite no time, by all frames that were shown. Of the others verifiers "
+            "could not tell, or chance did not draw them: each row's `claims` mark them `unjudged`."
         )
 
     def _pairs(self) -> Iterator[str]:

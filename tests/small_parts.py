@@ -207,12 +207,15 @@ def scores_of(trace: Trace, blind: int | None) -> list[Record]:
             worst_belief=bits % 7 / 6,
             best_margin=0.4,
             worst_margin=bits % 5 / 10,
+            judged_observations=bits % 2,
+            observations_unjudged=bits % 3,
+            worst_observation_belief=0.8 if bits % 2 else None,
         ),
     ]
 
 
 def claims_of(trace: Trace, shown: Sequence[str]) -> TraceClaims:
-    """One claim, about the first frame that is shown, as `scores_of` counts it."""
+    """One claim, about the first frame that is shown, and observations, as `scores_of` counts them."""
     claim = JudgedClaim(
         text=trace.thought,
         cited=(Span(start_s=1.2, end_s=1.2),),
@@ -225,7 +228,16 @@ def claims_of(trace: Trace, shown: Sequence[str]) -> TraceClaims:
         control_belief=0.6,
         verdict=ClaimVerdict.GROUNDED,
     )
-    return TraceClaims(trace_id=trace.trace_id, claims=(claim,))
+    bits = int(sha(trace.trace_id)[:4], 16)
+    observed = [
+        JudgedClaim(
+            text=trace.thought, cited=(), kind=ClaimKind.OBSERVATION, frame_sha256=(), control=None,
+            control_sha256=(), verifier="signals@1", cited_belief=belief, control_belief=None,
+            verdict=ClaimVerdict.UNJUDGED if belief is None else ClaimVerdict.UNTESTED,
+        )
+        for belief in [0.8] * (bits % 2) + [None] * (bits % 3)
+    ]  # fmt: skip
+    return TraceClaims(trace_id=trace.trace_id, claims=(claim, *observed))
 
 
 def write_part(

@@ -102,6 +102,9 @@ def sum_rows(measurements: pl.DataFrame, policy: PolicyConfig, cuts: Cuts) -> Po
         "testable_claims": int(rows["testable_claims"].sum()),
         "kept_judged_claims": int(kept["judged_claims"].sum()),
         "kept_testable_claims": int(kept["testable_claims"].sum()),
+        "kept_unjudged_claims": int(kept["claims_unjudged"].sum()),
+        "kept_judged_observations": int(kept["judged_observations"].sum()),
+        "kept_unjudged_observations": int(kept["observations_unjudged"].sum()),
     }
     return PolicySums(
         totals=pl.DataFrame(totals),

@@ -23,7 +23,7 @@ from reelproof.schemas.stats import BuildStats, Histogram, Tally, VerifierTrust
 from reelproof.schemas.tables import from_table
 from reelproof.stages.checks.balance import measure_balance
 
-VERSION = 5
+VERSION = 6
 
 
 def count_build(
