@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 
 from reelproof.pipeline.asking.film import AskedFilm
-from reelproof.pipeline.asking.rollouts import answers_to, are_borne_out, judged_claims
+from reelproof.pipeline.asking.rollouts import answers_to, judged_claims, stands
 from reelproof.pipeline.asking.settings import AskConfig
 from reelproof.schemas.answered import Answered, AskingCost, LookedAt
 from reelproof.schemas.answers.amounts import lenient_amount
@@ -21,7 +21,6 @@ from reelproof.schemas.frame_names import decimals_apart
 from reelproof.schemas.question import Question, QuestionSource, Task, timed_frames
 from reelproof.schemas.trace import Case, JudgedClaim, Trace
 from reelproof.stages.answers.traces import ClipQuestion
-from reelproof.stages.checks.guess import declares_guess
 from reelproof.stages.footage.nearer import closer_times, even_times, gaps_around, nearer_times
 from reelproof.stages.teachers.protocol import Teacher
 
@@ -144,8 +143,7 @@ def _holds(look: _Look, cfg: AskConfig) -> bool:
     return (
         look.speaker is not None
         and look.seen.agreed_share >= cfg.agreed_share
-        and not declares_guess(look.speaker.thought)
-        and are_borne_out(look.claims)
+        and stands(look.speaker.thought, look.claims)
     )
 
 

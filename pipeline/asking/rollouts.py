@@ -7,6 +7,7 @@ from reelproof.stages.answers.claims import verify_claims
 from reelproof.stages.answers.provenance import claims_of_traces
 from reelproof.stages.answers.put_claims import ClaimConfig
 from reelproof.stages.answers.traces import ClipQuestion, RolloutConfig, read_trace, rollout_requests
+from reelproof.stages.checks.guess import declares_guess
 from reelproof.stages.teachers.protocol import Teacher, complete_all
 
 _BORNE_OUT = (ClaimVerdict.GROUNDED, ClaimVerdict.UNTESTED)
@@ -23,6 +24,11 @@ def answers_to(
     requests = rollout_requests(about, teacher.model, places, cfg)
     completions = complete_all(teacher, requests, jpegs)
     return [read_trace(about.question, each, completions[each.request_id]) for each in requests]
+
+
+def stands(thought: str, claims: Sequence[JudgedClaim]) -> bool:
+    """Whether a thought is no declared guess, and its claims are borne out."""
+    return not declares_guess(thought) and are_borne_out(claims)
 
 
 def are_borne_out(claims: Sequence[JudgedClaim]) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from reelproof.pipeline.asking.rollouts import answers_to, are_borne_out, judged_claims
+from reelproof.pipeline.asking.rollouts import answers_to, judged_claims, stands
 from reelproof.pipeline.watching.settings import QuestionConfig, WatchConfig
 from reelproof.schemas.answers.conclusion import Posed
 from reelproof.schemas.answers.normalise import normalise
@@ -13,6 +13,7 @@ from reelproof.schemas.footage import Clip, ClipKind, CutKind, FrameRef, Scene
 from reelproof.schemas.question import Question, QuestionSource, timed_frames
 from reelproof.schemas.trace import Case, JudgedClaim, Trace
 from reelproof.stages.answers.traces import ClipQuestion, RolloutConfig
+from reelproof.stages.checks.guess import declares_guess
 from reelproof.stages.teachers.protocol import Teacher
 
 _LEAST_SCORE = 0.5
@@ -65,14 +66,15 @@ def judge_window(window: Window, asked: QuestionConfig, teacher: Teacher, cfg: W
     speaker = _speaker(traces, answer, posed)
     if answer is not None and alerts(asked, answer):
         claims = _claims(about, window, [speaker] if speaker else [], teacher, cfg)
+    thought = speaker.thought if speaker else ""
     shares = sorted((weight / len(votes) for _, weight in tally), reverse=True)
     return Judged(
         answer=answer,
         votes=votes,
         belief=belief,
         margin=round(shares[0] - (shares[1] if len(shares) > 1 else 0.0), 4) if shares else 0.0,
-        is_borne_out=are_borne_out(claims),
-        thought=speaker.thought if speaker else "",
+        is_borne_out=stands(thought, claims),
+        thought=thought,
         claims=claims,
     )
 
@@ -110,15 +112,15 @@ def _answered(
 
 
 def _speaker(traces: Sequence[Trace], answer: str | None, posed: Posed) -> Trace | None:
-    """The first whose answer is that of the vote; the one whose thought is told and held to its frames."""
+    """Whose thought is told and held to its frames: the first with the vote's answer, guesses last."""
     if answer is None:
         return None
-    same = (
+    same = [
         each
         for each in traces
         if each.answer is not None and lenient_score(posed.task, each.answer, answer, posed.options) == 1
-    )
-    return next(same, None)
+    ]
+    return min(same, key=lambda each: declares_guess(each.thought), default=None)
 
 
 def _claims(

@@ -117,8 +117,8 @@ class WatchConfig(Settings):
     min_belief: float = Field(default=0.5, ge=0, le=1)
     """The verifier's belief from which frames bear a claim out."""
     require_evidence: bool = True
-    """An answer does not alert whose claims the frames that they cite deny, or that are as true of what this
-    camera usually shows."""
+    """An answer does not alert that is declared a guess, or whose claims the frames that they cite deny, or
+    that are as true of what this camera usually shows."""
     events: HysteresisConfig = HysteresisConfig()
     clips: ClipsConfig = ClipsConfig()
     stream: StreamConfig = StreamConfig()

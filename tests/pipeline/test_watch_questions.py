@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -119,6 +120,32 @@ def test_a_yes_that_no_frame_bears_out_alerts_nobody(camera, tmp_path):
     trusting = watch(camera, tmp_path / "trusting", Eyes(honest=False), require_evidence=False)
     assert [each.start_s for each in trusting] == [0.0]
     assert all(each.start_s >= FOREIGN_S[0] - 2 for each in strict)
+
+
+class Guesser(Eyes):
+    """As honest, but its first votes are guesses, so many of each window."""
+
+    def __init__(self, guesses: int) -> None:
+        super().__init__()
+        self.guesses, self.votes = guesses, Counter()
+
+    def _said(self, request, frames) -> str:
+        said = super()._said(request, frames)
+        if "seen at" not in said:
+            return said
+        parts = (part for turn in request.messages for part in turn.content)
+        window = tuple(part.sha256 for part in parts if isinstance(part, ImagePart))
+        self.votes[window] += 1
+        told = "This is a guess. Another" if self.votes[window] <= self.guesses else "Another"
+        return said.replace("Another", told)
+
+
+@pytest.mark.parametrize(("guesses", "events"), [(0, 1), (1, 1), (3, 0)])
+def test_a_declared_guess_alerts_nobody(guesses, events, camera, tmp_path):
+    """One vote that guesses leaves it to another's thought."""
+    found = watch(camera, tmp_path, Guesser(guesses))
+    assert len(found) == events
+    assert all("guess" not in event.thought for event in found)
 
 
 def test_a_model_that_was_gone_is_asked_later_and_its_events_are_late(camera, tmp_path):
