@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import random
+import re
 import sys
 import threading
 import time
@@ -78,6 +79,8 @@ def reasoned(asked: str, seed: int) -> str:
     return f"<think>{words}, draw {draw}.</think><answer>{'ABCD123'[draw % 7]}</answer>"
 
 
+_DRAWN = re.compile(rb'"(seed|n)":\d+,?')
+"""What tells one round from the next; within a text, quotes are escaped."""
 METRICS = """vllm:num_requests_waiting{} 0
 vllm:prompt_tokens_total{} 400
 vllm:prefix_cache_queries_total{} 400
@@ -96,7 +99,8 @@ class StubServer:
     """(content, headers) of a request for a transcription -> its answer."""
     latency_s: float = 0.0
     slots: int = 0
-    """So many choices are made at once, each in a time drawn around the latency; 0 for any number."""
+    """So many choices are made at once, each in a time drawn around the latency, or around its share of that
+    where it may have fewer tokens than 1,024; 0 for any number."""
     model: str = "stub"
     models: Callable[[], Reply] | None = None
     takes_n: bool = True
@@ -119,6 +123,8 @@ class StubServer:
     """Seconds that slots were taken for, in all, and when the first was and the last was let go."""
     busy_from: float = math.inf
     busy_to: float = 0.0
+    chains: list[float] = field(default_factory=list)
+    """Of what is asked in rounds, by first requests: seconds of the slowest choices of its rounds in all."""
 
     @property
     def url(self) -> str:
@@ -144,6 +150,7 @@ class StubServer:
         self._number = 0
         self._slots = asyncio.Semaphore(self.slots or sys.maxsize)
         self._draws = random.Random(0)
+        self._rounds: dict[tuple[int, int], int] = {}
         return server
 
     def open_gate(self) -> None:
@@ -186,7 +193,8 @@ class StubServer:
             return (
                 self.models() if self.models else Reply(200, {"object": "list", "data": [{"id": self.model}]})
             )
-        told = {"/health": {}, "/busy": {"busy_s": self.busy_s, "from": self.busy_from, "to": self.busy_to}}
+        slots = {"busy_s": self.busy_s, "to": self.busy_to, "chains": self.chains}
+        told = {"/health": {}, "/busy": slots | {"cpu_s": time.process_time()}}
         if path in told:
             return Reply(200, told[path])
         if path == "/metrics" and self.tells_load:
@@ -204,7 +212,7 @@ class StubServer:
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             if self.slots:
-                await asyncio.gather(*(self._in_a_slot() for _ in range(body.get("n", 1))))
+                await self._in_slots(body, content)
             elif self.latency_s:
                 await asyncio.sleep(self.latency_s)
             if self.gate is not None and number >= self.held_from:
@@ -213,13 +221,25 @@ class StubServer:
         finally:
             self.in_flight -= 1
 
-    async def _in_a_slot(self) -> None:
+    async def _in_slots(self, body: dict, content: bytes) -> None:
+        """A slot for each choice. Who asks on gives the next seed with the same prompt: a chain goes on."""
+        seed, count = body.get("seed", 0), body.get("n", 1)
+        prompt = hash(_DRAWN.sub(b"", content))
+        chain = self._rounds.pop((prompt, seed), len(self.chains))
+        if chain == len(self.chains):
+            self.chains.append(0.0)
+        mean_s = self.latency_s * min(1, body.get("max_tokens", 1024) / 1024)
+        self.chains[chain] += max(await asyncio.gather(*(self._in_a_slot(mean_s) for _ in range(count))))
+        self._rounds[prompt, seed + count] = chain
+
+    async def _in_a_slot(self, mean_s: float) -> float:
         async with self._slots:
             began = time.monotonic()
             self.busy_from = min(self.busy_from, began)
-            await asyncio.sleep(self.latency_s * self._draws.lognormvariate(-0.125, 0.5))  # of mean 1
+            await asyncio.sleep(mean_s * self._draws.lognormvariate(-0.125, 0.5))  # of mean 1
             self.busy_to = time.monotonic()
             self.busy_s += self.busy_to - began
+            return self.busy_to - began
 
     def _answer(self, body: dict) -> Reply:
         count = body.get("n", 1)

@@ -84,6 +84,17 @@ def test_a_sequel_is_asked_and_answered_while_others_first_round_is_still_open()
     assert every[0].heard == []
 
 
+def test_rounds_of_one_question_are_one_chain_of_what_a_server_was_asked():
+    """The benchmark of busy servers tells from it what no client could do without."""
+    with StubServer(slots=8, latency_s=0.01) as server:
+        cfg = ServerTeacherConfig(model="stub", urls=(server.url,), concurrency=4, timeout_s=60)
+        with OpenAITeacher(cfg) as teacher:
+            ask_rounds(teacher, [Counted("a", 9), Counted("b", 1)], {})
+    assert len(server.chains) == 2
+    assert server.busy_s / 2 < sum(server.chains) < server.busy_s
+    assert server.chains[0] > server.chains[1]
+
+
 def test_what_a_teacher_leaves_unanswered_is_an_error():
     left_out = request("b", 2).request_id
     with pytest.raises(RuntimeError, match=f"left 1 of its requests unanswered.* {left_out}"):
