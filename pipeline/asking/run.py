@@ -18,6 +18,7 @@ from reelproof.pipeline.settings_text import read_settings
 from reelproof.pipeline.teachers.kinds import check_teacher, named_teacher, open_teacher
 from reelproof.schemas.answered import Answered
 from reelproof.schemas.answers.conclusion import Posed
+from reelproof.schemas.counted import counted
 from reelproof.schemas.question import Task
 from reelproof.stages.teachers.protocol import TeacherNeeds
 
@@ -84,7 +85,7 @@ def _posed(wanted: Wanted) -> Posed:
         raise UsageError(f"--option: each is another answer, and none is empty; got {list(options)}")
     if (task is Task.MULTIPLE_CHOICE) != bool(options) or len(options) == 1 or len(options) > _MOST_OPTIONS:
         raise UsageError(
-            f"a question of kind {task} with {len(options)} options; multiple_choice has from 2 to "
+            f"a question of kind {task} with {counted(len(options), 'option')}; multiple_choice has from 2 to "
             f"{_MOST_OPTIONS} of them (--option), and no other kind has any"
         )
     return Posed(task, " ".join(wanted.question.split()), options)

@@ -131,7 +131,8 @@ class HubTarget:
             if error.response.status_code in _REFUSED:
                 raise UsageError(
                     f"{self._api.endpoint} does not let this login write to {self._repository} "
-                    f"({_said(error)}); set HF_TOKEN to a token that may, or run `hf auth login`"
+                    f"({_said(error)}; a folder would be ./{self._repository}); set HF_TOKEN to a token that "
+                    "may, or run `hf auth login`"
                 ) from error
             raise self._failed(error) from error
         except (HTTPError, OSError, RuntimeError) as error:
@@ -139,8 +140,8 @@ class HubTarget:
 
     def _failed(self, error: Exception) -> BuildFailed:
         return BuildFailed(
-            f"{self._api.endpoint} did not take or give {self._repository}: {_said(error)}; publish "
-            "again: what has arrived is not sent twice"
+            f"{self._api.endpoint} did not take or give {self._repository} (a folder would be "
+            f"./{self._repository}): {_said(error)}; publish again: what has arrived is not sent twice"
         )
 
 

@@ -119,7 +119,11 @@ def test_manifest_that_comes_back_otherwise_is_noticed(store, hub):
 @pytest.mark.parametrize(
     ("name", "token", "message"),
     [
-        (NAME, "hf_another", "does not let this login write to me/small .* HF_TOKEN to a token that may"),
+        (
+            NAME,
+            "hf_another",
+            r"write to me/small .*folder would be \./me/small.* HF_TOKEN to a token that",
+        ),
         ("me/small/data", TOKEN, "'me/small/data' is no name on the Hub"),
         ("me/sm all", TOKEN, "'me/sm all' is no name on the Hub"),
     ],
@@ -132,7 +136,7 @@ def test_what_the_hub_refuses_is_said_without_the_token(name, token, message, st
 
 
 def test_hub_that_is_not_there_is_said_without_the_token(store, hub, monkeypatch):
-    with pytest.raises(BuildFailed, match="did not take or give me/small"):
+    with pytest.raises(BuildFailed, match=r"did not take or give me/small \(a folder would be \./me/small\)"):
         publish(store, HubTarget(NAME, endpoint="http://127.0.0.1:9"))
     monkeypatch.setenv("HF_TOKEN", "hf_\x7fnot\x01AHeader")
     with pytest.raises((BuildFailed, UsageError)) as refused:
