@@ -85,8 +85,8 @@ def _posed(wanted: Wanted) -> Posed:
         raise UsageError(f"--option: each is another answer, and none is empty; got {list(options)}")
     if (task is Task.MULTIPLE_CHOICE) != bool(options) or len(options) == 1 or len(options) > _MOST_OPTIONS:
         raise UsageError(
-            f"a question of kind {task} with {counted(len(options), 'option')}; multiple_choice has from 2 to "
-            f"{_MOST_OPTIONS} of them (--option), and no other kind has any"
+            f"a question of kind {task} with {counted(len(options), 'option')}; multiple_choice has from 2 "
+            f"to {_MOST_OPTIONS} of them (--option), and no other kind has any"
         )
     return Posed(task, " ".join(wanted.question.split()), options)
 
