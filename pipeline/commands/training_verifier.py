@@ -10,9 +10,9 @@ from reelproof.pipeline.teachers.trust import require_trusted
 from reelproof.pipeline.workplace import RECIPE, open_workplace
 from reelproof.schemas.answers.scores import cited_spans
 from reelproof.schemas.question import ShownPicture
-from reelproof.stages.answers.claims import Thought, verify
+from reelproof.stages.answers.claims import verify
 from reelproof.stages.answers.panel import Panel
-from reelproof.stages.answers.put_claims import ClaimConfig
+from reelproof.stages.answers.put_claims import ClaimConfig, Thought
 from reelproof.stages.teachers.protocol import Teacher
 from reelproof.training.frames import frame_labels
 from reelproof.training.shards import Example

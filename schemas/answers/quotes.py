@@ -90,6 +90,12 @@ def speaks_of_speech(sentence: str) -> bool:
     return _SAID.search(around) is not None or _WRITTEN.search(around) is None
 
 
+def tells_what_is_said(sentence: str) -> bool:
+    """Whether it quotes, and says in so many words that somebody says so: a name may be quoted, too."""
+    around = QUOTED.sub(" ", sentence)
+    return bool(quotes_in(sentence)) and _SAID.search(around) is not None and not _SIGN_SAYS.search(around)
+
+
 def said_quotes(
     sentence: str, cited: Sequence[Span], lines: Sequence[SpeechLine]
 ) -> tuple[ClaimedQuote, ...]:

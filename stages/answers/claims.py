@@ -3,14 +3,12 @@
 import itertools
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from reelproof.schemas.answers.quotes import said_quotes
 from reelproof.schemas.answers.statements import cited_frames, cited_statements, timed
 from reelproof.schemas.draws import hash32
 from reelproof.schemas.frame_names import decimals_apart
-from reelproof.schemas.question import Shown, ShownFrame
-from reelproof.schemas.speech import SpeechLine
+from reelproof.schemas.question import ShownFrame
 from reelproof.schemas.trace import Case, Claim, ClaimKind
 from reelproof.stages.answers.controls import (
     Control,
@@ -26,6 +24,7 @@ from reelproof.stages.answers.put_claims import (
     Answered,
     ClaimConfig,
     Put,
+    Thought,
     answered,
     drawn_claims,
     matter_of,
@@ -35,16 +34,7 @@ from reelproof.stages.answers.quoted import judge_speech, judge_writing
 from reelproof.stages.footage.crops import Pictures
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 16
-
-
-class Thought(NamedTuple):
-    """What someone thinks, and the frames that it can cite."""
-
-    text: str
-    shown: Sequence[Shown]
-    lines: Sequence[SpeechLine] = ()
-    """What is said, as far as it is shown."""
+VERSION = 17
 
 
 _UNSEEN = Judged("", (0.0,))
@@ -168,7 +158,8 @@ def _put_claims(
             found = control_frames(kind, places, shown, elsewhere, cfg.control_bits, rng)
             controls = list(itertools.islice(found, cfg.controls))
             yield _put(put._replace(kind=kind), places, controls, shown)
-        yield from put_observations(trace.trace_id, trace.thought, statements, case.question.frames, cfg)
+        thought = Thought(trace.thought, case.question.frames, case.lines, case.question.options)
+        yield from put_observations(trace.trace_id, thought, statements, panel, cfg)
 
 
 def _read_controls(
@@ -216,4 +207,4 @@ def _put_cited(thought: Thought, pictures: Pictures, cfg: ClaimConfig) -> Iterat
             yield put._replace(known=_UNSEEN) if shown else put
             continue
         yield put._replace(matter=matter_of(statement, [shown[place] for place in places], (), decimals))
-    yield from put_observations("", thought.text, statements, thought.shown, cfg)
+    yield from put_observations("", thought, statements, Panel(()), cfg)

@@ -9,17 +9,20 @@ from pydantic import Field
 
 from reelproof.schemas.answers.observing import uncited_claims
 from reelproof.schemas.answers.placed import BoxUnit, in_plain_words
-from reelproof.schemas.answers.quotes import ClaimedQuote, quotes_in, speaks_of_speech
+from reelproof.schemas.answers.quotes import ClaimedQuote, said_quotes, tells_what_is_said
 from reelproof.schemas.answers.statements import Statement
 from reelproof.schemas.answers.subjects import subject_of
 from reelproof.schemas.chat import ChatRequest, Sampling
 from reelproof.schemas.draws import hash32
+from reelproof.schemas.footage import Span
 from reelproof.schemas.frame_names import decimals_apart
 from reelproof.schemas.question import Shown
 from reelproof.schemas.settings import Settings
+from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import ClaimedPlace, ClaimKind, ControlKind
 from reelproof.stages.answers.panel import Judged, Matter, Messages, Panel, judge
 from reelproof.stages.answers.places import PutPlace, with_cutouts
+from reelproof.stages.answers.quoted import judge_speech
 from reelproof.stages.teachers.messages import claim_messages
 
 
@@ -56,6 +59,17 @@ class ClaimConfig(Settings):
     """One verdict may have so many tokens."""
     seed: int = Field(default=0, ge=0)
     """The draws, and the choice of control frames, follow from it."""
+
+
+class Thought(NamedTuple):
+    """What someone thinks, and the frames that it can cite."""
+
+    text: str
+    shown: Sequence[Shown]
+    lines: Sequence[SpeechLine] = ()
+    """What is said, as far as it is shown."""
+    options: Sequence[str] = ()
+    """What the question lets choose among, where that is known."""
 
 
 class Put(NamedTuple):
@@ -110,16 +124,22 @@ def _drawn(places: Sequence[int], texts: Sequence[str], most: int, seed: int) ->
 
 
 def put_observations(
-    trace_id: str, thought: str, cited: Sequence[Statement], shown: Sequence[Shown], cfg: ClaimConfig
+    trace_id: str,
+    thought: Thought,
+    cited: Sequence[Statement],
+    panel: Panel,
+    cfg: ClaimConfig,
 ) -> Iterator[Put]:
     """What a thought states and cites no time for, after its claims that do (`cited`), in order.
 
-    What it quotes as said is put to nobody: frames cannot tell.
+    What it says that somebody says is held against the lines of speech, and put to nobody where none are
+    shown: frames cannot tell.
     """
+    shown = thought.shown
     if not shown or not cfg.observations_per_trace:
         return
-    texts = uncited_claims(thought, cited)
-    seen = [place for place, text in enumerate(texts) if not (quotes_in(text) and speaks_of_speech(text))]
+    texts = uncited_claims(thought.text, cited, thought.options)
+    seen = [place for place, text in enumerate(texts) if not tells_what_is_said(text)]
     if len(shown) > cfg.frames_per_observation:
         seen = []
     drawn = _drawn(seen, texts, cfg.observations_per_trace, cfg.seed)
@@ -129,6 +149,10 @@ def put_observations(
         put = Put(trace_id, len(cited) + place, statement, kind=ClaimKind.OBSERVATION)
         if place in drawn:
             put = put._replace(matter=matter_of(statement, shown, (), decimals))
+        elif thought.lines and tells_what_is_said(text):
+            whenever = Span(start_s=thought.lines[0].start_s, end_s=max(each.end_s for each in thought.lines))
+            quotes = said_quotes(text, (whenever,), thought.lines)
+            put = put._replace(known=judge_speech(quotes, panel), quotes=quotes)
         yield put
 
 

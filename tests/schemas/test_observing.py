@@ -20,6 +20,11 @@ STATED = [
     'The sign reads "EXIT".',
     "一个男人走进房间。",
     "These cars are parked.",
+    "I noticed that the ball is red.",
+    "We know that the dog is brown.",
+    "Note: he is on the phone.",
+    "Based on the video, she wears a hat.",
+    "In this scene, a man sits down.",
 ]
 NOT_STATED = [
     "First, let me look at the frames.",
@@ -35,7 +40,20 @@ NOT_STATED = [
     "The other two are ruled out.",
     "If he were alone, the lamp would be off.",
     "The man must have left before.",
-    "The lamp turns off because he leaves.",
+    "The lamp is off because of him.",
+    "Option B says that he leaves because he is tired.",
+    "If he had left, the room would be dark, so nobody would stay.",
+    "I need to find this: a man who leaves.",
+    "Let me recall option B: the man leaves the room.",
+    "In this frame, no car is to be seen.",
+    "Nobody else is visible here.",
+    "The order is 2, 3, 1.",
+    "The final sequence: 2, 3, 1.",
+    "Therefore there are three parked cars here.",
+    "So the man stops.",
+    "选项B不对。",
+    "让我看一下视频。",
+    "Das könnte ein Taxi sein.",
     "This means that he is alone.",
     "That is the first one.",
     "Does the dog move?",
@@ -62,6 +80,37 @@ def test_what_asks_plans_supposes_infers_or_speaks_of_the_question_is_not():
         assert uncited_claims(thought, cited_statements(thought)) == (), sentence
 
 
+@pytest.mark.parametrize(
+    ("sentence", "stated"),
+    [
+        ("Because a guard waves, he stops there.", ("a guard waves", "he stops there")),
+        ("The lamp turns off because he leaves.", ("The lamp turns off",)),
+        ("Option B is wrong because the dog never lies down.", ("the dog never lies down",)),
+        ("The answer is A since the dog has the ball.", ("the dog has the ball",)),
+        ("The road is covered with sand, so it must be hot.", ("The road is covered with sand",)),
+        ("The door stays shut, which means he is in.", ("The door stays shut",)),
+        ("So the dog, which had slept before, has it, and the answer is A.",
+         ("the dog, which had slept before, has it",)),
+        ("Thus there are 3 cars, two of which are taxis.", ("there are 3 cars, two of which are taxis",)),
+        ("Overall, we see a man, a cat and two horses.", ("we see a man, a cat and two horses",)),
+        ("Let me look at the end, where five children play.", ("five children play",)),
+        ("Next, I check the last frames: the dog swims away.", ("the dog swims away",)),
+        ("选项B不对，因为狗在厨房里。", ("狗在厨房里",)),
+    ],
+)  # fmt: skip
+def test_of_what_infers_excludes_or_plans_that_is_put_which_it_rests_on(sentence, stated):
+    assert tuple(each.rstrip(".。") for each in uncited_claims(sentence, ())) == stated
+
+
+def test_what_a_line_says_of_its_option_is_stated_and_the_option_is_not():
+    thought = """A. It catches a ball: the girl claps her hands.
+**B. It sleeps under a tree** - The lawn has no trees.
+C. Digging a hole: the lawn is flat."""
+    stated = ("the girl claps her hands.", "The lawn has no trees.")
+    assert uncited_claims(thought, (), ("It catches a ball", "It sleeps under a tree", "It digs")) == stated
+    assert uncited_claims(thought, ()) == ()
+
+
 def test_what_options_say_nobody_states():
     thought = """A. The man leaves the room. He does so at once.
 (B) The man sits down
@@ -71,7 +120,23 @@ A man sits down on a chair."""
     assert uncited_claims(thought, cited_statements(thought)) == ("A man sits down on a chair.",)
 
 
-@pytest.mark.parametrize("unit", ["\n", "A. ", "(A) \n", "- ", "step 1: ", "to ", "let ", "A man walks. "])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "\n",
+        "A. ",
+        "(A) \n",
+        "- ",
+        "step 1: ",
+        "to ",
+        "let ",
+        "A man walks. ",
+        "because ",
+        "so, ",
+        "no here ",
+        "A. It is red ",
+    ],
+)
 def test_hostile_thoughts_take_linear_time(unit):
     start = time.process_time()
     uncited_claims(unit * (200_000 // len(unit)), ())

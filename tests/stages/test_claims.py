@@ -13,9 +13,9 @@ from reelproof.schemas.footage import Span, hash_distance
 from reelproof.schemas.question import Question, ShownFrame, ShownPicture
 from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import ClaimKind, ControlKind
-from reelproof.stages.answers.claims import Thought, verify, verify_claims
+from reelproof.stages.answers.claims import verify, verify_claims
 from reelproof.stages.answers.controls import control_frames
-from reelproof.stages.answers.put_claims import ClaimConfig
+from reelproof.stages.answers.put_claims import ClaimConfig, Thought
 from tests.cases import completion, made_case
 from tests.views import made_clip, made_frame
 
@@ -221,6 +221,19 @@ def test_what_is_observed_without_a_time_is_held_against_all_frames_that_are_sho
     }
     assert [len(each.images) for each in verifier.requests] == [1, len(shown), len(shown)]
     assert len(one_claim(verifier, thought, observations_per_trace=0)) == 1
+
+
+def test_quotes_without_a_time_are_held_against_all_lines_and_scare_quotes_against_frames():
+    case = made_case(
+        [completion('She says "wait for me". He says "go away". A so-called "beetle" parks.', "4")]
+    )
+    lines = (SpeechLine(start_s=1.0, end_s=3.0, text="Wait for me!"),)
+    verifier = FrameReader([])
+    claims = list(verify_claims([case._replace(lines=lines)], verifier, ClaimConfig(), {}))
+    assert [(each.cited_score, each.verifier) for each in claims] == [
+        (1.0, "speech@1"), (0.0, "speech@1"), (0.0, verifier.model)
+    ]  # fmt: skip
+    assert len(verifier.requests) == 1
 
 
 def test_chance_draws_observations_and_none_is_denied_by_a_part_of_the_frames():

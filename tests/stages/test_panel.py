@@ -9,10 +9,10 @@ from PIL import Image
 from reelproof.schemas.chat import ChatRequest, Completion
 from reelproof.schemas.trace import Claim, ClaimKind, ClaimVerdict
 from reelproof.schemas.written import FrameText, TextLine
-from reelproof.stages.answers.claims import Thought, verify, verify_claims
+from reelproof.stages.answers.claims import verify, verify_claims
 from reelproof.stages.answers.panel import Panel
 from reelproof.stages.answers.provenance import claim_verdict
-from reelproof.stages.answers.put_claims import ClaimConfig
+from reelproof.stages.answers.put_claims import ClaimConfig, Thought
 from tests.cases import completion, made_case
 
 

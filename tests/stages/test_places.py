@@ -12,10 +12,10 @@ from reelproof.schemas.footage import FrameRef
 from reelproof.schemas.place import PlaceFault
 from reelproof.schemas.question import ShownFrame, ShownPicture
 from reelproof.schemas.trace import ClaimedPlace, ClaimVerdict
-from reelproof.stages.answers.claims import Thought, verify, verify_claims
+from reelproof.stages.answers.claims import verify, verify_claims
 from reelproof.stages.answers.places import Around, put_places
 from reelproof.stages.answers.provenance import claims_of_traces, place_verdict
-from reelproof.stages.answers.put_claims import ClaimConfig
+from reelproof.stages.answers.put_claims import ClaimConfig, Thought
 from reelproof.stages.checks.grounding import GroundingConfig, measure_grounding
 from reelproof.stages.footage.crops import Box, Pictures
 from reelproof.stages.teachers.embedded.signals import SignalsTeacher
