@@ -105,8 +105,12 @@ def conversation(row: Row) -> Iterator[Row]:
 
 
 def query(row: Row) -> Iterator[Row]:
-    """ms-swift's `query` and `response`, which are a chat of one turn."""
-    turns = [("user", row["query"]), ("assistant", row["response"])]
+    """ms-swift's `query` and `response`, the last turns of a chat, after those of its `history`."""
+    before = row.get("history") or []
+    if not isinstance(before, list) or any(not isinstance(each, list) or len(each) != 2 for each in before):
+        raise ValueError(f"`history` is a list of [query, response], got {before!r}")
+    pairs = [*before, (row["query"], row["response"])]
+    turns = [turn for pair in pairs for turn in zip(("user", "assistant"), pair, strict=True)]
     return conversation({**row, "messages": [{"role": who, "content": said} for who, said in turns]})
 
 

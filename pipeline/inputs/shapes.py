@@ -104,7 +104,7 @@ SHAPES = (
     ),
     Shape("llava-video", ("conversations",), {"data_source": "kind"}, _CHAT, set_rows.conversation),
     Shape("messages", ("messages",), {}, _CHAT, set_rows.conversation),
-    Shape("query-response", ("query", "response"), {}, _CHAT, set_rows.query),
+    Shape("query-response", ("query", "response"), {}, (*_CHAT, "history"), set_rows.query),
     Shape(
         "time-r1",
         ("video", "timestamp", "sentence"),

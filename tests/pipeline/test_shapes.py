@@ -675,6 +675,18 @@ SETS: dict[str, list[tuple[dict[str, Any], list[Read]]]] = {
             },
             [Read("/x/a.mp4", "Is it blue?", (), "yes", YES)],
         ),
+        (
+            {
+                "query": "And is it wet?",
+                "response": "yes",
+                "history": [["<video>What runs?", "A dog."]],
+                "videos": ["a.mp4"],
+            },
+            [
+                Read("a.mp4", "What runs?", (), "A dog.", OPEN),
+                Read("a.mp4", "And is it wet?", (), "yes", YES),
+            ],
+        ),
     ],
     PLAIN: [
         (
@@ -810,6 +822,10 @@ PROBLEMS = {
     "a tool that was called last": (
         {"video": "a", "conversations": chat(("human", "Why?"), ("gpt", "<tool_call>{}</tool_call>"))},
         "a question without an answer",
+    ),
+    "no history": (
+        {"video": "a", "query": "Why?", "response": "So.", "history": ["What?", "That."]},
+        "`history` is a list of [query, response], got ['What?', 'That.']",
     ),
     "no chat": ({"video": "a", "conversations": "Why?"}, "a chat is a list of turns"),
     "no film in the chat": (
