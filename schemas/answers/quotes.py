@@ -40,6 +40,7 @@ _SIGN_SAYS = re.compile(
     r"(?:</obj>\S{0,200})?(?:\s\[[^\[\]]{1,40}\])?\s(?:says|said|saying)\b",
     re.IGNORECASE,
 )
+_FEWEST_SPOKEN = 3
 _LEFT_OUT = re.compile(r"…|\.{3}|\[[^\[\]]{0,20}\]")
 _NEGATIONS = frozenset(
     ("cannot", "nein", "never", "no", "nobody", "none", "nor", "not", "nothing", "without")
@@ -92,17 +93,27 @@ def speaks_of_speech(sentence: str) -> bool:
 
 def tells_what_is_said(sentence: str) -> bool:
     """Whether it quotes, and says in so many words that somebody says so: a name may be quoted, too."""
+    return bool(quotes_in(sentence)) and _is_said(sentence)
+
+
+def _is_said(sentence: str) -> bool:
     around = QUOTED.sub(" ", sentence)
-    return bool(quotes_in(sentence)) and _SAID.search(around) is not None and not _SIGN_SAYS.search(around)
+    return _SAID.search(around) is not None and not _SIGN_SAYS.search(around)
 
 
 def said_quotes(
     sentence: str, cited: Sequence[Span], lines: Sequence[SpeechLine]
 ) -> tuple[ClaimedQuote, ...]:
-    """A sentence's quotations of speech, each judged; none where no lines are shown."""
+    """A sentence's quotations of speech, each judged; none where no lines are shown.
+
+    A word or two that nobody says then are none where the sentence does not call them said: `the bus "42"`.
+    """
     if not lines or not speaks_of_speech(sentence):
         return ()
-    return tuple(judge_quote(each, cited, lines) for each in quotes_in(sentence))
+    judged = tuple(judge_quote(each, cited, lines) for each in quotes_in(sentence))
+    if _is_said(sentence):
+        return judged
+    return tuple(each for each in judged if each.fault is None or len(words(each.text)) >= _FEWEST_SPOKEN)
 
 
 def quote_beliefs(quotes: Sequence[ClaimedQuote]) -> tuple[float, float | None] | None:

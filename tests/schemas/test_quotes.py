@@ -89,6 +89,14 @@ def test_what_is_written_in_the_picture_is_no_quote_of_speech():
     assert said_quotes('[0.0-2.0 s] "Hello"', at, ()) == ()
 
 
+def test_a_word_or_two_in_quotes_that_nobody_says_or_is_told_to_say_are_a_name():
+    at = [Span(start_s=0, end_s=2)]
+    assert said_quotes('The bus with the number "42" comes at [1.0 s].', at, LINES) == ()
+    assert said_quotes('A so-called "beetle" is parked at [1.0 s].', at, LINES) == ()
+    assert [each.fault for each in said_quotes('At [1.0 s] he says "beetle".', at, LINES)] == [NOT_SAID]
+    assert [each.fault for each in said_quotes('At [1.0 s], "that is a beetle".', at, LINES)] == [NOT_SAID]
+
+
 def test_a_quote_is_not_torn_apart_by_what_ends_sentences():
     thought = 'At [6.0-8.5 s] "Put the pan down! Now." is said. At [1.0 s] a man waves.'
     assert [each.text for each in cited_statements(thought, whole_quotes=True)] == [

@@ -368,14 +368,14 @@ GOLDEN_CHECKS = {
     "clip_text": (1, "dcd8560b54e17636"),
     "clip_quality": (1, "43d88b2d41d946aa"),
     "speech": (1, "8d7ce7f7ed1ea11d"),
-    "quotes": (3, "4b051ffc5634a040"),
+    "quotes": (4, "4b051ffc5634a040"),
     "sufficiency": (7, "30dc9bdd5289dbae"),
 }
 GOLDEN_STAGES = (
     (traces, made_traces, 17, "8bba421b6feaf0c5"),
     (given_traces, made_given, 12, "7f939d7815ce1dbc"),
     (probes, made_probes, 11, "72180a46c0e08fa3"),
-    (claims, made_claims, 17, "5b9a3d8a4a071d07"),
+    (claims, made_claims, 18, "5b9a3d8a4a071d07"),
     (provenance, made_provenance, 3, "f684950a8c6995b0"),
     (sufficiency, made_sufficiencies, 5, "7ccf0660985b019d"),
     (signals, made_judgements, 6, "bcf915169f117736"),
