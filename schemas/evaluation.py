@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from reelproof.schemas.question import Task
 from reelproof.schemas.record import Record
 
+SCORED = "scored.jsonl"
+"""The file of an evaluation's folder that holds all of its answers."""
+
 
 class EvaluatedAnswer(Record):
     """What a model said to one question in one style, how that is read, and what it is worth."""

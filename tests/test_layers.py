@@ -311,6 +311,8 @@ def test_only_the_four_packages_and_known_folders_stand_at_the_root():
         ),
         # who is to answer is not known yet
         ("reelproof.pipeline.asking.run", {"torch", "transformers", "distributed"}),
+        # only reads what evaluations left
+        ("reelproof.training.compare", {"torch", "transformers", "accelerate", "peft"}),
         # as many as there are workers, beside which they take room
         ("reelproof.pipeline.decoder.decoding", (HEAVY | {"rapidfuzz"}) - {"av", "cv2"}),
     ],

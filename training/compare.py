@@ -11,9 +11,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from reelproof.schemas.errors import UsageError
-from reelproof.schemas.evaluation import EvaluatedAnswer
+from reelproof.schemas.evaluation import SCORED, EvaluatedAnswer
 from reelproof.schemas.intervals import Interval, binomial_tail
-from reelproof.training.evaluate import SCORED
 from reelproof.training.evaluation_tables import by_task
 from reelproof.training.tables import text_table
 

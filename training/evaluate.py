@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from reelproof.schemas.answers.reading import read_answer
 from reelproof.schemas.answers.scores import lenient_score, strict_score
-from reelproof.schemas.evaluation import EvaluatedAnswer
+from reelproof.schemas.evaluation import SCORED, EvaluatedAnswer
 from reelproof.schemas.thinning import thinned_to_ends
 from reelproof.training.answer_log import AnswerLog, model_version
 from reelproof.training.evaluation_tables import GroupReport, group_reports, table_of
@@ -22,7 +22,6 @@ from reelproof.training.settings.rewards import RewardConfig
 from reelproof.training.settings.rows import PromptStyle
 from reelproof.training.shards import Example
 
-SCORED = "scored.jsonl"
 _SHOWN_HERE = "as they are"
 """How a model in this process is shown frames: an answer to others is another one."""
 

@@ -5,7 +5,7 @@ trainer.
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -44,7 +44,7 @@ def export(folder: Path, target: Path, layout: str) -> Exported:
     shards = _shards(dataset.contents, layout)
     with new_folder(target) as staging:
         rows, skipped = _write(dataset, shards, staging, LAYOUTS[layout])
-        starts = _write_starts(staging, layout, {shard.config for shard in shards})
+        starts = _write_starts(staging, layout, rows)
     return Exported(target, rows, skipped, starts)
 
 
@@ -90,9 +90,10 @@ def _write(
     return dict(rows), dict(skipped)
 
 
-def _write_starts(root: Path, layout: str, configs: Set[str]) -> tuple[str, ...]:
-    """Those that have rows to start on."""
+def _write_starts(root: Path, layout: str, rows: Mapping[str, int]) -> tuple[str, ...]:
+    """Those that have rows of the split `train` to start on."""
+    configs = {config for config, _, split in (each.partition("/") for each in rows) if split == "train"}
     starts = tuple(name for name in STARTS[layout] if learns_from(name) in (None, *configs))
     for name in starts:
-        (root / name).write_text(start_text(layout, name), encoding="utf-8")
+        (root / name).write_text(start_text(layout, name, configs), encoding="utf-8")
     return starts

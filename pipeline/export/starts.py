@@ -1,6 +1,7 @@
 """How to start each project's trainer on what was exported for it: files that are put beside it."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Set
 from pathlib import Path
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -25,6 +26,10 @@ def learns_from(name: str) -> str | None:
     return _LEARNS_FROM.get(Path(name).stem.rpartition("_")[2])
 
 
-def start_text(layout: str, name: str) -> str:
-    """The text of one of them, `templates/LAYOUT/NAME.txt`."""
-    return (_TEMPLATES / layout / f"{name}.txt").read_text(encoding="utf-8")
+def start_text(layout: str, name: str, configs: Set[str] = frozenset()) -> str:
+    """The text of one of them, `templates/LAYOUT/NAME.txt`; a list of data in JSON names the configs'."""
+    text = (_TEMPLATES / layout / f"{name}.txt").read_text(encoding="utf-8")
+    if not name.endswith(".json"):
+        return text
+    held = {data: told for data, told in json.loads(text).items() if learns_from(data) in configs}
+    return json.dumps(held, indent=2) + "\n"

@@ -9,11 +9,11 @@ from pydantic import ValidationError
 from reelproof.pipeline.errors import UsageError
 from reelproof.pipeline.report.plain import Page, PlainTemplate, write_pages
 from reelproof.schemas.answers.reading import Reading, read_answer
-from reelproof.schemas.evaluation import EvaluatedAnswer
+from reelproof.schemas.evaluation import SCORED, EvaluatedAnswer
 from reelproof.schemas.record import Record
 from reelproof.schemas.rollout import Rollout, RolloutGroup
 
-ROLLOUTS, SCORED = "rollouts.jsonl", "scored.jsonl"
+ROLLOUTS = "rollouts.jsonl"
 SHOWN = {"all": "All", "right": "All right", "mixed": "Some right", "wrong": "None right"}
 """Kinds of questions, and what a page calls them."""
 R = TypeVar("R", bound=Record)

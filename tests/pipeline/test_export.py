@@ -347,6 +347,19 @@ def test_what_has_no_rows_is_not_started_on(tmp_path):
     assert files == dict.fromkeys(("data.train_files", "data.val_files"), str(verl / "train.parquet"))
 
 
+def test_rows_that_are_held_out_alone_are_not_trained_on(tmp_path):
+    folder = publish(tmp_path / "dataset", ROWS)
+    write_manifest(
+        folder, sorted([*folder.glob("data/sft/*.parquet"), *folder.glob("data/dpo/test-*.parquet")])
+    )
+    found = export(folder, tmp_path / "llama", "llama-factory")
+    assert found.starts == ("dataset_info.json", "reelproof_sft.yaml")
+    listed = json.loads((found.target / "dataset_info.json").read_text())
+    assert list(listed) == ["reelproof_sft"]
+    assert (found.target / listed["reelproof_sft"]["file_name"]).is_file()
+    assert export(folder, tmp_path / "trl", "trl").starts == ("train_sft.py", "reward.py")
+
+
 @pytest.mark.parametrize(
     ("place", "layout", "message"),
     [
