@@ -22,11 +22,13 @@ _ASKS = (
     r"\b(?:questions?|options?|choices?|answers?|candidates?|prompt|user|(?:task|goal|aim) is to|frage"
     r"|antwort(?:en)?|optione?n?|opci[oó]n(?:es)?|pregunta|respuesta)\b|选项|選項|问题|問題|答案"
     r"|\b(?:order|sequence)\s?(?:(?:is|must be|should be)\b|[:=])"
+    r"|\b(?:the claim|statements?|assertions?|hypothes[ie]s)\b"
+    r"|^\W*(?:it|they)\s(?:only\s|also\s)?(?:say|state|claim|mention|describe|suggest|refer|involve|contradict)s?\b"
 )
 _HEDGES = (
     r"\b(?:could|would|might|may|must|should|maybe|perhaps|probably|possibly|likely|presumably|otherwise|means"
-    r"|impl(?:y|ies)|suggests?|indicates?|match(?:es)?|consistent with|könnte|vielleicht|wahrscheinlich"
-    r"|vermutlich|quizás|tal vez|probablemente"
+    r"|impl(?:y|ies)|suggests?|indicates?|requires?|match(?:es)?|consistent with|könnte|vielleicht"
+    r"|wahrscheinlich|vermutlich|quizás|tal vez|probablemente"
     r"|(?:according to|based on)(?!\s(?:the|these|this)\s(?:\w+\s)?(?:video|clip|film|footage|frames?|scenes?"
     r"|images?|pictures?|visuals|screen|sign|caption)\b))\b|可能|也许|也許"
 )
@@ -58,7 +60,7 @@ _IS_PLAN = re.compile(_PLANS, re.IGNORECASE)
 _SUMMED_UP = re.compile(rf"^\W*{_SUMS_UP}[\s,:]*", re.IGNORECASE)
 _FOLLOWS = re.compile(
     r"\s?[,;—–-]\s(?:and\s)?(?:so|therefore|thus|hence|which (?:means|suggests|implies|indicates))\b"
-    r"|,?\s(?:and\s)?(?:so\s)?(?:the|my)\s(?:\w+\s)?answer\b",
+    r"|(?:,|,?\s(?:and|so)|,\sand\sso)\s(?:the|my)\s(?:\w+\s)?answer\b",
     re.IGNORECASE,
 )
 _REASON = re.compile(r"\b(?:because|since)\b(?!\sof\b)|因为|因為", re.IGNORECASE)
@@ -70,6 +72,8 @@ _VERDICT = re.compile(
 _SEEN_THERE = re.compile(r",\s(?:where|in which)\s|:\s", re.IGNORECASE)
 _SEEKS = re.compile(r"\b(?:for|find|determine|decide|verify|identify|need|want|think)\b", re.IGNORECASE)
 _A_NUMBER = re.compile(r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten)\b", re.IGNORECASE)
+_REASONS_IN_NUMBERS = re.compile(r"\bframes?\s\d|\d\s?[+=×*]\s?\d|\b(?:plus|total|sum)\b", re.IGNORECASE)
+"""Sums, and the order of frames that a question has shuffled."""
 _FEWEST_TO_SUM_UP = 6
 _OPTION = re.compile(r"^[ \t*•-]*\(?[A-Z](?:\)|[.:](?!\w))[ \t*]*(?P<said>[^\n]*)", re.MULTILINE)
 """A line that begins with an option's letter says what the option does."""
@@ -156,8 +160,9 @@ def _bare(clause: str) -> str:
 
 def _says_more(summary: str) -> bool:
     """Than the answer, which other checks hold against the key."""
-    says_one_thing = "," not in summary
-    return len(words(summary)) >= _FEWEST_TO_SUM_UP and not (says_one_thing and _A_NUMBER.search(summary))
+    if len(words(summary)) < _FEWEST_TO_SUM_UP or _REASONS_IN_NUMBERS.search(summary):
+        return False
+    return "," in summary or not _A_NUMBER.search(summary)
 
 
 def _between(thought: str, cited: Sequence[Statement]) -> Iterator[str]:
