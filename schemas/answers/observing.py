@@ -1,88 +1,32 @@
-"""A thought -> what it observes, without what it concludes: how much of that cites a time, and the rest."""
+"""A thought -> what it observes, without what it concludes, and how much of that cites a time."""
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 from reelproof.schemas.answers.placed import in_tags
-from reelproof.schemas.answers.statements import LONGEST_CLAIM, SAYS_NOTHING, Statement, cited_statements
+from reelproof.schemas.answers.statements import Statement, cited_statements
 from reelproof.schemas.answers.wording import sentences, words
 
-_SUMS_UP = (
+SUMS_UP = (
     r"(?:so|therefore|thus|hence|consequently|accordingly|in conclusion|to conclude|overall|in total"
     r"|altogether|in all)\b"
 )
+"""What a sentence begins with that concludes from those before it; a part of patterns."""
 _CONCLUDES = re.compile(
-    rf"^\W*(?:{_SUMS_UP}|(?:that|this|which) makes\b)"
+    rf"^\W*(?:{SUMS_UP}|(?:that|this|which) makes\b)"
     r"|\b(?:answer|option|choice)s?\s?(?:is|are|must be|should be|would be|:|=)|<answer",
     re.IGNORECASE,
 )
 
-_ASKS = (
-    r"\b(?:questions?|options?|choices?|answers?|candidates?|prompt|user|(?:task|goal|aim) is to|frage"
-    r"|antwort(?:en)?|optione?n?|opci[oó]n(?:es)?|pregunta|respuesta)\b|选项|選項|问题|問題|答案"
-    r"|\b(?:order|sequence)\s?(?:(?:is|must be|should be)\b|[:=])"
-    r"|\b(?:the claim|statements?|assertions?|hypothes[ie]s)\b"
-    r"|^\W*(?:it|they)\s(?:only\s|also\s)?(?:say|state|claim|mention|describe|suggest|refer|involve|contradict)s?\b"
-)
-_HEDGES = (
-    r"\b(?:could|would|might|may|must|should|maybe|perhaps|probably|possibly|likely|presumably|otherwise|means"
-    r"|impl(?:y|ies)|suggests?|indicates?|requires?|match(?:es)?|consistent with|könnte|vielleicht"
-    r"|wahrscheinlich|vermutlich|quizás|tal vez|probablemente"
-    r"|(?:according to|based on)(?!\s(?:the|these|this)\s(?:\w+\s)?(?:video|clip|film|footage|frames?|scenes?"
-    r"|images?|pictures?|visuals|screen|sign|caption)\b))\b|可能|也许|也許"
-)
-_IFS = r"[?？]\W*$|\b(?:if|whether|suppose|assum\w+|imagine|unless|wenn|falls)\b|如果"
-_PLANS = (
-    r"\blet(?:['’]?s| me| us)\b"
-    r"|^\W*(?:(?:step|first|second|third|next|then|now|finally)\b[\s\d,:.]*)*(?:to\s(?!the\b|an?\b|his\b|her\b"
-    r"|its\b|their\b)|(?:identify|analy[sz]e|determine|find|count|check|compare|look|examine|review|consider"
-    r"|verify|track|focus|recall|start|begin|describe|(?:note|notice|observe)(?!\s(?:that|how)\b|:))\b)"
-    r"|\b(?:i|we)(?:'ll|’ll|'d|’d)?\b(?! (?:can |do |also |then |now )?"
-    r"(?:see|hear|notice|observe|know|saw|noticed|observed)\b)|让我|我需要|我们需要"
-)
-_OF_ONE_PLACE = r"\b(?:here|(?:this|that) (?:scene|shot|frame|moment|point|part|segment|image))\b"
-_DENIES = r"\b(?:no|not|none|nobody|nothing|no one|never|neither|only|alone|empty|without)\b|n['’]t\b"
-_SUPPOSES = re.compile(
-    rf"[:：]\W*$|{_IFS}|{_PLANS}|{_HEDGES}|{_ASKS}"
-    r"|^\W*(?:(?:this|that)\s(?:is|was|\w+s)|(?:these|those)\s(?:are|were))\b"
-    rf"|\b(?:because|since)\b|因为|因為"
-    r"|\b(?:(?:in)?correct|wrong|plausible|eliminat\w+|rul(?:es?|ed|ing) out)\b"
-    rf"|{_OF_ONE_PLACE}.*(?:{_DENIES})|(?:{_DENIES}).*{_OF_ONE_PLACE}",
-    re.IGNORECASE,
-)
-"""What asks, intends, supposes, infers, or speaks of the question: its being false makes no thought false.
-Nor does it where all frames deny what is said not to be in one of them.
-"""
-_SUPPOSES_ALL = re.compile(_IFS, re.IGNORECASE)
-_IS_ASKED = re.compile(_ASKS, re.IGNORECASE)
-_IS_PLAN = re.compile(_PLANS, re.IGNORECASE)
-_SUMMED_UP = re.compile(rf"^\W*{_SUMS_UP}[\s,:]*", re.IGNORECASE)
-_FOLLOWS = re.compile(
-    r"\s?[,;—–-]\s(?:and\s)?(?:so|therefore|thus|hence|which (?:means|suggests|implies|indicates))\b"
-    r"|(?:,|,?\s(?:and|so)|,\sand\sso)\s(?:the|my)\s(?:\w+\s)?answer\b",
-    re.IGNORECASE,
-)
-_REASON = re.compile(r"\b(?:because|since)\b(?!\sof\b)|因为|因為", re.IGNORECASE)
-_VERDICT = re.compile(
-    r"\b(?:wrong|false|(?:in)?correct|not right|ruled? out|eliminated?|excluded?|implausible|unlikely"
-    r"|answer is)\b|不对|錯|错",
-    re.IGNORECASE,
-)
-_SEEN_THERE = re.compile(r",\s(?:where|in which)\s|:\s", re.IGNORECASE)
-_SEEKS = re.compile(r"\b(?:for|find|determine|decide|verify|identify|need|want|think)\b", re.IGNORECASE)
-_A_NUMBER = re.compile(r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten)\b", re.IGNORECASE)
-_REASONS_IN_NUMBERS = re.compile(r"\bframes?\s\d|\d\s?[+=×*]\s?\d|\b(?:plus|total|sum)\b", re.IGNORECASE)
-"""Sums, and the order of frames that a question has shuffled."""
-_FEWEST_TO_SUM_UP = 6
-_OPTION = re.compile(r"^[ \t*•-]*\(?[A-Z](?:\)|[.:](?!\w))[ \t*]*(?P<said>[^\n]*)", re.MULTILINE)
-"""A line that begins with an option's letter says what the option does."""
-_FEWEST_WORDS = 3
-
 
 def observations(thought: str) -> tuple[str, ...]:
     """The sentences of a thought that state no conclusion, in order."""
-    return tuple(each for each in sentences(thought) if not _CONCLUDES.search(each))
+    return tuple(each for each in sentences(thought) if not concludes(each))
+
+
+def concludes(sentence: str) -> bool:
+    """Whether it states a conclusion."""
+    return _CONCLUDES.search(sentence) is not None
 
 
 def cited_share(thought: str) -> float | None:
@@ -93,79 +37,11 @@ def cited_share(thought: str) -> float | None:
     """
     claims = cited_statements(thought)
     cited = sum(len(words(each.text)) for each in claims)
-    uncited = sum(len(words(each)) for text in _between(thought, claims) for each in observations(text))
+    uncited = sum(len(words(each)) for text in between(thought, claims) for each in observations(text))
     return cited / (cited + uncited) if cited + uncited else None
 
 
-def uncited_claims(thought: str, cited: Sequence[Statement], options: Sequence[str] = ()) -> tuple[str, ...]:
-    """What a thought states of the film as a whole: its observations beside those that cite a time (`cited`).
-
-    Headings, questions, plans, suppositions and inferences are none, nor is what is longer than 1,000
-    characters: a verifier who denies such would deny nothing that the thought says it saw. What they rest on
-    is: the reason that a sentence gives, what it infers from, what stands where it means to look.
-    """
-    beside = partial(_beside_option, options=options)
-    texts = (_OPTION.sub(beside, each) for each in _between(thought, cited))
-    sayings = (each for text in texts for each in sentences(text))
-    return tuple(stated for each in sayings if len(each) <= LONGEST_CLAIM for stated in _stated(each))
-
-
-def _beside_option(line: re.Match[str], options: Sequence[str]) -> str:
-    """What the line of an option says after its text; nothing where it says the option in other words."""
-    said = line["said"]
-    for option in options:
-        told = option.strip(" .").casefold()
-        if told and said.casefold().startswith(told):
-            return " " + said[len(told) :].lstrip(" .:;,*—–-✗✘❌✓✔✅")
-    return " "
-
-
-def _stated(sentence: str) -> Iterator[str]:
-    """The sentence, or those of its clauses that state something, where it does more than that."""
-    if _states(sentence):
-        yield sentence
-    elif not _SUPPOSES_ALL.search(sentence):
-        yield from filter(_states, _clauses(sentence))
-
-
-def _states(clause: str) -> bool:
-    said = words(clause)
-    is_said = len(said) >= _FEWEST_WORDS and not SAYS_NOTHING.issuperset(said)
-    return is_said and not _CONCLUDES.search(clause) and not _SUPPOSES.search(clause)
-
-
-def _clauses(sentence: str) -> Iterator[str]:
-    """What an inference rests on, the reason and what it is one for, and what is seen where a plan looks."""
-    lead = _SUMMED_UP.match(sentence)
-    rest = sentence[lead.end() :] if lead else sentence
-    rest = _bare(_FOLLOWS.split(rest, maxsplit=1)[0])
-    if lead and not _says_more(rest):
-        return
-    first, *reasons = _REASON.split(rest)
-    if not reasons:
-        plan, *seen = _SEEN_THERE.split(rest, maxsplit=1)
-        if seen and _IS_PLAN.search(plan) and not _IS_ASKED.search(plan) and not _SEEKS.search(plan):
-            yield _bare(seen[0])
-        else:
-            yield rest
-    elif not _IS_ASKED.search(first) or _VERDICT.search(first):
-        if not words(first):
-            reasons = [*reasons[0].split(",", 1), *reasons[1:]]
-        yield from map(_bare, (first, *reasons))
-
-
-def _bare(clause: str) -> str:
-    return clause.strip(" \t,;，；—–-")
-
-
-def _says_more(summary: str) -> bool:
-    """Than the answer, which other checks hold against the key."""
-    if len(words(summary)) < _FEWEST_TO_SUM_UP or _REASONS_IN_NUMBERS.search(summary):
-        return False
-    return "," in summary or not _A_NUMBER.search(summary)
-
-
-def _between(thought: str, cited: Sequence[Statement]) -> Iterator[str]:
+def between(thought: str, cited: Sequence[Statement]) -> Iterator[str]:
     """The text before, between and after the statements, which come in the thought's order."""
     text = in_tags(thought)
     place = 0

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from reelproof.schemas.answers.observing import uncited_claims
 from reelproof.schemas.answers.placed import BoxUnit, in_plain_words
 from reelproof.schemas.answers.quotes import ClaimedQuote, said_quotes, tells_what_is_said
 from reelproof.schemas.answers.statements import Statement
+from reelproof.schemas.answers.stating import uncited_claims
 from reelproof.schemas.answers.subjects import subject_of
 from reelproof.schemas.chat import ChatRequest, Sampling
 from reelproof.schemas.draws import hash32

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from reelproof.schemas.answers.observing import uncited_claims
 from reelproof.schemas.answers.statements import cited_statements
+from reelproof.schemas.answers.stating import uncited_claims
 
 STATED = [
     "He carries a black bag.",
