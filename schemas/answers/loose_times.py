@@ -47,6 +47,8 @@ _POINT_AT = (
     rf"\s{_ABOUT}{_TIMES}",
     rf"(?<![\w-])(?:bei|ab|gegen|à|vers|(?:a|desde|hasta)\slos|aos)\s{_TIMES}",
     rf"(?:^|[.,;:]\s|\n|\b(?:and|but|so|that)\s)by\s{_ABOUT}{_TIMES}",
+    rf"(?:^|[.,;:]\s|\n|\b(?:und|dann|y|luego|et|puis)\s)(?:um|zwischen|alrededor\sde|entre|autour\sde)"
+    rf"\s{_TIMES}(?!\s(?:länger|kürzer|später|früher|lang|ver\w+|más|de\sdurac|plus|de\sdur))",
     rf"@\s?{_TIMES}",
     rf"\bframes?\s{_TIMES}",
     rf"(?<![\w.:])(?P<times>{_TIME})\sinto\s{_FILM}",
@@ -109,6 +111,7 @@ _HAS_HOURS = re.compile(
     re.IGNORECASE,
 )
 """What goes by the time of day, and the score of a game: `The train leaves at 10:30.`"""
+_BETWEEN = re.compile(r"\b(?:between|zwischen|entre)\b", re.IGNORECASE)
 _CLAUSE = re.compile(r"[.!?](?=\s)|[;\n。！？；]|\b(?:because|since|but|therefore)\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|[\n。！？]")
 _NEAR = 300
@@ -158,7 +161,7 @@ def loose_times(text: str) -> Iterator[LooseTime]:
             continue
         if _is_seen(plain.text, each, is_sure):
             end = stop
-            is_between = "between" in each[0].lower()
+            is_between = _BETWEEN.search(each[0]) is not None
             yield LooseTime(
                 plain.place(start), plain.place(stop - 1) + 1, tuple(_spans(each["times"], is_between))
             )
@@ -227,7 +230,9 @@ def _spans(times: str, is_between: bool) -> Iterator[Span]:
     for point in points:
         time_s = _seconds(point["time"], units[0] if len(units) == 1 else "")
         joined = point["joined"] or ""
-        if before is not None and (_IS_SPAN.fullmatch(joined) or (is_between and joined.strip() == "and")):
+        if before is not None and (
+            _IS_SPAN.fullmatch(joined) or (is_between and joined.strip() in ("and", "und", "y", "et"))
+        ):
             yield Span(start_s=min(before, time_s), end_s=max(before, time_s))
             before = None
             continue

@@ -27,7 +27,7 @@ from reelproof.stages.teachers.messages import rollout_messages, with_sound
 from reelproof.stages.teachers.prompts import ROLLOUT, ROLLOUT_WHERE, Prompt
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 17
+VERSION = 18
 
 
 class RolloutConfig(Settings):

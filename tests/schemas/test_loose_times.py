@@ -77,6 +77,8 @@ def test_only_what_stands_in_brackets_is_taken_out():
         "_1",
         "3,0 s ",
         "bei 3,0 s ",
+        "um 3 s, um ",
+        "zwischen 3 und ",
         "  ",
     ],
 )
