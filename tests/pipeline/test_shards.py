@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelproof.pipeline.dataset.part_files import PartFiles
-from reelproof.pipeline.dataset.replace import read_manifest
+from reelproof.pipeline.dataset.replace import read_manifest, trusted_files
 from reelproof.pipeline.dataset.rows import SAMPLES, read_frames, read_part
 from reelproof.pipeline.dataset.shard_plan import part_runs
 from reelproof.pipeline.dataset.shards import ShardReceipt, ShardsConfig
@@ -354,6 +354,17 @@ def test_bytes_of_the_same_number_are_not_believed_after_an_interruption(built):
     again = dataset(store, parts, BALANCED)
     assert (again.dataset_sha256, again.written) == (wanted.dataset_sha256, 1)
     assert path.read_bytes() == whole
+
+
+def test_a_file_of_another_size_is_not_trusted_though_the_list_vouches_for_the_manifest(built, monkeypatch):
+    monkeypatch.setattr("reelproof.pipeline.dataset.replace.is_vouched", lambda *_: True)
+    store, parts = built
+    dataset(store, parts, BALANCED)
+    manifest = read_manifest(store)
+    cut = "data/sft/train-00000.parquet"
+    path = Path(store.path(f"dataset/{cut}"))
+    path.write_bytes(path.read_bytes()[:-5])
+    assert set(trusted_files(store, "dataset", manifest)) == {each.path for each in manifest.files} - {cut}
 
 
 def test_damaged_shard_is_written_again(built):

@@ -537,7 +537,7 @@ def test_file_whose_version_its_store_does_not_tell_is_read_again(tmp_path):
     fill(tmp_path, {"a.mp4": MP4})
     (told,) = list_sources(SourcesConfig(videos=str(tmp_path))).files
     untold = told.model_copy(update={"version": ""})
-    known = identify([untold]).found
+    known = [each.model_copy(update={"file": untold}) for each in identify([untold]).found]
     fill(tmp_path, {"a.mp4": MP4[::-1]})
     again = identify([untold], known)
     assert again.hashed == 1

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reelproof.stages.duplicates.bands import pairs_alike, which_are_near
-from reelproof.stages.duplicates.frames import Owned, compare_looks, same_looking
+from reelproof.stages.duplicates.frames import Owned, compare_looks, same_looking, tells_something
 from reelproof.stages.duplicates.near import DuplicateConfig, duplicate_traces
 from reelproof.stages.duplicates.shown import shared_share
 from reelproof.stages.duplicates.text import estimated_similarity, runs, signatures, word_hashes
@@ -207,6 +207,27 @@ def test_a_part_of_a_video_goes_with_it_but_a_part_of_a_clip_does_not():
         "whole": "part",
     }
     assert duplicate_clips(frames("clip_id", films), CFG).is_empty()
+
+
+def test_a_hash_tells_something_from_six_bits_on_and_up_to_six_from_all():
+    bits = (5, 6, 58, 59)
+    hashes = np.array([2**count - 1 for count in bits], np.uint64)
+    assert dict(zip(bits, tells_something(hashes).tolist(), strict=True)) == {
+        5: False, 6: True, 58: True, 59: False,
+    }  # fmt: skip
+
+
+def test_what_is_like_a_duplicate_and_unlike_its_first_is_none():
+    said = [f"w{place}" for place in range(60)]
+    first, second, third = said, [*said[:-3], "x", "y", "z"], ["a", "b", "c", *said[3:-3], "x", "y", "z"]
+    rows = pl.DataFrame(
+        {"trace_id": ["1", "2", "3"], "question_id": "q", "answer": "A",
+         "text": [" ".join(each) for each in (first, second, third)]}
+    )  # fmt: skip
+    texts = rows["text"].to_list()
+    alike = [jaccard(texts[a], texts[b], 3) >= CFG.trace_similarity for a, b in ((0, 1), (1, 2), (0, 2))]
+    assert alike == [True, True, False]
+    assert duplicate_traces(rows, CFG)["duplicate_of"].to_list() == [None, "1", None]
 
 
 def test_flat_frames_and_titles_that_many_show_make_nothing_alike():
