@@ -58,8 +58,9 @@ def loading(model: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, SafetensorError) as error:
+        told = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise SetupError(
-            f"{model} is no model that can be loaded ({str(error).strip().splitlines()[0]}); name the folder "
+            f"{model} is no model that can be loaded ({told}); name the folder "
             "of a run or of a model, with config.json, weights and processor in it, or a name on the Hub"
         ) from error
 

@@ -45,14 +45,8 @@ def between(thought: str, cited: Sequence[Statement]) -> Iterator[str]:
     """The text before, between and after the statements, which come in the thought's order."""
     text = in_tags(thought)
     place = 0
-    for start, end in (*_places(text, cited), (len(text), len(text))):
-        yield text[place:start]
-        place = end
-
-
-def _places(text: str, cited: Sequence[Statement]) -> Iterator[tuple[int, int]]:
-    end = 0
     for each in cited:
-        start = text.index(each.text, end)
-        end = start + len(each.text)
-        yield start, end
+        start = text.index(each.text, place)
+        yield text[place:start]
+        place = start + len(each.text)
+    yield text[place:]

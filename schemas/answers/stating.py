@@ -15,27 +15,34 @@ from reelproof.schemas.answers.statements import LONGEST_CLAIM, SAYS_NOTHING, St
 from reelproof.schemas.answers.wording import sentences, words
 
 _ASKS = (
-    r"\b(?:questions?|options?|choices?|answers?|candidates?|prompt|user|(?:task|goal|aim) is to|frage"
-    r"|antwort(?:en)?|optione?n?|opci[oó]n(?:es)?|pregunta|respuesta)\b|选项|選項|问题|問題|答案"
+    r"\b(?:questions?(?!\s(?:an?|the|him|her|them|his)\b)|options?|choices?|candidates?|prompt"
+    r"|answers?(?!\s(?:an?|the|his|her|their|its)\s(?:\w+\s){0,2}(?:phone|telephone|call|door|doorbell|radio)\b)"
+    r"|users?(?:['’]s?)?\s(?:asks?|asked|is asking|wants?|needs?)|(?:task|goal|aim) is to"
+    r"|frage|antwort(?:en)?|optione?n?|opci[oó]n(?:es)?|pregunta|respuesta)\b|选项|選項|问题|問題|答案"
     r"|\b(?:order|sequence)\s?(?:(?:is|must be|should be)\b|[:=])"
     r"|\b(?:the claim|statements?|assertions?|hypothes[ie]s)\b"
     r"|^\W*(?:it|they)\s(?:only\s|also\s)?(?:say|state|claim|mention|describe|suggest|refer|involve|contradict)s?\b"
 )
 """It speaks of the question, its options, or what these say."""
 _HEDGES = (
-    r"\b(?:could|would|might|may|must|should|maybe|perhaps|probably|possibly|likely|presumably|otherwise|means"
-    r"|impl(?:y|ies)|suggests?|indicates?|requires?|match(?:es)?|consistent with|könnte|vielleicht"
+    r"\b(?:could|would|might|(?<!in )may|must|should|maybe|perhaps|probably|possibly|likely|presumably"
+    r"|otherwise|means|impl(?:y|ies)|suggests?|indicat(?:es?|ing) that|which indicates?|requires?"
+    r"|consistent with|match(?:es)? (?:the )?(?:descriptions?|patterns?|\(?(?-i:[A-H])\b)|könnte|vielleicht"
     r"|wahrscheinlich|vermutlich|quizás|tal vez|probablemente"
     r"|(?:according to|based on)(?!\s(?:the|these|this)\s(?:\w+\s)?(?:video|clip|film|footage|frames?|scenes?"
     r"|images?|pictures?|visuals|screen|sign|caption)\b))\b|可能|也许|也許"
 )
 """It is not sure, or infers."""
-_IFS = r"[?？]\W*$|\b(?:if|whether|suppose|assum\w+|imagine|unless|wenn|falls)\b|如果"
+_IFS = (
+    r"[?？]\W*$|\b(?:if|whether|suppose|assum\w+|imagine|unless|wenn)\b|如果"
+    r"|(?:^\W*|,\s)falls\s(?:der|die|das|ein\w*|er|sie|es|man|sich|dies\w*|kein\w*|nicht)\b"
+)
 """It asks or supposes, and so do all of its clauses."""
 _PLANS = (
     r"\blet(?:['’]?s| me| us)\b"
-    r"|^\W*(?:(?:step|first|second|third|next|then|now|finally)\b[\s\d,:.]*)*(?:to\s(?!the\b|an?\b|his\b|her\b"
-    r"|its\b|their\b)|(?:identify|analy[sz]e|determine|find|count|check|compare|look|examine|review|consider"
+    r"|^\W*(?:(?:step|first|second|third|next|then|now|finally)\b[\s\d,:.]*)*"
+    r"(?:to\s(?!(?:the|an?|his|her|its|their|my|our|your)\b)"
+    r"|(?:identify|analy[sz]e|determine|find|count|check|compare|look|examine|review|consider"
     r"|verify|track|focus|recall|start|begin|describe|(?:note|notice|observe)(?!\s(?:that|how)\b|:))\b)"
     r"|\b(?:i|we)(?:'ll|’ll|'d|’d)?\b(?! (?:can |do |also |then |now )?"
     r"(?:see|hear|notice|observe|know|saw|noticed|observed)\b)|让我|我需要|我们需要"
