@@ -34,8 +34,10 @@ def write_h264(
     `quality` is x264's, such as `crf="14"`.
     """
     with av.open(str(file), "w") as container:
-        stream = container.add_stream("libx264", rate=fps, options={**quality, "preset": "veryfast"})
-        stream.codec_context.thread_count = 1  # with more, x264's bytes differ now and then
+        # with its macroblock tree, or with more threads, x264's bytes differ now and then
+        same = {"preset": "veryfast", "x264-params": "no-mbtree=1"}
+        stream = container.add_stream("libx264", rate=fps, options={**quality, **same})
+        stream.codec_context.thread_count = 1
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         for picture in pictures:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
