@@ -17,6 +17,8 @@ _CUT_ENDINGS = frozenset(("length", "max_tokens", "max_length", "model_length", 
 _REFUSED_ENDINGS = frozenset(("content_filter", "refusal", "safety", "prohibited_content"))
 _THOUGHT_PARTS = frozenset(("thinking", "reasoning", "thought", "redacted_thinking"))
 _HTTP_ERROR = re.compile("[45][0-9]{2}")
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_MARKUP = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTALL)
 _MOST_TOKENS = 2**40
 
 
@@ -37,8 +39,25 @@ def fault_in(reply: Any) -> ReplyFault | None:
     said = error if isinstance(error, dict) else {"message": error}
     named = [str(said.get(name)) for name in ("status", "status_code", "code", "http_code")]
     statuses = [int(each) for each in named if _HTTP_ERROR.fullmatch(each)]
-    message = clean_text(said.get("message") or said.get("detail") or said)
-    return ReplyFault(statuses[0] if statuses else None, clean_text(said.get("code") or ""), message)
+    return ReplyFault(statuses[0] if statuses else None, clean_text(said.get("code") or ""), told_in(said))
+
+
+def told_in(body: Any) -> str:
+    """What the body of an error says, in one line: as JSON in the shapes of services and frameworks, as a
+    proxy's page, or as text. Empty where it says nothing.
+    """
+    if isinstance(body, list):
+        return "; ".join(filter(None, map(told_in, body)))
+    if isinstance(body, dict):
+        names = ("message", "msg", "detail", "error", "errors")
+        said = told_in(next((body[name] for name in names if body.get(name)), str(body) if body else ""))
+        place = body.get("loc")
+        return f"{'.'.join(map(str, place))}: {said}" if isinstance(place, list) else said
+    text = clean_text("" if body is None else body)
+    if text.lstrip().startswith("<"):
+        title = _TITLE.search(text)
+        text = title[1] if title else _MARKUP.sub(" ", text)
+    return " ".join(text.split())
 
 
 class Choice(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any
 from openai import APIConnectionError, APIStatusError, OpenAI, OpenAIError
 
 from reelproof.schemas.openai_frames import data_uri
-from reelproof.schemas.openai_reply import choices_in, fault_in, tokens_in
+from reelproof.schemas.openai_reply import choices_in, fault_in, tokens_in, told_in
 from reelproof.schemas.server_key import ServerKey
 from reelproof.training.batches import chat_prompt
 from reelproof.training.frames import limit_frames
@@ -65,10 +65,11 @@ class ServerSampler:
         except APIStatusError as error:
             if error.status_code not in REFUSALS:
                 return self._server.named(error)
-            named = str(getattr(error, "param", None) or error.message)
+            said = _said(error)
+            named = str(getattr(error, "param", None) or said)
             forbidden = {name for name in _MAY_GO if name in named} - left_out
             if not forbidden:
-                return self._refused(str(error))
+                return self._refused(said)
             self._left_out |= forbidden
             return self._answer(ask, place, cfg)
 
@@ -189,8 +190,12 @@ class Server:
             )
         if error.status_code == 401:  # its message is not quoted: some servers put a part of the key there
             return SetupError(f"{where} {self.key.refused()}")
-        return self.ended(error.message)
+        return self.ended(_said(error))
 
     def ended(self, said: str) -> SetupError:
         """What it said, where no more can be asked after that."""
         return SetupError(f"the server at {self._backend.url} says {self.key.hidden_in(said)}; {_KEPT}")
+
+
+def _said(error: APIStatusError) -> str:
+    return f"HTTP {error.status_code}: {told_in(error.body) or error.response.reason_phrase}"

@@ -146,10 +146,6 @@ async def _listed(server: OpenAIServer, where: str) -> list[dict[str, Any]]:
         raise TeacherUnavailable(
             f"{where} does not answer ({error}); start it, or mend its address"
         ) from None
-    except TeacherUnavailable as error:
-        if "HTTP 404" in str(error):
-            return []
-        raise
 
 
 async def _try(server: OpenAIServer, body: Body, where: str, problem: str, remedy: str = "") -> Any:

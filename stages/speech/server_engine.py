@@ -3,6 +3,7 @@
 import openai
 
 from reelproof.schemas.errors import UsageError
+from reelproof.schemas.openai_reply import told_in
 from reelproof.schemas.server_key import ServerKey
 from reelproof.stages.footage.sound import RATE
 from reelproof.stages.speech.engines import ServerEngineConfig
@@ -22,12 +23,12 @@ class ServerEngine:
         self._language = {"language": language} if language else {}
         self._tells_times = True
         try:
-            key = ServerKey.read(cfg.key_variable)
+            self._key = ServerKey.read(cfg.key_variable)
         except UsageError as error:
             raise TeacherUnavailable(f"speech engine {self.model}: {error}") from None
         self._client = openai.OpenAI(
             base_url=cfg.url,
-            api_key=key.value,
+            api_key=self._key.value,
             timeout=cfg.timeout_s,
             max_retries=cfg.attempts - 1,
         )
@@ -46,9 +47,17 @@ class ServerEngine:
             return self._asked(samples, "json")
         except openai.OpenAIError as error:
             raise TeacherUnavailable(
-                f"speech engine {self.model}: the server at {self._cfg.url} did not transcribe: {error}; "
+                f"speech engine {self.model}: the server at {self._cfg.url} {self._why(error)}; "
                 "see to it, then run the same command again: what was heard so far is kept"
             ) from error
+
+    def _why(self, error: openai.OpenAIError) -> str:
+        if not isinstance(error, openai.APIStatusError):
+            return f"did not transcribe: {error}"
+        if error.status_code == 401:  # its message is not quoted: some servers put a part of the key there
+            return self._key.refused()
+        said = self._key.hidden_in(told_in(error.body) or error.response.reason_phrase)
+        return f"did not transcribe: HTTP {error.status_code}: {said}"
 
     def _asked(self, samples: Samples, form: str) -> list[Heard]:
         reply = self._client.audio.transcriptions.create(

@@ -24,7 +24,7 @@ from reelproof.schemas.errors import UsageError
 from reelproof.schemas.openai_body import Body
 from reelproof.schemas.openai_chat import Rollouts, chat_body
 from reelproof.schemas.openai_frames import Sending
-from reelproof.schemas.openai_reply import ReplyFault, fault_in, read_choices
+from reelproof.schemas.openai_reply import ReplyFault, fault_in, read_choices, told_in
 from reelproof.schemas.server_key import ServerKey
 from reelproof.stages.teachers.owing import Owing
 from reelproof.stages.teachers.pauses import doubled_wait_s, retry_after_s
@@ -63,6 +63,10 @@ class LastingError(Exception):
 
 class _ForbiddenError(LastingError):
     """HTTP 403: some servers answer so to refused content, others to a revoked key or a region."""
+
+
+class _NotThereError(LastingError):
+    """HTTP 404: a wrong address or model, or a proxy for the moment in which its server restarts."""
 
 
 class OpenAIServer:
@@ -139,9 +143,12 @@ class OpenAIServer:
             if await self.is_well():
                 raise LastingError(str(fault)) from None
             raise PassingError(str(fault), blame=0, pauses=True) from None
+        except _NotThereError as fault:
+            well = await self.is_well()
+            raise PassingError(str(fault), blame=float(well), pauses=not well) from None
 
     async def _post(self, body: Body) -> Any:
-        """The same, but for a 403. Fields that the service refuses are left out from here on."""
+        """The same, but for a 403 and a 404. Fields that the service refuses are left out from here on."""
         while True:
             try:
                 with self.owing.asked():
@@ -190,7 +197,7 @@ class OpenAIServer:
 
         A server can read and be blind: whether it takes a picture is asked with one. One probe answers all
         who ask while it is under way: an outage is not met with more load. Raises TeacherUnavailable where
-        it refuses every request: for want of a key, of money or of leave.
+        it refuses every request: for want of a key, of money, of leave or of the model.
         """
         probe = self._probes.get(with_image)
         if probe is None or probe.done():
@@ -211,6 +218,12 @@ class OpenAIServer:
                 f"{fault}; see that the key in {self._cfg.key_variable} is valid and may use this model from "
                 "here, then run the same command again: every answer so far is kept"
             ) from None
+        except _NotThereError as fault:
+            raise TeacherUnavailable(
+                f"teacher {self._cfg.identity}: the server at {self.url} says {fault}; see that its address "
+                f"is whole (most end in /v1) and that it serves {self._cfg.model!r}, then run the same "
+                "command again: every answer so far is kept"
+            ) from None
         except LastingError:  # a refusal is an answer too
             return True
         try:
@@ -221,7 +234,8 @@ class OpenAIServer:
     def _named(self, error: Exception) -> Exception:
         """What a fault is called here: passing, lasting, or the end of all asking."""
         if isinstance(error, APIStatusError):
-            return self._named_status(error.status_code, error.code, error.message, error.response)
+            said = told_in(error.body) or error.response.reason_phrase
+            return self._named_status(error.status_code, error.code, said, error.response)
         causes = tuple(_causes(error))
         if any(isinstance(cause, aiohttp.ClientConnectorError) for cause in causes):
             return PassingError("no connection", blame=0, pauses=True)
@@ -254,7 +268,7 @@ class OpenAIServer:
         if status == 403:
             return _ForbiddenError(what)
         if status == 404:
-            return TeacherUnavailable(f"teacher {self._cfg.identity}: the server at {self.url} says {what}")
+            return _NotThereError(what)
         if status in (429, 503):
             wait_s = retry_after_s(response.headers.get("retry-after"))
             return PassingError(what, blame=0, pauses=True, pause_s=wait_s)

@@ -228,7 +228,7 @@ class OpenAITeacher:
         raise TeacherUnavailable(
             f"teacher {self.model}: the server at {server.url} refused {self._refused_in_a_row} requests one "
             f"after the other; the last: {what}; mend the server or the recipe, then run the same command "
-            "again: every answer so far is kept"
+            "again (a build with --retry-failed, which asks for these anew): every answer so far is kept"
         )
 
     def _settle(self, ask: _Ask, completions: list[Completion]) -> None:

@@ -131,7 +131,7 @@ def test_what_was_asked_is_not_asked_again_and_another_address_is_the_same_model
             "evaluate", bench / "bench.jsonl", "--model", server.url, "--out", tmp_path, *words
         )
         assert ran.code == 2
-        assert "says Error code: 404 - gone; every answer so far is kept" in ran.err
+        assert "says HTTP 404: gone; every answer so far is kept" in ran.err
     with StubServer(fault=said) as server:
         evaluate(bench / "bench.jsonl", server, tmp_path, *words)
         assert len(server.bodies) == 14, (

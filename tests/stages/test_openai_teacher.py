@@ -301,6 +301,50 @@ def test_what_asking_again_would_not_mend_is_recorded_at_once(fault):
     assert len(server.bodies) == 1
 
 
+PAGE = "<!DOCTYPE html>\n<html><head><title>413 Request Entity\nToo Large</title></head><body>n</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"error": {"message": "too long", "code": "x"}}, "HTTP 413: too long"),
+        ({"error": "too long"}, "HTTP 413: too long"),
+        ({"object": "error", "message": "too long"}, "HTTP 413: too long"),
+        ({"detail": "too long"}, "HTTP 413: too long"),
+        ({"detail": [{"loc": ["body", "n"], "msg": "too many"}]}, "HTTP 413: body.n: too many"),
+        ("too\n long", "HTTP 413: too long"),
+        (PAGE, "HTTP 413: 413 Request Entity Too Large"),
+        ("<h1>No way</h1><script>var x;</script>", "HTTP 413: No way"),
+        ("", "HTTP 413: X"),
+    ],
+)
+def test_what_a_refusal_says_is_told_whatever_its_body(body, told):
+    with StubServer(fault=lambda number, sent: Reply(413, body)) as server:
+        (said,) = ask([request()], server).values()
+    assert said.error == told
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"detail": [{"loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]},
+        {"error": "seed is not supported"},
+        "seed is not supported",
+    ],
+)
+def test_a_field_that_is_refused_in_any_words_is_left_out(body):
+    with StubServer(fault=lambda number, sent: Reply(422, body) if "seed" in sent else None) as server:
+        (said,) = ask([request()], server).values()
+    assert said.error is None
+    assert ["seed" in sent for sent in server.bodies] == [True, False]
+
+
+def test_a_page_that_is_not_there_for_a_moment_is_asked_for_again():
+    with StubServer(fault=lambda number, body: Reply(404, PAGE) if number == 0 else None) as server:
+        (said,) = ask([request()], server).values()
+    assert (said.error, said.retries) == (None, 1)
+
+
 def test_a_refused_answer_is_a_recorded_failure():
     def filtered(number, body):
         reply = chat_reply(body, [""], "stub")
@@ -502,7 +546,7 @@ def test_waiting_ends_where_the_server_is_known_to_be_broken():
     ("status", "message", "told"),
     [
         (401, f"Incorrect API key provided: {SECRET[:8]}***", r"wants a valid key .* set OPENAI_API_KEY"),
-        (404, "The model `stub` does not exist", "does not exist"),
+        (404, "The model `stub` does not exist", "does not exist; see that .* serves 'stub', then run"),
     ],
 )
 def test_what_no_request_can_succeed_with_ends_the_call(status, message, told):
