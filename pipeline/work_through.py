@@ -112,13 +112,20 @@ def _count_failure(failed: StepFailed, progress: ProgressWatch) -> None:
 
 
 def _explained(failures: Sequence[StepFailed]) -> str:
-    lines = [f"  {_where(each)}, {each.step}: {each.error}" for each in failures[:SHOWN_FAILURES]]
-    if len(failures) > SHOWN_FAILURES:
-        lines.append(f"  … and {len(failures) - SHOWN_FAILURES} more")
+    """What was told of each, once, with where it happened."""
+    places: dict[str, list[str]] = {}
+    for each in failures:
+        places.setdefault(str(each.error), []).append(f"{_where(each)}, {each.step}")
+    told = [f"  {_first('; ', where)}: {what}" for what, where in places.items()]
     kept = "all else is kept, and the same command goes on from here"
     parts = {each.part for each in failures}
     what = "a step over all parts" if None in parts else f"{len(parts)} part(s)"
-    return "\n".join([f"{what} could not be finished; {kept}:", *lines])
+    return f"{what} could not be finished; {kept}:\n" + _first("\n", told)
+
+
+def _first(separator: str, items: Sequence[str]) -> str:
+    more = [f"… and {len(items) - SHOWN_FAILURES} more"] if len(items) > SHOWN_FAILURES else []
+    return separator.join([*items[:SHOWN_FAILURES], *more])
 
 
 def _where(failed: StepFailed) -> str:

@@ -1,5 +1,6 @@
 """Settings -> a Dask cluster: processes of this machine by default, or one that runs already."""
 
+import logging
 import os
 import signal
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from reelproof.pipeline.cluster.settings import ClusterConfig
 from reelproof.pipeline.disk.arrow_setup import memory_pool, set_up_arrow
 from reelproof.pipeline.disk.malloc import MALLOC
 from reelproof.pipeline.errors import UsageError
+from reelproof.pipeline.parts.run_step import StepStopped
 from reelproof.pipeline.teachers.gpu_claims import visible_gpus
 from reelproof.schemas.install import installing
 
@@ -54,7 +56,7 @@ def open_cluster(cfg: ClusterConfig, gpus_a_server: int = 0, parts_at_servers: i
             _started(cfg, gpus_a_server, parts_at_servers) as cluster,
             Client(cluster) as client,
         ):
-            client.register_plugin(_ArrowSetUp())
+            client.register_plugin(_SetUp())
             yield client
 
 
@@ -84,13 +86,24 @@ def _workers_import_nothing_from_here() -> Iterator[None]:
             os.environ["PYTHONSAFEPATH"] = before
 
 
-class _ArrowSetUp(WorkerPlugin):
-    """Workers of this machine do without pandas, which takes a quarter of a second in each, and 50 MB."""
+class _SetUp(WorkerPlugin):
+    """Workers of this machine do without pandas, which takes a quarter of a second in each, and 50 MB, and
+    show no traceback of what the build tells in a line.
+    """
 
-    name = "reelproof-arrow-set-up"
+    name = "reelproof-set-up"
 
     def setup(self, worker: Any) -> None:  # noqa: ARG002 - Dask's signature
         set_up_arrow()
+        logging.getLogger("distributed.worker").addFilter(_is_told_nowhere_else)
+
+
+def _is_told_nowhere_else(record: logging.LogRecord) -> bool:
+    """False for Dask's word on a task that ended in StepStopped: its traceback comes as text in there."""
+    told = isinstance(record.args, tuple) and any(
+        str(each).startswith(f"{StepStopped.__name__}(") for each in record.args
+    )
+    return not told
 
 
 def _pages_of(cfg: ClusterConfig) -> list[str]:

@@ -14,7 +14,7 @@ from reelproof.pipeline.accounts.memory import peak_rss_mb
 from reelproof.pipeline.disk.malloc import give_back
 from reelproof.pipeline.disk.sealed import open_parquet, write_parquet
 from reelproof.pipeline.disk.store import Store
-from reelproof.pipeline.errors import BrokenHere, Damaged
+from reelproof.pipeline.errors import BrokenHere, BuildFailed, Damaged, UsageError
 from reelproof.pipeline.parts.part import PartInputs, PartRun
 from reelproof.pipeline.parts.step import PartStep, Step
 from reelproof.schemas.footage import Quarantine
@@ -74,6 +74,14 @@ class StepBroken(Exception):  # noqa: N818 - it is told as a failed step, not ra
         return self.told
 
 
+class StepStopped(StepBroken):
+    """The same by what its message tells: a teacher that is gone, a full disk, a damaged file."""
+
+
+_TOLD = (UsageError, BuildFailed, BrokenHere, OSError)
+"""Whose message says what happened and what to do; anything else is a fault of the code, with a traceback."""
+
+
 def run_step(step: Step[PartStep], inputs: PartInputs, store_url: str, *above: Receipt) -> Receipt:
     """Run the step on the part and leave its file; `above` are only waited for.
 
@@ -92,7 +100,8 @@ def run_step(step: Step[PartStep], inputs: PartInputs, store_url: str, *above: R
             use = StepUse(step=step.name, seconds=time.monotonic() - start, use=run.counter.use)
             told, for_all = str(error) or repr(error), isinstance(error, BrokenHere)
             damaged = error if isinstance(error, Damaged) else None
-            raise StepBroken(told, use, for_all, damaged).with_traceback(error.__traceback__) from error
+            kind = StepStopped if isinstance(error, _TOLD) else StepBroken
+            raise kind(told, use, for_all, damaged).with_traceback(error.__traceback__) from error
         give_back()
     return Receipt(
         step=step.name,

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+import re
 import sys
 import threading
 from collections import Counter
@@ -37,7 +38,7 @@ from reelproof.pipeline.recipe import Recipe
 from reelproof.pipeline.teachers import vllm_server
 from reelproof.pipeline.workplace import open_workplace
 from reelproof.stages.teachers import pauses
-from tests.pipeline.conftest import film
+from tests.pipeline.conftest import film, reelproof
 from tests.pipeline.test_vllm_server import serving, wait_until
 from tests.server_builds import VIDEOS, Worked, one_worker, recipe_of_films
 from tests.stub_server import Hang, Reply, StubServer, chat_reply, images_in, last_text, refusal
@@ -410,14 +411,24 @@ def test_what_a_failed_step_was_answered_is_counted_and_told_once(recipe_of, tmp
         recipe = recipe_of(server(stub, concurrency=1), rollouts={"rollouts": 1})
         with pytest.raises(BuildFailed) as failed:
             Worked(recipe, tmp_path / "out")
-    lines = str(failed.value).splitlines()
-    parts = [line.split(",")[0].strip() for line in lines[1:]]
-    assert lines[0].startswith(f"{len(set(parts))} part(s) could not be finished")
-    assert all("wants a valid key" in line for line in lines[1:])
+    kept, *told = str(failed.value).splitlines()
+    assert re.fullmatch(r"[1-3] part\(s\) could not be finished; .*", kept)
+    assert len(told) == 1
+    assert re.match(r"  part [0-2], (traces|probes)\b.*: teacher .*wants a valid key", told[0])
     logs = list((tmp_path / "out" / "completions").glob("*/*.jsonl"))
     logged = sum(len(path.read_text().splitlines()) for path in logs)
     assert logged == 5
     assert read_progress(Store(str(tmp_path / "out"))).use.calls == logged
+
+
+def test_what_ends_a_build_is_told_in_lines_and_without_a_traceback(recipe_of, tmp_path):
+    asked_of_the_check = 4
+    with StubServer(fault=lambda n, _: refusal(404, "gone") if n >= asked_of_the_check else None) as stub:
+        recipe_of(server(stub), cluster={"workers": 1})
+        ended = reelproof("build", tmp_path / "recipe.yaml", "--out", tmp_path / "out")
+    assert ended.code == 1
+    assert ended.err.count("HTTP 404: gone; see that its address is whole") == 1
+    assert "Traceback" not in ended.err
 
 
 def test_a_changed_check_needs_no_teacher_that_is_still_there(recipe_of, tmp_path):
