@@ -1,6 +1,11 @@
 """The ways a command ends badly by no fault of the code: used wrongly, or stopped short of its end."""
 
+import errno
+
 from reelproof.schemas.errors import UsageError as UsageError
+
+NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+"""Of an OSError: the disk is full, or a quota, or what one file may hold."""
 
 
 class BuildFailed(Exception):  # noqa: N818 - says what happened

@@ -1,15 +1,13 @@
 """What ended a command -> one message and the exit code; what nobody expected keeps its traceback."""
 
-import errno
 import sys
 
 import click
 
-from reelproof.pipeline.errors import BuildFailed, UsageError
+from reelproof.pipeline.errors import NO_ROOM, BuildFailed, UsageError
 from reelproof.schemas.install import told_missing
 from reelproof.schemas.text import shown_text
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 UNFINISHED, USAGE, INTERRUPTED = 1, 2, 130
 _OF_A_NAME = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError)
 """Errors of a path that was named, and not of the disk."""
@@ -30,7 +28,7 @@ def tell_ending(error: BaseException) -> int | None:
             return _tell(str(error), USAGE)
         case BuildFailed():
             return _tell(str(error), UNFINISHED)
-        case OSError() if error.errno in _FULL:
+        case OSError() if error.errno in NO_ROOM:
             place = f"at {error.filename}" if error.filename else "where its results go"
             return _tell(
                 f"{error.strerror} {place}: make room, or name another --out; "

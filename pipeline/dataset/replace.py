@@ -1,6 +1,5 @@
 """Finished shards -> the dataset's folder, so that nothing false is believed if we die in between."""
 
-import errno
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 from reelproof.pipeline.dataset.sums import is_vouched, sha256_of_large
 from reelproof.pipeline.disk.side_by_side import side_by_side
 from reelproof.pipeline.disk.store import DiskFull, Store
+from reelproof.pipeline.errors import NO_ROOM
 from reelproof.schemas.manifest import Manifest, ManifestFile
 from reelproof.schemas.published import MANIFEST
 
@@ -55,7 +55,7 @@ def open_staging(store: Store, folder: str) -> Iterator[str]:
     try:
         yield f"{staging}/{uuid.uuid4().hex}"
     except OSError as error:
-        if not store.is_local or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if not store.is_local or error.errno not in NO_ROOM:
             raise
         raise DiskFull(
             f"no room to write shards in {store.url}/{folder} ({error.strerror}); the dataset that was there "

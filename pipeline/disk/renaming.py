@@ -1,6 +1,5 @@
 """Files of this machine under a temporary name until they are whole, and what a dead writer left of them."""
 
-import errno
 import itertools
 import os
 import socket
@@ -13,8 +12,9 @@ from typing import IO
 
 import psutil
 
+from reelproof.pipeline.errors import NO_ROOM
+
 TEMPORARY = ".tmp-"
-_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 _counter = itertools.count()
 _host = socket.gethostname()
 
@@ -60,7 +60,7 @@ def writer_is_dead(leftover: Path) -> bool:
 def full_errno(error: BaseException | None) -> int:
     """The number by which an error, or one it came from, says that there is no room; 0 where none does."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in _FULL:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
             return error.errno or 0
         error = error.__cause__ or error.__context__
     return 0

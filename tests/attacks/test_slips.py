@@ -163,6 +163,7 @@ def test_ctrl_c_is_one_line_at_any_moment(moment, words, place, monkeypatch):
         (PermissionError(errno.EACCES, "Permission denied", "/theirs"), 2, "/theirs: Permission denied"),
         (NotADirectoryError(errno.ENOTDIR, "Not a directory", "/a.mp4/b"), 2, "a file is in the way"),
         (OSError(errno.ENOSPC, "No space left on device", "/full"), 1, "on device at /full: make room"),
+        (OSError(errno.EFBIG, "File too large"), 1, "too large where its results go: make room"),
         (BuildFailed("half done"), 1, "half done"),
         (ValueError("a slip of ours"), None, ""),
     ],
