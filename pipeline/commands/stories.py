@@ -8,6 +8,7 @@ from reelproof.pipeline.commands.alike_stories import tell_alike
 from reelproof.pipeline.commands.contact_sheet import draw_contact_sheet
 from reelproof.pipeline.commands.verdict_stories import tell_question_verdict, tell_trace_verdict
 from reelproof.pipeline.disk.sealed import open_parquet
+from reelproof.pipeline.disk.store import DiskFull
 from reelproof.pipeline.parts.part import PartInputs, PartRun
 from reelproof.pipeline.workplace import FILES, Workplace, read_records
 from reelproof.schemas.chat import ImagePart, Message
@@ -74,8 +75,12 @@ def tell_video(workplace: Workplace, subject: Subject) -> Iterator[str]:
     for gap in uncovered(footage.duration_s, [Span(start_s=c.start_s, end_s=c.end_s) for c in clips]):
         yield f"  in no clip: [{gap.start_s:.2f}, {gap.end_s:.2f}) s"
     path = f"report/contact-{subject.id[:16]}.png"
-    workplace.store.write_bytes(path, draw_contact_sheet(footage, board))
-    yield f"  contact sheet: {workplace.store.path(path)}"
+    try:
+        workplace.store.write_bytes(path, draw_contact_sheet(footage, board))
+    except (OSError, DiskFull) as error:  # the build may be on a disk that is only read
+        yield f"  no contact sheet: {getattr(error, 'strerror', None) or error}"
+    else:
+        yield f"  contact sheet: {workplace.store.path(path)}"
 
 
 def _footage_of(run: PartRun, video_id: str) -> Footage | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from reelproof.pipeline.disk.store import Store
+from reelproof.pipeline.disk.store import DiskFull, Store
 from reelproof.pipeline.errors import UsageError
 from reelproof.schemas.install import installing
 from reelproof.schemas.policy import PolicyConfig
@@ -59,7 +59,10 @@ def write_sweep_plot(
 
     picture = sweep_picture(found, setting, policy)
     if file is None:
-        store.write_bytes(PLOT, picture)
+        try:
+            store.write_bytes(PLOT, picture)
+        except (OSError, DiskFull) as error:  # the build may be on a disk that is only read
+            return f"no picture: {getattr(error, 'strerror', None) or error}; --plot FILE draws it elsewhere"
         return f"picture: {store.path(PLOT)}"
     try:
         file.write_bytes(picture)

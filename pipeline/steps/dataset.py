@@ -218,10 +218,19 @@ STATISTICS = WholeStep(
 )
 
 
-def tell(run: WholeRun, cfg: CardConfig) -> Left:
+class CardLeft(Left):
+    """The card, and its pictures."""
+
+    undrawn: bool = False
+    """Plots were wanted and there are none, for want of matplotlib: they are drawn where it is installed."""
+
+
+def tell(run: WholeRun, cfg: CardConfig) -> CardLeft:
     """Leave the card and, where they are wanted and matplotlib is installed, the plots that it shows."""
     held = known_stats(run.store)
-    if cfg.plots and find_spec("matplotlib") and not read_plots(run.store, held):
+    wanted = cfg.plots and not read_plots(run.store, held)
+    can_draw = find_spec("matplotlib") is not None
+    if wanted and can_draw:
         from reelproof.pipeline.dataset.plots import write_plots
 
         write_plots(run.store, decided_by_block(run))
@@ -231,7 +240,12 @@ def tell(run: WholeRun, cfg: CardConfig) -> Left:
         for folder in ("plots", "examples")
         for name in run.store.names(f"{FOLDER}/{folder}")
     ]
-    return _left(run.store, f"{FOLDER}/README.md", *pictures)
+    left = _left(run.store, f"{FOLDER}/README.md", *pictures)
+    return CardLeft(files=left.files, undrawn=wanted and not can_draw)
+
+
+def _is_as_good(store: Store, left: CardLeft) -> bool:
+    return _are_there(store, left) and not (left.undrawn and find_spec("matplotlib"))
 
 
 def _study(build: _Build) -> Outside:
@@ -244,7 +258,7 @@ def _study(build: _Build) -> Outside:
         hashlib.sha256(text).hexdigest() if text else "",
         hashlib.sha256(TEMPLATE.read_bytes()).hexdigest(),
     ]
-    return Outside(json.loads(text) if text else None, [*counts, find_spec("matplotlib") is not None])
+    return Outside(json.loads(text) if text else None, counts)
 
 
 CARD = WholeStep(
@@ -252,10 +266,10 @@ CARD = WholeStep(
     version=2,
     run=tell,
     sections=("card",),
-    makes=Left,
+    makes=CardLeft,
     after=(SHARDS, STATISTICS),
     outside=_study,
-    intact=_are_there,
+    intact=_is_as_good,
 )
 
 

@@ -10,6 +10,9 @@ from collections import Counter
 
 from reelproof.pipeline.disk.store import Store
 from reelproof.pipeline.health import find_faults
+from reelproof.pipeline.parts.whole import undone
+from reelproof.pipeline.steps import dataset
+from reelproof.pipeline.workplace import open_workplace
 from tests.corruptions import build_here, corrupt, linked_copy
 from tests.pipeline.conftest import reelproof_here
 
@@ -28,6 +31,28 @@ def told_names(faults):
 def harmless(done):
     """Blocks are copies of what parts hold: one that is gone is made when somebody reads it."""
     return {name for name in done.names if done.kind == "delete" and name.startswith("blocks/")}
+
+
+def test_a_build_is_whole_with_matplotlib_and_without(built_here, four_films, tmp_path, monkeypatch):
+    def undone_here(out):
+        workplace = open_workplace(Store(str(out)))
+        return [task.step.name for task in undone(workplace.store, workplace.whole_tasks())]
+
+    plain = linked_copy(built_here[0], tmp_path / "plain")
+    for name in ("plots", "README.md"):
+        kept = plain / "dataset" / name
+        shutil.rmtree(kept) if kept.is_dir() else kept.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(dataset, "find_spec", lambda name: None)
+        assert undone_here(built_here[0]) == []
+        assert list(find_faults(Store(str(built_here[0])))) == []
+        build_here(four_films, plain)
+        assert not (plain / "dataset/plots").exists()
+        assert list(find_faults(Store(str(plain)))) == []
+    assert list(find_faults(Store(str(plain)))) == []
+    assert undone_here(plain) == ["card", "checksums"]
+    build_here(four_films, plain)
+    assert (plain / "dataset/README.md").read_bytes() == (built_here[0] / "dataset/README.md").read_bytes()
 
 
 def test_every_corruption_is_told_with_its_file_and_mended(built_here, four_films, tmp_path):

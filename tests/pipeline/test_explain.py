@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -160,6 +161,14 @@ def test_diff_says_where_the_reasons_for_rl_are_not_published(built, build_copy,
     lines = list(tell_diff(diff_datasets(Store(str(built)), Store(str(published)))))
     (told,) = [line for line in lines if "not published" in line]
     assert " went; the reasons for rl are not published" in told
+
+
+def test_video_is_told_where_the_build_takes_no_picture(build_copy):
+    shutil.rmtree(build_copy / "report", ignore_errors=True)
+    (build_copy / "report").touch()
+    workplace = open_workplace(Store(str(build_copy)))
+    *_, last = explain(workplace, workplace.parts[0].sources[0].video_id)
+    assert last == "  no contact sheet: File exists"
 
 
 def test_video_is_found_by_a_part_of_its_name_and_by_others_of_its_bytes(build_copy):

@@ -88,6 +88,14 @@ def test_sweep_is_drawn_beside_the_dataset_or_where_it_is_wanted(measurements, t
         write_sweep_plot(store, found, "policy.max_repetition", policy, tmp_path / "none" / "mine.png")
 
 
+def test_sweep_ends_well_where_the_build_takes_no_picture(measurements, tmp_path):
+    (tmp_path / "sweep.png").mkdir()
+    policy = PolicyConfig()
+    found = sweep([measurements], policy, "policy.max_repetition", [0, 0.2])
+    told = write_sweep_plot(Store(str(tmp_path)), found, "policy.max_repetition", policy, None)
+    assert told == "no picture: Is a directory; --plot FILE draws it elsewhere"
+
+
 def test_sweep_of_a_quota_that_is_not_set_is_drawn_without_a_line(measurements, tmp_path):
     policy = PolicyConfig(preset="permissive")
     found = sweep([measurements], policy, "max_traces_per_question", [1, 2])
