@@ -30,11 +30,11 @@ _NUMBER = r"(?!(?:1[5-9]|20)\d0s\b)\d{1,5}(?:\.\d{1,9})?"
 _MINUTES = r"\d{1,3}[\s-]?(?:mins?|minutes?)\b"
 """`25 m` are metres."""
 _SECONDS = (
-    rf"{_NUMBER}(?:[\s-]?(?:s|secs?|seconds?|sek|sekunden?|secondes?|segundos?)(?![A-Za-z0-9_])|\s?[秒초])"
+    rf"{_NUMBER}(?:[\s-]?(?:m?s|secs?|(?:milli)?seconds?|sek|sekunden?|secondes?|segundos?)(?![A-Za-z0-9_])"
+    r"|\s?[秒초])"
 )
 _AMOUNT = rf"(?>{_CLOCK}|(?:\d{{1,3}}\s?(?:m|mins?|minutes?|分|분)\s?(?:and\s)?)?{_SECONDS}|{_MINUTES})"
 _TIME = rf"{_AMOUNT}(?!['’/]|{_LENGTH_AFTER})"
-_FINE = rf"(?=\d{{1,5}}[.:]){_TIME}"
 _ABOUT = r"(?:(?:about|around|approximately|roughly|exactly|timestamp|~|≈)\s?){0,2}"
 _TO = r"(?:[-–—~～]|to|until|till|through|bis|à|至|到)"
 _JOINED = rf"\s?(?:,(?=\s)(?:\sand)?|[，、&和]|and|und|et|y|{_TO})\s?(?:again\s)?(?:at\s)?第?{_ABOUT}"
@@ -60,16 +60,18 @@ _POINT_AT = (
     r"|à\sla\sseconde)\s"
     rf"(?P<times>{_NUMBER}(?:\s?{_TO}\s?(?:second\s)?{_NUMBER})?)(?![\w:]|\.\d|\s(?:s|secs?|seconds?)\b)",
     rf"(?:^|\n)[\s*•–-]{{0,8}}(?:\d{{1,2}}[.)]\s)?\*{{0,2}}(?:time(?:stamp)?:?\s)?"
-    rf"(?P<times>{_TIME}(?:\s?{_TO}\s?{_TIME})?)\*{{0,2}}\s?[:–—-]\s",
+    rf"(?P<times>{_TIME}(?:\s?{_TO}\s?{_TIME})?)\*{{0,2}}\s?[:|–—-]\s",
     rf"(?:^|\n)\s{{0,3}}\|\s{{0,8}}(?P<times>{_TIME}(?:\s?{_TO}\s?{_TIME})?)\s{{0,8}}\|",
     rf"(?<![\w.:])(?P<times>{_TIME})\sin(?=[,.;])",
+    rf"(?:[\"'](?:t|time(?:_?s|stamp)?)[\"']\s?:\s?[\"']?|\b(?:t|time(?:stamp)?)=[\"'])"
+    rf"(?P<times>{_TIME}|{_NUMBER})(?=[\"',}}])",
     rf"[在第从從自到至于於]\s?{_TIMES}",
     rf"(?<![续續每了共长長待时時分분\d.])(?P<times>{_TIME})\s?(?:[时時处處](?![间間])|左右|的画面|に|の時点|頃|ごろ|에|쯤|경|지점)",
 )
 _MAY_POINT_AT = (
     rf"(?<![\w-])(?:around|about|between)\s(?:the\s(?=\d{{1,3}}:))?{_ABOUT}{_TIMES}",
     rf"[~≈]\s?{_TIMES}",
-    rf"\(\s?(?:(?:see|cf\.?|e\.g\.,?)\s)?{_ABOUT}(?P<times>(?:{_FINE}(?:\s?(?:,|and)\s?{_FINE})?|{_SPAN}))\s?\)",
+    rf"\(\s?(?:(?:see|cf\.?|e\.g\.,?)\s)?{_ABOUT}(?P<times>(?:{_TIME}(?:\s?(?:,|and)\s?{_TIME})?|{_SPAN}))\s?\)",
     rf"(?<![\w.:-])(?P<times>{_TIME}\s?{_TO}\s?{_TIME})",
 )
 """A length may stand there as well."""
@@ -85,6 +87,11 @@ _LENGTH_BEFORE = re.compile(
     r"|(?:is|was|are|were)\s(?=about|around|~|≈))\s?(?:around|about|between|~|≈|\(|\s)*$",
     re.IGNORECASE,
 )
+_COMPARES_LENGTHS = re.compile(
+    r"\b(?:long(?:er|est)?|short(?:er|est)?|lasts?|lasted|takes?|took|paus\w+|waits?|fast(?:er|est)|slow(?:er|est))\b",
+    re.IGNORECASE,
+)
+"""In brackets stands then how long it is: `The first scene is longer (4 s) than the second (2 s).`"""
 _NOTHING_SEEN = re.compile(
     r"\b(?:questions?|options?|choices?|ask(?:s|ed|ing)\s(?:what|when|where|who|which|how|about|for)"
     r"|the\sanswer(?!\s(?:is|can\sbe|becomes)\s(?:visible|shown|seen|found|given|clear)\b)"
@@ -157,7 +164,7 @@ def loose_times(text: str) -> Iterator[LooseTime]:
         start, stop = each.span("times")
         while quoted and quoted.end() <= start:
             quoted = next(quotes, None)
-        if start < end or (quoted and quoted.start() < start):
+        if start < end or (quoted and quoted.start() < each.start()):
             continue
         if _is_seen(plain.text, each, is_sure):
             end = stop
@@ -207,6 +214,8 @@ def _is_seen(text: str, found: re.Match[str], is_sure: bool) -> bool:
     before = text[max(0, start - _NEAR) : start]
     clause = _CLAUSE.split(before)[-1]
     if _NOTHING_SEEN.search(clause) or (not is_sure and _LENGTH_BEFORE.search(clause)):
+        return False
+    if found[0].startswith("(") and _COMPARES_LENGTHS.search(clause):
         return False
     after = text[stop : stop + _NEAR]
     if end := _SENTENCE_END.search(after):

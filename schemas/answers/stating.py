@@ -1,11 +1,12 @@
 """A thought -> what it states of the film as a whole, without a time: claims for who sees all frames.
 
 Left out is whatever a verifier could deny though the thought is sound: what it plans, supposes or infers,
-what it says of the question and repeats of its options, and what it denies of one place alone. Such sentences
-are not lost whole: their clauses that state something count. Every pattern is for one sentence of at most
-1,000 characters.
+what it takes back, what it says of the question and repeats of its options, and what it denies of one
+place alone. Such sentences are not lost whole: their clauses that state something count. Every pattern is
+for one sentence of at most 1,000 characters.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -25,14 +26,13 @@ _ASKS = (
 )
 """It speaks of the question, its options, or what these say."""
 _HEDGES = (
-    r"\b(?:could|would|might|(?<!in )may|must|should|maybe|perhaps|probably|possibly|likely|presumably"
-    r"|otherwise|means|impl(?:y|ies)|suggests?|indicat(?:es?|ing) that|which indicates?|requires?"
-    r"|consistent with|match(?:es)? (?:the )?(?:descriptions?|patterns?|\(?(?-i:[A-H])\b)|könnte|vielleicht"
-    r"|wahrscheinlich|vermutlich|quizás|tal vez|probablemente"
+    r"\b(?:could(?!\sbe\b)|must|would|should|(?:might|may)\shave|otherwise|means"
+    r"|impl(?:y|ies)|suggests?|indicat(?:es?|ing) that|which indicates?|requires?"
+    r"|consistent with|match(?:es)? (?:the )?(?:descriptions?|patterns?|\(?(?-i:[A-H])\b)"
     r"|(?:according to|based on)(?!\s(?:the|these|this)\s(?:\w+\s)?(?:video|clip|film|footage|frames?|scenes?"
-    r"|images?|pictures?|visuals|screen|sign|caption)\b))\b|可能|也许|也許"
+    r"|images?|pictures?|visuals|screen|sign|caption)\b))\b|\w['’]d\s(?:be|have|need)\b"
 )
-"""It is not sure, or infers."""
+"""It infers, or says what is not to be seen. What may be, or probably is, is: frames can deny it."""
 _IFS = (
     r"[?？]\W*$|\b(?:if|whether|suppose|assum\w+|imagine|unless|wenn)\b|如果"
     r"|(?:^\W*|,\s)falls\s(?:der|die|das|ein\w*|er|sie|es|man|sich|dies\w*|kein\w*|nicht)\b"
@@ -40,7 +40,7 @@ _IFS = (
 """It asks or supposes, and so do all of its clauses."""
 _PLANS = (
     r"\blet(?:['’]?s| me| us)\b"
-    r"|^\W*(?:(?:step|first|second|third|next|then|now|finally)\b[\s\d,:.]*)*"
+    r"|^\W*(?:(?:step|first|second|third|next(?!\sto\b)|then|now|finally)\b[\s\d,:.]*)*"
     r"(?:to\s(?!(?:the|an?|his|her|its|their|my|our|your)\b)"
     r"|(?:identify|analy[sz]e|determine|find|count|check|compare|look|examine|review|consider"
     r"|verify|track|focus|recall|start|begin|describe|(?:note|notice|observe)(?!\s(?:that|how)\b|:))\b)"
@@ -52,7 +52,10 @@ _OF_ONE_PLACE = r"\b(?:here|(?:this|that) (?:scene|shot|frame|moment|point|part|
 _DENIES = r"\b(?:no|not|none|nobody|nothing|no one|never|neither|only|alone|empty|without)\b|n['’]t\b"
 _SUPPOSES = re.compile(
     rf"[:：]\W*$|{_IFS}|{_PLANS}|{_HEDGES}|{_ASKS}"
-    r"|^\W*(?:(?:this|that)\s(?:is|was|\w+s)|(?:these|those)\s(?:are|were))\b"
+    r"|^\W*(?:(?:this|that)(?:(?:\s(?:is|was)|['’]s)\s(?!an?\b)"
+    r"|\s(?!is\b|was\b|seems\b|appears\b|looks\b)\w+s\b(?!\s(?:is|was|has|had|can|\w{3,}s|\w{3,}ed)\b))"
+    r"|(?:these|those)\s(?:are|were)\s(?:all|both|the|not)\b)"
+    r"|\b(?-i:[A-H])\W*$"
     rf"|\b(?:because|since)\b|因为|因為"
     r"|\b(?:(?:in)?correct|wrong|plausible|eliminat\w+|rul(?:es?|ed|ing) out)\b"
     rf"|{_OF_ONE_PLACE}.*(?:{_DENIES})|(?:{_DENIES}).*{_OF_ONE_PLACE}",
@@ -66,6 +69,22 @@ _IS_ASKED = re.compile(_ASKS, re.IGNORECASE)
 _IS_PLAN = re.compile(_PLANS, re.IGNORECASE)
 """What may be said of all of a sentence, or of a clause of it by itself."""
 _SUMMED_UP = re.compile(rf"^\W*{SUMS_UP}[\s,:]*", re.IGNORECASE)
+_THINKS = re.compile(
+    r"^\W*(?:i|we)(?:\s|['’]m\s|['’]d\s)(?:would\s|am\s|also\s|can\s)?(?:think|believe|guess|say"
+    r"|(?:\w+\s)?(?:sure|certain|confident))\s(?:that\s)?",
+    re.IGNORECASE,
+)
+"""The writer thinks what it says after this."""
+_TAKES_BACK = re.compile(
+    r"^\W*(?:(?:wait|hmm+|oh|hold on|actually)\W+)+no\b"
+    r"|^(?:\W|\b(?:wait|hmm+|oh|hold on|but|well|sorry|however)\b)*(?:no\W{1,3}(?:wait|that)\b|actually\b"
+    r"|scratch that|correction\b|on second thought|not quite|i (?:misread|misjudged|was (?:wrong|mistaken))"
+    r"|(?:that|this|it)(?:['’]s|\s(?:is|was))?"
+    r"(?:\s(?:wrong|incorrect|mistaken)|(?:\s(?:is|was))?(?:\snot|n['’]t)\s(?:quite\s)?(?:right|correct|true)))\b"
+    r"|^\W*(?:(?:moment|warte|halt|doch)\W+)*nein\b|^\W*(?:等等|不)[，,]|^\W*不对",
+    re.IGNORECASE,
+)
+"""Who says so no longer states what was said right before."""
 _FOLLOWS = re.compile(
     r"\s?[,;—–-]\s(?:and\s)?(?:so|therefore|thus|hence|which (?:means|suggests|implies|indicates))\b"
     r"|(?:,|,?\s(?:and|so)|,\sand\sso)\s(?:the|my)\s(?:\w+\s)?answer\b",
@@ -80,8 +99,9 @@ _VERDICT = re.compile(
     re.IGNORECASE,
 )
 """What it thinks of an option: a reason for that speaks of the film."""
-_SEEN_THERE = re.compile(r",\s(?:where|in which)\s|:\s", re.IGNORECASE)
-"""From here on a plan says what is seen where it looks, …"""
+_WHERE = re.compile(r",\s(?:where|in which)\s", re.IGNORECASE)
+_SEEN_THERE = re.compile(rf"{_WHERE.pattern}|:\s", re.IGNORECASE)
+"""From here on a plan says what is seen where it looks, and after the former what asks says so as well, …"""
 _SEEKS = re.compile(r"\b(?:for|find|determine|decide|verify|identify|need|want|think)\b", re.IGNORECASE)
 """… unless it says what for."""
 _A_NUMBER = re.compile(r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten)\b", re.IGNORECASE)
@@ -102,9 +122,15 @@ def uncited_claims(thought: str, cited: Sequence[Statement], options: Sequence[s
     is: the reason that a sentence gives, what it infers from, what stands where it means to look.
     """
     beside = partial(_beside_option, options=options)
-    texts = (_OPTION.sub(beside, each) for each in between(thought, cited))
-    sayings = (each for text in texts for each in sentences(text))
-    return tuple(stated for each in sayings if len(each) <= LONGEST_CLAIM for stated in _stated(each))
+    texts = [sentences(_OPTION.sub(beside, each)) for each in between(thought, cited)]
+    after = [*(each.text for each in cited), ""]
+    return tuple(
+        stated
+        for text, then in zip(texts, after, strict=True)
+        for saying, following in itertools.pairwise((*text, then))
+        if len(saying) <= LONGEST_CLAIM and not _TAKES_BACK.search(following)
+        for stated in _stated(saying)
+    )
 
 
 def _beside_option(line: re.Match[str], options: Sequence[str]) -> str:
@@ -132,7 +158,10 @@ def _states(clause: str) -> bool:
 
 
 def _clauses(sentence: str) -> Iterator[str]:
-    """What an inference rests on, the reason and what it is one for, and what is seen where a plan looks."""
+    """What an inference rests on, the reason and what it is one for, what is seen where a plan looks, what is
+    thought.
+    """
+    sentence = _THINKS.sub("", sentence)
     lead = _SUMMED_UP.match(sentence)
     rest = sentence[lead.end() :] if lead else sentence
     rest = _bare(_FOLLOWS.split(rest, maxsplit=1)[0])
@@ -140,8 +169,9 @@ def _clauses(sentence: str) -> Iterator[str]:
         return
     first, *reasons = _REASON.split(rest)
     if not reasons:
-        plan, *seen = _SEEN_THERE.split(rest, maxsplit=1)
-        if seen and _IS_PLAN.search(plan) and not _IS_ASKED.search(plan) and not _SEEKS.search(plan):
+        is_asked = _IS_ASKED.search(rest) is not None
+        plan, *seen = (_WHERE if is_asked else _SEEN_THERE).split(rest, maxsplit=1)
+        if seen and (is_asked or (_IS_PLAN.search(plan) and not _SEEKS.search(plan))):
             yield _bare(seen[0])
         else:
             yield rest

@@ -13,7 +13,7 @@ from reelproof.schemas.question import GivenRow, Question, QuestionSource
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Trace
 
-VERSION = 13
+VERSION = 14
 PROMPT_ID = "given"
 """Nobody knows what their teacher was asked."""
 

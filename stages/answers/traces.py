@@ -27,7 +27,7 @@ from reelproof.stages.teachers.messages import rollout_messages, with_sound
 from reelproof.stages.teachers.prompts import ROLLOUT, ROLLOUT_WHERE, Prompt
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 18
+VERSION = 19
 
 
 class RolloutConfig(Settings):

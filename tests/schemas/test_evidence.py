@@ -71,7 +71,7 @@ def test_boxes_are_read_as_qwen_vl_writes_them():
         ("From <t>3</t>s to <t>5.5</t>s.", (Span(start_s=3.0, end_s=5.5),)),
         ("<t> 0:12 </t>s and [1.0 s]", at(12.0, 1.0)),
         ("[1.0 s] then <t>2.5s</t>", at(1.0, 2.5)),
-        ("<t>soon</t>s, {\"label\": \"time\", \"time\": 3}", ()),
+        ("<t>soon</t>s, {\"label\": \"time\", \"when\": 3}", ()),
     ],
 )  # fmt: skip
 def test_tagged_times_are_citations(text, cited):

@@ -35,12 +35,23 @@ STATED = [
     "Note: he is on the phone.",
     "Based on the video, she wears a hat.",
     "In this scene, a man sits down.",
+    "It might be an elephant.",
+    "The man is probably a guard.",
+    "Das könnte ein Taxi sein.",
+    "他可能在厨房里。",
+    "This is a street scene with tanks.",
+    "These are images of a desert.",
+    "This glass is broken.",
+    "Next to him stands a dog.",
 ]
 NOT_STATED = [
+    "It might have rained before.",
+    "So it is likely B.",
+    "A doctor: he'd be in a hospital.",
+    "That's the first one.",
     "First, let me look at the frames.",
     "Let's think step by step.",
     "I need to find when he falls.",
-    "I think it is night.",
     "To find out, one looks at each frame.",
     "Step 1: Identify the people.",
     "Next, compare the first and the last frame.",
@@ -69,7 +80,6 @@ NOT_STATED = [
     "So the man stops.",
     "选项B不对。",
     "让我看一下视频。",
-    "Das könnte ein Taxi sein.",
     "This means that he is alone.",
     "That is the first one.",
     "Does the dog move?",
@@ -117,10 +127,37 @@ def test_what_asks_plans_supposes_infers_or_speaks_of_the_question_is_not():
         ("Let me look at the end, where five children play.", ("five children play",)),
         ("Next, I check the last frames: the dog swims away.", ("the dog swims away",)),
         ("选项B不对，因为狗在厨房里。", ("狗在厨房里",)),
+        ("I think that it is night.", ("it is night",)),
+        ("I'm fairly sure it has white feathers.", ("it has white feathers",)),
+        ("The user asks what he does after the fall, in which he drops a box.", ("he drops a box",)),
     ],
 )  # fmt: skip
 def test_of_what_infers_excludes_or_plans_that_is_put_which_it_rests_on(sentence, stated):
     assert tuple(each.rstrip(".。") for each in uncited_claims(sentence, ())) == stated
+
+
+@pytest.mark.parametrize(
+    "taken_back",
+    [
+        "Wait, no.",
+        "No, wait, it is a cat.",
+        "But actually, it is a cat.",
+        "Hmm, that's not right.",
+        "Actually [5.0 s] shows a cat.",
+        "等等，这是一只猫。",
+    ],
+)
+def test_what_is_taken_back_right_after_nobody_states(taken_back):
+    thought = f"At [3.0 s] a man enters. It looks like a dog. {taken_back}"
+    stated = uncited_claims(thought, cited_statements(thought))
+    assert "It looks like a dog." not in stated
+
+
+@pytest.mark.parametrize(
+    "goes_on", ["Wait, let me check.", "That is right.", "No dog barks.", "So no, it isn't."]
+)
+def test_what_is_checked_or_goes_on_is_not_taken_back(goes_on):
+    assert "It looks like a dog." in uncited_claims(f"It looks like a dog. {goes_on}", ())
 
 
 def test_what_a_line_says_of_its_option_is_stated_and_the_option_is_not():
