@@ -63,6 +63,10 @@ class PoolMeasurements(Record):
     from its pool; null for a pool of fewer than 8."""
     pool_question_luck_tail: float | None
     """The same from the rollouts of all teachers."""
+    vouched_luck: float | None
+    """Chance that luck explains which of the question's answers are right, told from the teacher's answers
+    whose claims a verifier believes, all that it judged, and from such answers of the pool; null for other
+    traces, for graded tasks, and for a pool of fewer than 8 questions that have such answers."""
 
 
 OVER_ALL: tuple[type[Record], ...] = (SetMeasurements, PoolMeasurements)

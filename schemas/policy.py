@@ -121,6 +121,9 @@ class PolicyConfig(Settings):
     luck_confidence: float = Field(default=0.95, ge=0, lt=1)
     """How sure it must be that rollouts are right more often than luck: one-sided, over the question's own
     rollouts and over those of its pool. At 0 luck is no reason."""
+    luck_by_evidence: bool = True
+    """Nor is it where, as surely, those answers are right more often than luck whose claims a verifier
+    believes: right answers to a hard question are as rare as luck's, but what they claim to see holds."""
     require_sufficiency: bool = False
     """A trace is rejected where no judge said what the observations alone lead to."""
     min_sufficiency: float = Field(default=0.0, ge=0, le=1)
@@ -229,6 +232,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "max_speech_pass_rate": 0.25,
         "max_single_pass_rate": 0.5,
         "max_shuffled_pass_rate": 0.5,
+        "luck_by_evidence": False,
         "order_tasks": (Task.ORDERING, Task.TEMPORAL_GROUNDING),
         "min_sufficiency": 0.5,
         "min_key_agreement": 0.75,

@@ -19,29 +19,45 @@ A pool is told from the first batch of each question's rollouts: further ones go
 left undecided, and end where it went well, so that shares of all rollouts would lie above those of luck.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import polars as pl
 
 from reelproof.schemas.intervals import beta_below
+from reelproof.stages.vouched_luck import (
+    LEAST_QUESTIONS,
+    POOL,
+    SEEN,
+    add_vouched,
+    known_pools,
+    vouched_luck,
+    vouched_sums,
+)
 
-VERSION = 4
+VERSION = 5
 
-POOL = ("kind", "task", "model")
-"""What questions must have in common."""
-LEAST_QUESTIONS = 8
-"""With fewer, the spread among questions is not known well enough to bound the pool's mean."""
 _LEAST_WEIGHT, _MOST_WEIGHT = 1.0, 64.0
 
 POOLED = (
     *("question_id", *POOL, "luck_rate", "first_passes", "first_rollouts"),
-    *("right_choice", "first_choice"),
+    *("right_choice", "first_choice", *SEEN),
 )
 """What a pool's sums are made of."""
 _SUMS = (
     *("questions", "passes", "rollouts", "rollouts_squared", "passes_share"),
     *("right", "right_squared", "said"),
 )
+
+
+class PoolSums(NamedTuple):
+    """What adds up over parts."""
+
+    asked: pl.DataFrame
+    """Sums over a pool's questions, one row a right answer and rate of luck, and over its answers, one row
+    each."""
+    vouched: pl.DataFrame
+    """Those of `vouched_sums`."""
 
 
 class PoolFigures(NamedTuple):
@@ -52,13 +68,14 @@ class PoolFigures(NamedTuple):
     said: pl.DataFrame
     """`POOL`, `right_choice` and `said`: the sum over the pool's questions of the share of answers that say
     this."""
+    known: pl.DataFrame
+    """Those of `known_pools`."""
 
 
-def pool_sums(measurements: pl.DataFrame) -> pl.DataFrame:
-    """Sums over a pool's questions, one row a right answer and rate of luck, and over its answers, one row
-    each. Those of several parts are added up by `add_sums`.
+def pool_sums(measurements: pl.DataFrame) -> PoolSums:
+    """Of some parts' questions; those of several are added up by `add_sums`.
 
-    `measurements` has the columns of `LuckScore`, `question_id`, and those of `POOL`, one row a rollout; a
+    `measurements` has the columns of `LuckScore` and of `POOLED`, one row a rollout; a
     question without a rate of luck or without an answered rollout in its first batch counts in no pool.
     """
     counted = measurements.filter(pl.col("luck_rate").is_not_null(), pl.col("first_rollouts") > 0)
@@ -78,20 +95,23 @@ def pool_sums(measurements: pl.DataFrame) -> pl.DataFrame:
     said = answers.group_by(*POOL, right_choice="first_choice", maintain_order=True).agg(
         said=(1 / rollouts).sum()
     )
-    return pl.concat([questions, said], how="diagonal_relaxed").with_columns(pl.col(_SUMS).fill_null(0))
+    both = pl.concat([questions, said], how="diagonal_relaxed").with_columns(pl.col(_SUMS).fill_null(0))
+    return PoolSums(both, vouched_sums(measurements))
 
 
-def add_sums(parts: pl.DataFrame) -> pl.DataFrame:
-    """Rows of several parts' `pool_sums`, one under the other -> those of the whole."""
+def add_sums(parts: Sequence[PoolSums]) -> PoolSums:
+    """`pool_sums` of several parts -> those of the whole."""
+    asked = pl.concat(each.asked for each in parts)
     keys = (*POOL, "right_choice", "luck_rate")
-    return parts.group_by(keys, maintain_order=True).agg(pl.col(_SUMS).sum())
+    added = asked.group_by(keys, maintain_order=True).agg(pl.col(_SUMS).sum())
+    return PoolSums(added, add_vouched(pl.concat(each.vouched for each in parts)))
 
 
-def pool_figures(sums: pl.DataFrame) -> PoolFigures:
+def pool_figures(sums: PoolSums) -> PoolFigures:
     """`pool_sums` -> what follows of each pool."""
-    said = sums.filter(pl.col("right_choice").is_not_null())
+    said = sums.asked.filter(pl.col("right_choice").is_not_null())
     said = said.group_by(*POOL, "right_choice", maintain_order=True).agg(pl.col("said").sum())
-    asked = sums.filter(pl.col("questions") > 0).drop("said")
+    asked = sums.asked.filter(pl.col("questions") > 0).drop("said")
     asked = asked.join(said, on=(*POOL, "right_choice"), how="left", maintain_order="left")
     count, right = pl.col("questions"), pl.col("right")
     anew = _dealt_anew(pl.col("said"), right / count, count.sum().over(POOL))
@@ -100,7 +120,8 @@ def pool_figures(sums: pl.DataFrame) -> PoolFigures:
     squared = pl.col("right_squared") - 2 * luck * right + count * luck**2
     pools = asked.with_columns(excess=excess, excess_squared=squared).group_by(POOL, maintain_order=True)
     summed = pools.agg(pl.col(*_SUMS[:-1], "excess", "excess_squared").sum())
-    return PoolFigures(_figures(summed), said)
+    told = _figures(summed)
+    return PoolFigures(told, said, known_pools(sums.vouched, told, said))
 
 
 def _dealt_anew(said: pl.Expr, own: pl.Expr, questions: pl.Expr) -> pl.Expr:
@@ -144,6 +165,7 @@ def with_figures(measurements: pl.DataFrame, figures: PoolFigures) -> pl.DataFra
     is_asked = (pl.col("first_rollouts") > 0) & pl.col("right_choice").is_not_null()
     told = told.with_columns(pool_luck_rate=pl.when(is_asked).then(anew.clip(0.0, 1.0))).drop("said")
     return told.with_columns(
+        vouched_luck(told, figures.known),
         pool_luck_tail=_tails(told, "teacher_passes", "teacher_rollouts"),
         pool_question_luck_tail=_tails(told, "pass_count", "rollout_count"),
     )

@@ -21,6 +21,7 @@ PASS_RATE = rate("pass_count", "rollout_count")
 BLIND_PASS_RATE = rate("blind_passes", "blind_rollouts")
 SINGLE_PASS_RATE = rate("single_passes", "single_rollouts")
 SHUFFLED_PASS_RATE = rate("shuffled_passes", "shuffled_rollouts")
+VOUCHED_LUCK = pl.col("vouched_luck")
 
 
 def above_luck(policy: PolicyConfig, probe: Literal["blind", "single", "shuffled", "speech"]) -> pl.Expr:
@@ -38,12 +39,15 @@ def above_luck(policy: PolicyConfig, probe: Literal["blind", "single", "shuffled
     return surely > pl.max_horizontal(pl.lit(limit), luck)
 
 
-def is_lucky(policy: PolicyConfig, passes: str, rollouts: str, tail: str) -> pl.Expr:
+def is_lucky(
+    policy: PolicyConfig, passes: str, rollouts: str, tail: str, vouched: pl.Expr = VOUCHED_LUCK
+) -> pl.Expr:
     """Whether luck explains that a question was answered right; null where luck's rate is not known.
 
     Its own rollouts must beat luck by the exact one-sided test where they are enough (8, or no pool to
     add); they and its pool's together, by the chance that they leave to luck; and the pool's questions, as
-    units, on average.
+    units, on average. Or else the answers that a verifier vouches for do: `vouched` is the chance that luck
+    explains those.
     """
     if not policy.luck_confidence:
         return pl.lit(False)
@@ -58,4 +62,6 @@ def is_lucky(policy: PolicyConfig, passes: str, rollouts: str, tail: str) -> pl.
         pooled > left_to_luck,
         pool_low <= 0,
     )
+    if policy.luck_by_evidence:
+        explained &= (vouched > left_to_luck).fill_null(True)
     return (pl.col(passes) > 0) & explained

@@ -9,7 +9,7 @@ from reelproof.stages.checks.check import Rule
 from reelproof.stages.checks.registry import CHECKS
 from reelproof.stages.extra_rules import checked_expression
 from reelproof.stages.question_rules import question_rules
-from reelproof.stages.rates import PASS_RATE, is_lucky
+from reelproof.stages.rates import PASS_RATE, VOUCHED_LUCK, is_lucky
 
 
 def sft_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
@@ -203,6 +203,7 @@ def _reply_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
 def rl_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
     """Why a question is not one to be rewarded for. In order of telling."""
     passes, rollouts = pl.col("pass_count"), pl.col("rollout_count")
+    of_its_rollouts = VOUCHED_LUCK.min().over("question_id")
     return (
         Rule(
             "not_verifiable",
@@ -225,7 +226,9 @@ def rl_rules(policy: PolicyConfig) -> tuple[Rule, ...]:
             policy.rl_max_pass_rate < PASS_RATE,
             "rl_max_pass_rate",
         ),
-        *question_rules(policy, is_lucky(policy, "pass_count", "rollout_count", "question_luck_tail")),
+        *question_rules(
+            policy, is_lucky(policy, "pass_count", "rollout_count", "question_luck_tail", of_its_rollouts)
+        ),
         *(rule for check in CHECKS if check.of_question for rule in check.rules(policy)),
         Rule(
             "another_rollout",

@@ -4,6 +4,9 @@ import polars as pl
 
 from reelproof.stages.luck_pools import pool_figures, pool_sums, with_figures
 
+UNSEEN = {"answer_lenient": 0.0, "judged_claims": 0, "worst_belief": None, "worst_observation_belief": None}
+"""What is measured of a trace whose claims nobody judged."""
+
 
 def with_pools(measurements: pl.DataFrame, counted: pl.Series | None = None) -> pl.DataFrame:
     """The same rows with the figures of their pools; null for those in none.

@@ -40,7 +40,7 @@ from reelproof.stages.answers.given_traces import GivenTracesConfig, given_trace
 from reelproof.stages.answers.traces import AdaptiveRolloutConfig
 from reelproof.stages.deciding import decide
 from reelproof.stages.footage.clips import ClipConfig
-from reelproof.stages.luck_pools import add_sums, pool_figures, pool_sums, with_figures
+from reelproof.stages.luck_pools import pool_figures, pool_sums, with_figures
 from reelproof.stages.measurements import complete
 from reelproof.stages.policy import RuleError
 
@@ -135,7 +135,7 @@ def decide_rows(run: WholeRun, policy: PolicyConfig) -> Decided:
     for step in (NEAR_DUPLICATES, CONTAMINATION):
         found = run.table(step.name, "questions")
         rows = rows.join(found, on="question_id", how="left", maintain_order="left")
-    rows = complete(with_figures(rows, pool_figures(add_sums(pool_sums(rows)))))
+    rows = complete(with_figures(rows, pool_figures(pool_sums(rows))))
     try:
         verdicts = decide(rows, policy)
     except RuleError as error:

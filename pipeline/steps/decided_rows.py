@@ -27,7 +27,15 @@ from reelproof.pipeline.steps.scores import REPEATS, SCORES
 from reelproof.pipeline.steps.speech import CLIP_SPEECH
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.stages.deciding import Cuts, decide
-from reelproof.stages.luck_pools import POOLED, PoolFigures, add_sums, pool_figures, pool_sums, with_figures
+from reelproof.stages.luck_pools import (
+    POOLED,
+    PoolFigures,
+    PoolSums,
+    add_sums,
+    pool_figures,
+    pool_sums,
+    with_figures,
+)
 from reelproof.stages.policy import RuleError
 
 BLOCKS_AT_ONCE = 4
@@ -144,10 +152,10 @@ def _found(run: WholeRun) -> Whole:
     sums = side_by_side(run.store, lambda block: _pools(run, block), blocks_in(run))
     embedded = SEMANTIC_DUPLICATES.name in run.task.folders
     nearest = run.table(SEMANTIC_DUPLICATES.name, "nearest") if embedded else None
-    return Whole(joined, pool_figures(add_sums(pl.concat(sums))), nearest)
+    return Whole(joined, pool_figures(add_sums(sums)), nearest)
 
 
-def _pools(run: WholeRun, block: Block) -> pl.DataFrame:
+def _pools(run: WholeRun, block: Block) -> PoolSums:
     rows = read_measured(run.store, block, ("part", "video_id", *POOLED))
     return pool_sums(rows.filter(counts_now(rows, parts_of(run, [block]), block.first)))
 

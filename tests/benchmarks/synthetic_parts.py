@@ -37,7 +37,7 @@ def write_synthetic_parts(store: Store, traces: int) -> list[PartFiles]:
         footage, clips, questions, traced, claims = (
             written[record.__name__] for record in (Footage, Clip, Question, Trace, TraceClaims)
         )
-        names.append(PartFiles(footage, clips, questions, traced, claims, scores))
+        names.append(PartFiles(footage, clips, questions, traced, claims, scores=scores))
     return names
 
 

@@ -13,7 +13,7 @@ from reelproof.schemas.trace import ProbeResult
 from reelproof.stages.checks.luck import LuckConfig, measure_luck
 from reelproof.stages.luck_pools import add_sums, pool_figures, pool_sums
 from tests.cases import completion, made_case
-from tests.pools import with_pools
+from tests.pools import UNSEEN, with_pools
 from tests.views import made_clip
 
 CLIP = made_clip("film", 20.0)
@@ -135,10 +135,13 @@ def measured(
          "teacher_passes": passed, "teacher_rollouts": rollouts,
          "first_passes": passed, "first_rollouts": rollouts, "right_choice": right[i] if right else None,
          "first_choice": (right[i] if turn < passed else wrong[turn % len(wrong)]) if right else None,
-         "pass_count": passed, "rollout_count": rollouts}
+         "pass_count": passed, "rollout_count": rollouts, **UNSEEN}
         for i, passed in enumerate(passes) for turn in range(rollouts)
     ]  # fmt: skip
-    return pl.DataFrame(rows, schema_overrides={"right_choice": pl.String, "first_choice": pl.String})
+    texts, beliefs = ("right_choice", "first_choice"), ("worst_belief", "worst_observation_belief")
+    return pl.DataFrame(
+        rows, schema_overrides=dict.fromkeys(texts, pl.String) | dict.fromkeys(beliefs, pl.Float64)
+    )
 
 
 def chosen(right: Sequence[str], says: Callable[[str], str], rate: float, rollouts: int = 8) -> pl.DataFrame:
@@ -256,9 +259,9 @@ def test_choices_are_counted_in_one_spelling_and_in_the_first_batch_alone():
 def test_sums_of_parts_add_up_to_those_of_the_whole():
     one, other = measured("a", [8, 7, 3, 0]), measured("b", [1, 2])
     more = measured("a", [5, 6, 6]).with_columns(pl.col("question_id") + "/more")
-    parts = pl.concat([pool_sums(one), pool_sums(pl.concat([other, more]))])
-    whole = pool_sums(pl.concat([one, more, other]))
-    assert add_sums(parts).sort("kind").equals(add_sums(whole).sort("kind"))
+    parts = add_sums([pool_sums(one), pool_sums(pl.concat([other, more]))])
+    whole = add_sums([pool_sums(pl.concat([one, more, other]))])
+    assert parts.asked.sort("kind").equals(whole.asked.sort("kind"))
 
 
 def test_rows_get_their_pools_figures_in_their_own_order():

@@ -32,7 +32,7 @@ SOUND: dict[str, Any] = {
     "luck_rate": 0.05, "teacher_passes": 2, "teacher_rollouts": 4, "luck_tail": 0.014,
     "question_luck_tail": 0.014, "right_choice": None, "first_choice": None,
     "pool_questions": 1, "pool_pass_rate": 0.5, "pool_weight": 0.0, "pool_excess": 0.45,
-    "pool_excess_error": None, "pool_luck_tail": None, "pool_question_luck_tail": None,
+    "pool_excess_error": None, "pool_luck_tail": None, "pool_question_luck_tail": None, "vouched_luck": None,
     "repetition": 0.0, "foreign_script": 0.0, "leak": False, "declared_guess": False, "agrees": True,
     "citations": 2, "timed_frames": 8, "citations_in_clip": 1.0, "citations_near_frame": 1.0,
     "cited_share": 0.6,
@@ -281,6 +281,27 @@ def test_luck_of_a_trace_is_its_own_teachers_and_that_of_a_question_everyones():
     other = both | {"teacher_passes": 1, "teacher_rollouts": 4, "luck_tail": 1 - 0.75**4}
     assert only("reasons", one, other) == [[], ["lucky"]]
     assert only("rl", one, other) == [True, True]
+
+
+@pytest.mark.parametrize(("vouched_luck", "lucky"), [(None, True), (0.06, True), (0.05, False), (0.0, False)])
+def test_what_luck_explains_is_kept_where_those_that_are_vouched_for_beat_it(vouched_luck, lucky):
+    row = luck_of(2, 8, 0.25, vouched_luck=vouched_luck)
+    for column in ("reasons", "rl_reasons"):
+        assert ("lucky" in only(column, row)[0]) == lucky
+        for other in ({"luck_by_evidence": False}, {"preset": "strict"}):
+            assert "lucky" in only(column, row, policy=PolicyConfig(**other))[0]
+    assert ("lucky" in only("reasons", row, policy=PolicyConfig(luck_confidence=0.99))[0]) == (
+        vouched_luck != 0
+    )
+
+
+def test_a_question_is_no_luck_where_one_of_its_rollouts_shows_it():
+    """The one that is vouched for is kept in `sft`; the first one stands for the question in `rl`."""
+    of_one = luck_of(2, 8, 0.25) | {"question_id": "q"}
+    rows = measured(of_one, of_one | {"vouched_luck": 0.01})
+    told = decide(rows, PolicyConfig(max_traces_per_question=None))
+    assert told["reasons"].to_list() == [["lucky"], []]
+    assert told["rl"].to_list() == [True, False]
 
 
 def test_at_even_confidence_and_without_margin_the_share_itself_is_compared():

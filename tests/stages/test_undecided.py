@@ -23,7 +23,7 @@ from reelproof.stages.checks.luck import LuckConfig, measure_luck
 from reelproof.stages.luck_pools import pool_figures, pool_sums
 from reelproof.stages.rates import is_lucky
 from tests.cases import made_case
-from tests.pools import with_pools
+from tests.pools import UNSEEN, with_pools
 from tests.views import made_clip
 
 CLIP = made_clip("film")
@@ -93,7 +93,7 @@ def rolled(count: int, luck: float, share: float, cfg: AdaptiveRolloutConfig) ->
             "question_id": f"q{number}", "kind": "k", "task": "t", "model": "m", "luck_rate": luck,
             "teacher_passes": passes, "teacher_rollouts": end, "pass_count": passes, "rollout_count": end,
             "first_passes": first.passes, "first_rollouts": first.rollouts, "luck_tail": tail,
-            "right_choice": None, "first_choice": None,
+            "right_choice": None, "first_choice": None, **UNSEEN,
         })  # fmt: skip
     return with_pools(pl.DataFrame(rows))
 
