@@ -42,8 +42,8 @@ def _listed(text: str) -> Any:
 
 
 def _lettered(options: Mapping[str, Any]) -> list[Any]:
-    """`{"A": "red", "B": "blue"}`, with nothing under letters that it does not need."""
-    filled = {letter: text for letter, text in options.items() if text not in (None, "")}
+    """`{"A": "red", "B": "blue"}` or `{"a": …}`, with nothing under letters that it does not need."""
+    filled = {letter.upper(): text for letter, text in options.items() if text not in (None, "")}
     if sorted(filled) != [chr(ord("A") + place) for place in range(len(filled))]:
         raise ValueError(f"`options` are lettered from A on, got {dict(options)!r}")
     return [filled[letter] for letter in sorted(filled)]

@@ -121,7 +121,7 @@ def _read_cell(
         return
     found.columns.update(map(str, cell.value))
     found.understood.update(ours)
-    raw = {ours.get(name, name): value for name, value in cell.value.items() if value is not None}
+    raw = {ours.get(name, name): value for name, value in cell.value.items() if not _is_missing(value)}
     try:
         shape = shape_of(raw, shapes)
         found.shapes.add(shape.name)
@@ -136,6 +136,11 @@ def _read_cell(
     found.rows.extend(rows)
     if not rows:
         found.skipped["image_row"] += 1
+
+
+def _is_missing(value: Any) -> bool:
+    """Null, or what tables of numbers have in its place."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _labels(raw: Mapping[str, Any]) -> dict[str, str]:
@@ -160,7 +165,7 @@ def _cleaned(cell: Cell) -> Cell:
 
 def _read_row(row: dict[str, Any], number: int, set_name: str) -> ListedRow:
     """A plain row. Raises ValueError for one that cannot be used."""
-    row = {name: value for name, value in row.items() if value is not None}
+    row = {name: value for name, value in row.items() if not _is_missing(value)}
     video = _video(row)
     asked = [name for name in ("question", "answer") if row.get(name, "") != ""]
     if not asked:
@@ -237,7 +242,14 @@ def _video(row: Mapping[str, Any]) -> str:
 
 
 def _question(text: str, options: tuple[str, ...], answer: Any, task: str | None, kind: str) -> GivenQuestion:
+    if isinstance(answer, list) and options:  # all of them are right
+        named = [normalise(text, options, each, Task.MULTIPLE_CHOICE).answer for each in answer]
+        answer = ", ".join(named)
     form = normalise(text, options, answer, None if task is None else _task(task))
+    if form.task is Task.OPEN_ENDED and isinstance(answer, (list, dict)):
+        raise GoldError(
+            f"the answer to an open question is one text, got {kind_of(answer)}: {form.answer}"[:200]
+        )
     return GivenQuestion(
         kind=kind, question=text.strip(), options=form.options, answer=form.answer, task=form.task
     )

@@ -52,5 +52,8 @@ def problem_text(url: str, unit: str, problems: Sequence[ListProblem]) -> str:
         shown.append(f"  … and {len(problems) - len(shown)} more")
     count = f"{len(problems)} {unit}{'s' if len(problems) > 1 else ''} cannot be used"
     return "\n".join(
-        [f"sources.manifest: {url}: {count} (mend them, or leave them out with on_error: skip)", *shown]
+        [
+            f"sources.manifest: {url}: {count} (mend them, or leave them out with sources.on_error=skip)",
+            *shown,
+        ]
     )

@@ -18,6 +18,14 @@ _FIVE = tuple(f"a{number}" for number in range(5))
 _OPTIONS = tuple(f"option{number}" for number in range(5))
 NUMBERED = (*_FIVE, *_OPTIONS)
 """Columns of options, as NExT-QA and LongVideoBench call them."""
+LETTERED = tuple(
+    f"{stem}{case(letter)}"
+    for stem in ("", "option", "option_", "option ", "Option ", "choice_", "choice ", "Choice ")
+    for letter in "ABCDEFGH"
+    for case in (str.upper, str.lower)
+)
+"""Columns of options, as people's own tables call them."""
+_LETTER_COLUMN = re.compile(r"(?:(?:[Oo]ption|[Cc]hoice)[_ ]?)?([A-Ha-h])")
 _OPTION_AND_STRETCH = "temporal QA (MCQ)"
 _OPEN_O3_TASKS = {
     "temporal-spatial free-form QA": None,
@@ -147,6 +155,13 @@ def _counted_from(start_s: Any, said: Any) -> Any:
         raise GoldError(
             f"a stretch is [start, end] in seconds, got {said!r} after {start_s or 0!r}"
         ) from None
+
+
+def own_row(row: Row) -> Iterator[Row]:
+    """A plain row, its options perhaps in columns of their own: `A`, `B`, … or `option_a`, `Option B`, …"""
+    found = {match[1].upper(): row[name] for name in row if (match := _LETTER_COLUMN.fullmatch(str(name)))}
+    apart = "question" in row and not row.get("options") and {"A", "B"} <= found.keys()
+    yield {**row, "options": found} if apart else row
 
 
 def numbered_options(row: Row) -> Iterator[Row]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from reelproof.pipeline.inputs import set_rows
 from reelproof.pipeline.inputs.conversations import options_apart, video_of_chat
 from reelproof.pipeline.inputs.key_places import KEY_COLUMNS
-from reelproof.pipeline.inputs.set_rows import NUMBERED, THOUGHTS
+from reelproof.pipeline.inputs.set_rows import LETTERED, NUMBERED, THOUGHTS
 
 Row = Mapping[str, Any]
 
@@ -218,7 +218,7 @@ SHAPES = (
         ("video_name", "question", "question_id"),
         rows=set_rows.without_answer,
     ),
-    Shape(PLAIN, (), {"path": "video"}),
+    Shape(PLAIN, (), {"path": "video"}, LETTERED, set_rows.own_row),
 )
 """In the order in which they are tried. Sources: each set's own files on the Hub or in its repository."""
 SHAPE_NAMES = tuple(shape.name for shape in SHAPES)

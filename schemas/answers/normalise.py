@@ -117,7 +117,8 @@ def _option_letters(said: str, options: tuple[str, ...], texts: tuple[str, ...])
         )
     found = by_letter or by_text
     if not found:
-        raise GoldError(f"the answer {said!r} is not among the options {_lettered(texts)}")
+        by_number = "; one that is told by its number is given by its letter or text" * said.isdecimal()
+        raise GoldError(f"the answer {said!r} is not among the options {_lettered(texts)}{by_number}")
     if found == by_text and len(by_text) > 1:
         raise EqualOptionsError(f"the answer {said!r} is more than one of the options {_lettered(texts)}")
     return ", ".join(_letter(index) for index in sorted(set(found)))

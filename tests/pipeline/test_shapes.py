@@ -1,6 +1,7 @@
 """Rows as public sets write them, made up in content, in form as in their files, loaders and evaluations."""
 
 import json
+import math
 from typing import Any, NamedTuple
 
 import pytest
@@ -875,6 +876,43 @@ def test_options_that_a_table_holds_as_text_are_several(written: str) -> None:
     )
     read = [row.question for row in manifest(*rows).rows if row.question]
     assert [(each.options, each.answer) for each in read] == [(("red", "dark blue"), "B")] * 2
+
+
+LETTERED_COLUMNS = (
+    {"A": "red", "B": "blue", "C": None},
+    {"option_a": "red", "option_b": "blue"},
+    {"Option A": "red", "Option B": "blue"},
+    {"options": {"a": "red", "b": "blue"}},
+)
+
+
+@pytest.mark.parametrize("columns", LETTERED_COLUMNS, ids=str)
+def test_options_of_ones_own_rows_may_stand_in_columns_of_their_letters(columns: dict[str, Any]) -> None:
+    read = manifest({"video": "a", "question": "Which?", "answer": "B", **columns})
+    (row,) = read.rows
+    assert row.question
+    assert (row.question.options, row.question.answer) == (("red", "blue"), "B")
+    assert not set(columns) & set(read.ignored)
+
+
+@pytest.mark.parametrize(
+    ("options", "answer", "gold"),
+    [
+        (["red", "blue", "green"], ["A", "C"], "A, C"),
+        (["red", "blue", "green"], ["green", "red"], "A, C"),
+        (["red", "blue"], ["blue"], "B"),
+        (None, [3.5, 7], "[3.5, 7]"),
+        (None, ["a car", "an automobile"], None),
+        (["red", "blue"], ["A", "D"], None),
+        (None, {"text": "a car"}, None),
+        (["red", "blue"], math.nan, None),
+        (None, math.nan, None),
+    ],
+)
+def test_an_answer_in_a_list_is_several_right_options_and_no_text(options, answer, gold) -> None:
+    read = manifest({"video": "a", "question": "Which?", "options": options, "answer": answer})
+    assert [row.question.answer for row in read.rows if row.question] == [gold] * (gold is not None)
+    assert [problem.kind for problem in read.problems] == ["unreadable_answer"] * (gold is None)
 
 
 def test_options_beside_a_chat_are_kept() -> None:

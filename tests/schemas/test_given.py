@@ -92,6 +92,11 @@ def test_choice_is_named_by_its_letter(options, answer, gold):
         (COLOURS, "B. red", "not among the options"),
         (COLOURS, "A, D", "not among the options"),
         (COLOURS, "Plan A", "not among the options"),
+        (
+            COLOURS,
+            1,
+            "not among .*; one that is told by its number is given by its letter",
+        ),
         (("red", "Red", "blue"), "red", "more than one"),
         (("B", "A"), "B", "one option's letter and another's text"),
         (("red",), "A", "two options or more"),
