@@ -36,7 +36,7 @@ _WRITTEN = re.compile(
     re.IGNORECASE,
 )
 _SIGN_SAYS = re.compile(
-    r"\b(?:sign|label|logo|text|caption|title|headline|heading|banner|poster|slide|screen|board|button|page)"
+    r"\b(?:sign|label|logo|text|caption|title|headline|heading|banner|poster|slide|screen|\w*board|button|page|display)"
     r"(?:</obj>\S{0,200})?(?:\s\[[^\[\]]{1,40}\])?\s(?:says|said|saying)\b",
     re.IGNORECASE,
 )

@@ -11,6 +11,7 @@ from reelproof.schemas.answers.citing import cited_spans, unbracketed_times, wit
 from reelproof.schemas.answers.evidence import placed_things
 from reelproof.schemas.answers.placed import Boxed, in_tags
 from reelproof.schemas.answers.quotes import QUOTED
+from reelproof.schemas.answers.taking_back import takes_back
 from reelproof.schemas.answers.wording import words
 from reelproof.schemas.footage import Span
 from reelproof.schemas.question import Shown
@@ -50,6 +51,8 @@ class Statement(NamedTuple):
     """What it puts into boxes of frames whose times are known."""
     is_whole: bool = True
     """Whether `text` is all of the sentence; a run-on one is cut off after 1,000 characters."""
+    is_taken_back: bool = False
+    """Whether the sentence after it says that it is wrong."""
 
 
 def cited_statements(thought: str, whole_quotes: bool = False) -> tuple[Statement, ...]:
@@ -73,7 +76,8 @@ def _statements(text: str, whole_quotes: bool) -> Iterator[Statement]:
         elif things and before_s is not None:
             cited = (Span(start_s=before_s, end_s=before_s),)
         if cited and (things or not is_empty):
-            yield Statement(said, cited, things, is_whole=said == sentence)
+            is_taken_back = takes_back(text[end : end + _LONGEST_HEADING].lstrip(), said)
+            yield Statement(said, cited, things, said == sentence, is_taken_back)
 
 
 class _Saying(NamedTuple):
@@ -87,9 +91,9 @@ class _Saying(NamedTuple):
 
 
 def _sayings(text: str, whole_quotes: bool) -> Iterator[_Saying]:
-    """Sentences, each with what belongs to it: the half after a semicolon that cites no time of its own; of
-    a mere time the sentence, or the list, that it heads or stands behind. A time in brackets between two
-    sentences may be that of either, and is that of both.
+    """Sentences, each with what belongs to it: the half after a semicolon that cites no time of its own; the
+    list after a colon; of a mere time the sentence, or the list, that it heads or stands behind. A time in
+    brackets between two sentences may be that of either, and is that of both.
     """
     held: _Saying | None = None
     is_list = False
@@ -103,8 +107,8 @@ def _sayings(text: str, whole_quotes: bool) -> Iterator[_Saying]:
         if new.cited:
             belongs = goes_on and not held.cited and (new.is_empty or text[start] in "[【")
         else:
-            belongs = held.is_empty or (is_item and is_list) or (goes_on and text[held.end - 1] in ";；")
-            is_list = is_item and (held.is_empty or is_list)
+            is_list = is_item and (held.is_empty or is_list or text[held.end - 1] in ":：")
+            belongs = held.is_empty or is_list or (goes_on and text[held.end - 1] in ";；")
         if belongs:
             held = _Saying(held.start, end, held.cited or new.cited, held.is_empty and new.is_empty)
         else:

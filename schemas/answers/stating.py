@@ -13,6 +13,7 @@ from functools import partial
 
 from reelproof.schemas.answers.observing import SUMS_UP, between, concludes
 from reelproof.schemas.answers.statements import LONGEST_CLAIM, SAYS_NOTHING, Statement
+from reelproof.schemas.answers.taking_back import takes_back
 from reelproof.schemas.answers.wording import sentences, words
 
 _ASKS = (
@@ -21,6 +22,7 @@ _ASKS = (
     r"|users?(?:['’]s?)?\s(?:asks?|asked|is asking|wants?|needs?)|(?:task|goal|aim) is to"
     r"|frage|antwort(?:en)?|optione?n?|opci[oó]n(?:es)?|pregunta|respuesta)\b|选项|選項|问题|問題|答案"
     r"|\b(?:order|sequence)\s?(?:(?:is|must be|should be)\b|[:=])"
+    r"|^\W*(?:the\s)?(?:possible|potential|likely)\s\w+s\b"
     r"|\b(?:the claim|statements?|assertions?|hypothes[ie]s)\b"
     r"|^\W*(?:it|they)\s(?:only\s|also\s)?(?:say|state|claim|mention|describe|suggest|refer|involve|contradict)s?\b"
 )
@@ -34,7 +36,7 @@ _HEDGES = (
 )
 """It infers, or says what is not to be seen. What may be, or probably is, is: frames can deny it."""
 _IFS = (
-    r"[?？]\W*$|\b(?:if|whether|suppose|assum\w+|imagine|unless|wenn)\b|如果"
+    r"[?？]\W*$|\b(?:if(?!\s(?:you|one)\slooks?\b)|whether|suppose|assum\w+|imagine|unless|wenn)\b|如果"
     r"|(?:^\W*|,\s)falls\s(?:der|die|das|ein\w*|er|sie|es|man|sich|dies\w*|kein\w*|nicht)\b"
 )
 """It asks or supposes, and so do all of its clauses."""
@@ -75,16 +77,6 @@ _THINKS = re.compile(
     re.IGNORECASE,
 )
 """The writer thinks what it says after this."""
-_TAKES_BACK = re.compile(
-    r"^\W*(?:(?:wait|hmm+|oh|hold on|actually)\W+)+no\b"
-    r"|^(?:\W|\b(?:wait|hmm+|oh|hold on|but|well|sorry|however)\b)*(?:no\W{1,3}(?:wait|that)\b|actually\b"
-    r"|scratch that|correction\b|on second thought|not quite|i (?:misread|misjudged|was (?:wrong|mistaken))"
-    r"|(?:that|this|it)(?:['’]s|\s(?:is|was))?"
-    r"(?:\s(?:wrong|incorrect|mistaken)|(?:\s(?:is|was))?(?:\snot|n['’]t)\s(?:quite\s)?(?:right|correct|true)))\b"
-    r"|^\W*(?:(?:moment|warte|halt|doch)\W+)*nein\b|^\W*(?:等等|不)[，,]|^\W*不对",
-    re.IGNORECASE,
-)
-"""Who says so no longer states what was said right before."""
 _FOLLOWS = re.compile(
     r"\s?[,;—–-]\s(?:and\s)?(?:so|therefore|thus|hence|which (?:means|suggests|implies|indicates))\b"
     r"|(?:,|,?\s(?:and|so)|,\sand\sso)\s(?:the|my)\s(?:\w+\s)?answer\b",
@@ -109,8 +101,17 @@ _REASONS_IN_NUMBERS = re.compile(r"\bframes?\s\d|\d\s?[+=×*]\s?\d|\b(?:plus|tot
 """Sums, and the order of frames that a question has shuffled."""
 _FEWEST_TO_SUM_UP = 6
 """A summary of fewer words is the answer, which other checks hold against the key."""
-_OPTION = re.compile(r"^[ \t*•-]*\(?[A-Z](?:\)|[.:](?!\w))[ \t*]*(?P<said>[^\n]*)", re.MULTILINE)
-"""A line that begins with an option's letter says what the option does."""
+_OPTION = re.compile(
+    r"^[ \t*•-]*(?:[Oo]ption\s)?\(?[A-Z](?:\)|[.:](?!\w)|\s\([^()\n]{1,99}\):)[ \t*]*(?P<said>[^\n]*)",
+    re.MULTILINE,
+)
+"""What begins with an option's letter says what the option does."""
+_TOLD_OF = re.compile(
+    r"\b(?:the|this|an?|his|her|their|one|two)\s(?:(?!the\b|this\b)[\w'’-]+\s){0,3}[\w'’-]+,\s(?:who|which)\s[^,.;:?!]{3,200}",
+    re.IGNORECASE,
+)
+"""What a sentence that asks or plans says by the way of somebody or something."""
+_ARTICLE = re.compile(r"^(?:an?|the)\s", re.IGNORECASE)
 _FEWEST_WORDS = 3
 
 
@@ -122,24 +123,27 @@ def uncited_claims(thought: str, cited: Sequence[Statement], options: Sequence[s
     is: the reason that a sentence gives, what it infers from, what stands where it means to look.
     """
     beside = partial(_beside_option, options=options)
-    texts = [sentences(_OPTION.sub(beside, each)) for each in between(thought, cited)]
+    texts = [
+        [_OPTION.sub(beside, said).strip() for said in sentences(_OPTION.sub(beside, each))]
+        for each in between(thought, cited)
+    ]
     after = [*(each.text for each in cited), ""]
     return tuple(
         stated
         for text, then in zip(texts, after, strict=True)
         for saying, following in itertools.pairwise((*text, then))
-        if len(saying) <= LONGEST_CLAIM and not _TAKES_BACK.search(following)
+        if len(saying) <= LONGEST_CLAIM and not takes_back(following, saying)
         for stated in _stated(saying)
     )
 
 
 def _beside_option(line: re.Match[str], options: Sequence[str]) -> str:
     """What the line of an option says after its text; nothing where it says the option in other words."""
-    said = line["said"]
+    said = _ARTICLE.sub("", line["said"])
     for option in options:
-        told = option.strip(" .").casefold()
-        if told and said.casefold().startswith(told):
-            return " " + said[len(told) :].lstrip(" .:;,*—–-✗✘❌✓✔✅")
+        told = _ARTICLE.sub("", option.strip(" ."))
+        if told and said.casefold().startswith(told.casefold()):
+            return " " + said[len(told) :].lstrip(" .:;,*—–->→✗✘❌✓✔✅")
     return " "
 
 
@@ -148,7 +152,8 @@ def _stated(sentence: str) -> Iterator[str]:
     if _states(sentence):
         yield sentence
     elif not _SUPPOSES_ALL.search(sentence):
-        yield from filter(_states, _clauses(sentence))
+        clauses = [*filter(_states, _clauses(sentence))]
+        yield from clauses or filter(_states, _TOLD_OF.findall(sentence))
 
 
 def _states(clause: str) -> bool:

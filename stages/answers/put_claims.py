@@ -113,8 +113,10 @@ def answered(
 
 
 def drawn_claims(statements: Sequence[Statement], cfg: ClaimConfig) -> list[int]:
-    """The places of those that are judged, in order: whole sentences, by chance where they are too many."""
-    whole = [index for index, each in enumerate(statements) if each.is_whole]
+    """The places of those that are judged, in order: whole sentences that nobody takes back, by chance where
+    they are too many.
+    """
+    whole = [index for index, each in enumerate(statements) if each.is_whole and not each.is_taken_back]
     return _drawn(whole, [each.text for each in statements], cfg.claims_per_trace, cfg.seed)
 
 

@@ -13,7 +13,7 @@ from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import Case, Trace
 from reelproof.stages.checks.check import Check
 
-VERSION = 6
+VERSION = 7
 
 
 class CitationConfig(Settings):

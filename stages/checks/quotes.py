@@ -12,7 +12,7 @@ from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case
 from reelproof.stages.checks.check import Check, Rule
 
-VERSION = 5
+VERSION = 6
 
 
 class QuoteConfig(Settings):

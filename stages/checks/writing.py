@@ -14,7 +14,7 @@ from reelproof.schemas.settings import Settings
 from reelproof.schemas.trace import Case, Trace
 from reelproof.stages.checks.check import Check, Rule
 
-VERSION = 4
+VERSION = 5
 
 
 class WritingConfig(Settings):

@@ -40,7 +40,7 @@ _TOLD = re.compile(r"\{([^{}|]*)\|([^{}|]*)\}")
 _MARK = re.compile(r"\{|\}|\[-|-\]|\(\+|\+\)")
 
 
-_NAMES_TIMES = re.compile(r"\d\s?m?s\b|\d:\d|\"t\"|<t>|\bt=|\bsec|segundo|秒")
+_NAMES_TIMES = re.compile(r"\d\s?m?s\b|\d:\d|\"t\"|<t>|\bt=|\bseconds\b|\bsecond \d|segundo|秒")
 """Where a thought names none, the frames were shown without their times."""
 
 

@@ -13,6 +13,7 @@ WITH_WHAT_BELONGS_TO_IT = {
     "a label": "**[3.0-5.5 s]:**\nThe man falls.",
     "a rule below": "[3.0 s]\n---\nThe man falls.",
     "an item with items of its own": "- [3.0 s]\n  - the man falls\n  - a dog barks",
+    "a list after a colon": "At [3.0 s] three things lie there:\n- a hat\n- a stick\n- a shoe",
     "a numbered list": "At [3.0 s]:\n1. The man falls.\n2. A dog barks.",
     "a table": "| [3.0 s] | [4.0 s] |\n|---|---|\n| he waves | he falls |",
     "a semicolon": "At [3.0 s] a car passes; the man falls.",
