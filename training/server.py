@@ -22,8 +22,14 @@ from reelproof.training.settings.rows import PromptConfig
 REFUSALS = (400, 413, 422)
 """HTTP states that blame one request, not the server or its key."""
 _KEPT = "every answer so far is kept, and the same command goes on"
+WAITS_S = (0.5, 1.0, 2.0)
+"""Before a reply that is none is asked for again; openai asks again for what comes with an error's status."""
 _MAY_GO = ("logprobs", "seed", "temperature", "top_p", "max_tokens")
 """Fields that some services forbid; without them an answer is less well described, or less repeatable."""
+
+
+class _NoReply(Exception):  # noqa: N818 - says what happened
+    """A reply that holds no answer, as a proxy or a server that breaks off gives them."""
 
 
 class ServerSampler:
@@ -74,7 +80,6 @@ class ServerSampler:
             return self._answer(ask, place, cfg)
 
     def _ask(self, ask: Ask, place: int, cfg: SamplingConfig, left_out: Set[str]) -> Said | SetupError:
-        began = time.perf_counter()
         fields = {
             "temperature": cfg.temperature,
             "top_p": cfg.top_p,
@@ -87,19 +92,28 @@ class ServerSampler:
             sent["max_completion_tokens"] = cfg.max_tokens
         if ask.tail:  # vLLM's way of going on from a given beginning
             sent["extra_body"] = {"add_generation_prompt": False, "continue_final_message": True}
-        content = self._server.chat(self._model, ask, sent)
-        return self._read(content, ask.tail, time.perf_counter() - began)
+        waits = iter(WAITS_S)
+        while True:
+            began = time.perf_counter()
+            content = self._server.chat(self._model, ask, sent)
+            try:
+                return self._read(content, ask.tail, time.perf_counter() - began)
+            except _NoReply as fault:
+                if (wait_s := next(waits, None)) is None:
+                    return self._server.ended(str(fault))
+                time.sleep(wait_s)
 
-    def _read(self, content: bytes, tail: str, seconds: float) -> Said | SetupError:
-        """What a reply with HTTP 200 says, which may be that there is none."""
+    def _read(self, content: bytes, tail: str, seconds: float) -> Said:
+        """What a reply with HTTP 200 says. Raises _NoReply where it says nothing, as a proxy's page does."""
         try:
             reply = json.loads(content)
             if fault := fault_in(reply):
-                is_of_request = fault.status in REFUSALS
-                return self._refused(fault.message) if is_of_request else self._server.ended(fault.message)
+                if fault.status in REFUSALS:
+                    return self._refused(fault.message)
+                raise _NoReply(fault.message)
             (choice,) = choices_in(reply, 1)
         except (ValueError, RecursionError) as error:
-            return self._server.ended(f"what cannot be read: {error}")
+            raise _NoReply(f"what cannot be read: {error}") from None
         return Said(
             text=tail + choice.text,
             tokens=tokens_in(reply)[1] or len(choice.logprobs),
@@ -189,7 +203,7 @@ class Server:
                 f"{where} does not answer ({error.message}); start it, or mend its address; {_KEPT}"
             )
         if error.status_code == 401:  # its message is not quoted: some servers put a part of the key there
-            return SetupError(f"{where} {self.key.refused()}")
+            return SetupError(f"{where} {self.key.refused()}; {_KEPT}")
         return self.ended(_said(error))
 
     def ended(self, said: str) -> SetupError:

@@ -139,7 +139,17 @@ NO_REPLIES = {
 
 
 @pytest.mark.parametrize(("reply", "told"), NO_REPLIES.values(), ids=NO_REPLIES)
-def test_what_is_no_reply_ends_the_asking_and_what_was_answered_is_kept(reply, told, asks):
+def test_what_is_no_reply_is_asked_for_again(reply, told, asks, monkeypatch):
+    monkeypatch.setattr("reelproof.training.server.WAITS_S", (0.0, 0.0))
+    with StubServer(fault=lambda n, _: Reply(200, reply if n < 2 else replied()), model="m") as stub:
+        sampler = ServerSampler(BackendConfig(kind="server", url=stub.url), "m", PromptConfig())
+        (said,) = sampler.sample(asks[:1], SamplingConfig())
+    assert (said.text, len(stub.bodies)) == ("B", 3)
+
+
+@pytest.mark.parametrize(("reply", "told"), NO_REPLIES.values(), ids=NO_REPLIES)
+def test_what_is_no_reply_ends_the_asking_and_what_was_answered_is_kept(reply, told, asks, monkeypatch):
+    monkeypatch.setattr("reelproof.training.server.WAITS_S", (0.0,))
     with StubServer(fault=lambda number, _: Reply(200, reply if number else replied()), model="m") as stub:
         sampler = ServerSampler(BackendConfig(kind="server", url=stub.url), "m", PromptConfig())
         with pytest.raises(CutOff, match=told) as cut:
