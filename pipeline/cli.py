@@ -242,7 +242,7 @@ for command in (
 def main() -> None:
     """Entry point of the `reelproof` command. Exit code 0 done, 1 unfinished, 2 bad usage, 130 stopped."""
     try:
-        sys.exit(cli(standalone_mode=False))
+        sys.exit(cli(prog_name="reelproof", standalone_mode=False))
     except (Exception, KeyboardInterrupt) as error:
         code = tell_ending(error)
         if code is None:

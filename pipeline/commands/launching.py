@@ -33,7 +33,7 @@ def launch_line(arguments: Sequence[str], gpus: int, sharing: str) -> list[str]:
     """The command that runs `reelproof ARGUMENTS` in so many processes."""
     settings = Path(str(files("reelproof.training"))) / "launch" / f"{sharing}.yaml"
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(settings)]
-    return [*launch, "--num_processes", str(gpus), "--module", "reelproof.pipeline", *arguments]
+    return [*launch, "--num_processes", str(gpus), "--module", "reelproof", *arguments]
 
 
 def become_processes(gpus: int, sharing: str, there: int) -> None:

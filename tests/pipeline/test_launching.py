@@ -1,3 +1,4 @@
+import subprocess
 import sys
 
 import pytest
@@ -22,9 +23,15 @@ TYPED = ["train", "sft", "data", "--model", "m", "--out", "run", "--set", "steps
 def test_line_is_understood_by_accelerate(sharing, kind):
     line = launch_line(TYPED, 8, sharing)
     read = launch_command_parser().parse_args(line[3:])
-    assert (read.num_processes, read.module, read.training_script) == (8, True, "reelproof.pipeline")
+    assert (read.num_processes, read.module, read.training_script) == (8, True, "reelproof")
     assert read.training_script_args == TYPED
     assert load_config_from_file(read.config_file).distributed_type == kind
+
+
+def test_package_runs_as_the_command():
+    line = [sys.executable, "-W", "error", "-m", "reelproof", "--help"]
+    said = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert (said.stdout.splitlines()[0], said.stderr) == ("Usage: reelproof [OPTIONS] COMMAND [ARGS]...", "")
 
 
 def test_command_becomes_the_launcher_of_itself(monkeypatch, capsys):
