@@ -3,7 +3,8 @@
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from operator import itemgetter
+from typing import Any, Self
 
 from reelproof.schemas.chat import Completion
 from reelproof.schemas.record import Record
@@ -19,6 +20,8 @@ class TeacherUse(Record):
     """Completions taken from the log, which cost nothing."""
     failed: int = 0
     """Of the calls, those that ended in a lasting failure."""
+    last_failure: str | None = None
+    """What was told of the last of those."""
     retries: int = 0
     """How often they were asked again after a passing fault: the server erred, hung or went away."""
     prompt_tokens: int = 0
@@ -126,6 +129,7 @@ class UseCounter:
         use = TeacherUse(
             calls=1,
             failed=completion.error is not None,
+            last_failure=completion.error,
             retries=completion.retries,
             prompt_tokens=completion.prompt_tokens,
             completion_tokens=completion.completion_tokens,
@@ -156,10 +160,14 @@ def by_step(uses: Iterable[StepUse]) -> tuple[StepUse, ...]:
     return tuple(steps.values())
 
 
-def _joined(name: str, values: Iterable[float | None]) -> float | None:
+def _joined(name: str, values: Iterable[Any]) -> Any:
     known = [value for value in values if value is not None]
     return _ENDS.get(name, sum)(known) if known else None
 
 
-_ENDS: Mapping[str, Callable[[list[float]], float]] = {"asked_from_s": min, "asked_until_s": max}
+_ENDS: Mapping[str, Callable[[list[Any]], Any]] = {
+    "asked_from_s": min,
+    "asked_until_s": max,
+    "last_failure": itemgetter(-1),
+}
 """The fields that do not add up."""

@@ -79,8 +79,9 @@ class RunSummary(Record):
 
     def _told_failures(self) -> Iterator[str]:
         if self.failed_traces or self.use.failed:
+            last = f" (the last: {self.use.last_failure})" if self.use.last_failure else ""
             yield (
-                f"requests that failed: {self.use.failed} of {self.use.calls} in this run, and "
+                f"requests that failed: {self.use.failed} of {self.use.calls} in this run{last}, and "
                 f"{self.failed_traces} of {counted(self.traces, 'thought')} never came; "
                 "`reelproof build … --retry-failed` asks them again"
             )

@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 
+from reelproof.pipeline.accounts.accounting import TeacherUse, total_use
 from reelproof.pipeline.curate import decide_all
 from reelproof.pipeline.ingest import Again
 from reelproof.pipeline.progress.run_summary import RunSummary
@@ -48,6 +49,9 @@ def test_a_run_of_which_most_requests_failed_says_so_and_does_not_end_well():
     told = RunSummary.model_validate(RAN | {"use": {"calls": 10, "failed": 6}})
     assert told.mostly_failed
     assert "6 of 10 in this run" in told.told()
+    uses = [TeacherUse(calls=1, failed=1, last_failure="HTTP 413: too large"), TeacherUse(calls=1)]
+    told = RunSummary.model_validate(RAN | {"use": total_use(uses)})
+    assert "1 of 2 in this run (the last: HTTP 413: too large), and" in told.told()
     later = RunSummary.model_validate(RAN | {"rejected": {"request_failed": 7, "lucky": 2}, "traces": 12})
     assert later.mostly_failed
     assert "7 of 12 thoughts never came; `reelproof build … --retry-failed`" in later.told()
@@ -72,6 +76,7 @@ def test_failures_are_asked_again_on_request_and_nothing_else_is(recipe_of, tmp_
         healthy = Worked(recipe, tmp_path / "healthy")
         nothing_left = Worked(recipe, tmp_path / "out", Again(failed=True))
     assert 5 <= len(failed) < first.use.calls
+    assert first.use.last_failure == "HTTP 400: cannot open image"
     assert later.use.needed == 0  # what is done stays done, until it is asked for
     asked_again = [each.request_id for each in mended.logged[0:]]
     assert {each for each in asked_again if asked_again.count(each) > 1} == failed
