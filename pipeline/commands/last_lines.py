@@ -59,6 +59,10 @@ def tell_kept_nothing(workplace: Workplace) -> list[str]:
         for each in sorted(last, key=lambda each: -each.kept)[:_COMMANDS_TOLD]
     ]
     none = "  no threshold changes that; `reelproof browse` shows each trace with its reasons"
+    cut_off = sum(reasons.filter(pl.col("reasons") == "unfinished")["count"])
+    if cut_off * 2 > len(rows):
+        most = workplace.recipe.rollouts.max_tokens
+        commands.append(f"  {cut_off} were cut off at rollouts.max_tokens={most}: build with more")
     return [f"nothing was kept of {counted(len(rows), 'trace')}, for: {told}", *(commands or [none])]
 
 

@@ -24,6 +24,7 @@ from reelproof.pipeline.cluster.local_or_remote import open_cluster
 from reelproof.pipeline.commands.doctor import examine
 from reelproof.pipeline.commands.dry_run import forecast_of, tell_forecast
 from reelproof.pipeline.commands.forecast import TEXT_TOKENS, TOKEN_SIDE_PX, parts_at_servers
+from reelproof.pipeline.commands.last_lines import tell_kept_nothing
 from reelproof.pipeline.commands.status import build_status, print_status
 from reelproof.pipeline.commands.terminal import PlainConsole
 from reelproof.pipeline.dag import build_dag
@@ -429,6 +430,20 @@ def test_what_ends_a_build_is_told_in_lines_and_without_a_traceback(recipe_of, t
     assert ended.code == 1
     assert ended.err.count("HTTP 404: gone; see that its address is whole") == 1
     assert "Traceback" not in ended.err
+
+
+def test_a_limit_of_tokens_that_cuts_most_answers_off_is_named(recipe_of, tmp_path):
+    def cut_off(number: int, body: dict) -> Reply:
+        reply = chat_reply(body, ["<think>First one thing"] * body.get("n", 1), "stub")
+        for choice in reply.body["choices"]:
+            choice["finish_reason"] = "length"
+        return reply
+
+    with StubServer(fault=cut_off) as stub:
+        recipe = recipe_of(server(stub), rollouts={"rollouts": ROLLOUTS, "max_tokens": 96})
+        worked = Worked(recipe, tmp_path / "out")
+    told = tell_kept_nothing(worked.workplace)
+    assert f"  {worked.traces} were cut off at rollouts.max_tokens=96: build with more" in told
 
 
 def test_a_changed_check_needs_no_teacher_that_is_still_there(recipe_of, tmp_path):
