@@ -27,6 +27,18 @@ _ASKS = (
     r"|^\W*(?:it|they)\s(?:only\s|also\s)?(?:say|state|claim|mention|describe|suggest|refer|involve|contradict)s?\b"
 )
 """It speaks of the question, its options, or what these say."""
+_SEEN_QUESTION = re.compile(
+    r"(?<!\bis )(?<!['’]s )\b(?:answer(?:s|ed|ing)?\s)?(?:an?|another|one|two|three|several|some|many|his|her"
+    r"|their|\d+)\s(?:[\w-]+\s)?(?:questions?|answers?|prompts?)\b|\b(?:command|password|login)\sprompt\b",
+    re.IGNORECASE,
+)
+"""Such questions are asked, and such prompts open, in the film: the thought's own is *the* question."""
+_ON_SCREEN = re.compile(
+    r"\b(?:menus?|dialog(?:ue)?s?|drop-?downs?|ribbon|toolbar|sidebar|settings|check-?box(?:es)?|pop-?ups?|buttons?)\b",
+    re.IGNORECASE,
+)
+_ITS_OPTION = re.compile(r"\b(?:options?|choices?)\b(?!\s\(?(?-i:[A-H])\b)", re.IGNORECASE)
+"""Where there is a menu, options may be its own."""
 _HEDGES = (
     r"\b(?:could(?!\sbe\b)|must|would|should|(?:might|may)\shave|otherwise|means"
     r"|impl(?:y|ies)|suggests?|indicat(?:es?|ing) that|which indicates?|requires?"
@@ -159,7 +171,13 @@ def _stated(sentence: str) -> Iterator[str]:
 def _states(clause: str) -> bool:
     said = words(clause)
     is_said = len(said) >= _FEWEST_WORDS and not SAYS_NOTHING.issuperset(said)
-    return is_said and not concludes(clause) and not _SUPPOSES.search(clause)
+    return is_said and not concludes(clause) and not _SUPPOSES.search(_without_seen(clause))
+
+
+def _without_seen(clause: str) -> str:
+    """Without the questions, prompts and options that are part of what the film shows."""
+    rest = _SEEN_QUESTION.sub("it", clause)
+    return _ITS_OPTION.sub("it", rest) if _ON_SCREEN.search(rest) else rest
 
 
 def _clauses(sentence: str) -> Iterator[str]:

@@ -34,7 +34,7 @@ from reelproof.stages.answers.quoted import judge_speech, judge_writing
 from reelproof.stages.footage.crops import Pictures
 from reelproof.stages.teachers.protocol import Teacher
 
-VERSION = 22
+VERSION = 23
 
 
 _UNSEEN = Judged("", (0.0,))

@@ -37,6 +37,11 @@ STATED = [
     "Based on the video, she wears a hat.",
     "In this scene, a man sits down.",
     "It might be an elephant.",
+    "A student answers a question.",
+    "The teacher asks three questions.",
+    "The command prompt fills the screen.",
+    "The menu has three options.",
+    "The user picks the second option from the dialog.",
     "The man is probably a guard.",
     "Das könnte ein Taxi sein.",
     "他可能在厨房里。",
@@ -46,6 +51,11 @@ STATED = [
     "Next to him stands a dog.",
 ]
 NOT_STATED = [
+    "This is a question about colours.",
+    "The question asks which option of the menu is picked.",
+    "Option B says that the menu opens.",
+    "There are four options here.",
+    "The correct option is the settings menu.",
     "Possible reasons: hunger, a stranger, pain.",
     "It might have rained before.",
     "So it is likely B.",

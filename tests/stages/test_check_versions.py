@@ -375,7 +375,7 @@ GOLDEN_STAGES = (
     (traces, made_traces, 19, "8bba421b6feaf0c5"),
     (given_traces, made_given, 14, "7f939d7815ce1dbc"),
     (probes, made_probes, 11, "72180a46c0e08fa3"),
-    (claims, made_claims, 22, "5b9a3d8a4a071d07"),
+    (claims, made_claims, 23, "5b9a3d8a4a071d07"),
     (provenance, made_provenance, 3, "f684950a8c6995b0"),
     (sufficiency, made_sufficiencies, 5, "7ccf0660985b019d"),
     (signals, made_judgements, 6, "bcf915169f117736"),
