@@ -1,6 +1,7 @@
 """The `reelproof` command: what was typed -> one function call; errors -> a message and an exit code."""
 
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -241,6 +242,9 @@ for command in (
 
 def main() -> None:
     """Entry point of the `reelproof` command. Exit code 0 done, 1 unfinished, 2 bad usage, 130 stopped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what its encoding lacks is spelt out
     try:
         sys.exit(cli(prog_name="reelproof", standalone_mode=False))
     except (Exception, KeyboardInterrupt) as error:

@@ -233,7 +233,13 @@ class Store:
     @cached_property
     def _opened(self) -> tuple[Any, str]:
         try:
+            self.url.encode()
             fs, root = url_to_fs(self.url, use_listings_cache=False)
+        except UnicodeEncodeError:
+            raise UsageError(
+                f"{self.url}: its name is not UTF-8 here; name another, or where the locale is at fault "
+                "(LC_ALL=C), set PYTHONUTF8=1"
+            ) from None
         except (ImportError, ValueError) as error:
             raise UsageError(f"{self.url} cannot be opened: {error}") from error
         return fs, root.rstrip("/")

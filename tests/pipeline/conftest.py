@@ -37,10 +37,15 @@ class Ran(NamedTuple):
         return json.loads(self.out)
 
 
-def reelproof(*arguments: str | Path, timeout_s: float = 600) -> Ran:
+def reelproof(*arguments: str | Path, timeout_s: float = 600, **environment: str) -> Ran:
     """Run the command to its end."""
     done = subprocess.run(
-        [COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=timeout_s, check=False
+        [COMMAND, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        env=os.environ | environment,
+        check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 
