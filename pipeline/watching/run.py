@@ -76,13 +76,16 @@ def watch_source(asked: Asked, out: Path, as_json: bool, say: Say, stop: threadi
 
     with held, open_teacher(_impatient(named_teacher(asked.model, asked.server))) as teacher:
         watch = Watch(out, source, teacher, cfg, measured, recorder, Told(opened, closed, note))
-        found = watch.run(stop).told()
+        tally = watch.run(stop)
+    found = tally.told()
     if stop.is_set() and not source.is_live:
         raise KeyboardInterrupt
     if not found["stream_s"]:
         raise BuildFailed(f"{source.name}: there was nothing to watch; no frame came of it")
     events = ", ".join(f"{count} × {question}" for question, count in found["events"].items()) or "no event"
-    frames = counted(found.get("frames", 0), "frame")
+    frames = counted(found.get("frames", 0), "frame") + " in this run" * tally.goes_on
+    if tally.goes_on and not found.get("frames") and not source.is_live:
+        frames = "all of it watched before (another --out watches it anew)"
     return f"{found['stream_s']:.1f} s, {frames}: {events}; reelproof browse {out}"
 
 

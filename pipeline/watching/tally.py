@@ -25,6 +25,8 @@ class Tally:
         self._lags: deque[float] = deque(maxlen=10_000)
         self._written = 0.0
         self._stream_s = 0.0
+        self.goes_on = False
+        """Whether an earlier run of this watch saw some of it."""
         self.outages, self.removed = 0, 0
         self.taught = 0
         """Events that a person called wrong, whose like is usual."""
@@ -37,7 +39,7 @@ class Tally:
 
     def recall(self, tick: Tick) -> None:
         """Take up where an earlier run of this watch got to."""
-        self._stream_s = tick.end_s
+        self._stream_s, self.goes_on = tick.end_s, True
 
     def recall_events(self, events: Iterable[Event]) -> None:
         """Take up the events that earlier runs of this watch logged."""

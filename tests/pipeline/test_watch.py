@@ -78,7 +78,9 @@ def test_frames_of_an_event_are_those_that_a_build_keeps(camera, watched):
 
 def test_a_finished_watch_adds_nothing(camera, watched):
     before = (watched / "events.jsonl").read_bytes()
-    assert reelproof_here("watch", camera, "--out", watched, *QUICKLY).code == 0
+    ran = reelproof_here("watch", camera, "--out", watched, *QUICKLY)
+    assert (ran.code, ran.out) == (0, "")
+    assert "60.0 s, all of it watched before (another --out watches it anew): 1 × unusual; " in ran.err
     assert (watched / "events.jsonl").read_bytes() == before
     assert json.loads((watched / "status.json").read_text())["events"] == {"unusual": 1}
 
