@@ -1,7 +1,8 @@
 """A model and a set of questions -> every answer, as read and as scored, and tables of them."""
 
+import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,10 +12,10 @@ from reelproof.schemas.evaluation import SCORED, EvaluatedAnswer
 from reelproof.schemas.thinning import thinned_to_ends
 from reelproof.training.answer_log import AnswerLog, model_version
 from reelproof.training.evaluation_tables import GroupReport, group_reports, table_of
-from reelproof.training.preflight import check_length, frame_contract
+from reelproof.training.preflight import SetupError, check_length, frame_contract
 from reelproof.training.questions import DatasetQuestions, QuestionSet
 from reelproof.training.rewards import Verifier, score_completions
-from reelproof.training.runs import model_path, write_whole
+from reelproof.training.runs import differences, model_path, write_whole
 from reelproof.training.sampling import Said
 from reelproof.training.server import open_sampler
 from reelproof.training.settings.asking import AskingConfig, EvaluateConfig
@@ -24,6 +25,15 @@ from reelproof.training.shards import Example
 
 _SHOWN_HERE = "as they are"
 """How a model in this process is shown frames: an answer to others is another one."""
+
+
+_MAY_CHANGE: Any = {
+    "max_rows": True,
+    "sources": True,
+    "backend": {"url", "key_variable"},
+    "sampling": {"batch_rows"},
+}
+"""Settings that make a table longer, or say where things are; a set of questions is known by its hash."""
 
 
 class Evaluation(NamedTuple):
@@ -59,8 +69,16 @@ def evaluate_questions(
     """Ask questions in each style; leaves evaluate.json, evaluate.md and scored.jsonl in `out`.
 
     Completions go to answers.jsonl as they come: begun again, a run asks only for what is not there. `tell`
-    hears how far it is. Raises SetupError for a model or a server that cannot be used.
+    hears how far it is. Raises SetupError for a model or a server that cannot be used, and where `out` holds
+    an evaluation of another model, of other questions, or by other settings.
     """
+    made_of = {
+        "model": model,
+        "model_files": hashlib.sha256(json.dumps(model_version(model)).encode()).hexdigest()[:16],
+        "dataset_sha256": asked.sha256,
+        "settings": cfg.model_dump(mode="json", exclude=_MAY_CHANGE),
+    }
+    _refuse_other(out, made_of)
     answers: list[EvaluatedAnswer] = []
     for style in cfg.styles:
         rows = _ask(asked, model, out, cfg, style, tell)
@@ -68,8 +86,19 @@ def evaluate_questions(
     lost = {each.question_id: each.lost for each in answers if each.lost}
     kept = tuple(each for each in answers if not (each.lost and asked.leaves_out_lost))
     found = Evaluation(kept, tuple(group_reports(kept)), lost)
-    _write(found, asked, model, out)
+    _write(found, asked, made_of, out)
     return found
+
+
+def _refuse_other(out: Path, made_of: Mapping[str, Any]) -> None:
+    file = out / "evaluate.json"
+    held = json.loads(file.read_text()) if file.is_file() else {}
+    known = made_of.keys() & held.keys()  # an older version wrote fewer
+    differing = differences({name: held[name] for name in known}, {name: made_of[name] for name in known})
+    if differing:
+        raise SetupError(
+            f"{out} holds an evaluation that differs in {', '.join(differing)}; choose another --out"
+        )
 
 
 _Row = tuple[Example, str, Said | None]
@@ -148,12 +177,11 @@ def _read(
         )
 
 
-def _write(found: Evaluation, asked: QuestionSet, model: str, out: Path) -> None:
+def _write(found: Evaluation, asked: QuestionSet, made_of: Mapping[str, Any], out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     write_whole(out / SCORED, "".join(each.model_dump_json() + "\n" for each in found.answers))
     content = {
-        "model": model,
-        "dataset_sha256": asked.sha256,
+        **made_of,
         "reports": [each.plain() for each in found.reports],
         "lost": found.lost,
         "lost_questions_are": "left out" if asked.leaves_out_lost else "wrong",

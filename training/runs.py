@@ -54,7 +54,7 @@ class RunFolder:
         self._setup = json.loads(json.dumps(setup, default=str))
         file = folder / "run.json"
         if file.is_file():
-            differing = _differences(_setup_of(file), self._setup, may_change)
+            differing = differences(_setup_of(file), self._setup, may_change)
             if differing:
                 raise SetupError(
                     f"{folder} holds a run that differs in {', '.join(differing)}; "
@@ -220,7 +220,10 @@ def flat(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, A
             yield before + name, value
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any], may_change: Set[str]) -> list[str]:
+def differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], may_change: Set[str] = frozenset()
+) -> list[str]:
+    """Each setting that is another, with both values."""
     before, after = dict(flat(old)), dict(flat(new))
     return [
         f"{name} ({before.get(name)!r} there, {after.get(name)!r} now)"

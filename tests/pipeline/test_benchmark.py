@@ -139,6 +139,7 @@ def test_what_was_asked_is_not_asked_again_and_another_address_is_the_same_model
         )
         evaluate(bench / "bench.jsonl", server, tmp_path, *words)
         assert len(server.bodies) == 14
+        (tmp_path / "evaluate.json").unlink()
         evaluate(bench / "bench.jsonl", server, tmp_path, *words[:-1], "frames.count=3")
         assert len(server.bodies) == 38, "other frames are another question"
     assert len(scored(tmp_path)) == 24

@@ -65,8 +65,27 @@ def test_an_evaluation_that_was_cut_off_goes_on_where_it_was(tmp_path):
         assert evaluate_model(data, "m", out, cfg) == [whole]
         assert len(asked) == 2
         del asked[:]
+        (out / "evaluate.json").unlink()
         evaluate_model(data, "m", out, cfg.model_copy(update={"max_frames": 1}))
         assert len(asked) == 4, "other frames are another question"
+
+
+def test_an_evaluation_of_something_else_is_not_written_over(tmp_path):
+    out = tmp_path / "out"
+    with server("B") as (cfg, asked):
+        data, more = write_rl(tmp_path / "data", 4), write_rl(tmp_path / "more", 6)
+        manifest = more / "manifest.json"
+        manifest.write_text(manifest.read_text().replace("d" * 64, "e" * 64))
+        evaluate_model(data, "m", out, cfg.model_copy(update={"max_rows": 2}))
+        (longer,) = evaluate_model(data, "m", out, cfg)
+        assert (longer.questions, len(asked)) == (4, 4), "more rows of the same go on"
+        table = (out / "evaluate.json").read_bytes()
+        fewer_frames = cfg.model_copy(update={"max_frames": 1})
+        for of, model, by in ((data, "other", cfg), (data, "m", fewer_frames), (more, "m", cfg)):
+            with pytest.raises(SetupError, match=r"differs in .* there, .* now\); choose another --out"):
+                evaluate_model(of, model, out, by)
+        assert len(asked) == 4
+        assert (out / "evaluate.json").read_bytes() == table
 
 
 @pytest.mark.parametrize("status", [400, 422])
