@@ -19,6 +19,7 @@ class RunningStep(Record):
     step: str
     part: int | None
     videos: int
+    """0 of what is done ahead of the step."""
     seconds: float
     """Since it began."""
     use: TeacherUse
@@ -30,7 +31,8 @@ class RunningStep(Record):
     """… of so many that are begun; 0 where nobody knows."""
 
     def __add__(self, other: Self) -> Self:
-        """Work of one step on several parts."""
+        """Work of one step on several parts. Of films whose length one does not know, nobody knows it."""
+        is_known = all(each.film_of_s or not each.film_s for each in (self, other))
         return type(self)(
             step=self.step,
             part=None,
@@ -39,7 +41,7 @@ class RunningStep(Record):
             use=self.use + other.use,
             waiting=self.waiting + other.waiting,
             film_s=self.film_s + other.film_s,
-            film_of_s=self.film_of_s + other.film_of_s,
+            film_of_s=(self.film_of_s + other.film_of_s) * is_known,
         )
 
     @property
@@ -78,11 +80,17 @@ class AtWork(Record):
 
     @classmethod
     def together(cls, works: Iterable[Self]) -> Self:
-        """What several processes work on."""
+        """What several processes work on.
+
+        A worker that was killed may leave another at a step that begins anew elsewhere, with what was done
+        ahead of it: of these, the one that is furthest.
+        """
         found = list(works)
+        begun = sorted((step for each in found for step in each.steps), key=lambda step: step.seconds)
+        whole = {(step.step, step.part): step for step in begun if step.videos}
+        ahead = (step for step in begun if (step.step, step.part) not in whole)
         steps = sorted(
-            (step for each in found for step in each.steps),
-            key=lambda step: (step.part is None, step.part or 0, step.step),
+            (*whole.values(), *ahead), key=lambda step: (step.part is None, step.part or 0, step.step)
         )
         owing = latest(each for work in found for each in work.owing)
         return cls(steps=tuple(steps), in_flight=sum(each.in_flight for each in found), owing=owing)

@@ -49,6 +49,19 @@ def test_how_far_steps_are_inside_their_parts_is_shown(terminal, monkeypatch):
     assert "about 4 min left" in told
 
 
+def test_what_a_killed_worker_leaves_to_be_done_anew_is_told_once():
+    """One worker is still at a part that another begins again, with spans ahead of it."""
+    one = AtWork(steps=(running("footage", 0, film_s=123, film_of_s=123),))
+    ahead = RunningStep(step="footage", part=0, videos=0, seconds=5, use=TeacherUse(), film_s=30)
+    anew = running("footage", 0, film_s=7, film_of_s=123).model_copy(update={"seconds": 2})
+    other = AtWork(steps=(ahead, anew, running("footage", 1, film_s=10, film_of_s=20)))
+    for works in ((one, other), (other, one)):
+        assert AtWork.together(works).by_step()["footage"].told == "133 s of 143 s of film"
+    elsewhere = AtWork(steps=(ahead.model_copy(update={"part": 2}),))
+    spans = AtWork.together((one, elsewhere)).by_step()["footage"]
+    assert spans.told == "153 s of film", "how long a film is that spans are scanned of, no task knows"
+
+
 @pytest.mark.parametrize(
     ("left_s", "owing", "told"),
     [
