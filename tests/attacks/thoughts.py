@@ -203,7 +203,7 @@ def wrong_of(every: Sequence[Verdict], is_false: bool, is_blind: bool) -> list[V
 
 def _print_table(every: Sequence[Verdict]) -> None:
     halves = [(blind, false) for blind in (False, True) for false in (True, False)]
-    print(f"{'':14}{'tuned on':>26}{'blind':>26}")
+    print(f"{'':14}{'seen':>26}{'blind':>26}")
     print(f"{'kind':14}" + f"{'false kept':>12}{'sound dropped':>14}" * 2)
     kinds = list(dict.fromkeys(each.attack.kind for each in every))
     for kind in [*kinds, ""]:
