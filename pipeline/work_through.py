@@ -7,7 +7,7 @@ from rich.console import Console
 
 from reelproof.pipeline.cluster.asking_share import AskingShare, asking_workers
 from reelproof.pipeline.cluster.loading import load_ahead
-from reelproof.pipeline.cluster.local_or_remote import open_cluster
+from reelproof.pipeline.cluster.local_or_remote import dashboard_of, open_cluster
 from reelproof.pipeline.cluster.same_code import refuse_strangers
 from reelproof.pipeline.cluster.schedule import StepFailed, run_todos, run_whole_tasks
 from reelproof.pipeline.commands.forecast import parts_at_servers
@@ -66,8 +66,9 @@ def _work_with(
             client.register_plugin(AskingShare(asking_workers(client)))
         for plugin in teacher_plugins(teachers):
             client.register_plugin(plugin)
-        if cluster.scheduler is not None or cluster.dashboard is not None:
-            console.print(f"dashboard: {client.dashboard_link}")
+        is_shown = cluster.scheduler is not None or cluster.dashboard is not None
+        if is_shown and (dashboard := dashboard_of(client)):
+            console.print(f"dashboard: {dashboard}")
 
         def take(outcomes: Iterable[Receipt | ScannedAhead | StepFailed]) -> None:
             for outcome in outcomes:

@@ -3,8 +3,11 @@
 import logging
 import os
 import signal
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from importlib.util import find_spec
 from multiprocessing import resource_tracker
 from typing import Any
@@ -193,6 +196,18 @@ def told_cluster(client: Client, workers: int = -1) -> dict[str, Any]:
         raise RuntimeError("the cluster's client is closed")
     told: dict[str, Any] = client.sync(client.scheduler.identity, n_workers=workers)
     return told
+
+
+def dashboard_of(client: Client) -> str | None:
+    """Where its dashboard is to be seen; None where it has none, and names an address all the same."""
+    link: str = client.dashboard_link
+    try:
+        with urllib.request.urlopen(link, timeout=CONNECT_TIMEOUT_S):  # noqa: S310 - the scheduler's own
+            return link
+    except urllib.error.HTTPError as error:
+        return None if error.code == HTTPStatus.NOT_FOUND else link  # a proxy may want to know who asks
+    except OSError:
+        return None
 
 
 def told_workers(client: Client) -> dict[str, dict[str, Any]]:

@@ -7,7 +7,7 @@ import pytest
 from distributed import Client
 from distributed.security import Security
 
-from reelproof.pipeline.cluster.local_or_remote import ClusterConfig, open_cluster
+from reelproof.pipeline.cluster.local_or_remote import ClusterConfig, dashboard_of, open_cluster
 
 pytestmark = pytest.mark.real
 
@@ -52,6 +52,10 @@ def first_byte(context: ssl.SSLContext, plain: socket.socket) -> bytes:
             return wrapped.recv(1)
     except ssl.SSLError:
         return b""
+
+
+def test_a_dashboard_that_is_shown_is_told(cluster):
+    assert dashboard_of(cluster) == cluster.dashboard_link
 
 
 def test_the_dashboard_streams_to_pages_of_this_machine_only(cluster):

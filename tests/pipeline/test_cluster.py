@@ -75,6 +75,7 @@ def test_running_cluster_makes_the_same_dataset(films, built, address, tmp_path)
     out = os.path.relpath(tmp_path / "out")  # from here, where no worker works
     ran = reelproof_here("build", films, "--out", out, *SMALL, "--scheduler", address, "--json")
     assert ran.summary["dataset_sha256"] == json.loads((built / "run.json").read_text())["dataset_sha256"]
+    assert "dashboard:" not in ran.err, "the scheduler has none, though it names an address"
 
 
 def test_teacher_that_needs_a_gpu_is_refused_where_no_worker_has_one(films, address, tmp_path):
