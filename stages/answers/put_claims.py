@@ -32,7 +32,7 @@ class ClaimConfig(Settings):
     claims_per_trace: int = Field(default=8, ge=1, le=256)
     """At most so many of a thought's claims are put to the verifier. Chance draws them, so that no place in a
     thought is safe from it; others count as not judged."""
-    observations_per_trace: int = Field(default=4, ge=0, le=64)
+    observations_per_trace: int = Field(default=8, ge=0, le=64)
     """At most so many sentences of a thought that observe something and cite no time are put to the verifier
     as well, with all frames that the question shows; chance draws them. At 0 nobody judges such."""
     frames_per_observation: int = Field(default=64, ge=1, le=512)
