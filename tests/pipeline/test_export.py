@@ -181,10 +181,12 @@ def test_reward_files_score_as_the_filter_did(answer, score, exported, tmp_path,
     text = f"<think>t</think><answer>{answer}</answer>"
     gold = {"answer": ["B"], "task": ["multiple_choice"], "options": [["x", "y"]], "tolerance": [None]}
     known = {name: values[0] for name, values in gold.items()}
-    trl = loaded(exported["trl"] / "reward.py").answer_reward([[{"content": text}]], prompts=[], **gold)
+    reward = loaded(exported["trl"] / "reward.py").answer_reward
+    parts = [{"type": "text", "text": text}]
+    trl, apart = (reward([[{"content": said}]], prompts=[], **gold) for said in (text, parts))
     swift = loaded(exported["ms-swift"] / "reward.py").orms["reelproof_answer"]()([text], solution=[], **gold)
     verl = loaded(exported["verl"] / "reward.py").compute_score("reelproof", text, "B", known)
-    assert trl == swift == [verl] == [score]
+    assert trl == apart == swift == [verl] == [score]
 
 
 def test_verl_rows_load_as_its_dataset_reads_them(exported):
