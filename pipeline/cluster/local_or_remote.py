@@ -59,7 +59,6 @@ def open_cluster(cfg: ClusterConfig, gpus_a_server: int = 0, parts_at_servers: i
             _started(cfg, gpus_a_server, parts_at_servers) as cluster,
             Client(cluster) as client,
         ):
-            client.register_plugin(_SetUp())
             yield client
 
 
@@ -91,7 +90,7 @@ def _workers_import_nothing_from_here() -> Iterator[None]:
 
 class _SetUp(WorkerPlugin):
     """Workers of this machine do without pandas, which takes a quarter of a second in each, and 50 MB, and
-    show no traceback of what the build tells in a line.
+    show no traceback of what the build tells in a line, or of its end.
     """
 
     name = "reelproof-set-up"
@@ -102,11 +101,13 @@ class _SetUp(WorkerPlugin):
 
 
 def _is_told_nowhere_else(record: logging.LogRecord) -> bool:
-    """False for Dask's word on a task that ended in StepStopped: its traceback comes as text in there."""
+    """False for Dask's word on a task that ended in StepStopped, whose traceback comes as text in there, and
+    for that on a scheduler that is gone: it is in the process that builds.
+    """
     told = isinstance(record.args, tuple) and any(
         str(each).startswith(f"{StepStopped.__name__}(") for each in record.args
     )
-    return not told
+    return not (told or str(record.msg).startswith("Failed to communicate with scheduler"))
 
 
 def _pages_of(cfg: ClusterConfig) -> list[str]:
@@ -182,6 +183,7 @@ def _local_worker(resources: Mapping[str, int], private: Mapping[str, Any]) -> d
             "memory_limit": 0,  # tasks hold one part each; a killed worker would lose more than it saves
             "dashboard": False,
             "silence_logs": "ERROR",
+            "plugins": (_SetUp(),),  # of the worker; before it says its first word to the scheduler
         },
     }
 

@@ -1,5 +1,6 @@
 """The cluster on this machine: workers that declare its GPUs, and a build whose teacher we start."""
 
+import logging
 import os
 import platform
 import resource
@@ -98,6 +99,24 @@ def worked(**environment: str) -> Worked:
         with open_cluster(ClusterConfig(workers=1)) as client:
             said = client.submit(look).result(timeout=60)
         return Worked(*said, os.environ.get("PYTHONSAFEPATH"))
+
+
+def test_workers_say_what_nobody_else_tells():
+    said = [
+        ("Failed to communicate with scheduler during heartbeat.",),
+        ("Compute Failed %s %r", "traces-1", "StepStopped('the disk is full')"),
+        ("Compute Failed %s %r", "traces-1", "StepBroken('list index out of range')"),
+    ]
+
+    def heard() -> list[bool]:
+        logger = logging.getLogger("distributed.worker")
+        records = [
+            logger.makeRecord("", logging.ERROR, "", 0, text, tuple(args), None) for text, *args in said
+        ]
+        return [bool(logger.filter(each)) for each in records]
+
+    with open_cluster(ClusterConfig(workers=1)) as client:
+        assert client.submit(heard).result(timeout=60) == [False, False, True]
 
 
 @pytest.fixture(scope="module")
