@@ -74,22 +74,20 @@ class CardFacts(NamedTuple):
     study: Mapping[str, Any] | None = None
 
 
-def write_readme(
-    store: Store, cfg: CardConfig, study: Mapping[str, Any] | None = None, folder: str = "dataset"
-) -> None:
+def write_readme(store: Store, cfg: CardConfig, study: Mapping[str, Any] | None = None) -> None:
     """Leave `README.md` beside `manifest.json` and `stats.json`, with the plots that are of these stats.
 
     Raises UsageError where one of them is missing.
     """
-    dataset, stats = together(store, lambda: open_dataset(store), lambda: known_stats(store, folder))
+    dataset, stats = together(store, lambda: open_dataset(store), lambda: known_stats(store))
     features, examples, plots = together(
         store,
         lambda: read_features(dataset),
-        lambda: write_examples(store, dataset, cfg.examples, folder),
-        lambda: read_plots(store, stats, folder),
+        lambda: write_examples(store, dataset, cfg.examples),
+        lambda: read_plots(store, stats),
     )
     facts = CardFacts(dataset.manifest(), stats, features, examples, plots, study)
-    put_file(store, f"{folder}/README.md", render_card(facts, cfg).encode())
+    put_file(store, "dataset/README.md", render_card(facts, cfg).encode())
 
 
 def _columns(features: Features) -> dict[str, tuple[list[str], str]]:

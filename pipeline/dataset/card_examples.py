@@ -37,7 +37,7 @@ class Example(NamedTuple):
     frames: tuple[ExampleFrame, ...]
 
 
-def write_examples(store: Store, dataset: Published, wanted: int, folder: str) -> list[Example]:
+def write_examples(store: Store, dataset: Published, wanted: int) -> list[Example]:
     """The first row of `sft` of as many tasks, their frames as files in `examples/`; older ones go."""
     rows = _first_rows(dataset, wanted)
     jpegs: dict[str, bytes] = {}
@@ -68,10 +68,10 @@ def write_examples(store: Store, dataset: Published, wanted: int, folder: str) -
                 ),
             )
         )
-    held = {f"{_FOLDER}/{name}" for name in store.names(f"{folder}/{_FOLDER}")}
+    held = {f"{_FOLDER}/{name}" for name in store.names(f"dataset/{_FOLDER}")}
     old = [name for name in held - set(jpegs) if PurePosixPath(name).suffix == ".jpg"]
-    side_by_side(store, lambda name: store.remove(f"{folder}/{name}"), old)
-    side_by_side(store, lambda name: put_file(store, f"{folder}/{name}", jpegs[name]), jpegs)
+    side_by_side(store, lambda name: store.remove(f"dataset/{name}"), old)
+    side_by_side(store, lambda name: put_file(store, f"dataset/{name}", jpegs[name]), jpegs)
     return examples
 
 

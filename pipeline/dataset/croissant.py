@@ -80,15 +80,12 @@ def bump_version(version: str, *, went: bool, came: bool) -> str:
     return f"{major}.{minor}.{patch + 1}"
 
 
-def write_croissant(
-    store: Store, cfg: CardConfig, version: str, published: str, url: str = "", folder: str = "dataset"
-) -> None:
+def write_croissant(store: Store, cfg: CardConfig, version: str, published: str) -> None:
     """Leave `croissant.json` beside manifest and stats. `published` is a date, `YYYY-MM-DD`."""
-    dataset, stats = open_dataset(store), known_stats(store, folder)
-    described = describe(dataset.manifest(), stats, read_features(dataset), cfg, version, published, url)
-    put_file(
-        store, f"{folder}/{CROISSANT}", (json.dumps(described, indent=2, ensure_ascii=False) + "\n").encode()
-    )
+    dataset, stats = open_dataset(store), known_stats(store)
+    described = describe(dataset.manifest(), stats, read_features(dataset), cfg, version, published)
+    text = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+    put_file(store, f"dataset/{CROISSANT}", text.encode())
 
 
 def describe(
@@ -98,7 +95,6 @@ def describe(
     cfg: CardConfig,
     version: str,
     published: str,
-    url: str,
 ) -> dict[str, Any]:
     """The dataset as JSON-LD. Configs and splits without rows are left out, as in the card."""
     loadable = loadable_splits(manifest)
@@ -110,7 +106,7 @@ def describe(
         "name": manifest.facts.name,
         "description": cfg.summary,
         "license": licenses,
-        "url": url or f"urn:sha256:{manifest.dataset_sha256}",
+        "url": f"urn:sha256:{manifest.dataset_sha256}",
         "version": version,
         "datePublished": published,
         "inLanguage": list(cfg.languages),
@@ -119,7 +115,7 @@ def describe(
         "creator": {
             "@type": "Organization",
             "name": "reelproof",
-            "url": url or "https://pypi.org/project/reelproof",
+            "url": "https://pypi.org/project/reelproof",
         },
         **_responsibility(manifest, stats, cfg),
         "distribution": [*_files(manifest, loadable), *_file_sets(manifest, loadable)],

@@ -51,23 +51,23 @@ class Drawing(NamedTuple):
     figure: Figure
 
 
-def write_plots(store: Store, rows: Collection[pl.DataFrame], folder: str = "dataset") -> tuple[Plot, ...]:
+def write_plots(store: Store, rows: Collection[pl.DataFrame]) -> tuple[Plot, ...]:
     """Leave `plots/*.png` and their list beside the stats that they show.
 
     `rows` are the measurements of those that count, some parts' at a time. Raises UsageError where there are
     no stats.
     """
-    manifest, stats = open_dataset(store).manifest(), known_stats(store, folder)
+    manifest, stats = open_dataset(store).manifest(), known_stats(store)
     with mpl.rc_context(STYLE):
         drawings = draw_all(stats, rows, manifest.policy)
         pictures = [(f"plots/{each.name}.png", picture_of(each.figure)) for each in drawings]
-    side_by_side(store, lambda each: put_file(store, f"{folder}/{each[0]}", each[1]), pictures)
+    side_by_side(store, lambda each: put_file(store, f"dataset/{each[0]}", each[1]), pictures)
     plots = [
         Plot(file=file, caption=each.caption, sha256=hashlib.sha256(picture).hexdigest())
         for each, (file, picture) in zip(drawings, pictures, strict=True)
     ]
     listed = PlotList(stats_sha256=stats_sha256(stats), plots=tuple(plots))
-    put_file(store, f"{folder}/{PLOTS}", (listed.model_dump_json(indent=2) + "\n").encode())
+    put_file(store, f"dataset/{PLOTS}", (listed.model_dump_json(indent=2) + "\n").encode())
     return listed.plots
 
 

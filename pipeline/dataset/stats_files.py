@@ -41,20 +41,17 @@ def write_stats(
     parts: Sequence[PartFiles],
     rows: Collection[pl.DataFrame],
     gone: frozenset[str],
-    folder: str = "dataset",
 ) -> Stats:
     """Count decided rows, some parts' at a time, and leave `stats.json`; videos that are `gone` do not count.
 
     Raises UsageError where there is no manifest.
     """
-    manifest, held = together(
-        store, lambda: open_dataset(store).manifest(), lambda: read_stats(store, folder)
-    )
+    manifest, held = together(store, lambda: open_dataset(store).manifest(), lambda: read_stats(store))
     stats = Stats(
         build=count_build(store, parts, gone, held.build if held else None),
         policy=count_policy(rows, manifest.policy, manifest),
     )
-    put_file(store, f"{folder}/stats.json", (stats.model_dump_json(indent=2) + "\n").encode())
+    put_file(store, "dataset/stats.json", (stats.model_dump_json(indent=2) + "\n").encode())
     return stats
 
 
@@ -88,14 +85,14 @@ def read_stats(store: Store, folder: str = "dataset") -> Stats | None:
         return None
 
 
-def read_plots(store: Store, stats: Stats, folder: str = "dataset") -> tuple[Plot, ...]:
+def read_plots(store: Store, stats: Stats) -> tuple[Plot, ...]:
     """The plots that were drawn from just these stats; none where one of them is not as it was."""
     try:
-        held = PlotList.model_validate_json(store.read_bytes(f"{folder}/{PLOTS}"))
+        held = PlotList.model_validate_json(store.read_bytes(f"dataset/{PLOTS}"))
     except (FileNotFoundError, NotADirectoryError, ValidationError):
         return ()
     whole = held.stats_sha256 == stats_sha256(stats) and all(
-        side_by_side(store, lambda plot: _holds(store, f"{folder}/{plot.file}", plot.sha256), held.plots)
+        side_by_side(store, lambda plot: _holds(store, f"dataset/{plot.file}", plot.sha256), held.plots)
     )
     return held.plots if whole else ()
 

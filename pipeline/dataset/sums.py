@@ -25,7 +25,7 @@ class Wrong(NamedTuple):
     why: str
 
 
-def write_sums(store: Store, manifest: Manifest, folder: str = "dataset") -> None:
+def write_sums(store: Store, manifest: Manifest, folder: str) -> None:
     """Leave the list: shards as the manifest has them, every other file as it is."""
     shards = {each.path: each.sha256 for each in manifest.files}
     others = sorted(name for name in store.sizes(folder) if _is_listed(name) and name not in shards)

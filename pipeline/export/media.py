@@ -19,16 +19,16 @@ _TIME_BASE = Fraction(1, _MILLISECONDS)
 
 
 class FrameFolder:
-    """A folder of JPEG files named by their hashes, each written once."""
+    """`frames/`: JPEG files named by their hashes, each written once."""
 
-    def __init__(self, root: Path, name: str = "frames") -> None:
-        self._root, self._name = root, name
+    def __init__(self, root: Path) -> None:
+        self._root = root
 
     def save(self, row: PublishedRow) -> list[str]:
         """The paths of a row's frames from the root, in the order shown."""
         paths = []
         for sha256, jpeg in zip(row.frame_sha256, row.jpegs, strict=True):
-            path = f"{self._name}/{sha256[:2]}/{sha256}.jpg"
+            path = f"frames/{sha256[:2]}/{sha256}.jpg"
             file = self._root / path
             if not file.exists():
                 file.parent.mkdir(parents=True, exist_ok=True)

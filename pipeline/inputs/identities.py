@@ -1,7 +1,7 @@
 """Files -> which video each is, by the sha256 of its bytes; those that are known already are not read."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from reelproof.schemas.footage import Quarantine, QuarantineKind
 from reelproof.schemas.source import SourceFile, SourceIdentity
 from reelproof.schemas.text import without_secrets
 
-_READ_BYTES = 1 << 20
+_READERS, _READ_BYTES = 4, 1 << 20
 
 
 class Identities(NamedTuple):
@@ -22,27 +22,19 @@ class Identities(NamedTuple):
     """Files that were read; the others were known."""
 
 
-def identify(
-    files: Sequence[SourceFile],
-    known: Iterable[SourceIdentity] = (),
-    threads: int = 4,
-    on_file: Callable[[SourceFile], None] = lambda _: None,
-) -> Identities:
+def identify(files: Sequence[SourceFile], known: Iterable[SourceIdentity] = ()) -> Identities:
     """Which video each file is, by the sha256 of its bytes; each file is read at most once, as a stream.
 
     A file that `known` holds with the same URL, size and version is trusted and not read. One that cannot
-    be read is lost (`unreadable`, or `changed` where it changed while it was read). `on_file` is called as
-    each is done.
+    be read is lost (`unreadable`, or `changed` where it changed while it was read).
     """
     trusted = {_key(identity.file): identity.video_id for identity in known if identity.file.version}
 
     def one(file: SourceFile) -> SourceIdentity | Quarantine:
         video_id = trusted.get(_key(file))
-        result = _hash_file(file) if video_id is None else SourceIdentity(video_id=video_id, file=file)
-        on_file(file)
-        return result
+        return _hash_file(file) if video_id is None else SourceIdentity(video_id=video_id, file=file)
 
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(_READERS) as pool:
         results = list(pool.map(one, files))
     return Identities(
         found=tuple(each for each in results if isinstance(each, SourceIdentity)),

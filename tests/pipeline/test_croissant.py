@@ -31,7 +31,7 @@ def described(tmp_path_factory) -> Store:
     facts = BuildFacts(name="small", teachers=("signals@1",), fingerprints={"footage": "f0"})
     write_dataset(store, parts, measured, verdicts, splits, PolicyConfig(), ShardsConfig(), facts)
     write_card(store, parts, measured, verdicts, CardConfig())
-    write_croissant(store, CardConfig(), "1.2.0", "2026-01-31", "https://example.org/small")
+    write_croissant(store, CardConfig(), "1.2.0", "2026-01-31")
     return store
 
 

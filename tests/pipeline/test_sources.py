@@ -577,15 +577,12 @@ def test_same_bytes_are_one_video_with_the_questions_of_both_names(tmp_path):
     assert {row.video_id for row in given_here} == {found[0].video_id}
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_identities_do_not_depend_on_the_number_of_threads(tmp_path, threads):
+def test_identities_are_in_order_and_leave_no_thread(tmp_path):
     fill(tmp_path, {f"{number}.mp4": MP4 + bytes([number]) for number in range(20)})
     sources = list_sources(SourcesConfig(videos=str(tmp_path)))
-    seen: list[str] = []
     before = set(threading.enumerate())
-    identities = identify(sources.files, threads=threads, on_file=lambda file: seen.append(file.url))
+    identities = identify(sources.files)
     assert [each.file for each in identities.found] == list(sources.files)
-    assert sorted(seen) == sorted(file.url for file in sources.files)
     assert set(threading.enumerate()) <= before  # those of other tests in this process are not ours
 
 
