@@ -2,12 +2,13 @@
 
 How often a question is answered right cannot tell a hard one from luck: two of eight are as many as a guess
 among four gets. What a thought claims to have seen can. A question is taken to be either known to whoever
-sees what it is about, and then answered right at one rate in all of its pool, or answered by luck; a
-verifier does not know the answer, so that luck gets as many of the answers right that it vouches for as of
-any others. What share of a pool's questions is known, and at what rate they are answered right, is fitted to
-the vouched answers alone (a mixture of two binomials, by expectation maximisation: Dempster, Laird and Rubin
-1977), and the chance that luck explains a question's follows from Bayes' rule. How many answers a question
-was given does not matter to it, be they asked for in batches or not.
+sees what it is about, and then answered right at one rate in all of its pool, or answered by luck. A verifier
+is not told the answer: where what it vouches for leaves the answer open, luck gets as many of those right as
+of any others, and where it does not, the frames bear the answer itself out. What share of a pool's questions
+is known, and at what rate they are answered right, is fitted to the vouched answers alone (a mixture of two
+binomials, by expectation maximisation: Dempster, Laird and Rubin 1977), and the chance that luck explains a
+question's follows from Bayes' rule. How many answers a question was given does not matter to it, be they
+asked for in batches or not.
 
 Of no pool is much believed that was not seen: two questions more are taken to be luck, known ones are
 answered right more often than halfway between luck and always, and where the pool's questions as units do not

@@ -60,7 +60,12 @@ def scale_test_time(
     verifier: Verifier | None = None,
     films: Films | None = None,
 ) -> list[Outcome]:
-    """Try each strategy on DIR's questions; leaves tts.json, tts.md and tts.png in `out`."""
+    """Try each strategy on DIR's questions; leaves tts.json, tts.md and tts.png in `out`.
+
+    Raises SetupError for a model or a server that cannot be used, and where `out` holds such a comparison.
+    """
+    if (out / "tts.json").exists():
+        raise SetupError(f"{out} holds a comparison of strategies already (tts.json); choose another --out")
     shards = open_shards(build_dir, cfg.shards)
     examples = list(stream_in_order(shards))[: cfg.max_rows]
     more = cfg.most_frames if films is not None and "more_frames" in cfg.strategies else 0

@@ -234,6 +234,9 @@ def test_model_is_evaluated_and_scaled_from_shards(tmp_path):
         file.stem for file in (tmp_path / "tts" / "frames").iterdir()
     }
     assert PromptConfig().style == "published"
+    with pytest.raises(SetupError, match="holds a comparison of strategies already"):
+        scale_test_time(dataset, model, tmp_path / "tts", cfg)
+    assert json.loads((tmp_path / "tts/tts.json").read_text()) == held
 
 
 def test_constant_baseline_is_the_best_single_answer():
