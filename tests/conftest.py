@@ -34,12 +34,15 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection():
-    """Of a million objects that the tests' modules make none is garbage: they need not be looked through."""
+    """Of a million objects that the tests' modules make none is garbage: they need not be looked through, and
+    what tests make not as often, as in the command.
+    """
     gc.disable()
     try:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(10_000)
         gc.enable()
 
 
