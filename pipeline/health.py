@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import NamedTuple, TypeVar
 
+from reelproof.pipeline.dataset.left_files import Left, changed_files
 from reelproof.pipeline.dataset.sums import SUMS, wrong_files
 from reelproof.pipeline.disk.sealed import damage, json_damage, open_parquet, text_is_whole
 from reelproof.pipeline.disk.side_by_side import side_by_side
@@ -14,7 +15,6 @@ from reelproof.pipeline.parts.run_step import RESTS_ON
 from reelproof.pipeline.parts.whole import OUTCOME, WholeTask, read_outcome, undone
 from reelproof.pipeline.progress.run_progress import PROGRESS
 from reelproof.pipeline.progress.run_summary import RUN
-from reelproof.pipeline.steps.dataset import changed_files
 from reelproof.pipeline.teachers.completions import CompletionLog
 from reelproof.pipeline.workplace import (
     FILES,
@@ -192,7 +192,8 @@ def _gone_of(store: Store, task: WholeTask) -> list[str]:
         return [f"{task.folder}/{OUTCOME}"]
     there = store.names(task.folder)
     tables = [f"{each}.parquet" for each in task.step.kind.leaves(outcome)]
-    return [f"{task.folder}/{each}" for each in tables if each not in there] + changed_files(store, outcome)
+    gone = [f"{task.folder}/{each}" for each in tables if each not in there]
+    return gone + (changed_files(store, outcome) if isinstance(outcome, Left) else [])
 
 
 def _dataset_faults(store: Store, folder: str, mend: str, by_list: bool = True) -> Iterator[Fault]:

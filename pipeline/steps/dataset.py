@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from importlib.util import find_spec
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from reelproof.pipeline.dataset import shard_files, stats
 from reelproof.pipeline.dataset.blocks import Block, read_measured
 from reelproof.pipeline.dataset.card import TEMPLATE, CardConfig, write_readme
 from reelproof.pipeline.dataset.croissant import write_croissant
+from reelproof.pipeline.dataset.left_files import Left, are_there, left_files
 from reelproof.pipeline.dataset.reading import open_dataset
 from reelproof.pipeline.dataset.replace import read_manifest, trusted_files
 from reelproof.pipeline.dataset.shard_plan import Verdicts
@@ -45,32 +46,6 @@ from reelproof.schemas.text import without_secrets
 
 STUDY = "study.json"
 FOLDER = "dataset"
-
-
-class Left(Record):
-    """Small files that a step left in the published folder."""
-
-    files: Mapping[str, str]
-    """Path in the build -> sha256."""
-
-
-def _left(store: Store, *names: str) -> Left:
-    hashes = side_by_side(store, lambda name: sha256_of(store, name), names)
-    return Left(files={name: sha256 for name, sha256 in zip(names, hashes, strict=True) if sha256})
-
-
-def _are_there(store: Store, left: Left) -> bool:
-    return not _changed(store, left)
-
-
-def _changed(store: Store, left: Left) -> list[str]:
-    hashes = side_by_side(store, lambda name: sha256_of(store, name), left.files)
-    return [name for name, now in zip(left.files, hashes, strict=True) if now != left.files[name]]
-
-
-def changed_files(store: Store, outcome: Record) -> list[str]:
-    """Small files that a step left in the published folder and that are not as it left them."""
-    return _changed(store, outcome) if isinstance(outcome, Left) else []
 
 
 class Published(Record):
@@ -205,7 +180,7 @@ def count(run: WholeRun) -> Left:
 
     all_gone = frozenset[str]().union(*side_by_side(run.store, gone, blocks))
     write_stats(run.store, files_of(run), decided_by_block(run), all_gone)
-    return _left(run.store, f"{FOLDER}/stats.json")
+    return left_files(run.store, f"{FOLDER}/stats.json")
 
 
 STATISTICS = WholeStep(
@@ -214,7 +189,7 @@ STATISTICS = WholeStep(
     run=count,
     makes=Left,
     after=(SHARDS,),
-    intact=_are_there,
+    intact=are_there,
 )
 
 
@@ -240,12 +215,12 @@ def tell(run: WholeRun, cfg: CardConfig) -> CardLeft:
         for folder in ("plots", "examples")
         for name in run.store.names(f"{FOLDER}/{folder}")
     ]
-    left = _left(run.store, f"{FOLDER}/README.md", *pictures)
+    left = left_files(run.store, f"{FOLDER}/README.md", *pictures)
     return CardLeft(files=left.files, undrawn=wanted and not can_draw)
 
 
 def _is_as_good(store: Store, left: CardLeft) -> bool:
-    return _are_there(store, left) and not (left.undrawn and find_spec("matplotlib"))
+    return are_there(store, left) and not (left.undrawn and find_spec("matplotlib"))
 
 
 def _study(build: _Build) -> Outside:
@@ -277,7 +252,7 @@ def describe(run: WholeRun, cfg: CardConfig) -> Left:
     """Leave `croissant.json`, which states the dataset's version."""
     published = run.outcome("shards", Published)
     write_croissant(run.store, cfg, published.version, published.released)
-    return _left(run.store, CROISSANT_FILE)
+    return left_files(run.store, CROISSANT_FILE)
 
 
 CROISSANT = WholeStep(
@@ -287,14 +262,14 @@ CROISSANT = WholeStep(
     sections=("card",),
     makes=Left,
     after=(SHARDS, STATISTICS),
-    intact=_are_there,
+    intact=are_there,
 )
 
 
 def list_sums(run: WholeRun) -> Left:
     """Leave `SHA256SUMS`, over every file of the dataset."""
     write_sums(run.store, open_dataset(run.store).manifest(), FOLDER)
-    return _left(run.store, f"{FOLDER}/{SUMS}")
+    return left_files(run.store, f"{FOLDER}/{SUMS}")
 
 
 CHECKSUMS = WholeStep(
@@ -303,5 +278,5 @@ CHECKSUMS = WholeStep(
     run=list_sums,
     makes=Left,
     after=(SHARDS, STATISTICS, CARD, CROISSANT),
-    intact=_are_there,
+    intact=are_there,
 )

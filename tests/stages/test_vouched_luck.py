@@ -67,7 +67,7 @@ def test_a_hard_question_answered_right_once_is_known_where_its_pool_is(luck, mo
     rows, _ = drawn(400, 0.95, 0.97, luck, most)
     assert spared(rows)["spared"].mean() > 0.85
     alone = with_pools(rows).filter(pl.col("teacher_passes") == 1)
-    assert (alone["pool_luck_tail"] > 1 - CONFIDENCE).mean() > 0.5 or most > 3  # its rate alone does not tell
+    assert (alone["pool_luck_tail"] > 1 - CONFIDENCE).mean() > 0.5  # its rate alone does not tell
 
 
 @pytest.mark.parametrize("luck", [0.5, 0.25, 0.1])
