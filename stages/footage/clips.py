@@ -21,7 +21,7 @@ from reelproof.stages.footage.shown_frames import (
     span_of,
 )
 
-VERSION = 4
+VERSION = 5
 
 _MOTION_BINS = 16
 _CUT_CONTENT = 15.0

@@ -44,23 +44,26 @@ def pick_timeline(candidates: Sequence[FrameRef], span: Span, most: int, every_s
 def pick_keyframes(
     storyboard: Storyboard, candidates: Sequence[FrameRef], span: Span, most: int, least: int
 ) -> list[FrameRef]:
-    """The storyboard's frames, one of each scene before a second of any, within the budget."""
-    chosen: list[FrameRef] = []
-    for rank in _by_rank(storyboard, span):
-        chosen += thinned(rank, most - len(chosen))
+    """The storyboard's frames, one of each scene before a second of any, within the budget.
+
+    Where a scene has more than its share of it, those that are spread over all of the scene.
+    """
+    scenes = [inside(storyboard.keyframes, span_of(each)) for each in scenes_in(storyboard.scenes, span)]
+    shares = _shares([len(frames) for frames in scenes], most)
+    chosen = [frame for frames, share in zip(scenes, shares, strict=True) for frame in thinned(frames, share)]
     while len(chosen) < min(least, len(candidates)):
         chosen.append(_farthest(candidates, chosen))
     return sorted(chosen, key=lambda frame: frame.time_s)
 
 
-def _by_rank(storyboard: Storyboard, span: Span) -> list[list[FrameRef]]:
-    """The first keyframes of all scenes in the span, then their second ones, and so on."""
-    ranks: list[list[FrameRef]] = []
-    for scene in scenes_in(storyboard.scenes, span):
-        for rank, frame in enumerate(inside(storyboard.keyframes, span_of(scene))):
-            ranks += [[]] if rank == len(ranks) else []
-            ranks[rank].append(frame)
-    return ranks
+def _shares(held: Sequence[int], most: int) -> list[int]:
+    """How many of what each holds, one of each before a second of any, so that they are `most` together."""
+    shares = [0] * len(held)
+    while most > sum(shares) and shares != list(held):
+        more = [place for place, count in enumerate(held) if shares[place] < count]
+        for place in thinned(more, most - sum(shares)):
+            shares[place] += 1
+    return shares
 
 
 def _farthest(candidates: Sequence[FrameRef], chosen: Sequence[FrameRef]) -> FrameRef:

@@ -18,14 +18,14 @@ from reelproof.schemas.question import (
 from reelproof.schemas.settings import Settings
 from reelproof.schemas.thinning import thinned
 
-VERSION = 5
+VERSION = 6
 
 
 class QuestionsConfig(Settings):
     """What a question shows that came with its video."""
 
     min_frames: int = Field(default=4, ge=1, le=64)
-    """A question about a stretch in which fewer frames lie shows the nearest others as well."""
+    """A question about a stretch in which fewer frames lie shows others, spread over it, or nearest to it."""
     max_frames: int = Field(default=16, ge=1, le=512)
     """No question shows more."""
 
@@ -89,17 +89,27 @@ def _overlap_s(clip: Clip, span: Span) -> float:
 
 
 def _frames_in(span: Span, clip: Clip, clips: Sequence[Clip], cfg: QuestionsConfig) -> Sequence[FrameRef]:
-    """The clip's frames inside the stretch, filled up with the video's nearest others."""
+    """The clip's frames inside the stretch, filled up with others of the video.
+
+    Those inside come first, each as far from what is shown as can be, so that all of the stretch is seen;
+    then the nearest outside.
+    """
     chosen = {f.time_s: f for f in clip.keyframes if span.start_s <= f.time_s < span.end_s}
-    others = sorted(
-        (frame for each in clips for frame in (*each.keyframes, *each.timeline)),
-        key=lambda frame: (max(span.start_s - frame.time_s, frame.time_s - span.end_s, 0.0), frame.time_s),
-    )
-    for frame in others:
-        if len(chosen) >= cfg.min_frames:
-            break
-        chosen.setdefault(frame.time_s, frame)
+    others = {frame.time_s: frame for each in clips for frame in (*each.keyframes, *each.timeline)}
+    others = {time_s: frame for time_s, frame in sorted(others.items()) if time_s not in chosen}
+    while others and len(chosen) < cfg.min_frames:
+        next_s = max(others, key=lambda at_s: _worth(at_s, span, chosen))
+        chosen[next_s] = others.pop(next_s)
     return [chosen[time_s] for time_s in sorted(chosen)]
+
+
+def _worth(at_s: float, span: Span, shown_s: Iterable[float]) -> tuple[bool, float, float]:
+    """Inside the stretch, or little outside; and how far from all that is shown, or else near its middle."""
+    is_inside = span.start_s <= at_s < span.end_s
+    outside_s = max(span.start_s - at_s, at_s - span.end_s, 0.0)
+    middle_s = (span.start_s + span.end_s) / 2
+    apart_s = min((abs(at_s - each) for each in shown_s), default=-abs(at_s - middle_s))
+    return is_inside, -outside_s, apart_s
 
 
 def _key_frames(row: GivenRow, clips: Sequence[Clip]) -> list[FrameRef]:

@@ -64,6 +64,25 @@ def test_frames_are_in_order_inside_the_clip_and_within_the_budget(duration_s, c
     assert len(clip.keyframes) <= budget
 
 
+@pytest.mark.parametrize("cuts", [[], [40.0, 80.0], [10.0, 20.0, 80.0, 100.0]])
+@pytest.mark.parametrize("budget", [7, 16])
+def test_frames_of_a_scene_with_too_many_for_the_budget_are_spread_over_it(cuts, budget):
+    view = made_view("v", 120.0, cuts)
+    cfg = ClipConfig(max_s=200, max_keyframes=budget)
+    (clip,) = cut_clips([view], cfg)
+    assert len(clip.keyframes) == budget
+    shown = [
+        [frame.time_s for frame in clip.keyframes if scene.start_s <= frame.time_s < scene.end_s]
+        for scene in clip.scenes
+    ]
+    assert max(map(len, shown)) - min(map(len, shown)) <= 1
+    for scene, times in zip(clip.scenes, shown, strict=True):
+        within_s = (scene.end_s - scene.start_s) / len(times) + 2.0
+        assert all(after - before <= within_s for before, after in itertools.pairwise(times))
+        assert times[0] - scene.start_s <= within_s / 2 + 1.0
+        assert scene.end_s - times[-1] <= within_s / 2 + 1.0
+
+
 def test_number_of_timeline_frames_follows_from_the_duration_alone():
     for duration_s in (6.0, 13.0, 20.0, 55.0):
         counts = {

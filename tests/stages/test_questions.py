@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from pydantic import ValidationError
 
@@ -60,6 +62,16 @@ def test_question_about_a_stretch_shows_frames_from_there():
     question = only(given_questions(long_film(), [row(start_s=40.0, end_s=50.0)], QuestionsConfig()))
     assert len(question.frames) >= 4
     assert all(40.0 <= shown.frame.time_s < 50.0 for shown in question.frames)
+
+
+def test_frames_that_are_added_to_a_stretch_are_spread_over_it():
+    cfg = ClipConfig(min_keyframes=1, max_keyframes=1, timeline_every_s=1.0, max_timeline=64)
+    (clip,) = cut_clips([made_view("v", 48.0, [])], cfg)
+    wanted = QuestionsConfig(min_frames=6)
+    question = only(given_questions([clip], [row(start_s=8.0, end_s=40.0)], wanted))
+    times = [8.0, *(shown.frame.time_s for shown in question.frames), 40.0]
+    assert len(question.frames) == 6
+    assert max(after - before for before, after in pairwise(times)) <= 8.5
 
 
 def test_question_about_an_instant_shows_the_frames_around_it():
