@@ -53,8 +53,8 @@ class PolicyConfig(Settings):
     judged."""
     min_citations_in_clip: float = Field(default=1.0, ge=0, le=1)
     """Smallest share of cited times inside the clip."""
-    min_citations_near_frame: float = Field(default=0.5, ge=0, le=1)
-    """Smallest share of cited times near a frame that was shown."""
+    min_citations_near_frame: float = Field(default=1.0, ge=0, le=1)
+    """Smallest share of the times at which a thought observes something near a frame that was shown."""
     min_cited_share: float = Field(default=0.2, ge=0, le=1)
     """Smallest share of what a thought observes, in words, that it says of times that it cites, where
     evidence is required: the rest is held against no frame of its own."""
@@ -218,7 +218,6 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "max_repetition": 0.15,
         "max_foreign_script": 0.02,
         "min_citations": 1,
-        "min_citations_near_frame": 1.0,
         "min_cited_share": 0.3,
         "require_grounding": True,
         "min_grounded_share": 1.0,

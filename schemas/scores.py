@@ -128,7 +128,8 @@ class CitationScore(Score):
     citations_in_clip: float | None = Field(ge=0, le=1)
     """Share of the cited times that lie inside the clip; null without citations."""
     citations_near_frame: float | None = Field(ge=0, le=1)
-    """Share of the cited times near a frame that was shown, or a line of speech; null without citations."""
+    """Share of the times at which the thought observes something that lie near a frame that was shown, or a
+    line of speech; where it only concludes, of all that it cites; null without citations."""
     cited_share: float | None = Field(ge=0, le=1)
     """Share of the words of what the thought observes that stand in sentences which cite a time: the
     rest goes to no verifier. Null where it observes nothing."""

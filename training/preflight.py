@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoProcessor
 
 from reelproof.schemas.answers.citing import cited_spans
-from reelproof.schemas.answers.thought import cited_near_frames
+from reelproof.schemas.answers.thought import NEAR_FRAME_S, cited_near_frames
 from reelproof.schemas.errors import UsageError
 from reelproof.schemas.hub import go_offline_without_hub
 from reelproof.schemas.install import installing
@@ -32,9 +32,6 @@ LONGEST_CHECKED = 16
 _ON_HUB = re.compile(r"[\w.-]+(/[\w.-]+)?")
 IMAGE_SETTINGS = "image_settings.json"
 """Beside a trained model: the settings of its image processor that the run had in place of its own."""
-
-NEAR_S = 0.5
-"""A cited time means a frame that is as near as this."""
 
 
 class SetupError(UsageError):
@@ -271,7 +268,7 @@ def _cites_dropped(example: Example, most: int) -> bool:
     said = text_of(example.completion)
     shown, left = (label_times(each) for each in (example, limit_frames(example, most)))
     return any(
-        cited_near_frames([span], shown, NEAR_S) and not cited_near_frames([span], left, NEAR_S)
+        cited_near_frames([span], shown, NEAR_FRAME_S) and not cited_near_frames([span], left, NEAR_FRAME_S)
         for span in cited_spans(said)
     )
 

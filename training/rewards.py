@@ -23,10 +23,15 @@ from reelproof.schemas.answers.scores import (
     read_completion,
     strict_score,
 )
-from reelproof.schemas.answers.thought import cited_near_frames, repetition, thought_words
+from reelproof.schemas.answers.thought import (
+    NEAR_FRAME_S,
+    cited_near_frames,
+    repetition,
+    thought_words,
+)
 from reelproof.schemas.question import Task
 from reelproof.training.frames import label_times, size_px
-from reelproof.training.preflight import NEAR_S, SetupError
+from reelproof.training.preflight import SetupError
 from reelproof.training.settings.rewards import RewardConfig
 from reelproof.training.shards import Example
 
@@ -160,7 +165,7 @@ def _grounding(case: _Case) -> float:
         return max(
             (lenient_score(case.example.task, each, case.example.answer) for each in said), default=0.0
         )
-    return cited_near_frames(cited, shown, NEAR_S) or 0.0
+    return cited_near_frames(cited, shown, NEAR_FRAME_S) or 0.0
 
 
 def _key_time(case: _Case) -> float:

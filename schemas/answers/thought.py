@@ -9,6 +9,9 @@ from reelproof.schemas.answers.wording import words
 from reelproof.schemas.footage import Clip, Span
 from reelproof.schemas.speech import SpeechLine
 
+NEAR_FRAME_S = 0.5
+"""A frame shown so near to a cited time may stand for it: thoughts round to whole seconds."""
+
 
 def thought_words(thought: str) -> int:
     """Its words; characters of scripts without spaces count as words."""

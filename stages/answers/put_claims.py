@@ -12,6 +12,7 @@ from reelproof.schemas.answers.quotes import ClaimedQuote, said_quotes, tells_wh
 from reelproof.schemas.answers.statements import Statement
 from reelproof.schemas.answers.stating import uncited_claims
 from reelproof.schemas.answers.subjects import subject_of
+from reelproof.schemas.answers.thought import NEAR_FRAME_S
 from reelproof.schemas.chat import ChatRequest, Sampling
 from reelproof.schemas.draws import hash32
 from reelproof.schemas.footage import Span
@@ -38,7 +39,7 @@ class ClaimConfig(Settings):
     frames_per_observation: int = Field(default=64, ge=1, le=512)
     """At most so many frames are shown with such a sentence. Where a question shows more, nobody judges it:
     some of the frames cannot deny what the others may show."""
-    frame_tolerance_s: float = Field(default=0.25, ge=0)
+    frame_tolerance_s: float = Field(default=NEAR_FRAME_S, ge=0)
     """How far from a cited time a shown frame may be to stand for it."""
     frames_per_claim: int = Field(default=8, ge=1, le=64)
     """At most so many frames with one claim; a long span is thinned out evenly."""

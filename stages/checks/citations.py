@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pydantic import Field
 
-from reelproof.schemas.answers.observing import cited_share
-from reelproof.schemas.answers.thought import cited_near_frames, lies_in_clip
+from reelproof.schemas.answers.observing import cited_share, concludes
+from reelproof.schemas.answers.statements import cited_statements
+from reelproof.schemas.answers.thought import NEAR_FRAME_S, cited_near_frames, lies_in_clip
 from reelproof.schemas.footage import Clip
 from reelproof.schemas.scores import CitationScore
 from reelproof.schemas.settings import Settings
@@ -13,7 +14,7 @@ from reelproof.schemas.speech import SpeechLine
 from reelproof.schemas.trace import Case, Trace
 from reelproof.stages.checks.check import Check
 
-VERSION = 7
+VERSION = 8
 
 
 class CitationConfig(Settings):
@@ -21,7 +22,7 @@ class CitationConfig(Settings):
 
     clip_tolerance_s: float = Field(default=0.05, ge=0)
     """How far outside the clip a cited time may lie: printed times are rounded to 0.1 s."""
-    frame_tolerance_s: float = Field(default=0.25, ge=0)
+    frame_tolerance_s: float = Field(default=NEAR_FRAME_S, ge=0)
     """How far from a shown frame a cited time may lie."""
 
 
@@ -42,11 +43,13 @@ def _score(
     trace: Trace, clip: Clip, times_s: Sequence[float], lines: Sequence[SpeechLine], cfg: CitationConfig
 ) -> CitationScore:
     inside = [lies_in_clip(span, clip, cfg.clip_tolerance_s) for span in trace.cited]
+    claims = (each for each in cited_statements(trace.thought) if not concludes(each.text))
+    observed = [span for each in claims for span in each.cited] or trace.cited
     return CitationScore(
         trace_id=trace.trace_id,
         citations=len(trace.cited),
         timed_frames=len(times_s),
         citations_in_clip=sum(inside) / len(inside) if inside else None,
-        citations_near_frame=cited_near_frames(trace.cited, times_s, cfg.frame_tolerance_s, lines),
+        citations_near_frame=cited_near_frames(observed, times_s, cfg.frame_tolerance_s, lines),
         cited_share=cited_share(trace.thought),
     )

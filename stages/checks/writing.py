@@ -7,6 +7,7 @@ import polars as pl
 from pydantic import Field
 
 from reelproof.schemas.answers.placed import BoxUnit, places_of
+from reelproof.schemas.answers.thought import NEAR_FRAME_S
 from reelproof.schemas.answers.writing import WritingFault, quoted_writing
 from reelproof.schemas.policy import PolicyConfig
 from reelproof.schemas.scores import WritingScore
@@ -20,7 +21,7 @@ VERSION = 5
 class WritingConfig(Settings):
     """When a frame stands for a cited time, and how boxes are written."""
 
-    frame_tolerance_s: float = Field(default=0.25, ge=0)
+    frame_tolerance_s: float = Field(default=NEAR_FRAME_S, ge=0)
     """How far from a cited time a shown frame may be to stand for it."""
     box_unit: BoxUnit = "pixels"
     """As in `claims.box_unit`."""

@@ -160,11 +160,14 @@ def test_text_takes_scripts_from_question_options_and_answer():
 
 def test_citations_count_those_in_the_clip_and_near_a_shown_frame():
     frame_s = made_case([]).question.frames[2].shown_s
-    thought = f"[{frame_s} s] [{frame_s - 0.2:.1f}-{frame_s + 0.2:.1f} s] [{frame_s + 0.4:.1f} s] [999.0 s]"
+    thought = f"[{frame_s} s] [{frame_s - 0.2:.1f}-{frame_s + 0.2:.1f} s] [{frame_s + 0.8:.1f} s] [999.0 s]"
     (score,) = measure_citations([made_case([completion(thought, "4")])], CitationConfig())
     assert (score.citations, score.citations_in_clip, score.citations_near_frame) == (4, 0.75, 0.5)
     (untimed,) = measure_citations([made_case([completion(thought, "4")], timed=False)], CitationConfig())
     assert untimed.citations_near_frame == 0
+    concluded = f"A car at [{frame_s + 0.4:.1f} s]. So it goes at [999.0 s]."
+    (rounded,) = measure_citations([made_case([completion(concluded, "4")])], CitationConfig())
+    assert (rounded.citations, rounded.citations_near_frame) == (2, 1)
     (none,) = measure_citations([made_case([completion("no times", "4")])], CitationConfig())
     assert (none.citations, none.citations_in_clip, none.citations_near_frame) == (0, None, None)
 
