@@ -123,7 +123,8 @@ class PolicyConfig(Settings):
     rollouts and over those of its pool. At 0 luck is no reason."""
     luck_by_evidence: bool = True
     """Nor is it where, as surely, those answers are right more often than luck whose claims a verifier
-    believes: right answers to a hard question are as rare as luck's, but what they claim to see holds."""
+    believes: right answers to a hard question are as rare as luck's, but what they claim to see holds. Where
+    there is a judge (`sufficiency.judge`), what it concludes from such claims stands for the answers."""
     require_sufficiency: bool = False
     """A trace is rejected where no judge said what the observations alone lead to."""
     min_sufficiency: float = Field(default=0.0, ge=0, le=1)

@@ -35,7 +35,7 @@ from reelproof.stages.vouched_luck import (
     vouched_sums,
 )
 
-VERSION = 5
+VERSION = 6
 
 _LEAST_WEIGHT, _MOST_WEIGHT = 1.0, 64.0
 

@@ -4,17 +4,22 @@ How often a question is answered right cannot tell a hard one from luck: two of 
 among four gets. What a thought claims to have seen can. A question is taken to be either known to whoever
 sees what it is about, and then answered right at one rate in all of its pool, or answered by luck. A verifier
 is not told the answer: where what it vouches for leaves the answer open, luck gets as many of those right as
-of any others, and where it does not, the frames bear the answer itself out. What share of a pool's questions
-is known, and at what rate they are answered right, is fitted to the vouched answers alone (a mixture of two
-binomials, by expectation maximisation: Dempster, Laird and Rubin 1977), and the chance that luck explains a
-question's follows from Bayes' rule. How many answers a question was given does not matter to it, be they
-asked for in batches or not.
+of any others, and where it does not, the frames bear the answer itself out. Where a judge said what a
+thought's observations alone lead to (`sufficiency`), that is what counts: if it is the right answer more
+often than by luck, it follows from what was seen, however seldom the teacher itself finds it.
+
+What share of a pool's questions is known, and at what rate they are answered right, is fitted to the vouched
+answers alone (a mixture of two binomials, by expectation maximisation: Dempster, Laird and Rubin 1977), and
+the chance that luck explains a question's follows from Bayes' rule. How many answers a question was given
+does not matter to it, be they asked for in batches or not.
 
 Of no pool is much believed that was not seen: two questions more are taken to be luck, known ones are
 answered right more often than halfway between luck and always, and where the pool's questions as units do not
-beat luck surely on average, none is.
+beat luck surely on average, none is: neither all of them nor, where answers are a choice, the mean over its
+right answers, since who always says the same is right about one of them.
 """
 
+from collections.abc import Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -28,8 +33,8 @@ POOL = ("kind", "task", "model")
 LEAST_QUESTIONS = 8
 """With fewer, the spread among questions is not known well enough to bound the pool's mean."""
 
-SEEN = ("answer_lenient", "judged_claims", "worst_belief", "worst_observation_belief")
-"""Columns that tell whether a trace is vouched for, and whether it is right."""
+SEEN = ("answer_lenient", "sufficient", "judged_claims", "worst_belief", "worst_observation_belief")
+"""Columns that tell whether a trace is vouched for, and whether it, or what it leads to, is right."""
 _BELIEVED = 0.5
 _LUCKY_MORE = 2.0
 _TURNS = 100
@@ -95,7 +100,10 @@ def vouched_luck(measurements: pl.DataFrame, pools: pl.DataFrame) -> pl.Series:
     for_known = right * (rate / luck).log() + wrong * ((1 - rate) / (1 - luck)).log()
     known = pl.col("known_share") * for_known.clip(-_FAR, _FAR).exp()
     by_luck = (1 - pl.col("known_share")) / (1 - pl.col("known_share") + known)
-    counts = pl.col("vouched") & pl.col("luck_rate").is_not_null() & pl.col("known_share").is_not_null()
+    leads_there = pl.col("sufficient").fill_null(1.0) == 1
+    counts = (
+        pl.col("vouched") & leads_there & pl.all_horizontal(pl.col("luck_rate", "known_share").is_not_null())
+    )
     surely = pl.max_horizontal(by_luck, "known_doubt")
     return told.select(vouched_luck=pl.when(counts).then(surely))["vouched_luck"]
 
@@ -110,7 +118,7 @@ def _is_vouched() -> pl.Expr:
 
 
 def _counts() -> dict[str, pl.Expr]:
-    right = pl.col("answer_lenient") == 1
+    right = pl.coalesce("sufficient", "answer_lenient") == 1
     return {"vouched_passes": right.sum().cast(pl.Int64), "vouched_rollouts": pl.len().cast(pl.Int64)}
 
 
@@ -137,12 +145,36 @@ def _fit(rows: pl.DataFrame) -> _Known:
         known = questions * odds / (odds + 1 - share)
         share = float(known.sum() / (questions.sum() + _LUCKY_MORE))
         rate = float((known @ right + 1) / (known @ answers + 2))
-    return _Known(share, rate, _doubt(right / answers - luck, questions))
+    excess = right / answers - luck
+    choices = rows["right_choice"].to_list()
+    apart = [
+        _Mean.of(excess[mine], questions[mine])
+        for mine in (np.array([each == choice for each in choices]) for choice in sorted({*choices} - {None}))
+        if questions[mine].sum() > 1
+    ]
+    doubts = [_Mean.of(excess, questions).doubt(), *([_Mean.over(apart).doubt()] if len(apart) > 1 else [])]
+    return _Known(share, rate, max(doubts))
 
 
-def _doubt(excess: np.ndarray, questions: np.ndarray) -> float:
-    """Chance that the mean excess over luck of questions like these is none, by the normal distribution."""
-    count = questions.sum()
-    mean = float(questions @ excess / count)
-    error = float((questions @ (excess - mean) ** 2 / (count - 1) / count) ** 0.5)
-    return NormalDist(mean, error).cdf(0.0) if error else float(mean <= 0)
+class _Mean(NamedTuple):
+    """How far questions are answered right more often than by luck, and how far off that may be."""
+
+    excess: float
+    error: float
+
+    @classmethod
+    def of(cls, excess: np.ndarray, questions: np.ndarray) -> "_Mean":
+        """Over so many questions each, two in all at least."""
+        count = questions.sum()
+        mean = float(questions @ excess / count)
+        return cls(mean, float((questions @ (excess - mean) ** 2 / (count - 1) / count) ** 0.5))
+
+    @classmethod
+    def over(cls, some: Sequence["_Mean"]) -> "_Mean":
+        """All of the same weight."""
+        error = sum(each.error**2 for each in some) ** 0.5 / len(some)
+        return cls(sum(each.excess for each in some) / len(some), error)
+
+    def doubt(self) -> float:
+        """The chance that there is none, by the normal distribution."""
+        return NormalDist(self.excess, self.error).cdf(0.0) if self.error else float(self.excess <= 0)

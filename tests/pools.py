@@ -4,7 +4,13 @@ import polars as pl
 
 from reelproof.stages.luck_pools import pool_figures, pool_sums, with_figures
 
-UNSEEN = {"answer_lenient": 0.0, "judged_claims": 0, "worst_belief": None, "worst_observation_belief": None}
+UNSEEN = {
+    "answer_lenient": 0.0,
+    "sufficient": None,
+    "judged_claims": 0,
+    "worst_belief": None,
+    "worst_observation_belief": None,
+}
 """What is measured of a trace whose claims nobody judged."""
 
 

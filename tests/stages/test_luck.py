@@ -138,7 +138,8 @@ def measured(
          "pass_count": passed, "rollout_count": rollouts, **UNSEEN}
         for i, passed in enumerate(passes) for turn in range(rollouts)
     ]  # fmt: skip
-    texts, beliefs = ("right_choice", "first_choice"), ("worst_belief", "worst_observation_belief")
+    texts = ("right_choice", "first_choice")
+    beliefs = ("sufficient", "worst_belief", "worst_observation_belief")
     return pl.DataFrame(
         rows, schema_overrides=dict.fromkeys(texts, pl.String) | dict.fromkeys(beliefs, pl.Float64)
     )

@@ -20,12 +20,13 @@ def answers(counts: Sequence[tuple[int, int]], luck: float = 0.25, **more: objec
          "luck_rate": luck, "teacher_passes": right, "teacher_rollouts": 8, "pass_count": right,
          "rollout_count": 8, "first_passes": right, "first_rollouts": 8, "right_choice": None,
          "first_choice": None, "answer_lenient": float(turn < right), "judged_claims": 2,
-         "worst_belief": 0.9 if turn < vouched else 0.1, "worst_observation_belief": None} | more
+         "worst_belief": 0.9 if turn < vouched else 0.1, "worst_observation_belief": None,
+         "sufficient": None} | more
         for number, (right, vouched) in enumerate(counts)
         for turn in range(8)
     ]  # fmt: skip
     kinds = {"right_choice": pl.String, "first_choice": pl.String}
-    beliefs = dict.fromkeys(("worst_belief", "worst_observation_belief"), pl.Float64)
+    beliefs = dict.fromkeys(("worst_belief", "worst_observation_belief", "sufficient"), pl.Float64)
     return pl.DataFrame(rows, schema_overrides=kinds | beliefs)
 
 
@@ -120,6 +121,31 @@ def test_nothing_is_said_of_what_nobody_vouches_for_nor_of_small_pools_nor_of_sc
         answers(some, worst_observation_belief=0.2),
     ):
         assert with_pools(rows)["vouched_luck"].is_null().all()
+
+
+def judged(rows: pl.DataFrame, rate: float, seed: int = 0) -> pl.DataFrame:
+    """The same with a judge who concludes the right answer from so many of what thoughts observe."""
+    rng = random.Random(seed)
+    return rows.with_columns(sufficient=pl.Series([float(rng.random() < rate) for _ in range(len(rows))]))
+
+
+def test_what_a_judge_concludes_from_what_is_vouched_for_is_no_luck_though_the_teacher_guesses():
+    rows, _ = drawn(100, 0.0, 1.0, 0.5, 8)
+    assert not spared(rows)["spared"].any()
+    told = with_pools(judged(rows, 0.97))
+    mine = told.filter(pl.col("answer_lenient") == 1, pl.col("worst_belief") > 0.5)
+    led = mine["sufficient"] == 1
+    assert (mine.filter(led)["vouched_luck"] <= 1 - CONFIDENCE).mean() > 0.9
+    assert mine.filter(~led)["vouched_luck"].is_null().all()
+
+
+def test_a_judge_who_guesses_or_always_says_the_same_shows_nothing():
+    rows, _ = drawn(100, 0.0, 1.0, 0.5, 8)
+    assert not spared(judged(rows, 0.5))["spared"].any()
+    is_yes = pl.col("question_id").str.slice(1).cast(pl.Int64) < 70
+    right = pl.when(is_yes).then(pl.lit("yes")).otherwise(pl.lit("no"))
+    yes_man = rows.with_columns(right_choice=right, sufficient=is_yes.cast(pl.Float64))
+    assert not spared(yes_man)["spared"].any()
 
 
 def test_sums_of_parts_add_up_to_those_of_the_whole():
