@@ -51,7 +51,7 @@ def vouched_sums(measurements: pl.DataFrame) -> pl.DataFrame:
 
     Answers whose score is a degree are left out: of those it is not known how luck does.
     """
-    counted = measurements.filter(_is_vouched(), pl.col("luck_rate").is_not_null())
+    counted = _judged_or_not(measurements).filter(_is_vouched(), pl.col("luck_rate").is_not_null())
     questions = counted.group_by("question_id", *_KEYS, maintain_order=True).agg(**_counts())
     return questions.group_by(*_KEYS, *_COUNTS, maintain_order=True).agg(
         vouched_questions=pl.len().cast(pl.Int64)
@@ -88,7 +88,7 @@ def vouched_luck(measurements: pl.DataFrame, pools: pl.DataFrame) -> pl.Series:
     """`PoolMeasurements.vouched_luck` of rows that hold `SEEN`, `luck_rate` and `pool_luck_rate`, and all
     traces of their questions.
     """
-    rows = measurements.select(
+    rows = _judged_or_not(measurements).select(
         "question_id", *POOL, *SEEN, "luck_rate", "pool_luck_rate", vouched=_is_vouched()
     )
     mine = rows.filter("vouched").group_by("question_id", "model").agg(**_counts())
@@ -106,6 +106,12 @@ def vouched_luck(measurements: pl.DataFrame, pools: pl.DataFrame) -> pl.Series:
     )
     surely = pl.max_horizontal(by_luck, "known_doubt")
     return told.select(vouched_luck=pl.when(counts).then(surely))["vouched_luck"]
+
+
+def _judged_or_not(measurements: pl.DataFrame) -> pl.DataFrame:
+    """The same rows; where a recipe has no judge, there is no column of what one concludes."""
+    known = "sufficient" in measurements.columns
+    return measurements if known else measurements.with_columns(sufficient=pl.lit(None, pl.Float64))
 
 
 def _is_vouched() -> pl.Expr:

@@ -139,6 +139,13 @@ def test_what_a_judge_concludes_from_what_is_vouched_for_is_no_luck_though_the_t
     assert mine.filter(~led)["vouched_luck"].is_null().all()
 
 
+def test_without_a_judge_the_answers_tell():
+    rows, _ = drawn(100, 0.9, 0.95, 0.25, 4)
+    without = with_pools(rows.drop("sufficient"))
+    assert without["vouched_luck"].equals(with_pools(rows)["vouched_luck"])
+    assert without["vouched_luck"].count()
+
+
 def test_a_judge_who_guesses_or_always_says_the_same_shows_nothing():
     rows, _ = drawn(100, 0.0, 1.0, 0.5, 8)
     assert not spared(judged(rows, 0.5))["spared"].any()
