@@ -44,7 +44,7 @@ def test_thoughts_of_others_are_filtered_without_a_teacher(tmp_path, ready):
         "given_traces: {teacher: Qwen2.5-VL-72B@main}\n"
         "splits: {test_share: 0.0}\n"
         # one thought each, and of what no verifier here sees
-        "policy: {luck_confidence: 0, require_evidence: false}\n"
+        "policy: {luck_confidence: 0, require_evidence: false, min_citations_near_frame: 0.5}\n"
     )
     ran = reelproof_here("build", recipe, "--out", tmp_path / "out", *ready, "--json")
     built = ran.summary
