@@ -13,7 +13,7 @@ LOADERS := build/loaders
 # Some systems switch compiled modules off; every process would then compile all of ours again, for half a second.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check picture reference mutants bench gpu vllm study study-quick study-asked-on study-after-sft study-real study-stages clean
+.PHONY: demo test check picture reference mutants bench gpu vllm study study-quick study-asked-on study-after-sft study-longer study-real study-stages clean
 
 demo: .venv/.demo $(FOOTAGE)
 	$(BIN)/reelproof build pipeline/recipes/demo.yaml --out out/demo
@@ -68,6 +68,10 @@ study-asked-on: .venv/.test
 # What preferences and rewards add to those students, over more SFT; goes on from the folder of study-asked-on.
 study-after-sft: .venv/.test
 	OMP_NUM_THREADS=1 $(BIN)/python -m reelproof.data_cards.checks_apart.after_sft --out build/study-asked-on
+
+# The same on films of 8 to 120 seconds and six kinds of questions; goes on where it stopped.
+study-longer: .venv/.test
+	OMP_NUM_THREADS=1 $(BIN)/python -m reelproof.data_cards.longer_films.study --out build/study-longer
 
 # The same question on real footage, with a pretrained eye; goes on where it stopped. More films: FOLDERS="FOLDER …".
 study-real: .venv/.test $(FOOTAGE) $(FILMS)

@@ -26,9 +26,11 @@ from reelproof.data_cards.checks_apart.world import (
     Film,
     Posed,
     Shot,
+    Square,
     cell_name,
     draw_films,
     draw_frame,
+    draw_squares,
     questions,
     way_of,
 )
@@ -239,12 +241,21 @@ class Calibration(NamedTuple):
     """Mean distance of confidence and accuracy, over ten bins."""
 
 
+Frames = tuple[Tensor, Tensor]
+"""(N, 3, 36, 36) pixels, and the place of each colour among the cells, or 9 for nowhere. (N, colours)"""
+
+
 def train_verifier(file: Path, seed: int) -> Calibration:
     """From the frames of the labelled films; its sharpness from a third that it has not seen."""
-    torch.manual_seed(seed)
     films = labelled_films(seed)
     cut = len(films) * 2 // 3
-    (pixels, gold), (held, held_gold) = _frames(films[:cut]), _frames(films[cut:])
+    return fit_verifier(file, seed, _frames(films[:cut]), _frames(films[cut:]))
+
+
+def fit_verifier(file: Path, seed: int, learned: Frames, held: Frames) -> Calibration:
+    """A verifier that learned from some frames, and whose sharpness is fitted on those that are `held`."""
+    torch.manual_seed(seed)
+    (pixels, gold), (held_pixels, held_gold) = learned, held
     net = Verifier()
     optimizer = torch.optim.AdamW(
         [each for each in net.parameters() if each.requires_grad], 3e-3, weight_decay=0.05
@@ -255,7 +266,7 @@ def train_verifier(file: Path, seed: int) -> Calibration:
         nn.functional.cross_entropy(net(pixels[picked]).flatten(0, 1), gold[picked].flatten()).backward()
         optimizer.step()
     with torch.no_grad():
-        logits = net(held).flatten(0, 1)
+        logits = net(held_pixels).flatten(0, 1)
         tries = torch.linspace(0.2, 2.0, 37)
         losses = torch.stack(
             [nn.functional.cross_entropy(logits * each, held_gold.flatten()) for each in tries]
@@ -280,14 +291,18 @@ def calibration(sure: Tensor, right: Tensor) -> Calibration:
     return Calibration(float(right.float().mean()), sum(gaps))
 
 
-def _frames(films: Sequence[Film]) -> tuple[Tensor, Tensor]:
+def _frames(films: Sequence[Film]) -> Frames:
+    shots = (shot for film in films for shot in film.shots)
+    return frames_of((shot.squares, shot.background, second) for shot in shots for second in range(SHOT_S))
+
+
+def frames_of(shown: Iterable[tuple[Sequence[Square], int, int]]) -> Frames:
+    """What a verifier learns from: squares on a ground, at a second of their shot."""
     pictures, gold = [], []
-    for film in films:
-        for shot in film.shots:
-            for second in range(SHOT_S):
-                pictures.append(jpeg(draw_frame(shot, second)))
-                at = {square.colour: CELLS.index(cell_name(square.cells[second])) for square in shot.squares}
-                gold.append([at.get(colour, 9) for colour in COLOURS])
+    for squares, background, second in shown:
+        pictures.append(jpeg(draw_squares(squares, background, second)))
+        at = {square.colour: CELLS.index(cell_name(square.cells[second])) for square in squares}
+        gold.append([at.get(colour, 9) for colour in COLOURS])
     return _pixels(pictures), torch.tensor(gold)
 
 

@@ -30,7 +30,7 @@ MAX_TOKENS = 40
 PROMPT_TOKENS = 100
 """Told of each request; nothing heeds it."""
 _CLAIM = re.compile(rf"\b({ANY_COLOUR}) ([a-c] [1-3])\b")
-_QUESTION = re.compile(r"Question: (.*)\n((?:[A-D]\. .*\n)*)")
+_QUESTION = re.compile(r"(?:Observations: (.*)\nWhat was asked|Question): (.*)\n((?:[A-D]\. .*\n)*)")
 
 
 class _Waiting(NamedTuple):
@@ -131,7 +131,8 @@ def _example(body: dict[str, Any], how: Reading) -> Example:
     found = _QUESTION.search(shown.text)
     if found is None:
         return asked("", (), shown.labels, images)
-    return asked(found[1], [line[3:] for line in found[2].splitlines()], shown.labels, images)
+    text = f"{found[1]} {found[2]}" if found[1] else found[2]
+    return asked(text, [line[3:] for line in found[3].splitlines()], shown.labels, images)
 
 
 def as_seen(image: bytes) -> bytes:

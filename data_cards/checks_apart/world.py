@@ -9,7 +9,7 @@ first to the last. Which paths are for training, for development and for testing
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -115,7 +115,7 @@ def _shot(
             break
     hides = rng.random(2) < hidden
     squares = tuple(
-        Square(colour, path, _looks(colour, rng, jitter), bool(place < 2 and hides[place]))
+        Square(colour, path, looks(colour, rng, jitter), bool(place < 2 and hides[place]))
         for place, (colour, path) in enumerate(zip(colours, cells, strict=True))
     )
     return Shot(squares, background, bool(rng.random() < 0.5))  # type: ignore[arg-type]
@@ -126,15 +126,21 @@ def _path(split: str, rng: np.random.Generator, way: str) -> tuple[Cell, ...]:
     return every[int(rng.integers(len(every)))]
 
 
-def _looks(colour: str, rng: np.random.Generator, jitter: float) -> tuple[int, int, int]:
+def looks(colour: str, rng: np.random.Generator, jitter: float) -> tuple[int, int, int]:
+    """How a colour looks in a shot; `jitter` is the standard deviation, of 255."""
     red, green, blue = np.clip(np.array(COLOURS[colour]) + rng.normal(0, jitter, 3), 0, 255)
     return int(red), int(green), int(blue)
 
 
 def draw_frame(shot: Shot, second: int) -> np.ndarray:
     """The picture at a full second of the shot. (36, 36, 3) uint8"""
-    frame = np.full((FRAME_PX, FRAME_PX, 3), shot.background, np.uint8)
-    for square in shot.squares:
+    return draw_squares(shot.squares, shot.background, second)
+
+
+def draw_squares(squares: Iterable[Square], background: int, second: int) -> np.ndarray:
+    """The picture with each of them where it is at a full second. (36, 36, 3) uint8"""
+    frame = np.full((FRAME_PX, FRAME_PX, 3), background, np.uint8)
+    for square in squares:
         if not square.hidden:
             left, top = (place * CELL_PX + 2 for place in square.cells[second])
             frame[top : top + CELL_PX - 3, left : left + CELL_PX - 3] = square.rgb
