@@ -29,6 +29,7 @@ from reelproof.pipeline.workplace import (
     is_build,
     open_workplace,
 )
+from reelproof.schemas.counted import counted
 from reelproof.schemas.published import MANIFEST, DatasetError, read_contents
 
 R = TypeVar("R")
@@ -50,6 +51,8 @@ class Fault(NamedTuple):
     """Files that a build makes again once they are gone."""
     lost: bool = False
     """It is gone for good, and all that there is stands without it."""
+    outdated: bool = False
+    """Nothing is damaged: what is there was made by other settings, or by another version."""
 
 
 def holds_ours(store: Store) -> bool:
@@ -174,14 +177,30 @@ def _missing(store: Store, mend: str) -> Iterator[Fault]:
 
 def _missing_in(workplace: Workplace, mend: str) -> Iterator[Fault]:
     todos = workplace.todos()
+    outdated = _outdated(workplace)
     for todo in todos:
-        yield from (Fault(step.file(todo.inputs), "it is not there", mend) for step in todo.steps)
+        missing = [step for step in todo.steps if step.name not in outdated]
+        yield from (Fault(step.file(todo.inputs), "it is not there", mend) for step in missing)
+    if outdated:
+        why = f"{counted(len(outdated), 'step')} to do, `{outdated[0]}` first: what is there was made with"
+        why += " other settings, or by another version of reelproof"
+        yield Fault("parts", why, mend.removesuffix(" --check"), outdated=True)
     for video in workplace.unaccounted():
         yield Fault(workplace.dag.footage.folder, f"neither it nor the quarantine holds video {video}", mend)
     if not todos:
         for task in undone(workplace.store, workplace.whole_tasks()):
             for name in _gone_of(workplace.store, task):
                 yield Fault(name, "it is gone, or not as it was left", mend, (name,))
+
+
+def _outdated(workplace: Workplace) -> list[str]:
+    """Steps that have left nothing as they are now, but have as they were."""
+    folders = workplace.store.names("parts")
+    made = {folder.rpartition("-")[0] for folder in folders}
+    steps = workplace.dag.steps
+    return [
+        step.name for step in steps if step.name in made and PurePosixPath(step.folder).name not in folders
+    ]
 
 
 def _gone_of(store: Store, task: WholeTask) -> list[str]:

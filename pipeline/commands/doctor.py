@@ -77,7 +77,8 @@ def examine_folder(place: str) -> Iterator[Finding]:
     faults = 0
     for fault in find_faults(Store(place)):
         faults += 1
-        grade: Grade = "note" if fault.lost or fault.why == NO_CHECKSUM else "problem"
+        is_note = fault.lost or fault.outdated or fault.why == NO_CHECKSUM
+        grade: Grade = "note" if is_note else "problem"
         yield Finding(fault.name, grade, f"{fault.why}; to mend: {fault.mend}")
     if not faults:
         yield Finding(place, "ok", "every file is there, and as it was written")

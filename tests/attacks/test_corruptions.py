@@ -55,6 +55,21 @@ def test_a_build_is_whole_with_matplotlib_and_without(built_here, four_films, tm
     assert (plain / "dataset/README.md").read_bytes() == (built_here[0] / "dataset/README.md").read_bytes()
 
 
+def test_a_build_of_another_version_is_out_of_date_and_not_damaged(built_here, tmp_path):
+    out = linked_copy(built_here[0], tmp_path / "upgraded")
+    (now,) = (out / "parts").glob("score.text-*")
+    before = now.rename(now.with_name("score.text-0000000000000000"))
+    for file in before.iterdir():
+        file.rename(file.with_suffix(".old"))  # a checksum is of a file's name, too
+    (fault,) = find_faults(Store(str(out)))
+    assert (fault.name, fault.outdated) == ("parts", True)
+    assert "1 step to do, `score.text` first" in fault.why
+    assert reelproof_here("doctor", out).code == 0
+    next((out / "parts").glob("score.luck-*/part-00001.parquet")).unlink()
+    told = {fault.name.partition("-")[0]: fault.outdated for fault in find_faults(Store(str(out)))}
+    assert told == {"parts": True, "parts/score.luck": False}
+
+
 def test_every_corruption_is_told_with_its_file_and_mended(built_here, four_films, tmp_path):
     out, summary = built_here
     told: Counter[str] = Counter()
