@@ -8,7 +8,6 @@ the first rollouts of a question are the same ones; arms called `…_on` draw fr
 right answer gets the same completions, and all arms have equal rows and steps.
 """
 
-import itertools
 import json
 import shutil
 from collections import Counter, defaultdict
@@ -34,6 +33,7 @@ from reelproof.data_cards.checks_apart.models import train_base, train_teacher, 
 from reelproof.data_cards.checks_apart.plan import ASKED_ON, PLAN, sha256_of
 from reelproof.data_cards.checks_apart.seeds import (
     KINDS,
+    Rounds,
     Seed,
     build,
     build_held_out,
@@ -80,7 +80,7 @@ def main() -> None:
 
 def each_seed(out: Path, numbers: Sequence[int]) -> Iterator[Seed]:
     """One after the other, with its base model. The held-out build's teacher is not heard: any base does."""
-    held_out = build_held_out(out, train_round(out / f"seed-{numbers[0]}", numbers[0], 1))
+    held_out = build_held_out(out, rounds(out / f"seed-{numbers[0]}", numbers[0]).base(1))
     for number in numbers:
         yield Seed(out, number, own_base(out / f"seed-{number}", number, held_out), held_out)
 
@@ -88,27 +88,16 @@ def each_seed(out: Path, numbers: Sequence[int]) -> Iterator[Seed]:
 def own_base(folder: Path, seed: int, held_out: Sequence[Asked]) -> Path:
     """The model that a seed's teacher and students begin as: trained until it names enough cells."""
     asked = [each for each in held_out if each.film.startswith("dev-")]
-    rounds = (train_round(folder, seed, number) for number in itertools.count(1))
-    return next(base for base in rounds if cells_named(base, asked) >= ASKED_ON.least_cells)
 
-
-def cells_named(base: Path, asked: Sequence[Asked]) -> float:
-    """The share of the frames asked about whose cell a base names right."""
-
-    def share() -> float:
+    def cells(base: Path) -> float:
         return mean(answer_greedily(base, asked, told_truly(places_of(held_out_films()))).cited)
 
-    named: float = once(base.with_name(f"{base.name}-cells.json"), share)
-    return named
+    return rounds(folder, seed).until(cells, ASKED_ON.least_cells)
 
 
-def train_round(folder: Path, seed: int, number: int) -> Path:
-    """A seed's base model after so many rounds of its stages; each goes on from the round before."""
-    base, before = folder / f"base-{number}", folder / f"base-{number - 1}"
-    drawn = ASKED_ON.base_seeds_from * number + seed
-    marker = folder / f"{base.name}.json"
-    once(marker, lambda: train_base(base, drawn, load_model(before) if number > 1 else None))
-    return base
+def rounds(folder: Path, seed: int) -> Rounds:
+    """In which a seed's base model is trained."""
+    return Rounds(folder, train_base, ASKED_ON.base_seeds_from, seed)
 
 
 def run_arms(seed: Seed, names: Sequence[str]) -> None:

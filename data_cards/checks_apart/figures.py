@@ -133,15 +133,18 @@ def _told(scores: np.ndarray) -> dict[str, Any]:
     return {**mean_and_ends(scores), "by_seed": scores.mean(1).round(4).tolist()}
 
 
-def kept_by(traces: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """How many of the traces each filter keeps, and the right ones that a reason rejects, are all true."""
+def kept_by(traces: Sequence[Mapping[str, Any]], beside: str = "strict") -> dict[str, Any]:
+    """How many of the traces each filter keeps, and the right ones that a reason rejects, are all true.
+
+    `beside` is what the policy that was decided beside `balanced` is called.
+    """
     right = [each for each in traces if not WRONG & {*each["balanced"]}]
     kept = {
         "all": traces,
         "right": right,
         "right_seen": [each for each in right if not BLIND & {*each["balanced"]}],
         "balanced": [each for each in traces if not each["balanced"]],
-        "strict": [each for each in traces if not each["strict"]],
+        beside: [each for each in traces if not each["strict"]],
     }
     return {
         "kept": {name: {"traces": len(rows), "true": _true(rows)} for name, rows in kept.items()},

@@ -6,9 +6,10 @@ network, which learns from single frames of those same labelled films what is wh
 """
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -109,10 +110,15 @@ def train_base(folder: Path, seed: int, begun: TinyModel | None = None) -> None:
     rng = np.random.default_rng(seed)
     fresh = TinyModelConfig(image_px=FRAME_PX, vocabulary=420, seed=seed)
     tiny = build_tiny_model(_texts(), fresh) if begun is None else begun
+    learn_stages(tiny, folder, PLAN, partial(_lesson, rng))
+
+
+def learn_stages(tiny: TinyModel, folder: Path, plan: Any, lesson: Callable[[BaseStage], Example]) -> None:
+    """A plan's stages one after the other, each of lessons drawn for it; the model is left in `folder`."""
     network = tiny.model.train()
-    for stage in PLAN.base_stages:
-        lessons = [[_lesson(rng, stage) for _ in range(stage.rows)] for _ in range(PLAN.base_batches)]
-        network = fit(tiny._replace(model=network), lessons, stage.steps, PLAN.base_rate)
+    for stage in plan.base_stages:
+        lessons = [[lesson(stage) for _ in range(stage.rows)] for _ in range(plan.base_batches)]
+        network = fit(tiny._replace(model=network), lessons, stage.steps, plan.base_rate)
     save_tiny_model(TinyModel(network.eval(), tiny.processor), folder)
 
 
@@ -126,9 +132,16 @@ def train_teacher(tiny: TinyModel, folder: Path, seed: int) -> None:
         for posed in questions(shot)
         if posed.kind != "coin" or place == 1
     ]
-    few = [rows[place] for place in rng.permutation(len(rows))[: PLAN.labelled_traces]]
-    drawn = [[few[place] for place in rng.permutation(len(few))[:16]] for _ in range(PLAN.teacher_steps)]
-    network = fit(tiny, drawn, PLAN.teacher_steps, PLAN.teacher_rate)
+    learn_few(tiny, folder, PLAN, rows, rng)
+
+
+def learn_few(
+    tiny: TinyModel, folder: Path, plan: Any, rows: Sequence[Example], rng: np.random.Generator
+) -> None:
+    """A few labelled traces, drawn once and shown over and over; the model is left in `folder`."""
+    few = [rows[place] for place in rng.permutation(len(rows))[: plan.labelled_traces]]
+    drawn = [[few[place] for place in rng.permutation(len(few))[:16]] for _ in range(plan.teacher_steps)]
+    network = fit(tiny, drawn, plan.teacher_steps, plan.teacher_rate)
     save_tiny_model(TinyModel(network.eval(), tiny.processor), folder)
 
 

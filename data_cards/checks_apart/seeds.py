@@ -1,15 +1,16 @@
 """One seed of a study: films, teacher, verifier, builds, and students that are asked what is held out."""
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 import yaml
@@ -49,6 +50,8 @@ from reelproof.training.preflight import load_processor
 from reelproof.training.settings.rows import ShardsConfig
 from reelproof.training.settings.runs import OptimizerConfig, SftConfig
 from reelproof.training.sft import train_sft
+
+F = TypeVar("F")
 
 KINDS = ("way", "middle", "coin")
 """Of questions."""
@@ -157,6 +160,42 @@ def means(found: Mapping[str, Sequence[float]]) -> dict[str, float]:
     }
 
 
+Cells = Callable[[Path], float]
+"""A base model -> the share of the frames asked about whose cell it names right."""
+
+
+class Rounds(NamedTuple):
+    """How a seed's base model is trained: through all of its stages, until it names enough cells."""
+
+    folder: Path
+    train: Callable[[Path, int, TinyModel | None], None]
+    """To a folder, from draws of a seed, going on from a model where there is one."""
+    seeds_from: int
+    """A round is drawn from this times its number, plus the seed's number."""
+    seed: int
+
+    def base(self, number: int) -> Path:
+        """The model after so many rounds; each goes on from the round before."""
+        base, before = (self.folder / f"base-{each}" for each in (number, number - 1))
+        drawn = self.seeds_from * number + self.seed
+
+        def train() -> None:
+            self.train(base, drawn, load_model(before) if number > 1 else None)
+
+        once(self.folder / f"{base.name}.json", train)
+        return base
+
+    def until(self, cells: Cells, least: float) -> Path:
+        """The model of the first round that names so many."""
+        bases = map(self.base, itertools.count(1))
+        return next(base for base in bases if _named(base, cells) >= least)
+
+
+def _named(base: Path, cells: Cells) -> float:
+    named: float = once(base.with_name(f"{base.name}-cells.json"), partial(cells, base))
+    return named
+
+
 def load_model(model: Path) -> TinyModel:
     """A saved one, to go on from."""
     from transformers import AutoModelForImageTextToText
@@ -214,13 +253,28 @@ def build(
     if (out / name / "dataset" / "manifest.json").is_file():
         return
     folder = out / f"{name}-films"
+    write_sources(folder, films, write_film, manifest_rows)
+    with serve(teacher, believing(load_verifier(verifier)), Reading(as_seen, MAX_TOKENS)) as url:
+        shown = {
+            "clips": {"target_s": 3.0, "max_s": 5.0, "whole": False, "min_keyframes": 3, "max_keyframes": 3},
+            "questions": {"given": {"min_frames": 3, "max_frames": 3}, "computed": {"kinds": []}},
+        }
+        recipe = asking_recipe("checks_apart", folder, url, PLAN, (rollouts, most), 64)
+        run_build(out, name, {**recipe, **shown})
+
+
+def write_sources(
+    folder: Path,
+    films: Sequence[F],
+    write: Callable[[F, Path], None],
+    rows: Callable[[F], Iterable[Mapping[str, object]]],
+) -> None:
+    """A world's films, and its questions about them as a manifest."""
     folder.mkdir(parents=True, exist_ok=True)
     for film in films:
-        write_film(film, folder)
-    lines = [json.dumps(row) + "\n" for film in films for row in manifest_rows(film)]
+        write(film, folder)
+    lines = [json.dumps(row) + "\n" for film in films for row in rows(film)]
     (folder / "manifest.jsonl").write_text("".join(lines))
-    with serve(teacher, believing(load_verifier(verifier)), Reading(as_seen, MAX_TOKENS)) as url:
-        run_build(out, name, _recipe(folder, url, rollouts, most))
 
 
 def run_build(out: Path, name: str, recipe: Mapping[str, object]) -> None:
@@ -232,35 +286,40 @@ def run_build(out: Path, name: str, recipe: Mapping[str, object]) -> None:
     subprocess.run(command, check=True)  # noqa: S603 - our own command
 
 
-def _recipe(films: Path, url: str, rollouts: int, most: int | None) -> dict[str, object]:
-    server = {"kind": "server", "urls": [url], "concurrency": 64}
+def asking_recipe(
+    name: str, films: Path, url: str, plan: Any, rollouts: tuple[int, int | None], max_tokens: int
+) -> dict[str, Any]:
+    """What a study's recipes have in common: who is asked, how often, and what is kept.
+
+    `rollouts` are how many a question gets, and how many one may get that luck may explain.
+    """
+    server = {"kind": "server", "urls": [url], "concurrency": 64, "revision": films.parent.name}
+    is_studied = rollouts[0] > 1
     return {
-        "name": "checks_apart",
+        "name": name,
         "sources": {"manifest": str(films / "manifest.jsonl"), "license": "CC0-1.0"},
         "parts": {"videos": 20},
         "cluster": {"workers": 1},
         "card": {"plots": False},
         **LOOKED_AT,
-        "clips": {"target_s": 3.0, "max_s": 5.0, "whole": False, "min_keyframes": 3, "max_keyframes": 3},
-        "questions": {"given": {"min_frames": 3, "max_frames": 3}, "computed": {"kinds": []}},
-        "teachers": [{"teacher": {**server, "model": TEACHER, "revision": films.parent.name}}],
+        "teachers": [{"teacher": {**server, "model": TEACHER}}],
         "claims": {
-            "verifier": {**server, "model": VERIFIER, "revision": films.parent.name},
-            "votes": PLAN.votes,
+            "verifier": {**server, "model": VERIFIER},
+            "votes": plan.votes,
             "temperature": 1.0,
         },
         "rollouts": {
-            "rollouts": rollouts,
-            "max_rollouts": most,
-            "temperature": PLAN.temperature,
+            "rollouts": rollouts[0],
+            "max_rollouts": rollouts[1],
+            "temperature": plan.temperature,
             "top_p": 1.0,
-            "max_tokens": 64,
+            "max_tokens": max_tokens,
         },
         "probes": {
-            "probes": ["blind"] if rollouts > 1 else [],
-            "rollouts": PLAN.blind_rollouts,
-            "max_rollouts": 2 * PLAN.blind_rollouts,
-            "max_tokens": 64,
+            "probes": ["blind"] if is_studied else [],
+            "rollouts": plan.blind_rollouts,
+            "max_rollouts": 2 * plan.blind_rollouts,
+            "max_tokens": max_tokens,
         },
         # All films are of one small world and look alike; the manifest says which are held out.
         "duplicates": {"frame_bits": 0, "clip_share": 1.0, "video_share": 1.0, "most_owners": 2},

@@ -1,6 +1,7 @@
 """Longer films -> labelled traces, and the models that learn from them, as in `checks_apart`."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from reelproof.data_cards.checks_apart.models import (
     fit_verifier,
     frames_of,
     jpeg,
+    learn_few,
+    learn_stages,
 )
 from reelproof.data_cards.checks_apart.plan import BaseStage
 from reelproof.data_cards.checks_apart.world import COLOURS, FRAME_PX, MIDDLE, Cell, cell_name, draw_squares
@@ -79,11 +82,7 @@ def train_base(folder: Path, seed: int, begun: TinyModel | None = None) -> None:
     """
     rng = np.random.default_rng(seed)
     tiny = build_tiny_model(_texts(), _fresh(seed)) if begun is None else begun
-    network = tiny.model.train()
-    for stage in PLAN.base_stages:
-        lessons = [[_lesson(rng, stage) for _ in range(stage.rows)] for _ in range(PLAN.base_batches)]
-        network = fit(tiny._replace(model=network), lessons, stage.steps, PLAN.base_rate)
-    save_tiny_model(TinyModel(network.eval(), tiny.processor), folder)
+    learn_stages(tiny, folder, PLAN, partial(_lesson, rng))
 
 
 def _fresh(seed: int) -> TinyModelConfig:
@@ -114,10 +113,7 @@ def train_teacher(tiny: TinyModel, folder: Path, seed: int) -> None:
         for about, number in ((shot, 0), (shot, 1), (shot.about_the_coin(), 0))
         if about is shot or begins == 0
     ]
-    few = [rows[place] for place in rng.permutation(len(rows))[: PLAN.labelled_traces]]
-    drawn = [[few[place] for place in rng.permutation(len(few))[:16]] for _ in range(PLAN.teacher_steps)]
-    network = fit(tiny, drawn, PLAN.teacher_steps, PLAN.teacher_rate)
-    save_tiny_model(TinyModel(network.eval(), tiny.processor), folder)
+    learn_few(tiny, folder, PLAN, rows, rng)
 
 
 def train_judge(folder: Path) -> None:

@@ -7,7 +7,6 @@ whose completions all arms draw from, equal rows and steps. All that is done is 
 run goes on.
 """
 
-import itertools
 import json
 import re
 from collections.abc import Sequence
@@ -31,6 +30,8 @@ from reelproof.data_cards.checks_apart.measure import Truly, answer_greedily, ke
 from reelproof.data_cards.checks_apart.models import load_verifier
 from reelproof.data_cards.checks_apart.plan import DEVELOPMENT_SEEDS, sha256_of
 from reelproof.data_cards.checks_apart.seeds import (
+    Rounds,
+    asking_recipe,
     load_model,
     means,
     once,
@@ -41,8 +42,9 @@ from reelproof.data_cards.checks_apart.seeds import (
     sft_config,
     told,
     train_arm,
+    write_sources,
 )
-from reelproof.data_cards.checks_apart.server import TEACHER, VERIFIER, Reading, as_seen, believing, serve
+from reelproof.data_cards.checks_apart.server import Reading, as_seen, believing, serve
 from reelproof.data_cards.checks_apart.world import ANY_COLOUR
 from reelproof.data_cards.longer_films.models import train_base, train_judge, train_teacher, train_verifier
 from reelproof.data_cards.longer_films.plan import PLAN
@@ -57,7 +59,6 @@ from reelproof.data_cards.longer_films.world import (
     write_film,
 )
 from reelproof.data_cards.moving_shapes.arms import Asked, read_asked
-from reelproof.data_cards.small_films import LOOKED_AT
 
 HERE = Path(__file__).parent
 NAMES = ("sft_right", "sft_curated", "sft_without_luck", "sft_luck_counted", "sft_raw")
@@ -73,6 +74,20 @@ PAIRS = (
     ("sft_right", "sft_raw"),
     ("sft_curated", "sft_raw"),
 )
+SHOWN = {
+    "clips": {
+        "target_s": 8.0,
+        "max_s": 4.0 * SLOTS + 1.0,
+        "scene_s": 4.0,
+        "whole": False,
+        "timeline_every_s": 1.0,
+        "max_timeline": 64,
+        "min_keyframes": SLOTS,
+        "max_keyframes": SLOTS,
+    },
+    "questions": {"given": {"min_frames": SLOTS, "max_frames": SLOTS}, "computed": {"kinds": []}},
+}
+"""Sections of the recipe: a shot is a clip, of which so many frames are shown."""
 _CLAIM = re.compile(rf"\[(\d+)\.0 s\] ({ANY_COLOUR}) ([a-c] [1-3])\b")
 _ABOUT = re.compile(r"the (\w+) square")
 
@@ -84,10 +99,11 @@ def main() -> None:
     if not report_only:
         verifier = out / "held_out-verifier.pt"
         once(out / "held_out-verifier.json", lambda: train_verifier(verifier, 0)._asdict())
-        # What its teacher says is not heard: any base does.
         judge = out / "judge"
         once(out / "judge.json", lambda: train_judge(judge))
-        build(out, "held_out", held_out_films(), Asking(train_round(out, numbers[0], 1), verifier, judge), 1)
+        # What its teacher says is not heard: any base does.
+        asking = Asking(rounds(out, numbers[0]).base(1), verifier, judge)
+        build(out, "held_out", held_out_films(), asking, 1)
         held_out = read_asked(out / "held_out")
         for number in numbers:
             run_seed(out, number, held_out)
@@ -98,7 +114,12 @@ def run_seed(out: Path, number: int, held_out: Sequence[Asked]) -> None:
     """Base, teacher, verifier, build, and every arm's student."""
     folder, films = out / f"seed-{number}", train_films(number)
     truly = told_truly([*films, *held_out_films()])
-    base = own_base(out, number, [each for each in held_out if each.film.startswith("dev-")], truly)
+    dev = [each for each in held_out if each.film.startswith("dev-")]
+
+    def cells(base: Path) -> float:
+        return mean(answer_greedily(base, dev, truly, PLAN.max_tokens).cited)
+
+    base = rounds(out, number).until(cells, PLAN.least_cells)
     teacher, verifier = folder / "teacher", folder / "verifier.pt"
     once(folder / "teacher.json", lambda: train_teacher(load_model(base), teacher, number))
     once(folder / "verifier.json", lambda: train_verifier(verifier, number)._asdict())
@@ -124,27 +145,9 @@ def _arm(
     return {**ask(run)._asdict(), "rows": rows_told(rows, truly, (*KINDS, "coin"))}
 
 
-def own_base(out: Path, seed: int, asked: Sequence[Asked], truly: Truly) -> Path:
-    """The model that a seed's teacher and students begin as: trained until it names enough cells."""
-    rounds = (train_round(out, seed, number) for number in itertools.count(1))
-    return next(base for base in rounds if _cells_named(base, asked, truly) >= PLAN.least_cells)
-
-
-def _cells_named(base: Path, asked: Sequence[Asked], truly: Truly) -> float:
-    """The share of the frames asked about whose cell a base names right."""
-    share = partial(answer_greedily, base, asked, truly, PLAN.max_tokens)
-    named: float = once(base.with_name(f"{base.name}-cells.json"), lambda: mean(share().cited))
-    return named
-
-
-def train_round(out: Path, seed: int, number: int) -> Path:
-    """A seed's base model after so many rounds of its stages; each goes on from the round before."""
-    folder = out / f"seed-{seed}"
-    base, before = folder / f"base-{number}", folder / f"base-{number - 1}"
-    drawn = PLAN.base_seeds_from * number + seed
-    begun = partial(load_model, before)
-    once(folder / f"{base.name}.json", lambda: train_base(base, drawn, begun() if number > 1 else None))
-    return base
+def rounds(out: Path, seed: int) -> Rounds:
+    """In which a seed's base model is trained."""
+    return Rounds(out / f"seed-{seed}", train_base, PLAN.base_seeds_from, seed)
 
 
 def told_truly(films: Sequence[Film]) -> Truly:
@@ -180,63 +183,14 @@ def build(
     if (out / name / "dataset" / "manifest.json").is_file():
         return
     folder = out / f"{name}-films"
-    folder.mkdir(parents=True, exist_ok=True)
-    for film in films:
-        write_film(film, folder)
-    lines = [json.dumps(row) + "\n" for film in films for row in manifest_rows(film)]
-    (folder / "manifest.jsonl").write_text("".join(lines))
+    write_sources(folder, films, write_film, manifest_rows)
     believe, reading = believing(load_verifier(asking.verifier)), Reading(as_seen, PLAN.max_tokens)
     with serve(asking.teacher, believe, reading) as url, serve(asking.judge, believe, reading) as judge_url:
-        run_build(out, name, _recipe(folder, url, judge_url, rollouts, most))
-
-
-def _recipe(films: Path, url: str, judge_url: str, rollouts: int, most: int | None) -> dict[str, object]:
-    server = {"kind": "server", "urls": [url], "concurrency": 64}
-    judge = {**server, "urls": [judge_url], "model": TEACHER, "revision": "judge"}
-    longest_s = 4.0 * SLOTS
-    return {
-        "name": "longer_films",
-        "sources": {"manifest": str(films / "manifest.jsonl"), "license": "CC0-1.0"},
-        "parts": {"videos": 20},
-        "cluster": {"workers": 1},
-        "card": {"plots": False},
-        **LOOKED_AT,
-        "clips": {
-            "target_s": 8.0,
-            "max_s": longest_s + 1.0,
-            "scene_s": 4.0,
-            "whole": False,
-            "timeline_every_s": 1.0,
-            "max_timeline": 64,
-            "min_keyframes": SLOTS,
-            "max_keyframes": SLOTS,
-        },
-        "questions": {"given": {"min_frames": SLOTS, "max_frames": SLOTS}, "computed": {"kinds": []}},
-        "teachers": [{"teacher": {**server, "model": TEACHER, "revision": films.parent.name}}],
-        "claims": {
-            "verifier": {**server, "model": VERIFIER, "revision": films.parent.name},
-            "claims_per_trace": SLOTS,
-            "votes": PLAN.votes,
-            "temperature": 1.0,
-        },
-        **({"sufficiency": {"judge": judge}} if rollouts > 1 else {}),
-        "rollouts": {
-            "rollouts": rollouts,
-            "max_rollouts": most,
-            "temperature": PLAN.temperature,
-            "top_p": 1.0,
-            "max_tokens": PLAN.max_tokens,
-        },
-        "probes": {
-            "probes": ["blind"] if rollouts > 1 else [],
-            "rollouts": PLAN.blind_rollouts,
-            "max_rollouts": 2 * PLAN.blind_rollouts,
-            "max_tokens": PLAN.max_tokens,
-        },
-        # All films are of one small world and look alike; the manifest says which are held out.
-        "duplicates": {"frame_bits": 0, "clip_share": 1.0, "video_share": 1.0, "most_owners": 2},
-        "policy": BALANCED,
-    }
+        recipe = asking_recipe("longer_films", folder, url, PLAN, (rollouts, most), PLAN.max_tokens)
+        judge = {**recipe["teachers"][0]["teacher"], "urls": [judge_url], "revision": "judge"}
+        recipe["claims"]["claims_per_trace"] = SLOTS
+        judged = {"sufficiency": {"judge": judge}} if rollouts > 1 else {}
+        run_build(out, name, {**recipe, **SHOWN, **judged})
 
 
 def write_report(out: Path, card: Path) -> None:
@@ -248,14 +202,11 @@ def write_report(out: Path, card: Path) -> None:
     having = {name: seeds_with(out, (name,), seeds)[0] for name in ("teacher", *NAMES)}
     arms = {name: read_arm(out, name, mine) for name, mine in having.items() if mine}
     pairs = gaps_of_pairs(arms, PAIRS)
-    # `choices` reads a second policy beside `balanced`, which is `strict` elsewhere.
     traces = [row for seed in seeds for row in json.loads((out / f"seed-{seed}/traces.json").read_text())]
-    kept = kept_by(traces)
-    kept["kept"]["luck_counted"] = kept["kept"].pop("strict")
     content = {
         **told_of_arms(PLAN._asdict(), seeds, unfinished, arms),
         "differences": pairs,
-        "traces": kept,
+        "traces": kept_by(traces, "luck_counted"),
         "took": {seed: took(out / f"seed-{seed}") for seed in seeds},
     }
     (card / "study.json").write_text(json.dumps(content, indent=1) + "\n")

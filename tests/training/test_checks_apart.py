@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from reelproof.data_cards.checks_apart import asked_on, models, world
+from reelproof.data_cards.checks_apart import seeds as seeds_of_study
 from reelproof.data_cards.checks_apart.arms import ARMS, CHECKS, Choice, draw
 from reelproof.data_cards.checks_apart.figures import by_film, kept_by
 from reelproof.data_cards.checks_apart.intervals import coverage, crossed_interval
@@ -243,7 +244,7 @@ def test_each_seed_has_a_base_model_of_its_own_trained_until_it_names_enough_cel
         return SimpleNamespace(cited=[cells[base.parent.name][int(base.name[-1]) - 1]])
 
     monkeypatch.setattr(asked_on, "train_base", lambda *given: trained.append(given))
-    monkeypatch.setattr(asked_on, "load_model", lambda base: base)
+    monkeypatch.setattr(seeds_of_study, "load_model", lambda base: base)
     monkeypatch.setattr(asked_on, "answer_greedily", answers)
     monkeypatch.setattr(asked_on, "held_out_films", list)
     first, second = tmp_path / "seed-0", tmp_path / "seed-1"
