@@ -177,7 +177,7 @@ def _missing(store: Store, mend: str) -> Iterator[Fault]:
 
 def _missing_in(workplace: Workplace, mend: str) -> Iterator[Fault]:
     todos = workplace.todos()
-    outdated = _outdated(workplace)
+    outdated = _outdated(workplace) if todos else []
     for todo in todos:
         missing = [step for step in todo.steps if step.name not in outdated]
         yield from (Fault(step.file(todo.inputs), "it is not there", mend) for step in missing)
@@ -194,13 +194,16 @@ def _missing_in(workplace: Workplace, mend: str) -> Iterator[Fault]:
 
 
 def _outdated(workplace: Workplace) -> list[str]:
-    """Steps that have left nothing as they are now, but have as they were."""
-    folders = workplace.store.names("parts")
+    """Steps that have left nothing as they are now, but have as they were. Where a step over all parts was
+    done since, from what they are now, that is no longer so: then what they left is gone.
+    """
+    store, dag = workplace.store, workplace.dag
+    folders = store.names("parts")
     made = {folder.rpartition("-")[0] for folder in folders}
-    steps = workplace.dag.steps
-    return [
-        step.name for step in steps if step.name in made and PurePosixPath(step.folder).name not in folders
-    ]
+    new = [each.name for each in dag.steps if PurePosixPath(each.folder).name not in folders]
+    done = [task.step for task in workplace.whole_tasks() if store.exists(f"{task.folder}/{OUTCOME}")]
+    since = {above.name for step in done for above in step.ancestors}
+    return [name for name in new if name in made and name not in since]
 
 
 def _gone_of(store: Store, task: WholeTask) -> list[str]:
