@@ -95,6 +95,8 @@ def _frames_in(span: Span, clip: Clip, clips: Sequence[Clip], cfg: QuestionsConf
     then the nearest outside.
     """
     chosen = {f.time_s: f for f in clip.keyframes if span.start_s <= f.time_s < span.end_s}
+    if len(chosen) >= cfg.min_frames:
+        return list(chosen.values())
     others = {frame.time_s: frame for each in clips for frame in (*each.keyframes, *each.timeline)}
     others = {time_s: frame for time_s, frame in sorted(others.items()) if time_s not in chosen}
     while others and len(chosen) < cfg.min_frames:
